@@ -1,0 +1,129 @@
+"""Presets, recipes and what particular data need, all as data: flat settings, `section.field` -> value.
+
+Sizes: Burda, Grosse, Salakhutdinov 2016, arXiv:1509.00519, appendix C (`vae-*`, `iwae-*`); Rainforth et al.
+2018, arXiv:1802.04537 (`miwae`, the same nets); Kingma, Welling 2014, arXiv:1312.6114 (`aevb`, estimator B).
+"""
+
+import difflib
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+__all__ = ["DEFAULT_PRESET", "RECIPES", "names", "settings"]
+
+Settings = Mapping[str, Any]
+
+DEFAULT_PRESET = "iwae-1-k5"
+
+_BURDA: dict[int, dict[str, Any]] = {
+    1: {"model.latent": 50, "model.hidden": [200, 200], "model.activation": "tanh"},
+    2: {"model.latent": [100, 50], "model.hidden": [[200, 200], [100, 100]], "model.activation": "tanh"},
+}
+
+
+def _burda(bound: str, layers: int, k: int) -> Settings:
+    return MappingProxyType({**_BURDA[layers], "objective.bound": bound, "objective.k": k})
+
+
+def _burda_name(family: str, layers: int, k: int) -> str:
+    return f"{family}-{layers}" if family == "vae" and k == 1 else f"{family}-{layers}-k{k}"
+
+
+_PRESETS: Mapping[str, Settings] = MappingProxyType(
+    {
+        **{
+            _burda_name(family, layers, k): _burda(bound, layers, k)
+            for family, bound in (("vae", "elbo"), ("iwae", "iwae"))
+            for layers in (1, 2)
+            for k in (1, 5, 50)
+        },
+        "miwae": MappingProxyType({**_burda("miwae", 1, 64), "objective.m": 8}),
+        "aevb": MappingProxyType(
+            {
+                "model.latent": 20,
+                "model.hidden": [500],
+                "model.activation": "tanh",
+                "objective.bound": "elbo",
+                "objective.k": 1,
+                "objective.gradient": "closed_form_kl",
+            }
+        ),
+    }
+)
+
+RECIPES: Mapping[str, Settings] = MappingProxyType(
+    {
+        "quick": MappingProxyType(
+            {
+                "training.batch": 100,
+                "training.epochs": 100,
+                "training.learning_rate": 1e-3,
+                "training.schedule": "cosine",
+                "training.epsilon": 1e-8,
+                "training.reduction": "mean",
+            }
+        ),
+        # Stages i = 0..7 of 3^i passes at 1e-3 * 10^(-i/7); gradients summed over the batch; no early stop.
+        "paper": MappingProxyType(
+            {
+                "training.batch": 20,
+                "training.epochs": 3280,
+                "training.learning_rate": 1e-3,
+                "training.schedule": "burda",
+                "training.epsilon": 1e-4,
+                "training.reduction": "sum",
+            }
+        ),
+    }
+)
+
+# Data far smaller than MNIST: nets to their size, and more passes because a pass is few steps. One entry for
+# each number of stochastic layers; the published recipe keeps its own number of passes.
+_SIZES: Mapping[str, Mapping[int, Settings]] = MappingProxyType(
+    {
+        "digits": {
+            1: {"model.latent": 16, "model.hidden": [128, 128]},
+            2: {"model.latent": [24, 12], "model.hidden": [[128, 128], [64, 64]]},
+        },
+        "ring": {
+            1: {"model.latent": 2, "model.hidden": [64, 64]},
+            2: {"model.latent": [2, 2], "model.hidden": [[64, 64], [32, 32]]},
+        },
+    }
+)
+_EPOCHS: Mapping[str, Settings] = MappingProxyType(
+    {"digits": {"training.epochs": 400}, "ring": {"training.epochs": 100}}
+)
+
+
+def names() -> list[str]:
+    """The presets, in the order of the catalogue.
+
+    >>> names()[:4]
+    ['vae-1', 'vae-1-k5', 'vae-1-k50', 'vae-2']
+    """
+    return list(_PRESETS)
+
+
+def settings(preset: str, *, recipe: str, data: str) -> Settings:
+    """What a preset sets for a data name under a recipe, as flat settings.
+
+    The sizes follow the data where the data are far smaller than those the preset was made for.
+    Raises ValueError naming the nearest presets, or the recipes.
+
+    >>> settings("iwae-1-k5", recipe="paper", data="mnist")["training.epochs"]
+    3280
+    >>> settings("iwae-1-k5", recipe="quick", data="digits")["model.latent"]
+    16
+    """
+    if preset not in _PRESETS:
+        near = difflib.get_close_matches(preset, _PRESETS, n=4, cutoff=0.4) or names()
+        raise ValueError(f"preset: needs a name of the catalogue, got {preset!r}; nearest: {', '.join(near)}")
+    if recipe not in RECIPES:
+        raise ValueError(f"recipe: needs one of {', '.join(RECIPES)}, got {recipe!r}")
+    chosen = _PRESETS[preset]
+    latent = chosen["model.latent"]
+    layers = len(latent) if isinstance(latent, list) else 1
+    sizes = _SIZES.get(data, {}).get(layers, {})
+    epochs = _EPOCHS.get(data, {}) if recipe == "quick" else {}
+    return {**chosen, **RECIPES[recipe], **sizes, **epochs}

@@ -1,0 +1,258 @@
+"""What a run is: one frozen record, complete enough to do the run again.
+
+Every number is bounded and every name is one of a closed list, so that a wrong setting is refused before
+anything is allocated. The description of a field is what its error message says was needed.
+"""
+
+import itertools
+import math
+from typing import Annotated, Any, Literal, Self, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+__all__ = ["Config", "Data", "Evaluation", "Model", "Objective", "Training"]
+
+LARGEST_K = 10_000_000
+LARGEST_LAYER = 65_536
+LARGEST_DEPTH = 64
+LARGEST_CHAIN = 32
+LARGEST_WEIGHTS = 1_000_000_000  # numbers in one network: 4 GB in single precision
+LARGEST_ROWS = 10_000_000  # k x batch worked in one step
+
+Activation = Literal["tanh", "relu", "softplus", "sigmoid", "gelu", "silu", "elu", "leaky_relu"]
+Units = Annotated[int, Field(ge=1, le=LARGEST_LAYER)]
+Widths = Annotated[tuple[Units, ...], Field(max_length=LARGEST_DEPTH)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=4096, pattern=r"^[^\x00-\x1f\x7f]+$")]
+
+
+def _integer(default: int | None, low: int, high: int, meaning: str) -> Any:
+    """A bounded integer; the description doubles as the error text."""
+    also = ", or null" if default is None else ""
+    text = f"an integer from {low} to {high}{also} ({meaning})"
+    return Field(default=default, ge=low, le=high, description=text)
+
+
+def _number(
+    default: float | None,
+    text: str,
+    *,
+    ge: float | None = None,
+    gt: float | None = None,
+    le: float | None = None,
+    lt: float | None = None,
+) -> Any:
+    """A bounded, finite number; the description doubles as the error text."""
+    return Field(default=default, description=text, ge=ge, gt=gt, le=le, lt=lt, allow_inf_nan=False)
+
+
+class Section(BaseModel):
+    """A frozen group of settings that knows its keys and admits no other."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Data(Section):
+    """Which data, and how grey values become binary ones when the data themselves do not say."""
+
+    name: Name = Field(default="digits", description="a registered data name or the path of a file")
+    binarize: Literal["threshold", "sample"] | None = Field(
+        default=None, description="threshold, sample, or null (as the data are)"
+    )
+
+
+class Model(Section):
+    """Sizes and families of prior, likelihood and posterior; of a chain, layer by layer from the data up."""
+
+    latent: Units | Annotated[tuple[Units, ...], Field(min_length=1, max_length=LARGEST_CHAIN)] = Field(
+        default=50,
+        description=f"latent units, an integer from 1 to {LARGEST_LAYER}, "
+        "or a list of them for several stochastic layers, from the data up",
+    )
+    hidden: Widths | Annotated[tuple[Widths, ...], Field(max_length=LARGEST_CHAIN)] = Field(
+        default=(200, 200),
+        description=f"hidden layers, a list of integers from 1 to {LARGEST_LAYER}, "
+        "or one such list for each stochastic layer",
+    )
+    activation: Activation = Field(default="tanh", description=f"one of {', '.join(get_args(Activation))}")
+    likelihood: Literal["bernoulli", "gaussian"] | None = Field(
+        default=None, description="bernoulli, gaussian, or null (chosen from the data)"
+    )
+    variance: Literal["fixed", "scalar", "feature", "network"] = Field(
+        default="network", description="of a Gaussian likelihood: fixed, scalar, feature or network"
+    )
+    scale: float = _number(
+        1.0, "a standard deviation from 1e-6 to 1e6 (held if fixed, else the start)", ge=1e-6, le=1e6
+    )
+    prior: Literal["standard_normal"] = Field(default="standard_normal", description="standard_normal")
+    posterior: Literal["gaussian"] = Field(default="gaussian", description="gaussian")
+
+    @property
+    def latents(self) -> tuple[int, ...]:
+        """Latent units of every stochastic layer, from the data up.
+
+        >>> Model(latent=50).latents, Model(latent=(100, 50)).latents
+        ((50,), (100, 50))
+        """
+        return (self.latent,) if isinstance(self.latent, int) else self.latent
+
+    @property
+    def hiddens(self) -> tuple[tuple[int, ...], ...]:
+        """Hidden widths of every stochastic layer, from the data up; one flat list serves them all.
+
+        >>> Model(latent=(100, 50), hidden=(64,)).hiddens
+        ((64,), (64,))
+        """
+        nested = tuple(widths for widths in self.hidden if isinstance(widths, tuple))
+        if nested:
+            return nested
+        flat = tuple(width for width in self.hidden if isinstance(width, int))
+        return (flat,) * len(self.latents)
+
+    @model_validator(mode="after")
+    def _depths_agree(self) -> Self:
+        if len(self.hiddens) != len(self.latents):
+            raise ValueError(
+                f"model.hidden needs one list for each of the {len(self.latents)} stochastic layers of "
+                f"model.latent={list(self.latents)}, got {len(self.hiddens)} lists"
+            )
+        weights = self.weights(features=1)
+        if weights > LARGEST_WEIGHTS:
+            raise ValueError(
+                f"model.hidden and model.latent need to give at most {LARGEST_WEIGHTS} weights, got {weights}"
+            )
+        return self
+
+    def weights(self, features: int) -> int:
+        """How many numbers the networks hold, biases left out; for refusing what no memory would take.
+
+        >>> Model(latent=50, hidden=(200, 200)).weights(features=784)
+        423600
+        """
+        below = (features, *self.latents[:-1])
+        total = 0
+        for inputs, hidden, latent in zip(below, self.hiddens, self.latents, strict=True):
+            up, down = (inputs, *hidden, 2 * latent), (latent, *reversed(hidden), inputs)
+            total += sum(math.prod(pair) for path in (up, down) for pair in itertools.pairwise(path))
+        return total
+
+
+class Objective(Section):
+    """The bound that is ascended, its number of samples, and the estimator of its gradient."""
+
+    bound: Literal["elbo", "iwae", "miwae"] = Field(default="iwae", description="one of elbo, iwae, miwae")
+    k: int = _integer(5, 1, LARGEST_K, "importance samples a datum")
+    m: int | None = _integer(None, 1, LARGEST_K, "groups of a miwae bound")
+    gradient: Literal["pathwise", "doubly_reparameterized", "sticking_the_landing", "closed_form_kl"] = Field(
+        default="pathwise",
+        description="one of pathwise, doubly_reparameterized, sticking_the_landing, closed_form_kl",
+    )
+    beta_warmup: int = _integer(0, 0, 1_000_000, "epochs in which beta rises to 1")
+    free_bits: float = _number(0.0, "nats a latent unit, a number from 0 to 1000", ge=0.0, le=1000.0)
+
+    @model_validator(mode="after")
+    def _parts_agree(self) -> Self:
+        if self.bound == "miwae" and (self.m is None or self.k % self.m):
+            raise ValueError(f"objective.m needs to divide objective.k={self.k} for miwae, got {self.m}")
+        if self.bound != "miwae" and self.m is not None:
+            raise ValueError(f"objective.m needs objective.bound=miwae, got {self.bound} with m={self.m}")
+        if self.gradient == "closed_form_kl" and self.bound != "elbo":
+            raise ValueError(f"objective.gradient=closed_form_kl needs bound=elbo, got bound={self.bound}")
+        if self.free_bits > 0.0 and self.gradient != "closed_form_kl":
+            raise ValueError(
+                "objective.free_bits needs objective.bound=elbo and objective.gradient=closed_form_kl "
+                f"(the KL divergence unit by unit), got {self.bound} and {self.gradient}"
+            )
+        return self
+
+
+class Training(Section):
+    """How the objective is ascended, and what is kept on the way."""
+
+    batch: int = _integer(100, 1, 1_000_000, "data a step")
+    epochs: int = _integer(100, 1, 1_000_000, "passes through the training data")
+    learning_rate: float = _number(1e-3, "a number above 0, at most 10", gt=0.0, le=10.0)
+    schedule: Literal["constant", "cosine", "burda"] = Field(
+        default="cosine", description="one of constant, cosine, burda"
+    )
+    warmup: int = _integer(0, 0, 1_000_000, "epochs in which the learning rate rises from 0")
+    clip: float | None = _number(None, "a number above 0 (largest gradient norm), or null", gt=0.0, le=1e12)
+    beta1: float = _number(0.9, "a number from 0 to below 1 (Adam)", ge=0.0, lt=1.0)
+    beta2: float = _number(0.999, "a number from 0 to below 1 (Adam)", ge=0.0, lt=1.0)
+    epsilon: float = _number(1e-8, "a number above 0, at most 1 (Adam)", gt=0.0, le=1.0)
+    reduction: Literal["mean", "sum"] = Field(default="mean", description="mean or sum (over the batch)")
+    validate_every: int = _integer(0, 0, 1_000_000, "epochs between validations, 0 for none")
+    patience: int | None = _integer(None, 1, 1_000_000, "validations without a gain before stopping")
+    keep: int = _integer(3, 1, 1_000, "newest checkpoints kept, besides the best")
+    checkpoint_seconds: float = _number(60.0, "seconds, a number from 0 to 1e6", ge=0.0, le=1e6)
+    record: int = _integer(1, 1, 1_000_000, "epochs between rows of metrics.jsonl")
+
+    @model_validator(mode="after")
+    def _parts_agree(self) -> Self:
+        if self.patience is not None and not self.validate_every:
+            raise ValueError(
+                "training.patience needs training.validate_every of 1 or more, "
+                f"got patience={self.patience} with validate_every=0"
+            )
+        if self.warmup and self.schedule == "burda":
+            raise ValueError(f"training.schedule=burda needs training.warmup=0, got {self.warmup}")
+        if self.warmup >= self.epochs and self.warmup:
+            raise ValueError(f"training.warmup needs to be below training.epochs={self.epochs}, got {self.warmup}")
+        return self
+
+
+class Evaluation(Section):
+    """How the trained model is measured."""
+
+    k: int = _integer(5000, 1, LARGEST_K, "importance samples a datum")
+    split: Literal["train", "valid", "test"] = Field(default="test", description="one of train, valid, test")
+    limit: int | None = _integer(None, 1, 1_000_000_000, "rows evaluated, from the first")
+    checkpoint: Literal["best", "last"] = Field(default="best", description="best or last")
+
+
+class Config(Section):
+    """One run, resolved: everything `iwax train` needs to do it again.
+
+    >>> Config().objective.k
+    5
+    """
+
+    preset: Name | None = Field(default=None, description="the name of a preset, or null")
+    recipe: Literal["quick", "paper"] = Field(default="quick", description="quick or paper")
+    seed: int = _integer(0, 0, 2**32 - 1, "seed")
+    precision: Literal[32, 64] = Field(default=32, description="32 or 64")
+    device: Literal["cpu", "gpu"] | None = Field(default=None, description="cpu, gpu, or null (what JAX finds)")
+    start: Name | None = Field(default=None, description="the run whose weights are the start, or null")
+    data: Data = Data()
+    model: Model = Model()
+    objective: Objective = Objective()
+    training: Training = Training()
+    evaluation: Evaluation = Evaluation()
+
+    @model_validator(mode="after")
+    def _sections_agree(self) -> Self:
+        layers = len(self.model.latents)
+        if self.objective.gradient == "closed_form_kl" and layers > 1:
+            raise ValueError(f"objective.gradient=closed_form_kl needs one stochastic layer, got {layers}")
+        rows = self.objective.k * self.training.batch
+        if rows > LARGEST_ROWS:
+            raise ValueError(f"objective.k x training.batch needs to be at most {LARGEST_ROWS} rows a step, got {rows}")
+        return self
+
+    def warnings(self) -> tuple[str, ...]:
+        """Settings that run but do not mean what they may seem to.
+
+        >>> Config(objective=Objective(gradient="sticking_the_landing")).warnings()[0][:54]
+        'objective.gradient=sticking_the_landing is biased for '
+        """
+        found = []
+        biased = self.objective.bound == "iwae" or (
+            self.objective.bound == "miwae" and self.objective.m != self.objective.k
+        )
+        if self.objective.gradient == "sticking_the_landing" and biased and self.objective.k > 1:
+            found.append(
+                "objective.gradient=sticking_the_landing is biased for objective.bound="
+                f"{self.objective.bound}; doubly_reparameterized is the unbiased rule of its kind"
+            )
+        if self.model.likelihood == "bernoulli" and self.model.variance != "network":
+            found.append(f"model.variance={self.model.variance} has no effect with a Bernoulli likelihood")
+        return tuple(found)

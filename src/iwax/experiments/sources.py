@@ -1,0 +1,183 @@
+"""Where settings come from: defaults < preset < recipe < file < --set < flags; errors name the source."""
+
+import difflib
+import json
+import math
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from pydantic import BaseModel, ValidationError
+
+from iwax.experiments import catalogue
+from iwax.experiments.config import Config
+from iwax.training import strict_json
+
+__all__ = ["from_sources", "keys", "read_file"]
+
+LARGEST_FILE = 1_000_000  # bytes; a configuration is a page, not a data set
+
+
+def keys() -> dict[str, str]:
+    """Every key of a configuration, dotted, with what its value needs to be.
+
+    >>> keys()["training.batch"]
+    'an integer from 1 to 1000000 (data a step)'
+    """
+    found: dict[str, str] = {}
+    for name, field in Config.model_fields.items():
+        section = field.annotation
+        if isinstance(section, type) and issubclass(section, BaseModel):
+            found |= {f"{name}.{k}": v.description or "" for k, v in section.model_fields.items()}
+        else:
+            found[name] = field.description or ""
+    return found
+
+
+def from_sources(
+    *,
+    preset: str | None = None,
+    recipe: str | None = None,
+    data: str | None = None,
+    file: str | Path | None = None,
+    sets: Sequence[str] = (),
+    flags: Mapping[str, Any] | None = None,
+) -> Config:
+    """Join the sources of a configuration, later ones over earlier ones, and check the whole.
+
+    `preset`, `recipe` and `data` are flags with names of their own; `flags` maps dotted keys to values, and
+    None there means not given. Raises ValueError with one line: key, source, what was needed, what was got.
+
+    >>> from_sources(data="mnist", sets=["objective.k=50"], flags={"training.epochs": 3}).objective.k
+    50
+    """
+    named = {"preset": preset, "recipe": recipe, "data.name": data, **(flags or {})}
+    layers = [
+        (str(file), read_file(file)) if file is not None else ("", {}),
+        ("--set", _parse_sets(sets)),
+        ("the command line", {key: value for key, value in named.items() if value is not None}),
+    ]
+    known = keys()
+    for where, layer in layers:
+        for key in layer:
+            if key not in known:
+                _refuse_key(key, where, known)
+    given = {key: value for _, layer in layers for key, value in layer.items()}
+    origin = {key: where for where, layer in layers for key in layer}
+    chosen = {"preset": catalogue.DEFAULT_PRESET, "recipe": "quick", "data.name": "digits"}
+    chosen |= {key: given[key] for key in chosen if given.get(key) is not None}
+    for key, value in chosen.items():
+        if not isinstance(value, str):
+            raise ValueError(_complaint(key, origin.get(key, ""), known[key], value))
+    start = catalogue.settings(chosen["preset"], recipe=chosen["recipe"], data=chosen["data.name"])
+    return _validate({**start, **given, **chosen}, origin)
+
+
+def read_file(path: str | Path) -> dict[str, Any]:
+    """The settings of a JSON or TOML file, flat. ValueError names the file; OSError where it cannot be read."""
+    path = Path(path)
+    if path.suffix not in (".json", ".toml"):
+        raise ValueError(f"{path}: needs to end in .json or .toml to be read as a configuration")
+    with path.open("rb") as stream:
+        raw = stream.read(LARGEST_FILE + 1)
+    if len(raw) > LARGEST_FILE:
+        raise ValueError(f"{path}: needs to be a configuration of at most {LARGEST_FILE} bytes")
+    try:
+        tree = tomllib.loads(raw.decode()) if path.suffix == ".toml" else strict_json.parse(raw)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path}: needs to be {path.suffix[1:].upper()}, got {_first_line(error)}") from error
+    return _flatten(tree, str(path))
+
+
+def _flatten(tree: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """Sections become dotted keys. A dotted key at the top is taken as it is."""
+    flat: dict[str, Any] = {}
+    for key, value in tree.items():
+        inner = {f"{key}.{k}": v for k, v in value.items()} if isinstance(value, dict) else {key: value}
+        twice = flat.keys() & inner.keys()
+        if twice:
+            raise ValueError(f"{where}: needs every key once, got {min(twice)!r} twice")
+        flat |= inner
+    return flat
+
+
+def _parse_sets(sets: Iterable[str]) -> dict[str, Any]:
+    parsed: dict[str, Any] = {}
+    for text in sets:
+        key, equals, value = text.partition("=")
+        if not equals or not key.strip():
+            raise ValueError(f"--set: needs KEY=VALUE, got {text!r}; for example --set objective.k=50")
+        parsed[key.strip()] = _parse_value(value.strip())
+    return parsed
+
+
+def _parse_value(text: str) -> Any:
+    """JSON where it is JSON, `none` as null, `200,200` as a list, else the words themselves."""
+    if text.lower() in ("none", "null"):
+        return None
+    for candidate in (text, f"[{text}]") if "," in text else (text,):
+        try:
+            return json.loads(candidate)
+        except (ValueError, RecursionError):
+            continue
+    return text
+
+
+def _validate(flat: Mapping[str, Any], origin: Mapping[str, str]) -> Config:
+    known = keys()
+    tree: dict[str, Any] = {}
+    for key, value in flat.items():
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ValueError(_complaint(key, origin.get(key, ""), known[key], value))
+        section, dot, field = key.partition(".")
+        if dot:
+            tree.setdefault(section, {})[field] = value
+        else:
+            tree[section] = value
+    try:
+        # Through JSON, so that a list is a tuple's proper form and strict mode can refuse true for 1.
+        return Config.model_validate_json(json.dumps(tree, default=str))
+    except ValidationError as error:
+        raise ValueError(_explain(error, flat, origin)) from error
+
+
+def _explain(error: ValidationError, flat: Mapping[str, Any], origin: Mapping[str, str]) -> str:
+    """The first thing wrong, in one line."""
+    known = keys()
+    first = error.errors(include_url=False)[0]
+    for length in (2, 1):
+        key = ".".join(str(part) for part in first["loc"][:length])
+        if key in known:
+            return _complaint(key, origin.get(key, ""), known[key], flat.get(key))
+    return str(first["msg"]).removeprefix("Value error, ")
+
+
+def _complaint(key: str, where: str, needed: str, got: object) -> str:
+    source = f" (from {where})" if where else ""
+    near = difflib.get_close_matches(got, needed.replace(",", " ").split(), n=1) if isinstance(got, str) else []
+    hint = f"; did you mean {near[0]}?" if near else ""
+    return f"{key}{source}: needs {needed}, got {_short(got)}{hint}"
+
+
+def _refuse_key(key: str, where: str, known: Mapping[str, str]) -> NoReturn:
+    inside = [name for name in known if name.startswith(f"{key}.")]
+    if inside:
+        raise ValueError(f"{key} (from {where}): needs to be one of its keys, {', '.join(inside)}")
+    tails = {name.rpartition(".")[2]: name for name in known}
+    near = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
+    near = near or [tails[t] for t in difflib.get_close_matches(key.rpartition(".")[2], tails, n=1, cutoff=0.6)]
+    hint = f"; did you mean {near[0]}?" if near else f"; sections: {', '.join(Config.model_fields)}"
+    raise ValueError(f"{_short(key)} (from {where}): needs to be a key of the configuration{hint}")
+
+
+def _short(value: object) -> str:
+    try:
+        text = json.dumps(value, default=str)
+    except (ValueError, RecursionError):  # an integer too long to print, a list too deep
+        text = type(value).__name__
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:200]
