@@ -1,0 +1,109 @@
+r"""What a run writes down row by row: `metrics.jsonl`, which knows no clock, and `timing.jsonl`, which does.
+
+One JSON object a line, floats exactly (by `repr`), NaN and infinities as null, each with its "step".
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from iwax.training import durable, strict_json
+from iwax.training.tensors import CorruptCheckpointError
+
+
+class Record:
+    """An append-only `.jsonl` file. `sync()` before a checkpoint is saved, so that no row it covers can be lost."""
+
+    def __init__(self, path: Path) -> None:
+        """Open for appending; a last line that a crash cut off is dropped first."""
+        self.path = path
+        _drop_torn_line(path)
+        # Unbuffered: one row is one write, there for whoever follows the file.
+        self._file = open(path, "ab", buffering=0)  # noqa: SIM115 (closed by close)
+
+    def write(self, row: Mapping[str, object]) -> None:
+        """Append one row of plain scalars; it must have a whole number "step". OSError(ENOSPC) on a full disk."""
+        _step_of(row)
+        data = strict_json.line(row)
+        start = self._file.seek(0, os.SEEK_END)
+        with durable.disk_full(self.path, len(data)):
+            try:
+                written = self._file.write(data)
+                while written < len(data):
+                    written += self._file.write(data[written:])
+            except OSError:
+                self._file.truncate(start)  # no half row
+                raise
+
+    def sync(self) -> None:
+        """Have every row on the disk before going on (fsync)."""
+        with durable.disk_full(self.path, 0):
+            os.fsync(self._file.fileno())
+
+    def close(self) -> None:
+        """Sync and close; closing twice does nothing."""
+        if not self._file.closed:
+            self.sync()
+            self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def read(path: Path) -> list[dict[str, Any]]:
+    """The rows of a record, without a last line cut off by a crash; no file, no rows.
+
+    Raises CorruptCheckpointError naming file and line for a line that is no JSON object with a whole number "step".
+    """
+    return [row for row, _ in _rows(path)]
+
+
+def truncate(path: Path, step: int) -> int:
+    """Drop the rows after `step` and a torn last line, all at once; returns the number of whole rows dropped.
+
+    The rows kept keep their bytes. Where nothing is to be dropped the file is not touched.
+    """
+    rows = list(_rows(path))
+    kept = [line for row, line in rows if row["step"] <= step]
+    if path.exists() and path.stat().st_size != sum(map(len, kept)):
+        durable.replace(path, b"".join(kept))
+    return len(rows) - len(kept)
+
+
+def _rows(path: Path) -> list[tuple[dict[str, Any], bytes]]:
+    if not path.exists():
+        return []
+    rows = []
+    # What follows the last newline is nothing, or torn.
+    for number, line in enumerate(path.read_bytes().split(b"\n")[:-1], start=1):
+        try:
+            row = strict_json.parse(line)
+            _step_of(row)
+        except ValueError as error:
+            needed = 'a JSON object with a whole number "step"'
+            raise CorruptCheckpointError(f"{path}:{number}", None, needed, str(error)) from error
+        rows.append((row, line + b"\n"))
+    return rows
+
+
+def _step_of(row: Mapping[str, object]) -> None:
+    step = row.get("step")
+    if type(step) is not int or step < 0:
+        raise ValueError(f'"step" must be a whole number from 0, got {step!r}')
+
+
+def _drop_torn_line(path: Path) -> None:
+    if not path.exists():
+        return
+    with open(path, "r+b") as file:
+        data = file.read()
+        whole = data.rfind(b"\n") + 1
+        if whole < len(data):
+            file.truncate(whole)

@@ -1,0 +1,80 @@
+"""JSON as records and manifests need it: one way to write a value, and nothing read that it did not mean."""
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import numpy as np
+
+Scalar = None | bool | int | float | str
+
+
+def scalar(name: str, value: object) -> Scalar:
+    """The plain JSON scalar of `value`; NaN and the infinities, which JSON has not, become None.
+
+    Raises TypeError for anything that is no number, string, bool or None (0-d arrays count as numbers).
+
+    >>> scalar("bound", np.float32(0.5)), scalar("bound", float("nan"))
+    (0.5, None)
+    """
+    if isinstance(value, np.generic | np.ndarray | jax.Array) and np.shape(value) == ():
+        value = np.asarray(value).item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    raise TypeError(f"{name} must be a number, a string, a bool or None, got {type(value).__name__}")
+
+
+def scalars(row: Mapping[str, object]) -> dict[str, Scalar]:
+    """`row` with each value made a plain JSON scalar; TypeError names the key that cannot be."""
+    for name in row:
+        if not isinstance(name, str):
+            raise TypeError(f"keys must be strings, got {name!r}")
+    return {name: scalar(name, value) for name, value in row.items()}
+
+
+def canonical(value: object) -> bytes:
+    """The one JSON text of `value`: sorted keys, two spaces, a final newline, ASCII; floats by `repr`, exactly.
+
+    >>> canonical({"b": 1, "a": 0.1})
+    b'{\\n  "a": 0.1,\\n  "b": 1\\n}\\n'
+    """
+    return (json.dumps(value, indent=2, sort_keys=True, allow_nan=False) + "\n").encode("ascii")
+
+
+def line(row: Mapping[str, object]) -> bytes:
+    r"""One row of a `.jsonl` file, keys in the order given, non-finite numbers as null.
+
+    >>> line({"step": 3, "bound": float("inf")})
+    b'{"step": 3, "bound": null}\n'
+    """
+    return (json.dumps(scalars(row), allow_nan=False) + "\n").encode("ascii")
+
+
+def parse(data: bytes) -> dict[str, Any]:
+    """The JSON object in `data`. ValueError for anything else: other values, repeated keys, NaN, too deep, not UTF-8.
+
+    >>> parse(b'{"step": 3}')
+    {'step': 3}
+    """
+    try:
+        value = json.loads(data.decode(), object_pairs_hook=_unrepeated, parse_constant=_no_constant)
+    except RecursionError:
+        raise ValueError("JSON nested too deeply") from None
+    if not isinstance(value, dict):
+        raise ValueError(f"a JSON {type(value).__name__} where an object was needed")
+    return value
+
+
+def _unrepeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) < len(pairs):
+        raise ValueError("a JSON key given twice")
+    return result
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name}, which JSON has not")
