@@ -1,0 +1,48 @@
+"""From grey to black and white: by an exact random rule, or by a threshold."""
+
+from typing import Any
+
+import numpy as np
+
+from iwax.data.bits import Purpose, bits16
+
+
+def binarize_grey(x: Any, bits: Any) -> Any:  # NumPy or JAX arrays, without loading JAX here
+    """1 where ``bits * 255 < x * 65536``, else 0: Bernoulli(x/255) from 16 random bits a pixel.
+
+    x: uint8 grey values; bits: uint16, uniform, of the same shape. NumPy or JAX arrays; the result is uint8.
+    Exact at both ends: 0 gives always 0 and 255 always 1; in between the probability is x/255 rounded up to
+    a multiple of 2^-16. (Eight bits would turn 255 into 0.996.) The products need 24 bits, hence uint32.
+
+    >>> binarize_grey(np.array([0, 255], np.uint8), np.array([0, 65535], np.uint16)).tolist()
+    [0, 1]
+    """
+    return (bits.astype("uint32") * 255 < x.astype("uint32") * 65536).astype("uint8")
+
+
+def binarize_once(grey: np.ndarray, *, seed: int, purpose: Purpose) -> np.ndarray:
+    """A fixed draw of Bernoulli(grey/255), uint8 in {0, 1}: the same on every platform for one seed and purpose.
+
+    >>> binarize_once(np.full((1, 3), 255, np.uint8), seed=1, purpose=Purpose.TEST).tolist()
+    [[1, 1, 1]]
+    """
+    return binarize_grey(grey, bits16(seed, purpose, grey.shape))
+
+
+def threshold(values: np.ndarray) -> np.ndarray:
+    """1 above half of the range: uint8 above 127.5, float (of range [0, 1]) above 0.5.
+
+    >>> threshold(np.array([127, 128], np.uint8)).tolist()
+    [0, 1]
+    """
+    half = 127.5 if values.dtype == np.uint8 else 0.5
+    return (values > half).astype(np.uint8)
+
+
+def as_grey(values: np.ndarray) -> np.ndarray:
+    """Probabilities in [0, 1] as grey uint8: round(255 x), an error of at most 1/510.
+
+    >>> as_grey(np.array([0.0, 0.5, 1.0], np.float32)).tolist()
+    [0, 128, 255]
+    """
+    return np.floor(values * np.float32(255) + np.float32(0.5)).astype(np.uint8)

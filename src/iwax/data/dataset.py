@@ -1,0 +1,103 @@
+"""A data set as models see it: rows of numbers, the shape of one row as a picture, and a written protocol."""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+Kind = Literal["binary", "grey", "real"]
+
+
+@dataclass(frozen=True)
+class Split:
+    """Rows ``values`` [n, D] and, where there are any, one integer label a row [n].
+
+    >>> len(Split(np.zeros((3, 4), np.uint8)))
+    3
+    """
+
+    values: np.ndarray
+    labels: np.ndarray | None = None
+
+    def __post_init__(self) -> None:
+        if self.values.ndim != 2 or 0 in self.values.shape:
+            raise ValueError(f"a split needs values of shape [n, D] with n, D >= 1; got {self.values.shape}")
+        if self.values.dtype not in (np.uint8, np.float32):
+            raise ValueError(f"a split needs uint8 or float32 values; got {self.values.dtype}")
+        if self.labels is not None and self.labels.shape != self.values.shape[:1]:
+            raise ValueError(f"a split needs one label a row, shape ({len(self.values)},); got {self.labels.shape}")
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Train, validation and test rows under one name whose ``protocol`` says how they were made.
+
+    ``shape`` is the shape of one row as it was before flattening, e.g. ``(28, 28)`` or ``(28, 28, 3)``.
+    ``kind`` is what a model is given: ``"binary"`` (0 or 1), ``"grey"`` (whole numbers 0..255) or ``"real"``.
+    With ``binarize_training`` the training values are grey uint8 that stand for probabilities value/255 and
+    are drawn anew to {0, 1} at every access (then ``kind`` is ``"binary"``). Validation and test values are
+    final: they are never drawn again.
+
+    >>> rows = Split(np.eye(4, dtype=np.uint8))
+    >>> Dataset("eye", "made by hand", (2, 2), "binary", False, rows, None, rows).features
+    4
+    """
+
+    name: str
+    protocol: str
+    shape: tuple[int, ...]
+    kind: Kind
+    binarize_training: bool
+    train: Split
+    valid: Split | None
+    test: Split
+
+    def __post_init__(self) -> None:
+        if self.kind not in ("binary", "grey", "real"):
+            raise ValueError(f"kind must be 'binary', 'grey' or 'real'; got {self.kind!r}")
+        for part, split in self.splits().items():
+            self._check(part, split)
+
+    def _check(self, part: str, split: Split) -> None:
+        if split.values.shape[1] != self.features:
+            raise ValueError(
+                f"{self.name}: {part} needs rows of {self.features} values (shape {self.shape}); "
+                f"got {split.values.shape[1]}"
+            )
+        dtype = np.float32 if self.kind == "real" else np.uint8
+        if split.values.dtype != dtype:
+            raise ValueError(
+                f"{self.name}: {part} of kind {self.kind!r} needs {np.dtype(dtype)} values; got {split.values.dtype}"
+            )
+        drawn_later = self.binarize_training and part == "train"
+        if self.kind == "binary" and not drawn_later and split.values.max() > 1:
+            raise ValueError(f"{self.name}: {part} of kind 'binary' needs values in {{0, 1}}; got {split.values.max()}")
+
+    @property
+    def features(self) -> int:
+        """D, the number of values in a row."""
+        return int(np.prod(self.shape))
+
+    def splits(self) -> dict[str, Split]:
+        """The splits that exist, by name: train, valid, test."""
+        found = {"train": self.train, "valid": self.valid, "test": self.test}
+        return {part: split for part, split in found.items() if split is not None}
+
+    def split(self, part: str) -> Split:
+        """One split by name. Raises ValueError for a name, or a split, that this data set does not have."""
+        found = self.splits()
+        if part not in found:
+            raise ValueError(f"{self.name} has the splits {', '.join(found)}; got {part!r}")
+        return found[part]
+
+    def digest(self) -> str:
+        """SHA-256 of all values, their types and shapes: equal digests mean equal data."""
+        state = hashlib.sha256()
+        for part, split in self.splits().items():
+            state.update(f"{part} {split.values.dtype.name} {split.values.shape}".encode())
+            state.update(np.ascontiguousarray(split.values).data)
+        return state.hexdigest()

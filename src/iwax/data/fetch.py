@@ -1,0 +1,143 @@
+"""Finding a data file: in ``$IWAX_DATA``, then in the cache, then by a checksummed download.
+
+All three are laid out alike (``mnist/train-images-idx3-ubyte.gz`` below each). A file is read once, its bytes
+are compared with the known SHA-256, and only bytes that agree are ever used or enter the cache.
+"""
+
+import hashlib
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import pooch
+
+VARIABLE = "IWAX_DATA"
+
+
+class UnavailableError(RuntimeError):
+    """A data file is nowhere to be had; the message says where to put it."""
+
+
+class ChecksumError(RuntimeError):
+    """A stored or downloaded data file is not the published one."""
+
+
+@dataclass(frozen=True)
+class DataFile:
+    """One published file: its place, its SHA-256 (None: never recorded, so not downloaded) and its addresses.
+
+    ``alternatives`` are other forms with the same contents, looked for after this one.
+
+    >>> DataFile("mnist/x.gz", "00ff").path
+    'mnist/x.gz'
+    """
+
+    path: str
+    sha256: str | None
+    urls: tuple[str, ...] = ()
+    alternatives: tuple["DataFile", ...] = ()
+    hint: str = ""
+
+    def forms(self) -> tuple["DataFile", ...]:
+        """This form, then the alternatives."""
+        return (self, *self.alternatives)
+
+
+def data_folder() -> Path | None:
+    """The folder named by ``$IWAX_DATA``, if it is set. Raises FileNotFoundError if it is no folder."""
+    named = os.environ.get(VARIABLE)
+    if not named:
+        return None
+    folder = Path(named).expanduser()
+    if not folder.is_dir():
+        raise FileNotFoundError(f"{VARIABLE} must name a folder of data files; {named!r} is not a folder")
+    return folder
+
+
+def cache_folder() -> Path:
+    """The platform's cache folder for iwax, e.g. ``~/.cache/iwax`` on Linux; it may not exist yet."""
+    return Path(pooch.os_cache("iwax"))
+
+
+def find(file: DataFile) -> Path | None:
+    """Where a form of the file lies now, in ``$IWAX_DATA`` or the cache; None if nowhere. Contents unread."""
+    for folder in filter(None, (data_folder(), cache_folder())):
+        for form in file.forms():
+            if (folder / form.path).is_file():
+                return folder / form.path
+    return None
+
+
+def read(file: DataFile) -> bytes:
+    """The checked contents of a file, downloaded into the cache if it must be.
+
+    Raises UnavailableError where it cannot be had, ChecksumError where it is not the published file.
+    """
+    folder = data_folder()
+    for form in file.forms():
+        if folder is not None and (folder / form.path).is_file():
+            return _checked(form, folder / form.path)
+    spoilt: ChecksumError | None = None
+    for form in file.forms():
+        if (cache_folder() / form.path).is_file():
+            try:
+                return _checked(form, cache_folder() / form.path)
+            except ChecksumError as error:  # a spoilt cache is fetched anew
+                spoilt = error
+    failures: list[str] = []
+    for form in file.forms():
+        for url in form.urls if form.sha256 else ():
+            try:
+                return _download(form, url)
+            except (ChecksumError, OSError, ValueError) as error:
+                failures.append(f"{url}: {_brief(error)}")
+                if isinstance(error, ChecksumError):
+                    spoilt = error
+    if spoilt is not None:
+        raise spoilt
+    raise UnavailableError(_unavailable(file, folder, failures))
+
+
+def _checked(form: DataFile, path: Path) -> bytes:
+    contents = path.read_bytes()
+    got = hashlib.sha256(contents).hexdigest()
+    if form.sha256 is not None and got != form.sha256:
+        raise ChecksumError(
+            f"{path}: needed SHA-256 {form.sha256}, got {got} ({len(contents)} bytes): "
+            "this is not the published file; remove it, or put the published one in its place"
+        )
+    return contents
+
+
+def _download(form: DataFile, url: str) -> bytes:
+    """Fetch into a temporary sibling, check, then move into place: the cache never holds an unchecked file."""
+    target = cache_folder() / form.path
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".download-") as scratch:
+        arrived = Path(scratch) / target.name
+        pooch.HTTPDownloader(timeout=20)(url, str(arrived), None)  # type: ignore[arg-type]
+        contents = arrived.read_bytes()
+        got = hashlib.sha256(contents).hexdigest()
+        if got != form.sha256:
+            raise ChecksumError(
+                f"{url}: needed SHA-256 {form.sha256}, got {got} ({len(contents)} bytes): nothing was kept; "
+                f"try again, or put the published file at {target}"
+            )
+        arrived.replace(target)
+    return contents
+
+
+def _brief(error: Exception) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:160]}"
+
+
+def _unavailable(file: DataFile, folder: Path | None, failures: list[str]) -> str:
+    where = f"${VARIABLE} ({folder})" if folder else f"${VARIABLE} (not set)"
+    checksum = f" (SHA-256 {file.sha256})" if file.sha256 else ""
+    tried = f"; downloads failed: {'; '.join(failures)}" if failures else "; it cannot be downloaded from here"
+    hint = f"; {file.hint}" if file.hint else ""
+    return (
+        f"needed the file {file.path}{checksum}; it is neither in {where} nor in the cache "
+        f"({cache_folder()}){tried}; put it at {(folder or cache_folder()) / file.path}{hint}"
+    )

@@ -1,0 +1,135 @@
+"""MNIST and Fashion-MNIST from their idx files, binarised anew at every access, under four protocols."""
+
+from dataclasses import dataclass
+
+from iwax.data.binarization import binarize_once
+from iwax.data.bits import Purpose
+from iwax.data.dataset import Dataset, Split
+from iwax.data.fetch import DataFile, read
+from iwax.data.formats.idx import read_idx
+from iwax.data.info import Info, take
+
+MIRRORS = (
+    "https://ossci-datasets.s3.amazonaws.com/mnist/",
+    "https://storage.googleapis.com/cvdf-datasets/mnist/",
+    "http://yann.lecun.com/exdb/mnist/",
+)
+FASHION = ("https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",)
+
+
+def _file(folder: str, name: str, sha256: str, places: tuple[str, ...]) -> DataFile:
+    return DataFile(f"{folder}/{name}", sha256, tuple(place + name for place in places))
+
+
+MNIST_FILES = tuple(
+    _file("mnist", name, sha256, MIRRORS)
+    for name, sha256 in (
+        ("train-images-idx3-ubyte.gz", "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609"),
+        ("train-labels-idx1-ubyte.gz", "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c"),
+        ("t10k-images-idx3-ubyte.gz", "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6"),
+        ("t10k-labels-idx1-ubyte.gz", "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6"),
+    )
+)
+FASHION_FILES = tuple(
+    _file("fashion_mnist", name, sha256, FASHION)
+    for name, sha256 in (
+        ("train-images-idx3-ubyte.gz", "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84"),
+        ("train-labels-idx1-ubyte.gz", "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845"),
+        ("t10k-images-idx3-ubyte.gz", "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073"),
+        ("t10k-labels-idx1-ubyte.gz", "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5"),
+    )
+)
+MNIST_LICENCE = "none stated; LeCun and Cortes hold the copyright"
+MNIST_SOURCE = "LeCun, Bottou, Bengio and Haffner (1998), http://yann.lecun.com/exdb/mnist/"
+
+
+@dataclass(frozen=True)
+class Dynamic:
+    """A dynamically binarised set: its description and the seed that fixes validation and test."""
+
+    info: Info
+    seed: int
+
+    def load(self) -> Dataset:
+        """Read the four idx files, split by position, draw validation and test once."""
+        images, labels, test_images, test_labels = (read_idx(read(file), name=file.path) for file in self.info.files)
+        grey = images.reshape(len(images), -1)
+        n = self.info.train
+        train = take(grey, labels, slice(0, n))
+        valid = take(grey, labels, slice(n, None)) if self.info.valid else None
+        test = take(test_images.reshape(len(test_images), -1), test_labels, slice(None))
+        return self.info.dataset(
+            train,
+            None if valid is None else self._drawn(valid, Purpose.VALID),
+            self._drawn(test, Purpose.TEST),
+        )
+
+    def _drawn(self, grey: Split, purpose: Purpose) -> Split:
+        return Split(binarize_once(grey.values, seed=self.seed, purpose=purpose), grey.labels)
+
+
+def _protocol(train: int, valid: int, seed: int, used_by: str) -> str:
+    held_out = f"the last {valid:,} validation" if valid else "no validation"
+    return (
+        f"the first {train:,} of the 60,000 published training images for training, {held_out}, the 10,000 "
+        f"published test images, all in published order; grey 0..255, pixel ~ Bernoulli(grey / 255): training "
+        f"redrawn at every access, validation and test drawn once with seed {seed} (Philox, 16 bits a pixel), "
+        f"whatever the seed of a run. {used_by}"
+    )
+
+
+def _mnist(name: str, train: int, valid: int, seed: int, used_by: str, aliases: tuple[str, ...] = ()) -> Dynamic:
+    info = Info(
+        name=name,
+        title="MNIST, binarised anew at every access",
+        protocol="MNIST: " + _protocol(train, valid, seed, used_by),
+        shape=(28, 28),
+        kind="binary",
+        train=train,
+        valid=valid,
+        test=10_000,
+        licence=MNIST_LICENCE,
+        source=MNIST_SOURCE,
+        files=MNIST_FILES,
+        binarize_training=True,
+        aliases=aliases,
+    )
+    return Dynamic(info, seed)
+
+
+BURDA = _mnist(
+    "mnist-dynamic-burda",
+    59_600,
+    400,
+    123,
+    "The split of Burda, Grosse and Salakhutdinov (2016), Tables 1 and 2; they redraw the test set too.",
+    aliases=("mnist",),
+)
+DYNAMIC_50K = _mnist(
+    "mnist-dynamic-50k",
+    50_000,
+    10_000,
+    777,
+    "The split of Tomczak and Welling (VampPrior, 2018) and of Nowozin (JVI, 2018).",
+)
+DYNAMIC_60K = _mnist(
+    "mnist-dynamic-60k", 60_000, 0, 1234, "The split of Sonderby et al. (2016) and of the memory-augmented VAEs."
+)
+FASHION_MNIST = Dynamic(
+    Info(
+        name="fashion-mnist",
+        title="Fashion-MNIST, binarised anew at every access",
+        protocol="Fashion-MNIST: "
+        + _protocol(50_000, 10_000, 777, "The same treatment as mnist-dynamic-50k; no published standard."),
+        shape=(28, 28),
+        kind="binary",
+        train=50_000,
+        valid=10_000,
+        test=10_000,
+        licence="MIT, (c) 2017 Zalando SE",
+        source="Xiao, Rasul and Vollgraf (2017), https://github.com/zalandoresearch/fashion-mnist",
+        files=FASHION_FILES,
+        binarize_training=True,
+    ),
+    777,
+)

@@ -1,0 +1,62 @@
+"""The static MNIST: binarised once for all by Salakhutdinov and Murray (2008), published by Larochelle."""
+
+from iwax.data.bits import Purpose, permutation
+from iwax.data.dataset import Dataset
+from iwax.data.fetch import DataFile, read
+from iwax.data.formats.amat import read_amat
+from iwax.data.info import Info, take
+
+PUBLISHED = "http://www.cs.toronto.edu/~larocheh/public/datasets/binarized_mnist/"
+SEED = 2008
+
+
+def _file(part: str, packed: str, plain: str) -> DataFile:
+    """The text as published, or the same text gzip-compressed."""
+    name = f"binarized_mnist_{part}.amat"
+    published = DataFile(f"binarized_mnist/{name}", plain, (PUBLISHED + name,))
+    return DataFile(f"binarized_mnist/{name}.gz", packed, alternatives=(published,))
+
+
+FILES = (
+    _file(
+        "train",
+        "af247bd6075cf9adc4715459dcd5f13eaa99a2c92d8d81379a05da94770b6c0e",
+        "ad693b29f94c14277b095f5238ddefbbdaaae0939789dd2f4f0205278cee3e4d",
+    ),
+    _file(
+        "valid",
+        "533b71bc0198f4d73c54ae5fe6c96fc08dc3cf1b3fae24c5521dbc0452507e38",
+        "1de3d397c40fe8eeb33dafd4099a1f665ec01e96d9be234aaeeac8a34930e2e2",
+    ),
+    _file(
+        "test",
+        "32a3c54d03504632bf9f131b4a148c7567aa6fc87da017049b044bdc14c2a0f2",
+        "e6687bfea3f820c174f33b7865140b2a2dd2930ef786f35d45795fc193b5ab2c",
+    ),
+)
+
+STATIC = Info(
+    name="mnist-static",
+    title="MNIST, binarised once for all (Larochelle's files)",
+    protocol=(
+        "the fixed binarisation of Salakhutdinov and Murray (2008) in Larochelle's files: 50,000 training, 10,000 "
+        "validation and 10,000 test images in {0, 1}, nothing redrawn. Training and validation in published "
+        "order; the published test file is sorted by class, so its rows are permuted with seed 2008, that the "
+        "first rows be a fair sample (means over all rows are unchanged). No labels."
+    ),
+    shape=(28, 28),
+    kind="binary",
+    train=50_000,
+    valid=10_000,
+    test=10_000,
+    licence="none stated; derived from MNIST",
+    source="Salakhutdinov and Murray (2008); " + PUBLISHED,
+    files=FILES,
+)
+
+
+def load() -> Dataset:
+    """The three published files."""
+    train, valid, test = (read_amat(read(file), features=784, name=file.path) for file in FILES)
+    shuffled = permutation(SEED, Purpose.SPLIT, len(test))
+    return STATIC.dataset(take(train, None, slice(None)), take(valid, None, slice(None)), take(test, None, shuffled))
