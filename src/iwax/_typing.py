@@ -1,0 +1,68 @@
+"""The vocabulary of shapes: axes are ordered draws ``k``, ``batch``, event."""
+
+from typing import Any, NamedTuple, Protocol, TypeAlias
+
+from jaxtyping import Array, Bool, Float, Int, Key, Num, PyTree
+
+PRNGKey: TypeAlias = Key[Array, ""]
+LogWeights: TypeAlias = Float[Array, "k *batch"]
+PerDatum: TypeAlias = Float[Array, "*batch"]
+Scalar: TypeAlias = Float[Array, ""]
+Latent: TypeAlias = PyTree[Num[Array, "..."]]
+Trace: TypeAlias = Any  # None, or what a flow passed through on its way
+
+__all__ = [
+    "Datum",
+    "Distribution",
+    "Latent",
+    "LogWeights",
+    "PRNGKey",
+    "Part",
+    "PerDatum",
+    "Scalar",
+    "Trace",
+    "values_of",
+]
+
+
+class Datum(NamedTuple):
+    """One row of data, or a batch of rows with one leading axis on every field.
+
+    ``values`` are the features, missing ones filled with 0; ``observed`` marks those that are not missing (None: all);
+    ``label`` is carried along; ``index`` is the row's number, from which its noise is keyed.
+    """
+
+    values: Num[Array, "*batch features"]
+    observed: Bool[Array, "*batch features"] | None = None
+    label: Int[Array, "*batch"] | None = None
+    index: Int[Array, "*batch"] | None = None
+
+
+class Distribution(Protocol):
+    """A random variable. A pytree: every array that it depends on is a leaf of it."""
+
+    def draw(self, key: PRNGKey) -> tuple[Latent, Trace]: ...
+
+    def log_prob(self, value: Latent, trace: Trace = None, where: Array | None = None) -> Scalar: ...
+
+    def sample_and_log_prob(self, key: PRNGKey) -> tuple[Latent, Scalar]: ...
+
+    @property
+    def mean(self) -> Latent: ...
+
+    def layers(self, value: Latent) -> tuple["Distribution", ...]: ...
+
+
+class Part(Protocol):
+    """A prior, likelihood or posterior: a fixed function of (context, key). The same key gives the same noise."""
+
+    def __call__(self, context: Any, *, key: PRNGKey) -> Distribution: ...
+
+
+def values_of(context: Any) -> Array:
+    """The array that a network reads: a datum's values, or the context itself.
+
+    >>> values_of(Datum(values=1.0)), values_of(2.0)
+    (1.0, 2.0)
+    """
+    return context.values if isinstance(context, Datum) else context

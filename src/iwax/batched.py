@@ -1,0 +1,123 @@
+"""The only place where functions of one datum and one draw are mapped over data and draws.
+
+The noise of a draw is a function of (key, row number, draw number) alone: neither the batch nor the chunk it falls in
+changes it.
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from iwax._typing import Datum, Latent, LogWeights, PRNGKey, Scalar
+from iwax.model import LatentVariableModel, Terms
+
+__all__ = ["generate", "log_weights", "over_data", "over_draws", "propose", "terms", "terms_at"]
+
+Output = TypeVar("Output")
+
+
+def over_data(function: Callable[[Datum, PRNGKey], Output], key: PRNGKey, x: Datum, *, out_axes: int = 0) -> Output:
+    """``function(datum, key)`` for every row of x, whose key is ``fold_in(key, row number)``.
+
+    >>> x = Datum(values=jnp.arange(3.0)[:, None], index=jnp.arange(3))
+    >>> over_data(lambda datum, key: 2 * datum.values, jax.random.key(0), x).shape
+    (3, 1)
+    """
+    index = jnp.arange(x.values.shape[0]) if x.index is None else x.index
+    keys = jax.vmap(lambda i: jax.random.fold_in(key, i))(index)
+    return jax.vmap(function, out_axes=out_axes)(x, keys)
+
+
+def over_draws(function: Callable[[PRNGKey], Output], key: PRNGKey, k: int, *, first: int | Array = 0) -> Output:
+    """``function(key_i)`` for the draws i = first, ..., first + k - 1, whose key is ``fold_in(key, i)``.
+
+    >>> over_draws(lambda key: jax.random.normal(key), jax.random.key(0), 5).shape
+    (5,)
+    """
+    return jax.vmap(lambda i: function(jax.random.fold_in(key, i)))(first + jnp.arange(k))
+
+
+def terms(model: LatentVariableModel, key: PRNGKey, x: Datum, *, k: int, first: int | Array = 0) -> Terms:
+    """The terms of log w, [k, batch] each, under the total derivative."""
+    prior = _prepared(model, key)
+
+    def one(datum: Datum, key: PRNGKey) -> Terms:
+        def draw(key: PRNGKey) -> Terms:
+            proposal, log_posterior = model.propose_with_log_prob(datum, key)
+            return model.terms(prior, datum, proposal, proposal.z, log_posterior)
+
+        return over_draws(draw, key, k, first=first)
+
+    return _draws_first(over_data(one, key, x))
+
+
+def log_weights(
+    model: LatentVariableModel,
+    key: PRNGKey,
+    x: Datum,
+    *,
+    k: int,
+    beta: Scalar | float = 1.0,
+    first: int | Array = 0,
+) -> LogWeights:
+    """``log w = log p(x|z) + beta (log p(z) - log q(z|x))`` for k draws of every row, [k, batch], nats."""
+    return terms(model, key, x, k=k, first=first).log_w(beta)
+
+
+def propose(model: LatentVariableModel, key: PRNGKey, x: Datum, *, k: int, score: bool) -> tuple[Latent, Any]:
+    """The draws z [batch, k, ...] and, with ``score``, ``log q(z̄|x)`` [k, batch] at z held constant (None without)."""
+
+    def one(datum: Datum, key: PRNGKey) -> tuple[Latent, Any]:
+        def draw(key: PRNGKey) -> tuple[Latent, Any]:
+            proposal = model.propose(datum, key)
+            if not score:
+                return proposal.z, None
+            z, trace = jax.lax.stop_gradient((proposal.z, proposal.trace))
+            return proposal.z, proposal.distribution.log_prob(z, trace)
+
+        return over_draws(draw, key, k)
+
+    z, log_posterior = over_data(one, key, x)
+    return z, _draws_first(log_posterior)
+
+
+def terms_at(model: LatentVariableModel, key: PRNGKey, x: Datum, z: Latent, *, k: int) -> Terms:
+    """The terms of log w at the draws z [batch, k, ...] of `propose`, [k, batch] each; q's leaves are held constant.
+
+    The draw is made again from its key, for its distribution, trace and part keys; its inputs, z, are live.
+    """
+    prior = _prepared(model, key)
+
+    def one(datum_and_z: tuple[Datum, Latent], key: PRNGKey) -> Terms:
+        datum, z_of_draws = datum_and_z
+
+        def draw(key: PRNGKey, z: Latent) -> Terms:
+            proposal = model.propose(datum, key)
+            frozen, trace = jax.lax.stop_gradient((proposal.distribution, proposal.trace))
+            return model.terms(prior, datum, proposal, z, frozen.log_prob(z, trace))
+
+        return jax.vmap(lambda i, z: draw(jax.random.fold_in(key, i), z))(jnp.arange(k), z_of_draws)
+
+    index = jnp.arange(x.values.shape[0]) if x.index is None else x.index
+    keys = jax.vmap(lambda i: jax.random.fold_in(key, i))(index)
+    return _draws_first(jax.vmap(one)((x, z), keys))
+
+
+def generate(
+    model: LatentVariableModel, key: PRNGKey, n: int, *, first: int | Array = 0
+) -> tuple[Latent, Float[Array, "n features"], Float[Array, "n features"]]:
+    """n draws ``z ~ p(z)``, the means of ``p(x|z)``, and ``x ~ p(x|z)``."""
+    prior = _prepared(model, key)
+    return over_draws(lambda key: model.generate(prior, key), key, n, first=first)
+
+
+def _prepared(model: LatentVariableModel, key: PRNGKey) -> Any:
+    # 2^32 - 1 is no row number, so the noise of preparing meets no datum's
+    return model.prior.prepare(model.posterior, key=jax.random.fold_in(key, 2**32 - 1))
+
+
+def _draws_first(tree: Output) -> Output:
+    return jax.tree.map(lambda leaf: jnp.swapaxes(leaf, 0, 1) if jnp.ndim(leaf) > 1 else leaf, tree)

@@ -1,0 +1,38 @@
+"""The mean-field Gaussian posterior."""
+
+from typing import Any
+
+import equinox as eqx
+import jax.numpy as jnp
+
+from iwax._typing import PRNGKey, values_of
+from iwax.distributions import Factorized
+
+__all__ = ["Gaussian"]
+
+
+class Gaussian(eqx.Module):
+    """``q(z|x) = N(loc(x), diag scale(x)^2)``, the network giving ``(loc, log scale)``.
+
+    Kingma and Welling (2014, arXiv:1312.6114); the scale is a standard deviation, its logarithm unclamped, as in Burda,
+    Grosse and Salakhutdinov (2016, arXiv:1509.00519). Raises ValueError if the network gives an odd number of outputs.
+
+    >>> import jax
+    >>> from iwax.nn import MLP
+    >>> q = Gaussian(MLP(4, (8,), 2 * 3, key=jax.random.key(0), heads=2))(jnp.zeros(4), key=jax.random.key(1))
+    >>> q.mean.shape
+    (3,)
+    """
+
+    network: Any
+
+    def __call__(self, context: Any, *, key: PRNGKey) -> Factorized:
+        """The distribution at a datum, or at the latent of the layer below."""
+        outputs = self.network(values_of(context), key=key)
+        if outputs.shape[-1] % 2:
+            raise ValueError(
+                "the network of a Gaussian posterior must give a loc and a log scale for each latent: "
+                f"an even number of outputs is needed, got {outputs.shape[-1]}"
+            )
+        loc, log_scale = jnp.split(outputs, 2, axis=-1)
+        return Factorized.normal(loc, jnp.exp(log_scale))

@@ -1,0 +1,31 @@
+"""What every test shares: oracles on the path, a persistent compilation cache, and the data folder."""
+
+import os
+import sys
+from pathlib import Path
+
+import jax
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent / "oracles"))
+
+CACHE = Path(__file__).parent.parent / ".jax_cache"
+jax.config.update("jax_compilation_cache_dir", str(CACHE))
+jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(CACHE))  # for the programs that tests start
+
+
+@pytest.fixture
+def iwax_data() -> Path:
+    """The folder of larger data sets; a test that needs it skips, with a reason, where there is none."""
+    folder = os.environ.get("IWAX_DATA")
+    if not folder:
+        pytest.skip("needs the larger data sets: set IWAX_DATA to their folder")
+    return Path(folder)
+
+
+@pytest.fixture
+def float64():
+    """Run a test in double precision."""
+    with jax.enable_x64(True):
+        yield
