@@ -1,0 +1,119 @@
+"""The program `iwax`: its verbs, its switches, and the one place where an error ends."""
+
+import importlib.metadata
+import logging
+import os
+import sys
+import traceback
+import warnings
+from typing import Annotated
+
+import typer
+
+from iwax.cli import compare, data, doctor, embed, evaluate, reconstruct, reproduce, resume, sample, score, train
+from iwax.cli.failure import DONE, exit_code, one_line
+from iwax.cli.terminal import Terminal
+
+__all__ = ["app", "main"]
+
+INTERRUPTED = 130
+SWITCHES = ("--json", "--quiet", "--debug")
+
+app = typer.Typer(
+    name="iwax",
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"iwax {importlib.metadata.version('iwax')}")
+        raise typer.Exit
+
+
+@app.callback(no_args_is_help=True)
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress and no words, only data.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="The whole traceback of an error.")] = False,
+) -> None:
+    """Train, measure and use deep latent-variable models with importance-weighted bounds.
+
+    `iwax train` alone trains an IWAE on scikit-learn's digits and measures it: start there.
+    --json, --quiet and --debug may stand before or after the verb.
+    """
+
+
+for _verb, _words in (
+    (train.train, "Train a model, measure it, and draw what it has learnt."),
+    (resume.resume, "Continue a run that was stopped, bit for bit."),
+    (evaluate.evaluate, "Estimate log p(x), with its error."),
+    (sample.sample, "Draw new data."),
+    (reconstruct.reconstruct, "Data through the model and back."),
+    (embed.embed, "Where rows of data lie in the latent space."),
+    (score.score, "log p(x) of each row of a file."),
+    (compare.compare, "Runs side by side, with paired differences."),
+    (reproduce.reproduce, "Published tables: obtained beside published."),
+    (doctor.doctor, "Versions, devices, data, and a self-test."),
+):
+    app.command(short_help=_words)(_verb)
+app.add_typer(data.app, name="data", short_help="List, describe and get data sets.")
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the program and leave with its exit code.
+
+    Args:
+        arguments: the words after `iwax`; those of the process when None.
+
+    Raises:
+        SystemExit: always, with 0, 1, 2, 3, 4, 130 or 143.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    words, switches = _hoist(words)
+    terminal = Terminal(json="--json" in switches, quiet="--quiet" in switches, debug="--debug" in switches)
+    sys.exit(_run(words, terminal))
+
+
+def _run(words: list[str], terminal: Terminal) -> int:
+    command = typer.main.get_command(app)
+    with warnings.catch_warnings():
+        if not terminal.debug:
+            _hush()
+        try:
+            code = command.main(args=words, prog_name="iwax", standalone_mode=False, obj=terminal)
+        except SystemExit:  # Typer's answer to a reader of our output that has gone, as `head` does
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return DONE
+        except (Exception, KeyboardInterrupt) as error:
+            if type(error).__name__ == "NoArgsIsHelpError":
+                typer.echo(str(error))
+                return DONE
+            if terminal.debug:
+                traceback.print_exc()
+            terminal.fail(one_line(error))
+            return exit_code(error)
+    if code == INTERRUPTED:  # Ctrl-C outside training, which Typer turns into an exit code
+        terminal.fail("interrupted")
+    return code if isinstance(code, int) else DONE
+
+
+def _hoist(words: list[str]) -> tuple[list[str], set[str]]:
+    """Take the switches out of the words, wherever they stand before a bare `--`."""
+    end = words.index("--") if "--" in words else len(words)
+    kept = [word for word in words[:end] if word not in SWITCHES]
+    return kept + words[end:], set(words[:end]) & set(SWITCHES)
+
+
+def _hush() -> None:
+    """Keep the noise of libraries from the terminal: it is neither data nor words of ours."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    warnings.simplefilter("ignore")
+    for library in ("jax", "jax._src.xla_bridge", "matplotlib", "absl"):
+        logging.getLogger(library).setLevel(logging.ERROR)

@@ -1,0 +1,14 @@
+"""Arguments and options that several verbs share, under one name and with one meaning."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["Checkpoint", "Draws", "Rows", "Run", "Seed"]
+
+Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, as `iwax train` makes them.")]
+Rows = Annotated[Path, typer.Argument(metavar="FILE", help="Rows to work on: .npy, .npz or a folder of images.")]
+Seed = Annotated[int, typer.Option("--seed", metavar="N", help="Seed of the noise, 0 to 2^32 - 1.")]
+Checkpoint = Annotated[str, typer.Option("--checkpoint", metavar="best|last", help="Which stored state.")]
+Draws = Annotated[int, typer.Option("--k", metavar="N", help="Importance samples a row.")]

@@ -1,0 +1,37 @@
+"""`iwax evaluate`: how good a trained model is, in a number with its error."""
+
+from typing import Annotated
+
+import typer
+
+from iwax.cli.arguments import Run
+from iwax.cli.terminal import Terminal
+
+__all__ = ["evaluate"]
+
+
+def evaluate(
+    context: typer.Context,
+    run: Run,
+    split: Annotated[str | None, typer.Option("--split", metavar="NAME", help="test, valid or train.")] = None,
+    k: Annotated[int | None, typer.Option("--k", metavar="N", help="Importance samples a row (5000).")] = None,
+    limit: Annotated[int | None, typer.Option("--limit", metavar="N", help="The first N rows alone.")] = None,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Seed of the importance samples.")] = 0,
+    checkpoint: Annotated[
+        str | None, typer.Option("--checkpoint", metavar="best|last", help="Which stored state.")
+    ] = None,
+) -> None:
+    """Estimate log p(x) by importance sampling, with its standard error, the ELBO, and whether to trust it.
+
+    The last line on stdout is the result; with --json its keys are the whole of it.
+    """
+    from iwax import experiments
+    from iwax.cli.finish import closing_line
+    from iwax.cli.reporter import Reporter
+
+    terminal: Terminal = context.obj
+    report = experiments.evaluate(
+        run, split=split, k=k, limit=limit, seed=seed, checkpoint=checkpoint, reporter=Reporter(terminal)
+    )
+    terminal.data(closing_line(report))
+    terminal.document(report)

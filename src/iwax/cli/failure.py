@@ -1,0 +1,79 @@
+"""What becomes of an error: one line on stderr and an exit code, in one place.
+
+0 done; 2 what the person gave is wrong; 3 what was stored is wrong or could not be had; 4 a numerical stop;
+130 and 143 the signals SIGINT and SIGTERM; 1 an error of iwax itself.
+"""
+
+import errno
+import signal
+import traceback
+
+import typer
+
+__all__ = ["DONE", "GIVEN", "NUMERICAL", "OURS", "STORED", "exit_code", "one_line"]
+
+DONE, OURS, GIVEN, STORED, NUMERICAL = 0, 1, 2, 3, 4
+SIGNAL = 128
+
+# Our own kinds by name: importing the classes would load JAX before anything has been asked for.
+BY_NAME = {
+    "UnavailableError": STORED,
+    "ChecksumError": STORED,
+    "CorruptCheckpointError": STORED,
+    "NumericalStop": NUMERICAL,
+}
+DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+USAGE = typer.BadParameter.__mro__[2]  # click's own root, from whichever copy of click Typer uses
+
+
+def exit_code(error: BaseException) -> int:
+    """The exit code of an error.
+
+    >>> exit_code(ValueError("k must be 1 or more, got 0")), exit_code(OSError(28, "No space left on device"))
+    (2, 3)
+    >>> exit_code(KeyboardInterrupt())
+    130
+    """
+    if isinstance(error, KeyboardInterrupt | typer.Abort):
+        return SIGNAL + signal.SIGINT
+    names = [kind.__name__ for kind in type(error).__mro__]
+    if "Interrupted" in names:
+        return SIGNAL + int(getattr(error, "signum", signal.SIGINT))
+    for name in names:
+        if name in BY_NAME:
+            return BY_NAME[name]
+    if isinstance(error, OSError):
+        return STORED if error.errno in DISK else GIVEN
+    return GIVEN if isinstance(error, ValueError | TypeError | MemoryError | USAGE) else OURS
+
+
+def one_line(error: BaseException) -> str:
+    """The words of an error, on one line.
+
+    >>> one_line(ValueError("k must be 1 or more, got 0"))
+    'k must be 1 or more, got 0'
+    >>> one_line(FileNotFoundError(2, "No such file or directory", "x.npy"))
+    'x.npy: No such file or directory'
+    """
+    code = exit_code(error)
+    if isinstance(error, USAGE):
+        text = _usage(error)
+    elif isinstance(error, OSError) and error.filename is not None and error.strerror:
+        text = f"{error.filename}: {error.strerror}"
+    else:
+        text = str(error)
+    text = " ".join(text.split())
+    if code == OURS:
+        where = traceback.extract_tb(error.__traceback__)
+        place = f" at {where[-1].filename}:{where[-1].lineno}" if where else ""
+        return f"{type(error).__name__}: {text}{place}; this is a fault of iwax: --debug shows the whole of it"
+    if isinstance(error, MemoryError):
+        return f"not enough memory: {text or 'an array could not be allocated'}; ask for less at once"
+    return text or ("interrupted" if code > SIGNAL else type(error).__name__)
+
+
+def _usage(error: BaseException) -> str:
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context is not None else "iwax"
+    text = " ".join(error.format_message().split()).rstrip(".")  # pyright: ignore[reportAttributeAccessIssue]
+    return f"{text}{'' if text.endswith('?') else ';'} '{path} --help' lists what there is"

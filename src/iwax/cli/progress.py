@@ -1,0 +1,84 @@
+"""How far a training or an evaluation is: a bar where somebody looks, else a plain line every ten seconds."""
+
+import time
+from typing import Protocol
+
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
+
+from iwax.cli.terminal import Terminal
+
+__all__ = ["Meter", "clock"]
+
+PLAIN_SECONDS = 10.0
+
+
+class Stage(Protocol):
+    """What `training` tells after every stretch."""
+
+    epoch: int
+    epochs: int
+    step: int
+    steps: int
+    bound: float
+    images_per_second: float
+    seconds_left: float
+
+
+def clock(seconds: float) -> str:
+    """Minutes and seconds, or hours, as people read them.
+
+    >>> clock(62.3), clock(3725), clock(9.2)
+    ('1:02', '1:02:05', '0:09')
+    """
+    if not 0 <= seconds < 1e9:
+        return "-:--"
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+class Meter:
+    """One bar, or one plain line every ten seconds, on stderr; nothing with --quiet."""
+
+    def __init__(self, terminal: Terminal, label: str) -> None:
+        self.terminal = terminal
+        self.label = label
+        self.spoken = time.monotonic()
+        self.bar: Progress | None = None
+        self.task: TaskID | None = None
+
+    def training(self, stage: Stage) -> None:
+        """Show where training stands."""
+        words = (
+            f"epoch {stage.epoch}/{stage.epochs}  bound {stage.bound:.2f}  "
+            f"{stage.images_per_second:,.0f} images/s  {clock(stage.seconds_left)} left"
+        )
+        self.show(stage.step, stage.steps, words)
+
+    def evaluation(self, done: int, total: int, *, started: float) -> None:
+        """Show how many rows of an evaluation are done."""
+        left = (time.monotonic() - started) * (total - done) / max(done, 1)
+        self.show(done, total, f"{done:,}/{total:,} rows  {clock(left)} left")
+
+    def show(self, done: int, total: int, words: str) -> None:
+        """Show a stage of a work in words, and as a part of the whole."""
+        if self.terminal.live:
+            self._draw(done, total, words)
+        elif done >= total or time.monotonic() - self.spoken >= PLAIN_SECONDS:
+            self.spoken = time.monotonic()
+            self.terminal.say(f"{self.label}: {words}")
+
+    def _draw(self, done: int, total: int, words: str) -> None:
+        if self.bar is None:
+            columns = (TextColumn("{task.description}"), BarColumn(bar_width=24), TextColumn("{task.fields[words]}"))
+            self.bar = Progress(*columns, console=self.terminal.console(), transient=True, refresh_per_second=4)
+            self.bar.start()
+            self.task = self.bar.add_task(self.label, total=total, words=words)
+        if self.task is not None:
+            self.bar.update(self.task, completed=done, total=total, words=words)
+
+    def close(self) -> None:
+        """Take the bar away, so that what follows starts on a clean line."""
+        if self.bar is not None:
+            self.bar.stop()
+            self.bar = None

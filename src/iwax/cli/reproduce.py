@@ -1,0 +1,73 @@
+"""`iwax reproduce`: published tables, row by row, obtained beside published."""
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from iwax.cli.terminal import Terminal
+
+__all__ = ["reproduce"]
+
+
+def reproduce(
+    context: typer.Context,
+    table: Annotated[
+        str | None, typer.Argument(metavar="[TABLE]", help="A published table; all are listed without.")
+    ] = None,
+    rows: Annotated[
+        str | None, typer.Option("--rows", metavar="PATTERN", help="Which rows, e.g. 'mnist-1-*'; listed without.")
+    ] = None,
+    recipe: Annotated[
+        str, typer.Option("--recipe", metavar="quick|paper", help="Minutes a row, or the published schedule.")
+    ] = "quick",
+    epochs: Annotated[int | None, typer.Option("--epochs", metavar="N", help="Instead of the recipe's.")] = None,
+    minutes: Annotated[
+        float | None,
+        typer.Option("--minutes", metavar="N", help="Stop training a row after so long; it is measured all the same."),
+    ] = None,
+    seeds: Annotated[int, typer.Option("--seeds", metavar="N", help="Train every row with seeds 0 to N-1.")] = 1,
+    output: Annotated[Path, typer.Option("--output", metavar="DIR", help="Where the runs live.")] = Path("runs"),
+    results: Annotated[Path, typer.Option("--results", metavar="DIR", help="Where the results go.")] = Path("results"),
+    table_into: Annotated[
+        Path | None,
+        typer.Option("--table-into", metavar="PAGE", help="Write the results' table into this Markdown page."),
+    ] = None,
+) -> None:
+    """Train and measure the rows of a published table, and print what was obtained beside what was published.
+
+    A row that has been trained in DIR is not trained again; one that was stopped is continued. Each finished row
+    becomes a file in the folder of results, from which --table-into makes the table of a README.
+    """
+    from iwax.cli import rows as printed
+    from iwax.experiments import published
+    from iwax.experiments import reproduce as work
+    from iwax.experiments.results import read, update_table
+
+    terminal: Terminal = context.obj
+    if table_into is not None:
+        changed = update_table(table_into, results)
+        terminal.say(
+            f"{table_into}: {'new table' if changed else 'unchanged'}, {len(read(results))} results of {results}"
+        )
+        terminal.document({"page": str(table_into), "changed": changed})
+        return
+    if table is None:
+        printed.tables(terminal, [published.read_table(name) for name in published.table_names()])
+        return
+    chosen = published.read_table(table)
+    if rows is None:
+        printed.rows(terminal, chosen)
+        return
+    request = work.Request(
+        table=chosen,
+        recipe=recipe,
+        epochs=epochs,
+        minutes=minutes,
+        output=output,
+        results=results,
+        command=shlex.join(["iwax", *sys.argv[1:]]),
+    )
+    printed.obtained(terminal, chosen, request, published.select_rows(chosen, rows), seeds=seeds)

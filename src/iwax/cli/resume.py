@@ -1,0 +1,19 @@
+"""`iwax resume`: the rest of a run that was stopped."""
+
+import typer
+
+from iwax.cli.arguments import Run
+from iwax.cli.terminal import Terminal
+
+__all__ = ["resume"]
+
+
+def resume(context: typer.Context, run: Run) -> None:
+    """Continue a run where it stopped, bit for bit as if it had never been stopped; then measure it."""
+    from iwax import experiments
+    from iwax.cli.finish import finish
+    from iwax.cli.reporter import Reporter
+
+    terminal: Terminal = context.obj
+    experiments.resume(run, reporter=Reporter(terminal))
+    finish(run, terminal)

@@ -1,0 +1,47 @@
+"""`iwax sample`: new data from a trained model."""
+
+from typing import Annotated
+
+import typer
+
+from iwax.cli import output as outputs
+from iwax.cli.arguments import Checkpoint, Run, Seed
+from iwax.cli.terminal import Terminal
+
+__all__ = ["sample"]
+
+
+def sample(
+    context: typer.Context,
+    run: Run,
+    n: Annotated[int, typer.Option("-n", metavar="N", help="How many.")] = 64,
+    output: outputs.Output = None,
+    seed: Seed = 0,
+    checkpoint: Checkpoint = "best",
+    force: outputs.Force = False,
+) -> None:
+    """Draw new data from a run's model: z from the prior, x from p(x|z).
+
+    FILE ends in .png (a picture of the means), .npy (the draws), .npz (draws, means and latents) or .csv;
+    without one the draws go to stdout as CSV.
+    """
+    outputs.check(output, force=force, endings=(".png", *outputs.TABLES))
+    if not 1 <= n <= 1_000_000:
+        raise ValueError(f"-n must be from 1 to 1000000, got {n}")
+
+    from iwax import inference
+    from iwax.cli.trained import key_of, open_run
+    from iwax.report import figures
+
+    terminal: Terminal = context.obj
+    trained = open_run(run, checkpoint=checkpoint)
+    drawn = inference.generate(trained.model, n, key=key_of(seed))
+    if output is not None and output.suffix.lower() == ".png":
+        figures.samples(output, drawn.mean, trained.picture_shape(".png"))
+    elif output is not None:
+        outputs.write(output, {"x": drawn.x, "mean": drawn.mean}, main="x")
+    else:
+        terminal.data(outputs.as_text({"x": drawn.x}).rstrip())
+    if output is not None:
+        terminal.say(f"wrote {n} draws to {output}")
+    terminal.document({"n": n, "seed": seed, "file": output and str(output), "x": None if output else drawn.x.tolist()})

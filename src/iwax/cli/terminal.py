@@ -1,0 +1,80 @@
+"""Where words and data go: data on stdout, words on stderr, colours and bars only where a person looks."""
+
+import json
+import math
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+__all__ = ["Terminal", "finite"]
+
+
+@dataclass
+class Terminal:
+    """The three switches that every verb shares, and the two streams."""
+
+    json: bool = False
+    quiet: bool = False
+    debug: bool = False
+
+    @property
+    def live(self) -> bool:
+        """Whether somebody is looking at stderr, so that a moving bar makes sense."""
+        return sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and not self.quiet
+
+    def console(self) -> Console:
+        """A Rich console on stderr (it honours NO_COLOR by itself)."""
+        return Console(stderr=True, highlight=False, soft_wrap=not sys.stderr.isatty())
+
+    def say(self, text: str) -> None:
+        """Words for a person: stderr, silent with --quiet."""
+        if not self.quiet:
+            print(text, file=sys.stderr, flush=True)  # noqa: T201
+
+    def warn(self, text: str) -> None:
+        """Words that matter even to somebody who asked for silence: stderr, always."""
+        print(f"warning: {text}", file=sys.stderr, flush=True)  # noqa: T201
+
+    def fail(self, text: str) -> None:
+        """The one line of an error: stderr, always."""
+        print(f"error: {text}", file=sys.stderr, flush=True)  # noqa: T201
+
+    def data(self, text: str) -> None:
+        """What was asked for, as lines on stdout; with --json only the document goes there."""
+        if not self.json:
+            print(text, flush=True)  # noqa: T201
+
+    def document(self, value: object) -> None:
+        """What was asked for, as one JSON document on stdout with --json."""
+        if self.json:
+            print(json.dumps(finite(value), indent=2, allow_nan=False), flush=True)  # noqa: T201
+
+    def table(self, headers: Sequence[str], rows: Iterable[Sequence[object]], *, title: str = "") -> None:
+        """A table on stdout; wide and uncut where stdout is no terminal."""
+        if self.json:
+            return
+        table = Table(*headers, box=SIMPLE_HEAD, title=title or None, title_justify="left", pad_edge=False)
+        for row in rows:
+            table.add_row(*("" if cell is None else str(cell) for cell in row))
+        looked_at = sys.stdout.isatty()
+        Console(highlight=False, markup=False, width=None if looked_at else 400).print(table)
+
+
+def finite(value: object) -> object:
+    """The same value with NaN and infinities as None: JSON has no words for them.
+
+    >>> finite({"ess": float("nan"), "n": [1, 2.5]})
+    {'ess': None, 'n': [1, 2.5]}
+    """
+    if isinstance(value, dict):
+        return {str(name): finite(entry) for name, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(entry) for entry in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value

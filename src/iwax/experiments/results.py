@@ -1,0 +1,145 @@
+"""Results as files: one JSON document a trained row, and the table of the README that is made from them."""
+
+import json
+import os
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+__all__ = ["BEGIN", "END", "Published", "Result", "markdown", "read", "update_table", "write"]
+
+BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"
+COLUMNS = (
+    "row", "recipe", "epochs", "seed", "obtained log p(x)", "published", "active units", "published",
+    "k", "images", "minutes",
+)  # fmt: skip
+
+
+class Published(BaseModel):
+    """What the publication prints for a row."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    log_evidence: float
+    active_units: list[int]
+    where: str
+    source: str
+    certainty: str
+    other_data: bool
+
+
+class Result(BaseModel):
+    """A trained and measured row: enough to make it again, and the number beside the published one."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    table: str
+    row: str
+    recipe: str
+    seed: int
+    command: str
+    versions: dict[str, str]
+    device: str
+    dataset: str
+    protocol: str
+    n: int
+    k: int
+    epochs: int
+    epochs_planned: int
+    cut: bool
+    seconds: float
+    evaluation_seconds: float
+    log_evidence: float
+    standard_error: float
+    elbo: float
+    elbo_standard_error: float
+    active_units: list[int]
+    published: Published
+
+    @property
+    def file_name(self) -> str:
+        """``<table>-<row>-<recipe>-e<epochs planned>-seed<seed>.json``."""
+        return f"{self.table}-{self.row}-{self.recipe}-e{self.epochs_planned}-seed{self.seed}.json"
+
+
+def write(result: Result, folder: Path) -> Path:
+    """Write a result, whole or not at all, over an earlier one of the same row, recipe, epochs and seed."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / result.file_name
+    hidden = path.with_name(f".{path.name}.tmp")
+    hidden.write_text(json.dumps(result.model_dump(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    os.replace(hidden, path)
+    return path
+
+
+def read(folder: Path) -> list[Result]:
+    """All results of a folder by table, row, recipe, epochs and seed; ValueError names a file that is no result."""
+    results = []
+    for path in sorted(folder.glob("*.json")):
+        try:
+            results.append(Result.model_validate_json(path.read_text(encoding="utf-8")))
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"]) or "the document"
+            raise ValueError(f"{path} is no result: {where}: {first['msg']}; make the row again") from error
+    return sorted(results, key=lambda r: (r.table, r.row, r.recipe, r.epochs_planned, r.seed))
+
+
+def markdown(results: list[Result]) -> str:
+    """The results as a Markdown table, with the sources and what the signs mean below it."""
+    if not results:
+        return "No results yet.\n"
+    lines = ["| " + " | ".join(COLUMNS) + " |", "|" + "---|" * len(COLUMNS)]
+    lines += ["| " + " | ".join(_cells(result)) + " |" for result in results]
+    sources = sorted({f"{result.table}: {result.published.source}" for result in results})
+    lines += ["", f"Published numbers: {'; '.join(sources)}."]
+    lines += ["log p(x) in nats, over the test images, +/- its standard error over them; minutes of training."]
+    if any(result.cut for result in results):
+        lines += ["\\*: training was cut by a bound on its time, at the epoch given of those planned."]
+    if any(result.published.other_data for result in results):
+        lines += ["†: other data (rebuilt) than the published number's: beside it for calibration only."]
+    return "\n".join(lines) + "\n"
+
+
+def update_table(page: Path, folder: Path) -> bool:
+    """Put the table of a folder's results between the two markers of a page; whether anything changed.
+
+    Raises ValueError where the page has no markers.
+    """
+    text = page.read_text(encoding="utf-8")
+    head, begin, rest = text.partition(BEGIN)
+    _, end, tail = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f"{page} must hold the lines {BEGIN} and {END}, between which the table goes")
+    new = f"{head}{BEGIN}\n{markdown(read(folder))}{END}{tail}"
+    if new == text:
+        return False
+    page.write_text(new, encoding="utf-8")
+    return True
+
+
+def units(counts: list[int]) -> str:
+    """Active units as they are printed, a number a layer.
+
+    >>> units([26, 7])
+    '26+7'
+    """
+    return "+".join(str(count) for count in counts)
+
+
+def _cells(result: Result) -> list[str]:
+    epochs = f"{result.epochs}/{result.epochs_planned}\\*" if result.cut else str(result.epochs)
+    mark = " †" if result.published.other_data else ""
+    return [
+        result.row,
+        result.recipe,
+        epochs,
+        str(result.seed),
+        f"{result.log_evidence:.2f} +/- {result.standard_error:.2f}",
+        f"{result.published.log_evidence:.2f}{mark}",
+        units(result.active_units),
+        units(result.published.active_units) + mark,
+        str(result.k),
+        f"{result.n:,}",
+        f"{result.seconds / 60:.1f}",
+    ]
