@@ -19,7 +19,7 @@ LARGEST_CHAIN = 32
 LARGEST_WEIGHTS = 1_000_000_000  # numbers in one network: 4 GB in single precision
 LARGEST_ROWS = 10_000_000  # k x batch worked in one step
 
-Activation = Literal["tanh", "relu", "softplus", "sigmoid", "gelu", "silu", "elu", "leaky_relu"]
+Activation = Literal["tanh", "relu", "softplus", "gelu", "silu", "leaky_relu"]
 Units = Annotated[int, Field(ge=1, le=LARGEST_LAYER)]
 Widths = Annotated[tuple[Units, ...], Field(max_length=LARGEST_DEPTH)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=4096, pattern=r"^[^\x00-\x1f\x7f]+$")]

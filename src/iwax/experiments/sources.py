@@ -14,7 +14,7 @@ from iwax.experiments import catalogue
 from iwax.experiments.config import Config
 from iwax.training import strict_json
 
-__all__ = ["from_sources", "keys", "read_file"]
+__all__ = ["complete", "from_sources", "keys", "read_file"]
 
 LARGEST_FILE = 1_000_000  # bytes; a configuration is a page, not a data set
 
@@ -88,6 +88,19 @@ def read_file(path: str | Path) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{path}: needs to be {path.suffix[1:].upper()}, got {_first_line(error)}") from error
     return _flatten(tree, str(path))
+
+
+def complete(path: Path) -> Config:
+    """The configuration that a finished config.json holds, with nothing filled in. ValueError says what is wrong."""
+    flat = read_file(path)
+    known = keys()
+    for key in flat:
+        if key not in known:
+            _refuse_key(key, str(path), known)
+    missing = sorted(known.keys() - flat.keys())
+    if missing:
+        raise ValueError(f"{path}: needs the key {missing[0]}, got {len(flat)} keys of {len(known)}")
+    return _validate(flat, dict.fromkeys(flat, str(path)))
 
 
 def _flatten(tree: Mapping[str, Any], where: str) -> dict[str, Any]:

@@ -1,0 +1,80 @@
+"""What a run ran on: versions, source revision, device and command, without anything personal."""
+
+import os
+import platform
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import jax.numpy as jnp
+
+__all__ = ["environment", "versions"]
+
+PACKAGES = ("iwax", "jax", "jaxlib", "numpy", "equinox", "optax", "numpyro", "safetensors", "scikit-learn")
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python, of iwax and of the libraries on which a number depends.
+
+    >>> sorted(versions())[:2]
+    ['equinox', 'iwax']
+    """
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:  # run from a source tree that was never installed
+            found[package] = "unknown"
+    return found
+
+
+def environment(command: list[str] | None = None) -> dict[str, Any]:
+    """Versions, git revision of the current folder, device, platform, and the command with no home folder in it.
+
+    >>> environment(["iwax", "train"])["command"]
+    ['iwax', 'train']
+    """
+    device = jnp.zeros(()).device  # where arrays go under the default that holds now
+    return {
+        "versions": versions(),
+        "git": _revision(),
+        "device": {
+            "platform": getattr(device, "platform", str(device)),
+            "kind": getattr(device, "device_kind", str(device)),
+            "cpus": os.cpu_count(),
+        },
+        "platform": {"system": platform.system(), "release": platform.release(), "machine": platform.machine()},
+        "command": [_anonymous(word) for word in (sys.argv if command is None else command)],
+    }
+
+
+def _revision() -> dict[str, Any] | None:
+    """The commit of the repository that the current folder lies in, and whether tracked files differ from it."""
+    commit = _git("rev-parse", "HEAD")
+    if not commit:
+        return None
+    return {"commit": commit, "changed": bool(_git("status", "--porcelain", "--untracked-files=no"))}
+
+
+def _git(*words: str) -> str:
+    try:
+        done = subprocess.run(  # noqa: S603 (fixed words)
+            ["git", *words],  # noqa: S607 (whichever git this machine has)
+            capture_output=True,
+            text=True,
+            timeout=5,
+            check=False,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def _anonymous(word: str) -> str:
+    """A word of the command line with the home folder as ~, and the program by its name alone."""
+    home = str(Path.home())
+    if word == sys.argv[0]:
+        return Path(word).name
+    return word.replace(home, "~") if len(home) > 1 else word
