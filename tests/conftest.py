@@ -4,6 +4,7 @@ import os
 import sys
 from pathlib import Path
 
+import hypothesis
 import jax
 import pytest
 
@@ -13,6 +14,10 @@ CACHE = Path(__file__).parent.parent / ".jax_cache"
 jax.config.update("jax_compilation_cache_dir", str(CACHE))
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(CACHE))  # for the programs that tests start
+
+# the same examples at every run, and no limit of time: the first example of a law compiles
+hypothesis.settings.register_profile("iwax", deadline=None, derandomize=True, database=None, max_examples=60)
+hypothesis.settings.load_profile("iwax")
 
 
 @pytest.fixture
