@@ -35,16 +35,24 @@ def save(folder: Path, step: int, *, model: Tree, train: Tree, state: Mapping[st
     added, NaN and infinities stored as null. A checkpoint of that step with the same content is left as it is;
     with other content FileExistsError is raised; one that does not verify is moved to `step-<n>.damaged-<i>`.
     OSError(ENOSPC) when the disk is full, with nothing lost and nothing left behind.
+
+    >>> import tempfile, numpy as np; runs = tempfile.TemporaryDirectory(); folder = Path(runs.name)
+    >>> path = save(folder, 7, model={"w": np.ones(2)}, train={}, state={"validation": -89.5})
+    >>> load(path, model={"w": np.zeros(2)}, train={})
+    ({'w': array([1., 1.])}, {}, {'step': 7, 'validation': -89.5})
+    >>> steps(folder), best(folder) == latest(folder) == path
+    ([7], True)
+    >>> runs.cleanup()
     """
     contents = _contents(step, model, train, state)
     target = folder / f"step-{step}"
-    folder.mkdir(parents=True, exist_ok=True)
     if os.path.lexists(target) and _settled(target, contents["manifest.json"]):
         return target
     partial = folder / f".step-{step}.{os.getpid()}.partial"
     durable.remove_folder(partial)
     with durable.disk_full(target, sum(map(len, contents.values()))):
         try:
+            folder.mkdir(parents=True, exist_ok=True)
             partial.mkdir()
             for name, data in contents.items():
                 durable.write(partial / name, data)
@@ -86,7 +94,7 @@ def verify(path: Path) -> dict[str, Any]:
 
 def steps(folder: Path) -> list[int]:
     """Steps of the complete checkpoints (those with a manifest), ascending; their bytes are not read."""
-    return [step for step, path in _numbered(folder) if (path / "manifest.json").is_file()]
+    return [step for step, _ in _complete(folder)]
 
 
 def search(folder: Path, *, order: Literal["newest", "best"] = "newest") -> Found:
@@ -126,7 +134,7 @@ def prune(folder: Path, keep: int = 3, *, protect: Collection[int] = ()) -> list
     """
     if keep < 1:
         raise ValueError(f"keep must be at least 1, got {keep}")
-    numbered = [(step, path) for step, path in _numbered(folder) if (path / "manifest.json").is_file()]
+    numbered = _complete(folder)
     if len(numbered) <= keep or search(folder).path != numbered[-1][1]:
         return []
     damaged: list[CorruptCheckpointError] = []
@@ -198,6 +206,12 @@ def _numbered(folder: Path) -> list[tuple[int, Path]]:
         return []
     matches = ((_STEP.fullmatch(path.name), path) for path in folder.iterdir())
     return sorted((int(match[1]), path) for match, path in matches if match)
+
+
+def _complete(folder: Path) -> list[tuple[int, Path]]:
+    return [
+        (step, path) for step, path in _numbered(folder) if not path.is_symlink() and (path / "manifest.json").is_file()
+    ]
 
 
 def _by_validation(paths: list[Path], skipped: list[CorruptCheckpointError]) -> list[Path]:

@@ -51,7 +51,7 @@ def disk_full(path: Path, needed: int) -> Iterator[None]:
     except OSError as error:
         if error.errno not in _FULL:
             raise
-        free = shutil.disk_usage(path.parent).free
+        free = shutil.disk_usage(next(folder for folder in path.absolute().parents if folder.exists())).free
         reason = os.strerror(error.errno or errno.ENOSPC).lower()
         message = (
             f"cannot write {path}: needed {needed} bytes, {free} bytes free ({reason}); nothing that was there "

@@ -70,6 +70,11 @@ def state(path: Path, sealed: Mapping[str, Any]) -> dict[str, Any]:
     values = _parse(file, content(path, sealed, "state.json", limit=JSON_LIMIT))
     if type(values.get("step")) is not int or values["step"] != sealed["step"]:
         raise CorruptCheckpointError(file, None, f"step {sealed['step']}", f"step {values.get('step')!r}"[:100])
+    for name, value in values.items():
+        if isinstance(value, dict | list):
+            raise CorruptCheckpointError(
+                file, None, f"a plain value of {name!r:.100}", f"a JSON {type(value).__name__}"
+            )
     return values
 
 

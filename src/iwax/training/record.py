@@ -1,8 +1,10 @@
 r"""What a run writes down row by row: `metrics.jsonl`, which knows no clock, and `timing.jsonl`, which does.
 
-One JSON object a line, floats exactly (by `repr`), NaN and infinities as null, each with its "step".
+One JSON object a line, floats exactly (by `repr`), NaN and infinities as null, each with its "step". A checkpoint keeps
+the mark that `Record.sync` returns; `rewind` takes the file back to that mark, or says that it was changed.
 """
 
+import hashlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,33 +16,47 @@ from iwax.training.tensors import CorruptCheckpointError
 
 
 class Record:
-    """An append-only `.jsonl` file. `sync()` before a checkpoint is saved, so that no row it covers can be lost."""
+    """An append-only `.jsonl` file. `sync()` before a checkpoint is saved, so that no row it covers can be lost.
+
+    >>> import tempfile; runs = tempfile.TemporaryDirectory(); path = Path(runs.name) / "metrics.jsonl"
+    >>> with Record(path) as record:
+    ...     record.write({"step": 100, "bound": -101.25})
+    ...     mark = record.sync()
+    ...     record.write({"step": 200, "bound": -95.5})
+    >>> rewind(path, mark), read(path)
+    (1, [{'step': 100, 'bound': -101.25}])
+    >>> runs.cleanup()
+    """
 
     def __init__(self, path: Path) -> None:
         """Open for appending; a last line that a crash cut off is dropped first."""
         self.path = path
-        _drop_torn_line(path)
+        whole = _drop_torn_line(path)
+        self._bytes, self._digest = len(whole), hashlib.sha256(whole)
         # Unbuffered: one row is one write, there for whoever follows the file.
         self._file = open(path, "ab", buffering=0)  # noqa: SIM115 (closed by close)
+        durable.sync_folder(path.parent)
 
     def write(self, row: Mapping[str, object]) -> None:
         """Append one row of plain scalars; it must have a whole number "step". OSError(ENOSPC) on a full disk."""
         _step_of(row)
         data = strict_json.line(row)
-        start = self._file.seek(0, os.SEEK_END)
         with durable.disk_full(self.path, len(data)):
             try:
                 written = self._file.write(data)
                 while written < len(data):
                     written += self._file.write(data[written:])
             except OSError:
-                self._file.truncate(start)  # no half row
+                self._file.truncate(self._bytes)  # no half row
                 raise
+        self._bytes += len(data)
+        self._digest.update(data)
 
-    def sync(self) -> None:
-        """Have every row on the disk before going on (fsync)."""
+    def sync(self) -> str:
+        """Have every row on the disk before going on (fsync); returns the mark "bytes:SHA-256" of all rows so far."""
         with durable.disk_full(self.path, 0):
             os.fsync(self._file.fileno())
+        return f"{self._bytes}:{self._digest.hexdigest()}"
 
     def close(self) -> None:
         """Sync and close; closing twice does nothing."""
@@ -65,10 +81,30 @@ def read(path: Path) -> list[dict[str, Any]]:
     return [row for row, _ in _rows(path)]
 
 
+def rewind(path: Path, mark: str) -> int:
+    """Take a closed record back to the `mark` that `Record.sync` returned; returns the number of whole rows dropped.
+
+    Raises CorruptCheckpointError where the bytes before the mark are not those it was made of.
+    """
+    size, _, needed = mark.partition(":")
+    if not (size.isascii() and size.isdigit() and len(size) < 20):
+        raise ValueError(f"a mark is 'bytes:SHA-256', got {mark!r:.100}")
+    data = path.read_bytes() if path.exists() else b""
+    kept, dropped = data[: int(size)], data[int(size) :]
+    if len(kept) < int(size):
+        raise CorruptCheckpointError(path, None, f"at least {size} bytes", f"{len(kept)} bytes")
+    got = hashlib.sha256(kept).hexdigest()
+    if got != needed:
+        raise CorruptCheckpointError(path, None, f"SHA-256 {needed[:64]} of the first {size} bytes", got)
+    if dropped:
+        durable.replace(path, kept)
+    return dropped.count(b"\n")
+
+
 def truncate(path: Path, step: int) -> int:
     """Drop the rows after `step` and a torn last line, all at once; returns the number of whole rows dropped.
 
-    The rows kept keep their bytes. Where nothing is to be dropped the file is not touched.
+    For a record without marks, closed. The rows kept keep their bytes; where none is dropped nothing is written.
     """
     rows = list(_rows(path))
     kept = [line for row, line in rows if row["step"] <= step]
@@ -99,11 +135,12 @@ def _step_of(row: Mapping[str, object]) -> None:
         raise ValueError(f'"step" must be a whole number from 0, got {step!r}')
 
 
-def _drop_torn_line(path: Path) -> None:
+def _drop_torn_line(path: Path) -> bytes:
     if not path.exists():
-        return
+        return b""
     with open(path, "r+b") as file:
         data = file.read()
-        whole = data.rfind(b"\n") + 1
-        if whole < len(data):
-            file.truncate(whole)
+        whole = data[: data.rfind(b"\n") + 1]
+        if len(whole) < len(data):
+            file.truncate(len(whole))
+    return whole

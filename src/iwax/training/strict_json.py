@@ -9,12 +9,14 @@ import jax
 import numpy as np
 
 Scalar = None | bool | int | float | str
+_WORD = 1 << 63
 
 
 def scalar(name: str, value: object) -> Scalar:
     """The plain JSON scalar of `value`; NaN and the infinities, which JSON has not, become None.
 
-    Raises TypeError for anything that is no number, string, bool or None (0-d arrays count as numbers).
+    Raises TypeError for anything that is no number, string, bool or None (0-d arrays count as numbers), ValueError for
+    whole numbers beyond 64 bits.
 
     >>> scalar("bound", np.float32(0.5)), scalar("bound", float("nan"))
     (0.5, None)
@@ -23,6 +25,8 @@ def scalar(name: str, value: object) -> Scalar:
         value = np.asarray(value).item()
     if isinstance(value, float) and not math.isfinite(value):
         return None
+    if isinstance(value, int) and not -_WORD <= value < _WORD:
+        raise ValueError(f"{name} must fit 64 bits, got {value.bit_length()} bits")
     if value is None or isinstance(value, bool | int | float | str):
         return value
     raise TypeError(f"{name} must be a number, a string, a bool or None, got {type(value).__name__}")
@@ -55,13 +59,19 @@ def line(row: Mapping[str, object]) -> bytes:
 
 
 def parse(data: bytes) -> dict[str, Any]:
-    """The JSON object in `data`. ValueError for anything else: other values, repeated keys, NaN, too deep, not UTF-8.
+    """The JSON object in `data`. ValueError for all else: other values, repeated keys, NaN, 1e999, nested too deeply.
 
     >>> parse(b'{"step": 3}')
     {'step': 3}
     """
     try:
-        value = json.loads(data.decode(), object_pairs_hook=_unrepeated, parse_constant=_no_constant)
+        value = json.loads(
+            data.decode(),
+            object_pairs_hook=_unrepeated,
+            parse_constant=_number,
+            parse_float=_number,
+            parse_int=_whole_number,
+        )
     except RecursionError:
         raise ValueError("JSON nested too deeply") from None
     if not isinstance(value, dict):
@@ -76,5 +86,14 @@ def _unrepeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return result
 
 
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name}, which JSON has not")
+def _number(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text[:20]}, which is no finite number")
+    return value
+
+
+def _whole_number(text: str) -> int:
+    if len(text) > 20 or not -_WORD <= int(text) < _WORD:
+        raise ValueError(f"{text[:20]}, which does not fit 64 bits")
+    return int(text)
