@@ -76,4 +76,7 @@ def _usage(error: BaseException) -> str:
     context = getattr(error, "ctx", None)
     path = context.command_path if context is not None else "iwax"
     text = " ".join(error.format_message().split()).rstrip(".")  # pyright: ignore[reportAttributeAccessIssue]
+    errors = getattr(error.__cause__, "errors", None)  # newer Typers check by pydantic, whose words lack the value
+    if errors is not None:
+        text += f", got {errors()[0].get('input')!r}"
     return f"{text}{'' if text.endswith('?') else ';'} '{path} --help' lists what there is"

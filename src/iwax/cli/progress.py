@@ -13,15 +13,22 @@ PLAIN_SECONDS = 10.0
 
 
 class Stage(Protocol):
-    """What `training` tells after every stretch."""
+    """What `training` tells after every stretch: steps are counted from the start, ``steps`` are those of an epoch."""
 
-    epoch: int
-    epochs: int
-    step: int
-    steps: int
-    bound: float
-    images_per_second: float
-    seconds_left: float
+    @property
+    def step(self) -> int: ...
+    @property
+    def epoch(self) -> int: ...
+    @property
+    def steps(self) -> int: ...
+    @property
+    def epochs(self) -> int: ...
+    @property
+    def bound(self) -> float: ...
+    @property
+    def images_per_second(self) -> float: ...
+    @property
+    def seconds_left(self) -> float: ...
 
 
 def clock(seconds: float) -> str:
@@ -50,10 +57,10 @@ class Meter:
     def training(self, stage: Stage) -> None:
         """Show where training stands."""
         words = (
-            f"epoch {stage.epoch}/{stage.epochs}  bound {stage.bound:.2f}  "
+            f"epoch {stage.epoch + 1}/{stage.epochs}  bound {stage.bound:.2f}  "
             f"{stage.images_per_second:,.0f} images/s  {clock(stage.seconds_left)} left"
         )
-        self.show(stage.step, stage.steps, words)
+        self.show(stage.step, stage.steps * stage.epochs, words)
 
     def evaluation(self, done: int, total: int, *, started: float) -> None:
         """Show how many rows of an evaluation are done."""

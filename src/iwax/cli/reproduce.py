@@ -1,7 +1,5 @@
 """`iwax reproduce`: published tables, row by row, obtained beside published."""
 
-import shlex
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -43,31 +41,21 @@ def reproduce(
     """
     from iwax.cli import rows as printed
     from iwax.experiments import published
-    from iwax.experiments import reproduce as work
     from iwax.experiments.results import read, update_table
 
     terminal: Terminal = context.obj
     if table_into is not None:
         changed = update_table(table_into, results)
-        terminal.say(
-            f"{table_into}: {'new table' if changed else 'unchanged'}, {len(read(results))} results of {results}"
-        )
+        terminal.say(f"{table_into}: {'new table' if changed else 'unchanged'}, {len(read(results))} results")
         terminal.document({"page": str(table_into), "changed": changed})
-        return
-    if table is None:
+    elif table is None:
         printed.tables(terminal, [published.read_table(name) for name in published.table_names()])
-        return
-    chosen = published.read_table(table)
-    if rows is None:
-        printed.rows(terminal, chosen)
-        return
-    request = work.Request(
-        table=chosen,
-        recipe=recipe,
-        epochs=epochs,
-        minutes=minutes,
-        output=output,
-        results=results,
-        command=shlex.join(["iwax", *sys.argv[1:]]),
-    )
-    printed.obtained(terminal, chosen, request, published.select_rows(chosen, rows), seeds=seeds)
+    elif rows is None:
+        printed.rows(terminal, published.read_table(table))
+    else:
+        from iwax.cli.reproduction import work_through
+        from iwax.experiments.reproduce import Request
+
+        chosen = published.read_table(table)
+        request = Request(chosen, recipe=recipe, epochs=epochs, minutes=minutes, output=output, results=results)
+        work_through(terminal, request, published.select_rows(chosen, rows), seeds=seeds)

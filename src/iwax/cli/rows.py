@@ -1,10 +1,7 @@
 """How published tables, their rows and obtained results are printed."""
 
-from iwax.cli.finish import draw
-from iwax.cli.reporter import Reporter
 from iwax.cli.terminal import Terminal
-from iwax.experiments.published import PublishedRow, PublishedTable
-from iwax.experiments.reproduce import Request, reproduce_row
+from iwax.experiments.published import PublishedTable
 from iwax.experiments.results import Result, units
 
 __all__ = ["obtained", "rows", "tables"]
@@ -36,20 +33,8 @@ def rows(terminal: Terminal, table: PublishedTable) -> None:
     terminal.document([row.model_dump() for row in table.all_rows()])
 
 
-def obtained(
-    terminal: Terminal, table: PublishedTable, request: Request, chosen: list[PublishedRow], *, seeds: int
-) -> None:
-    """Train and measure the rows one after another; print each as it is done, and all at the end."""
-    if seeds < 1:
-        raise ValueError(f"--seeds must be 1 or more, got {seeds}")
-    results: list[Result] = []
-    for row in chosen:
-        for seed in range(seeds):
-            terminal.say(f"{row.name}, {request.recipe} recipe, seed {seed}")
-            result, run = reproduce_row(row, request, seed=seed, reporter=Reporter(terminal))
-            draw(run, terminal)
-            terminal.say(f"wrote {request.results / result.file_name}")
-            results.append(result)
+def obtained(terminal: Terminal, table: PublishedTable, results: list[Result]) -> None:
+    """What was obtained, with its error, beside what was published."""
     terminal.table(
         ("row", "seed", "obtained", "published", "active", "published", "k", "epochs", "seconds", "protocol"),
         [_line(result) for result in results],

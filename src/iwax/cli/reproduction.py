@@ -1,0 +1,26 @@
+"""Working through the rows of a published table, one after another."""
+
+from iwax.cli import rows as printed
+from iwax.cli.finish import draw
+from iwax.cli.reporter import Reporter
+from iwax.cli.terminal import Terminal
+from iwax.experiments.published import PublishedRow
+from iwax.experiments.reproduce import Request, reproduce_row
+from iwax.experiments.results import Result
+
+__all__ = ["work_through"]
+
+
+def work_through(terminal: Terminal, request: Request, chosen: list[PublishedRow], *, seeds: int) -> None:
+    """Train and measure the rows, say of each that it is done, and print all of them at the end."""
+    if not 1 <= seeds <= 1000:
+        raise ValueError(f"--seeds must be from 1 to 1000, got {seeds}")
+    results: list[Result] = []
+    for row in chosen:
+        for seed in range(seeds):
+            terminal.say(f"{row.name}, {request.recipe} recipe, seed {seed}")
+            run, result, path = reproduce_row(row, request, seed=seed, reporter=Reporter(terminal))
+            draw(run, terminal)
+            terminal.say(f"wrote {path}")
+            results.append(result)
+    printed.obtained(terminal, request.table, results)

@@ -1,0 +1,231 @@
+"""The command line: verbs, switches, exit codes, and what goes to which stream."""
+
+import errno
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+import typer
+
+from iwax.cli import failure, main, output, terminal
+from iwax.data.fetch import ChecksumError, UnavailableError
+from iwax.experiments.interrupt import Interrupted
+from iwax.training.checkpoint import CorruptCheckpointError
+from iwax.training.loop import NumericalStop
+
+VERBS = (
+    "train", "resume", "evaluate", "sample", "reconstruct", "embed", "score", "compare", "reproduce", "data", "doctor",
+)  # fmt: skip
+
+
+@pytest.fixture
+def iwax(capsys):
+    """Run the program in this process: its exit code, stdout and stderr."""
+
+    def run(*words: object) -> tuple[int, str, str]:
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as left:
+            main([str(word) for word in words])
+        captured = capsys.readouterr()
+        return int(left.value.code or 0), captured.out, captured.err
+
+    return run
+
+
+def program(*words: str, **environment: str) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, "-c", "from iwax.cli import main; main()", *words],
+        capture_output=True,
+        text=True,
+        env={**os.environ, **environment},
+        check=False,
+        timeout=60,
+    )
+
+
+def test_help_names_every_verb(iwax):
+    code, out, err = iwax("--help")
+    assert code == 0
+    assert not err
+    assert all(verb in out for verb in VERBS)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_explains_itself(iwax, verb):
+    code, out, err = iwax(verb, "--help")
+    assert (code, err) == (0, "")
+    assert len(out.splitlines()) > 5
+
+
+def test_help_loads_no_array_library():
+    code = (
+        "import sys; from iwax.cli import main\n"
+        "try: main(['--help'])\n"
+        "except SystemExit: pass\n"
+        "print([m for m in ('jax', 'numpy', 'pydantic', 'scipy', 'equinox', 'matplotlib') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_no_words_at_all_show_the_help(iwax):
+    code, out, _ = iwax()
+    assert code == 0
+    assert "Commands:" in out
+
+
+def test_version(iwax):
+    code, out, _ = iwax("--version")
+    assert code == 0
+    assert out.split()[0] == "iwax"
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (("trian",), "train"),
+        (("train", "--epoch", "3"), "--epochs"),
+        (("train", "--epochs", "three"), "three"),
+        (("evaluate",), "RUN"),
+        (("data", "lst"), "list"),
+        (("sample", "run", "-n", "1.5"), "1.5"),
+    ],
+)
+def test_wrong_usage_is_one_line_and_2(iwax, words, hint):
+    code, out, err = iwax(*words)
+    assert (code, out) == (2, "")
+    assert len(err.splitlines()) == 1
+    assert err.startswith("error: ")
+    assert hint in err
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (ValueError("x"), 2),
+        (TypeError("x"), 2),
+        (FileNotFoundError(errno.ENOENT, "No such file", "x"), 2),
+        (PermissionError(errno.EACCES, "Permission denied", "x"), 2),
+        (MemoryError(), 2),
+        (typer.BadParameter("x"), 2),
+        (UnavailableError("x"), 3),
+        (ChecksumError("x"), 3),
+        (CorruptCheckpointError("model.safetensors", None, "an array", "nothing"), 3),
+        (OSError(errno.ENOSPC, "No space left on device", "x"), 3),
+        (OSError(errno.EFBIG, "File too large", "x"), 3),
+        (NumericalStop(12, "the loss"), 4),
+        (KeyboardInterrupt(), 130),
+        (Interrupted(signal.SIGINT, 3), 130),
+        (Interrupted(signal.SIGTERM, 3), 143),
+        (RuntimeError("x"), 1),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else str(value),
+)
+def test_every_error_has_its_exit_code_and_one_line(error, code):
+    assert failure.exit_code(error) == code
+    assert len(failure.one_line(error).splitlines()) == 1
+
+
+def test_an_error_of_several_lines_becomes_one():
+    assert failure.one_line(ValueError("k must be\n  1 or more")) == "k must be 1 or more"
+
+
+def test_debug_shows_the_traceback_and_nothing_else_does(iwax):
+    for words in (("--debug", "data", "info", "mnst"), ("data", "info", "mnst", "--debug")):
+        code, _, err = iwax(*words)
+        assert code == 2
+        assert "Traceback" in err
+    assert "Traceback" not in iwax("data", "info", "mnst")[2]
+
+
+def test_json_may_stand_before_or_after_the_verb(iwax):
+    before, after = iwax("--json", "data", "list"), iwax("data", "list", "--json")
+    assert before == after
+    names = [entry["name"] for entry in json.loads(after[1])]
+    assert {"digits", "mnist", "mnist-static"} <= set(names)
+
+
+def test_data_info_tells_the_protocol(iwax):
+    code, out, _ = iwax("data", "info", "mnist", "--json")
+    facts = json.loads(out)
+    assert code == 0
+    assert facts["name"] == "mnist-dynamic-burda"
+    assert "redrawn at every access" in facts["protocol"]
+
+
+def test_data_get_says_what_it_got(iwax):
+    code, out, err = iwax("data", "get", "digits")
+    assert code == 0
+    assert out.startswith("digits: ")
+    assert "getting" in err
+    assert iwax("data", "get", "digits", "--quiet")[2] == ""
+
+
+def test_reproduce_lists_tables_then_rows(iwax):
+    code, out, _ = iwax("reproduce")
+    assert code == 0
+    assert "burda2016" in out
+    assert "arXiv:1509.00519" in out
+    code, out, _ = iwax("reproduce", "burda2016")
+    assert code == 0
+    assert "mnist-1-iwae-k5" in out
+    (line,) = [line for line in out.splitlines() if "omniglot-rebuilt-1-vae-k1 " in line]
+    assert "-108.11" in line
+    assert "other data (rebuilt)" in line
+
+
+def test_a_reader_that_goes_away_is_no_error():
+    done = subprocess.run(
+        f"{sys.executable} -c 'from iwax.cli import main; main()' data list | head -n 0; echo ${{PIPESTATUS[0]}}",
+        shell=True,
+        executable="/bin/bash",
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert (done.stdout, done.stderr) == ("0\n", "")
+
+
+def test_no_colour_where_nobody_looks():
+    done = program("reproduce", NO_COLOR="1")
+    assert done.returncode == 0
+    assert "\x1b" not in done.stdout + done.stderr
+
+
+def test_json_has_no_words_for_nan():
+    assert terminal.finite({"a": [float("inf"), (1, float("nan"))]}) == {"a": [None, [1, None]]}
+
+
+def test_outputs_are_refused_before_any_work(tmp_path):
+    there = tmp_path / "x.npy"
+    there.write_bytes(b"mine")
+    with pytest.raises(FileExistsError, match="--force"):
+        output.check(there, force=False)
+    output.check(there, force=True)
+    with pytest.raises(ValueError, match=r"\.npz"):
+        output.check(tmp_path / "x.txt", force=False)
+    with pytest.raises(FileNotFoundError, match="make it first"):
+        output.check(tmp_path / "no" / "x.npy", force=False)
+    with pytest.raises(IsADirectoryError):
+        output.check(tmp_path / "..", force=False, endings=("",))
+
+
+@pytest.mark.parametrize("ending", ["npy", "npz", "csv"])
+def test_outputs_are_read_back_as_written(tmp_path, ending):
+    import numpy as np
+
+    z, error = np.arange(6.0).reshape(3, 2) / 7, np.ones(3)
+    path = tmp_path / f"x.{ending}"
+    output.write(path, {"z": z, "error": error}, main="z")
+    if ending == "csv":
+        assert path.read_text().splitlines()[0] == "z0,z1,error"
+        np.testing.assert_allclose(np.loadtxt(path, delimiter=",", skiprows=1), np.c_[z, error], rtol=1e-8)
+    elif ending == "npz":
+        with np.load(path) as loaded:
+            np.testing.assert_array_equal(loaded["error"], error)
+    else:
+        np.testing.assert_array_equal(np.load(path), z)
+    assert [entry.name for entry in tmp_path.iterdir()] == [path.name]

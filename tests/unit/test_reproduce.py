@@ -1,0 +1,152 @@
+"""Published tables as data, results as files, and the table that is made of them."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from iwax.experiments import published, results
+from iwax.experiments.results import Published, Result
+
+ROOT = Path(__file__).parents[2]
+
+
+def result(**changes: object) -> Result:
+    given = {
+        "table": "burda2016",
+        "row": "mnist-1-iwae-k5",
+        "recipe": "quick",
+        "seed": 0,
+        "command": "iwax reproduce burda2016 --rows mnist-1-iwae-k5",
+        "versions": {"iwax": "0.1.0"},
+        "device": "cpu",
+        "dataset": "mnist-dynamic-burda",
+        "protocol": "as it is written down",
+        "n": 10000,
+        "k": 5000,
+        "epochs": 100,
+        "epochs_planned": 100,
+        "cut": False,
+        "seconds": 240.0,
+        "evaluation_seconds": 200.0,
+        "log_evidence": -88.6,
+        "standard_error": 0.24,
+        "elbo": -90.1,
+        "elbo_standard_error": 0.24,
+        "active_units": [23],
+        "published": Published(
+            log_evidence=-85.54,
+            active_units=[22],
+            where="Table 1",
+            source="Burda, Grosse, Salakhutdinov 2016, arXiv:1509.00519",
+            certainty="R",
+            other_data=False,
+        ),
+    }
+    return Result(**{**given, **changes})
+
+
+@pytest.mark.parametrize(
+    ("row", "log_evidence", "active_units"),
+    [
+        ("mnist-1-vae-k1", -86.76, [19]),
+        ("mnist-1-iwae-k50", -84.78, [25]),
+        ("mnist-2-iwae-k50", -82.90, [26, 7]),
+        ("omniglot-1-iwae-k5", -106.12, [34]),
+        ("omniglot-2-iwae-k1", -107.56, [30, 5]),
+        ("mnist-1-vae-k1-then-iwae-k50", -84.88, [22]),
+        ("mnist-static-2-vae-k50", -87.86, [17, 6]),
+    ],
+)
+def test_published_numbers_are_those_of_the_paper(row, log_evidence, active_units):
+    table = published.read_table("burda2016")
+    (found,) = published.select_rows(table, row)
+    assert (found.log_evidence, found.active_units) == (log_evidence, active_units)
+    assert table.source.endswith("arXiv:1509.00519")
+    assert table.evaluation_k == 5000
+
+
+def test_a_row_says_in_its_name_what_it_is():
+    for row in published.read_table("burda2016").all_rows():
+        family = "vae" if row.bound == "elbo" else "iwae"
+        own = row.name.rpartition("-then-")[2] if row.start else row.name.removeprefix(f"{row.data}-{row.layers}-")
+        assert own == f"{family}-k{row.k}"
+        assert len(row.active_units) == row.layers
+
+
+def test_names_are_used_once_and_starts_are_rows():
+    rows = published.read_table("burda2016").all_rows()
+    names = [row.name for row in rows]
+    assert len(set(names)) == len(names)
+    assert all(row.start in names for row in rows if row.start)
+
+
+def test_rebuilt_data_stand_beside_the_published_number_and_say_so():
+    table = published.read_table("burda2016")
+    (row,) = published.select_rows(table, "omniglot-rebuilt-1-vae-k1")
+    assert row.other_data
+    assert row.data == "omniglot-rebuilt"
+    assert row.log_evidence == -108.11
+    assert not any(row.other_data for row in table.rows)
+
+
+def test_wrong_names_offer_the_nearest():
+    with pytest.raises(ValueError, match="burda2016"):
+        published.read_table("burda2015")
+    with pytest.raises(ValueError, match="mnist-1-iwae-k5"):
+        published.select_rows(published.read_table("burda2016"), "mnist-1-iwae-k6")
+
+
+def test_a_result_is_read_back_as_it_was_written(tmp_path):
+    path = results.write(result(), tmp_path)
+    assert path.name == "burda2016-mnist-1-iwae-k5-quick-e100-seed0.json"
+    assert results.read(tmp_path) == [result()]
+    assert [p.name for p in tmp_path.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize("text", ["{}", "nonsense", json.dumps({**result().model_dump(), "seed": "one"})])
+def test_a_file_that_is_no_result_is_named(tmp_path, text):
+    (tmp_path / "broken.json").write_text(text)
+    with pytest.raises(ValueError, match=r"broken\.json is no result"):
+        results.read(tmp_path)
+
+
+def test_the_table_states_error_cut_and_other_data():
+    other = result().published.model_copy(update={"other_data": True})
+    text = results.markdown([result(), result(seed=1, epochs=40, cut=True), result(seed=2, published=other)])
+    assert "-88.60 +/- 0.24" in text
+    assert "40/100\\*" in text
+    assert "-85.54 †" in text
+    assert "arXiv:1509.00519" in text
+    assert len({line.count("|") for line in text.splitlines() if line.startswith("|")}) == 1
+
+
+def test_the_table_goes_between_the_markers_and_nowhere_else(tmp_path):
+    page, folder = tmp_path / "README.md", tmp_path / "results"
+    results.write(result(), folder)
+    page.write_text(f"# Title\n\n{results.BEGIN}\nold\n{results.END}\n\nafter\n")
+    assert results.update_table(page, folder)
+    text = page.read_text()
+    assert text.startswith("# Title\n\n<!-- results:begin -->\n| row |")
+    assert text.endswith("<!-- results:end -->\n\nafter\n")
+    assert "old" not in text
+    assert not results.update_table(page, folder)
+
+
+def test_a_page_without_markers_is_left_alone(tmp_path):
+    page = tmp_path / "README.md"
+    page.write_text("# Title\n")
+    with pytest.raises(ValueError, match="results:begin"):
+        results.update_table(page, tmp_path)
+    assert page.read_text() == "# Title\n"
+
+
+def test_the_readme_shows_the_results_of_the_folder():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    _, begin, rest = text.partition(results.BEGIN)
+    table, end, _ = rest.partition(results.END)
+    assert begin
+    assert end
+    assert table.strip() == results.markdown(results.read(ROOT / "results")).strip(), (
+        "make the table anew: iwax reproduce --table-into README.md"
+    )
