@@ -1,0 +1,5 @@
+"""Pictures of trained models."""
+
+from iwax.report import figures
+
+__all__ = ["figures"]

@@ -1,0 +1,114 @@
+"""The course of a training: the bound against the epoch, and under it what explains its shape."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator, ScalarFormatter
+
+from iwax.report.canvas import FAINT, GREY, MUTED, PALETTE, number, quiet, sheet, write
+
+__all__ = ["course", "visible_range"]
+
+Array = np.ndarray
+Rows = Sequence[Mapping[str, int | float]]
+Curve = tuple[Array, Array]  # epochs, values
+
+_UNDER = (("gradient_norm", "gradient norm"), ("learning_rate", "learning rate"), ("beta", "β"))
+
+
+def _curve(rows: Rows, name: str) -> Curve:
+    """The finite values of one column and their epochs."""
+    kept = [(row["epoch"], row[name]) for row in rows if name in row and row[name] is not None]
+    table = np.array(kept, dtype=np.float64).reshape(-1, 2)
+    table = table[np.isfinite(table).all(axis=1)]
+    return table[:, 0], table[:, 1]
+
+
+def visible_range(*values: Array) -> tuple[float, float]:
+    """Limits of the bound's axis that leave the steep start out, so that it does not squash the rest.
+
+    The lowest tenth of each curve, at most, falls below the axis, and only where it would take more room than the rest.
+
+    >>> visible_range(np.array([-90.0, -89.0]))
+    (-90.08, -88.92)
+    """
+    filled = [v for v in values if len(v)]
+    high = max(float(v.max()) for v in filled)
+    low = min(float(v.min()) for v in filled)
+    if max(len(v) for v in filled) >= 8:
+        bulk = min(float(np.quantile(v, 0.1, method="lower")) for v in filled)
+        if high - low > 2.0 * (high - bulk):
+            low = bulk
+    air = 0.08 * (high - low) or 1.0
+    return round(low - air, 6), round(high + air, 6)
+
+
+def _name_ends(axes: Axes, ends: list[tuple[float, float, str, str]]) -> None:
+    """Each curve's name at its last point, moved apart where they would overlap."""
+    low, high = axes.get_ylim()
+    apart = 0.13 * (high - low)  # two lines of words
+    ordered = sorted(ends, key=lambda end: -end[1])
+    heights = [float(np.clip(end[1], low + 0.5 * apart, high - 0.3 * apart)) for end in ordered]
+    if len(heights) == 2 and heights[0] - heights[1] < apart:
+        middle = sum(heights) / 2.0
+        middle = min(max(middle, low + apart), high - 0.8 * apart)
+        heights = [middle + 0.5 * apart, middle - 0.5 * apart]
+    edge = max(end[0] for end in ends)
+    for (_, _, words, colour), height in zip(ordered, heights, strict=True):
+        place = {"xy": (edge, height), "xytext": (8, 0), "textcoords": "offset points"}
+        axes.annotate(words, **place, color=colour, fontsize=10, va="center", annotation_clip=False)
+
+
+def _bounds(axes: Axes, training: Curve, validation: Curve) -> list[str]:
+    """Draw the bound on the training and the validation data; what was said of them, in words."""
+    ends, words = [], []
+    for name, (x, y), colour in (("training", training, PALETTE[0]), ("validation", validation, PALETTE[6])):
+        if not len(x):
+            continue
+        few = len(x) <= 30
+        axes.plot(x, y, color=colour, linewidth=1.6, marker="o" if few else None, markersize=3.5)
+        label = f"{name} {number(y[-1])}"
+        best = int(np.argmax(y))
+        if name == "validation" and best < len(y) - 1:
+            label += f"\nbest {number(y[best])}, epoch {int(x[best])}"
+            axes.plot(x[best], y[best], "o", markersize=8, markerfacecolor="none", markeredgecolor=colour)
+        ends.append((float(x[-1]), float(y[-1]), label, colour))
+        words.append(f"{name} from {number(y[0])} at epoch {int(x[0])} to {number(y[-1])} at epoch {int(x[-1])}")
+    low, high = visible_range(training[1], validation[1])
+    axes.set_ylim(low, high)
+    _name_ends(axes, ends)
+    hidden = int((training[1] < low).sum())
+    if hidden:
+        note = f"{hidden} early epoch{'s' * (hidden > 1)} below the axis, from {number(float(training[1].min()))}"
+        axes.text(0.985, 0.03, note, transform=axes.transAxes, fontsize=9, color=MUTED, ha="right")
+    axes.set_ylabel("bound (nats)")
+    axes.yaxis.set_major_formatter(ScalarFormatter(useOffset=False))
+    axes.grid(axis="y", color=FAINT, linewidth=0.6)
+    axes.set_axisbelow(True)
+    return words
+
+
+def course(path: str | Path, rows: Rows) -> Path:
+    """The bound in nats against the epoch; smaller and grey below it, what else was recorded and changed."""
+    training, validation = _curve(rows, "bound"), _curve(rows, "validation")
+    if not len(training[0]):
+        raise ValueError(f"a training curve needs a row with a finite 'bound': got {len(rows)} rows without one")
+    under = [(label, _curve(rows, name)) for name, label in _UNDER]
+    under = [(label, (x, y)) for label, (x, y) in under if len(y) > 1 and np.ptp(y) > 1e-9 * np.abs(y).max()]
+    figure = sheet(7.4, 4.0 + 0.95 * len(under))
+    heights = [4.0, *[1.0] * len(under)]
+    panels = figure.subplots(1 + len(under), 1, sharex=True, squeeze=False, height_ratios=heights)[:, 0]
+    words = _bounds(quiet(panels[0]), training, validation)
+    for axes, (label, (x, y)) in zip(panels[1:], under, strict=True):
+        quiet(axes).plot(x, y, color=GREY, linewidth=1.2)
+        if y.min() > 0.0 and y.max() > 20.0 * y.min():
+            axes.set_yscale("log")
+        axes.set_title(label, fontsize=9.5, color=MUTED, loc="left", pad=3)
+        axes.margins(y=0.15)
+    panels[-1].set_xlabel("epoch")
+    panels[-1].xaxis.set_major_locator(MaxNLocator("auto", integer=True, min_n_ticks=1, steps=[1, 2, 5, 10]))
+    if len(training[0]) == 1:
+        panels[-1].set_xlim(training[0][0] - 0.5, training[0][0] + 0.5)
+    return write(path, figure, title="Training", description=f"The bound in nats: {'; '.join(words)}.")

@@ -1,0 +1,100 @@
+"""The pictures of a run, each from plain arrays: samples, reconstructions, training, latents, manifold, scatter.
+
+Every function writes one PNG and returns its path: white ground, pixels placed and never resampled, a text
+alternative in the file, and no byte that depends on the clock. Images are [n, D] or [n, *shape] with ``shape`` (h, w),
+(h, w, 1), (h, w, 3) or (D,); 0 is black and 1 (255 for uint8 grey values) is white. Rows of shape (D,) are drawn as
+points (D = 2) or heat maps.
+"""
+
+from collections.abc import Mapping, Sequence
+from math import prod
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from iwax.report import curves, features, images, latent
+from iwax.report.latent import manifold_grid
+
+__all__ = ["latents", "manifold", "manifold_grid", "reconstructions", "samples", "scatter", "training"]
+
+Array = np.ndarray
+
+
+def _rows(name: str, values: ArrayLike, width: int) -> Array:
+    """Finite values as [n, width], n >= 1; ValueError names what is wrong and where."""
+    table = np.asarray(values)
+    if table.ndim < 1 or table.size == 0 or table.shape[0] * width != table.size:
+        raise ValueError(f"{name} must be [n, {width}] with n of 1 or more: got shape {table.shape}")
+    table = table.reshape(table.shape[0], width)
+    wrong = np.argwhere(~np.isfinite(table))
+    if len(wrong):
+        row, column = wrong[0]
+        raise ValueError(f"{name} must be finite: got {table[row, column]} in row {row}, column {column}")
+    return table
+
+
+def _pictures(shape: tuple[int, ...]) -> bool:
+    """Whether rows of this shape are images; ValueError for a shape that is neither an image nor a row."""
+    if not 1 <= len(shape) <= 3 or min(shape) < 1:
+        raise ValueError(f"a picture needs a shape (h, w), (h, w, channels) or (D,): got {shape}")
+    return len(shape) > 1
+
+
+def samples(path: str | Path, images_or_rows: ArrayLike, shape: tuple[int, ...], *, title: str | None = None) -> Path:
+    """Samples in a grid, read row by row; points or a heat map where they are no images. Raises ValueError, OSError."""
+    rows = _rows("samples", images_or_rows, prod(shape))
+    if _pictures(shape):
+        return images.grid(path, rows, shape, title=title)
+    if shape == (2,):
+        return features.points(path, rows, title=title)
+    return features.heat_maps(path, {title or "samples": rows}, title=title or "Samples")
+
+
+def reconstructions(path: str | Path, originals: ArrayLike, reconstructed: ArrayLike, shape: tuple[int, ...]) -> Path:
+    """Each datum above its reconstruction, on the grey scale of the data. Raises ValueError, OSError."""
+    data, model = (_rows(n, v, prod(shape)) for n, v in (("originals", originals), ("reconstructions", reconstructed)))
+    if len(data) != len(model):
+        raise ValueError(f"originals and reconstructions must be pairs: got {len(data)} and {len(model)} rows")
+    if _pictures(shape):
+        return images.pairs(path, data, model, shape)
+    if shape == (2,):
+        return features.moved_points(path, data, model)
+    return features.heat_maps(path, {"data": data, "reconstruction": model}, title="Reconstructions")
+
+
+def training(path: str | Path, rows: Sequence[Mapping[str, int | float]]) -> Path:
+    """The bound (nats) against the epoch from rows with "epoch", "bound" and perhaps "validation", "gradient_norm",
+    "learning_rate", "beta"; the steep start may fall below the axis, and is said to. Raises ValueError, OSError."""
+    return curves.course(path, rows)
+
+
+def latents(path: str | Path, means: ArrayLike, labels: ArrayLike | None) -> Path:
+    """Posterior means [n, 2] with equal axes, coloured and named by class where there are labels [n].
+
+    Up to forty classes have a colour (and, beyond ten, a marker); more numeric ones a colour bar.
+    Raises ValueError, OSError.
+    """
+    table = _rows("means", means, 2)
+    names = None if labels is None else np.asarray(labels).reshape(-1)
+    if names is not None and len(names) != len(table):
+        raise ValueError(f"latents needs one label a row: got {len(table)} means and {len(names)} labels")
+    return latent.plane(path, table, names)
+
+
+def manifold(path: str | Path, decoded: ArrayLike, side: int, shape: tuple[int, ...]) -> Path:
+    """What the decoder makes of ``manifold_grid(side)``, [side*side, D] in its order: z₁ to the right, z₂ upwards.
+
+    Rows of shape (2,) become a net in the plane, other rows a map a feature. Raises ValueError, OSError.
+    """
+    rows = _rows("manifold", decoded, prod(shape))
+    if side < 1 or len(rows) != side * side:
+        raise ValueError(f"a manifold of side {side} needs {side * side} rows: got {len(rows)}")
+    if _pictures(shape):
+        return latent.decoded(path, rows, side, shape)
+    return latent.decoded_net(path, rows, side) if shape == (2,) else latent.decoded_maps(path, rows, side)
+
+
+def scatter(path: str | Path, data: ArrayLike, drawn: ArrayLike) -> Path:
+    """Data [n, 2] beside samples [m, 2], on the same equal axes. Raises ValueError, OSError."""
+    return features.two_clouds(path, _rows("data", data, 2), _rows("samples", drawn, 2))
