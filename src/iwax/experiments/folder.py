@@ -6,7 +6,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from iwax.training.checkpoint import CorruptCheckpointError
 if sys.platform != "win32":
     import fcntl
 
-__all__ = ["RunFolder", "claim", "existing"]
+__all__ = ["RunFolder", "claim", "existing", "held"]
 
 LOCK = "run.lock"
 
@@ -30,12 +30,19 @@ class RunFolder:
     PosixPath('runs/one/checkpoints')
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, made: bool = False) -> None:
         self.path = path
+        self._made = made
         self.checkpoints = path / "checkpoints"
         self.evaluation = path / "evaluation"
         self.metrics = path / "metrics.jsonl"
         self.timing = path / "timing.jsonl"
+
+    def discard_unused(self) -> None:
+        """Take away a folder that was made for this run and in which nothing has been written."""
+        if self._made:
+            with suppress(OSError):  # not empty: something was written, and stays
+                self.path.rmdir()
 
     def write_json(self, name: str, value: Mapping[str, Any]) -> None:
         """Write one JSON document whole or not at all. OSError(ENOSPC) on a full disk."""
@@ -48,6 +55,14 @@ class RunFolder:
             return complete(file)
         except ValueError as error:
             raise CorruptCheckpointError(file, None, "the configuration of a run", str(error)) from error
+
+    def env(self) -> dict[str, Any]:
+        """What env.json holds. CorruptCheckpointError where it is no JSON object."""
+        file = self.path / "env.json"
+        try:
+            return strict_json.parse(file.read_bytes())
+        except ValueError as error:
+            raise CorruptCheckpointError(file, None, "the environment of a run", str(error)) from error
 
     def log(self, text: str) -> None:
         """Append a line, with its time, to log.txt."""
@@ -69,21 +84,23 @@ def claim(output: Path | None, *, preset: str, data: str, seed: int) -> RunFolde
             f"output {path}: an empty or new folder was needed, this one is not empty; "
             f"iwax resume {path} continues a run"
         )
+    made = not path.exists()
     try:
         path.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=path) as probe:
             probe.write(b"iwax")
     except OSError as error:
         raise type(error)(error.errno, f"the output folder cannot be written ({error.strerror})", str(path)) from error
-    return RunFolder(path)
+    return RunFolder(path, made=made)
 
 
 def existing(path: Path) -> RunFolder:
     """The folder of a run that was begun. FileNotFoundError names what is missing."""
     if not path.is_dir():
         raise FileNotFoundError(f"run {path}: a run folder was needed, there is none")
-    if not (path / "config.json").is_file():
-        raise FileNotFoundError(f"run {path}: config.json was needed to know the run, there is none in this folder")
+    for name in ("config.json", "env.json"):
+        if not (path / name).is_file():
+            raise FileNotFoundError(f"run {path}: {name} was needed to know the run, there is none in this folder")
     return RunFolder(path)
 
 

@@ -1,0 +1,214 @@
+"""From a configuration and data to a model, an objective and an optimiser.
+
+Networks follow the configuration from the data up: layer l of the posterior goes through its hidden widths to a mean
+and a log-scale, and the generative net of the same layer goes back through the same widths reversed.
+"""
+
+from functools import partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jaxtyping import Float, Num
+
+from iwax import bounds, gradients, likelihoods, nn, posteriors, priors
+from iwax._typing import Part, PRNGKey
+from iwax.data import Dataset
+from iwax.experiments.config import LARGEST_WEIGHTS, Config, Training
+from iwax.experiments.config import Model as ModelConfig
+from iwax.model import LatentVariableModel
+from iwax.training import Objective, Plan, rows_a_piece, schedules
+
+__all__ = [
+    "Moments",
+    "build_model",
+    "build_objective",
+    "build_optimizer",
+    "build_plan",
+    "build_schedule",
+    "moments",
+    "resolve",
+    "values",
+]
+
+SMALLEST_SCALE = 0.05  # of a constant feature, as a fraction of that of all: no density starts infinite
+
+
+def resolve(config: Config, dataset: Dataset) -> Config:
+    """The configuration with what was left to the data filled in: the likelihood, and a registered name spelt out.
+
+    >>> from iwax import data
+    >>> resolve(Config(), data.load("digits")).model.likelihood
+    'bernoulli'
+    """
+    chosen = config.model.likelihood or ("gaussian" if dataset.kind == "real" else "bernoulli")
+    return config.model_copy(update={"model": config.model.model_copy(update={"likelihood": chosen})})
+
+
+class Moments(NamedTuple):
+    """Mean and standard deviation of every feature of the training data, as the model sees them."""
+
+    mean: Float[np.ndarray, " features"]
+    scale: Float[np.ndarray, " features"]
+
+
+def moments(config: Config, dataset: Dataset) -> Moments:
+    """What the untrained model gives for every datum.
+
+    >>> from iwax import data
+    >>> moments(Config(), data.load("digits")).mean.shape
+    (64,)
+    """
+    shown = values(config, dataset, "train")
+    unit = 255.0 if dataset.binarize_training else 1.0
+    mean = shown.mean(axis=0, dtype=np.float64) / unit
+    scale = shown.std(axis=0, dtype=np.float64) / unit
+    overall = float(np.sqrt(np.mean(scale**2))) or 1.0
+    return Moments(mean, np.maximum(scale, SMALLEST_SCALE * overall))
+
+
+def values(config: Config, dataset: Dataset, part: str) -> Num[np.ndarray, "rows features"]:
+    """The rows of a split as the likelihood takes them: grey values 0..255 go to a Gaussian as fractions of 255.
+
+    Raises ValueError where the data have no such split.
+
+    >>> from iwax import data
+    >>> values(Config(), data.load("digits"), "test").shape
+    (300, 64)
+    """
+    rows = dataset.split(part).values
+    if dataset.kind == "grey" and config.model.likelihood == "gaussian":
+        return rows.astype(np.float32) / np.float32(255)
+    return rows
+
+
+def build_model(config: Config, start: Moments, *, key: PRNGKey) -> LatentVariableModel:
+    """The untrained model of data with these moments, which its output biases give for every datum.
+
+    The configuration must be resolved. Raises ValueError where the nets would not fit in any memory.
+    """
+    sizes, features = config.model, len(start.mean)
+    weights = sizes.weights(features)
+    if weights > LARGEST_WEIGHTS:
+        raise ValueError(
+            f"model.hidden and model.latent with rows of {features} values need to give at most "
+            f"{LARGEST_WEIGHTS} weights, got {weights}"
+        )
+    keys = iter(jax.random.split(key, 2 * len(sizes.latents)))
+    inputs = (features, *sizes.latents[:-1])
+    upwards = tuple(
+        posteriors.Gaussian(_network(sizes, below, hidden, latent, key=next(keys), heads=2))
+        for below, hidden, latent in zip(inputs, sizes.hiddens, sizes.latents, strict=True)
+    )
+    likelihood = _likelihood(sizes, start, key=next(keys))
+    downwards = tuple(  # p(z_1 | z_2), p(z_2 | z_3), ...
+        likelihoods.Gaussian.of_network(
+            _network(sizes, above, tuple(reversed(hidden)), latent, key=next(keys), heads=2)
+        )
+        for latent, hidden, above in zip(sizes.latents, sizes.hiddens[1:], sizes.latents[1:], strict=False)
+    )
+    top = priors.StandardNormal(sizes.latents[-1])
+    if not downwards:
+        return LatentVariableModel(prior=top, likelihood=likelihood, posterior=upwards[0])
+    return LatentVariableModel(
+        prior=priors.Chain(top, tuple(reversed(downwards))),
+        likelihood=likelihoods.Chain(likelihood),
+        posterior=posteriors.Chain(upwards[0], upwards[1:]),
+    )
+
+
+def _network(
+    sizes: ModelConfig,
+    inputs: int,
+    hidden: tuple[int, ...],
+    outputs: int,
+    *,
+    key: PRNGKey,
+    heads: int = 1,
+    bias: Float[jax.Array, " out"] | None = None,
+) -> nn.MLP:
+    return nn.MLP(inputs, hidden, heads * outputs, key=key, activation=sizes.activation, heads=heads, output_bias=bias)
+
+
+def _likelihood(sizes: ModelConfig, start: Moments, *, key: PRNGKey) -> Part:
+    """p(x|z_1), its untrained output the mean of the training data (and their scale, where a network gives it)."""
+    mean, features = jnp.asarray(start.mean), len(start.mean)
+    net = partial(_network, sizes, sizes.latents[0], tuple(reversed(sizes.hiddens[0])), features, key=key)
+    if sizes.likelihood == "bernoulli":
+        return likelihoods.Bernoulli(net(bias=nn.mean_logits(mean)))
+    if sizes.variance == "network":
+        return likelihoods.Gaussian.of_network(net(heads=2, bias=jnp.concatenate([mean, jnp.log(start.scale)])))
+    located = net(bias=mean)
+    if sizes.variance == "fixed":
+        return likelihoods.Gaussian.fixed(located, sizes.scale)
+    if sizes.variance == "scalar":
+        return likelihoods.Gaussian.scalar(located, sizes.scale)
+    return likelihoods.Gaussian.feature(located, features, sizes.scale)
+
+
+def build_objective(config: Config) -> Objective:
+    """The surrogate that training ascends: bound, k and estimator filled in.
+
+    >>> build_objective(Config()).keywords["k"]
+    5
+    """
+    chosen = config.objective
+    if chosen.gradient == "closed_form_kl":
+        return partial(gradients.closed_form_kl, k=chosen.k, free_bits=chosen.free_bits)
+    bound = {"elbo": bounds.elbo, "iwae": bounds.iwae}.get(chosen.bound) or bounds.miwae(chosen.m or 1)
+    estimator = {
+        "pathwise": gradients.pathwise,
+        "doubly_reparameterized": gradients.doubly_reparameterized,
+        "sticking_the_landing": gradients.sticking_the_landing,
+    }[chosen.gradient](bound)
+    return partial(gradients.surrogate, k=chosen.k, estimator=estimator)
+
+
+def build_schedule(settings: Training, *, steps_per_epoch: int) -> optax.Schedule:
+    """The learning rate as a function of the step.
+
+    >>> float(build_schedule(Training(epochs=10, schedule="constant"), steps_per_epoch=5)(3))
+    0.001
+    """
+    rate, warmup = settings.learning_rate, settings.warmup * steps_per_epoch
+    if settings.schedule == "burda":
+        return schedules.burda_stages(rate, steps_per_epoch)
+    if settings.schedule == "cosine":
+        return schedules.cosine(rate, settings.epochs * steps_per_epoch, warmup=warmup)
+    return schedules.constant(rate, warmup=warmup)
+
+
+def build_optimizer(settings: Training, *, steps_per_epoch: int) -> optax.GradientTransformation:
+    """Adam on the schedule, after clipping by the global norm where that is asked for.
+
+    >>> build_optimizer(Training(), steps_per_epoch=5).init(jnp.zeros(2))[0].count
+    Array(0, dtype=int32)
+    """
+    rate = build_schedule(settings, steps_per_epoch=steps_per_epoch)
+    adam = optax.adam(rate, b1=settings.beta1, b2=settings.beta2, eps=settings.epsilon)
+    if settings.clip is None:
+        return adam
+    return optax.chain(optax.clip_by_global_norm(settings.clip), adam)
+
+
+def build_plan(config: Config, dataset: Dataset) -> Plan:
+    """Epochs, batches and pieces of a run.
+
+    >>> from iwax import data
+    >>> build_plan(Config(), data.load("digits")).piece is None
+    True
+    """
+    settings = config.training
+    return Plan(
+        epochs=settings.epochs,
+        batch=settings.batch,
+        seed=config.seed,
+        beta_warmup=config.objective.beta_warmup,
+        binarize=dataset.binarize_training,
+        reduction=settings.reduction,
+        piece=rows_a_piece(settings.batch, config.objective.k),
+        validate_every=settings.validate_every,
+        patience=settings.patience,
+    )

@@ -1,0 +1,46 @@
+"""Who is told how a run goes: the command line shows it, a script need not."""
+
+from typing import Protocol
+
+from iwax.training import Progress
+
+__all__ = ["Reporter", "Silent"]
+
+
+class Reporter(Protocol):
+    """What is said while a run trains or is measured; none of it changes the run."""
+
+    def note(self, text: str) -> None:
+        """A line of information."""
+        ...
+
+    def warning(self, text: str) -> None:
+        """A line that matters even to somebody who wants no others."""
+        ...
+
+    def training(self, progress: Progress) -> None:
+        """Where training stands, after every stretch of at most two seconds."""
+        ...
+
+    def evaluation(self, done: int, total: int) -> None:
+        """How many of the rows have been measured."""
+        ...
+
+
+class Silent:
+    """A reporter that says nothing.
+
+    >>> Silent().note("all is well")
+    """
+
+    def note(self, text: str) -> None:
+        """Say nothing."""
+
+    def warning(self, text: str) -> None:
+        """Say nothing."""
+
+    def training(self, progress: Progress) -> None:
+        """Say nothing."""
+
+    def evaluation(self, done: int, total: int) -> None:
+        """Say nothing."""

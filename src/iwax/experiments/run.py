@@ -1,0 +1,215 @@
+"""Train and resume: from a configuration to a run folder, and from a run folder to its end."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import equinox as eqx
+import jax
+import optax
+
+from iwax import data
+from iwax.experiments import build, support
+from iwax.experiments.config import Config
+from iwax.experiments.environment import environment, versions
+from iwax.experiments.folder import RunFolder, claim, existing, held
+from iwax.experiments.interrupt import Interrupted, watch
+from iwax.experiments.place import placed
+from iwax.experiments.reporter import Reporter
+from iwax.experiments.session import Session, load_state
+from iwax.experiments.stored import choose, load_model
+from iwax.model import LatentVariableModel
+from iwax.training import NumericalStop, State, checkpoint, initial_state, record, steps_per_epoch
+from iwax.training import train as ascend
+from iwax.training.checkpoint import CorruptCheckpointError
+
+__all__ = ["resume", "train"]
+
+INITIALISATION = 1000  # a purpose of random numbers, beside those of training
+
+Stop = Callable[[], bool]
+
+
+def train(config: Config, output: Path | None = None, *, reporter: Reporter, stop: Stop | None = None) -> Path:
+    """Train a model in a new run folder, exactly `output` or a fresh one below runs/, and return the folder.
+
+    Everything that can be wrong with settings, data or folder is found before the first step. `stop` is asked
+    after every stretch of at most two seconds; where it says True the run is left, resumable, as if finished.
+    Raises ValueError or an OSError for what is wrong, NumericalStop where the loss or a gradient is not finite
+    (the last checkpoint stays), Interrupted after SIGINT or SIGTERM (with a checkpoint written).
+    """
+    folder = claim(output, preset=config.preset or "model", data=config.data.name, seed=config.seed)
+    try:
+        with held(folder), placed(device=config.device, precision=config.precision):
+            work = _prepare(config)
+            state = _first_state(work)
+            _write_down(folder, work, reporter)
+            _go(folder, work, state, reporter=reporter, stop=stop)
+    except BaseException:
+        folder.discard_unused()
+        raise
+    return folder.path
+
+
+def resume(run: Path, *, reporter: Reporter, stop: Stop | None = None) -> Path:
+    """Continue a run from its newest sound checkpoint: bit for bit what a run never stopped would have given.
+
+    Raises as `train`, and ValueError where the data are no longer those that the run began with.
+    """
+    folder = existing(Path(run))
+    config = folder.config()
+    with held(folder), placed(device=config.device, precision=config.precision):
+        work = _prepare(config)
+        _same_data(folder, work, reporter)
+        checkpoint.sweep(folder.checkpoints)
+        template = initial_state(work.model, work.optimizer)
+        found = load_state(folder, template)
+        for error in found.skipped if found else ():
+            reporter.warning(f"passed over a damaged checkpoint: {error}")
+        state = found.state if found else _first_state(work)
+        step = int(state.step)
+        for path in (folder.metrics, folder.timing):
+            record.truncate(path, step)
+        folder.log(f"resumed at step {step}")
+        validation = (step, found.validation) if found and found.validation is not None else None
+        _go(folder, work, state, reporter=reporter, stop=stop, validation=validation)
+    return folder.path
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What a run needs besides its state: settings, data, and what is built from them."""
+
+    config: Config
+    dataset: data.Dataset
+    model: LatentVariableModel
+    optimizer: optax.GradientTransformation
+    schedule: optax.Schedule
+    source: Path | None  # the checkpoint whose weights are the start
+
+
+def _prepare(config: Config) -> _Work:
+    """Load, check and build; everything that could be refused is refused here."""
+    dataset = data.load(config.data.name, binarize=config.data.binarize)
+    config = build.resolve(config, dataset)
+    support.check(config.model.likelihood or "", dataset, source=config.data.name)
+    if config.training.validate_every and dataset.valid is None:
+        raise ValueError(
+            f"training.validate_every needs data with a validation split, {dataset.name} has none; set it to 0"
+        )
+    dataset.split(config.evaluation.split)
+    steps = steps_per_epoch(len(dataset.train), config.training.batch)
+    key = jax.random.fold_in(jax.random.key(config.seed), INITIALISATION)
+    return _Work(
+        config,
+        dataset,
+        build.build_model(config, build.moments(config, dataset), key=key),
+        build.build_optimizer(config.training, steps_per_epoch=steps),
+        build.build_schedule(config.training, steps_per_epoch=steps),
+        None if config.start is None else choose(existing(Path(config.start)), config.evaluation.checkpoint),
+    )
+
+
+def _first_state(work: _Work) -> State:
+    if work.source is None:
+        return initial_state(work.model, work.optimizer)
+    source = work.source.parent.parent
+    theirs, ours = existing(source).config().model, work.config.model
+    for field in type(ours).model_fields:
+        if getattr(theirs, field) != getattr(ours, field):
+            raise ValueError(
+                f"--from {source}: model.{field} needs to be {getattr(theirs, field)!r} as in that run, "
+                f"got {getattr(ours, field)!r}"
+            )
+    checkpoint.verify(work.source)
+    try:
+        model = load_model(work.source, work.config, features=work.dataset.features)
+    except CorruptCheckpointError as error:  # it verifies, so it is whole, and of other data
+        raise ValueError(
+            f"--from {source}: data of {work.dataset.features} values a row need weights of their size, "
+            f"got {error.got} for {error.tensor} ({error.needed} was needed)"
+        ) from error
+    return initial_state(model, work.optimizer)
+
+
+def _write_down(folder: RunFolder, work: _Work, reporter: Reporter) -> None:
+    """config.json and env.json, which alone say how to do the run again."""
+    split, dataset = work.dataset.splits(), work.dataset
+    about = {
+        "name": dataset.name,
+        "protocol": dataset.protocol,
+        "shape": list(dataset.shape),
+        "rows": {part: len(rows) for part, rows in split.items()},
+        "sha256": dataset.digest(),
+    }
+    start = None
+    if work.source is not None:
+        weights = (work.source / "model.safetensors").read_bytes()
+        start = {"checkpoint": work.source.name, "sha256": hashlib.sha256(weights).hexdigest()}
+    folder.write_json("env.json", {**environment(), "data": about, "start": start})
+    folder.write_json("config.json", work.config.model_dump(mode="json"))
+    size = sum(leaf.size for leaf in jax.tree.leaves(eqx.filter(work.model, eqx.is_inexact_array)))
+    training, rows = work.config.training, len(dataset.train)
+    text = (
+        f"{work.config.preset} on {dataset.name}: {rows} training rows, {size} parameters, "
+        f"{training.epochs} epochs of {steps_per_epoch(rows, training.batch)} steps"
+    )
+    folder.log(text)
+    reporter.note(f"{text}; run folder {folder.path}")
+    for warning in work.config.warnings():
+        folder.log(f"warning: {warning}")
+
+
+def _same_data(folder: RunFolder, work: _Work, reporter: Reporter) -> None:
+    before = folder.env()
+    if (about := before.get("data")) and about.get("sha256") != work.dataset.digest():
+        raise ValueError(
+            f"run {folder.path}: the data that it began with were needed ({work.config.data.name} of SHA-256 "
+            f"{str(about.get('sha256'))[:12]}...), got others; a run on other data is a new run"
+        )
+    now = versions()
+    changed = [name for name, version in (before.get("versions") or {}).items() if now.get(name) != version]
+    if changed:
+        reporter.warning(f"other versions than the run began with ({', '.join(changed)}): the last bits may differ")
+
+
+def _go(
+    folder: RunFolder,
+    work: _Work,
+    state: State,
+    *,
+    reporter: Reporter,
+    stop: Stop | None,
+    validation: tuple[int, float] | None = None,
+) -> None:
+    """Train from a state to the end of the plan, or to the first wish to stop."""
+    config, dataset = work.config, work.dataset
+    valid = build.values(config, dataset, "valid") if config.training.validate_every else None
+    with watch() as signals:
+
+        def asked() -> bool:
+            return signals() is not None or (stop is not None and stop())
+
+        with Session(folder, config, reporter=reporter, asked=asked, validation=validation) as session:
+            session.save(state)
+            try:
+                state = ascend(
+                    state,
+                    build.build_objective(config),
+                    build.values(config, dataset, "train"),
+                    optimizer=work.optimizer,
+                    plan=build.build_plan(config, dataset),
+                    valid=valid,
+                    observer=session,
+                    learning_rate=work.schedule,
+                )
+            except NumericalStop as error:
+                folder.log(str(error))
+                raise
+            session.save(state)
+        if (signum := signals()) is not None and session.stopped:
+            error = Interrupted(signum, int(state.step))
+            folder.log(str(error))
+            raise error
+    folder.log(f"{'stopped' if session.stopped else 'trained'} at step {int(state.step)}")

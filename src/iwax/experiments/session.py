@@ -1,0 +1,105 @@
+"""One sitting of a training run: rows written, checkpoints saved, and the wish to stop heard."""
+
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import NamedTuple, Self
+
+import equinox as eqx
+
+from iwax.experiments.config import Config
+from iwax.experiments.folder import RunFolder
+from iwax.experiments.reporter import Reporter
+from iwax.training import Progress, State, checkpoint
+from iwax.training.checkpoint import CorruptCheckpointError
+from iwax.training.record import Record
+
+__all__ = ["Resumed", "Session", "load_state"]
+
+
+class Session:
+    """What `training.train` reports to (an Observer). A context manager: it holds the records open.
+
+    What a checkpoint holds is a function of its step alone: not of the clock, nor of why it was saved. So a run
+    that was cut anywhere and resumed ends in the same bytes.
+    """
+
+    def __init__(self, folder: RunFolder, config: Config, *, reporter: Reporter, asked: Callable[[], bool]) -> None:
+        self.folder, self.settings, self.reporter, self.asked = folder, config.training, reporter, asked
+        self.epochs = config.training.epochs
+        self.stopped = False
+        self._validation = validation  # the last one, with the step at which it was taken
+
+    def __enter__(self) -> Self:
+        self._metrics, self._timing = Record(self.folder.metrics), Record(self.folder.timing)
+        self._saved = self._spoken = time.monotonic()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._metrics.close()
+        self._timing.close()
+
+    def stretch(self, state: State, progress: Progress) -> bool:
+        """Tell, save where it is time, and stop where that was asked for."""
+        now = time.monotonic()
+        row = {"step": int(progress.step), "seconds": now - self._spoken}
+        self._timing.write({**row, "images_per_second": float(progress.images_per_second)})
+        self._spoken = now
+        self.reporter.training(progress)
+        self.stopped = self.asked()
+        if self.stopped or now - self._saved >= self.settings.checkpoint_seconds:
+            self.save(state)
+        return self.stopped
+
+    def epoch(self, state: State, row: dict[str, int | float]) -> None:
+        """Write the epoch's row of metrics.jsonl."""
+        if "validation" in row:
+            self._validation = (int(row["step"]), float(row["validation"]))
+        number = int(row["epoch"])
+        if number % self.settings.record == 0 or number == self.epochs or "validation" in row:
+            self._metrics.write(row)
+
+    def improved(self, state: State) -> None:
+        """Keep the best state there has been."""
+        self.save(state)
+
+    def save(self, state: State) -> None:
+        """Write the checkpoint of this step, unless it is there, and let go of old ones."""
+        step = int(state.step)
+        self._metrics.sync()  # a row that a checkpoint covers must outlive any crash that the checkpoint outlives
+        self._timing.sync()
+        known: dict[str, float] = {}
+        if self._validation is not None and self._validation[0] == step:
+            known["validation"] = self._validation[1]
+        checkpoint.save(self.folder.checkpoints, step, model=state.model, train=_without_model(state), state=known)
+        checkpoint.prune(self.folder.checkpoints, self.settings.keep)
+        self._saved = time.monotonic()
+
+
+class Resumed(NamedTuple):
+    """A state read back: the state, the validation bound taken at its very step (or None), what was passed over."""
+
+    state: State
+    validation: float | None
+    skipped: tuple[CorruptCheckpointError, ...]
+
+
+def load_state(folder: RunFolder, template: State) -> Resumed | None:
+    """The newest checkpoint that verifies; None where none was saved.
+
+    Raises CorruptCheckpointError where there are checkpoints and all of them are damaged.
+    """
+    found = checkpoint.search(folder.checkpoints)
+    if found.path is None:
+        if found.skipped:
+            raise found.skipped[0]
+        return None
+    model, rest, known = checkpoint.load(found.path, model=template.model, train=_without_model(template))
+    state = eqx.tree_at(lambda s: s.model, rest, model, is_leaf=lambda leaf: leaf is None)
+    return Resumed(state, known.get("validation"), found.skipped)
+
+
+def _without_model(state: State) -> State:
+    return eqx.tree_at(lambda s: s.model, state, None)

@@ -1,0 +1,91 @@
+"""Trained models read back from run folders."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import jax
+import numpy as np
+
+from iwax import data
+from iwax.experiments import build
+from iwax.experiments.config import Config
+from iwax.experiments.folder import RunFolder, existing
+from iwax.experiments.place import placed
+from iwax.model import LatentVariableModel
+from iwax.training import checkpoint as checkpoints
+from iwax.training.checkpoint import CorruptCheckpointError
+
+__all__ = ["Trained", "load", "load_model", "open_run"]
+
+Choice = Literal["best", "last"]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A model from a run folder, with the configuration it was trained with and the shape of one row of its data."""
+
+    path: Path
+    config: Config
+    shape: tuple[int, ...]
+    model: LatentVariableModel
+    checkpoint: Path
+
+    @property
+    def step(self) -> int:
+        """The number of updates behind the model."""
+        return int(self.checkpoint.name.removeprefix("step-"))
+
+    def dataset(self) -> data.Dataset:
+        """The data it was trained on, loaded anew."""
+        return data.load(self.config.data.name, binarize=self.config.data.binarize)
+
+
+def load(run: str | Path, *, checkpoint: Choice = "best") -> LatentVariableModel:
+    """The trained model of a run folder: its best state on the validation data, or its last (as `open_run`)."""
+    return open_run(run, checkpoint=checkpoint).model
+
+
+def open_run(run: str | Path, *, checkpoint: Choice = "best") -> Trained:
+    """Model and configuration of a run; the data are not read. Where nothing was validated, the best is the last.
+
+    Raises FileNotFoundError where there is no run, CorruptCheckpointError where what is stored does not verify.
+    """
+    folder = existing(Path(run))
+    config, shape = folder.config(), _shape(folder)
+    path = choose(folder, checkpoint)
+    with placed(device=config.device, precision=config.precision):
+        model = load_model(path, config, features=math.prod(shape))
+    return Trained(folder.path, config, shape, model, path)
+
+
+def choose(folder: RunFolder, which: Choice) -> Path:
+    """The checkpoint asked for. A damaged one is never silently replaced by another."""
+    if which not in ("best", "last"):
+        raise ValueError(f"checkpoint: best or last was needed, got {which!r}")
+    found = checkpoints.search(folder.checkpoints, order="best" if which == "best" else "newest")
+    if found.path is None and not found.skipped:
+        found = checkpoints.search(folder.checkpoints)
+    if found.skipped:
+        raise found.skipped[0]
+    if found.path is None:
+        raise FileNotFoundError(f"run {folder.path}: a checkpoint was needed, none has been written yet")
+    return found.path
+
+
+def load_model(path: Path, config: Config, *, features: int) -> LatentVariableModel:
+    """The model of one checkpoint, which must be of this configuration and of rows of this many features."""
+    blank = build.Moments(np.zeros(features), np.ones(features))
+    template = build.build_model(config, blank, key=jax.random.key(0))
+    model, _, _ = checkpoints.load(path, model=template, train=None)
+    return model
+
+
+def _shape(folder: RunFolder) -> tuple[int, ...]:
+    """The shape of one row of the data that the run began with."""
+    described = folder.env().get("data")
+    shape = described.get("shape") if isinstance(described, dict) else None
+    if isinstance(shape, list) and shape and all(type(size) is int and 0 < size < 2**31 for size in shape):
+        return tuple(shape)
+    raise CorruptCheckpointError(folder.path / "env.json", None, "data.shape, a list of sizes", repr(shape))
