@@ -26,7 +26,7 @@ class MLP(eqx.Module):
     """``h_0 = x, h_l = f(h_{l-1} W_l + b_l)``, and a last affine layer without f.
 
     The activation f is kept by its name, so that a network is arrays and words alone. ``output_bias`` replaces the
-    zeros that the last bias starts at. Raises ValueError on sizes below 1, an unknown activation, a bias of another size.
+    zeros that the last bias starts at. Raises ValueError on sizes below 1, an unknown activation, a misfitting bias.
 
     >>> net = MLP(784, (200, 200), 2 * 50, key=jax.random.key(0), heads=2)
     >>> net(jnp.zeros(784)).shape

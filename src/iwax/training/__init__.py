@@ -1,0 +1,29 @@
+"""Training: the only place with a loss."""
+
+from iwax.training import checkpoint, record, schedules
+from iwax.training.fit import Result, fit, rows_a_piece
+from iwax.training.loop import NumericalStop, Observer, Progress, train
+from iwax.training.state import Plan, State, Tally, initial_state, steps_per_epoch
+from iwax.training.step import Fault, Objective, compile_stretch, permutation
+
+__all__ = [
+    "Fault",
+    "NumericalStop",
+    "Objective",
+    "Observer",
+    "Plan",
+    "Progress",
+    "Result",
+    "State",
+    "Tally",
+    "checkpoint",
+    "compile_stretch",
+    "fit",
+    "initial_state",
+    "permutation",
+    "record",
+    "rows_a_piece",
+    "schedules",
+    "steps_per_epoch",
+    "train",
+]

@@ -1,0 +1,81 @@
+"""Training from Python in one call."""
+
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+import optax
+
+from iwax._typing import PRNGKey
+from iwax.training.loop import Progress, train
+from iwax.training.state import Plan, State, initial_state
+from iwax.training.step import Objective
+
+__all__ = ["Result", "fit", "rows_a_piece"]
+
+
+class Result(NamedTuple):
+    """A trained model and its history, one row an epoch: epoch, step, bound (nats), gradient norm."""
+
+    model: Any
+    history: list[dict[str, int | float]]
+
+
+def fit(
+    model: Any,
+    objective: Objective,
+    x_train: np.ndarray,
+    *,
+    optimizer: optax.GradientTransformation,
+    epochs: int,
+    key: PRNGKey,
+    batch: int = 100,
+) -> Result:
+    """Train a model on rows ``x_train`` [n, features], as the likelihood takes them; the model given is left as it is.
+
+    Raises ValueError where x_train is not a table of finite numbers, NumericalStop where the loss is not finite.
+    """
+    x_train = np.asarray(x_train)
+    if x_train.ndim != 2 or 0 in x_train.shape:
+        raise ValueError(f"x_train must have shape [rows, features] with at least one of each, got {x_train.shape}")
+    if not np.isfinite(x_train).all():
+        row, column = np.argwhere(~np.isfinite(x_train))[0]
+        raise ValueError(f"x_train must be finite, got {x_train[row, column]} in row {row}, column {column}")
+    k = objective.keywords.get("k") if isinstance(objective, partial) else None
+    batch = min(batch, x_train.shape[0])
+    seed = int(jax.random.key_data(key).ravel()[-1])
+    plan = Plan(epochs=epochs, batch=batch, seed=seed, piece=rows_a_piece(batch, k) if k else None)
+    recorder = _Recorder()
+    state = train(
+        initial_state(model, optimizer), objective, x_train, optimizer=optimizer, plan=plan, observer=recorder
+    )
+    return Result(state.model, recorder.rows)
+
+
+def rows_a_piece(batch: int, k: int) -> int | None:
+    """How many data to take at once so that a piece holds 500 to 1,000 draws; None where the whole batch is best.
+
+    Activations of a few hundred rows stay in the processor's caches: at 100 data x 50 draws that is 1.8 times faster.
+
+    >>> rows_a_piece(100, 50), rows_a_piece(20, 50), rows_a_piece(100, 1)
+    (20, None, None)
+    """
+    if batch * k <= 1000:
+        return None
+    divisors = [piece for piece in range(1, batch) if batch % piece == 0 and piece * k <= 1000]
+    return divisors[-1] if divisors and divisors[-1] * k >= 250 else None
+
+
+class _Recorder:
+    def __init__(self) -> None:
+        self.rows: list[dict[str, int | float]] = []
+
+    def stretch(self, state: State, progress: Progress) -> bool:
+        return False
+
+    def epoch(self, state: State, row: dict[str, int | float]) -> None:
+        self.rows.append(row)
+
+    def improved(self, state: State) -> None:
+        return None

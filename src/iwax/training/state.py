@@ -1,0 +1,101 @@
+"""What a training run is at a moment: everything that the next step depends on."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import equinox as eqx
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Float, Int
+
+__all__ = ["Plan", "State", "Tally", "initial_state", "steps_per_epoch"]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a model is trained: what neither the objective nor the optimiser says.
+
+    ``binarize`` redraws grey values 0..255 as 0 or 1 at every access. ``reduction`` is how a batch's loss is taken.
+    ``beta_warmup`` is the number of epochs over which the KL temperature rises linearly to 1. ``piece`` splits a batch
+    into pieces of that many rows whose gradients are added up (None: the whole at once); it must divide the batch.
+    ``validate_every`` epochs (0: never) the bound is taken on validation data; ``patience`` validations without a new
+    best end the training. Stretches of compiled steps last about ``stretch_seconds``. Raises ValueError on what cannot
+    be.
+    """
+
+    epochs: int
+    batch: int
+    seed: int
+    beta_warmup: int = 0
+    binarize: bool = False
+    reduction: Literal["mean", "sum"] = "mean"
+    piece: int | None = None
+    validate_every: int = 0
+    patience: int | None = None
+    stretch_seconds: float = 1.0
+
+    def __post_init__(self) -> None:
+        for name, least in (("epochs", 0), ("batch", 1), ("beta_warmup", 0), ("validate_every", 0)):
+            if getattr(self, name) < least:
+                raise ValueError(f"{name} must be at least {least}, got {getattr(self, name)}")
+        if not 0 <= self.seed < 2**32:
+            raise ValueError(f"seed must lie in 0 <= seed < 2**32, got {self.seed}")
+        if self.piece is not None and (self.piece < 1 or self.batch % self.piece):
+            raise ValueError(f"piece must divide the batch of {self.batch} rows, got {self.piece}")
+        if self.patience is not None and (self.patience < 1 or self.validate_every < 1):
+            raise ValueError(
+                "patience must be at least 1 and needs validate_every of at least 1, "
+                f"got {self.patience} and {self.validate_every}"
+            )
+
+
+class Tally(eqx.Module):
+    """Sums over the steps of the current epoch: of the mean bound, of the gradient's norm, and of the steps."""
+
+    bound: Float[Array, ""]
+    gradient_norm: Float[Array, ""]
+    steps: Int[Array, ""]
+
+    @classmethod
+    def zero(cls) -> "Tally":
+        """Nothing counted yet."""
+        return cls(jnp.zeros(()), jnp.zeros(()), jnp.zeros((), jnp.int32))
+
+
+class State(eqx.Module):
+    """Everything a resumed run needs: model, optimiser, steps done, the epoch's tally, the best validation so far."""
+
+    model: Any
+    optimizer: Any
+    step: Int[Array, ""]
+    tally: Tally
+    best: Float[Array, ""]
+    best_step: Int[Array, ""]
+    stale: Int[Array, ""]  # validations since the best
+
+
+def initial_state(model: Any, optimizer: optax.GradientTransformation) -> State:
+    """The state before the first step.
+
+    >>> int(initial_state(jnp.zeros(2), optax.sgd(0.1)).step)
+    0
+    """
+    zero = jnp.zeros((), jnp.int32)
+    return State(
+        model=model,
+        optimizer=optimizer.init(eqx.filter(model, eqx.is_inexact_array)),
+        step=zero,
+        tally=Tally.zero(),
+        best=jnp.asarray(-jnp.inf),
+        best_step=zero,
+        stale=zero,
+    )
+
+
+def steps_per_epoch(rows: int, batch: int) -> int:
+    """``ceil(rows / batch)``: every row once an epoch; the last batch may be short.
+
+    >>> steps_per_epoch(101, 20)
+    6
+    """
+    return -(-rows // batch)

@@ -1,0 +1,149 @@
+"""One update, and whole stretches of them in one compiled loop."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jaxtyping import Array, Bool, Float, Int, PyTree
+
+from iwax._typing import Datum, PRNGKey
+from iwax.data.binarization import binarize_grey
+from iwax.gradients import Surrogate
+from iwax.training.state import Plan, State, Tally, steps_per_epoch
+
+__all__ = ["Fault", "Objective", "Stretch", "compile_stretch", "permutation"]
+
+Objective = Callable[
+    ..., Surrogate
+]  # objective(model, key, x, beta=beta): the surrogate and the bound of the rows of x
+
+_NOISE, _BINARIZATION = 0, 1  # the purposes for which a training step draws random numbers
+
+
+class Fault(NamedTuple):
+    """The first step whose loss or gradient was not finite (-1: none), and which of them were, the loss first."""
+
+    step: Int[Array, ""]
+    finite: Bool[Array, " tensors"]
+
+
+Stretch = Callable[[State, Array, Array, int], tuple[State, Fault]]
+
+
+def permutation(seed: int, epoch: int, rows: int) -> Int[np.ndarray, " rows"]:
+    """The order of the rows in an epoch, a function of (seed, epoch) alone: the ranks of raw Philox words.
+
+    >>> sorted(permutation(0, 3, 5).tolist())
+    [0, 1, 2, 3, 4]
+    """
+    words = np.random.Philox(key=[seed, epoch]).random_raw(rows)
+    return np.argsort(words, kind="stable").astype(np.int32)
+
+
+def compile_stretch(
+    objective: Objective, optimizer: optax.GradientTransformation, plan: Plan, rows: int, template: State
+) -> Stretch:
+    """``stretch(state, data, order, stop)``: updates until ``stop`` steps are done, or one is not finite.
+
+    The state is donated. ``order`` is the epoch's `permutation`, and a stretch must not cross the end of an epoch. How
+    a run is cut into stretches does not change a bit of it.
+    """
+    _, static = eqx.partition(template, eqx.is_array)
+    tensors = len(jax.tree.leaves(eqx.filter(template.model, eqx.is_inexact_array)))
+    update = _update(objective, optimizer, plan, rows)
+
+    def unfinished(carry: tuple[Any, Fault], stop: Array) -> Array:
+        return (carry[0].step < stop) & (carry[1].step < 0)
+
+    def body(carry: tuple[Any, Fault], data: Array, order: Array) -> tuple[Any, Fault]:
+        state, finite = update(eqx.combine(carry[0], static), data, order)
+        at = jnp.where(jnp.all(finite), -1, carry[0].step)
+        return eqx.filter(state, eqx.is_array), Fault(at, finite)
+
+    def run(arrays: Any, data: Array, order: Array, stop: Array) -> tuple[Any, Fault]:
+        start = (arrays, Fault(jnp.int32(-1), jnp.ones(1 + tensors, bool)))
+        return jax.lax.while_loop(lambda c: unfinished(c, stop), lambda c: body(c, data, order), start)
+
+    compiled = jax.jit(run, donate_argnums=0)
+
+    def stretch(state: State, data: Array, order: Array, stop: int) -> tuple[State, Fault]:
+        arrays, fault = compiled(eqx.filter(state, eqx.is_array), data, order, jnp.int32(stop))
+        return eqx.combine(arrays, static), fault
+
+    return stretch
+
+
+def _update(
+    objective: Objective, optimizer: optax.GradientTransformation, plan: Plan, rows: int
+) -> Callable[[State, Array, Array], tuple[State, Array]]:
+    """``update(state, data, order) -> (state, finite)``: one step of the optimiser."""
+    steps = steps_per_epoch(rows, plan.batch)
+    root = jax.random.key(plan.seed)
+
+    def update(state: State, data: Array, order: Array) -> tuple[State, Array]:
+        keys = [jax.random.fold_in(jax.random.fold_in(root, p), state.step) for p in (_NOISE, _BINARIZATION)]
+        x, weight = _batch(data, order, state.step % steps, plan, keys[1])
+        beta = jnp.minimum(1.0, (state.step + 1) / (plan.beta_warmup * steps)) if plan.beta_warmup else 1.0
+        gradient, loss, bound = _gradient(objective, state.model, keys[0], x, weight, beta, plan)
+        squares = jnp.stack([jnp.vdot(g, g) for g in jax.tree.leaves(gradient)])
+        finite = jnp.isfinite(jnp.concatenate([loss[None], squares]))
+        change, optimizer_state = optimizer.update(
+            gradient, state.optimizer, eqx.filter(state.model, eqx.is_inexact_array)
+        )
+        tally = Tally(
+            state.tally.bound + bound, state.tally.gradient_norm + jnp.sqrt(jnp.sum(squares)), state.tally.steps + 1
+        )
+        model = eqx.apply_updates(state.model, change)
+        after = (model, optimizer_state, state.step + 1, tally)
+        return eqx.tree_at(lambda s: (s.model, s.optimizer, s.step, s.tally), state, after), finite
+
+    return update
+
+
+def _batch(
+    data: Array, order: Array, position: Array, plan: Plan, key: PRNGKey
+) -> tuple[Datum, Float[Array, " batch"] | None]:
+    """The rows at a position of the epoch, and their weights: 0 for those that fill up a short last batch."""
+    rows = order.shape[0]
+    places = position * plan.batch + jnp.arange(plan.batch)
+    index = order[jnp.minimum(places, rows - 1)]
+    values = data[index]
+    if plan.binarize:
+        values = binarize_grey(values, jax.random.bits(key, values.shape, jnp.uint16))
+    if not jnp.issubdtype(values.dtype, jnp.inexact):
+        values = values.astype(float)
+    weight = None if rows % plan.batch == 0 else (places < rows).astype(values.dtype)
+    return Datum(values=values, index=index), weight
+
+
+def _gradient(
+    objective: Objective, model: Any, key: PRNGKey, x: Datum, weight: Array | None, beta: Array | float, plan: Plan
+) -> tuple[PyTree, Array, Array]:
+    """The gradient of the loss, the loss, and the mean bound of a batch, taken in pieces where the plan says so."""
+    rows = plan.batch if weight is None else jnp.sum(weight)
+    scale = 1 / rows if plan.reduction == "mean" else 1.0
+
+    def loss(model: Any, piece: Datum, weight: Array | None) -> tuple[Array, Array]:
+        surrogate = objective(model, key, piece, beta=beta)
+        total = jnp.sum(surrogate.value if weight is None else weight * surrogate.value)
+        bound = jnp.sum(surrogate.bound if weight is None else jnp.where(weight > 0, surrogate.bound, 0))
+        return -scale * total, bound / rows
+
+    gradient_of = eqx.filter_value_and_grad(loss, has_aux=True)
+    pieces = 1 if plan.piece is None else plan.batch // plan.piece
+    if pieces == 1:
+        (value, bound), gradient = gradient_of(model, x, weight)
+        return gradient, value, bound
+    cut = jax.tree.map(lambda leaf: leaf.reshape(pieces, plan.piece, *leaf.shape[1:]), (x, weight))
+
+    def add(total: Any, piece: tuple[Datum, Array | None]) -> tuple[Any, None]:
+        return jax.tree.map(jnp.add, total, gradient_of(model, *piece)), None
+
+    parts = jax.eval_shape(lambda: gradient_of(model, *jax.tree.map(lambda leaf: leaf[0], cut)))
+    zero = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), parts)
+    ((value, bound), gradient), _ = jax.lax.scan(add, zero, cut)
+    return gradient, value, bound
