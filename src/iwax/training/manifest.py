@@ -89,10 +89,11 @@ def _pieces(file: Path, *, limit: int | None = None, size: int | None = None) ->
         if error.errno not in (errno.ELOOP, errno.EMLINK, errno.ENXIO):
             raise
         raise CorruptCheckpointError(file, None, "a plain file", "a link or a device") from None
+    status = os.fstat(handle)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(handle)
+        raise CorruptCheckpointError(file, None, "a plain file", "a folder, a pipe or a device")
     with open(handle, "rb", buffering=0) as source:
-        status = os.fstat(handle)
-        if not stat.S_ISREG(status.st_mode):
-            raise CorruptCheckpointError(file, None, "a plain file", "a folder, a pipe or a device")
         if size is not None and status.st_size != size:
             raise CorruptCheckpointError(file, None, f"{size} bytes", f"{status.st_size} bytes")
         if limit is not None and status.st_size > limit:
