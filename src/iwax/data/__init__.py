@@ -2,22 +2,23 @@
 
 from iwax.data.dataset import Dataset, Split
 from iwax.data.fetch import ChecksumError, UnavailableError
+from iwax.data.files import Rows, read_rows
 from iwax.data.info import Info
-from iwax.data.registry import info, load_registered, names, nearest
-
-
-def load(name_or_path: str, *, binarize: str | None = None) -> Dataset:
-    return load_registered(name_or_path)
-
+from iwax.data.loading import load
+from iwax.data.registry import get, info, names, nearest, whereabouts
 
 __all__ = [
     "ChecksumError",
     "Dataset",
     "Info",
+    "Rows",
     "Split",
     "UnavailableError",
+    "get",
     "info",
     "load",
     "names",
     "nearest",
+    "read_rows",
+    "whereabouts",
 ]

@@ -16,6 +16,9 @@ class Purpose(IntEnum):
     VALID = 1
     TEST = 2
     SAMPLE = 3
+    DRAWERS = 4
+    LEFT_OUT = 5
+    TEST_ORDER = 6
 
 
 def bits64(seed: int, purpose: Purpose, n: int) -> np.ndarray:

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pooch
 
+from iwax.data.formats.gzipped import unpack
+
 VARIABLE = "IWAX_DATA"
 
 
@@ -25,8 +27,10 @@ class ChecksumError(RuntimeError):
 
 @dataclass(frozen=True)
 class DataFile:
-    """One published file: its place, its SHA-256 (None: never recorded, so not downloaded) and its addresses.
+    """One published file: its place, its SHA-256 and its addresses; a hint says how else to get it.
 
+    A compressed file may instead be known by ``unpacked_sha256``, the digest of what it holds, since anyone may
+    have compressed it again. A file with neither digest is read unchecked, and never downloaded.
     ``alternatives`` are other forms with the same contents, looked for after this one.
 
     >>> DataFile("mnist/x.gz", "00ff").path
@@ -38,6 +42,7 @@ class DataFile:
     urls: tuple[str, ...] = ()
     alternatives: tuple["DataFile", ...] = ()
     hint: str = ""
+    unpacked_sha256: str | None = None
 
     def forms(self) -> tuple["DataFile", ...]:
         """This form, then the alternatives."""
@@ -87,7 +92,7 @@ def read(file: DataFile) -> bytes:
                 spoilt = error
     failures: list[str] = []
     for form in file.forms():
-        for url in form.urls if form.sha256 else ():
+        for url in form.urls if form.sha256 or form.unpacked_sha256 else ():
             try:
                 return _download(form, url)
             except (ChecksumError, OSError, ValueError) as error:
@@ -100,14 +105,33 @@ def read(file: DataFile) -> bytes:
 
 
 def _checked(form: DataFile, path: Path) -> bytes:
+    """The contents of a file that is there. Raises ChecksumError if they are not the published ones."""
     contents = path.read_bytes()
-    got = hashlib.sha256(contents).hexdigest()
-    if form.sha256 is not None and got != form.sha256:
+    if not _is_published(form, contents):
         raise ChecksumError(
-            f"{path}: needed SHA-256 {form.sha256}, got {got} ({len(contents)} bytes): "
-            "this is not the published file; remove it, or put the published one in its place"
+            f"{path}: {_difference(form, contents)}: this is not the published file; remove it, or put the "
+            "published one in its place"
         )
     return contents
+
+
+def _is_published(form: DataFile, contents: bytes) -> bool:
+    if form.sha256 is None and form.unpacked_sha256 is None:
+        return True
+    if hashlib.sha256(contents).hexdigest() == form.sha256:
+        return True
+    if form.unpacked_sha256 is None:
+        return False
+    try:
+        unpacked = unpack(contents, name=form.path)
+    except ValueError:  # no whole gzip file: certainly not the published one
+        return False
+    return hashlib.sha256(unpacked).hexdigest() == form.unpacked_sha256
+
+
+def _difference(form: DataFile, contents: bytes) -> str:
+    got = hashlib.sha256(contents).hexdigest()
+    return f"needed SHA-256 {form.sha256 or form.unpacked_sha256}, got {got} ({len(contents)} bytes)"
 
 
 def _download(form: DataFile, url: str) -> bytes:
@@ -118,11 +142,10 @@ def _download(form: DataFile, url: str) -> bytes:
         arrived = Path(scratch) / target.name
         pooch.HTTPDownloader(timeout=20)(url, str(arrived), None)  # type: ignore[arg-type]
         contents = arrived.read_bytes()
-        got = hashlib.sha256(contents).hexdigest()
-        if got != form.sha256:
+        if not _is_published(form, contents):
             raise ChecksumError(
-                f"{url}: needed SHA-256 {form.sha256}, got {got} ({len(contents)} bytes): nothing was kept; "
-                f"try again, or put the published file at {target}"
+                f"{url}: {_difference(form, contents)}: nothing was kept; try again, or put the published file "
+                f"at {target}"
             )
         arrived.replace(target)
     return contents

@@ -14,7 +14,7 @@ def _file(part: str, packed: str, plain: str) -> DataFile:
     """The text as published, or the same text gzip-compressed."""
     name = f"binarized_mnist_{part}.amat"
     published = DataFile(f"binarized_mnist/{name}", plain, (PUBLISHED + name,))
-    return DataFile(f"binarized_mnist/{name}.gz", packed, alternatives=(published,))
+    return DataFile(f"binarized_mnist/{name}.gz", packed, alternatives=(published,), unpacked_sha256=plain)
 
 
 FILES = (
@@ -58,5 +58,5 @@ STATIC = Info(
 def load() -> Dataset:
     """The three published files."""
     train, valid, test = (read_amat(read(file), features=784, name=file.path) for file in FILES)
-    shuffled = permutation(SEED, Purpose.SPLIT, len(test))
+    shuffled = permutation(SEED, Purpose.TEST_ORDER, len(test))
     return STATIC.dataset(take(train, None, slice(None)), take(valid, None, slice(None)), take(test, None, shuffled))

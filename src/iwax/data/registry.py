@@ -2,18 +2,42 @@
 
 import difflib
 from collections.abc import Callable
+from pathlib import Path
 
-from iwax.data import digits, mnist, mnist_static
+from iwax.data import (
+    caltech101,
+    digits,
+    frey_faces,
+    histopathology,
+    mnist,
+    mnist_static,
+    ocr_letters,
+    omniglot,
+    ring,
+    uci,
+)
 from iwax.data.dataset import Dataset
+from iwax.data.fetch import find, read
 from iwax.data.info import Info
 
 _ENTRIES: tuple[tuple[Info, Callable[[], Dataset]], ...] = (
     (digits.DIGITS, digits.load),
+    (ring.RING, ring.load),
     (mnist.BURDA.info, mnist.BURDA.load),
     (mnist.DYNAMIC_50K.info, mnist.DYNAMIC_50K.load),
     (mnist.DYNAMIC_60K.info, mnist.DYNAMIC_60K.load),
     (mnist_static.STATIC, mnist_static.load),
     (mnist.FASHION_MNIST.info, mnist.FASHION_MNIST.load),
+    (omniglot.REBUILT, omniglot.load_rebuilt),
+    (omniglot.BURDA, omniglot.load_burda),
+    (ocr_letters.OCR_LETTERS, ocr_letters.load),
+    (frey_faces.FREY_FACES, frey_faces.load),
+    (caltech101.CALTECH101, caltech101.load),
+    (histopathology.HISTOPATHOLOGY, histopathology.load),
+    (uci.WINE_RED.info, uci.WINE_RED.load),
+    (uci.WINE_WHITE.info, uci.WINE_WHITE.load),
+    (uci.CONCRETE.info, uci.CONCRETE.load),
+    (uci.BREAST_CANCER.info, uci.BREAST_CANCER.load),
 )
 _BY_NAME = {name: entry for entry in _ENTRIES for name in (entry[0].name, *entry[0].aliases)}
 
@@ -22,7 +46,7 @@ def names() -> list[str]:
     """All registered names, aliases after the name they stand for.
 
     >>> names()[:3]
-    ['digits', 'mnist-dynamic-burda', 'mnist']
+    ['digits', 'ring', 'mnist-dynamic-burda']
     """
     return list(_BY_NAME)
 
@@ -48,6 +72,35 @@ def nearest(name: str) -> list[str]:
 def load_registered(name: str) -> Dataset:
     """The data set of a registered name. Raises ValueError for another name."""
     return _entry(name)[1]()
+
+
+def whereabouts(name: str) -> str:
+    """``"embedded"``, ``"here"`` (all files found, unread), ``"incomplete"`` or ``"absent"``; nothing is downloaded.
+
+    >>> whereabouts("digits")
+    'embedded'
+    """
+    found = [find(file) is not None for file in info(name).files]
+    if not found:
+        return "embedded"
+    return "here" if all(found) else "incomplete" if any(found) else "absent"
+
+
+def get(name: str) -> list[Path]:
+    """Find or download the files of a registered data set and check them; where each of them lies.
+
+    Raises ValueError for another name, UnavailableError or ChecksumError as ``load`` does.
+
+    >>> get("ring")
+    []
+    """
+    places: list[Path] = []
+    for file in info(name).files:
+        read(file)
+        place = find(file)
+        if place is not None:
+            places.append(place)
+    return places
 
 
 def _entry(name: str) -> tuple[Info, Callable[[], Dataset]]:

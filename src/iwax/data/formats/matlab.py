@@ -1,0 +1,29 @@
+"""MATLAB 5 files (.mat), read with SciPy: named arrays of numbers only."""
+
+import io
+
+import numpy as np
+from scipy.io import loadmat
+
+
+def read_matlab(contents: bytes, *, keys: tuple[str, ...], name: str) -> dict[str, np.ndarray]:
+    """The arrays called ``keys``. Raises ValueError if the file is damaged or lacks one of them.
+
+    >>> from scipy.io import savemat
+    >>> file = io.BytesIO()
+    >>> savemat(file, {"ff": np.eye(2)})
+    >>> read_matlab(file.getvalue(), keys=("ff",), name="a.mat")["ff"].shape
+    (2, 2)
+    """
+    try:
+        found = loadmat(io.BytesIO(contents), variable_names=list(keys))
+    except Exception as error:  # SciPy raises whatever a damaged byte leads to
+        raise ValueError(f"{name}: needed a MATLAB 5 file; {' '.join(str(error).split())}") from error
+    missing = [key for key in keys if key not in found]
+    if missing:
+        raise ValueError(f"{name}: needed the arrays {', '.join(keys)}; missing: {', '.join(missing)}")
+    arrays = {key: np.asarray(found[key]) for key in keys}
+    for key, array in arrays.items():
+        if array.dtype.kind not in "buif":
+            raise ValueError(f"{name}[{key}]: needed an array of numbers; got {array.dtype}")
+    return arrays

@@ -1,0 +1,93 @@
+"""One call for every data set, registered or your own."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+from iwax.data.binarization import as_grey, binarize_once, threshold
+from iwax.data.bits import Purpose
+from iwax.data.dataset import Dataset, Split
+from iwax.data.files import PICKLES, SUFFIXES, load_file
+from iwax.data.registry import info, load_registered, names
+
+BINARIZE_SEED = 0
+Binarize = Literal["threshold", "sample"]
+
+
+def load(name_or_path: str | Path, *, binarize: Binarize | None = None) -> Dataset:
+    """A registered data set by name, or your own by path (.npy, .npz, .csv, a folder or zip of pictures).
+
+    Your own arrays are [n, D], [n, h, w] or [n, h, w, c]; an .npz file holds ``x``, or ``x_train`` and ``x_test``
+    (and ``x_valid``), with labels ``y``, ``y_train`` ...; without such parts the rows are permuted with a fixed
+    seed and split 80/10/10. bool and 0/1 values are binary, other uint8 grey, floats real. ``binarize`` turns
+    grey values, or real ones in [0, 1], into 0 and 1: ``"threshold"`` once (1 above half of the range),
+    ``"sample"`` by Bernoulli draws (training anew at every access, validation and test once, seed 0).
+
+    Raises ValueError (unknown name, with the nearest ones; unusable values, with their place),
+    FileNotFoundError, PermissionError, UnavailableError or ChecksumError.
+
+    >>> digits = load("digits")
+    >>> digits.shape, digits.kind, len(digits.train), len(digits.valid), len(digits.test)
+    ((8, 8), 'binary', 1297, 200, 300)
+    """
+    if binarize not in (None, "threshold", "sample"):
+        raise ValueError(f"binarize must be 'threshold', 'sample' or None; got {binarize!r}")
+    if isinstance(name_or_path, str) and (name_or_path in names() or not _looks_like_path(name_or_path)):
+        if binarize is not None and info(name_or_path).kind == "binary":
+            raise ValueError(
+                f"{name_or_path} is binary by its own protocol; leave out binarize={binarize!r}, which is for grey "
+                "values and real ones in [0, 1]"
+            )
+        loaded = load_registered(name_or_path)
+        # Another protocol must not go by the same name.
+        return loaded if binarize is None else replace(_binarized(loaded, binarize), name=f"{loaded.name}-{binarize}")
+    loaded = load_file(Path(name_or_path).expanduser())
+    return loaded if binarize is None else _binarized(loaded, binarize)
+
+
+def _looks_like_path(text: str) -> bool:
+    """True for anything that exists or is written like a path; other words are taken for names."""
+    path = Path(text).expanduser()
+    separated = "/" in text or "\\" in text or text in (".", "..")
+    return separated or path.suffix.lower() in (*SUFFIXES, *PICKLES) or path.exists()
+
+
+def _binarized(dataset: Dataset, how: Binarize) -> Dataset:
+    """The data set in {0, 1}. Raises ValueError for real values outside [0, 1]."""
+    if dataset.kind == "binary":
+        return dataset
+    if dataset.kind == "real":
+        for part, split in dataset.splits().items():
+            low, high = split.values.min(), split.values.max()
+            if low < 0 or high > 1:
+                raise ValueError(
+                    f"{dataset.name}: binarize={how!r} needs real values in [0, 1], or grey ones in uint8; "
+                    f"the {part} values go from {low:g} to {high:g}"
+                )
+    if how == "threshold":
+        note = "1 where a value is above half of the range, else 0"
+    else:
+        note = (
+            "value ~ Bernoulli(grey / 255), training redrawn at every access, validation and test drawn once with "
+            f"seed {BINARIZE_SEED}"
+        )
+    drawn = {part: _drawn(split, part, how) for part, split in dataset.splits().items()}
+    return replace(
+        dataset,
+        protocol=f"{dataset.protocol} Binarised: {note}.",
+        kind="binary",
+        binarize_training=how == "sample",
+        train=drawn["train"],
+        valid=drawn.get("valid"),
+        test=drawn["test"],
+    )
+
+
+def _drawn(split: Split, part: str, how: Binarize) -> Split:
+    if how == "threshold":
+        return Split(threshold(split.values), split.labels)
+    grey = split.values if split.values.dtype == "uint8" else as_grey(split.values)
+    if part == "train":
+        return Split(grey, split.labels)
+    purpose = Purpose.VALID if part == "valid" else Purpose.TEST
+    return Split(binarize_once(grey, seed=BINARIZE_SEED, purpose=purpose), split.labels)
