@@ -177,7 +177,8 @@ def _backward(
 ) -> Any:
     """Pull a back through stage 2, scale what reaches z by b/a, pull that and c back through stage 1."""
     pull_proposals, pull_log_weights, weights = residuals
-    outer = cotangent.value
+    # None where only the bound was differentiated: it is reported, and has no gradient
+    outer = jnp.zeros(()) if cotangent.value is None else cotangent.value
     from_model, dz = pull_log_weights(weights.a * outer)
     ratio = _path_over_model(weights).T  # [batch, k], as z
     dz = jax.tree.map(lambda leaf: leaf * ratio.reshape(ratio.shape + (1,) * (leaf.ndim - 2)), dz)
