@@ -1,0 +1,186 @@
+"""log p(x) by importance sampling: a number a row, with its error and what tells whether to believe it."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from iwax import batched
+from iwax._typing import Datum, PRNGKey
+from iwax.evaluation.pareto import pareto_k, tail_size
+from iwax.model import LatentVariableModel
+from iwax.numerics import StreamingLogMeanExp
+
+__all__ = ["Evidence", "log_evidence"]
+
+_DRAWS_A_CALL = 10_000  # bounds the memory: log-weights leave the device in calls of at most this many draws a row
+_TRUSTED_K_HAT = 0.7  # Vehtari et al. (2024, arXiv:1507.02646): above it importance sampling is unreliable
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What k importance samples a row say of log p(x). Arrays are float64 [n], in nats; `rows` are the row numbers.
+
+    ``log_evidence`` is the IWAE bound at k, whose expectation is never above log p(x); ``monte_carlo_error`` is its
+    standard error over draws (to first order); ``elbo`` the mean log-weight with ``elbo_error``; ``ess`` the effective sample
+    size between 1 and k; ``pareto_k`` the tail index of the weights: above 0.7 the estimate is not to be trusted.
+    """
+
+    k: int
+    rows: np.ndarray
+    log_evidence: np.ndarray
+    monte_carlo_error: np.ndarray
+    elbo: np.ndarray
+    elbo_error: np.ndarray
+    ess: np.ndarray
+    pareto_k: np.ndarray
+
+    @property
+    def mean(self) -> float:
+        """The mean of log p(x) over the rows, nats."""
+        return float(self.log_evidence.mean())
+
+    @property
+    def standard_error(self) -> float:
+        """The standard error of the mean over the data, nats; nan for a single row."""
+        return _standard_error(self.log_evidence)
+
+    @property
+    def elbo_mean(self) -> float:
+        """The mean of the ELBO over the rows, nats."""
+        return float(self.elbo.mean())
+
+    @property
+    def elbo_standard_error(self) -> float:
+        """The standard error of the mean ELBO over the data, nats; nan for a single row."""
+        return _standard_error(self.elbo)
+
+    @property
+    def ess_median(self) -> float:
+        """The median effective sample size."""
+        return float(np.median(self.ess))
+
+    def pareto_k_over(self, limit: float = _TRUSTED_K_HAT) -> float:
+        """The fraction of rows whose k-hat lies above the limit; nan where k is too small to fit a tail."""
+        known = self.pareto_k[~np.isnan(self.pareto_k)]
+        return float(np.mean(known > limit)) if known.size else float("nan")
+
+    def warnings(self) -> list[str]:
+        """In plain words, why the estimate is not to be trusted; empty where nothing speaks against it."""
+        found = []
+        broken = int(np.sum(~np.isfinite(self.log_evidence)))
+        if broken:
+            found.append(f"log p(x) is not finite for {broken} of {self.rows.size} rows")
+        heavy = self.pareto_k_over()
+        if heavy > 0.05:
+            found.append(
+                f"Pareto k > {_TRUSTED_K_HAT} for {100 * heavy:.0f} % of the rows: their importance weights have no "
+                "reliable mean, so log p(x) is likely to be underestimated; a larger k helps slowly"
+            )
+        if self.k >= 100 and self.ess_median < 10:
+            found.append(
+                f"half of the rows have an effective sample size below {self.ess_median:.1f} of k={self.k}: "
+                "read log p(x) as a lower bound that is still rising in k"
+            )
+        return found
+
+
+def log_evidence(
+    model: LatentVariableModel,
+    x: np.ndarray,
+    *,
+    k: int,
+    key: PRNGKey,
+    rows: np.ndarray | None = None,
+    batch: int = 20,
+    chunk: int = 50,
+    progress: Callable[[int, int], None] | None = None,
+) -> Evidence:
+    """``log (1/k) sum_i p(x, z_i) / q(z_i|x)``, z_i ~ q(z|x), for every row of x [n, features], nats.
+
+    x holds values as the likelihood takes them. Burda, Grosse and Salakhutdinov (2016, arXiv:1509.00519). ``batch`` rows and ``chunk`` draws are taken at once;
+    memory does not grow with k. The noise is a function of (key, row number, draw), so neither of them changes a value.
+    ``rows`` are the row numbers (0, 1, ... by default); ``progress(done, total)`` is told of rows done. Raises
+    ValueError where x is not a table of finite numbers, or k, batch or chunk is below 1.
+    """
+    x, rows = _checked(x, rows)
+    for name, number in (("k", k), ("batch", batch), ("chunk", chunk)):
+        if number < 1:
+            raise ValueError(f"{name} must be at least 1, got {number}")
+    n, batch, chunk = x.shape[0], min(batch, x.shape[0]), min(chunk, k)
+    columns = np.empty((6, n))
+    for first in range(0, n, batch):
+        index = np.minimum(np.arange(first, first + batch), n - 1)  # one shape for every block, the last one padded
+        datum = Datum(values=jnp.asarray(x[index]).astype(float), index=jnp.asarray(rows[index]))
+        statistics = _statistics(_log_weights(model, key, datum, k, chunk), batch, k)
+        columns[:, first : first + batch] = statistics[:, : n - first]
+        if progress is not None:
+            progress(min(first + batch, n), n)
+    return Evidence(k, rows, *columns)
+
+
+def _log_weights(model: LatentVariableModel, key: PRNGKey, x: Datum, k: int, chunk: int) -> Iterator[np.ndarray]:
+    """The k log-weights of every row, in calls of [draws, batch]."""
+    chunks = -(-min(k, _DRAWS_A_CALL) // chunk)
+    for first in range(0, k, chunks * chunk):
+        yield np.asarray(_call(model, key, x, jnp.uint32(first), chunk, chunks))[: k - first]
+
+
+@eqx.filter_jit
+def _call(model: LatentVariableModel, key: PRNGKey, x: Datum, first: Any, chunk: int, chunks: int) -> Any:
+    """[chunks * chunk, batch] log-weights. The encoder does not depend on the draw and runs once, before the loop."""
+
+    def one(start: Any) -> Any:
+        return batched.log_weights(model, key, x, k=chunk, first=start)
+
+    log_w = jax.lax.map(one, first + chunk * jnp.arange(chunks, dtype=jnp.uint32))
+    return log_w.reshape(chunks * chunk, -1)
+
+
+def _statistics(calls: Iterator[np.ndarray], batch: int, k: int) -> np.ndarray:
+    """The six columns of Evidence, [6, batch], from log-weights as they come."""
+    stream, kept = StreamingLogMeanExp(batch), tail_size(k) + 1
+    largest = np.empty((0, batch))
+    total, squares, anchor = np.zeros(batch), np.zeros(batch), None
+    for log_w in calls:
+        log_w = log_w.astype(np.float64)
+        stream.add(log_w)
+        anchor = log_w[0] if anchor is None else anchor  # sums about a first value lose no digits
+        total += (log_w - anchor).sum(axis=0)
+        squares += ((log_w - anchor) ** 2).sum(axis=0)
+        largest = np.concatenate([largest, log_w])
+        if largest.shape[0] > kept:
+            largest = np.partition(largest, largest.shape[0] - kept, axis=0)[-kept:]
+    variance = (squares - total**2 / k) / (k - 1) if k > 1 else np.full(batch, np.nan)
+    elbo_error = np.sqrt(np.maximum(variance, 0) / k)
+    return np.stack(
+        [
+            stream.log_mean_exp,
+            stream.relative_error,
+            anchor + total / k,
+            elbo_error,
+            stream.ess,
+            pareto_k(largest, k),
+        ]
+    )
+
+
+def _checked(x: np.ndarray, rows: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    x = np.asarray(x)
+    if x.ndim != 2 or 0 in x.shape:
+        raise ValueError(f"x must have shape [rows, features] with at least one of each, got {x.shape}")
+    if not np.isfinite(x).all():
+        row, column = np.argwhere(~np.isfinite(x))[0]
+        raise ValueError(f"x must be finite, got {x[row, column]} in row {row}, column {column}")
+    rows = np.arange(x.shape[0]) if rows is None else np.asarray(rows)
+    if rows.shape != x.shape[:1]:
+        raise ValueError(f"rows must number the {x.shape[0]} rows of x, got shape {rows.shape}")
+    return x, rows
+
+
+def _standard_error(values: np.ndarray) -> float:
+    return float(values.std(ddof=1) / np.sqrt(values.size)) if values.size > 1 else float("nan")

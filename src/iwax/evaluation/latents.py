@@ -1,0 +1,99 @@
+"""What the latent units are used for: their activity and their share of the KL divergence."""
+
+from collections.abc import Callable
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from iwax import batched
+from iwax._typing import Datum, PRNGKey
+from iwax.distributions import Factorized
+from iwax.model import LatentVariableModel
+
+__all__ = ["active_units", "kl_per_unit", "posterior_means", "unit_activity"]
+
+_ROWS = 100  # taken at once
+
+
+def unit_activity(
+    model: LatentVariableModel, x: np.ndarray, *, key: PRNGKey, draws: int = 1, rows: np.ndarray | None = None
+) -> list[np.ndarray]:
+    """``A_u = Var_x(E_{q(u|x)}[u])`` for every unit of every stochastic layer, from the data upwards.
+
+    Burda, Grosse and Salakhutdinov (2016, arXiv:1509.00519), who call a unit active where A_u > 0.01. The means of the
+    layers above the first are averaged over ``draws`` ancestral draws (the paper's code takes one).
+    """
+    return [means.var(axis=0) for means in posterior_means(model, x, key=key, draws=draws, rows=rows)]
+
+
+def active_units(activity: list[np.ndarray], *, threshold: float = 0.01) -> list[int]:
+    """How many units of each layer have ``A_u > threshold``.
+
+    >>> active_units([np.array([0.5, 0.001]), np.array([0.2])])
+    [1, 1]
+    """
+    return [int(np.sum(layer > threshold)) for layer in activity]
+
+
+def posterior_means(
+    model: LatentVariableModel, x: np.ndarray, *, key: PRNGKey, draws: int = 1, rows: np.ndarray | None = None
+) -> list[np.ndarray]:
+    """``E_{q(z_l|x)}[z_l]`` for every stochastic layer l, [n, units of l] each, float64."""
+
+    def means(datum: Datum, key: PRNGKey) -> Any:
+        def draw(key: PRNGKey) -> Any:
+            proposal = model.propose(datum, key)
+            return [layer.mean for layer in proposal.distribution.layers(proposal.z)]
+
+        return jax.tree.map(lambda leaf: jnp.mean(leaf, axis=0), batched.over_draws(draw, key, draws))
+
+    return _over_rows(means, x, key, rows)
+
+
+def kl_per_unit(
+    model: LatentVariableModel, x: np.ndarray, *, key: PRNGKey, draws: int = 1, rows: np.ndarray | None = None
+) -> list[np.ndarray]:
+    """The mean over the data of ``KL(q(u|.) || p(u|.))`` for every unit of every stochastic layer, nats.
+
+    In closed form given the other layers, which are averaged over ``draws`` ancestral draws of q. Raises TypeError
+    where a layer of prior or posterior is not factorised.
+    """
+
+    def divergences(datum: Datum, key: PRNGKey) -> Any:
+        prior = model.prior.prepare(model.posterior, key=key)
+
+        def draw(key: PRNGKey) -> Any:
+            proposal = model.propose(datum, key)
+            above = prior(datum, key=proposal.keys[0]).layers(proposal.z)
+            layers = zip(proposal.distribution.layers(proposal.z), reversed(above), strict=True)
+            return [_kl(q, p) for q, p in layers]
+
+        return jax.tree.map(lambda leaf: jnp.mean(leaf, axis=0), batched.over_draws(draw, key, draws))
+
+    return [each.mean(axis=0) for each in _over_rows(divergences, x, key, rows)]
+
+
+def _kl(q: Any, p: Any) -> Any:
+    if not (isinstance(q, Factorized) and isinstance(p, Factorized)):
+        raise TypeError(
+            "the KL of a unit needs a factorised posterior and prior in every layer, got "
+            f"{type(q).__name__} and {type(p).__name__}"
+        )
+    return q.kl(p)
+
+
+def _over_rows(
+    function: Callable[[Datum, PRNGKey], Any], x: np.ndarray, key: PRNGKey, rows: np.ndarray | None
+) -> list[np.ndarray]:
+    """A list of arrays a row, for all rows of x, [n, ...] each, taken some at a time."""
+    mapped = eqx.filter_jit(lambda datum: batched.over_data(function, key, datum))
+    n, numbers = x.shape[0], np.arange(x.shape[0]) if rows is None else rows
+    blocks = []
+    for first in range(0, n, _ROWS):
+        index = np.minimum(np.arange(first, first + min(_ROWS, n)), n - 1)
+        datum = Datum(values=jnp.asarray(x[index]).astype(float), index=jnp.asarray(numbers[index]))
+        blocks.append([np.asarray(layer, np.float64)[: n - first] for layer in mapped(datum)])
+    return [np.concatenate(layer) for layer in zip(*blocks, strict=True)]
