@@ -26,8 +26,8 @@ class Evidence:
     """What k importance samples a row say of log p(x). Arrays are float64 [n], in nats; `rows` are the row numbers.
 
     ``log_evidence`` is the IWAE bound at k, whose expectation is never above log p(x); ``monte_carlo_error`` is its
-    standard error over draws (to first order); ``elbo`` the mean log-weight with ``elbo_error``; ``ess`` the effective sample
-    size between 1 and k; ``pareto_k`` the tail index of the weights: above 0.7 the estimate is not to be trusted.
+    standard error over draws (to first order); ``elbo`` the mean log-weight with ``elbo_error``; ``ess`` the effective
+    sample size between 1 and k; ``pareto_k`` the tail index of the weights: above 0.7 the estimate is not to be trusted.
     """
 
     k: int
@@ -102,10 +102,11 @@ def log_evidence(
 ) -> Evidence:
     """``log (1/k) sum_i p(x, z_i) / q(z_i|x)``, z_i ~ q(z|x), for every row of x [n, features], nats.
 
-    x holds values as the likelihood takes them. Burda, Grosse and Salakhutdinov (2016, arXiv:1509.00519). ``batch`` rows and ``chunk`` draws are taken at once;
-    memory does not grow with k. The noise is a function of (key, row number, draw), so neither of them changes a value.
-    ``rows`` are the row numbers (0, 1, ... by default); ``progress(done, total)`` is told of rows done. Raises
-    ValueError where x is not a table of finite numbers, or k, batch or chunk is below 1.
+    x holds values as the likelihood takes them (Burda, Grosse and Salakhutdinov 2016, arXiv:1509.00519). ``batch`` rows
+    and ``chunk`` draws are taken at once; memory does not grow with k. The noise is a function of (key, row number,
+    draw), so neither of them changes a value. ``rows`` are the row numbers (0, 1, ... by default);
+    ``progress(done, total)`` is told of rows done. Raises ValueError where x is not a table of finite numbers, or k,
+    batch or chunk is below 1.
     """
     x, rows = _checked(x, rows)
     for name, number in (("k", k), ("batch", batch), ("chunk", chunk)):
