@@ -1,0 +1,124 @@
+"""A peer's training step, run by the peers' own Python: reads one JSON line for each order, answers with one.
+
+    python peer_worker.py eager|pythae THREADS
+    {"batch": 20, "k": 5, "steps": 100}    ->    {"seconds": 0.0015}    seconds a step
+
+A first order of a (batch, k) builds the model and warms it up, untimed.
+"""
+
+import json
+import math
+import sys
+import time
+from collections.abc import Callable
+
+import torch
+from network import DECODER, ENCODER, LATENT, binary_images, pairs
+from torch import nn
+from torch.nn import functional
+
+ROWS = 10_000  # of training data; shuffled once, then read in turn
+
+
+def layers(widths: tuple[int, ...]) -> nn.Sequential:
+    """Affine layers with tanh between them."""
+    affine = [nn.Linear(inputs, outputs) for inputs, outputs in pairs(widths)]
+    return nn.Sequential(*(module for layer in affine[:-1] for module in (layer, nn.Tanh())), affine[-1])
+
+
+class Eager(nn.Module):
+    """An IWAE as one writes it by hand in PyTorch: the encoder once a datum, the k draws on an axis of their own."""
+
+    def __init__(self, k: int) -> None:
+        super().__init__()
+        self.k = k
+        self.encoder = layers(ENCODER)
+        self.decoder = layers(DECODER)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Minus the bound, its constants included, averaged over the rows."""
+        loc, log_scale = self.encoder(x).chunk(2, dim=-1)
+        noise = torch.randn(self.k, *loc.shape)
+        z = loc + log_scale.exp() * noise
+        log_prior_over_posterior = (log_scale + 0.5 * (noise.square() - z.square())).sum(-1)
+        logits = self.decoder(z)
+        cost = functional.binary_cross_entropy_with_logits(logits, x.expand_as(logits), reduction="none").sum(-1)
+        log_w = log_prior_over_posterior - cost
+        return -(torch.logsumexp(log_w, dim=0) - math.log(self.k)).mean()
+
+
+def eager(k: int) -> tuple[nn.Module, Callable[[torch.Tensor], torch.Tensor]]:
+    """The hand-written model, and its loss."""
+    model = Eager(k)
+    return model, model
+
+
+def pythae(k: int) -> tuple[nn.Module, Callable[[torch.Tensor], torch.Tensor]]:
+    """pythae's IWAE with the same network, and its loss."""
+    from pythae.models import IWAE, IWAEConfig  # the other peer needs no pythae
+    from pythae.models.base.base_utils import ModelOutput
+    from pythae.models.nn import BaseDecoder, BaseEncoder
+
+    class Encoder(BaseEncoder):
+        def __init__(self) -> None:
+            super().__init__()
+            self.network = layers(ENCODER)
+
+        def forward(self, x: torch.Tensor) -> ModelOutput:
+            loc, log_variance = self.network(x).chunk(2, dim=-1)
+            return ModelOutput(embedding=loc, log_covariance=log_variance)
+
+    class Decoder(BaseDecoder):
+        def __init__(self) -> None:
+            super().__init__()
+            self.network = layers(DECODER)
+
+        def forward(self, z: torch.Tensor) -> ModelOutput:
+            return ModelOutput(reconstruction=torch.sigmoid(self.network(z)))
+
+    settings = IWAEConfig(input_dim=(ENCODER[0],), latent_dim=LATENT, reconstruction_loss="bce", number_samples=k)
+    model = IWAE(settings, encoder=Encoder(), decoder=Decoder())
+    return model, lambda x: model({"data": x}).loss
+
+
+def training(peer: str, batch: int, k: int) -> Callable[[int], float]:
+    """``seconds_a_step(steps)`` of a peer, whose training goes on from call to call."""
+    model, loss_of = {"eager": eager, "pythae": pythae}[peer](k)
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+    batches = torch.from_numpy(binary_images(ROWS, seed=0)).float().split(batch)
+    done = 0
+
+    def seconds_a_step(steps: int) -> float:
+        nonlocal done
+        start = time.perf_counter()
+        for step in range(done, done + steps):
+            optimizer.zero_grad()
+            loss = loss_of(batches[step % len(batches)])
+            loss.backward()
+            optimizer.step()
+        elapsed = time.perf_counter() - start
+        done += steps
+        if not torch.isfinite(loss):
+            raise FloatingPointError(f"{peer}'s loss is {loss.item()} after {done} steps")
+        return elapsed / steps
+
+    return seconds_a_step
+
+
+def main() -> None:
+    """Answer orders until the input ends."""
+    peer, threads = sys.argv[1], int(sys.argv[2])
+    torch.set_num_threads(threads)
+    torch.manual_seed(0)
+    prepared = {}
+    for line in sys.stdin:
+        order = json.loads(line)
+        cell = order["batch"], order["k"]
+        if cell not in prepared:
+            prepared = {cell: training(peer, *cell)}
+            prepared[cell](3)
+        print(json.dumps({"seconds": prepared[cell](order["steps"])}), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,99 @@
+"""The tables of README.md, made from the results files.
+
+python benchmarks/tables.py
+"""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from machine import RESULTS
+
+README = Path(__file__).with_name("README.md")
+
+
+def table(head: list[str], rows: list[list[str]]) -> str:
+    """A Markdown table, numbers to the right."""
+    lines = [head, ["---:"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def provenance(result: dict[str, Any]) -> str:
+    """With what, on what and when a result was made."""
+    versions = ", ".join(f"{name} {version}" for name, version in result["versions"].items())
+    return f"`{result['command']}`, {result['date']}: {result['processor']}, {result['threads']} threads; {versions}."
+
+
+def spread(summary: dict[str, float], digits: int = 2) -> str:
+    """Median and quartiles."""
+    return f"{summary['median']:.{digits}f} ({summary['lower']:.{digits}f}-{summary['upper']:.{digits}f})"
+
+
+def step(result: dict[str, Any]) -> str:
+    """A row for each cell: the step, its two ceilings, its peers."""
+    names = {"eager": "eager PyTorch", "pythae": "pythae"}
+    here = [name for name in names if f"times_{name}" in result]
+    head = ["batch", "k", "step, ms", "products, ms", "(a)", "Adam, ms", "random numbers, ms", "(b)"]
+    for name in here:
+        head += [f"{names[name]}, ms", "times"]
+    rows = []
+    for cell in result["cells"]:
+        median = {name: summary["median"] for name, summary in cell["milliseconds"].items()}
+        row = [str(cell["batch"]), str(cell["k"]), f"{median['iwax']:.2f}", f"{median['products']:.2f}"]
+        row += [spread(cell["ratios"]["products"]), f"{median['adam']:.2f}", f"{median['random_numbers']:.3f}"]
+        row += [spread(cell["ratios"]["products_adam_random_numbers"])]
+        for name in here:
+            row += [f"{median[name]:.2f}", spread(cell["ratios"][name])]
+        rows.append(row)
+    lines = [table(head, rows), ""]
+    for name in here:
+        times = result[f"times_{name}"]
+        mean, least = times["geometric_mean"], times["least"]
+        lines.append(f"Against {names[name]}: geometric mean {mean:.2f} times, least {least:.2f} times.")
+    return "\n".join([*lines, "", provenance(result)])
+
+
+def evaluation(result: dict[str, Any]) -> str:
+    """One row: an evaluation beside the decoder's products."""
+    head = ["images", "k", "evaluation, ms an image", "decoder's products, ms an image", "ratio"]
+    milliseconds = result["milliseconds"]
+    row = [str(result["images"]), str(result["k"])]
+    row += [f"{milliseconds['evaluation']['median']:.2f}", f"{milliseconds['products']['median']:.2f}"]
+    return "\n".join([table(head, [[*row, spread(result["ratio"])]]), "", provenance(result)])
+
+
+def memory(result: dict[str, Any]) -> str:
+    """A row for each k: the peak of resident memory."""
+    head = ["k", "peak, MiB", "times the first", "seconds"]
+    first = result["runs"][0]["peak_bytes"]
+    rows = [
+        [
+            f"{run['k']:,}",
+            f"{run['peak_bytes'] / 2**20:.0f}",
+            f"{run['peak_bytes'] / first:.3f}",
+            f"{run['seconds']:.0f}",
+        ]
+        for run in result["runs"]
+    ]
+    return "\n".join([table(head, rows), "", provenance(result)])
+
+
+RENDER: dict[str, Callable[[dict[str, Any]], str]] = {"step": step, "evaluation": evaluation, "memory": memory}
+
+
+def write() -> None:
+    """Put a table between the markers of every result that there is."""
+    text = README.read_text(encoding="utf-8")
+    for name, render in RENDER.items():
+        path = RESULTS / f"{name}.json"
+        if path.is_file():
+            made = render(json.loads(path.read_text(encoding="utf-8")))
+            pattern = re.compile(rf"(<!-- {name}:begin -->\n).*?(<!-- {name}:end -->)", re.DOTALL)
+            text = pattern.sub(lambda found, made=made: f"{found[1]}{made}\n{found[2]}", text)
+    README.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write()
