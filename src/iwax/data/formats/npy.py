@@ -74,7 +74,7 @@ def _read_header(stream: IO[bytes], name: str) -> tuple[tuple, bool, np.dtype, i
         if version not in HEADERS:
             raise ValueError(f"format version {version} is not one of {list(HEADERS)}")
         shape, fortran, dtype = HEADERS[version](stream)
-    except ValueError as error:
+    except Exception as error:  # NumPy raises whatever a damaged byte of the header leads to
         raise ValueError(f"{name}: needed a .npy array; {' '.join(str(error).split())}") from error
     if dtype.hasobject or dtype.names is not None or dtype.itemsize == 0:
         raise ValueError(

@@ -1,0 +1,209 @@
+"""Files that are wrong, forged or dangerous: one line that names the place, nothing run, nothing unpacked."""
+
+import io
+import pickle
+import re
+import zipfile
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from iwax import data
+
+
+class Bomb:
+    """Unpickling this would write a file."""
+
+    def __init__(self, target):
+        self.target = str(target)
+
+    def __reduce__(self):
+        return open, (self.target, "w")
+
+
+def refused(path, message, error=ValueError):
+    with pytest.raises(error, match=message) as caught:
+        data.load(str(path))
+    assert "\n" not in str(caught.value)
+    assert path.name in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (np.array([[0.5, 2], [1, np.nan], [0, 0]]), r"x.npy:1:1: needed finite float32 numbers; got nan"),
+        (np.array([[0.5, 2], [1, 1], [-np.inf, 0]]), r"x.npy:2:0: .*got -inf"),
+        (np.array([[1e300, 2.0]] * 4), r"x.npy:0:0: .*got 1e\+300"),
+        (np.array([[0, 1], [256, 3], [1, 1]]), r"x.npy:1:0: needed whole numbers 0..255; got 256"),
+        (np.array([[0, -1]] * 4, np.int8), r"x.npy:0:1: .*got -1"),
+        (np.zeros((0, 3)), r"at least one row and one column; got shape \(0, 3\)"),
+        (np.zeros((3, 0)), r"at least one row and one column"),
+        (np.zeros((1, 3)), "at least 3 rows"),
+        (np.zeros(7), r"needed \[n, D\], \[n, h, w\] or \[n, h, w, c\]; got shape \(7,\)"),
+        (np.zeros((2, 2, 2, 2, 2)), r"got shape \(2, 2, 2, 2, 2\)"),
+        (np.zeros(()), r"got shape \(\)"),
+        (np.zeros((4, 2), complex), "got complex128"),
+        (np.full((4, 2), "a"), "got <U1"),
+        (np.zeros((4, 2), "datetime64[s]"), "datetime64"),
+        (np.zeros(4, [("a", float)]), "array of numbers"),
+    ],
+)
+def test_arrays_that_are_no_data(tmp_path, values, message):
+    path = tmp_path / "x.npy"
+    np.save(path, values)
+    refused(path, message)
+    named = tmp_path / "x.npz"
+    np.savez(named, x=values)
+    refused(named, message.replace("x.npy", re.escape("x.npz[x]")))
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".npz", ".pkl", ".pickle", ".joblib", ".pt"])
+def test_nothing_is_ever_unpickled(tmp_path, suffix):
+    path, target = tmp_path / f"x{suffix}", tmp_path / "written"
+    values = np.array([Bomb(target)], object)
+    if suffix == ".npz":
+        np.savez(path, x=values)
+    elif suffix == ".npy":
+        np.save(path, values)
+    else:
+        path.write_bytes(pickle.dumps(Bomb(target)))
+    refused(path, "never (read|opened) here.*save")
+    assert not target.exists()
+
+
+def forged(shape: str, body: bytes = b"") -> bytes:
+    header = f"{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}".ljust(117).encode() + b"\n"
+    return b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + body
+
+
+@pytest.mark.parametrize(
+    "contents",
+    [
+        forged("(1000000000000, 784)"),
+        forged("(4294967296, 4294967296)"),
+        forged("(-1, 4)"),
+        forged("(2, 4)", b"\0" * 31),
+        forged("(2, 4)", b"\0" * 33),
+        forged("__import__('os')"),
+        forged("(2, 4)")[:30],
+        b"\x93NUMPY\x09\x00",
+        b"",
+        b"nothing like it",
+    ],
+)
+def test_forged_and_cut_arrays(tmp_path, contents):
+    (tmp_path / "x.npy").write_bytes(contents)
+    refused(tmp_path / "x.npy", "x.npy: ")
+    with zipfile.ZipFile(tmp_path / "x.npz", "w") as archive:
+        archive.writestr("x.npy", contents)
+    refused(tmp_path / "x.npz", re.escape("x.npz[x]"))
+
+
+def test_damaged_archives(tmp_path):
+    path = tmp_path / "x.npz"
+    np.savez_compressed(path, x=np.arange(2000.0).reshape(20, 100))
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    refused(path, "whole .npz file")
+    messages = []
+    for start in range(0, len(whole), 97):
+        path.write_bytes(whole[:start] + bytes(50) + whole[start + 50 :])
+        try:
+            data.load(path)
+        except ValueError as error:  # anything else would be a bug; a few bytes mean nothing to a reader
+            messages.append(str(error))
+    assert len(messages) > 5
+    assert all("x.npz" in message and "\n" not in message for message in messages)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("../../x.txt", "out of here")
+    refused(path, "only arrays")
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"x_train": np.zeros((4, 2))}, "needed x, or x_train and x_test"),
+        ({"x": np.zeros((4, 2)), "z": np.zeros(3)}, "got x, z"),
+        ({"x": np.zeros((4, 2)), "x_test": np.zeros((4, 2))}, "got x, x_test"),
+        ({}, "got nothing"),
+        ({"x": np.zeros((4, 2)), "y": np.zeros(3, int)}, r"\[y\]: needed one whole number a row"),
+        ({"x": np.zeros((4, 2)), "y": np.zeros(4)}, r"\[y\]: .*got float64"),
+        ({"x_train": np.zeros((4, 2)), "x_test": np.zeros((4, 3))}, r"one shape.*x_test \(3,\)"),
+        ({"x_train": np.zeros((1, 2)), "x_test": np.zeros((4, 2))}, "at least 2 rows to train on"),
+        ({"x_train": np.full((4, 2), 7), "x_test": np.full((4, 2), 0.5)}, "one kind of values"),
+        ({"x_train": np.zeros((4, 2)), "x_test": np.ones((4, 2)), "y_valid": np.ones(4, int)}, "only y_valid"),
+    ],
+)
+def test_archives_with_the_wrong_arrays(tmp_path, arrays, message):
+    np.savez(tmp_path / "x.npz", **arrays)
+    refused(tmp_path / "x.npz", message)
+
+
+def test_paths_that_lead_nowhere(tmp_path):
+    refused(tmp_path / "none.npy", "there is none", FileNotFoundError)
+    refused(tmp_path / "none", "there is none", FileNotFoundError)
+    (tmp_path / "x.parquet").write_bytes(b"PAR1")
+    refused(tmp_path / "x.parquet", "got .parquet; save the numbers with")
+    (tmp_path / "plain").write_text("1 2 3")
+    refused(tmp_path / "plain", "needed a name ending in")
+    (tmp_path / "folder.npy").mkdir()
+    refused(tmp_path / "folder.npy", "needed pictures .*found none")
+
+
+def test_a_file_that_may_not_be_read(tmp_path, monkeypatch):
+    path = tmp_path / "x.npy"
+    np.save(path, np.zeros((4, 2)))
+
+    def forbidden(self, *arguments, **options):
+        raise PermissionError(13, "Permission denied", str(self))
+
+    monkeypatch.setattr(type(path), "open", forbidden)
+    refused(path, "needed a readable file; Permission denied", PermissionError)
+
+
+def picture(mode="L", size=(5, 4), form="PNG"):
+    packed = io.BytesIO()
+    Image.new(mode, size).save(packed, form)
+    return packed.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("second", "message"),
+    [
+        (picture(size=(6, 4)), "b.png: needed pictures of one size and mode, 5 x 4 grey .*; got 6 x 4 grey"),
+        (picture(mode="RGB"), "b.png: .*got 5 x 4 colour"),
+        (picture(mode="1"), "b.png: .*got 5 x 4 black and white"),
+        (picture(mode="RGBA"), "b.png: .*mode RGBA is none of"),
+        (picture(mode="I;16"), "b.png: .*mode I;16 is none of"),
+        (picture()[:40], "b.png: needed a PNG or JPEG picture"),
+        (picture(form="GIF"), "b.png: needed a PNG or JPEG picture"),
+        (picture(size=(5000, 5000), mode="1"), "b.png: .*5000 x 5000 pixels are more than"),
+        (b"", "b.png: needed a PNG or JPEG picture"),
+    ],
+)
+def test_pictures_that_do_not_fit(tmp_path, second, message):
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    (folder / "a.png").write_bytes(picture())
+    (folder / "b.png").write_bytes(second)
+    refused(folder, message)
+    with zipfile.ZipFile(tmp_path / "pictures.zip", "w") as archive:
+        archive.write(folder / "a.png", "a.png")
+        archive.write(folder / "b.png", "b.png")
+    refused(tmp_path / "pictures.zip", message)
+
+
+def test_folders_and_zips_without_pictures(tmp_path):
+    (tmp_path / "empty").mkdir()
+    refused(tmp_path / "empty", "found none")
+    (tmp_path / "x.zip").write_bytes(b"PK\x05\x06 no archive")
+    refused(tmp_path / "x.zip", "whole zip file")
+
+
+def test_binarize_is_one_of_two_words(tmp_path):
+    with pytest.raises(ValueError, match="binarize must be 'threshold', 'sample' or None; got 'round'"):
+        data.load("ring", binarize="round")
+    np.save(tmp_path / "x.npy", np.full((4, 2), 1.5))
+    with pytest.raises(ValueError, match=r"needs real values in \[0, 1\].*go from 1.5 to 1.5"):
+        data.load(tmp_path / "x.npy", binarize="sample")
