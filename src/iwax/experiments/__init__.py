@@ -2,6 +2,7 @@
 
 from iwax.experiments.config import Config
 from iwax.experiments.interrupt import Interrupted
+from iwax.experiments.measure import closing_line, evaluate
 from iwax.experiments.reporter import Reporter, Silent
 from iwax.experiments.run import resume, train
 from iwax.experiments.sources import from_sources
@@ -13,6 +14,8 @@ __all__ = [
     "Reporter",
     "Silent",
     "Trained",
+    "closing_line",
+    "evaluate",
     "from_sources",
     "load",
     "open_run",

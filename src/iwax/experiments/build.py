@@ -15,7 +15,11 @@ from jaxtyping import Float, Num
 
 from iwax import bounds, gradients, likelihoods, nn, posteriors, priors
 from iwax._typing import Part, PRNGKey
-from iwax.data import Dataset
+from iwax.data import Dataset, names
+from iwax.data import info as registered
+from iwax.data.binarization import binarize_once
+from iwax.data.bits import Purpose
+from iwax.data.dataset import Kind
 from iwax.experiments.config import LARGEST_WEIGHTS, Config, Training
 from iwax.experiments.config import Model as ModelConfig
 from iwax.model import LatentVariableModel
@@ -23,6 +27,7 @@ from iwax.training import Objective, Plan, rows_a_piece, schedules
 
 __all__ = [
     "Moments",
+    "as_taken",
     "build_model",
     "build_objective",
     "build_optimizer",
@@ -33,6 +38,7 @@ __all__ = [
     "values",
 ]
 
+FINAL_SEED = 0  # of the one draw at which training rows binarised at every access are measured
 SMALLEST_SCALE = 0.05  # of a constant feature, as a fraction of that of all: no density starts infinite
 
 
@@ -44,7 +50,14 @@ def resolve(config: Config, dataset: Dataset) -> Config:
     'bernoulli'
     """
     chosen = config.model.likelihood or ("gaussian" if dataset.kind == "real" else "bernoulli")
-    return config.model_copy(update={"model": config.model.model_copy(update={"likelihood": chosen})})
+    name = config.data.name
+    spelt = registered(name).name if name in names() else name
+    return config.model_copy(
+        update={
+            "data": config.data.model_copy(update={"name": spelt}),
+            "model": config.model.model_copy(update={"likelihood": chosen}),
+        }
+    )
 
 
 class Moments(NamedTuple):
@@ -69,17 +82,30 @@ def moments(config: Config, dataset: Dataset) -> Moments:
     return Moments(mean, np.maximum(scale, SMALLEST_SCALE * overall))
 
 
-def values(config: Config, dataset: Dataset, part: str) -> Num[np.ndarray, "rows features"]:
-    """The rows of a split as the likelihood takes them: grey values 0..255 go to a Gaussian as fractions of 255.
+def values(config: Config, dataset: Dataset, part: str, *, final: bool = False) -> Num[np.ndarray, "rows features"]:
+    """The rows of a split as training takes them or, ``final``, as a density is evaluated at them.
 
+    They differ for training rows that are binarised anew at every access: their final form is one fixed draw.
     Raises ValueError where the data have no such split.
 
     >>> from iwax import data
-    >>> values(Config(), data.load("digits"), "test").shape
-    (300, 64)
+    >>> int(values(Config(), data.load("digits"), "train", final=True).max())
+    1
     """
     rows = dataset.split(part).values
-    if dataset.kind == "grey" and config.model.likelihood == "gaussian":
+    if final and part == "train" and dataset.binarize_training:
+        return binarize_once(rows, seed=FINAL_SEED, purpose=Purpose.SAMPLE)
+    return as_taken(config, dataset.kind, rows)
+
+
+def as_taken(config: Config, kind: Kind, rows: Num[np.ndarray, "rows features"]) -> Num[np.ndarray, "rows features"]:
+    """Rows as the likelihood takes them: grey values 0..255 go to a Gaussian as fractions of 255.
+
+    >>> from iwax.experiments.config import Model
+    >>> as_taken(Config(model=Model(likelihood="gaussian")), "grey", np.array([[255]], np.uint8))
+    array([[1.]], dtype=float32)
+    """
+    if kind == "grey" and config.model.likelihood == "gaussian" and rows.dtype == np.uint8:
         return rows.astype(np.float32) / np.float32(255)
     return rows
 

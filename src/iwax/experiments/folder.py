@@ -8,8 +8,11 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+from pydantic import BaseModel, Field, ValidationError
+
+from iwax.data.dataset import Kind
 from iwax.experiments.config import Config
 from iwax.experiments.sources import complete
 from iwax.training import durable, strict_json
@@ -18,9 +21,39 @@ from iwax.training.checkpoint import CorruptCheckpointError
 if sys.platform != "win32":
     import fcntl
 
-__all__ = ["RunFolder", "claim", "existing", "held"]
+__all__ = ["DataRecord", "Environment", "RunFolder", "Start", "claim", "existing", "held"]
 
 LOCK = "run.lock"
+
+
+class DataRecord(BaseModel):
+    """The data that a run began with."""
+
+    name: str
+    protocol: str
+    kind: Kind
+    shape: tuple[Annotated[int, Field(ge=1, lt=2**31)], ...] = Field(min_length=1)
+    rows: dict[str, int]
+    sha256: str
+
+
+class Start(BaseModel):
+    """The checkpoint whose weights a run began with."""
+
+    checkpoint: str
+    sha256: str
+
+
+class Environment(BaseModel):
+    """env.json: with config.json, all that is needed to do a run again."""
+
+    versions: dict[str, str]
+    git: dict[str, Any] | None
+    device: dict[str, Any]
+    platform: dict[str, Any]
+    command: list[str]
+    data: DataRecord
+    start: Start | None
 
 
 class RunFolder:
@@ -56,13 +89,15 @@ class RunFolder:
         except ValueError as error:
             raise CorruptCheckpointError(file, None, "the configuration of a run", str(error)) from error
 
-    def env(self) -> dict[str, Any]:
-        """What env.json holds. CorruptCheckpointError where it is no JSON object."""
+    def environment(self) -> Environment:
+        """What env.json holds. CorruptCheckpointError where it is not what a run has written."""
         file = self.path / "env.json"
         try:
-            return strict_json.parse(file.read_bytes())
-        except ValueError as error:
-            raise CorruptCheckpointError(file, None, "the environment of a run", str(error)) from error
+            return Environment.model_validate_json(file.read_bytes())
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            got = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+            raise CorruptCheckpointError(file, None, "the environment of a run", got) from error
 
     def log(self, text: str) -> None:
         """Append a line, with its time, to log.txt."""

@@ -13,7 +13,7 @@ from iwax import data
 from iwax.experiments import build, support
 from iwax.experiments.config import Config
 from iwax.experiments.environment import environment, versions
-from iwax.experiments.folder import RunFolder, claim, existing, held
+from iwax.experiments.folder import DataRecord, Environment, RunFolder, Start, claim, existing, held
 from iwax.experiments.interrupt import Interrupted, watch
 from iwax.experiments.place import placed
 from iwax.experiments.reporter import Reporter
@@ -135,19 +135,20 @@ def _first_state(work: _Work) -> State:
 
 def _write_down(folder: RunFolder, work: _Work, reporter: Reporter) -> None:
     """config.json and env.json, which alone say how to do the run again."""
-    split, dataset = work.dataset.splits(), work.dataset
-    about = {
-        "name": dataset.name,
-        "protocol": dataset.protocol,
-        "shape": list(dataset.shape),
-        "rows": {part: len(rows) for part, rows in split.items()},
-        "sha256": dataset.digest(),
-    }
+    dataset = work.dataset
+    about = DataRecord(
+        name=dataset.name,
+        protocol=dataset.protocol,
+        kind=dataset.kind,
+        shape=dataset.shape,
+        rows={part: len(rows) for part, rows in dataset.splits().items()},
+        sha256=dataset.digest(),
+    )
     start = None
     if work.source is not None:
         weights = (work.source / "model.safetensors").read_bytes()
-        start = {"checkpoint": work.source.name, "sha256": hashlib.sha256(weights).hexdigest()}
-    folder.write_json("env.json", {**environment(), "data": about, "start": start})
+        start = Start(checkpoint=work.source.name, sha256=hashlib.sha256(weights).hexdigest())
+    folder.write_json("env.json", Environment(**environment(), data=about, start=start).model_dump(mode="json"))
     folder.write_json("config.json", work.config.model_dump(mode="json"))
     size = sum(leaf.size for leaf in jax.tree.leaves(eqx.filter(work.model, eqx.is_inexact_array)))
     training, rows = work.config.training, len(dataset.train)
@@ -162,14 +163,14 @@ def _write_down(folder: RunFolder, work: _Work, reporter: Reporter) -> None:
 
 
 def _same_data(folder: RunFolder, work: _Work, reporter: Reporter) -> None:
-    before = folder.env()
-    if (about := before.get("data")) and about.get("sha256") != work.dataset.digest():
+    before = folder.environment()
+    if before.data.sha256 != work.dataset.digest():
         raise ValueError(
             f"run {folder.path}: the data that it began with were needed ({work.config.data.name} of SHA-256 "
-            f"{str(about.get('sha256'))[:12]}...), got others; a run on other data is a new run"
+            f"{before.data.sha256[:12]}...), got others; a run on other data is a new run"
         )
     now = versions()
-    changed = [name for name, version in (before.get("versions") or {}).items() if now.get(name) != version]
+    changed = [name for name, version in before.versions.items() if now.get(name) != version]
     if changed:
         reporter.warning(f"other versions than the run began with ({', '.join(changed)}): the last bits may differ")
 

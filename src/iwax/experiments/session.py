@@ -24,7 +24,15 @@ class Session:
     that was cut anywhere and resumed ends in the same bytes.
     """
 
-    def __init__(self, folder: RunFolder, config: Config, *, reporter: Reporter, asked: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        folder: RunFolder,
+        config: Config,
+        *,
+        reporter: Reporter,
+        asked: Callable[[], bool],
+        validation: tuple[int, float] | None = None,
+    ) -> None:
         self.folder, self.settings, self.reporter, self.asked = folder, config.training, reporter, asked
         self.epochs = config.training.epochs
         self.stopped = False

@@ -3,64 +3,74 @@
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import jax
 import numpy as np
 
 from iwax import data
-from iwax.experiments import build
+from iwax.experiments import build, support
 from iwax.experiments.config import Config
-from iwax.experiments.folder import RunFolder, existing
+from iwax.experiments.folder import DataRecord, RunFolder, existing
 from iwax.experiments.place import placed
 from iwax.model import LatentVariableModel
 from iwax.training import checkpoint as checkpoints
-from iwax.training.checkpoint import CorruptCheckpointError
 
 __all__ = ["Trained", "load", "load_model", "open_run"]
-
-Choice = Literal["best", "last"]
 
 
 @dataclass(frozen=True)
 class Trained:
-    """A model from a run folder, with the configuration it was trained with and the shape of one row of its data."""
+    """A model from a run folder, with the configuration it was trained with and a record of its data."""
 
     path: Path
     config: Config
-    shape: tuple[int, ...]
+    about: DataRecord
     model: LatentVariableModel
     checkpoint: Path
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of one row of the data, as it was before flattening."""
+        return self.about.shape
 
     @property
     def step(self) -> int:
         """The number of updates behind the model."""
         return int(self.checkpoint.name.removeprefix("step-"))
 
+    def as_taken(self, rows: np.ndarray) -> np.ndarray:
+        """Rows [n, D] of a file as the likelihood takes them: grey values as the training data's were taken.
+
+        Raises ValueError where the likelihood has no density for a value.
+        """
+        taken = build.as_taken(self.config, self.about.kind, rows)
+        support.check_values(self.config.model.likelihood or "gaussian", taken, source="row")
+        return taken
+
     def dataset(self) -> data.Dataset:
         """The data it was trained on, loaded anew."""
         return data.load(self.config.data.name, binarize=self.config.data.binarize)
 
 
-def load(run: str | Path, *, checkpoint: Choice = "best") -> LatentVariableModel:
+def load(run: str | Path, *, checkpoint: str = "best") -> LatentVariableModel:
     """The trained model of a run folder: its best state on the validation data, or its last (as `open_run`)."""
     return open_run(run, checkpoint=checkpoint).model
 
 
-def open_run(run: str | Path, *, checkpoint: Choice = "best") -> Trained:
+def open_run(run: str | Path, *, checkpoint: str = "best") -> Trained:
     """Model and configuration of a run; the data are not read. Where nothing was validated, the best is the last.
 
     Raises FileNotFoundError where there is no run, CorruptCheckpointError where what is stored does not verify.
     """
     folder = existing(Path(run))
-    config, shape = folder.config(), _shape(folder)
+    config, about = folder.config(), folder.environment().data
     path = choose(folder, checkpoint)
     with placed(device=config.device, precision=config.precision):
-        model = load_model(path, config, features=math.prod(shape))
-    return Trained(folder.path, config, shape, model, path)
+        model = load_model(path, config, features=math.prod(about.shape))
+    return Trained(folder.path, config, about, model, path)
 
 
-def choose(folder: RunFolder, which: Choice) -> Path:
+def choose(folder: RunFolder, which: str) -> Path:
     """The checkpoint asked for. A damaged one is never silently replaced by another."""
     if which not in ("best", "last"):
         raise ValueError(f"checkpoint: best or last was needed, got {which!r}")
@@ -80,12 +90,3 @@ def load_model(path: Path, config: Config, *, features: int) -> LatentVariableMo
     template = build.build_model(config, blank, key=jax.random.key(0))
     model, _, _ = checkpoints.load(path, model=template, train=None)
     return model
-
-
-def _shape(folder: RunFolder) -> tuple[int, ...]:
-    """The shape of one row of the data that the run began with."""
-    described = folder.env().get("data")
-    shape = described.get("shape") if isinstance(described, dict) else None
-    if isinstance(shape, list) and shape and all(type(size) is int and 0 < size < 2**31 for size in shape):
-        return tuple(shape)
-    raise CorruptCheckpointError(folder.path / "env.json", None, "data.shape, a list of sizes", repr(shape))
