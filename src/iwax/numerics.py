@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-__all__ = ["StreamingLogMeanExp", "log_mean_exp", "scale_gradient", "softplus"]
+__all__ = ["StreamingLogMeanExp", "log_mean_exp", "reciprocal", "scale_gradient", "softplus"]
 
 
 def log_mean_exp(log_w: Float[Array, "k *batch"]) -> Float[Array, "*batch"]:
@@ -35,6 +35,23 @@ def softplus(m: Array) -> Array:
 def _softplus_jvp(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
     (m,), (dm,) = primals, tangents
     return softplus(m), jax.nn.sigmoid(m) * dm
+
+
+@jax.custom_jvp
+def reciprocal(s: Array) -> Array:
+    """``1/s`` with derivative ``-(1/s) (1/s) ds`` taken in that order, so that ``s^2`` may overflow or underflow.
+
+    >>> float(jax.grad(lambda t: reciprocal(jnp.exp(t)) * jnp.exp(-70.0))(jnp.float32(-70.0)))
+    -1.0
+    """
+    return 1 / s
+
+
+@reciprocal.defjvp
+def _reciprocal_jvp(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
+    (s,), (ds,) = primals, tangents
+    r = reciprocal(s)
+    return r, -r * (r * ds)
 
 
 @jax.custom_vjp

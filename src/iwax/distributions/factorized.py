@@ -1,5 +1,6 @@
 """Random variables whose features are independent, each with a density from NumPyro."""
 
+import math
 from typing import Any
 
 import equinox as eqx
@@ -8,10 +9,20 @@ import numpyro.distributions
 from jaxtyping import Array, Float
 
 from iwax._typing import Latent, PRNGKey, Scalar, Trace
+from iwax.numerics import reciprocal
 
 __all__ = ["Factorized"]
 
-_FAMILIES = {"normal": numpyro.distributions.Normal}
+
+class _Normal(numpyro.distributions.Normal):
+    """NumPyro's, with a gradient in the scale that is right where the scale's square leaves float32's range."""
+
+    def log_prob(self, value: Any, intermediates: Any = None) -> Array:
+        loc, scale = jnp.asarray(self.loc), jnp.asarray(self.scale)
+        return -0.5 * ((value - loc) * reciprocal(scale)) ** 2 - jnp.log(scale) - 0.5 * math.log(2 * math.pi)
+
+
+_FAMILIES = {"normal": _Normal}
 
 
 class Factorized(eqx.Module):
