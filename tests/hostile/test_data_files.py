@@ -32,11 +32,11 @@ def refused(path, message, error=ValueError):
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        (np.array([[0.5, 2], [1, np.nan], [0, 0]]), r"x.npy:1:1: needed finite float32 numbers; got nan"),
-        (np.array([[0.5, 2], [1, 1], [-np.inf, 0]]), r"x.npy:2:0: .*got -inf"),
-        (np.array([[1e300, 2.0]] * 4), r"x.npy:0:0: .*got 1e\+300"),
-        (np.array([[0, 1], [256, 3], [1, 1]]), r"x.npy:1:0: needed whole numbers 0..255; got 256"),
-        (np.array([[0, -1]] * 4, np.int8), r"x.npy:0:1: .*got -1"),
+        (np.array([[0.5, 2], [1, np.nan], [0, 0]]), r"x.npy:2:2: needed finite float32 numbers; got nan"),
+        (np.array([[0.5, 2], [1, 1], [-np.inf, 0]]), r"x.npy:3:1: .*got -inf"),
+        (np.array([[1e300, 2.0]] * 4), r"x.npy:1:1: .*got 1e\+300"),
+        (np.array([[0, 1], [256, 3], [1, 1]]), r"x.npy:2:1: needed whole numbers 0..255; got 256"),
+        (np.array([[0, -1]] * 4, np.int8), r"x.npy:1:2: .*got -1"),
         (np.zeros((0, 3)), r"at least one row and one column; got shape \(0, 3\)"),
         (np.zeros((3, 0)), r"at least one row and one column"),
         (np.zeros((1, 3)), "at least 3 rows"),

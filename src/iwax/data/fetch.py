@@ -152,7 +152,10 @@ def _download(form: DataFile, url: str) -> bytes:
 
 
 def _brief(error: Exception) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())[:160]}"
+    kind = type(error).__name__
+    if kind in ("ConnectionError", "ConnectTimeout", "ReadTimeout"):  # their texts repeat the address at length
+        return f"no connection ({kind})"
+    return f"{kind}: {' '.join(str(error).split())[:160]}"
 
 
 def _unavailable(file: DataFile, folder: Path | None, failures: list[str]) -> str:

@@ -173,8 +173,8 @@ def _real(flat: np.ndarray, where: str) -> tuple[Kind, np.ndarray]:
     if not np.isfinite(single).all():
         row, column = np.argwhere(~np.isfinite(single))[0]
         raise ValueError(
-            f"{where}:{row}:{column}: needed finite float32 numbers; got {flat[row, column]} (row {row}, column "
-            f"{column} of {flat.shape}, from 0); leave such rows out or fill them in"
+            f"{where}:{row + 1}:{column + 1}: needed finite float32 numbers; got {flat[row, column]} (row:column of "
+            f"{flat.shape}, counted from 1); leave such rows out or fill them in"
         )
     if ((single == 0) | (single == 1)).all():
         return "binary", single.astype(np.uint8)
@@ -186,8 +186,8 @@ def _whole(flat: np.ndarray, where: str) -> tuple[Kind, np.ndarray]:
     if wrong.any():
         row, column = np.argwhere(wrong)[0]
         raise ValueError(
-            f"{where}:{row}:{column}: needed whole numbers 0..255; got {flat[row, column]} (row {row}, column "
-            f"{column}, from 0); save real values as float32"
+            f"{where}:{row + 1}:{column + 1}: needed whole numbers 0..255; got {flat[row, column]} (row:column of "
+            f"{flat.shape}, counted from 1); save real values as float32"
         )
     return ("binary" if flat.max() <= 1 else "grey"), flat.astype(np.uint8)
 
