@@ -31,10 +31,12 @@ def fit(
     epochs: int,
     key: PRNGKey,
     batch: int = 100,
+    binarize: bool = False,
 ) -> Result:
     """Train a model on rows ``x_train`` [n, features], as the likelihood takes them; the model given is left as it is.
 
-    Raises ValueError where x_train is not a table of finite numbers, NumericalStop where the loss is not finite.
+    With ``binarize`` the rows are grey values 0..255, drawn anew as 0 or 1 at every access. Raises ValueError where
+    x_train is not a table of finite numbers, NumericalStop where the loss is not finite.
     """
     x_train = np.asarray(x_train)
     if x_train.ndim != 2 or 0 in x_train.shape:
@@ -45,7 +47,8 @@ def fit(
     k = objective.keywords.get("k") if isinstance(objective, partial) else None
     batch = min(batch, x_train.shape[0])
     seed = int(jax.random.key_data(key).ravel()[-1])
-    plan = Plan(epochs=epochs, batch=batch, seed=seed, piece=rows_a_piece(batch, k) if k else None)
+    piece = rows_a_piece(batch, k) if k else None
+    plan = Plan(epochs=epochs, batch=batch, seed=seed, binarize=binarize, piece=piece)
     recorder = _Recorder()
     state = train(
         initial_state(model, optimizer), objective, x_train, optimizer=optimizer, plan=plan, observer=recorder
