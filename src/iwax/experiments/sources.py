@@ -65,13 +65,23 @@ def from_sources(
                 _refuse_key(key, where, known)
     given = {key: value for _, layer in layers for key, value in layer.items()}
     origin = {key: where for where, layer in layers for key in layer}
+    inherited = _inherited(given.get("start"))
     chosen = {"preset": catalogue.DEFAULT_PRESET, "recipe": "quick", "data.name": "digits"}
-    chosen |= {key: given[key] for key in chosen if given.get(key) is not None}
+    chosen |= {key: value for key, value in (inherited | given).items() if key in chosen and value is not None}
     for key, value in chosen.items():
         if not isinstance(value, str):
             raise ValueError(_complaint(key, origin.get(key, ""), known[key], value))
-    start = catalogue.settings(chosen["preset"], recipe=chosen["recipe"], data=chosen["data.name"])
-    return _validate({**start, **given, **chosen}, origin)
+    preset_settings = catalogue.settings(chosen["preset"], recipe=chosen["recipe"], data=chosen["data.name"])
+    return _validate({**preset_settings, **inherited, **given, **chosen}, origin)
+
+
+def _inherited(start: object) -> dict[str, Any]:
+    """Data, model and precision of the run whose weights are the start: what its weights were made for."""
+    file = Path(start) / "config.json" if isinstance(start, str) else None
+    if file is None or not file.is_file():  # what is wrong with it is said where its weights are read
+        return {}
+    kept = ("data.", "model.", "precision")
+    return {key: value for key, value in read_file(file).items() if key.startswith(kept)}
 
 
 def read_file(path: str | Path) -> dict[str, Any]:
