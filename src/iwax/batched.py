@@ -9,12 +9,22 @@ from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 from iwax._typing import Datum, Latent, LogWeights, PRNGKey, Scalar
 from iwax.model import LatentVariableModel, Terms
 
-__all__ = ["generate", "log_weights", "over_data", "over_draws", "propose", "terms", "terms_at"]
+__all__ = [
+    "decode",
+    "generate",
+    "log_weights",
+    "over_data",
+    "over_draws",
+    "propose",
+    "redraw",
+    "terms",
+    "terms_at",
+]
 
 Output = TypeVar("Output")
 
@@ -112,6 +122,28 @@ def generate(
     """n draws ``z ~ p(z)``, the means of ``p(x|z)``, and ``x ~ p(x|z)``."""
     prior = _prepared(model, key)
     return over_draws(lambda key: model.generate(prior, key), key, n, first=first)
+
+
+def redraw(
+    model: LatentVariableModel, key: PRNGKey, x: Datum, draw: Int[Array, " batch"]
+) -> tuple[Latent, Float[Array, "batch features"]]:
+    """The draw of the given number [batch] of each row, made again from its key, and the mean of ``p(x|z)`` there."""
+
+    def one(datum: Datum, key: PRNGKey, i: Array) -> tuple[Latent, Array]:
+        drawn = model.propose(datum, jax.random.fold_in(key, i))
+        return drawn.z, model.likelihood(drawn.z, key=drawn.keys[1]).mean
+
+    index = jnp.arange(x.values.shape[0]) if x.index is None else x.index
+    keys = jax.vmap(lambda i: jax.random.fold_in(key, i))(index)
+    return jax.vmap(one)(x, keys, draw)
+
+
+def decode(
+    model: LatentVariableModel, key: PRNGKey, z: Latent, *, first: int | Array = 0
+) -> Float[Array, "n features"]:
+    """The means of ``p(x|z)`` at latents [n, ...], a tuple of them for a chain; row i is keyed by ``first + i``."""
+    rows = first + jnp.arange(jax.tree.leaves(z)[0].shape[0])
+    return jax.vmap(lambda i, z: model.likelihood(z, key=jax.random.fold_in(key, i)).mean)(rows, z)
 
 
 def _prepared(model: LatentVariableModel, key: PRNGKey) -> Any:

@@ -1,0 +1,47 @@
+"""Where data lie in the latent space: the means of q(z|x)."""
+
+import equinox as eqx
+import jax
+import numpy as np
+from jaxtyping import Array
+from numpy.typing import ArrayLike
+
+from iwax import batched
+from iwax._typing import Datum, PRNGKey
+from iwax.inference import inputs
+from iwax.inference.pieces import gathered, pieces
+from iwax.model import LatentVariableModel
+
+__all__ = ["embed"]
+
+
+@eqx.filter_jit
+def _means(model: LatentVariableModel, key: PRNGKey, x: Datum, layer: int) -> Array:
+    def one(datum: Datum, key: PRNGKey) -> Array:
+        mean = model.posterior(datum, key=jax.random.fold_in(key, 0)).mean
+        return mean[layer - 1] if isinstance(mean, tuple) else mean
+
+    return batched.over_data(one, key, x)
+
+
+def embed(model: LatentVariableModel, x: ArrayLike, *, key: PRNGKey, layer: int = 1, batch: int = 500) -> np.ndarray:
+    """The means [n, latent] of q(z|x) for data [n, D].
+
+    ``layer`` counts stochastic layers from the data upwards: 1 is z_1, the layer next to the data, whose mean is exact;
+    above it a chain gives the mean of q(z_l|z_{l-1}) at the mean below. The key serves encoders with noise of their
+    own; others ignore it. Raises ValueError for data of another shape, not finite, or a layer that is not there.
+
+    >>> from iwax import likelihoods, nn, posteriors, priors
+    >>> model = LatentVariableModel(
+    ...     prior=priors.StandardNormal(2),
+    ...     likelihood=likelihoods.Bernoulli(nn.Linear(2, 4, key=jax.random.key(0))),
+    ...     posterior=posteriors.Gaussian(nn.Linear(4, 4, key=jax.random.key(1))),
+    ... )
+    >>> embed(model, np.zeros((3, 4)), key=jax.random.key(2)).shape
+    (3, 2)
+    """
+    table = inputs.rows(model, x, key)
+    z, _, _ = eqx.filter_eval_shape(batched.generate, model, key, 1)
+    layer = inputs.check_count("layer", layer, largest=len(z) if isinstance(z, tuple) else 1)
+    parts = pieces(table, len(table), size=inputs.check_count("batch", batch))
+    return gathered(lambda part: _means(model, key, part.x, layer), parts)

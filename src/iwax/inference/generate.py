@@ -1,0 +1,69 @@
+"""New data: z from the prior, x from p(x|z); and what the decoder makes of latents that are given."""
+
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array
+
+from iwax import batched
+from iwax._typing import Latent, PRNGKey
+from iwax.inference import inputs
+from iwax.inference.pieces import gathered, pieces
+from iwax.model import LatentVariableModel
+
+__all__ = ["Generated", "decode", "generate"]
+
+
+class Generated(NamedTuple):
+    """``mean`` [n, D] of p(x|z), ``sample`` [n, D] from it, and ``z`` [n, latent] (a tuple of layers for a chain)."""
+
+    mean: np.ndarray
+    sample: np.ndarray
+    z: Any
+
+
+@eqx.filter_jit
+def _generated(model: LatentVariableModel, key: PRNGKey, size: int, first: Array) -> tuple[Latent, Array, Array]:
+    return batched.generate(model, key, size, first=first)
+
+
+@eqx.filter_jit
+def _decoded(model: LatentVariableModel, key: PRNGKey, z: Latent, first: Array) -> Array:
+    return batched.decode(model, key, z, first=first)
+
+
+def generate(model: LatentVariableModel, n: int, *, key: PRNGKey, batch: int = 500) -> Generated:
+    """n draws ``z ~ p(z)``, ``x ~ p(x|z)``, with the means of p(x|z).
+
+    Draw i is a function of (key, i) alone, whatever n and ``batch`` (draws worked at once) are. Raises ValueError for
+    n or batch below 1, TypeError for what is no key.
+
+    >>> import jax
+    >>> from iwax import likelihoods, nn, posteriors, priors
+    >>> model = LatentVariableModel(
+    ...     prior=priors.StandardNormal(2),
+    ...     likelihood=likelihoods.Bernoulli(nn.Linear(2, 4, key=jax.random.key(0))),
+    ...     posterior=posteriors.Gaussian(nn.Linear(4, 4, key=jax.random.key(1))),
+    ... )
+    >>> drawn = generate(model, 3, key=jax.random.key(2))
+    >>> drawn.mean.shape, drawn.z.shape, bool(set(drawn.sample.ravel()) <= {0.0, 1.0})
+    ((3, 4), (3, 2), True)
+    """
+    inputs.check_key(key)
+    n, batch = inputs.check_count("n", n), inputs.check_count("batch", batch)
+    parts = pieces(np.empty((n, 0)), n, size=batch)
+    z, mean, sample = gathered(lambda part: _generated(model, key, min(batch, n), jnp.int32(part.first)), parts)
+    return Generated(mean, sample, z)
+
+
+def decode(model: LatentVariableModel, z: Any, *, key: PRNGKey, batch: int = 500) -> np.ndarray:
+    """The means [n, D] of p(x|z) at given latents [n, latent], a tuple of layers from the data upwards for a chain.
+
+    The key serves decoders with noise of their own; others ignore it. Raises ValueError for latents of another shape
+    or not finite, TypeError for what is no key.
+    """
+    table, n = inputs.latent_rows(model, z, key)
+    parts = pieces(table, n, size=inputs.check_count("batch", batch))
+    return gathered(lambda part: _decoded(model, key, part.x.values, jnp.int32(part.first)), parts)

@@ -1,0 +1,109 @@
+"""Data through the model and back: z from x, and the mean of p(x|z) there."""
+
+from typing import Literal
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array
+from numpy.typing import ArrayLike
+
+from iwax import batched
+from iwax._typing import Datum, Latent, LogWeights, PRNGKey
+from iwax.inference import inputs
+from iwax.inference.pieces import Piece, gathered, pieces
+from iwax.model import LatentVariableModel
+
+__all__ = ["reconstruct", "resample"]
+
+AT_ONCE = 4000  # rows times draws worked in one go: what bounds the memory
+CHOICE = 4  # a draw's key is folded with 0 to 3 by the model itself
+
+
+@eqx.filter_jit
+def _through_means(model: LatentVariableModel, key: PRNGKey, x: Datum) -> Array:
+    def one(datum: Datum, key: PRNGKey) -> Array:
+        z = model.posterior(datum, key=jax.random.fold_in(key, 0)).mean
+        return model.likelihood(z, key=jax.random.fold_in(key, 3)).mean
+
+    return batched.over_data(one, key, x)
+
+
+@eqx.filter_jit
+def _ranks(model: LatentVariableModel, key: PRNGKey, x: Datum, k: int, first: Array) -> LogWeights:
+    """``log w_i + g_i``, [k, batch], g_i standard Gumbel: the largest of them falls on i with probability w̃_i."""
+
+    def noise(datum: Datum, key: PRNGKey) -> Array:
+        return batched.over_draws(lambda key: jax.random.gumbel(jax.random.fold_in(key, CHOICE)), key, k, first=first)
+
+    log_w = batched.log_weights(model, key, x, k=k, first=first)
+    return log_w + batched.over_data(noise, key, x, out_axes=1)
+
+
+@eqx.filter_jit
+def _redrawn(model: LatentVariableModel, key: PRNGKey, x: Datum, draw: Array) -> tuple[Latent, Array]:
+    return batched.redraw(model, key, x, draw)
+
+
+def _resampled(model: LatentVariableModel, key: PRNGKey, part: Piece, k: int) -> tuple[Latent, Array]:
+    """One draw of q_IW a row and the mean of p(x|z) there; of the draws only the number of the best so far is kept."""
+    size = part.x.values.shape[0]
+    at_once = min(k, max(1, AT_ONCE // size))
+    best, chosen = np.full(size, -np.inf), np.zeros(size, np.int32)
+    for first in range(0, k, at_once):
+        ranks = np.asarray(_ranks(model, key, part.x, at_once, jnp.int32(first)))[: k - first]
+        ranks = np.where(np.isnan(ranks), -np.inf, ranks)
+        winner, rank = ranks.argmax(axis=0), ranks.max(axis=0)
+        chosen = np.where(rank > best, first + winner, chosen).astype(np.int32)
+        best = np.maximum(best, rank)
+    return _redrawn(model, key, part.x, jnp.asarray(chosen))
+
+
+def resample(
+    model: LatentVariableModel, x: ArrayLike, *, key: PRNGKey, k: int, batch: int = 250
+) -> tuple[Latent, np.ndarray]:
+    """One draw a row of ``q_IW(z|x)``: z_j of k draws of q(z|x), j ~ Cat(w̃), w̃_i = w_i / sum w, w = p(x, z) / q(z|x).
+
+    The posterior that IWAE's bound uses implicitly: q(z|x) at k = 1, p(z|x) as k grows. Cremer, Morris and Duvenaud,
+    "Reinterpreting Importance-Weighted Autoencoders" (2017), arXiv:1704.02916, algorithm 1.
+    Returns z [n, latent] (a tuple of layers for a chain) and the means [n, D] of p(x|z). The result is a function of
+    (key, row, k) alone, and memory does not grow with k. Raises ValueError for data of another shape or not finite, or
+    k below 1.
+    """
+    table = inputs.rows(model, x, key)
+    k, batch = inputs.check_count("k", k), inputs.check_count("batch", batch)
+    return gathered(lambda part: _resampled(model, key, part, k), pieces(table, len(table), size=batch))
+
+
+def reconstruct(
+    model: LatentVariableModel,
+    x: ArrayLike,
+    *,
+    key: PRNGKey,
+    method: Literal["posterior", "resample"] = "posterior",
+    k: int = 50,
+    batch: int = 250,
+) -> np.ndarray:
+    """The means [n, D] of p(x|z) at a z inferred from each row of data [n, D].
+
+    "posterior": z is the mean of q(z|x), for a chain passed on from layer to layer; nothing is drawn. "resample": z is
+    one draw of `resample` with k draws a row, closer to p(z|x) the larger k. Raises ValueError for another method,
+    data of another shape or not finite, or k below 1.
+
+    >>> from iwax import likelihoods, nn, posteriors, priors
+    >>> model = LatentVariableModel(
+    ...     prior=priors.StandardNormal(2),
+    ...     likelihood=likelihoods.Bernoulli(nn.Linear(2, 4, key=jax.random.key(0))),
+    ...     posterior=posteriors.Gaussian(nn.Linear(4, 4, key=jax.random.key(1))),
+    ... )
+    >>> reconstruct(model, np.zeros((3, 4)), key=jax.random.key(2)).shape
+    (3, 4)
+    """
+    if method == "resample":
+        return resample(model, x, key=key, k=k, batch=batch)[1]
+    if method != "posterior":
+        raise ValueError(f"method must be 'posterior' or 'resample': got {method!r}")
+    table = inputs.rows(model, x, key)
+    parts = pieces(table, len(table), size=inputs.check_count("batch", batch))
+    return gathered(lambda part: _through_means(model, key, part.x), parts)

@@ -1,0 +1,33 @@
+"""How probable data are under the model: a density, and an anomaly score."""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from iwax import evaluation
+from iwax._typing import PRNGKey
+from iwax.inference import inputs
+from iwax.model import LatentVariableModel
+
+__all__ = ["score"]
+
+
+def score(
+    model: LatentVariableModel,
+    x: ArrayLike,
+    *,
+    k: int,
+    key: PRNGKey,
+    rows: np.ndarray | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> evaluation.Evidence:
+    """An estimate of log p(x), nats, for every row of data [n, D], with its Monte-Carlo error.
+
+    The lower it is, the less a row is like the training data. `iwax.evaluation.log_evidence` after a check of the
+    input: ``.log_evidence``, ``.monte_carlo_error`` and ``.ess`` are [n], ``.warnings()`` says where not to trust them.
+    ``rows`` are the numbers that key the rows' noise (0 to n - 1 without). Raises ValueError for data of another shape,
+    not finite, or k below 1.
+    """
+    table = inputs.rows(model, x, key)
+    return evaluation.log_evidence(model, table, k=inputs.check_count("k", k), key=key, rows=rows, progress=progress)
