@@ -1,0 +1,164 @@
+"""Configurations: sources in order, complete and frozen, the same after a round trip."""
+
+import json
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from iwax.experiments import catalogue
+from iwax.experiments.config import Config, Model, Objective, Training
+from iwax.experiments.sources import complete, from_sources, keys
+
+PRESETS = catalogue.names()
+
+
+def test_later_sources_win(tmp_path):
+    file = tmp_path / "c.toml"
+    file.write_text('[objective]\nk = 7\n[training]\nbatch = 30\nepochs = 9\n[data]\nname = "mnist"\n')
+    config = from_sources(
+        preset="iwae-1-k50",
+        recipe="paper",
+        file=file,
+        sets=["training.epochs=8", "training.batch=31"],
+        flags={"training.epochs": 4, "training.clip": None},
+    )
+    assert (config.objective.k, config.training.batch, config.training.epochs) == (7, 31, 4)
+    assert config.training.schedule == "burda"  # the recipe, over the defaults
+    assert config.data.name == "mnist"
+    assert (config.preset, config.recipe) == ("iwae-1-k50", "paper")
+
+
+def test_the_preset_may_come_from_any_source(tmp_path):
+    file = tmp_path / "c.json"
+    file.write_text(json.dumps({"preset": "vae-2", "recipe": "paper", "seed": 3}))
+    config = from_sources(file=file)
+    assert (config.preset, config.model.latents, config.training.epochs, config.seed) == ("vae-2", (24, 12), 3280, 3)
+    assert from_sources(file=file, sets=["preset=vae-1"]).model.latents == (16,)  # digits, to their size
+    assert from_sources(file=file, sets=["preset=vae-1"], preset="aevb").objective.gradient == "closed_form_kl"
+
+
+def test_paper_recipe_is_the_published_one():
+    training = from_sources(preset="iwae-2-k5", recipe="paper", data="mnist").training
+    assert (training.batch, training.epochs, training.learning_rate, training.epsilon) == (20, 3280, 1e-3, 1e-4)
+    assert (training.schedule, training.reduction, training.patience) == ("burda", "sum", None)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("recipe", list(catalogue.RECIPES))
+@pytest.mark.parametrize("data", ["digits", "mnist", "ring", "some/file.npy"])
+def test_every_preset_is_a_whole_configuration(preset, recipe, data):
+    config = from_sources(preset=preset, recipe=recipe, data=data)
+    assert config.preset == preset
+    assert config.warnings() == ()
+    assert Config.model_validate_json(config.model_dump_json()) == config
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_saved_configuration_is_a_source_of_itself(preset, tmp_path):
+    config = from_sources(preset=preset, data="mnist", sets=["training.clip=2", "seed=5"])
+    file = tmp_path / "config.json"
+    file.write_text(config.model_dump_json())
+    assert complete(file) == config
+    assert from_sources(file=file) == config
+
+
+def test_an_incomplete_stored_configuration_is_refused(tmp_path):
+    tree = Config().model_dump(mode="json")
+    del tree["training"]["clip"]
+    file = tmp_path / "config.json"
+    file.write_text(json.dumps(tree))
+    with pytest.raises(ValueError, match=r"config\.json: needs the key training\.clip"):
+        complete(file)
+
+
+def test_values_after_set_are_json_or_words():
+    sets = ["model.hidden=200,100", "model.latent=3", "training.clip=none", "objective.bound=elbo", "seed=7"]
+    config = from_sources(sets=sets)
+    assert config.model.hiddens == ((200, 100),)
+    assert config.training.clip is None
+    assert (config.objective.bound, config.seed) == ("elbo", 7)
+    assert from_sources(sets=["model.hidden=[]"]).model.hiddens == ((),)
+    assert from_sources(sets=["model.latent=4,3,2"]).model.hiddens == ((128, 128),) * 3
+
+
+def test_a_run_from_a_run_inherits_its_data_and_sizes(tmp_path):
+    first = from_sources(preset="vae-2", data="ring", flags={"training.epochs": 1})
+    (tmp_path / "config.json").write_text(first.model_dump_json())
+    config = from_sources(flags={"start": str(tmp_path), "objective.k": 9})
+    assert (config.data, config.model) == (first.data, first.model)
+    assert (config.objective.bound, config.objective.k) == ("iwae", 9)
+    assert from_sources(data="digits", flags={"start": str(tmp_path)}).data.name == "digits"
+
+
+def test_configurations_are_frozen():
+    config = Config()
+    with pytest.raises(ValidationError, match="frozen"):
+        config.seed = 3  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def test_every_key_says_what_it_needs():
+    assert all(text for text in keys().values())
+    assert {"data.name", "model.latent", "objective.k", "training.batch", "evaluation.k", "seed"} <= keys().keys()
+
+
+def test_biased_combinations_warn():
+    def warned(**settings):
+        return bool(Config(objective=Objective(gradient="sticking_the_landing", **settings)).warnings())
+
+    assert warned(bound="iwae", k=5)
+    assert warned(bound="miwae", k=6, m=2)
+    assert not warned(bound="elbo", k=5)
+    assert not warned(bound="iwae", k=1)
+    assert not warned(bound="miwae", k=6, m=6)
+
+
+@settings(derandomize=True)
+@given(
+    latents=st.lists(st.integers(1, 300), min_size=1, max_size=4),
+    hidden=st.lists(st.integers(1, 300), max_size=3),
+    features=st.integers(1, 1000),
+)
+def test_weights_are_counted_as_the_nets_have_them(latents, hidden, features):
+    sizes = Model(latent=tuple(latents), hidden=tuple(hidden))
+    total, below = 0, features
+    for latent in latents:
+        path = [below, *hidden]
+        inner = sum(a * b for a, b in pairwise(path))
+        total += inner + path[-1] * 2 * latent
+        back = [latent, *reversed(hidden), below]
+        total += sum(a * b for a, b in pairwise(back))
+        below = latent
+    assert sizes.weights(features) == total
+
+
+@settings(derandomize=True)
+@given(st.integers(1, 10**7), st.integers(1, 10**7))
+def test_miwae_groups_divide_k(k, m):
+    if k % m == 0:
+        assert Objective(bound="miwae", k=k, m=m).m == m
+    else:
+        with pytest.raises(ValueError, match="divide"):
+            Objective(bound="miwae", k=k, m=m)
+
+
+@settings(derandomize=True)
+@given(st.integers())
+def test_seeds_lie_below_two_to_the_32(seed):
+    if 0 <= seed < 2**32:
+        assert Config(seed=seed).seed == seed
+    else:
+        with pytest.raises(ValidationError):
+            Config(seed=seed)
+
+
+@settings(derandomize=True)
+@given(st.floats(allow_nan=True, allow_infinity=True))
+def test_learning_rates_are_bounded(rate):
+    if 0 < rate <= 10:
+        assert Training(learning_rate=rate).learning_rate == rate
+    else:
+        with pytest.raises(ValidationError):
+            Training(learning_rate=rate)
