@@ -5,10 +5,16 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["Checkpoint", "Draws", "Rows", "Run", "Seed"]
+__all__ = ["Binarize", "Checkpoint", "Draws", "Rows", "Run", "Seed"]
 
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, as `iwax train` makes them.")]
-Rows = Annotated[Path, typer.Argument(metavar="FILE", help="Rows to work on: .npy, .npz or a folder of images.")]
+Rows = Annotated[
+    Path, typer.Argument(metavar="FILE", help="Rows to work on: .npy, .npz, .csv, a folder or zip of pictures.")
+]
 Seed = Annotated[int, typer.Option("--seed", metavar="N", help="Seed of the noise, 0 to 2^32 - 1.")]
 Checkpoint = Annotated[str, typer.Option("--checkpoint", metavar="best|last", help="Which stored state.")]
 Draws = Annotated[int, typer.Option("--k", metavar="N", help="Importance samples a row.")]
+Binarize = Annotated[
+    str | None,
+    typer.Option("--binarize", metavar="threshold|sample", help="Make grey values binary; as the run did without."),
+]

@@ -16,14 +16,16 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="A registered name: se
 @app.command("list")
 def list_(context: typer.Context) -> None:
     """List the registered names, and which of them are here."""
-    from iwax.data import fetch, registry
+    from iwax.data import registry
 
     terminal: Terminal = context.obj
     infos = {name: registry.info(name) for name in registry.names()}
-    here = {name: all(map(fetch.find, info.files)) for name, info in infos.items()}
+    where = {name: registry.whereabouts(name) for name in infos}
     titles = {name: i.title if name == i.name else f"the same as {i.name}" for name, i in infos.items()}
-    terminal.table(("name", "here", "what"), [(n, "yes" if here[n] else "no", titles[n]) for n in infos])
-    terminal.document([{"name": n, "protocol_of": i.name, "here": here[n], "title": i.title} for n, i in infos.items()])
+    terminal.table(("name", "where", "what"), [(n, where[n], titles[n]) for n in infos])
+    terminal.document(
+        [{"name": n, "protocol_of": i.name, "where": where[n], "title": i.title} for n, i in infos.items()]
+    )
 
 
 @app.command("info")
@@ -43,15 +45,12 @@ def info(context: typer.Context, name: Name) -> None:
 @app.command("get")
 def get(context: typer.Context, name: Name) -> None:
     """Have the files of a name here: found in IWAX_DATA or the cache, or downloaded and checked."""
-    from iwax import data as datasets
+    from iwax.data import registry
 
     terminal: Terminal = context.obj
     terminal.say(f"getting {name} ...")
-    dataset = datasets.load(name)
-    sizes = {
-        split: len(part.values)
-        for split, part in (("train", dataset.train), ("valid", dataset.valid), ("test", dataset.test))
-        if part is not None
-    }
-    terminal.data(f"{dataset.name}: " + ", ".join(f"{n:,} {split}" for split, n in sizes.items()))
-    terminal.document({"name": dataset.name, "shape": list(dataset.shape), "sizes": sizes})
+    places = registry.get(name)
+    for place in places:
+        terminal.data(str(place))
+    terminal.say(f"{name}: {len(places)} files, all as published" if places else f"{name} needs no files")
+    terminal.document({"name": name, "files": [str(place) for place in places]})

@@ -19,7 +19,7 @@ def doctor(context: typer.Context) -> None:
     import jax
 
     from iwax.cli.self_test import self_test
-    from iwax.data import fetch, registry
+    from iwax.data import registry
 
     terminal: Terminal = context.obj
     report: dict[str, object] = {
@@ -28,7 +28,7 @@ def doctor(context: typer.Context) -> None:
         "versions": {name: importlib.metadata.version(name) for name in LIBRARIES},
         "devices": [f"{device.platform}: {device.device_kind}" for device in jax.devices()],
         "data_folder": os.environ.get("IWAX_DATA"),
-        "data": {name: all(map(fetch.find, registry.info(name).files)) for name in registry.names()},
+        "data": {name: registry.whereabouts(name) for name in registry.names()},
     }
     terminal.say("testing the arithmetic against an exact answer ...")
     start = time.perf_counter()
@@ -45,8 +45,8 @@ def doctor(context: typer.Context) -> None:
 
 def _show(terminal: Terminal, report: dict, test: dict) -> None:
     versions = ", ".join(f"{name} {version}" for name, version in report["versions"].items())
-    found = [name for name, here in report["data"].items() if here]
-    absent = [name for name, here in report["data"].items() if not here]
+    found = [name for name, where in report["data"].items() if where in ("embedded", "here")]
+    absent = [name for name in report["data"] if name not in found]
     terminal.data(f"python     {report['python']} on {report['machine']}")
     terminal.data(f"versions   {versions}")
     terminal.data(f"devices    {'; '.join(report['devices'])}")

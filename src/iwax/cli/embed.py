@@ -3,7 +3,7 @@
 import typer
 
 from iwax.cli import output as outputs
-from iwax.cli.arguments import Checkpoint, Rows, Run, Seed
+from iwax.cli.arguments import Binarize, Checkpoint, Rows, Run, Seed
 from iwax.cli.terminal import Terminal
 
 __all__ = ["embed"]
@@ -14,6 +14,7 @@ def embed(
     run: Run,
     file: Rows,
     output: outputs.Output = None,
+    binarize: Binarize = None,
     seed: Seed = 0,
     checkpoint: Checkpoint = "best",
     force: outputs.Force = False,
@@ -22,11 +23,11 @@ def embed(
     outputs.check(output, force=force)
 
     from iwax import inference
-    from iwax.cli.trained import key_of, open_run
+    from iwax.cli.trained import key_of, opened
 
     terminal: Terminal = context.obj
-    trained = open_run(run, checkpoint=checkpoint)
-    means = inference.embed(trained.model, trained.rows(file), key=key_of(seed))
+    with opened(run, checkpoint=checkpoint) as trained:
+        means = inference.embed(trained.model, trained.rows(file, binarize=binarize), key=key_of(seed))
     if output is not None:
         outputs.write(output, {"z": means}, main="z")
         terminal.say(f"wrote the posterior means of {len(means)} rows to {output}")

@@ -26,12 +26,11 @@ def evaluate(
     The last line on stdout is the result; with --json its keys are the whole of it.
     """
     from iwax import experiments
-    from iwax.cli.finish import closing_line
     from iwax.cli.reporter import Reporter
 
     terminal: Terminal = context.obj
     report = experiments.evaluate(
         run, split=split, k=k, limit=limit, seed=seed, checkpoint=checkpoint, reporter=Reporter(terminal)
     )
-    terminal.data(closing_line(report))
+    terminal.data(experiments.closing_line(report))
     terminal.document(report)

@@ -50,7 +50,7 @@ class Meter:
     def __init__(self, terminal: Terminal, label: str) -> None:
         self.terminal = terminal
         self.label = label
-        self.spoken = time.monotonic()
+        self.spoken: float | None = None
         self.bar: Progress | None = None
         self.task: TaskID | None = None
 
@@ -71,8 +71,11 @@ class Meter:
         """Show a stage of a work in words, and as a part of the whole."""
         if self.terminal.live:
             self._draw(done, total, words)
-        elif done >= total or time.monotonic() - self.spoken >= PLAIN_SECONDS:
-            self.spoken = time.monotonic()
+            return
+        now = time.monotonic()
+        self.spoken = now if self.spoken is None else self.spoken  # the clock starts after the compilation
+        if done >= total or now - self.spoken >= PLAIN_SECONDS:
+            self.spoken = now
             self.terminal.say(f"{self.label}: {words}")
 
     def _draw(self, done: int, total: int, words: str) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from iwax.cli import output as outputs
-from iwax.cli.arguments import Checkpoint, Draws, Run, Seed
+from iwax.cli.arguments import Binarize, Checkpoint, Draws, Run, Seed
 from iwax.cli.terminal import Terminal
 
 __all__ = ["reconstruct"]
@@ -25,6 +25,7 @@ def reconstruct(
     ] = "posterior",
     k: Draws = 50,
     output: outputs.Output = None,
+    binarize: Binarize = None,
     seed: Seed = 0,
     checkpoint: Checkpoint = "best",
     force: outputs.Force = False,
@@ -33,18 +34,21 @@ def reconstruct(
 
     FILE of -o ends in .png (a picture), .npy, .npz or .csv; without it the means go to stdout as CSV.
     """
+    if method not in ("posterior", "resample"):
+        raise ValueError(f"--method must be posterior or resample, got {method!r}")
     outputs.check(output, force=force, endings=(".png", *outputs.TABLES))
 
     from iwax import inference
-    from iwax.cli.trained import key_of, open_run
+    from iwax.cli.trained import key_of, opened
     from iwax.report import figures
 
     terminal: Terminal = context.obj
-    trained = open_run(run, checkpoint=checkpoint)
-    x = trained.rows(file) if file is not None else trained.test_rows(SHOWN)
-    means = inference.reconstruct(trained.model, x, key=key_of(seed), method=method, k=k)
+    with opened(run, checkpoint=checkpoint) as trained:
+        x = trained.rows(file, binarize=binarize) if file is not None else trained.test_rows(SHOWN)
+        means = inference.reconstruct(trained.model, x, key=key_of(seed), method=method, k=k)
+        shape = trained.shape
     if output is not None and output.suffix.lower() == ".png":
-        figures.reconstructions(output, x[:SHOWN], means[:SHOWN], trained.picture_shape(".png"))
+        figures.reconstructions(output, x[:SHOWN], means[:SHOWN], shape)
     elif output is not None:
         outputs.write(output, {"reconstruction": means}, main="reconstruction")
     else:

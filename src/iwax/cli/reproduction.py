@@ -1,7 +1,7 @@
 """Working through the rows of a published table, one after another."""
 
 from iwax.cli import rows as printed
-from iwax.cli.finish import draw
+from iwax.cli.pictures import draw
 from iwax.cli.reporter import Reporter
 from iwax.cli.terminal import Terminal
 from iwax.experiments.published import PublishedRow
@@ -20,7 +20,7 @@ def work_through(terminal: Terminal, request: Request, chosen: list[PublishedRow
         for seed in range(seeds):
             terminal.say(f"{row.name}, {request.recipe} recipe, seed {seed}")
             run, result, path = reproduce_row(row, request, seed=seed, reporter=Reporter(terminal))
-            draw(run, terminal)
+            draw(run)
             terminal.say(f"wrote {path}")
             results.append(result)
     printed.obtained(terminal, request.table, results)

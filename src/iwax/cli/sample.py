@@ -30,18 +30,22 @@ def sample(
         raise ValueError(f"-n must be from 1 to 1000000, got {n}")
 
     from iwax import inference
-    from iwax.cli.trained import key_of, open_run
+    from iwax.cli.trained import key_of, opened
     from iwax.report import figures
 
     terminal: Terminal = context.obj
-    trained = open_run(run, checkpoint=checkpoint)
-    drawn = inference.generate(trained.model, n, key=key_of(seed))
+    with opened(run, checkpoint=checkpoint) as trained:
+        drawn = inference.generate(trained.model, n, key=key_of(seed))
+        shape = trained.shape
     if output is not None and output.suffix.lower() == ".png":
-        figures.samples(output, drawn.mean, trained.picture_shape(".png"))
+        figures.samples(output, drawn.mean, shape)
     elif output is not None:
-        outputs.write(output, {"x": drawn.x, "mean": drawn.mean}, main="x")
+        layers = drawn.z if isinstance(drawn.z, tuple) else (drawn.z,)
+        latents = {f"z{i}_" if len(layers) > 1 else "z": z for i, z in enumerate(layers, start=1)}
+        outputs.write(output, {"x": drawn.sample, "mean": drawn.mean, **latents}, main="x")
     else:
-        terminal.data(outputs.as_text({"x": drawn.x}).rstrip())
+        terminal.data(outputs.as_text({"x": drawn.sample}).rstrip())
     if output is not None:
         terminal.say(f"wrote {n} draws to {output}")
-    terminal.document({"n": n, "seed": seed, "file": output and str(output), "x": None if output else drawn.x.tolist()})
+    listed = None if output else drawn.sample.tolist()
+    terminal.document({"n": n, "seed": seed, "file": output and str(output), "x": listed})

@@ -3,7 +3,7 @@
 import typer
 
 from iwax.cli import output as outputs
-from iwax.cli.arguments import Checkpoint, Draws, Rows, Run, Seed
+from iwax.cli.arguments import Binarize, Checkpoint, Draws, Rows, Run, Seed
 from iwax.cli.terminal import Terminal
 
 __all__ = ["score"]
@@ -15,6 +15,7 @@ def score(
     file: Rows,
     output: outputs.Output = None,
     k: Draws = 1000,
+    binarize: Binarize = None,
     seed: Seed = 0,
     checkpoint: Checkpoint = "best",
     force: outputs.Force = False,
@@ -27,11 +28,18 @@ def score(
     outputs.check(output, force=force)
 
     from iwax import inference
-    from iwax.cli.trained import key_of, open_run
+    from iwax.cli.reporter import Reporter
+    from iwax.cli.trained import key_of, opened
 
     terminal: Terminal = context.obj
-    trained = open_run(run, checkpoint=checkpoint)
-    scores = inference.score(trained.model, trained.rows(file), k=k, key=key_of(seed))
+    with opened(run, checkpoint=checkpoint) as trained:
+        scores = inference.score(
+            trained.model,
+            trained.rows(file, binarize=binarize),
+            k=k,
+            key=key_of(seed),
+            progress=Reporter(terminal).evaluation,
+        )
     columns = {"log_evidence": scores.log_evidence, "error": scores.monte_carlo_error, "ess": scores.ess}
     for warning in scores.warnings():
         terminal.warn(warning)

@@ -6,7 +6,19 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-__all__ = ["BEGIN", "END", "Published", "Result", "markdown", "read", "update_table", "write"]
+__all__ = [
+    "BEGIN",
+    "END",
+    "Published",
+    "Result",
+    "file_name",
+    "find",
+    "markdown",
+    "read",
+    "units",
+    "update_table",
+    "write",
+]
 
 BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"
 COLUMNS = (
@@ -59,7 +71,7 @@ class Result(BaseModel):
     @property
     def file_name(self) -> str:
         """``<table>-<row>-<recipe>-e<epochs planned>-seed<seed>.json``."""
-        return f"{self.table}-{self.row}-{self.recipe}-e{self.epochs_planned}-seed{self.seed}.json"
+        return file_name(self.table, self.row, self.recipe, self.epochs_planned, self.seed)
 
 
 def write(result: Result, folder: Path) -> Path:
@@ -74,15 +86,32 @@ def write(result: Result, folder: Path) -> Path:
 
 def read(folder: Path) -> list[Result]:
     """All results of a folder by table, row, recipe, epochs and seed; ValueError names a file that is no result."""
-    results = []
-    for path in sorted(folder.glob("*.json")):
-        try:
-            results.append(Result.model_validate_json(path.read_text(encoding="utf-8")))
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"]) or "the document"
-            raise ValueError(f"{path} is no result: {where}: {first['msg']}; make the row again") from error
+    results = [_read_one(path) for path in folder.glob("*.json")]
     return sorted(results, key=lambda r: (r.table, r.row, r.recipe, r.epochs_planned, r.seed))
+
+
+def find(folder: Path, table: str, row: str, recipe: str, epochs: int, seed: int) -> Result | None:
+    """The result of a row that was written before, if there is one."""
+    path = folder / file_name(table, row, recipe, epochs, seed)
+    return _read_one(path) if path.is_file() else None
+
+
+def file_name(table: str, row: str, recipe: str, epochs: int, seed: int) -> str:
+    """The name of a result's file.
+
+    >>> file_name("burda2016", "mnist-1-iwae-k5", "quick", 100, 0)
+    'burda2016-mnist-1-iwae-k5-quick-e100-seed0.json'
+    """
+    return f"{table}-{row}-{recipe}-e{epochs}-seed{seed}.json"
+
+
+def _read_one(path: Path) -> Result:
+    try:
+        return Result.model_validate_json(path.read_text(encoding="utf-8"))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the document"
+        raise ValueError(f"{path} is no result: {where}: {first['msg']}; make the row again") from error
 
 
 def markdown(results: list[Result]) -> str:

@@ -1,0 +1,23 @@
+"""How a training ends: measured, pictured, and with a last line that says how good the model is."""
+
+from pathlib import Path
+
+from iwax import experiments
+from iwax.cli.pictures import draw
+from iwax.cli.reporter import Reporter
+from iwax.cli.terminal import Terminal
+
+__all__ = ["finish"]
+
+
+def finish(run: Path, terminal: Terminal) -> None:
+    """Measure a trained run, draw its pictures, say where everything is; the last line is the result."""
+    report = experiments.evaluate(run, reporter=Reporter(terminal))
+    for path in draw(run):
+        terminal.say(f"picture     {path}")
+    terminal.say(f"run folder  {run}")
+    terminal.say(f"what next   iwax sample {run} -n 100 -o more.png")
+    terminal.say(f"            iwax score {run} FILE        log p(x) of your own rows")
+    terminal.say(f"            iwax compare {run} RUN       beside another run on the same data")
+    terminal.data(experiments.closing_line(report))
+    terminal.document({**report, "run": str(run)})

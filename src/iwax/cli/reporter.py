@@ -1,0 +1,49 @@
+"""What a run tells the terminal while it trains and is measured."""
+
+import time
+
+from iwax.cli.progress import Meter
+from iwax.cli.terminal import Terminal
+from iwax.training import Progress
+
+__all__ = ["Reporter"]
+
+
+class Reporter:
+    """Notes and bars on stderr: the `Reporter` that `experiments` speaks to."""
+
+    def __init__(self, terminal: Terminal) -> None:
+        self.terminal = terminal
+        self.trains = Meter(terminal, "training")
+        self.evaluates = Meter(terminal, "evaluating")
+        self.started: float | None = None
+
+    def note(self, text: str) -> None:
+        """A line of information."""
+        self.close()
+        self.terminal.say(text)
+
+    def warning(self, text: str) -> None:
+        """A line that matters even with --quiet."""
+        self.close()
+        self.terminal.warn(text)
+
+    def training(self, progress: Progress) -> None:
+        """Where training stands."""
+        self.trains.training(progress)
+        if progress.step >= progress.steps * progress.epochs:
+            self.trains.close()
+
+    def evaluation(self, done: int, total: int) -> None:
+        """How many rows have been measured."""
+        self.trains.close()
+        self.started = time.monotonic() if self.started is None else self.started
+        self.evaluates.evaluation(done, total, started=self.started)
+        if done >= total:
+            self.close()
+            self.started = None
+
+    def close(self) -> None:
+        """Take the bars away."""
+        self.trains.close()
+        self.evaluates.close()

@@ -1,0 +1,90 @@
+"""A trained model opened for use, and the rows it is used on."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from iwax.data.binarization import as_grey, binarize_once, threshold
+from iwax.data.bits import Purpose
+from iwax.data.files import read_rows
+from iwax.experiments import build, support
+from iwax.experiments.place import placed
+from iwax.experiments.stored import Trained, open_run
+
+__all__ = ["Opened", "key_of", "opened"]
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A run's model with what is needed to feed it."""
+
+    trained: Trained
+
+    @property
+    def model(self) -> Any:
+        """The model."""
+        return self.trained.model
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of one datum."""
+        return self.trained.shape
+
+    @property
+    def latents(self) -> tuple[int, ...]:
+        """Latent units, a number a layer."""
+        return self.trained.config.model.latents
+
+    def rows(self, file: Path, *, binarize: str | None = None) -> np.ndarray:
+        """All rows of a file [n, D], made binary as asked or as those of the run were.
+
+        Raises ValueError where they are of another width or the model has no density for them.
+        """
+        found, wanted = read_rows(file), prod(self.shape)
+        if found.values.shape[1] != wanted:
+            raise ValueError(
+                f"{file}: rows of {wanted} values were needed, as the run was trained on (shape {self.shape}); "
+                f"got {found.values.shape[1]}"
+            )
+        how = binarize or self.trained.config.data.binarize
+        values = found.values if how is None or found.kind == "binary" else _binary(file, found.values, how)
+        values = build.as_taken(self.trained.config, self.trained.about.kind, values)
+        support.check_values(self.trained.config.model.likelihood or "gaussian", values, source=str(file))
+        return values
+
+    def test_rows(self, n: int) -> np.ndarray:
+        """The first n test rows of the data the run was trained on."""
+        return build.values(self.trained.config, self.trained.dataset(), "test")[:n]
+
+
+@contextmanager
+def opened(run: Path, *, checkpoint: str) -> Iterator[Opened]:
+    """Open a run and compute where, and in the precision in which, it was trained."""
+    trained = open_run(run, checkpoint=checkpoint)
+    with placed(device=trained.config.device, precision=trained.config.precision):
+        yield Opened(trained)
+
+
+def _binary(file: Path, values: np.ndarray, how: str) -> np.ndarray:
+    if how not in ("threshold", "sample"):
+        raise ValueError(f"--binarize must be threshold or sample, got {how!r}")
+    if values.dtype != np.uint8 and not (values.min() >= 0 and values.max() <= 1):
+        raise ValueError(
+            f"{file}: --binarize needs grey values, or real ones in [0, 1]; got {values.min()} to {values.max()}"
+        )
+    if how == "threshold":
+        return threshold(values)
+    return binarize_once(values if values.dtype == np.uint8 else as_grey(values), seed=0, purpose=Purpose.SAMPLE)
+
+
+def key_of(seed: int) -> jax.Array:
+    """The key of a seed; ValueError outside 0 <= seed < 2^32, where two seeds would be one."""
+    if not 0 <= seed < 2**32:
+        raise ValueError(f"--seed must lie in 0 <= seed < 2^32, got {seed}")
+    return jax.random.key(seed)

@@ -1,0 +1,135 @@
+"""Runs side by side: paired differences of log p(x) on the same rows, and the spread over seeds."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from iwax.experiments.config import Config
+from iwax.experiments.folder import existing
+from iwax.training import strict_json
+from iwax.training.checkpoint import CorruptCheckpointError
+
+__all__ = ["compare", "paired_difference"]
+
+Setting = tuple[int, int, int]  # n, k and the seed of the importance samples
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One stored measurement of a run, a value a row."""
+
+    run: Path
+    config: Config
+    digest: str
+    summary: dict[str, Any]
+    rows: np.ndarray
+    log_evidence: np.ndarray
+
+
+def compare(runs: Sequence[Path], *, split: str = "test") -> dict[str, Any]:
+    """Summaries of two or more runs, each with its paired difference to the first, and seeds taken together.
+
+    The measurements compared are of one split, on the same data binarised alike, the same rows, k and seed of the
+    importance samples: the largest such measurement that all runs have. Raises ValueError where there is none.
+    """
+    if len(runs) < 2:
+        raise ValueError(f"two or more runs are needed to compare, got {len(runs)}")
+    stored = [_stored(Path(run), split) for run in runs]
+    common = set.intersection(*(set(found) for found in stored))
+    if not common:
+        have = "; ".join(f"{run}: {_words(found)}" for run, found in zip(runs, stored, strict=True))
+        raise ValueError(
+            f"measurements of the same rows with the same k and seed are needed, got {have}; "
+            f"measure them alike: iwax evaluate RUN --split {split} --k K"
+        )
+    setting = max(common)
+    chosen = [_read(Path(run), found[setting]) for run, found in zip(runs, stored, strict=True)]
+    for other in chosen[1:]:
+        _refuse_unlike(chosen[0], other)
+    return {"split": split, "n": setting[0], "k": setting[1], "runs": _entries(chosen), "seeds": _seeds(chosen)}
+
+
+def paired_difference(ours: np.ndarray, theirs: np.ndarray) -> tuple[float, float]:
+    """The mean of ``ours - theirs`` [n] and its standard error; nan for a single row.
+
+    >>> paired_difference(np.array([1.0, 2.0, 6.0]), np.array([0.0, 1.0, 2.0]))
+    (2.0, 1.0)
+    """
+    difference = ours - theirs
+    error = difference.std(ddof=1) / np.sqrt(difference.size) if difference.size > 1 else np.nan
+    return float(difference.mean()), float(error)
+
+
+def _stored(run: Path, split: str) -> dict[Setting, Path]:
+    """The measurements of a split by setting; of several checkpoints the one measured last."""
+    found: dict[Setting, Path] = {}
+    folder = existing(run).evaluation
+    for path in sorted(folder.glob(f"{split}-*.json"), key=lambda path: path.stat().st_mtime):
+        summary = _summary(path)
+        found[(summary["n"], summary["k"], summary["evaluation_seed"])] = path
+    return found
+
+
+def _summary(path: Path) -> dict[str, Any]:
+    try:
+        summary = strict_json.parse(path.read_bytes())
+    except ValueError as error:
+        raise CorruptCheckpointError(path, None, "the summary of a measurement", str(error)) from error
+    return summary
+
+
+def _read(run: Path, path: Path) -> Measured:
+    folder = existing(run)
+    try:
+        with np.load(path.with_suffix(".npz"), allow_pickle=False) as values:
+            rows, log_evidence = values["rows"], values["log_evidence"]
+    except (OSError, ValueError, KeyError) as error:
+        needed = "the values a row of a measurement"
+        raise CorruptCheckpointError(path.with_suffix(".npz"), None, needed, str(error)) from error
+    return Measured(run, folder.config(), folder.environment().data.sha256, _summary(path), rows, log_evidence)
+
+
+def _refuse_unlike(first: Measured, other: Measured) -> None:
+    names = [measured.summary["dataset"] for measured in (first, other)]
+    if names[0] != names[1] or first.digest != other.digest:
+        raise ValueError(
+            f"runs measured on the same data, split and binarised alike, are needed; got {first.run} on {names[0]} "
+            f"(SHA-256 {first.digest[:12]}...) and {other.run} on {names[1]} ({other.digest[:12]}...)"
+        )
+    if not np.array_equal(first.rows, other.rows):
+        raise ValueError(f"measurements of the same rows are needed; those of {first.run} and {other.run} differ")
+
+
+def _entries(chosen: list[Measured]) -> list[dict[str, Any]]:
+    names = ("dataset", "preset", "seed", "k", "n", "log_evidence", "standard_error", "elbo", "active_units")
+    entries = []
+    for measured in chosen:
+        difference, error = paired_difference(measured.log_evidence, chosen[0].log_evidence)
+        entry = {"run": str(measured.run), **{name: measured.summary[name] for name in names}}
+        entries.append(entry | {"difference": difference, "difference_error": error})
+    return entries
+
+
+def _seeds(chosen: list[Measured]) -> list[dict[str, Any]]:
+    """Mean and standard deviation over runs that differ by their seed alone."""
+    groups: dict[str, list[Measured]] = {}
+    for measured in chosen:
+        groups.setdefault(measured.config.model_copy(update={"seed": 0}).model_dump_json(), []).append(measured)
+    return [
+        {
+            "preset": group[0].summary["preset"],
+            "dataset": group[0].summary["dataset"],
+            "seeds": [measured.config.seed for measured in group],
+            "mean": float(np.mean([measured.summary["log_evidence"] for measured in group])),
+            "sd": float(np.std([measured.summary["log_evidence"] for measured in group], ddof=1)),
+        }
+        for group in groups.values()
+        if len({measured.config.seed for measured in group}) > 1
+    ]
+
+
+def _words(found: dict[Setting, Path]) -> str:
+    return " or ".join(f"n={n} k={k} seed={seed}" for n, k, seed in sorted(found)) or "none"

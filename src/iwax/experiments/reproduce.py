@@ -1,0 +1,187 @@
+"""A row of a published table, trained, measured as the publication measured it, and written down."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import jax
+import numpy as np
+
+from iwax import evaluation
+from iwax.experiments import build
+from iwax.experiments.config import Config
+from iwax.experiments.environment import environment
+from iwax.experiments.folder import existing
+from iwax.experiments.measure import evaluate
+from iwax.experiments.published import PublishedRow, PublishedTable, select_rows
+from iwax.experiments.reporter import Reporter
+from iwax.experiments.results import Published, Result, find, write
+from iwax.experiments.run import resume, train
+from iwax.experiments.sources import from_sources
+from iwax.experiments.stored import open_run
+from iwax.model import LatentVariableModel
+from iwax.training import checkpoint, record, steps_per_epoch
+
+__all__ = ["ACTIVITY_ROWS", "Request", "configuration", "published_activity", "reproduce_row", "run_folder"]
+
+ACTIVITY_ROWS = 500  # of the training images, as Burda, Grosse and Salakhutdinov counted
+ACTIVITY_SEED = 0
+LONGEST_MINUTES = 1e6
+
+# Burda's second experiment: the other objective from a trained model, 3^7 passes at the last rate of the stages.
+SECOND = {
+    "paper": {"training.schedule": "constant", "training.learning_rate": 1e-4, "training.epochs": 2187},
+    "quick": {"training.schedule": "constant", "training.learning_rate": 1e-4, "training.epochs": 67},
+}
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked of the rows of a table. Raises ValueError on a recipe, epochs or minutes that cannot be."""
+
+    table: PublishedTable
+    recipe: str = "quick"
+    epochs: int | None = None
+    minutes: float | None = None
+    output: Path = Path("runs")
+    results: Path = Path("results")
+
+    def __post_init__(self) -> None:
+        if self.recipe not in SECOND:
+            raise ValueError(f"recipe: needs one of {', '.join(sorted(SECOND))}, got {self.recipe!r}")
+        if self.epochs is not None and self.epochs < 1:
+            raise ValueError(f"epochs: needs to be 1 or more, got {self.epochs}")
+        if self.minutes is not None and not 0 <= self.minutes <= LONGEST_MINUTES:
+            raise ValueError(f"minutes: needs to be from 0 to {LONGEST_MINUTES:g}, got {self.minutes}")
+
+    def command(self, row: PublishedRow, *, seed: int) -> str:
+        """The words that make this row's result again."""
+        words = f"iwax reproduce {self.table.name} --rows {row.name} --recipe {self.recipe}"
+        words += f" --epochs {self.epochs}" if self.epochs is not None else ""
+        words += f" --minutes {self.minutes:g}" if self.minutes is not None else ""
+        return f"{words} --seeds {seed + 1}"
+
+
+def configuration(row: PublishedRow, request: Request, *, seed: int) -> Config:
+    """The run that stands for a row: Burda's nets, the row's data, bound and k, and the recipe's schedule.
+
+            >>> from iwax.experiments.folder import existing
+    from iwax.experiments.measure import evaluate
+        from iwax.experiments.published import read_table
+            >>> request = Request(read_table("burda2016"), recipe="paper")
+            >>> (row,) = select_rows(request.table, "mnist-1-vae-k5")
+            >>> configuration(row, request, seed=0).training.epochs
+            3280
+    """
+    family = "vae" if row.bound == "elbo" else "iwae"
+    preset = f"{family}-{row.layers}" if (family, row.k) == ("vae", 1) else f"{family}-{row.layers}-k{row.k}"
+    flags: dict[str, object] = {"seed": seed, "evaluation.k": request.table.evaluation_k}
+    if row.start is not None:
+        (first,) = select_rows(request.table, row.start)
+        flags |= SECOND[request.recipe] | {"start": str(run_folder(first, request, seed=seed))}
+    if request.epochs is not None:
+        flags["training.epochs"] = request.epochs
+    return from_sources(preset=preset, recipe=request.recipe, data=row.data, flags=flags)
+
+
+def run_folder(row: PublishedRow, request: Request, *, seed: int) -> Path:
+    """Where the run of a row lives: the recipe's own number of epochs needs no mention."""
+    epochs = f"-e{request.epochs}" if request.epochs is not None else ""
+    return request.output / f"{row.name}-{request.recipe}{epochs}-seed{seed}"
+
+
+def reproduce_row(row: PublishedRow, request: Request, *, seed: int, reporter: Reporter) -> tuple[Path, Result, Path]:
+    """Train (or go on with) a row, measure it, write its result; the run folder, the result and its file.
+
+    A finished run is not trained again. Raises what `run.train` and `evaluate` raise.
+    """
+    config = configuration(row, request, seed=seed)
+    if row.start is not None:
+        (first,) = select_rows(request.table, row.start)
+        reproduce_row(first, request, seed=seed, reporter=reporter)
+    folder = run_folder(row, request, seed=seed)
+    before = _epochs(folder)
+    _train(folder, config, minutes=request.minutes, reporter=reporter)
+    earlier = find(request.results, request.table.name, row.name, request.recipe, config.training.epochs, seed)
+    if earlier is not None and before == _epochs(folder) == earlier.epochs:
+        reporter.note(f"{row.name}: trained and measured before, {request.results / earlier.file_name}")
+        return folder, earlier, request.results / earlier.file_name
+    started = time.monotonic()
+    report = evaluate(
+        folder, split="test", k=request.table.evaluation_k, limit=None, seed=0, checkpoint="last", reporter=reporter
+    )
+    result = _result(row, request, folder, report, seed=seed, evaluation_seconds=time.monotonic() - started)
+    return folder, result, write(result, request.results)
+
+
+def _train(folder: Path, config: Config, *, minutes: float | None, reporter: Reporter) -> None:
+    """Go on until the run is finished or its time is up."""
+    end = None if minutes is None else time.monotonic() + 60.0 * minutes
+    stop = None if end is None else lambda: time.monotonic() >= end
+    if not (folder / "config.json").is_file():
+        train(config, folder, reporter=reporter, stop=stop)
+        return
+    there = existing(folder).config()
+    if (there.objective, there.training, there.seed) != (config.objective, config.training, config.seed):
+        raise ValueError(
+            f"run {folder}: a run of this row, with these settings, was needed to go on with; got another; "
+            "name another folder with --output"
+        )
+    resume(folder, reporter=reporter, stop=stop)
+
+
+def _epochs(folder: Path) -> int | None:
+    """Whole passes that a run has made; None where there is no run."""
+    if not (folder / "config.json").is_file() or not checkpoint.steps(folder / "checkpoints"):
+        return None
+    run, newest = existing(folder), checkpoint.steps(folder / "checkpoints")[-1]
+    return newest // steps_per_epoch(run.environment().data.rows["train"], run.config().training.batch)
+
+
+def _result(
+    row: PublishedRow, request: Request, folder: Path, report: dict, *, seed: int, evaluation_seconds: float
+) -> Result:
+    trained = open_run(folder, checkpoint="last")
+    dataset, place = trained.dataset(), environment()["device"]
+    epochs = _epochs(folder) or 0
+    active = published_activity(trained.model, build.values(trained.config, dataset, "train", final=True))
+    return Result(
+        table=request.table.name,
+        row=row.name,
+        recipe=request.recipe,
+        seed=seed,
+        command=request.command(row, seed=seed),
+        versions=report["versions"],
+        device=f"{place['platform']} {place['kind']}, {place['cpus']} processors",
+        dataset=dataset.name,
+        protocol=dataset.protocol,
+        n=report["n"],
+        k=report["k"],
+        epochs=epochs,
+        epochs_planned=trained.config.training.epochs,
+        cut=epochs < trained.config.training.epochs,
+        seconds=sum(float(entry["seconds"]) for entry in record.read(folder / "timing.jsonl")),
+        evaluation_seconds=evaluation_seconds,
+        log_evidence=report["log_evidence"],
+        standard_error=report["standard_error"],
+        elbo=report["elbo"],
+        elbo_standard_error=report["elbo_standard_error"],
+        active_units=active,
+        published=Published(
+            log_evidence=row.log_evidence,
+            active_units=row.active_units,
+            where=row.where,
+            source=request.table.source,
+            certainty=request.table.certainty,
+            other_data=row.other_data,
+        ),
+    )
+
+
+def published_activity(model: LatentVariableModel, training: np.ndarray) -> list[int]:
+    """Active units as the paper counts them: Var_x(E_q(u|x)[u]) > 0.01 over the first 500 training images [n, D].
+
+    The images are binary, drawn once; a second layer is seen from one sample of the first.
+    """
+    key = jax.random.key(ACTIVITY_SEED)
+    return evaluation.active_units(evaluation.unit_activity(model, training[:ACTIVITY_ROWS], key=key, draws=1))
