@@ -5,6 +5,7 @@ from typing import Any, Literal
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from iwax._typing import PRNGKey
@@ -71,6 +72,7 @@ class Gaussian(eqx.Module):
 
 
 def _log_of_positive(scale: float | Array) -> Array:
-    if not jnp.all(jnp.asarray(scale) > 0):
+    # on the host, so that a model can be built inside `jax.eval_shape`; what is traced has no value to look at
+    if not isinstance(scale, jax.core.Tracer) and not np.all(np.asarray(scale) > 0):
         raise ValueError(f"the scale of a Gaussian likelihood must be positive, got {scale}")
     return jnp.log(jnp.asarray(scale, float))

@@ -1,0 +1,253 @@
+"""Every prior, likelihood and posterior through the same checks; and no array of a model stored twice."""
+
+from collections.abc import Callable
+from functools import cache
+from itertools import combinations
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from iwax import batched, likelihoods, posteriors, priors
+from iwax._typing import Datum
+from iwax.model import LatentVariableModel
+from iwax.nn import MLP
+
+FEATURES, LATENT = 5, 2
+
+
+@cache
+def network(inputs: int, outputs: int, seed: int, heads: int = 1) -> MLP:
+    return MLP(inputs, (4,), outputs, key=jax.random.key(seed), heads=heads)
+
+
+def conditional(seed: int) -> likelihoods.Gaussian:
+    return likelihoods.Gaussian.of_network(network(LATENT, 2 * LATENT, seed, heads=2))
+
+
+PRIORS: dict[str, Callable] = {
+    "standard normal": lambda: priors.StandardNormal(LATENT),
+    "chain": lambda: priors.Chain(priors.StandardNormal(LATENT), (conditional(1), conditional(2))),
+}
+LIKELIHOODS: dict[str, Callable] = {
+    "bernoulli": lambda: likelihoods.Bernoulli(network(LATENT, FEATURES, 3)),
+    "gaussian, fixed": lambda: likelihoods.Gaussian.fixed(network(LATENT, FEATURES, 4), 0.7),
+    "gaussian, fixed a feature": lambda: likelihoods.Gaussian.fixed(
+        network(LATENT, FEATURES, 4), jnp.arange(1.0, 1.0 + FEATURES)
+    ),
+    "gaussian, scalar": lambda: likelihoods.Gaussian.scalar(network(LATENT, FEATURES, 5), 0.7),
+    "gaussian, a feature": lambda: likelihoods.Gaussian.feature(network(LATENT, FEATURES, 6), FEATURES, 0.7),
+    "gaussian, of network": lambda: likelihoods.Gaussian.of_network(network(LATENT, 2 * FEATURES, 7, heads=2)),
+    "chain": lambda: likelihoods.Chain(likelihoods.Bernoulli(network(LATENT, FEATURES, 8))),
+}
+POSTERIORS: dict[str, Callable] = {
+    "gaussian": lambda: posteriors.Gaussian(network(FEATURES, 2 * LATENT, 9, heads=2)),
+    "chain": lambda: posteriors.Chain(
+        posteriors.Gaussian(network(FEATURES, 2 * LATENT, 10, heads=2)),
+        tuple(posteriors.Gaussian(network(LATENT, 2 * LATENT, seed, heads=2)) for seed in (11, 12)),
+    ),
+}
+LATENTS = (jnp.array([0.3, -1.0]), jnp.array([0.7, 0.1]), jnp.array([-0.2, 1.3]))
+X = Datum(values=jnp.array([1.0, 0.0, 1.0, 1.0, 0.0]))
+
+
+def cases() -> dict[str, tuple[Callable, object]]:
+    """Every part by name, with a context that it takes."""
+    named = {f"prior {name}": (make, None) for name, make in PRIORS.items()}
+    named |= {
+        f"likelihood {name}": (make, LATENTS if name == "chain" else LATENTS[0]) for name, make in LIKELIHOODS.items()
+    }
+    return named | {f"posterior {name}": (make, X) for name, make in POSTERIORS.items()}
+
+
+every_part = pytest.mark.parametrize(("make", "context"), cases().values(), ids=cases().keys())
+
+
+def prepared(part):
+    return part.prepare(None, key=jax.random.key(0)) if hasattr(part, "prepare") else part
+
+
+def value_and_log_prob(make, context, seed: int):
+    distribution = prepared(make())(context, key=jax.random.key(seed))
+    return distribution.sample_and_log_prob(jax.random.key(seed + 1))
+
+
+@every_part
+def test_a_fixed_function_of_context_and_key(make, context):
+    one, again = value_and_log_prob(make, context, 5), value_and_log_prob(make, context, 5)
+    jax.tree.map(np.testing.assert_array_equal, one, again)
+    other = value_and_log_prob(make, context, 6)
+    if not isinstance(one[0], tuple) and set(np.asarray(one[0]).tolist()) <= {0.0, 1.0}:
+        return  # two draws of few binary features may well be equal
+    assert all(
+        not np.array_equal(a, b) for a, b in zip(jax.tree.leaves(one[0]), jax.tree.leaves(other[0]), strict=True)
+    )
+
+
+@every_part
+def test_returns_from_vmap_and_jit(make, context):
+    part = prepared(make())
+
+    @jax.jit
+    def run(seeds):
+        def one(seed):
+            distribution = part(context, key=jax.random.key(seed))
+            value, _ = distribution.draw(jax.random.key(seed))
+            return distribution, value, distribution.log_prob(value)
+
+        returned, values, inside = jax.vmap(one)(seeds)
+        return inside, jax.vmap(lambda distribution, value: distribution.log_prob(value))(returned, values)
+
+    inside, outside = run(jnp.arange(3))
+    np.testing.assert_allclose(outside, inside, rtol=1e-5)
+    assert inside.shape == (3,)
+    assert inside.dtype == jnp.float32
+
+
+@every_part
+def test_can_be_built_without_values(make, context):
+    network.cache_clear()  # what is built while shapes are evaluated must not be kept
+    shapes = eqx.filter_eval_shape(make)
+    network.cache_clear()
+    assert jax.tree.map(jnp.shape, shapes) == jax.tree.map(jnp.shape, make())
+
+
+@every_part
+def test_every_parameter_matters_but_a_fixed_scale(make, context):
+    part = prepared(make())
+    value, _ = part(context, key=jax.random.key(0)).draw(jax.random.key(1))
+
+    @eqx.filter_jit
+    @eqx.filter_grad
+    def slope(part):
+        return part(context, key=jax.random.key(0)).log_prob(value)
+
+    for path, leaf in jax.tree_util.tree_leaves_with_path(slope(part)):
+        fixed = getattr(part, "variance", "") == "fixed" and "log_scale" in jax.tree_util.keystr(path)
+        assert np.isfinite(leaf).all()
+        assert bool((leaf != 0).any()) != fixed
+
+
+@every_part
+def test_no_other_dtype_creeps_in(make, context):
+    leaves = jax.tree.leaves(eqx.filter(make(), eqx.is_array))
+    assert all(leaf.dtype == jnp.float32 for leaf in leaves)
+    with jax.enable_x64(True):
+        wide = jax.tree.map(lambda leaf: leaf.astype(jnp.float64) if eqx.is_inexact_array(leaf) else leaf, make())
+        where = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float64), context)
+        _, log_prob = prepared(wide)(where, key=jax.random.key(0)).sample_and_log_prob(jax.random.key(1))
+    assert log_prob.dtype == jnp.float64
+
+
+def stored_twice(tree) -> list[tuple[str, str]]:
+    """Paths of arrays that are one object, or that hold the same numbers and not one number throughout."""
+    leaves = [
+        (jax.tree_util.keystr(path), leaf)
+        for path, leaf in jax.tree_util.tree_leaves_with_path(tree)
+        if eqx.is_array(leaf)
+    ]
+    return [
+        (name, other)
+        for (name, a), (other, b) in combinations(leaves, 2)
+        if a is b or (a.shape == b.shape and a.size > 1 and np.ptp(a) > 0 and np.array_equal(a, b))
+    ]
+
+
+MODELS = {
+    "one layer": lambda: LatentVariableModel(
+        PRIORS["standard normal"](), LIKELIHOODS["bernoulli"](), POSTERIORS["gaussian"]()
+    ),
+    "three layers": lambda: LatentVariableModel(PRIORS["chain"](), LIKELIHOODS["chain"](), POSTERIORS["chain"]()),
+}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_no_array_is_stored_twice(name: str):
+    assert stored_twice(MODELS[name]()) == []
+
+
+def test_an_array_stored_twice_is_found():
+    model = MODELS["one layer"]()
+    sibling = LatentVariableModel(prior=model.posterior, likelihood=model.likelihood, posterior=model.posterior)
+    assert stored_twice(sibling)
+    copied = jax.tree.map(lambda leaf: leaf + 0 if eqx.is_array(leaf) else leaf, model.posterior)
+    assert stored_twice(LatentVariableModel(copied, model.likelihood, model.posterior))
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_prepared_prior_is_a_part_that_shares_the_priors_arrays(name: str):
+    model = MODELS[name]()
+    ready = model.prior.prepare(model.posterior, key=jax.random.key(0))
+    before, after = (jax.tree.leaves(eqx.filter(tree, eqx.is_array)) for tree in (model.prior, ready))
+    assert [id(leaf) for leaf in before] == [id(leaf) for leaf in after]
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_terms_of_log_w_are_the_densities_of_the_parts(name: str):
+    """Written out for one datum and one draw, with the keys found by drawing again."""
+    model, key = MODELS[name](), jax.random.key(8)
+    draw = model.propose(X, key)
+    terms = model.terms(model.prior.prepare(model.posterior, key=key), X, draw, draw.z, jnp.float32(0.5))
+    z = draw.z
+    logits = model.likelihood(z, key=key).logits
+    p = 1 / (1 + np.exp(-np.asarray(logits, np.float64)))
+    x = np.asarray(X.values)
+    np.testing.assert_allclose(terms.log_likelihood, np.log(np.where(x == 1, p, 1 - p)).sum(), rtol=1e-5)
+    np.testing.assert_allclose(terms.log_prior, model.prior(None, key=key).log_prob(z), rtol=1e-6)
+    assert float(terms.log_w(1.0)) == pytest.approx(float(terms.log_likelihood + terms.log_prior) - 0.5)
+    assert float(terms.log_w(0.0)) == float(terms.log_likelihood)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_missing_features_do_not_count(name: str):
+    """Two rows that differ in a feature, with the noise of one row number, under a posterior that does not look."""
+    model = eqx.tree_at(lambda m: m.posterior, MODELS[name](), MODELS[name]().prior)
+    values = jnp.stack([X.values] * 2).at[1, 2].set(0.0)
+    mask = jnp.array([[True, True, False, True, False]] * 2)
+
+    @jax.jit
+    def log_likelihood(observed):
+        x = Datum(values=values, observed=observed, index=jnp.zeros(2, jnp.int32))
+        return batched.terms(model, jax.random.key(8), x, k=2).log_likelihood.T
+
+    np.testing.assert_array_equal(*log_likelihood(mask))
+    assert not np.array_equal(*log_likelihood(jnp.ones_like(mask)))
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_generated_data_come_from_the_model(name: str):
+    model = MODELS[name]()
+    z, mean, sample = jax.jit(lambda key: batched.generate(model, key, 4000))(jax.random.key(0))
+    assert mean.shape == sample.shape == (4000, FEATURES)
+    assert set(np.unique(sample)) == {0.0, 1.0}
+    error = np.sqrt(mean * (1 - mean)).mean(axis=0) / np.sqrt(4000)
+    assert (np.abs((sample - mean).mean(axis=0)) < 4.5 * error).all()
+    assert len(z) == (3 if name == "three layers" else 4000)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (lambda: priors.StandardNormal(0), "at least 1 dimension, got 0"),
+        (lambda: likelihoods.Gaussian.fixed(None, 0.0), "must be positive, got 0.0"),
+        (lambda: likelihoods.Gaussian.fixed(None, jnp.array([1.0, -1.0])), "must be positive"),
+        (lambda: likelihoods.Gaussian.scalar(None, float("nan")), "must be positive, got nan"),
+        (
+            lambda: likelihoods.Gaussian.fixed(network(2, 5, 0), jnp.ones(4))(LATENTS[0], key=jax.random.key(0)),
+            r"one scale, or one a feature; got scales of shape \(4,\)",
+        ),
+        (
+            lambda: likelihoods.Gaussian.of_network(network(2, 5, 0))(LATENTS[0], key=jax.random.key(0)),
+            "even number of outputs is needed, got 5",
+        ),
+        (
+            lambda: posteriors.Gaussian(network(5, 3, 0))(X, key=jax.random.key(0)),
+            "even number of outputs is needed, got 3",
+        ),
+    ],
+)
+def test_what_cannot_be_is_refused(wrong, message: str):
+    with pytest.raises(ValueError, match=message):
+        wrong()
