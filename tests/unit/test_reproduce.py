@@ -1,11 +1,13 @@
 """Published tables as data, results as files, and the table that is made of them."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
-from iwax.experiments import published, results
+from iwax.experiments import from_sources, published, reproduce, results
+from iwax.experiments.reporter import Silent
 from iwax.experiments.results import Published, Result
 
 ROOT = Path(__file__).parents[2]
@@ -150,3 +152,88 @@ def test_the_readme_shows_the_results_of_the_folder():
     assert table.strip() == results.markdown(results.read(ROOT / "results")).strip(), (
         "make the table anew: iwax reproduce --table-into README.md"
     )
+
+
+# training rows, on data of which an epoch is a moment
+
+
+@pytest.fixture(scope="module")
+def table() -> published.PublishedTable:
+    """Rows of a table that was never published, on scikit-learn's digits."""
+    row = {"where": "Table 0", "data": "digits", "layers": 1, "log_evidence": -20.0, "active_units": [16]}
+    rows = [
+        {**row, "name": "digits-1-vae-k1", "bound": "elbo", "k": 1},
+        {**row, "name": "digits-1-vae-k1-then-iwae-k5", "bound": "iwae", "k": 5, "start": "digits-1-vae-k1"},
+    ]
+    return published.read_table("burda2016").model_copy(
+        update={"rows": [published.PublishedRow(**entry) for entry in rows], "evaluation_k": 5}
+    )
+
+
+@pytest.fixture(scope="module")
+def trained(table, tmp_path_factory) -> Path:
+    """The second row, and so the first one too, after two epochs each."""
+    folder = tmp_path_factory.mktemp("reproduce")
+    ask(table, folder, 1, epochs=2)
+    return folder
+
+
+def ask(table, folder: Path, number: int, **options: object):
+    request = reproduce.Request(table, output=folder / "runs", results=folder / "results", **options)
+    return reproduce.reproduce_row(table.rows[number], request, seed=0, reporter=Silent())
+
+
+def test_a_row_is_trained_from_its_start_and_written_down(table, trained):
+    found = {entry.row: entry for entry in results.read(trained / "results")}
+    assert set(found) == {"digits-1-vae-k1", "digits-1-vae-k1-then-iwae-k5"}
+    entry = found["digits-1-vae-k1"]
+    assert (entry.k, entry.n, entry.epochs, entry.epochs_planned, entry.cut) == (5, 300, 2, 2, False)
+    assert entry.published.log_evidence == -20.0
+    assert entry.dataset == "digits"
+    assert entry.command == "iwax reproduce burda2016 --rows digits-1-vae-k1 --recipe quick --epochs 2 --seeds 1"
+    assert entry.seconds > 0
+    assert entry.log_evidence >= entry.elbo
+    config = json.loads((trained / "runs/digits-1-vae-k1-then-iwae-k5-quick-e2-seed0/config.json").read_text())
+    assert config["start"].endswith("digits-1-vae-k1-quick-e2-seed0")
+    assert config["training"]["learning_rate"] == 1e-4
+
+
+def test_a_finished_row_is_not_trained_again(table, trained):
+    path = trained / "runs/digits-1-vae-k1-quick-e2-seed0"
+    before = {file: file.stat().st_mtime_ns for file in path.rglob("*.*") if file.is_file() and file.name != "log.txt"}
+    _, entry, _ = ask(table, trained, 0, epochs=2)
+    assert entry in results.read(trained / "results")
+    assert before == {file: file.stat().st_mtime_ns for file in before}
+
+
+def test_minutes_cut_a_row_and_more_of_them_finish_it(table, trained, tmp_path):
+    _, cut, path = ask(table, tmp_path, 0, epochs=2, minutes=0)
+    assert cut.cut
+    assert cut.epochs < cut.epochs_planned == 2
+    _, whole, again = ask(table, tmp_path, 0, epochs=2)
+    assert again == path  # the better result takes the place of the cut one
+    assert not whole.cut
+    (uncut,) = [entry for entry in results.read(trained / "results") if entry.row == "digits-1-vae-k1"]
+    assert whole.log_evidence == uncut.log_evidence  # as if it had never been cut
+    assert whole.active_units == uncut.active_units
+
+
+def test_another_run_in_the_place_of_a_row_is_refused(table, trained, tmp_path):
+    there = trained / "runs/digits-1-vae-k1-quick-e2-seed0"
+    shutil.copytree(there, tmp_path / "runs/digits-1-vae-k1-quick-e3-seed0")
+    with pytest.raises(ValueError, match="--output"):
+        ask(table, tmp_path, 0, epochs=3)
+
+
+def test_the_configuration_of_every_row_is_its_own():
+    table = published.read_table("burda2016")
+    for row in table.all_rows():
+        config = reproduce.configuration(row, reproduce.Request(table, recipe="paper"), seed=3)
+        assert (config.objective.bound, config.objective.k, config.data.name) == (row.bound, row.k, row.data)
+        assert len(config.model.latents) == row.layers
+        assert config.seed == 3
+        assert config.evaluation.k == 5000
+        assert config.training.epochs == (2187 if row.start else 3280)
+    plain = from_sources(preset="iwae-1-k5", data="mnist")
+    (row,) = published.select_rows(table, "mnist-1-iwae-k5")
+    assert reproduce.configuration(row, reproduce.Request(table), seed=0).training == plain.training

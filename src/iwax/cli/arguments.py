@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["Binarize", "Checkpoint", "Draws", "Rows", "Run", "Seed"]
+__all__ = ["Binarize", "Checkpoint", "Draws", "Rows", "Run", "Seed", "check_seed"]
 
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, as `iwax train` makes them.")]
 Rows = Annotated[
@@ -18,3 +18,14 @@ Binarize = Annotated[
     str | None,
     typer.Option("--binarize", metavar="threshold|sample", help="Make grey values binary; as the run did without."),
 ]
+
+
+def check_seed(seed: int) -> int:
+    """The seed; ValueError outside 0 <= seed < 2^32, where two seeds would be one.
+
+    >>> check_seed(7)
+    7
+    """
+    if not 0 <= seed < 2**32:
+        raise ValueError(f"--seed must lie in 0 <= seed < 2^32, got {seed}")
+    return seed

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from iwax.cli.arguments import Run
+from iwax.cli.arguments import Run, check_seed
 from iwax.cli.terminal import Terminal
 
 __all__ = ["evaluate"]
@@ -30,7 +30,7 @@ def evaluate(
 
     terminal: Terminal = context.obj
     report = experiments.evaluate(
-        run, split=split, k=k, limit=limit, seed=seed, checkpoint=checkpoint, reporter=Reporter(terminal)
+        run, split=split, k=k, limit=limit, seed=check_seed(seed), checkpoint=checkpoint, reporter=Reporter(terminal)
     )
     terminal.data(experiments.closing_line(report))
     terminal.document(report)

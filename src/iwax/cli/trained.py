@@ -10,6 +10,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from iwax.cli.arguments import check_seed
 from iwax.data.binarization import as_grey, binarize_once, threshold
 from iwax.data.bits import Purpose
 from iwax.data.files import read_rows
@@ -84,7 +85,5 @@ def _binary(file: Path, values: np.ndarray, how: str) -> np.ndarray:
 
 
 def key_of(seed: int) -> jax.Array:
-    """The key of a seed; ValueError outside 0 <= seed < 2^32, where two seeds would be one."""
-    if not 0 <= seed < 2**32:
-        raise ValueError(f"--seed must lie in 0 <= seed < 2^32, got {seed}")
-    return jax.random.key(seed)
+    """The key of a seed; ValueError for a seed out of range."""
+    return jax.random.key(check_seed(seed))
