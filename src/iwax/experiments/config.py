@@ -129,9 +129,11 @@ class Model(Section):
         423600
         """
         below = (features, *self.latents[:-1])
+        heads = [2 if self.likelihood == "gaussian" and self.variance == "network" else 1]
+        heads += [2] * (len(self.latents) - 1)  # p(z_l | z_{l+1}): a mean and a log-scale
         total = 0
-        for inputs, hidden, latent in zip(below, self.hiddens, self.latents, strict=True):
-            up, down = (inputs, *hidden, 2 * latent), (latent, *reversed(hidden), inputs)
+        for inputs, hidden, latent, outputs in zip(below, self.hiddens, self.latents, heads, strict=True):
+            up, down = (inputs, *hidden, 2 * latent), (latent, *reversed(hidden), outputs * inputs)
             total += sum(math.prod(pair) for path in (up, down) for pair in itertools.pairwise(path))
         return total
 
