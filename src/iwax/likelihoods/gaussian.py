@@ -6,6 +6,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jaxtyping import Array, Float
 
 from iwax._typing import PRNGKey
@@ -73,6 +74,6 @@ class Gaussian(eqx.Module):
 
 def _log_of_positive(scale: float | Array) -> Array:
     # on the host, so that a model can be built inside `jax.eval_shape`; what is traced has no value to look at
-    if not isinstance(scale, jax.core.Tracer) and not np.all(np.asarray(scale) > 0):
+    if not isinstance(scale, Tracer) and not np.all(np.asarray(scale) > 0):
         raise ValueError(f"the scale of a Gaussian likelihood must be positive, got {scale}")
     return jnp.log(jnp.asarray(scale, float))
