@@ -1,13 +1,13 @@
 """Training: the only place with a loss."""
 
 from iwax.training import checkpoint, record, schedules
+from iwax.training.fault import NumericalStop
 from iwax.training.fit import Result, fit, rows_a_piece
-from iwax.training.loop import NumericalStop, Observer, Progress, train
+from iwax.training.loop import Observer, Progress, train
 from iwax.training.state import Plan, State, Tally, initial_state, steps_per_epoch
-from iwax.training.step import Fault, Objective, compile_stretch, permutation
+from iwax.training.step import Objective, compile_stretch, permutation, updates
 
 __all__ = [
-    "Fault",
     "NumericalStop",
     "Objective",
     "Observer",
@@ -26,4 +26,5 @@ __all__ = [
     "schedules",
     "steps_per_epoch",
     "train",
+    "updates",
 ]

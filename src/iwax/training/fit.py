@@ -16,7 +16,7 @@ __all__ = ["Result", "fit", "rows_a_piece"]
 
 
 class Result(NamedTuple):
-    """A trained model and its history, one row an epoch: epoch, step, bound (nats), gradient norm."""
+    """A trained model and its history, one row an epoch: epoch, step, bound (nats)."""
 
     model: Any
     history: list[dict[str, int | float]]

@@ -1,6 +1,7 @@
 """Training: compiled stretches, between which the host records, validates and asks whether to go on."""
 
 import time
+from functools import lru_cache
 from typing import Any, NamedTuple, Protocol
 
 import equinox as eqx
@@ -8,26 +9,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from jaxtyping import Array
 
 from iwax._typing import Datum
+from iwax.training.fault import NumericalStop, all_finite, first_fault
 from iwax.training.state import Plan, State, Tally, steps_per_epoch
-from iwax.training.step import Fault, Objective, compile_stretch, permutation
+from iwax.training.step import Objective, compile_stretch, permutation, updates
 
 __all__ = ["NumericalStop", "Observer", "Progress", "train"]
 
 _VALIDATION = 2  # a purpose of random numbers beside those of the step
 _VALIDATION_ROWS = 100  # rows evaluated at once
-
-
-class NumericalStop(ArithmeticError):
-    """A loss or gradient that is not finite: training stopped at ``step``; ``cause`` names what it was in."""
-
-    def __init__(self, step: int, cause: str) -> None:
-        super().__init__(
-            f"training stopped at step {step}: {cause} is NaN or infinite; "
-            "try a smaller training.learning_rate, training.clip, or other data"
-        )
-        self.step, self.cause = step, cause
 
 
 class Progress(NamedTuple):
@@ -75,23 +67,22 @@ def train(
     if plan.validate_every and valid is None:
         raise ValueError("validate_every needs validation data, got none")
     steps = steps_per_epoch(rows, plan.batch)
-    state = jax.tree.map(lambda leaf: jnp.array(leaf) if eqx.is_array(leaf) else leaf, state)  # ours to donate
-    stretch = compile_stretch(objective, optimizer, plan, rows, state)
-    validate = _validator(objective, plan.seed) if plan.validate_every else None
-    on_device, clock = jnp.asarray(data), _Clock(plan)
+    run = _Run(objective, optimizer, plan, rows, jnp.asarray(data), valid, observer, learning_rate)
+    advance, clock = compile_stretch(run.update, state), _Clock(plan)
     while int(state.step) < plan.epochs * steps and not _out_of_patience(state, plan):
-        epoch = int(state.step) // steps
-        order = jnp.asarray(permutation(plan.seed, epoch, rows))
-        while int(state.step) < (epoch + 1) * steps:
-            stop = min(int(state.step) + clock.length, (epoch + 1) * steps)
-            before = int(state.step)
-            state, fault = stretch(state, on_device, order, stop)
-            _stop_at_fault(fault, state)
-            progress = clock.progress(state, stop - before, steps)
-            if stop == (epoch + 1) * steps:
-                state = _close_epoch(state, epoch, valid, validate, plan, steps, observer, learning_rate)
-            if observer is not None and observer.stretch(state, progress):
-                return state
+        epoch, before = int(state.step) // steps, int(state.step)
+        order = run.order(epoch)
+        stop = min(before + clock.length, (epoch + 1) * steps)
+        start = jax.tree.map(lambda leaf: jnp.array(leaf) if eqx.is_array(leaf) else leaf, state)
+        after, finite = advance(start, run.data, order, stop)
+        if not (bool(finite) and bool(all_finite(eqx.filter(after.model, eqx.is_inexact_array)))):
+            raise first_fault(run.update, state, run.data, order, stop)
+        state = after
+        progress = clock.progress(state, stop - before, steps)
+        if stop == (epoch + 1) * steps:
+            state = run.close_epoch(state, epoch, steps)
+        if observer is not None and observer.stretch(state, progress):
+            return state
     return state
 
 
@@ -114,53 +105,53 @@ class _Clock:
         return Progress(step, (step - 1) // steps, steps, self.plan.epochs, bound, self.plan.batch / smooth, left)
 
 
-def _stop_at_fault(fault: Fault, state: State) -> None:
-    if int(fault.step) < 0:
-        return
-    finite = np.asarray(fault.finite)
-    parameters = eqx.filter(state.model, eqx.is_inexact_array)
-    names = [jax.tree_util.keystr(path).lstrip(".") for path, _ in jax.tree_util.tree_leaves_with_path(parameters)]
-    bad = [f"the gradient of {name}" for name, good in zip(names, finite[1:], strict=True) if not good]
-    what = ["the loss"] if not finite[0] else bad
-    more = f" (and {len(what) - 1} more)" if len(what) > 1 else ""
-    raise NumericalStop(int(fault.step), what[0] + more)
-
-
 def _out_of_patience(state: State, plan: Plan) -> bool:
     return plan.patience is not None and int(state.stale) >= plan.patience
 
 
-def _close_epoch(
-    state: State,
-    epoch: int,
-    valid: np.ndarray | None,
-    validate: Any,
-    plan: Plan,
-    steps: int,
-    observer: Observer | None,
-    learning_rate: optax.Schedule | None,
-) -> State:
-    """Record the epoch, validate where it is due, and start the next one's tally."""
-    row: dict[str, int | float] = {"epoch": epoch + 1, "step": int(state.step)}
-    row["bound"] = float(state.tally.bound) / int(state.tally.steps)
-    row["gradient_norm"] = float(state.tally.gradient_norm) / int(state.tally.steps)
-    if learning_rate is not None:
-        row["learning_rate"] = float(learning_rate(int(state.step) - 1))
-    if plan.beta_warmup:
-        row["beta"] = min(1.0, int(state.step) / (plan.beta_warmup * steps))
-    state = eqx.tree_at(lambda s: s.tally, state, Tally.zero())
-    improved = False
-    if validate is not None and (epoch + 1) % plan.validate_every == 0:
-        row["validation"] = validate(state.model, valid)
-        improved = row["validation"] > float(state.best)
-        best, step = (row["validation"], int(state.step)) if improved else (state.best, state.best_step)
-        counts = (jnp.asarray(best, state.best.dtype), jnp.int32(step), jnp.int32(0) if improved else state.stale + 1)
-        state = eqx.tree_at(lambda s: (s.best, s.best_step, s.stale), state, counts)
-    if observer is not None:
-        observer.epoch(state, row)
-        if improved:
-            observer.improved(state)
-    return state
+class _Run:
+    """What stays the same from stretch to stretch."""
+
+    def __init__(
+        self,
+        objective: Objective,
+        optimizer: optax.GradientTransformation,
+        plan: Plan,
+        rows: int,
+        data: Array,
+        valid: np.ndarray | None,
+        observer: Observer | None,
+        learning_rate: optax.Schedule | None,
+    ) -> None:
+        self.plan, self.data, self.valid = plan, data, valid
+        self.observer, self.learning_rate = observer, learning_rate
+        self.update = updates(objective, optimizer, plan, rows)
+        self.validate = _validator(objective, plan.seed)
+        self.order = lru_cache(maxsize=1)(lambda epoch: jnp.asarray(permutation(plan.seed, epoch, rows)))
+
+    def close_epoch(self, state: State, epoch: int, steps: int) -> State:
+        """Record the epoch, validate where it is due, and start the next one's tally."""
+        row: dict[str, int | float] = {"epoch": epoch + 1, "step": int(state.step)}
+        row["bound"] = float(state.tally.bound) / int(state.tally.steps)
+        if self.learning_rate is not None:
+            row["learning_rate"] = float(self.learning_rate(int(state.step) - 1))
+        if self.plan.beta_warmup:
+            row["beta"] = min(1.0, int(state.step) / (self.plan.beta_warmup * steps))
+        state = eqx.tree_at(lambda s: s.tally, state, Tally.zero())
+        improved = False
+        if self.plan.validate_every and (epoch + 1) % self.plan.validate_every == 0:
+            row["validation"] = self.validate(state.model, self.valid)
+            improved = row["validation"] > float(state.best)
+            best = (
+                (row["validation"], int(state.step), 0) if improved else (state.best, state.best_step, state.stale + 1)
+            )
+            counts = (jnp.asarray(best[0], state.best.dtype), jnp.int32(best[1]), jnp.int32(best[2]))
+            state = eqx.tree_at(lambda s: (s.best, s.best_step, s.stale), state, counts)
+        if self.observer is not None:
+            self.observer.epoch(state, row)
+            if improved:
+                self.observer.improved(state)
+        return state
 
 
 def _validator(objective: Objective, seed: int) -> Any:

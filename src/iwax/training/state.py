@@ -50,16 +50,15 @@ class Plan:
 
 
 class Tally(eqx.Module):
-    """Sums over the steps of the current epoch: of the mean bound, of the gradient's norm, and of the steps."""
+    """Sums over the steps of the current epoch: of the batches' mean bounds, and of the steps."""
 
     bound: Float[Array, ""]
-    gradient_norm: Float[Array, ""]
     steps: Int[Array, ""]
 
     @classmethod
     def zero(cls) -> "Tally":
         """Nothing counted yet."""
-        return cls(jnp.zeros(()), jnp.zeros(()), jnp.zeros((), jnp.int32))
+        return cls(jnp.zeros(()), jnp.zeros((), jnp.int32))
 
 
 class State(eqx.Module):

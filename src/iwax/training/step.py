@@ -1,21 +1,21 @@
 """One update, and whole stretches of them in one compiled loop."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jaxtyping import Array, Bool, Float, Int, PyTree
+from jaxtyping import Array, Float, Int, PyTree
 
 from iwax._typing import Datum, PRNGKey
 from iwax.data.binarization import binarize_grey
 from iwax.gradients import Surrogate
 from iwax.training.state import Plan, State, Tally, steps_per_epoch
 
-__all__ = ["Fault", "Objective", "Stretch", "compile_stretch", "permutation"]
+__all__ = ["Objective", "Stretch", "Update", "compile_stretch", "permutation", "updates"]
 
 Objective = Callable[
     ..., Surrogate
@@ -24,14 +24,8 @@ Objective = Callable[
 _NOISE, _BINARIZATION = 0, 1  # the purposes for which a training step draws random numbers
 
 
-class Fault(NamedTuple):
-    """The first step whose loss or gradient was not finite (-1: none), and which of them were, the loss first."""
-
-    step: Int[Array, ""]
-    finite: Bool[Array, " tensors"]
-
-
-Stretch = Callable[[State, Array, Array, int], tuple[State, Fault]]
+Stretch = Callable[[State, Array, Array, int], tuple[State, Array]]
+Update = Callable[[State, Array, Array], tuple[State, Array, PyTree]]
 
 
 def permutation(seed: int, epoch: int, rows: int) -> Int[np.ndarray, " rows"]:
@@ -44,64 +38,59 @@ def permutation(seed: int, epoch: int, rows: int) -> Int[np.ndarray, " rows"]:
     return np.argsort(words, kind="stable").astype(np.int32)
 
 
-def compile_stretch(
-    objective: Objective, optimizer: optax.GradientTransformation, plan: Plan, rows: int, template: State
-) -> Stretch:
-    """``stretch(state, data, order, stop)``: updates until ``stop`` steps are done, or one is not finite.
+def compile_stretch(update: Update, template: State) -> Stretch:
+    """``stretch(state, data, order, stop)``: updates until ``stop`` steps are done, or the loss is not finite.
 
-    The state is donated. ``order`` is the epoch's `permutation`, and a stretch must not cross the end of an epoch. How
-    a run is cut into stretches does not change a bit of it.
+    Gives the state, which is donated, and whether every loss was finite. ``order`` is the epoch's `permutation`, and a
+    stretch must not cross the end of an epoch. How a run is cut into stretches does not change a bit of it.
     """
     _, static = eqx.partition(template, eqx.is_array)
-    tensors = len(jax.tree.leaves(eqx.filter(template.model, eqx.is_inexact_array)))
-    update = _update(objective, optimizer, plan, rows)
 
-    def unfinished(carry: tuple[Any, Fault], stop: Array) -> Array:
-        return (carry[0].step < stop) & (carry[1].step < 0)
+    def run(arrays: Any, data: Array, order: Array, stop: Array) -> tuple[Any, Array]:
+        def body(carry: tuple[Any, Array]) -> tuple[Any, Array]:
+            state, loss, _ = update(eqx.combine(carry[0], static), data, order)
+            return eqx.filter(state, eqx.is_array), jnp.isfinite(loss)
 
-    def body(carry: tuple[Any, Fault], data: Array, order: Array) -> tuple[Any, Fault]:
-        state, finite = update(eqx.combine(carry[0], static), data, order)
-        at = jnp.where(jnp.all(finite), -1, carry[0].step)
-        return eqx.filter(state, eqx.is_array), Fault(at, finite)
+        def unfinished(carry: tuple[Any, Array]) -> Array:
+            return (carry[0].step < stop) & carry[1]
 
-    def run(arrays: Any, data: Array, order: Array, stop: Array) -> tuple[Any, Fault]:
-        start = (arrays, Fault(jnp.int32(-1), jnp.ones(1 + tensors, bool)))
-        return jax.lax.while_loop(lambda c: unfinished(c, stop), lambda c: body(c, data, order), start)
+        return jax.lax.while_loop(unfinished, body, (arrays, jnp.array(True)))
 
     compiled = jax.jit(run, donate_argnums=0)
 
-    def stretch(state: State, data: Array, order: Array, stop: int) -> tuple[State, Fault]:
-        arrays, fault = compiled(eqx.filter(state, eqx.is_array), data, order, jnp.int32(stop))
-        return eqx.combine(arrays, static), fault
+    def stretch(state: State, data: Array, order: Array, stop: int) -> tuple[State, Array]:
+        arrays, finite = compiled(eqx.filter(state, eqx.is_array), data, order, jnp.int32(stop))
+        return eqx.combine(arrays, static), finite
 
     return stretch
 
 
-def _update(
-    objective: Objective, optimizer: optax.GradientTransformation, plan: Plan, rows: int
-) -> Callable[[State, Array, Array], tuple[State, Array]]:
-    """``update(state, data, order) -> (state, finite)``: one step of the optimiser."""
+def updates(objective: Objective, optimizer: optax.GradientTransformation, plan: Plan, rows: int) -> Update:
+    """``update(state, data, order) -> (state, loss, gradient)``: one step of the optimiser."""
     steps = steps_per_epoch(rows, plan.batch)
     root = jax.random.key(plan.seed)
 
-    def update(state: State, data: Array, order: Array) -> tuple[State, Array]:
+    def update(state: State, data: Array, order: Array) -> tuple[State, Array, PyTree]:
         keys = [jax.random.fold_in(jax.random.fold_in(root, p), state.step) for p in (_NOISE, _BINARIZATION)]
         x, weight = _batch(data, order, state.step % steps, plan, keys[1])
         beta = jnp.minimum(1.0, (state.step + 1) / (plan.beta_warmup * steps)) if plan.beta_warmup else 1.0
         gradient, loss, bound = _gradient(objective, state.model, keys[0], x, weight, beta, plan)
-        squares = jnp.stack([jnp.vdot(g, g) for g in jax.tree.leaves(gradient)])
-        finite = jnp.isfinite(jnp.concatenate([loss[None], squares]))
-        change, optimizer_state = optimizer.update(
-            gradient, state.optimizer, eqx.filter(state.model, eqx.is_inexact_array)
-        )
-        tally = Tally(
-            state.tally.bound + bound, state.tally.gradient_norm + jnp.sqrt(jnp.sum(squares)), state.tally.steps + 1
-        )
-        model = eqx.apply_updates(state.model, change)
-        after = (model, optimizer_state, state.step + 1, tally)
-        return eqx.tree_at(lambda s: (s.model, s.optimizer, s.step, s.tally), state, after), finite
+        parameters = eqx.filter(state.model, eqx.is_inexact_array)
+        change, optimizer_state = optimizer.update(_together(gradient), state.optimizer, parameters)
+        tally = Tally(state.tally.bound + bound, state.tally.steps + 1)
+        after = (eqx.apply_updates(state.model, change), optimizer_state, state.step + 1, tally)
+        return eqx.tree_at(lambda s: (s.model, s.optimizer, s.step, s.tally), state, after), loss, gradient
 
     return update
+
+
+def _together(gradient: PyTree) -> PyTree:
+    """The gradient, each tensor made to wait for all: weights are then updated in place, not copied first (-12 %).
+
+    The compiler sees that nothing reads the old weights any more only where the update depends on all that did.
+    """
+    nothing = 0 * sum(leaf.ravel()[0] for leaf in jax.tree.leaves(gradient))
+    return jax.tree.map(lambda leaf: leaf + nothing, gradient)
 
 
 def _batch(

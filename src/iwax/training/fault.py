@@ -1,0 +1,61 @@
+"""Losses and gradients that are not finite: where they first came up, and in what."""
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool
+
+from iwax.training.state import State
+from iwax.training.step import Update
+
+__all__ = ["NumericalStop", "all_finite", "first_fault"]
+
+
+class NumericalStop(ArithmeticError):
+    """A loss or gradient that is not finite: training stopped at ``step``; ``cause`` names what it was in."""
+
+    def __init__(self, step: int, cause: str) -> None:
+        super().__init__(
+            f"training stopped at step {step}: {cause} is NaN or infinite; "
+            "try a smaller training.learning_rate, training.clip, or other data"
+        )
+        self.step, self.cause = step, cause
+
+
+@jax.jit
+def all_finite(tree: Any) -> Bool[Array, ""]:
+    """Whether every number in a tree of arrays is finite.
+
+    >>> bool(all_finite((jnp.ones(2), jnp.array(jnp.inf))))
+    False
+    """
+    return jnp.all(jnp.stack([jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(tree)]))
+
+
+def first_fault(update: Update, state: State, data: Array, order: Array, stop: int) -> NumericalStop:
+    """Go through a stretch again, step by step from the state it started at, to the first number that is not finite.
+
+    Steps are functions of the state, so that the stretch itself need not look: it costs nothing where all is well.
+    """
+    names = [
+        jax.tree_util.keystr(path, simple=True, separator=".")
+        for path, _ in jax.tree_util.tree_leaves_with_path(eqx.filter(state.model, eqx.is_inexact_array))
+    ]
+
+    @eqx.filter_jit
+    def examined(state: State) -> tuple[State, Array, Array]:
+        state, loss, gradient = update(state, data, order)
+        finite = [jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(gradient)]
+        return state, jnp.isfinite(loss), jnp.stack(finite)
+
+    while int(state.step) < stop:
+        step = int(state.step)
+        state, loss, gradient = examined(state)
+        if not bool(loss):
+            return NumericalStop(step, "the loss")
+        bad = [name for name, finite in zip(names, gradient.tolist(), strict=True) if not finite]
+        if bad:
+            return NumericalStop(step, f"the gradient of {bad[0]}" + f" (and {len(bad) - 1} more)" * (len(bad) > 1))
+    return NumericalStop(stop, "the optimiser's update")
