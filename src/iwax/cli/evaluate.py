@@ -29,8 +29,10 @@ def evaluate(
     from iwax.cli.reporter import Reporter
 
     terminal: Terminal = context.obj
-    report = experiments.evaluate(
-        run, split=split, k=k, limit=limit, seed=check_seed(seed), checkpoint=checkpoint, reporter=Reporter(terminal)
-    )
+    check_seed(seed)
+    with Reporter(terminal) as reporter:
+        report = experiments.evaluate(
+            run, split=split, k=k, limit=limit, seed=seed, checkpoint=checkpoint, reporter=reporter
+        )
     terminal.data(experiments.closing_line(report))
     terminal.document(report)

@@ -1,6 +1,7 @@
 """What a run tells the terminal while it trains and is measured."""
 
 import time
+from typing import Self
 
 from iwax.cli.progress import Meter
 from iwax.cli.terminal import Terminal
@@ -10,13 +11,19 @@ __all__ = ["Reporter"]
 
 
 class Reporter:
-    """Notes and bars on stderr: the `Reporter` that `experiments` speaks to."""
+    """Notes and bars on stderr: the `Reporter` that `experiments` speaks to. As a context manager it leaves no bar."""
 
     def __init__(self, terminal: Terminal) -> None:
         self.terminal = terminal
         self.trains = Meter(terminal, "training")
         self.evaluates = Meter(terminal, "evaluating")
         self.started: float | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
 
     def note(self, text: str) -> None:
         """A line of information."""

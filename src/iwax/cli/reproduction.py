@@ -19,7 +19,8 @@ def work_through(terminal: Terminal, request: Request, chosen: list[PublishedRow
     for row in chosen:
         for seed in range(seeds):
             terminal.say(f"{row.name}, {request.recipe} recipe, seed {seed}")
-            run, result, path = reproduce_row(row, request, seed=seed, reporter=Reporter(terminal))
+            with Reporter(terminal) as reporter:
+                run, result, path = reproduce_row(row, request, seed=seed, reporter=reporter)
             draw(run)
             terminal.say(f"wrote {path}")
             results.append(result)

@@ -15,5 +15,6 @@ def resume(context: typer.Context, run: Run) -> None:
     from iwax.cli.reporter import Reporter
 
     terminal: Terminal = context.obj
-    experiments.resume(run, reporter=Reporter(terminal))
+    with Reporter(terminal) as reporter:
+        experiments.resume(run, reporter=reporter)
     finish(run, terminal)

@@ -32,14 +32,9 @@ def score(
     from iwax.cli.trained import key_of, opened
 
     terminal: Terminal = context.obj
-    with opened(run, checkpoint=checkpoint) as trained:
-        scores = inference.score(
-            trained.model,
-            trained.rows(file, binarize=binarize),
-            k=k,
-            key=key_of(seed),
-            progress=Reporter(terminal).evaluation,
-        )
+    with opened(run, checkpoint=checkpoint) as trained, Reporter(terminal) as reporter:
+        x = trained.rows(file, binarize=binarize)
+        scores = inference.score(trained.model, x, k=k, key=key_of(seed), progress=reporter.evaluation)
     columns = {"log_evidence": scores.log_evidence, "error": scores.monte_carlo_error, "ess": scores.ess}
     for warning in scores.warnings():
         terminal.warn(warning)

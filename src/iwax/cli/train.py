@@ -79,5 +79,6 @@ def train(
     terminal: Terminal = context.obj
     for warning in config.warnings():
         terminal.warn(warning)
-    run = experiments.train(config, output, reporter=Reporter(terminal))
+    with Reporter(terminal) as reporter:
+        run = experiments.train(config, output, reporter=reporter)
     finish(run, terminal)
