@@ -1,0 +1,293 @@
+"""Runs from a configuration to a measured model, and what is refused before any training."""
+
+import json
+import os
+import shutil
+import signal
+from dataclasses import replace
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+import safetensors.numpy
+
+from iwax import data, experiments
+from iwax.experiments.folder import RunFolder, held
+from iwax.experiments.interrupt import watch
+from iwax.experiments.reporter import Silent
+from iwax.training import NumericalStop, checkpoint, record
+
+TINY = ["model.hidden=[4]", "model.latent=2", "objective.k=2", "training.batch=10", "evaluation.k=20"]
+JSON_KEYS = {
+    *("dataset", "split", "n", "k", "method", "log_evidence", "standard_error", "elbo", "elbo_standard_error"),
+    *("bits_per_dim", "ess_median", "pareto_k_over_0_7", "active_units", "active_units_threshold", "seconds"),
+    *("preset", "seed", "checkpoint", "versions"),
+}
+
+
+class Told(Silent):
+    """Remembers what was said."""
+
+    def __init__(self):
+        self.warnings, self.stretches, self.rows = [], [], []
+
+    def warning(self, text):
+        self.warnings.append(text)
+
+    def training(self, progress):
+        self.stretches.append(progress)
+
+    def evaluation(self, done, total):
+        self.rows.append((done, total))
+
+
+def saved(path, values):
+    np.save(path, values)
+    return str(path)
+
+
+@pytest.fixture(scope="module")
+def binary(tmp_path_factory):
+    """A file of 50 binary rows: 40 to train on, four steps an epoch."""
+    values = np.random.default_rng(0).integers(0, 2, (50, 6), np.uint8)
+    return saved(tmp_path_factory.mktemp("data") / "binary.npy", values)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory, binary):
+    """A run of two epochs, for reading alone."""
+    return experiments.train(config_of(binary, seed=3), tmp_path_factory.mktemp("runs") / "run", reporter=Silent())
+
+
+@pytest.fixture
+def run(tmp_path, trained):
+    """A copy of the run of two epochs, to be spoilt."""
+    return Path(shutil.copytree(trained, tmp_path / "run"))
+
+
+def config_of(data, *sets, epochs=2, **flags):
+    return experiments.from_sources(data=data, sets=[*TINY, *sets], flags={"training.epochs": epochs, **flags})
+
+
+def test_digits_from_nothing_to_the_closing_line(tmp_path):
+    told = Told()
+    config = experiments.from_sources(sets=["model.hidden=[16]", "model.latent=4"], flags={"training.epochs": 1})
+    run = experiments.train(config, tmp_path / "run", reporter=told)
+    assert run == tmp_path / "run"
+    there = {path.name for path in run.iterdir()}
+    assert there == {"config.json", "env.json", "metrics.jsonl", "timing.jsonl", "checkpoints", "log.txt"}
+    assert checkpoint.steps(run / "checkpoints") == [0, 13]
+    (row,) = record.read(run / "metrics.jsonl")
+    assert (row["epoch"], row["step"]) == (1, 13)
+    assert told.stretches[-1].step == 13
+
+    report = experiments.evaluate(run, k=30, limit=25, reporter=told)
+    assert report.keys() >= JSON_KEYS
+    assert (report["dataset"], report["split"], report["n"], report["k"]) == ("digits", "test", 25, 30)
+    assert report["bits_per_dim"] == pytest.approx(-report["log_evidence"] / (64 * np.log(2)))
+    assert told.rows[-1] == (25, 25)
+    start = (
+        f"test log p(x) = {report['log_evidence']:.2f} +/- {report['standard_error']:.2f} nats (k=30, digits, 25 images"
+    )
+    assert experiments.closing_line(report).startswith(start)
+    assert f"active units {report['active_units'][0]}/4; " in experiments.closing_line(report)
+
+    (file,) = (run / "evaluation").glob("*.npz")
+    with np.load(file) as columns:
+        assert columns["log_evidence"].mean() == pytest.approx(report["log_evidence"])
+        assert columns["rows"].tolist() == list(range(25))
+        first = columns["log_evidence"][:10]
+    experiments.evaluate(run, k=30, limit=10, reporter=told)
+    (file,) = (run / "evaluation").glob("*-n10-*.npz")
+    with np.load(file) as columns:  # rows keep their numbers, hence their noise
+        assert columns["log_evidence"] == pytest.approx(first, rel=1e-5)
+    summary = json.loads(file.with_suffix(".json").read_text())
+    assert len(summary["kl_per_unit"][0]) == len(summary["unit_activity"][0]) == 4
+
+
+def test_what_is_written_says_how_to_do_it_again(tmp_path, trained):
+    again = experiments.from_sources(file=trained / "config.json")
+    other = experiments.train(again, tmp_path / "again", reporter=Silent())
+    for name in ("config.json", "metrics.jsonl", "checkpoints/step-8/manifest.json"):
+        assert (trained / name).read_bytes() == (other / name).read_bytes()
+    environment = json.loads((trained / "env.json").read_text())
+    assert environment["data"]["rows"] == {"train": 40, "valid": 5, "test": 5}
+    assert os.path.expanduser("~") not in json.dumps(environment["command"])
+    assert (trained / "log.txt").read_text().count("trained at step 8") == 1
+
+
+def test_a_loaded_model_is_the_stored_one(trained):
+    opened = experiments.open_run(trained, checkpoint="last")
+    assert (opened.step, opened.shape, opened.config.seed) == (8, (6,), 3)
+    stored = safetensors.numpy.load_file(trained / "checkpoints" / "step-8" / "model.safetensors")
+    bias = experiments.load(trained).likelihood.network.layers[-1].bias
+    assert np.array_equal(bias, stored["likelihood.network.layers.1.bias"])
+    with pytest.raises(ValueError, match="best or last"):
+        experiments.open_run(trained, checkpoint="newest")
+
+
+def test_the_best_validated_state_is_kept_and_used(tmp_path, binary):
+    wild = ["training.validate_every=1", "training.patience=2", "training.keep=1", "training.learning_rate=0.3"]
+    config = config_of(binary, *wild, epochs=40)
+    run = experiments.train(config, tmp_path / "run", reporter=Silent())
+    rows = record.read(run / "metrics.jsonl")
+    best = max(rows, key=lambda row: row["validation"])
+    assert len(rows) == best["epoch"] + 2 < 40  # two validations without a gain
+    assert experiments.open_run(run).step == best["step"]
+    assert experiments.open_run(run, checkpoint="last").step == rows[-1]["step"]
+
+
+def test_from_a_run_with_another_objective(tmp_path, trained):
+    flags = {"start": str(trained), "objective.bound": "elbo", "training.epochs": 1, "training.batch": 40}
+    second = experiments.train(experiments.from_sources(flags=flags), tmp_path / "second", reporter=Silent())
+    folders = (trained / "checkpoints" / "step-8", second / "checkpoints" / "step-0")
+    weights = [(folder / "model.safetensors").read_bytes() for folder in folders]
+    assert weights[0] == weights[1]
+    assert json.loads((second / "env.json").read_text())["start"]["checkpoint"] == "step-8"
+
+
+def test_from_a_run_of_another_shape_is_refused(tmp_path, trained):
+    start = {"start": str(trained)}
+    wider = saved(tmp_path / "wider.npy", np.eye(20, 9, dtype=np.uint8))
+    wrong = (
+        (experiments.from_sources(sets=["model.latent=3"], flags=start), r"model\.latent needs to be 2 .*, got 3"),
+        (experiments.from_sources(data=wider, flags=start), "data of 9 values a row"),
+    )
+    for config, said in wrong:
+        with pytest.raises(ValueError, match=said):
+            experiments.train(config, tmp_path / "run", reporter=Silent())
+        assert not (tmp_path / "run").exists()
+
+
+def test_double_precision(tmp_path, binary):
+    run = experiments.train(config_of(binary, precision=64, epochs=1), tmp_path / "run", reporter=Silent())
+    assert {leaf.dtype for leaf in jax.tree.leaves(experiments.load(run))} == {np.dtype("float64")}
+    report = experiments.evaluate(run, k=5, reporter=Silent())
+    assert np.isfinite(report["log_evidence"])
+
+
+def test_a_numerical_stop_leaves_the_last_finite_checkpoint(tmp_path):
+    values = np.full((50, 3), 1e30, np.float32) * np.random.default_rng(0).normal(size=(50, 3)).astype(np.float32)
+    config = config_of(saved(tmp_path / "huge.npy", values), "model.variance=fixed")
+    with pytest.raises(NumericalStop, match="at step 0: the loss"):
+        experiments.train(config, tmp_path / "run", reporter=Silent())
+    checkpoint.verify(tmp_path / "run" / "checkpoints" / "step-0")
+    assert "NaN or infinite" in (tmp_path / "run" / "log.txt").read_text()
+
+
+class Killer(Silent):
+    """Sends a signal in the middle of the second epoch."""
+
+    def __init__(self, signum):
+        self.signum, self.sent = signum, False
+
+    def training(self, progress):
+        if progress.step >= 5 and not self.sent:
+            self.sent = True
+            os.kill(os.getpid(), self.signum)
+
+
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_writes_a_checkpoint_and_is_passed_on(tmp_path, binary, signum):
+    handlers = [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)]
+    config = config_of(binary, "training.checkpoint_seconds=1000", epochs=9)
+    with pytest.raises(experiments.Interrupted) as caught:
+        experiments.train(config, tmp_path / "run", reporter=Killer(signum))
+    assert caught.value.signum == signum
+    assert 5 <= caught.value.step < 36
+    assert checkpoint.steps(tmp_path / "run" / "checkpoints") == [0, caught.value.step]
+    assert [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)] == handlers
+    assert not (tmp_path / "run" / "run.lock").exists()
+
+
+def test_the_second_signal_has_its_ordinary_effect():
+    before = signal.getsignal(signal.SIGINT)
+    with watch() as signals:
+        os.kill(os.getpid(), signal.SIGINT)
+        assert signals() == signal.SIGINT
+        assert signal.getsignal(signal.SIGINT) == signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    assert signal.getsignal(signal.SIGINT) == before
+
+
+def test_folders_in_the_way_are_refused(tmp_path, binary):
+    config = config_of(binary)
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "mine.txt").write_text("mine")
+    with pytest.raises(FileExistsError, match="not empty"):
+        experiments.train(config, tmp_path / "full", reporter=Silent())
+    assert (tmp_path / "full" / "mine.txt").read_text() == "mine"
+    (tmp_path / "file").write_text("a file")
+    with pytest.raises(NotADirectoryError):
+        experiments.train(config, tmp_path / "file", reporter=Silent())
+    with pytest.raises(OSError, match="cannot be written"):
+        experiments.train(config, tmp_path / "file" / "below", reporter=Silent())
+
+
+def test_a_folder_in_use_is_refused_and_a_dead_lock_is_taken_over(run):
+    with held(RunFolder(run)), pytest.raises(BlockingIOError, match=f'"pid": {os.getpid()}'):
+        experiments.resume(run, reporter=Silent())
+    (run / "run.lock").write_text('{"pid": 1, "host": "gone"}')  # left by a process that is no more
+    experiments.resume(run, reporter=Silent())
+    assert not (run / "run.lock").exists()
+
+
+REFUSED = (
+    ("no-such-data", [], "no-such-data"),
+    ("digits", ["model.likelihood=gaussian"], "binarised at every access"),
+    ("half.npy", ["model.likelihood=bernoulli"], r"half\.npy.*0\.5.*--binarize"),
+    ("grey.npy", [], r"grey\.npy.*:1:1: .*--binarize"),
+    ("nan.npy", [], "nan"),
+    ("empty.npy", [], "empty"),
+    ("wrong.npy", [], "wrong"),
+)
+
+
+@pytest.mark.parametrize(("name", "sets", "said"), REFUSED)
+def test_bad_data_is_refused_before_training_and_leaves_nothing(tmp_path, name, sets, said):
+    np.save(tmp_path / "half.npy", np.full((20, 3), 0.5, np.float32))
+    np.save(tmp_path / "grey.npy", np.full((20, 3), 200, np.uint8))
+    np.save(tmp_path / "nan.npy", np.full((20, 3), np.nan, np.float32))
+    np.save(tmp_path / "empty.npy", np.zeros((0, 3), np.float32))
+    (tmp_path / "wrong.npy").write_bytes(b"not an array")
+    data = str(tmp_path / name) if name.endswith(".npy") else name
+    with pytest.raises((ValueError, OSError), match=said) as caught:
+        experiments.train(config_of(data, *sets), tmp_path / "run", reporter=Silent())
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "run").exists()
+
+
+def test_measurements_that_cannot_be_are_refused(tmp_path, trained):
+    for wrong in ({"k": 0}, {"k": 10**7 + 1}, {"limit": 0}, {"seed": -1}, {"seed": 2**32}, {"split": "tset"}):
+        with pytest.raises(ValueError, match=next(iter(wrong)) if "split" not in wrong else "tset"):
+            experiments.evaluate(trained, reporter=Silent(), **wrong)
+    with pytest.raises(FileNotFoundError, match="run folder"):
+        experiments.evaluate(tmp_path / "none", reporter=Silent())
+
+
+def test_what_is_stored_wrong_is_said(run):
+    weights = run / "checkpoints" / "step-8" / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1])
+    with pytest.raises(checkpoint.CorruptCheckpointError, match=r"model\.safetensors"):
+        experiments.load(run)
+    told = Told()
+    experiments.resume(run, reporter=told)  # from the sound one before it
+    assert "damaged checkpoint" in told.warnings[0]
+    experiments.load(run)
+    for name in ("config.json", "env.json"):
+        whole = (run / name).read_bytes()
+        (run / name).write_bytes(whole[: len(whole) // 2])
+        with pytest.raises(checkpoint.CorruptCheckpointError, match=name):
+            experiments.load(run)
+        (run / name).write_bytes(whole)
+
+
+def test_a_run_goes_on_only_with_its_own_data(run, binary, monkeypatch):
+    true = data.load(binary)
+    other = replace(true, train=data.Split(1 - true.train.values))
+    monkeypatch.setattr(data, "load", lambda name, binarize: other)
+    with pytest.raises(ValueError, match="the data that it began with"):
+        experiments.resume(run, reporter=Silent())
+    told = Told()
+    experiments.evaluate(run, k=2, reporter=told)
+    assert "has changed" in told.warnings[0]
