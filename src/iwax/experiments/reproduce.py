@@ -65,13 +65,11 @@ class Request:
 def configuration(row: PublishedRow, request: Request, *, seed: int) -> Config:
     """The run that stands for a row: Burda's nets, the row's data, bound and k, and the recipe's schedule.
 
-            >>> from iwax.experiments.folder import existing
-    from iwax.experiments.measure import evaluate
-        from iwax.experiments.published import read_table
-            >>> request = Request(read_table("burda2016"), recipe="paper")
-            >>> (row,) = select_rows(request.table, "mnist-1-vae-k5")
-            >>> configuration(row, request, seed=0).training.epochs
-            3280
+    >>> from iwax.experiments.published import read_table
+    >>> request = Request(read_table("burda2016"), recipe="paper")
+    >>> (row,) = select_rows(request.table, "mnist-1-vae-k5")
+    >>> configuration(row, request, seed=0).training.epochs
+    3280
     """
     family = "vae" if row.bound == "elbo" else "iwae"
     preset = f"{family}-{row.layers}" if (family, row.k) == ("vae", 1) else f"{family}-{row.layers}-k{row.k}"

@@ -117,7 +117,7 @@ def _read_one(path: Path) -> Result:
 def markdown(results: list[Result]) -> str:
     """The results as a Markdown table, with the sources and what the signs mean below it."""
     if not results:
-        return "No results yet.\n"
+        return ""
     lines = ["| " + " | ".join(COLUMNS) + " |", "|" + "---|" * len(COLUMNS)]
     lines += ["| " + " | ".join(_cells(result)) + " |" for result in results]
     sources = sorted({f"{result.table}: {result.published.source}" for result in results})
