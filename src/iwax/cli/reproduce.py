@@ -10,29 +10,37 @@ from iwax.cli.terminal import Terminal
 __all__ = ["reproduce"]
 
 
+Table = Annotated[str | None, typer.Argument(metavar="[TABLE]", help="A published table; all are listed without.")]
+Rows = Annotated[
+    str | None, typer.Option("--rows", metavar="PATTERN", help="Which rows, e.g. 'mnist-1-*'; listed without.")
+]
+Recipe = Annotated[
+    str, typer.Option("--recipe", metavar="quick|paper", help="Minutes a row, or the published schedule.")
+]
+Epochs = Annotated[int | None, typer.Option("--epochs", metavar="N", help="Instead of the recipe's.")]
+Minutes = Annotated[
+    float | None,
+    typer.Option("--minutes", metavar="N", help="Stop training a row after so long; it is measured all the same."),
+]
+Seeds = Annotated[int, typer.Option("--seeds", metavar="N", help="Train every row with seeds 0 to N-1.")]
+Output = Annotated[Path, typer.Option("--output", metavar="DIR", help="Where the runs live.")]
+Results = Annotated[Path, typer.Option("--results", metavar="DIR", help="Where the results go.")]
+TableInto = Annotated[
+    Path | None, typer.Option("--table-into", metavar="PAGE", help="Write the table of all results into this page.")
+]
+
+
 def reproduce(
     context: typer.Context,
-    table: Annotated[
-        str | None, typer.Argument(metavar="[TABLE]", help="A published table; all are listed without.")
-    ] = None,
-    rows: Annotated[
-        str | None, typer.Option("--rows", metavar="PATTERN", help="Which rows, e.g. 'mnist-1-*'; listed without.")
-    ] = None,
-    recipe: Annotated[
-        str, typer.Option("--recipe", metavar="quick|paper", help="Minutes a row, or the published schedule.")
-    ] = "quick",
-    epochs: Annotated[int | None, typer.Option("--epochs", metavar="N", help="Instead of the recipe's.")] = None,
-    minutes: Annotated[
-        float | None,
-        typer.Option("--minutes", metavar="N", help="Stop training a row after so long; it is measured all the same."),
-    ] = None,
-    seeds: Annotated[int, typer.Option("--seeds", metavar="N", help="Train every row with seeds 0 to N-1.")] = 1,
-    output: Annotated[Path, typer.Option("--output", metavar="DIR", help="Where the runs live.")] = Path("runs"),
-    results: Annotated[Path, typer.Option("--results", metavar="DIR", help="Where the results go.")] = Path("results"),
-    table_into: Annotated[
-        Path | None,
-        typer.Option("--table-into", metavar="PAGE", help="Write the results' table into this Markdown page."),
-    ] = None,
+    table: Table = None,
+    rows: Rows = None,
+    recipe: Recipe = "quick",
+    epochs: Epochs = None,
+    minutes: Minutes = None,
+    seeds: Seeds = 1,
+    output: Output = Path("runs"),
+    results: Results = Path("results"),
+    table_into: TableInto = None,
 ) -> None:
     """Train and measure the rows of a published table, and print what was obtained beside what was published.
 
