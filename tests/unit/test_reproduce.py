@@ -1,14 +1,16 @@
-"""Published tables as data, results as files, and the table that is made of them."""
+"""Published tables as data, rows trained, results as files and the table made of them; runs beside each other."""
 
 import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from iwax.experiments import from_sources, published, reproduce, results
+from iwax.experiments import comparison, from_sources, published, reproduce, results
 from iwax.experiments.reporter import Silent
 from iwax.experiments.results import Published, Result
+from iwax.training.checkpoint import CorruptCheckpointError
 
 ROOT = Path(__file__).parents[2]
 
@@ -237,3 +239,63 @@ def test_the_configuration_of_every_row_is_its_own():
     plain = from_sources(preset="iwae-1-k5", data="mnist")
     (row,) = published.select_rows(table, "mnist-1-iwae-k5")
     assert reproduce.configuration(row, reproduce.Request(table), seed=0).training == plain.training
+
+
+# runs beside each other
+
+
+@pytest.fixture
+def pair(trained, tmp_path) -> list[Path]:
+    """Copies of the two trained runs, both measured on the same 300 rows."""
+    return [Path(shutil.copytree(run, tmp_path / run.name)) for run in sorted((trained / "runs").iterdir())]
+
+
+def change(path: Path, **values: object) -> None:
+    path.write_text(json.dumps({**json.loads(path.read_text()), **values}))
+
+
+def test_paired_differences_are_those_of_the_rows(pair):
+    found = comparison.compare(pair)
+    one, two = (np.load(next(run.glob("evaluation/*.npz")))["log_evidence"] for run in pair)
+    assert found["n"] == 300
+    assert found["runs"][0]["difference"] == 0
+    assert found["runs"][1]["difference"] == pytest.approx(np.mean(two - one))
+    assert found["runs"][1]["difference_error"] == pytest.approx(np.std(two - one, ddof=1) / np.sqrt(300))
+    assert found["seeds"] == []
+
+
+def test_runs_that_differ_by_their_seed_alone_are_taken_together(pair):
+    again = Path(shutil.copytree(pair[0], pair[0].with_name("again")))
+    change(again / "config.json", seed=7)
+    change(next(again.glob("evaluation/*.json")), log_evidence=-20.0)
+    first = json.loads(next(pair[0].glob("evaluation/*.json")).read_text())["log_evidence"]
+    (group,) = comparison.compare([*pair, again])["seeds"]
+    assert group["seeds"] == [0, 7]
+    assert group["mean"] == pytest.approx((first - 20.0) / 2)
+    assert group["sd"] == pytest.approx(abs(first + 20.0) / np.sqrt(2))
+
+
+def test_runs_on_other_data_are_not_compared(pair):
+    env = pair[1] / "env.json"
+    change(env, data={**json.loads(env.read_text())["data"], "sha256": "0" * 64})
+    with pytest.raises(ValueError, match="same data"):
+        comparison.compare(pair)
+
+
+def test_runs_measured_otherwise_are_not_compared(pair):
+    summary = next(pair[1].glob("evaluation/*.json"))
+    change(summary, k=6)
+    with pytest.raises(ValueError, match=r"k=5 seed=0.*k=6 seed=0.*iwax evaluate"):
+        comparison.compare(pair)
+    with pytest.raises(ValueError, match="valid"):
+        comparison.compare(pair, split="valid")
+
+
+def test_spoilt_measurements_are_noticed(pair):
+    values = next(pair[1].glob("evaluation/*.npz"))
+    values.write_bytes(values.read_bytes()[:100])
+    with pytest.raises(CorruptCheckpointError, match=values.name):
+        comparison.compare(pair)
+    values.with_suffix(".json").write_text('{"n": 300}')
+    with pytest.raises(CorruptCheckpointError, match="log_evidence"):
+        comparison.compare(pair)

@@ -18,7 +18,7 @@ def reconstruct(
     context: typer.Context,
     run: Run,
     file: Annotated[
-        Path | None, typer.Argument(metavar="[FILE]", help="Rows; the first test rows of the run's data without.")
+        Path | None, typer.Argument(metavar="FILE", help="Rows; the first test rows of the run's data without.")
     ] = None,
     method: Annotated[
         str, typer.Option("--method", metavar="posterior|resample", help="The mean of q, or k draws of q resampled.")

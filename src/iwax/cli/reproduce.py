@@ -10,7 +10,7 @@ from iwax.cli.terminal import Terminal
 __all__ = ["reproduce"]
 
 
-Table = Annotated[str | None, typer.Argument(metavar="[TABLE]", help="A published table; all are listed without.")]
+Table = Annotated[str | None, typer.Argument(metavar="TABLE", help="A published table; all are listed without.")]
 Rows = Annotated[
     str | None, typer.Option("--rows", metavar="PATTERN", help="Which rows, e.g. 'mnist-1-*'; listed without.")
 ]

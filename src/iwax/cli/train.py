@@ -10,7 +10,7 @@ from iwax.cli.terminal import Terminal
 __all__ = ["train"]
 
 Data = Annotated[
-    str | None, typer.Argument(metavar="[DATA]", help="A registered name or a file; scikit-learn's digits without.")
+    str | None, typer.Argument(metavar="DATA", help="A registered name or a file; scikit-learn's digits without.")
 ]
 Preset = Annotated[str | None, typer.Option("--preset", metavar="NAME", help="A row of the catalogue.")]
 File = Annotated[Path | None, typer.Option("-c", "--config", metavar="FILE", help="Settings, .json or .toml.")]

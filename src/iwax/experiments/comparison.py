@@ -1,5 +1,6 @@
 """Runs side by side: paired differences of log p(x) on the same rows, and the spread over seeds."""
 
+import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from iwax.training.checkpoint import CorruptCheckpointError
 
 __all__ = ["compare", "paired_difference"]
 
+SHOWN = ("dataset", "preset", "seed", "k", "n", "log_evidence", "standard_error", "elbo", "active_units")
 Setting = tuple[int, int, int]  # n, k and the seed of the importance samples
 
 
@@ -78,6 +80,9 @@ def _summary(path: Path) -> dict[str, Any]:
         summary = strict_json.parse(path.read_bytes())
     except ValueError as error:
         raise CorruptCheckpointError(path, None, "the summary of a measurement", str(error)) from error
+    missing = [name for name in (*SHOWN, "evaluation_seed") if name not in summary]
+    if missing:
+        raise CorruptCheckpointError(path, None, "the summary of a measurement", f"one without {', '.join(missing)}")
     return summary
 
 
@@ -86,7 +91,7 @@ def _read(run: Path, path: Path) -> Measured:
     try:
         with np.load(path.with_suffix(".npz"), allow_pickle=False) as values:
             rows, log_evidence = values["rows"], values["log_evidence"]
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         needed = "the values a row of a measurement"
         raise CorruptCheckpointError(path.with_suffix(".npz"), None, needed, str(error)) from error
     return Measured(run, folder.config(), folder.environment().data.sha256, _summary(path), rows, log_evidence)
@@ -104,11 +109,10 @@ def _refuse_unlike(first: Measured, other: Measured) -> None:
 
 
 def _entries(chosen: list[Measured]) -> list[dict[str, Any]]:
-    names = ("dataset", "preset", "seed", "k", "n", "log_evidence", "standard_error", "elbo", "active_units")
     entries = []
     for measured in chosen:
         difference, error = paired_difference(measured.log_evidence, chosen[0].log_evidence)
-        entry = {"run": str(measured.run), **{name: measured.summary[name] for name in names}}
+        entry = {"run": str(measured.run), **{name: measured.summary[name] for name in SHOWN}}
         entries.append(entry | {"difference": difference, "difference_error": error})
     return entries
 
