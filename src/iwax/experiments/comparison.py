@@ -89,7 +89,7 @@ def _summary(path: Path) -> dict[str, Any]:
 def _read(run: Path, path: Path) -> Measured:
     folder = existing(run)
     try:
-        with np.load(path.with_suffix(".npz"), allow_pickle=False) as values:
+        with path.with_suffix(".npz").open("rb") as stream, np.load(stream, allow_pickle=False) as values:
             rows, log_evidence = values["rows"], values["log_evidence"]
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         needed = "the values a row of a measurement"
