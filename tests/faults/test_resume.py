@@ -1,0 +1,159 @@
+"""Stopped anywhere, killed anywhere, resumed: the same bytes as a run that nothing happened to."""
+
+import hashlib
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from iwax import experiments
+from iwax.experiments.reporter import Silent
+from iwax.training import checkpoint, record
+
+# Trains or resumes, whichever the folder asks for, as the command line does.
+PROGRAM = """
+import sys
+from pathlib import Path
+from iwax import experiments
+config, run = experiments.from_sources(file=sys.argv[1]), Path(sys.argv[2])
+if (run / "config.json").is_file():
+    experiments.resume(run, reporter=experiments.Silent())
+else:
+    experiments.train(config, run, reporter=experiments.Silent())
+"""
+
+
+def settings(folder, *, epochs, save_seconds):
+    values = np.random.default_rng(0).integers(0, 2, (100, 6), np.uint8)
+    np.save(folder / "rows.npy", values)
+    sets = [
+        *("model.hidden=[4]", "model.latent=2", "objective.k=2", "objective.beta_warmup=3", "training.batch=7"),
+        *("training.validate_every=2", f"training.checkpoint_seconds={save_seconds}"),
+    ]
+    config = experiments.from_sources(data=str(folder / "rows.npy"), sets=sets, flags={"training.epochs": epochs})
+    (folder / "given.json").write_text(config.model_dump_json())
+    return config
+
+
+def digests(run):
+    """SHA-256 of the records and of every file of the newest and of the best checkpoint."""
+    kept = (checkpoint.latest(run / "checkpoints"), checkpoint.best(run / "checkpoints"))
+    assert all(kept)
+    files = [run / "metrics.jsonl", *(file for folder in kept for file in sorted(folder.iterdir()))]
+    return {str(file.relative_to(run)): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
+
+
+def test_stops_in_the_middle_of_epochs_leave_no_trace(tmp_path):
+    config = settings(tmp_path, epochs=5, save_seconds=1000)
+    whole = experiments.train(config, tmp_path / "whole", reporter=Silent())
+
+    class Restless(Silent):
+        """Asks for a stop at every third stretch; the first stretches of a sitting are of one step and two."""
+
+        def __init__(self):
+            self.steps, self.stretches = [], 0
+
+        def training(self, progress):
+            self.stretches += 1
+            self.steps.append(progress.step)
+
+        def enough(self):
+            return self.stretches % 3 == 0
+
+    restless = Restless()
+    cut = experiments.train(config, tmp_path / "cut", reporter=restless, stop=restless.enough)
+    stops = [restless.steps[-1]]
+    while stops[-1] < 5 * 12:
+        experiments.resume(cut, reporter=restless, stop=restless.enough)
+        stops.append(restless.steps[-1])
+        assert len(stops) < 30
+    assert sum(stop % 12 != 0 for stop in stops) >= 4  # most of them in the middle of an epoch
+    assert digests(cut) == digests(whole)
+    steps = [row["step"] for row in record.read(cut / "timing.jsonl")]
+    assert steps == sorted(set(steps))
+
+
+def test_rows_and_checkpoints_after_the_last_sound_one_are_made_again(tmp_path):
+    config = settings(tmp_path, epochs=3, save_seconds=0)
+    run = experiments.train(config, tmp_path / "run", reporter=Silent())
+    before = digests(run)
+    newest = checkpoint.latest(run / "checkpoints")
+    (newest / "train.safetensors").write_bytes(b"")
+    experiments.resume(run, reporter=Silent())
+    after = digests(run)
+    assert after == before
+    assert len(record.read(run / "metrics.jsonl")) == 3
+
+
+def killed_at(folder, run, wait):
+    """Start the program, kill it -9 at the moment that `wait` gives, and say whether it was still at work."""
+    environment = {**os.environ, "JAX_PLATFORMS": "cpu"}
+    command = [sys.executable, "-c", PROGRAM, str(folder / "given.json"), str(run)]
+    process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE)
+    try:
+        wait(process)
+    finally:
+        process.send_signal(signal.SIGKILL)
+        _, said = process.communicate()
+    assert process.returncode in (0, -signal.SIGKILL), said.decode()
+    return process.returncode == -signal.SIGKILL
+
+
+def after_rows(run: Path, rows: int, more: float):
+    """Wait until so many stretches more have been recorded, and a moment longer."""
+
+    def stretches():
+        file = run / "timing.jsonl"
+        return file.read_bytes().count(b"\n") if file.exists() else 0
+
+    def wait(process):
+        deadline, start = time.monotonic() + 120, None
+        while process.poll() is None and time.monotonic() < deadline:
+            # A resumed sitting cuts the record back first: count from the least that was seen.
+            start = stretches() if start is None else min(start, stretches())
+            if stretches() >= start + rows:
+                time.sleep(more)
+                return
+            time.sleep(0.001)
+
+    return wait
+
+
+def killed_and_resumed(folder, *, moments, epochs, seed):
+    config = settings(folder, epochs=epochs, save_seconds=0)
+    whole = experiments.train(config, folder / "whole", reporter=Silent())
+    run, chance = folder / "killed", random.Random(seed)
+    kills = 0
+    for _ in range(moments):
+        wait = after_rows(run, chance.randrange(1, epochs // moments), chance.uniform(0, 0.01))
+        kills += killed_at(folder, run, wait)
+    experiments.resume(run, reporter=Silent())
+    assert kills == moments
+    assert digests(run) == digests(whole)
+    assert not list((run / "checkpoints").glob(".step-*"))
+
+
+def test_kill_minus_nine_at_random_moments(tmp_path):
+    killed_and_resumed(tmp_path, moments=3, epochs=60, seed=1)
+
+
+@pytest.mark.slow
+def test_kill_minus_nine_at_ten_random_moments(tmp_path):
+    killed_and_resumed(tmp_path, moments=10, epochs=400, seed=2)
+
+
+def test_killed_before_the_first_checkpoint(tmp_path):
+    config = settings(tmp_path, epochs=2, save_seconds=0)
+    run = experiments.train(config, tmp_path / "run", reporter=Silent())
+    before = digests(run)
+    for path in (run / "checkpoints").iterdir():
+        path.rename(tmp_path / f"gone-{path.name}")
+    (run / "metrics.jsonl").write_bytes(b'{"epoch": 1, "step": 12, "bo')  # and a row cut off
+    experiments.resume(run, reporter=Silent())
+    assert digests(run) == before
