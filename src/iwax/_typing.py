@@ -1,7 +1,8 @@
 """The vocabulary of shapes: axes are ordered draws ``k``, ``batch``, event."""
 
-from typing import Any, NamedTuple, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
+import equinox as eqx
 from jaxtyping import Array, Bool, Float, Int, Key, Num, PyTree
 
 PRNGKey: TypeAlias = Key[Array, ""]
@@ -25,7 +26,7 @@ __all__ = [
 ]
 
 
-class Datum(NamedTuple):
+class Datum(eqx.Module):
     """One row of data, or a batch of rows with one leading axis on every field.
 
     ``values`` are the features, missing ones filled with 0; ``observed`` marks those that are not missing (None: all);

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float, Int, Num, PyTree
 
 from iwax._typing import Datum, Latent, LogWeights, PRNGKey, Scalar
 from iwax.model import LatentVariableModel, Terms
@@ -29,32 +29,40 @@ __all__ = [
 Output = TypeVar("Output")
 
 
-def over_data(function: Callable[[Datum, PRNGKey], Output], key: PRNGKey, x: Datum, *, out_axes: int = 0) -> Output:
-    """``function(datum, key)`` for every row of x, whose key is ``fold_in(key, row number)``.
+def over_data(
+    function: Callable[..., Output], key: PRNGKey, x: Datum, *others: PyTree[Num[Array, "batch ..."]]
+) -> Output:
+    """``function(key, datum, *others)`` for every row of x and of what goes with it; its key is ``fold_in(key, row)``.
 
     >>> x = Datum(values=jnp.arange(3.0)[:, None], index=jnp.arange(3))
-    >>> over_data(lambda datum, key: 2 * datum.values, jax.random.key(0), x).shape
+    >>> over_data(lambda key, datum: 2 * datum.values, jax.random.key(0), x).shape
     (3, 1)
     """
-    index = jnp.arange(x.values.shape[0]) if x.index is None else x.index
-    keys = jax.vmap(lambda i: jax.random.fold_in(key, i))(index)
-    return jax.vmap(function, out_axes=out_axes)(x, keys)
+    rows = jnp.arange(x.values.shape[0]) if x.index is None else x.index
+    return jax.vmap(lambda row, *each: function(jax.random.fold_in(key, row), *each))(rows, x, *others)
 
 
-def over_draws(function: Callable[[PRNGKey], Output], key: PRNGKey, k: int, *, first: int | Array = 0) -> Output:
-    """``function(key_i)`` for the draws i = first, ..., first + k - 1, whose key is ``fold_in(key, i)``.
+def over_draws(
+    function: Callable[..., Output],
+    key: PRNGKey,
+    k: int,
+    *others: PyTree[Num[Array, "k ..."]],
+    first: int | Array = 0,
+) -> Output:
+    """``function(key, *others)`` for the draws i = first, ..., first + k - 1; its key is ``fold_in(key, i)``.
 
     >>> over_draws(lambda key: jax.random.normal(key), jax.random.key(0), 5).shape
     (5,)
     """
-    return jax.vmap(lambda i: function(jax.random.fold_in(key, i)))(first + jnp.arange(k))
+    numbers = first + jnp.arange(k)
+    return jax.vmap(lambda i, *each: function(jax.random.fold_in(key, i), *each))(numbers, *others)
 
 
 def terms(model: LatentVariableModel, key: PRNGKey, x: Datum, *, k: int, first: int | Array = 0) -> Terms:
     """The terms of log w, [k, batch] each, under the total derivative."""
     prior = _prepared(model, key)
 
-    def one(datum: Datum, key: PRNGKey) -> Terms:
+    def one(key: PRNGKey, datum: Datum) -> Terms:
         def draw(key: PRNGKey) -> Terms:
             proposal, log_posterior = model.propose_with_log_prob(datum, key)
             return model.terms(prior, datum, proposal, proposal.z, log_posterior)
@@ -80,7 +88,7 @@ def log_weights(
 def propose(model: LatentVariableModel, key: PRNGKey, x: Datum, *, k: int, score: bool) -> tuple[Latent, Any]:
     """The draws z [batch, k, ...] and, with ``score``, ``log q(z̄|x)`` [k, batch] at z held constant (None without)."""
 
-    def one(datum: Datum, key: PRNGKey) -> tuple[Latent, Any]:
+    def one(key: PRNGKey, datum: Datum) -> tuple[Latent, Any]:
         def draw(key: PRNGKey) -> tuple[Latent, Any]:
             proposal = model.propose(datum, key)
             if not score:
@@ -101,19 +109,15 @@ def terms_at(model: LatentVariableModel, key: PRNGKey, x: Datum, z: Latent, *, k
     """
     prior = _prepared(model, key)
 
-    def one(datum_and_z: tuple[Datum, Latent], key: PRNGKey) -> Terms:
-        datum, z_of_draws = datum_and_z
-
+    def one(key: PRNGKey, datum: Datum, z: Latent) -> Terms:
         def draw(key: PRNGKey, z: Latent) -> Terms:
             proposal = model.propose(datum, key)
             frozen, trace = jax.lax.stop_gradient((proposal.distribution, proposal.trace))
             return model.terms(prior, datum, proposal, z, frozen.log_prob(z, trace))
 
-        return jax.vmap(lambda i, z: draw(jax.random.fold_in(key, i), z))(jnp.arange(k), z_of_draws)
+        return over_draws(draw, key, k, z)
 
-    index = jnp.arange(x.values.shape[0]) if x.index is None else x.index
-    keys = jax.vmap(lambda i: jax.random.fold_in(key, i))(index)
-    return _draws_first(jax.vmap(one)((x, z), keys))
+    return _draws_first(over_data(one, key, x, z))
 
 
 def generate(
@@ -129,21 +133,19 @@ def redraw(
 ) -> tuple[Latent, Float[Array, "batch features"]]:
     """The draw of the given number [batch] of each row, made again from its key, and the mean of ``p(x|z)`` there."""
 
-    def one(datum: Datum, key: PRNGKey, i: Array) -> tuple[Latent, Array]:
+    def one(key: PRNGKey, datum: Datum, i: Array) -> tuple[Latent, Array]:
         drawn = model.propose(datum, jax.random.fold_in(key, i))
         return drawn.z, model.likelihood(drawn.z, key=drawn.keys[1]).mean
 
-    index = jnp.arange(x.values.shape[0]) if x.index is None else x.index
-    keys = jax.vmap(lambda i: jax.random.fold_in(key, i))(index)
-    return jax.vmap(one)(x, keys, draw)
+    return over_data(one, key, x, draw)
 
 
 def decode(
     model: LatentVariableModel, key: PRNGKey, z: Latent, *, first: int | Array = 0
 ) -> Float[Array, "n features"]:
     """The means of ``p(x|z)`` at latents [n, ...], a tuple of them for a chain; row i is keyed by ``first + i``."""
-    rows = first + jnp.arange(jax.tree.leaves(z)[0].shape[0])
-    return jax.vmap(lambda i, z: model.likelihood(z, key=jax.random.fold_in(key, i)).mean)(rows, z)
+    rows = jax.tree.leaves(z)[0].shape[0]
+    return over_draws(lambda key, z: model.likelihood(z, key=key).mean, key, rows, z, first=first)
 
 
 def _prepared(model: LatentVariableModel, key: PRNGKey) -> Any:

@@ -213,7 +213,7 @@ def closed_form_kl(
         raise ValueError(f"k, the number of draws, must be at least 1, got {k}")
     prior = model.prior.prepare(model.posterior, key=key)
 
-    def one(datum: Datum, key: PRNGKey) -> tuple[Any, Any]:
+    def one(key: PRNGKey, datum: Datum) -> tuple[Any, Any]:
         def draw(key: PRNGKey) -> Scalar:
             proposal = model.propose(datum, key)
             p_x = model.likelihood(proposal.z, key=proposal.keys[1])

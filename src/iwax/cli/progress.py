@@ -1,5 +1,6 @@
 """How far a training or an evaluation is: a bar where somebody looks, else a plain line every ten seconds."""
 
+import math
 import time
 from typing import Protocol
 
@@ -56,10 +57,9 @@ class Meter:
 
     def training(self, stage: Stage) -> None:
         """Show where training stands."""
-        words = (
-            f"epoch {stage.epoch + 1}/{stage.epochs}  bound {stage.bound:.2f}  "
-            f"{stage.images_per_second:,.0f} images/s  {clock(stage.seconds_left)} left"
-        )
+        known = not math.isnan(stage.images_per_second)  # not while the first steps hold the compilation
+        rate = f"{stage.images_per_second:,.0f} images/s  {clock(stage.seconds_left)} left" if known else "compiled"
+        words = f"epoch {stage.epoch + 1}/{stage.epochs}  bound {stage.bound:.2f}  {rate}"
         self.show(stage.step, stage.steps * stage.epochs, words)
 
     def evaluation(self, done: int, total: int, *, started: float) -> None:

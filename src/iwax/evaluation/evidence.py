@@ -27,7 +27,7 @@ class Evidence:
 
     ``log_evidence`` is the IWAE bound at k, whose expectation is never above log p(x); ``monte_carlo_error`` is its
     standard error over draws (to first order); ``elbo`` the mean log-weight with ``elbo_error``; ``ess`` the effective
-    sample size between 1 and k; ``pareto_k`` the tail index of the weights: above 0.7 the estimate is not to be trusted.
+    sample size between 1 and k; ``pareto_k`` the tail index of the weights: above 0.7 the estimate cannot be trusted.
     """
 
     k: int
@@ -146,11 +146,11 @@ def _statistics(calls: Iterator[np.ndarray], batch: int, k: int) -> np.ndarray:
     """The six columns of Evidence, [6, batch], from log-weights as they come."""
     stream, kept = StreamingLogMeanExp(batch), tail_size(k) + 1
     largest = np.empty((0, batch))
-    total, squares, anchor = np.zeros(batch), np.zeros(batch), None
+    total, squares, anchor = np.zeros(batch), np.zeros(batch), np.full(batch, np.nan)
     for log_w in calls:
         log_w = log_w.astype(np.float64)
         stream.add(log_w)
-        anchor = log_w[0] if anchor is None else anchor  # sums about a first value lose no digits
+        anchor = np.where(np.isnan(anchor), log_w[0], anchor)  # sums about a first value lose no digits
         total += (log_w - anchor).sum(axis=0)
         squares += ((log_w - anchor) ** 2).sum(axis=0)
         largest = np.concatenate([largest, log_w])

@@ -43,7 +43,7 @@ def posterior_means(
 ) -> list[np.ndarray]:
     """``E_{q(z_l|x)}[z_l]`` for every stochastic layer l, [n, units of l] each, float64."""
 
-    def means(datum: Datum, key: PRNGKey) -> Any:
+    def means(key: PRNGKey, datum: Datum) -> Any:
         def draw(key: PRNGKey) -> Any:
             proposal = model.propose(datum, key)
             return [layer.mean for layer in proposal.distribution.layers(proposal.z)]
@@ -62,7 +62,7 @@ def kl_per_unit(
     where a layer of prior or posterior is not factorised.
     """
 
-    def divergences(datum: Datum, key: PRNGKey) -> Any:
+    def divergences(key: PRNGKey, datum: Datum) -> Any:
         prior = model.prior.prepare(model.posterior, key=key)
 
         def draw(key: PRNGKey) -> Any:
@@ -86,7 +86,7 @@ def _kl(q: Any, p: Any) -> Any:
 
 
 def _over_rows(
-    function: Callable[[Datum, PRNGKey], Any], x: np.ndarray, key: PRNGKey, rows: np.ndarray | None
+    function: Callable[[PRNGKey, Datum], Any], x: np.ndarray, key: PRNGKey, rows: np.ndarray | None
 ) -> list[np.ndarray]:
     """A list of arrays a row, for all rows of x, [n, ...] each, taken some at a time."""
     mapped = eqx.filter_jit(lambda datum: batched.over_data(function, key, datum))

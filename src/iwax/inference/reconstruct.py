@@ -23,7 +23,7 @@ CHOICE = 4  # a draw's key is folded with 0 to 3 by the model itself
 
 @eqx.filter_jit
 def _through_means(model: LatentVariableModel, key: PRNGKey, x: Datum) -> Array:
-    def one(datum: Datum, key: PRNGKey) -> Array:
+    def one(key: PRNGKey, datum: Datum) -> Array:
         z = model.posterior(datum, key=jax.random.fold_in(key, 0)).mean
         return model.likelihood(z, key=jax.random.fold_in(key, 3)).mean
 
@@ -34,11 +34,11 @@ def _through_means(model: LatentVariableModel, key: PRNGKey, x: Datum) -> Array:
 def _ranks(model: LatentVariableModel, key: PRNGKey, x: Datum, k: int, first: Array) -> LogWeights:
     """``log w_i + g_i``, [k, batch], g_i standard Gumbel: the largest of them falls on i with probability w̃_i."""
 
-    def noise(datum: Datum, key: PRNGKey) -> Array:
+    def noise(key: PRNGKey, datum: Datum) -> Array:
         return batched.over_draws(lambda key: jax.random.gumbel(jax.random.fold_in(key, CHOICE)), key, k, first=first)
 
     log_w = batched.log_weights(model, key, x, k=k, first=first)
-    return log_w + batched.over_data(noise, key, x, out_axes=1)
+    return log_w + batched.over_data(noise, key, x).T
 
 
 @eqx.filter_jit

@@ -23,7 +23,7 @@ _VALIDATION_ROWS = 100  # rows evaluated at once
 
 
 class Progress(NamedTuple):
-    """Where training stands; ``bound`` is the epoch's mean so far in nats."""
+    """Where training stands; ``bound`` is the epoch's mean so far in nats; rates are nan until they are known."""
 
     step: int
     epoch: int
@@ -87,22 +87,23 @@ def train(
 
 
 class _Clock:
-    """How many steps fit into a stretch, and how fast they go."""
+    """How many steps fit into a stretch, and how fast they go: unknown while the first one holds the compilation."""
 
     def __init__(self, plan: Plan) -> None:
-        self.plan, self.length, self.seconds_a_step = plan, 1, None
+        self.plan, self.length, self.seconds = plan, 1, float("nan")  # seconds a step
+        self.started = False
         self.last = time.perf_counter()
 
     def progress(self, state: State, done: int, steps: int) -> Progress:
-        step, bound = int(state.step), float(state.tally.bound) / max(int(state.tally.steps), 1)  # waits for the device
+        step, bound = int(state.step), state.tally.mean  # waits for the device
         now = time.perf_counter()
-        seconds, self.last = (now - self.last) / done, now
-        first = self.seconds_a_step is None  # the first stretch holds the compilation: its time says nothing
-        smooth = seconds if first or self.length == 1 else 0.5 * self.seconds_a_step + 0.5 * seconds
-        self.seconds_a_step = smooth
-        self.length = 2 if first else int(max(1, min(4 * self.length, self.plan.stretch_seconds / smooth)))
-        left = (self.plan.epochs * steps - step) * smooth
-        return Progress(step, (step - 1) // steps, steps, self.plan.epochs, bound, self.plan.batch / smooth, left)
+        latest, self.last = (now - self.last) / done, now
+        if self.started:
+            self.seconds = latest if np.isnan(self.seconds) else 0.5 * self.seconds + 0.5 * latest
+            self.length = int(max(1, min(4 * self.length, self.plan.stretch_seconds / self.seconds)))
+        self.started = True
+        left = (self.plan.epochs * steps - step) * self.seconds
+        return Progress(step, (step - 1) // steps, steps, self.plan.epochs, bound, self.plan.batch / self.seconds, left)
 
 
 def _out_of_patience(state: State, plan: Plan) -> bool:
@@ -132,9 +133,9 @@ class _Run:
     def close_epoch(self, state: State, epoch: int, steps: int) -> State:
         """Record the epoch, validate where it is due, and start the next one's tally."""
         row: dict[str, int | float] = {"epoch": epoch + 1, "step": int(state.step)}
-        row["bound"] = float(state.tally.bound) / int(state.tally.steps)
+        row["bound"] = state.tally.mean
         if self.learning_rate is not None:
-            row["learning_rate"] = float(self.learning_rate(int(state.step) - 1))
+            row["learning_rate"] = float(np.asarray(self.learning_rate(int(state.step) - 1)))
         if self.plan.beta_warmup:
             row["beta"] = min(1.0, int(state.step) / (self.plan.beta_warmup * steps))
         state = eqx.tree_at(lambda s: s.tally, state, Tally.zero())

@@ -50,15 +50,20 @@ class Plan:
 
 
 class Tally(eqx.Module):
-    """Sums over the steps of the current epoch: of the batches' mean bounds, and of the steps."""
+    """The epoch so far: its batches, a short one counting for its share, and the sum of their mean bounds (nats)."""
 
     bound: Float[Array, ""]
-    steps: Int[Array, ""]
+    batches: Float[Array, ""]
 
     @classmethod
     def zero(cls) -> "Tally":
         """Nothing counted yet."""
-        return cls(jnp.zeros(()), jnp.zeros((), jnp.int32))
+        return cls(jnp.zeros(()), jnp.zeros(()))
+
+    @property
+    def mean(self) -> float:
+        """The mean bound over the rows seen, nats; nan before the first."""
+        return float(self.bound) / float(self.batches) if float(self.batches) else float("nan")
 
 
 class State(eqx.Module):

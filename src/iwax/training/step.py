@@ -77,7 +77,8 @@ def updates(objective: Objective, optimizer: optax.GradientTransformation, plan:
         gradient, loss, bound = _gradient(objective, state.model, keys[0], x, weight, beta, plan)
         parameters = eqx.filter(state.model, eqx.is_inexact_array)
         change, optimizer_state = optimizer.update(_together(gradient), state.optimizer, parameters)
-        tally = Tally(state.tally.bound + bound, state.tally.steps + 1)
+        share = 1.0 if weight is None else jnp.sum(weight) / plan.batch  # of a whole batch
+        tally = Tally(state.tally.bound + share * bound, state.tally.batches + share)
         after = (eqx.apply_updates(state.model, change), optimizer_state, state.step + 1, tally)
         return eqx.tree_at(lambda s: (s.model, s.optimizer, s.step, s.tally), state, after), loss, gradient
 
