@@ -92,7 +92,7 @@ _SIZES: Mapping[str, Mapping[int, Settings]] = MappingProxyType(
     }
 )
 _EPOCHS: Mapping[str, Settings] = MappingProxyType(
-    {"digits": {"training.epochs": 400}, "ring": {"training.epochs": 100}}
+    {"digits": {"training.epochs": 300}, "ring": {"training.epochs": 100}}
 )
 
 
