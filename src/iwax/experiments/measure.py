@@ -34,7 +34,7 @@ def evaluate(
     split: str | None = None,
     k: int | None = None,
     limit: int | None = None,
-    seed: int = 0,
+    seed: int | None = None,
     checkpoint: str | None = None,
     reporter: Reporter,
 ) -> dict[str, Any]:
@@ -48,9 +48,11 @@ def evaluate(
     settings = folder.config().evaluation
     split = settings.split if split is None else split
     k, limit = settings.k if k is None else k, settings.limit if limit is None else limit
-    for name, value, largest in (("k", k, LARGEST_K), ("limit", limit, 10**9), ("seed + 1", seed + 1, 2**32)):
-        if value is not None and not 1 <= value <= largest:
-            raise ValueError(f"{name}: an integer from 1 to {largest} was needed, got {value}")
+    seed = folder.config().seed if seed is None else seed
+    ranges = (("k", k, 1, LARGEST_K), ("limit", limit, 1, 10**9), ("seed", seed, 0, 2**32 - 1))
+    for name, value, least, largest in ranges:
+        if value is not None and not least <= value <= largest:
+            raise ValueError(f"{name}: an integer from {least} to {largest} was needed, got {value}")
     trained = open_run(run, checkpoint=checkpoint or settings.checkpoint)
     dataset = trained.dataset()
     if dataset.digest() != trained.about.sha256:
