@@ -25,8 +25,8 @@ def test_linear_is_x_times_weight_plus_bias():
     assert layer.weight.shape == (3, 2)
     assert layer.bias.tolist() == [0.0, 0.0]
     expected = x @ np.asarray(layer.weight) + np.asarray(layer.bias)
-    np.testing.assert_allclose(layer(x), expected, rtol=1e-6, atol=1e-6)
-    np.testing.assert_allclose(jax.vmap(layer)(x), expected, rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(layer(jnp.asarray(x)), expected, rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(jax.vmap(layer)(jnp.asarray(x)), expected, rtol=1e-6, atol=1e-6)
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
@@ -37,7 +37,7 @@ def test_mlp_is_its_formula(activation: str):
     for layer in net.layers[:-1]:
         h = REFERENCE[activation](h @ np.asarray(layer.weight, np.float64) + np.asarray(layer.bias))
     expected = h @ np.asarray(net.layers[-1].weight, np.float64) + np.array([0.5, -1.0])
-    np.testing.assert_allclose(net(x), expected, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(net(jnp.asarray(x)), expected, rtol=1e-5, atol=1e-6)
 
 
 def test_without_hidden_layers_it_is_affine():

@@ -81,7 +81,9 @@ class LinearGaussian:
         encoder = linear(np.concatenate([mean, np.zeros_like(mean)], axis=1), np.concatenate([offset, log_scale]))
         return LatentVariableModel(
             prior=priors.StandardNormal(latent),
-            likelihood=likelihoods.Gaussian.fixed(linear(self.weight.T, self.bias), np.sqrt(self.variance)),
+            likelihood=likelihoods.Gaussian.fixed(
+                linear(self.weight.T, self.bias), jnp.sqrt(jnp.asarray(self.variance))
+            ),
             posterior=posteriors.Gaussian(encoder),
         )
 
