@@ -48,6 +48,11 @@ def both_ways(bound: bounds.Bound, column):
     return *bound.derivatives(column), jax.grad(bound)(column), jnp.diagonal(jax.hessian(bound)(column))
 
 
+def slack(log_w: np.ndarray) -> float:
+    """What float32 may round away: some units in the last place of the largest log-weight."""
+    return 1e-6 + 5e-7 * float(np.abs(log_w).max(initial=0))
+
+
 def exact(name: str, log_w: np.ndarray) -> np.ndarray:
     """The bound by its formula in float64."""
     log_w = log_w.astype(np.float64)
@@ -61,21 +66,23 @@ def exact(name: str, log_w: np.ndarray) -> np.ndarray:
 @given(log_w=extreme_log_weights)
 def test_equals_its_formula_also_where_exp_would_overflow(name: str, log_w: np.ndarray):
     value = np.asarray(value_of(BOUNDS[name], jnp.asarray(log_w)))
-    np.testing.assert_allclose(value, exact(name, log_w), rtol=1e-6, atol=1e-4)
+    np.testing.assert_allclose(value, exact(name, log_w), rtol=0, atol=slack(log_w))
 
 
 @every_bound
 @given(log_w=log_weights, shift=st.floats(-1000, 1000, width=32))
 def test_shift_equivariance(name: str, log_w: np.ndarray, shift: float):
     moved = value_of(BOUNDS[name], jnp.asarray(log_w) + shift)
-    np.testing.assert_allclose(moved, value_of(BOUNDS[name], jnp.asarray(log_w)) + shift, atol=1e-3)
+    np.testing.assert_allclose(
+        moved, value_of(BOUNDS[name], jnp.asarray(log_w)) + shift, atol=slack(log_w) + slack(shift)
+    )
 
 
 @given(log_w=log_weights, order=st.permutations(range(K)))
 def test_invariance_to_the_order_of_draws(log_w: np.ndarray, order: list[int]):
     for bound in (bounds.elbo, bounds.iwae):
         permuted = value_of(bound, jnp.asarray(log_w[order]))
-        np.testing.assert_allclose(permuted, value_of(bound, jnp.asarray(log_w)), rtol=1e-6, atol=1e-5)
+        np.testing.assert_allclose(permuted, value_of(bound, jnp.asarray(log_w)), atol=slack(log_w))
 
 
 @given(log_w=log_weights, seed=st.integers(0, 1000))
@@ -84,7 +91,7 @@ def test_miwae_is_invariant_within_groups_and_to_the_order_of_groups(log_w: np.n
     groups = rng.permuted(log_w.reshape(2, 3, 3), axis=1)[rng.permutation(2)]
     bound = BOUNDS["miwae(2)"]
     expected = value_of(bound, jnp.asarray(log_w))
-    np.testing.assert_allclose(value_of(bound, groups.reshape(K, 3)), expected, rtol=1e-6, atol=1e-5)
+    np.testing.assert_allclose(value_of(bound, groups.reshape(K, 3)), expected, atol=slack(log_w))
 
 
 @given(log_w=extreme_log_weights)
@@ -92,12 +99,11 @@ def test_order_of_the_bounds(log_w: np.ndarray):
     names = ("elbo", "miwae(6)", "miwae(3)", "miwae(1)", "iwae")
     values = [np.asarray(value_of(BOUNDS[name], jnp.asarray(log_w))) for name in names]
     values = [log_w.min(axis=0), *values, log_w.max(axis=0)]
-    slack = 1e-5 + 4e-7 * np.abs(log_w).max(axis=0)
     for lower, upper in itertools.pairwise(values):
-        assert (lower <= upper + slack).all()
+        assert (lower <= upper + slack(log_w)).all()
     two = np.asarray(value_of(BOUNDS["miwae(2)"], jnp.asarray(log_w)))
-    assert (values[1] <= two + slack).all()
-    assert (two <= values[-2] + slack).all()
+    assert (values[1] <= two + slack(log_w)).all()
+    assert (two <= values[-2] + slack(log_w)).all()
 
 
 @given(log_w=log_weights)
@@ -107,7 +113,7 @@ def test_miwae_of_one_group_is_iwae_and_of_k_groups_the_elbo(log_w: np.ndarray):
         pairs = [(value_of(BOUNDS[miwae], log_w), value_of(BOUNDS[other], log_w))]
         pairs += zip(derivatives_of(BOUNDS[miwae], log_w), derivatives_of(BOUNDS[other], log_w), strict=True)
         for ours, theirs in pairs:
-            np.testing.assert_allclose(ours, theirs, rtol=1e-6, atol=1e-5)
+            np.testing.assert_allclose(ours, theirs, atol=slack(log_w))
 
 
 @given(log_w=hnp.arrays(np.float32, (1, 4), elements=extreme))
@@ -120,7 +126,7 @@ def test_with_one_draw_all_bounds_are_its_log_weight(log_w: np.ndarray):
 @given(level=st.floats(-1e4, 1e4, width=32))
 def test_equal_weights_give_their_common_value(name: str, level: float):
     value = value_of(BOUNDS[name], jnp.full((K, 3), level, jnp.float32))
-    np.testing.assert_allclose(value, np.full(3, level), rtol=3e-7, atol=3e-7)
+    np.testing.assert_allclose(value, np.full(3, level), atol=slack(np.float32(level)))
 
 
 @every_bound
