@@ -1,18 +1,21 @@
 """The vocabulary of shapes: axes are ordered draws ``k``, ``batch``, event."""
 
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import equinox as eqx
+import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Key, Num, PyTree
 
+AnyArray: TypeAlias = Array | np.ndarray
 PRNGKey: TypeAlias = Key[Array, ""]
-LogWeights: TypeAlias = Float[Array, "k *batch"]
-PerDatum: TypeAlias = Float[Array, "*batch"]
+LogWeights: TypeAlias = Float[AnyArray, "k *batch"]
+PerDatum: TypeAlias = Float[AnyArray, "*batch"]
 Scalar: TypeAlias = Float[Array, ""]
 Latent: TypeAlias = PyTree[Num[Array, "..."]]
 Trace: TypeAlias = Any  # None, or what a flow passed through on its way
 
 __all__ = [
+    "AnyArray",
     "Datum",
     "Distribution",
     "Latent",
@@ -39,12 +42,13 @@ class Datum(eqx.Module):
     index: Int[Array, "*batch"] | None = None
 
 
+@runtime_checkable
 class Distribution(Protocol):
     """A random variable. A pytree: every array that it depends on is a leaf of it."""
 
     def draw(self, key: PRNGKey) -> tuple[Latent, Trace]: ...
 
-    def log_prob(self, value: Latent, trace: Trace = None, where: Array | None = None) -> Scalar: ...
+    def log_prob(self, value: Latent, trace: Trace = None, where: AnyArray | None = None) -> Scalar: ...
 
     def sample_and_log_prob(self, key: PRNGKey) -> tuple[Latent, Scalar]: ...
 
@@ -54,6 +58,7 @@ class Distribution(Protocol):
     def layers(self, value: Latent) -> tuple["Distribution", ...]: ...
 
 
+@runtime_checkable
 class Part(Protocol):
     """A prior, likelihood or posterior: a fixed function of (context, key). The same key gives the same noise."""
 

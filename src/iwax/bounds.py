@@ -9,6 +9,7 @@ from typing import Literal
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Float
 
 from iwax._typing import LogWeights, PerDatum
 from iwax.numerics import log_mean_exp
@@ -63,7 +64,7 @@ def miwae(m: int) -> Bound:
     if m < 1:
         raise ValueError(f"miwae needs at least one group of draws, got m={m}")
 
-    def groups(log_w: LogWeights) -> LogWeights:
+    def groups(log_w: LogWeights) -> Float[Array, "k_over_m m *batch"]:
         k = log_w.shape[0]
         if k % m:
             raise ValueError(f"miwae needs k to be a multiple of its m={m} groups, got k={k}")

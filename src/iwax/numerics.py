@@ -5,12 +5,14 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array
+
+from iwax._typing import LogWeights, PerDatum
 
 __all__ = ["StreamingLogMeanExp", "log_mean_exp", "reciprocal", "scale_gradient", "softplus"]
 
 
-def log_mean_exp(log_w: Float[Array, "k *batch"]) -> Float[Array, "*batch"]:
+def log_mean_exp(log_w: LogWeights) -> PerDatum:
     """``log (1/k) sum_i exp log_w_i`` over the first axis, exact in range for any finite log-weights.
 
     >>> float(log_mean_exp(jnp.array([-1000.0, -1000.0])))

@@ -5,7 +5,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from iwax._typing import Latent, PRNGKey, Scalar, Trace
+from iwax._typing import AnyArray, Latent, PRNGKey, Scalar, Trace
 from iwax.numerics import softplus
 
 __all__ = ["Bernoulli"]
@@ -21,7 +21,7 @@ class Bernoulli(eqx.Module):
     -0.6931
     """
 
-    logits: Float[Array, "*batch features"]
+    logits: Float[AnyArray, "*batch features"]
 
     @property
     def mean(self) -> Array:
@@ -32,7 +32,7 @@ class Bernoulli(eqx.Module):
         """A value of zeros and ones, which has no gradient in the logits; there is no trace."""
         return jax.random.bernoulli(key, self.mean).astype(self.logits.dtype), None
 
-    def log_prob(self, value: Array, trace: Trace = None, where: Array | None = None) -> Scalar:
+    def log_prob(self, value: AnyArray, trace: Trace = None, where: AnyArray | None = None) -> Scalar:
         """``sum_j x_j m_j - softplus(m_j)``, nats; with ``where``, over the marked features alone."""
         return jnp.sum(value * self.logits - softplus(self.logits), axis=-1, where=where)
 

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpyro.distributions
 from jaxtyping import Array, Float
 
-from iwax._typing import Latent, PRNGKey, Scalar, Trace
+from iwax._typing import AnyArray, Latent, PRNGKey, Scalar, Trace
 from iwax.numerics import reciprocal
 
 __all__ = ["Factorized"]
@@ -37,10 +37,10 @@ class Factorized(eqx.Module):
     """
 
     family: str = eqx.field(static=True)
-    parameters: tuple[Float[Array, "*batch features"], ...]
+    parameters: tuple[Float[AnyArray, "*batch features"], ...]
 
     @classmethod
-    def normal(cls, loc: Array, scale: Array) -> "Factorized":
+    def normal(cls, loc: AnyArray, scale: AnyArray) -> "Factorized":
         """``N(loc, diag scale^2)``."""
         return cls("normal", (loc, scale))
 
@@ -58,7 +58,7 @@ class Factorized(eqx.Module):
         """A value, differentiable in the parameters where the family allows it; there is no trace."""
         return self.density.sample(key), None
 
-    def log_prob(self, value: Array, trace: Trace = None, where: Array | None = None) -> Scalar:
+    def log_prob(self, value: AnyArray, trace: Trace = None, where: AnyArray | None = None) -> Scalar:
         """``sum_j log p(value_j)``, nats; with ``where``, over the marked features alone."""
         each = self.density.log_prob(value)
         return jnp.sum(each, axis=-1, where=where)

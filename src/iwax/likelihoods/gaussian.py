@@ -9,7 +9,7 @@ import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array, Float
 
-from iwax._typing import PRNGKey
+from iwax._typing import AnyArray, PRNGKey
 from iwax.distributions import Factorized
 
 __all__ = ["Gaussian"]
@@ -33,7 +33,7 @@ class Gaussian(eqx.Module):
     variance: Literal["fixed", "learned", "network"] = eqx.field(static=True)
 
     @classmethod
-    def fixed(cls, network: Any, scale: float | Array) -> "Gaussian":
+    def fixed(cls, network: Any, scale: float | AnyArray) -> "Gaussian":
         """A scale that is not learned: a positive number, or one a feature."""
         return cls(network, _log_of_positive(scale), "fixed")
 
@@ -72,7 +72,7 @@ class Gaussian(eqx.Module):
         return Factorized.normal(outputs, jnp.broadcast_to(jnp.exp(log_scale), outputs.shape))
 
 
-def _log_of_positive(scale: float | Array) -> Array:
+def _log_of_positive(scale: float | AnyArray) -> Array:
     # on the host, so that a model can be built inside `jax.eval_shape`; what is traced has no value to look at
     if not isinstance(scale, Tracer) and not np.all(np.asarray(scale) > 0):
         raise ValueError(f"the scale of a Gaussian likelihood must be positive, got {scale}")

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from iwax._typing import PRNGKey
+from iwax._typing import AnyArray, PRNGKey
 
 __all__ = ["glorot_uniform", "mean_logits"]
 
@@ -26,7 +26,7 @@ def glorot_uniform(in_features: int, out_features: int, *, key: PRNGKey, heads: 
     return jax.random.uniform(key, (in_features, out_features), minval=-limit, maxval=limit)
 
 
-def mean_logits(mean: Float[Array, " features"]) -> Float[Array, " features"]:
+def mean_logits(mean: Float[AnyArray, "*features"]) -> Float[Array, "*features"]:
     """``logit(clip(mean, 0.001, 0.999))``: the output bias of a Bernoulli decoder that starts at the data's mean.
 
     Burda, Grosse and Salakhutdinov (2016, arXiv:1509.00519).

@@ -4,7 +4,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from iwax._typing import PRNGKey
+from iwax._typing import AnyArray, PRNGKey
 from iwax.nn.init import glorot_uniform
 
 __all__ = ["Linear"]
@@ -16,6 +16,7 @@ class Linear(eqx.Module):
     ``heads`` says of how many layers of equal width the outputs are made (a mean and a log-scale: two), for the initial
     range of the weights (`nn.init.glorot_uniform`); b starts at zero.
 
+    >>> import jax
     >>> layer = Linear(3, 2, key=jax.random.key(0))
     >>> layer(jnp.ones(3)).shape
     (2,)
@@ -28,6 +29,6 @@ class Linear(eqx.Module):
         self.weight = glorot_uniform(in_features, out_features, key=key, heads=heads)
         self.bias = jnp.zeros(out_features)
 
-    def __call__(self, x: Float[Array, "*batch in"], *, key: PRNGKey | None = None) -> Float[Array, "*batch out"]:
+    def __call__(self, x: Float[AnyArray, "*batch in"], *, key: PRNGKey | None = None) -> Float[Array, "*batch out"]:
         """``x W + b``; ``key`` is ignored."""
-        return x @ self.weight + self.bias
+        return jnp.asarray(x) @ self.weight + self.bias

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from iwax._typing import PRNGKey
+from iwax._typing import AnyArray, PRNGKey
 from iwax.nn.linear import Linear
 
 __all__ = ["ACTIVATIONS", "MLP"]
@@ -45,7 +45,7 @@ class MLP(eqx.Module):
         key: PRNGKey,
         activation: str = "tanh",
         heads: int = 1,
-        output_bias: Float[Array, " out"] | None = None,
+        output_bias: Float[AnyArray, " out"] | None = None,
     ) -> None:
         if activation not in ACTIVATIONS:
             raise ValueError(f"activation must be one of {', '.join(ACTIVATIONS)}, got {activation!r}")
@@ -63,7 +63,7 @@ class MLP(eqx.Module):
         self.layers = tuple(layers)
         self.activation = activation
 
-    def __call__(self, x: Float[Array, "*batch in"], *, key: PRNGKey | None = None) -> Float[Array, "*batch out"]:
+    def __call__(self, x: Float[AnyArray, "*batch in"], *, key: PRNGKey | None = None) -> Float[Array, "*batch out"]:
         """The output at x; ``key`` is ignored."""
         for layer in self.layers[:-1]:
             x = ACTIVATIONS[self.activation](layer(x))
