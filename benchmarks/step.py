@@ -112,8 +112,8 @@ def measured(batch: int, k: int, workers: Mapping[str, peers.Peer], options: arg
     products = ceilings.training_products(batch, k)
     others = {
         "products": timed_loop(products, options.block),
-        "adam": timed_loop(ceilings.adam_update(), options.block / 4),
-        "random_numbers": timed_loop(ceilings.random_numbers(batch, k), options.block / 4),
+        "adam": timed_loop(ceilings.adam_update(), options.block / 2),
+        "random_numbers": timed_loop(ceilings.random_numbers(batch, k), options.block / 2),
         **{name: timed_peer(peer, batch, k, options.block) for name, peer in workers.items()},
     }
     steps = calibrated(products, options.block)
