@@ -234,7 +234,8 @@ def build_plan(config: Config, dataset: Dataset) -> Plan:
         beta_warmup=config.objective.beta_warmup,
         binarize=dataset.binarize_training,
         reduction=settings.reduction,
-        piece=rows_a_piece(settings.batch, config.objective.k),
+        # free bits look at the mean over a whole batch
+        piece=None if config.objective.free_bits else rows_a_piece(settings.batch, config.objective.k),
         validate_every=settings.validate_every,
         patience=settings.patience,
     )
