@@ -33,15 +33,20 @@ def normal_head(rng: np.random.Generator, inputs: int):
     return linear(weight, np.array([0.2, -0.5]))
 
 
-def two_layers() -> LatentVariableModel:
+def layered(depth: int) -> LatentVariableModel:
+    """One latent a layer, three binary pixels."""
     rng = np.random.default_rng(4)
+    above = tuple(likelihoods.Gaussian.of_network(normal_head(rng, 1)) for _ in range(depth - 1))
+    upwards = tuple(posteriors.Gaussian(normal_head(rng, 1)) for _ in range(depth - 1))
     return LatentVariableModel(
-        prior=priors.Chain(priors.StandardNormal(1), (likelihoods.Gaussian.of_network(normal_head(rng, 1)),)),
+        prior=priors.Chain(priors.StandardNormal(1), above),
         likelihood=likelihoods.Chain(likelihoods.Bernoulli(affine(rng, 1, 3))),
-        posterior=posteriors.Chain(
-            posteriors.Gaussian(normal_head(rng, 3)), (posteriors.Gaussian(normal_head(rng, 1)),)
-        ),
+        posterior=posteriors.Chain(posteriors.Gaussian(normal_head(rng, 3)), upwards),
     )
+
+
+def two_layers() -> LatentVariableModel:
+    return layered(2)
 
 
 def rows(count: int) -> Datum:
@@ -49,9 +54,9 @@ def rows(count: int) -> Datum:
     return Datum(values=values, index=jnp.arange(count))
 
 
-def per_row_gradients(estimator: gradients.Estimator, count: int, beta: float = 1.0):
+def per_row_gradients(estimator: gradients.Estimator, count: int, beta: float = 1.0, depth: int = 2):
     """The gradient of every single row, a tree of arrays [count, ...]."""
-    model = two_layers()
+    model = layered(depth)
 
     @partial(jax.vmap, in_axes=(None, 0))
     def gradient(model, datum):
@@ -73,12 +78,15 @@ def flat(tree) -> np.ndarray:
 
 
 @pytest.mark.usefixtures("float64")
-@pytest.mark.parametrize("beta", [1.0, 0.4])
-def test_three_weights_reproduce_automatic_differentiation_draw_by_draw(beta: float):
+@pytest.mark.parametrize(("depth", "beta"), [(2, 1.0), (3, 0.4)])
+def test_three_weights_reproduce_automatic_differentiation_draw_by_draw(depth: int, beta: float):
     whole = gradients.pathwise(bounds.iwae)
     in_parts = dataclasses.replace(whole, total=False)
-    expected = flat(per_row_gradients(whole, 20, beta))
-    np.testing.assert_allclose(flat(per_row_gradients(in_parts, 20, beta)), expected, rtol=1e-9, atol=1e-11)
+    expected = flat(per_row_gradients(whole, 20, beta, depth))
+    idle = (expected == 0).all(axis=0).sum()
+    assert idle == 2  # the encoder's weights of the pixel that is 0: all other parameters take part
+    found = flat(per_row_gradients(in_parts, 20, beta, depth))
+    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-11)
 
 
 @pytest.mark.usefixtures("float64")
