@@ -1,0 +1,138 @@
+"""The course of a training: warm-up, redrawn data, validation, patience, progress, and its end at a NaN."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from known_updates import ROWS, Watcher, Weights, train, visits
+
+from iwax import training
+from iwax.gradients import Surrogate
+from iwax.training import Plan
+
+
+def test_beta_rises_linearly_over_the_warm_up():
+    def temperature(model, key, x, *, beta):
+        return Surrogate(0 * model.w[x.index], jnp.full(x.index.shape, beta))
+
+    watcher = Watcher()
+    data = np.zeros((ROWS, 1), np.float32)
+    plan = Plan(epochs=4, batch=11, seed=0, beta_warmup=3)
+    train(Weights(jnp.zeros(ROWS)), temperature, data, plan, observer=watcher)
+    # two steps an epoch: 1/6 and 2/6, then 3/6 and 4/6, 5/6 and 1, 1 and 1
+    assert [row["bound"] for row in watcher.rows] == pytest.approx([1.5 / 6, 3.5 / 6, 5.5 / 6, 1.0], rel=1e-6)
+    assert [row["beta"] for row in watcher.rows] == pytest.approx([2 / 6, 4 / 6, 1.0, 1.0])
+    without = Watcher()
+    train(Weights(jnp.zeros(ROWS)), temperature, data, Plan(epochs=1, batch=11, seed=0), observer=without)
+    assert without.rows[0]["bound"] == 1.0
+
+
+@pytest.mark.parametrize("where", ["the loss", "the gradient of w"])
+@pytest.mark.parametrize("seconds", [1e-9, 10.0])
+def test_a_number_that_is_not_finite_stops_the_run_with_its_step_and_cause(where: str, seconds: float):
+    spoilt = 13  # a row
+
+    def objective(model, key, x, *, beta):
+        if where == "the loss":
+            poison = jnp.where(x.index == spoilt, jnp.nan, 0.0)
+        else:  # the root of 0, whose value is 0 and whose slope is infinite
+            poison = jnp.sqrt(jnp.where(x.index == spoilt, 0.0, 1.0) * model.w[x.index])
+        return Surrogate(model.w[x.index] + poison, jnp.ones(x.index.shape))
+
+    model, watcher = Weights(jnp.ones(ROWS)), Watcher()
+    plan = Plan(epochs=2, batch=2, seed=5, stretch_seconds=seconds)
+    with pytest.raises(training.NumericalStop) as stop:
+        train(model, objective, np.zeros((ROWS, 1), np.float32), plan, optimizer=optax.sgd(0.0), observer=watcher)
+    assert stop.value.step == list(training.permutation(5, 0, ROWS)).index(spoilt) // 2
+    assert stop.value.cause == where
+    assert f"step {stop.value.step}: {where} is NaN or infinite" in str(stop.value)
+    assert watcher.rows == []
+    assert (model.w == 1).all()
+
+
+def test_training_that_blows_up_stops():
+    def objective(model, key, x, *, beta):
+        value = (model.w**2).sum() * jnp.ones(x.values.shape[0])  # ascended without end
+        return Surrogate(value, value)
+
+    with pytest.raises(training.NumericalStop):
+        train(Weights(jnp.ones(1)), objective, np.zeros((4, 1), np.float32), Plan(epochs=200, batch=1, seed=0))
+
+
+def test_early_stopping_keeps_the_best():
+    """w rises by 1 an epoch and the bound is best at 5."""
+
+    def objective(model, key, x, *, beta):
+        rows = x.values.shape[0]
+        return Surrogate(jnp.full(rows, model.w[0]), jnp.full(rows, -((model.w[0] - 5) ** 2)))
+
+    watcher, data = Watcher(), np.zeros((4, 1), np.float32)
+    plan = Plan(epochs=50, batch=4, seed=0, validate_every=1, patience=3)
+    state = train(Weights(jnp.zeros(1)), objective, data, plan, valid=data[:3], observer=watcher)
+    assert (int(state.step), int(state.best_step), float(state.best), int(state.stale)) == (8, 5, 0.0, 3)
+    assert [float(model.w[0]) for model in watcher.best] == [1.0, 2.0, 3.0, 4.0, 5.0]
+    assert [row["validation"] for row in watcher.rows] == [-((e - 5.0) ** 2) for e in range(1, 9)]
+    again = training.train(state, objective, data, optimizer=optax.sgd(1.0), plan=plan, valid=data)
+    assert int(again.step) == 8  # its patience stays exhausted
+    every = Plan(epochs=9, batch=4, seed=0, validate_every=4)
+    watcher = Watcher()
+    train(Weights(jnp.zeros(1)), objective, data, every, valid=data, observer=watcher)
+    assert [row.get("validation") for row in watcher.rows] == [None] * 3 + [-1.0] + [None] * 3 + [-9.0, None]
+
+
+def test_validation_is_the_mean_over_its_rows_at_full_temperature_with_the_same_noise():
+    def objective(model, key, x, *, beta):
+        noise = jax.random.normal(key)
+        return Surrogate(model.w[x.index % ROWS], x.values[:, 0] + 100 * beta + noise)
+
+    data = np.zeros((ROWS, 1), np.float32)
+    valid = np.random.default_rng(0).normal(size=(250, 1)).astype(np.float32)
+    plan = Plan(epochs=3, batch=8, seed=6, validate_every=1, beta_warmup=10)
+    found = []
+    for rows in (250, 1):
+        watcher = Watcher()
+        train(Weights(jnp.zeros(ROWS)), objective, data, plan, valid=valid[:rows], observer=watcher)
+        values = [row["validation"] for row in watcher.rows]
+        assert len(set(values)) == 1
+        found.append(values[0])
+    noise = found[1] - valid[0, 0] - 100
+    assert abs(noise) < 5
+    assert found[0] == pytest.approx(valid.astype(np.float64).mean() + 100 + noise, abs=1e-4)
+
+
+def test_grey_values_are_drawn_anew_at_every_access():
+    seen = []
+
+    def objective(model, key, x, *, beta):
+        jax.debug.callback(lambda values, index: seen.append((np.array(values), np.array(index))), x.values, x.index)
+        return Surrogate(0 * model.w[x.index], jnp.ones(x.index.shape))
+
+    data = np.tile(np.array([[0, 64, 255]], np.uint8), (ROWS, 1))
+    train(Weights(jnp.zeros(ROWS)), objective, data, Plan(epochs=150, batch=11, seed=0, binarize=True))
+    jax.effects_barrier()
+    values = np.concatenate([batch for batch, _ in seen])
+    assert len(seen) == 300
+    assert set(np.unique(values)) == {0.0, 1.0}
+    assert values[:, 0].max() == 0.0
+    assert values[:, 2].min() == 1.0
+    p = 64 / 255
+    assert abs(values[:, 1].mean() - p) < 4.5 * np.sqrt(p * (1 - p) / len(values))
+    # a row is not tied to one value over the epochs, nor a batch to one value over its rows
+    by_row = np.zeros(ROWS)
+    for batch, index in seen:
+        by_row[index] += batch[:, 1]
+    assert (np.abs(by_row - 150 * p) < 4.5 * np.sqrt(150 * p * (1 - p))).all()
+
+
+def test_progress_tells_where_the_run_stands():
+    watcher = Watcher()
+    plan = Plan(epochs=2, batch=8, seed=0, stretch_seconds=1e-9)
+    train(Weights(jnp.zeros(ROWS)), visits, np.zeros((ROWS, 1), np.float32), plan, observer=watcher)
+    last = watcher.progress[-1]
+    assert (last.step, last.epoch, last.steps, last.epochs, last.seconds_left) == (6, 1, 3, 2, 0.0)
+    assert [p.step for p in watcher.progress] == sorted({p.step for p in watcher.progress})
+    assert np.isnan(watcher.progress[0].images_per_second)  # the first stretch holds the compilation
+    assert all(p.images_per_second > 0 for p in watcher.progress[1:])
+    assert [row["epoch"] for row in watcher.rows] == [1, 2]
+    assert [row["step"] for row in watcher.rows] == [3, 6]
