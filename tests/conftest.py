@@ -17,7 +17,7 @@ jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(CACHE))  # for the programs that tests start
 
 # shapes and types of everything between the numbers and the bounds are checked at every call, in tests alone
-CHECKED = "_typing numerics distributions nn priors likelihoods posteriors model batched bounds gradients evaluation"
+CHECKED = "numerics distributions nn priors likelihoods posteriors model batched bounds gradients evaluation"
 jaxtyping.install_import_hook([f"iwax.{name}" for name in CHECKED.split()], "beartype.beartype")
 
 # the same examples at every run, and no limit of time: the first example of a law compiles

@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
+import numpy as np
 from jaxtyping import Array, Float
 
 from iwax._typing import Datum, Distribution, Latent, Part, PRNGKey, Scalar, Trace
@@ -31,7 +32,9 @@ class Terms(NamedTuple):
     def log_w(self, beta: Scalar | float = 1.0) -> Float[Array, "..."]:
         """``log p(x|z) + beta (log p(z) - log q(z|x)) - penalty``.
 
-        >>> Terms(log_prior=-3.0, log_likelihood=-5.0, log_posterior=-1.0).log_w(0.5)
+        >>> import jax.numpy as jnp
+        >>> terms = Terms(log_prior=jnp.array(-3.0), log_likelihood=jnp.array(-5.0), log_posterior=jnp.array(-1.0))
+        >>> float(terms.log_w(0.5))
         -6.0
         """
         return self.log_likelihood + beta * (self.log_prior - self.log_posterior) - self.penalty
@@ -80,6 +83,20 @@ class LatentVariableModel(eqx.Module):
         p_x = self.likelihood(z, key=keys[1])
         x, _ = p_x.draw(jax.random.fold_in(key, 1))
         return z, p_x.mean, x
+
+    def refuse_outside(self, values: np.ndarray) -> None:
+        """Raise ValueError, naming the first cell, where rows [n, features] lie outside the likelihood's support.
+
+        A likelihood says so in a method ``outside(values) -> marked``; one without is taken at its word.
+        """
+        outside = getattr(self.likelihood, "outside", None)
+        marked = outside(values) if outside is not None else np.zeros(values.shape, bool)
+        if marked.any():
+            row, column = np.argwhere(marked)[0]
+            raise ValueError(
+                f"the likelihood gives no density to {values[row, column]} in row {row}, column {column}: "
+                "binarise grey values (binarize=True redraws 0..255 while training), or use another likelihood"
+            )
 
     @staticmethod
     def _part_keys(key: PRNGKey) -> tuple[PRNGKey, PRNGKey]:

@@ -105,13 +105,14 @@ def log_evidence(
     x holds values as the likelihood takes them (Burda, Grosse and Salakhutdinov 2016, arXiv:1509.00519). ``batch`` rows
     and ``chunk`` draws are taken at once; memory does not grow with k. The noise is a function of (key, row number,
     draw), so neither of them changes a value. ``rows`` are the row numbers (0, 1, ... by default);
-    ``progress(done, total)`` is told of rows done. Raises ValueError where x is not a table of finite numbers, or k,
-    batch or chunk is below 1.
+    ``progress(done, total)`` is told of rows done. Raises ValueError where x is not a table of finite numbers in the
+    likelihood's support, or k, batch or chunk is below 1.
     """
     x, rows = _checked(x, rows)
     for name, number in (("k", k), ("batch", batch), ("chunk", chunk)):
         if number < 1:
             raise ValueError(f"{name} must be at least 1, got {number}")
+    model.refuse_outside(x)
     n, batch, chunk = x.shape[0], min(batch, x.shape[0]), min(chunk, k)
     columns = np.empty((6, n))
     for first in range(0, n, batch):
@@ -150,7 +151,9 @@ def _statistics(calls: Iterator[np.ndarray], batch: int, k: int) -> np.ndarray:
     for log_w in calls:
         log_w = log_w.astype(np.float64)
         stream.add(log_w)
-        anchor = np.where(np.isnan(anchor), log_w[0], anchor)  # sums about a first value lose no digits
+        anchor = np.where(
+            np.isnan(anchor), np.where(np.isfinite(log_w[0]), log_w[0], 0), anchor
+        )  # sums about a first value lose no digits
         total += (log_w - anchor).sum(axis=0)
         squares += ((log_w - anchor) ** 2).sum(axis=0)
         largest = np.concatenate([largest, log_w])

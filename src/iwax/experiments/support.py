@@ -4,6 +4,7 @@ from typing import NoReturn
 
 import numpy as np
 
+from iwax import likelihoods
 from iwax.data import Dataset
 
 __all__ = ["check", "check_values"]
@@ -36,13 +37,8 @@ def check_values(likelihood: str, values: np.ndarray, *, source: str) -> None:
         ...
     ValueError: x.npy:1:2: a Bernoulli likelihood needs values 0 or 1, got 0.5; --binarize threshold or ...
     """
-    if values.dtype == np.uint8:
-        wrong = values > 1 if likelihood == "bernoulli" else None
-    elif likelihood == "bernoulli":
-        wrong = (values != 0) & (values != 1)
-    else:
-        wrong = ~np.isfinite(values)
-    if wrong is not None and wrong.any():
+    wrong = (likelihoods.Bernoulli if likelihood == "bernoulli" else likelihoods.Gaussian).outside(values)
+    if wrong.any():
         _refuse(likelihood, values, wrong, source)
 
 

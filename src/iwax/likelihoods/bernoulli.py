@@ -3,6 +3,7 @@
 from typing import Any
 
 import equinox as eqx
+import numpy as np
 
 from iwax import distributions
 from iwax._typing import PRNGKey
@@ -21,6 +22,15 @@ class Bernoulli(eqx.Module):
     """
 
     network: Any
+
+    @staticmethod
+    def outside(values: np.ndarray) -> np.ndarray:
+        """Which values have no density here: all but 0 and 1.
+
+        >>> Bernoulli.outside(np.array([0.0, 0.5, 1.0]))
+        array([False,  True, False])
+        """
+        return values > 1 if values.dtype == np.uint8 else (values != 0) & (values != 1)
 
     def __call__(self, context: Any, *, key: PRNGKey) -> distributions.Bernoulli:
         """The distribution of x at a latent."""

@@ -3,8 +3,9 @@
 from typing import Any
 
 import equinox as eqx
+import numpy as np
 
-from iwax._typing import Distribution, Part, PRNGKey
+from iwax._typing import Distribution, PRNGKey
 
 __all__ = ["Chain"]
 
@@ -12,7 +13,11 @@ __all__ = ["Chain"]
 class Chain(eqx.Module):
     """``p(x | z_1, ..., z_L) = p(x | z_1)``: the data depend on the lowest layer alone."""
 
-    likelihood: Part
+    likelihood: Any
+
+    def outside(self, values: np.ndarray) -> np.ndarray:
+        """Which values have no density here: those of the likelihood given z_1."""
+        return self.likelihood.outside(values)
 
     def __call__(self, context: Any, *, key: PRNGKey) -> Distribution:
         """The distribution of x at a tuple of latents ``(z_1, ..., z_L)``."""

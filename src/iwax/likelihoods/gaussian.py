@@ -52,6 +52,15 @@ class Gaussian(eqx.Module):
         """The network gives the location and the log scale of every feature."""
         return cls(network, None, "network")
 
+    @staticmethod
+    def outside(values: np.ndarray) -> np.ndarray:
+        """Which values have no density here: NaN and infinities.
+
+        >>> Gaussian.outside(np.array([0.5, np.nan]))
+        array([False,  True])
+        """
+        return ~np.isfinite(values)
+
     def __call__(self, context: Any, *, key: PRNGKey) -> Factorized:
         """The distribution of x at a latent."""
         outputs = self.network(context, key=key)

@@ -36,7 +36,7 @@ def fit(
     """Train a model on rows ``x_train`` [n, features], as the likelihood takes them; the model given is left as it is.
 
     With ``binarize`` the rows are grey values 0..255, drawn anew as 0 or 1 at every access. Raises ValueError where
-    x_train is not a table of finite numbers, NumericalStop where the loss is not finite.
+    x_train is not a table of finite numbers in the likelihood's support, NumericalStop where the loss is not finite.
     """
     x_train = np.asarray(x_train)
     if x_train.ndim != 2 or 0 in x_train.shape:
@@ -44,7 +44,10 @@ def fit(
     if not np.isfinite(x_train).all():
         row, column = np.argwhere(~np.isfinite(x_train))[0]
         raise ValueError(f"x_train must be finite, got {x_train[row, column]} in row {row}, column {column}")
-    k = objective.keywords.get("k") if isinstance(objective, partial) else None
+    if not binarize:
+        model.refuse_outside(x_train)
+    known = objective.keywords if isinstance(objective, partial) else {}
+    k = None if known.get("free_bits") else known.get("k")  # free bits look at a whole batch
     batch = min(batch, x_train.shape[0])
     seed = int(jax.random.key_data(key).ravel()[-1])
     piece = rows_a_piece(batch, k) if k else None

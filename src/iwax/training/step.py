@@ -100,7 +100,7 @@ def _batch(
     """The rows at a position of the epoch, and their weights: 0 for those that fill up a short last batch."""
     rows = order.shape[0]
     places = position * plan.batch + jnp.arange(plan.batch)
-    index = order[jnp.minimum(places, rows - 1)]
+    index = order[places % rows]
     values = data[index]
     if plan.binarize:
         values = binarize_grey(values, jax.random.bits(key, values.shape, jnp.uint16))
