@@ -70,10 +70,10 @@ class LatentVariableModel(eqx.Module):
         z, log_posterior = distribution.sample_and_log_prob(jax.random.fold_in(key, 1))
         return Draw(distribution, z, None, self._part_keys(key)), log_posterior
 
-    def terms(self, prior: Part, x: Datum, draw: Draw, z: Latent, log_posterior: Scalar) -> Terms:
-        """The terms of log w at z; ``prior`` is the prepared prior (`prior.prepare`)."""
-        log_prior = prior(x, key=draw.keys[0]).log_prob(z)
-        log_likelihood = self.likelihood(z, key=draw.keys[1]).log_prob(x.values, where=x.observed)
+    def terms(self, prior: Part, x: Datum, keys: tuple[PRNGKey, PRNGKey], z: Latent, log_posterior: Scalar) -> Terms:
+        """The terms of log w at z; ``prior`` is prepared (`prior.prepare`), ``keys`` are the draw's."""
+        log_prior = prior(x, key=keys[0]).log_prob(z)
+        log_likelihood = self.likelihood(z, key=keys[1]).log_prob(x.values, where=x.observed)
         return Terms(log_prior, log_likelihood, log_posterior)
 
     def generate(self, prior: Part, key: PRNGKey) -> tuple[Latent, Array, Array]:

@@ -189,7 +189,7 @@ def test_the_terms_of_log_w_are_the_densities_of_the_parts(name: str):
     """Written out for one datum and one draw, with the keys found by drawing again."""
     model, key = MODELS[name](), jax.random.key(8)
     draw = model.propose(X, key)
-    terms = model.terms(model.prior.prepare(model.posterior, key=key), X, draw, draw.z, jnp.float32(0.5))
+    terms = model.terms(model.prior.prepare(model.posterior, key=key), X, draw.keys, draw.z, jnp.float32(0.5))
     z = draw.z
     logits = model.likelihood(z, key=key).logits
     p = 1 / (1 + np.exp(-np.asarray(logits, np.float64)))
