@@ -59,13 +59,15 @@ class Surrogate(NamedTuple):
 class Estimator:
     """A bound and the weights with which its gradient is estimated.
 
-    ``total`` says that b = a and c = -beta a: plain automatic differentiation of the bound.
+    ``total`` says that b = a and c = -beta a: plain automatic differentiation of the bound. ``score`` says whether
+    there are weights c at all.
     """
 
     name: str
     bound: Bound
     weights: Callable[[LogWeights, Scalar | float], Weights]
     total: bool = False
+    score: bool = False
 
 
 def pathwise(bound: Bound) -> Estimator:
@@ -80,7 +82,7 @@ def pathwise(bound: Bound) -> Estimator:
         first, _ = bound.derivatives(log_w)
         return Weights(first, first, -beta * first)
 
-    return Estimator("pathwise", bound, weights, total=True)
+    return Estimator("pathwise", bound, weights, total=True, score=True)
 
 
 def sticking_the_landing(bound: Bound) -> Estimator:
@@ -151,7 +153,7 @@ def _forward(
     parameters, static = eqx.partition(model, eqx.is_inexact_array)
 
     def proposals(parameters: Any) -> tuple[Any, Any]:
-        return batched.propose(eqx.combine(parameters, static), key, x, k=k, score=True)
+        return batched.propose(eqx.combine(parameters, static), key, x, k=k, score=estimator.score)
 
     def log_weights(parameters: Any, z: Any) -> tuple[LogWeights, LogWeights]:
         terms = batched.terms_at(eqx.combine(parameters, static), key, x, z, k=k)
@@ -182,7 +184,7 @@ def _backward(
     from_model, dz = pull_log_weights(weights.a * outer)
     ratio = _path_over_model(weights).T  # [batch, k], as z
     dz = jax.tree.map(lambda leaf: leaf * ratio.reshape(ratio.shape + (1,) * (leaf.ndim - 2)), dz)
-    score = jnp.zeros_like(weights.a) if weights.c is None else weights.c * outer
+    score = weights.c * outer if estimator.score else None
     (from_proposals,) = pull_proposals((dz, score))
     return jax.tree.map(jnp.add, from_model, from_proposals)
 
