@@ -56,14 +56,16 @@ def test_the_layers_of_a_chain_stand_from_the_data_upwards():
     (_, averaged) = evaluation.unit_activity(two_layers(), x, key=jax.random.key(0), draws=50)
     assert averaged[0] == pytest.approx(0.49 * (2.25 * x.var() + 0.25 / 50), rel=0.02)
 
-    def kl(loc, scale, other_loc, other_scale):
-        ratio = (scale / other_scale) ** 2
-        return 0.5 * (ratio + ((loc - other_loc) / other_scale) ** 2 - 1 - np.log(ratio))
+    def log_density(value, loc, scale):
+        return -0.5 * ((value - loc) / scale) ** 2 - np.log(scale)
 
     z_1 = 1.5 * x + 0.5 * rng.normal(size=(4000, 200))
     z_2 = 0.7 * z_1 + 0.3 * rng.normal(size=(4000, 200))
     first, second = evaluation.kl_per_unit(two_layers(), x, key=jax.random.key(0), draws=20)
-    for found, each in ((first, kl(1.5 * x, 0.5, 0.4 * z_2, 0.8)), (second, kl(0.7 * z_1, 0.3, 0.0, 1.0))):
+    # the terms of the ELBO: p(z_1|z_2) at the z_1 from which z_2 was drawn
+    lower = log_density(z_1, 1.5 * x, 0.5) - log_density(z_1, 0.4 * z_2, 0.8)
+    upper = log_density(z_2, 0.7 * z_1, 0.3) - log_density(z_2, 0.0, 1.0)
+    for found, each in ((first, lower), (second, upper)):
         expected = each.mean()
         error = each.std(axis=1).mean() / np.sqrt(4000 * 20)
         assert found.shape == (1,)

@@ -56,10 +56,12 @@ def posterior_means(
 def kl_per_unit(
     model: LatentVariableModel, x: np.ndarray, *, key: PRNGKey, draws: int = 1, rows: np.ndarray | None = None
 ) -> list[np.ndarray]:
-    """The mean over the data of ``KL(q(u|.) || p(u|.))`` for every unit of every stochastic layer, nats.
+    """The mean over the data of ``E_q(z|x)[log q(u|.) - log p(u|.)]`` for every unit u of every layer, nats.
 
-    In closed form given the other layers, which are averaged over ``draws`` ancestral draws of q. Raises TypeError
-    where a layer of prior or posterior is not factorised.
+    The units of all layers add up to ``E log p(x|z) - ELBO``. The topmost layer is taken in closed form given the one
+    below it; in the others p(u|.) is conditioned on a layer that was drawn from u, so that the ratio is taken at the
+    draw itself. Averaged over ``draws`` ancestral draws of q. Raises TypeError where a layer of prior or posterior is
+    not factorised.
     """
 
     def divergences(key: PRNGKey, datum: Datum) -> Any:
@@ -67,22 +69,25 @@ def kl_per_unit(
 
         def draw(key: PRNGKey) -> Any:
             proposal = model.propose(datum, key)
-            above = prior(datum, key=proposal.keys[0]).layers(proposal.z)
-            layers = zip(proposal.distribution.layers(proposal.z), reversed(above), strict=True)
-            return [_kl(q, p) for q, p in layers]
+            z = proposal.z if isinstance(proposal.z, tuple) else (proposal.z,)
+            above = reversed(prior(datum, key=proposal.keys[0]).layers(proposal.z))
+            layers: list[Any] = list(zip(proposal.distribution.layers(proposal.z), above, z, strict=True))
+            _refuse_unfactorised(layers)
+            *lower, (q, p, _) = layers
+            return [*(q.density.log_prob(u) - p.density.log_prob(u) for q, p, u in lower), q.kl(p)]
 
         return jax.tree.map(lambda leaf: jnp.mean(leaf, axis=0), batched.over_draws(draw, key, draws))
 
     return [each.mean(axis=0) for each in _over_rows(divergences, x, key, rows)]
 
 
-def _kl(q: Any, p: Any) -> Any:
-    if not (isinstance(q, Factorized) and isinstance(p, Factorized)):
-        raise TypeError(
-            "the KL of a unit needs a factorised posterior and prior in every layer, got "
-            f"{type(q).__name__} and {type(p).__name__}"
-        )
-    return q.kl(p)
+def _refuse_unfactorised(layers: list[Any]) -> None:
+    for q, p, _ in layers:
+        if not (isinstance(q, Factorized) and isinstance(p, Factorized)):
+            raise TypeError(
+                "the KL of a unit needs a factorised posterior and prior in every layer, got "
+                f"{type(q).__name__} and {type(p).__name__}"
+            )
 
 
 def _over_rows(
