@@ -81,6 +81,24 @@ def test_early_stopping_keeps_the_best():
     assert [row.get("validation") for row in watcher.rows] == [None] * 3 + [-1.0] + [None] * 3 + [-9.0, None]
 
 
+def test_a_validation_that_stands_still_is_no_gain():
+    """Rounded to single precision, in which the best is kept, one third is less than itself."""
+
+    def objective(model, key, x, *, beta):
+        return Surrogate(0 * model.w[x.index], jnp.where(x.index == 0, 1.0, 0.0))
+
+    data = np.zeros((7, 1), np.float32)
+    plan = Plan(epochs=9, batch=7, seed=0, validate_every=1, patience=2)
+    for rows in (3, 6, 7):
+        state = train(Weights(jnp.zeros(ROWS)), objective, data, plan, valid=data[:rows])
+        assert (int(state.step), int(state.best_step), int(state.stale)) == (3, 1, 2)
+
+
+def test_only_grey_values_are_binarised():
+    with pytest.raises(ValueError, match="uint8, got float32"):
+        train(Weights(jnp.zeros(4)), None, np.zeros((4, 1), np.float32), Plan(epochs=1, batch=4, seed=0, binarize=True))
+
+
 def test_validation_is_the_mean_over_its_rows_at_full_temperature_with_the_same_noise():
     def objective(model, key, x, *, beta):
         noise = jax.random.normal(key)

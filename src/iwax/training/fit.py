@@ -36,7 +36,8 @@ def fit(
     """Train a model on rows ``x_train`` [n, features], as the likelihood takes them; the model given is left as it is.
 
     With ``binarize`` the rows are grey values 0..255, drawn anew as 0 or 1 at every access. Raises ValueError where
-    x_train is not a table of finite numbers in the likelihood's support, NumericalStop where the loss is not finite.
+    x_train is not a table of finite numbers in the likelihood's support (of uint8 to binarise), NumericalStop where
+    the loss is not finite.
     """
     x_train = np.asarray(x_train)
     if x_train.ndim != 2 or 0 in x_train.shape:

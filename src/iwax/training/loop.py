@@ -59,11 +59,13 @@ def train(
 
     The result is a function of the starting state, the data and the plan: a run that was stopped and taken up again
     ends in the same bits. ``learning_rate`` is only recorded. Raises NumericalStop at a loss or gradient that is not
-    finite, ValueError where there are no rows or no validation data to validate on.
+    finite, ValueError where there are no rows, no grey values to binarise, or no validation data to validate on.
     """
     rows = data.shape[0]
     if rows < 1:
         raise ValueError("training needs at least one row of data, got none")
+    if plan.binarize and data.dtype != np.uint8:
+        raise ValueError(f"binarize needs grey values 0..255 of type uint8, got {data.dtype}")
     if plan.validate_every and valid is None:
         raise ValueError("validate_every needs validation data, got none")
     steps = steps_per_epoch(rows, plan.batch)
@@ -142,11 +144,9 @@ class _Run:
         improved = False
         if self.plan.validate_every and (epoch + 1) % self.plan.validate_every == 0:
             row["validation"] = self.validate(state.model, self.valid)
-            improved = row["validation"] > float(state.best)
-            best = (
-                (row["validation"], int(state.step), 0) if improved else (state.best, state.best_step, state.stale + 1)
-            )
-            counts = (jnp.asarray(best[0], state.best.dtype), jnp.int32(best[1]), jnp.int32(best[2]))
+            reached = jnp.asarray(row["validation"], state.best.dtype)  # rounded as the best is, or a tie might win
+            improved = bool(reached > state.best)
+            counts = (reached, state.step, jnp.int32(0)) if improved else (state.best, state.best_step, state.stale + 1)
             state = eqx.tree_at(lambda s: (s.best, s.best_step, s.stale), state, counts)
         if self.observer is not None:
             self.observer.epoch(state, row)
