@@ -3,6 +3,7 @@
 import hashlib
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -157,3 +158,22 @@ def test_killed_before_the_first_checkpoint(tmp_path):
     (run / "metrics.jsonl").write_bytes(b'{"epoch": 1, "step": 12, "bo')  # and a row cut off
     experiments.resume(run, reporter=Silent())
     assert digests(run) == before
+
+
+def test_a_run_from_a_run_resumes_without_it_but_starts_at_nothing_else(tmp_path):
+    config, source = settings(tmp_path, epochs=1, save_seconds=1000), tmp_path / "source"
+    experiments.train(config, source, reporter=Silent())
+    flags = {"start": str(source), "training.epochs": 1, "training.batch": 50}
+    second = experiments.train(experiments.from_sources(flags=flags), tmp_path / "second", reporter=Silent())
+    weights = checkpoint.latest(second / "checkpoints") / "model.safetensors"
+    before = weights.read_bytes()
+    source.rename(tmp_path / "moved")
+    experiments.resume(second, reporter=Silent())
+    (tmp_path / "moved").rename(source)
+    shutil.rmtree(second / "checkpoints")  # as if killed before the first was written
+    experiments.resume(second, reporter=Silent())
+    assert weights.read_bytes() == before
+    shutil.rmtree(second / "checkpoints")
+    (source / "checkpoints" / "step-12").rename(tmp_path / "gone")
+    with pytest.raises(ValueError, match=r"step-12 of run .*not there any more"):
+        experiments.resume(second, reporter=Silent())

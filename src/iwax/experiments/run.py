@@ -43,8 +43,9 @@ def train(config: Config, output: Path | None = None, *, reporter: Reporter, sto
     try:
         with held(folder), placed(device=config.device, precision=config.precision):
             work = _prepare(config)
-            state = _first_state(work)
-            _write_down(folder, work, reporter)
+            source = _source(config)
+            state = _first_state(work, source)
+            _write_down(folder, work, source, reporter)
             _go(folder, work, state, reporter=reporter, stop=stop)
     except BaseException:
         folder.discard_unused()
@@ -67,7 +68,7 @@ def resume(run: Path, *, reporter: Reporter, stop: Stop | None = None) -> Path:
         found = load_state(folder, template)
         for error in found.skipped if found else ():
             reporter.warning(f"passed over a damaged checkpoint: {error}")
-        state = found.state if found else _first_state(work)
+        state = found.state if found else _first_state(work, _source(config, as_in=folder))
         step = int(state.step)
         for path in (folder.metrics, folder.timing):
             record.truncate(path, step)
@@ -86,7 +87,6 @@ class _Work:
     model: LatentVariableModel
     optimizer: optax.GradientTransformation
     schedule: optax.Schedule
-    source: Path | None  # the checkpoint whose weights are the start
 
 
 def _prepare(config: Config) -> _Work:
@@ -107,14 +107,33 @@ def _prepare(config: Config) -> _Work:
         build.build_model(config, build.moments(config, dataset), key=key),
         build.build_optimizer(config.training, steps_per_epoch=steps),
         build.build_schedule(config.training, steps_per_epoch=steps),
-        None if config.start is None else choose(existing(Path(config.start)), config.evaluation.checkpoint),
     )
 
 
-def _first_state(work: _Work) -> State:
-    if work.source is None:
+def _source(config: Config, *, as_in: RunFolder | None = None) -> Path | None:
+    """The checkpoint whose weights are the start, if there is one; the very same that a run began `as_in`."""
+    if config.start is None:
+        return None
+    if as_in is None:
+        return choose(existing(Path(config.start)), config.evaluation.checkpoint)
+    start = as_in.environment().start
+    path = existing(Path(config.start)).checkpoints / (start.checkpoint if start else "")
+    if start is None or not path.is_dir() or _weights_digest(path) != start.sha256:
+        raise ValueError(
+            f"run {as_in.path}: the weights that it starts at were needed, {start.checkpoint if start else 'none'} of "
+            f"run {config.start}, which are not there any more; begin a new run"
+        )
+    return path
+
+
+def _weights_digest(path: Path) -> str:
+    return hashlib.sha256((path / "model.safetensors").read_bytes()).hexdigest()
+
+
+def _first_state(work: _Work, start: Path | None) -> State:
+    if start is None:
         return initial_state(work.model, work.optimizer)
-    source = work.source.parent.parent
+    source = start.parent.parent
     theirs, ours = existing(source).config().model, work.config.model
     for field in type(ours).model_fields:
         if getattr(theirs, field) != getattr(ours, field):
@@ -122,9 +141,9 @@ def _first_state(work: _Work) -> State:
                 f"--from {source}: model.{field} needs to be {getattr(theirs, field)!r} as in that run, "
                 f"got {getattr(ours, field)!r}"
             )
-    checkpoint.verify(work.source)
+    checkpoint.verify(start)
     try:
-        model = load_model(work.source, work.config, features=work.dataset.features)
+        model = load_model(start, work.config, features=work.dataset.features)
     except CorruptCheckpointError as error:  # it verifies, so it is whole, and of other data
         raise ValueError(
             f"--from {source}: data of {work.dataset.features} values a row need weights of their size, "
@@ -133,7 +152,7 @@ def _first_state(work: _Work) -> State:
     return initial_state(model, work.optimizer)
 
 
-def _write_down(folder: RunFolder, work: _Work, reporter: Reporter) -> None:
+def _write_down(folder: RunFolder, work: _Work, source: Path | None, reporter: Reporter) -> None:
     """config.json and env.json, which alone say how to do the run again."""
     dataset = work.dataset
     about = DataRecord(
@@ -144,10 +163,7 @@ def _write_down(folder: RunFolder, work: _Work, reporter: Reporter) -> None:
         rows={part: len(rows) for part, rows in dataset.splits().items()},
         sha256=dataset.digest(),
     )
-    start = None
-    if work.source is not None:
-        weights = (work.source / "model.safetensors").read_bytes()
-        start = Start(checkpoint=work.source.name, sha256=hashlib.sha256(weights).hexdigest())
+    start = None if source is None else Start(checkpoint=source.name, sha256=_weights_digest(source))
     folder.write_json("env.json", Environment(**environment(), data=about, start=start).model_dump(mode="json"))
     folder.write_json("config.json", work.config.model_dump(mode="json"))
     size = sum(leaf.size for leaf in jax.tree.leaves(eqx.filter(work.model, eqx.is_inexact_array)))
