@@ -252,6 +252,7 @@ def test_a_spoilt_configuration_is_noticed(capsys, run):
         (["evaluate", "RUN", "--seed", "-1"], ("seed", "-1")),
         (["evaluate", "RUN", "--split", "tset"], ("tset", "test")),
         (["evaluate", "RUN", "--checkpoint", "first"], ("first", "best")),
+        (["evaluate", "RUN", "--method", "annealed"], ("importance", "annealed")),
         (["sample", "RUN", "-n", "0"], ("-n", "0")),
         (["sample", "RUN", "--seed", "4294967296"], ("seed", "4294967296")),
         (["sample", "RUN", "--checkpoint", "first"], ("first", "best")),
@@ -295,6 +296,8 @@ def test_rows_that_the_model_cannot_take_are_refused(capsys, trained, verb, valu
         (["burda2016", "--rows", "mnist-1-*", "--minutes", "-1"], ("minutes", "-1")),
         (["burda2016", "--rows", "mnist-1-*", "--seeds", "0"], ("seeds", "0")),
         (["--table-into", "absent.md"], ("absent.md",)),
+        (["burda2016", "--rows", "mnist-1-*", "--table-into", "absent.md"], ("--table-into", "--rows")),
+        (["--rows", "mnist-1-*"], ("TABLE", "burda2016")),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )

@@ -15,6 +15,9 @@ def evaluate(
     run: Run,
     split: Annotated[str | None, typer.Option("--split", metavar="NAME", help="test, valid or train.")] = None,
     k: Annotated[int | None, typer.Option("--k", metavar="N", help="Importance samples a row (5000).")] = None,
+    method: Annotated[
+        str, typer.Option("--method", metavar="importance", help="How log p(x) is estimated.")
+    ] = "importance",
     limit: Annotated[int | None, typer.Option("--limit", metavar="N", help="The first N rows alone.")] = None,
     seed: Annotated[int, typer.Option("--seed", metavar="N", help="Seed of the importance samples.")] = 0,
     checkpoint: Annotated[
@@ -30,6 +33,8 @@ def evaluate(
 
     terminal: Terminal = context.obj
     check_seed(seed)
+    if method != "importance":
+        raise ValueError(f"--method must be importance, the one method there is, got {method!r}")
     with Reporter(terminal) as reporter:
         report = experiments.evaluate(
             run, split=split, k=k, limit=limit, seed=seed, checkpoint=checkpoint, reporter=reporter

@@ -52,6 +52,10 @@ def reproduce(
     from iwax.experiments.results import read, update_table
 
     terminal: Terminal = context.obj
+    if table_into is not None and (table or rows):
+        raise ValueError("--table-into makes a table of the results that are there: it needs neither TABLE nor --rows")
+    if rows is not None and table is None:
+        raise ValueError(f"--rows needs a TABLE, got {rows!r} alone; the tables: {', '.join(published.table_names())}")
     if table_into is not None:
         changed = update_table(table_into, results)
         terminal.say(f"{table_into}: {'new table' if changed else 'unchanged'}, {len(read(results))} results")

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-__all__ = ["DEFAULT_PRESET", "RECIPES", "names", "settings"]
+__all__ = ["DEFAULT_PRESET", "RECIPES", "burda_name", "names", "settings"]
 
 Settings = Mapping[str, Any]
 
@@ -25,14 +25,19 @@ def _burda(bound: str, layers: int, k: int) -> Settings:
     return MappingProxyType({**_BURDA[layers], "objective.bound": bound, "objective.k": k})
 
 
-def _burda_name(family: str, layers: int, k: int) -> str:
+def burda_name(family: str, layers: int, k: int) -> str:
+    """The preset of one of Burda's nets.
+
+    >>> burda_name("vae", 1, 1), burda_name("iwae", 2, 5)
+    ('vae-1', 'iwae-2-k5')
+    """
     return f"{family}-{layers}" if family == "vae" and k == 1 else f"{family}-{layers}-k{k}"
 
 
 _PRESETS: Mapping[str, Settings] = MappingProxyType(
     {
         **{
-            _burda_name(family, layers, k): _burda(bound, layers, k)
+            burda_name(family, layers, k): _burda(bound, layers, k)
             for family, bound in (("vae", "elbo"), ("iwae", "iwae"))
             for layers in (1, 2)
             for k in (1, 5, 50)

@@ -9,6 +9,7 @@ import numpy as np
 
 from iwax import evaluation
 from iwax.experiments import build
+from iwax.experiments.catalogue import burda_name
 from iwax.experiments.config import Config
 from iwax.experiments.environment import environment
 from iwax.experiments.folder import existing
@@ -71,8 +72,7 @@ def configuration(row: PublishedRow, request: Request, *, seed: int) -> Config:
     >>> configuration(row, request, seed=0).training.epochs
     3280
     """
-    family = "vae" if row.bound == "elbo" else "iwae"
-    preset = f"{family}-{row.layers}" if (family, row.k) == ("vae", 1) else f"{family}-{row.layers}-k{row.k}"
+    preset = burda_name("vae" if row.bound == "elbo" else "iwae", row.layers, row.k)
     flags: dict[str, object] = {"seed": seed, "evaluation.k": request.table.evaluation_k}
     if row.start is not None:
         (first,) = select_rows(request.table, row.start)
@@ -98,10 +98,10 @@ def reproduce_row(row: PublishedRow, request: Request, *, seed: int, reporter: R
         (first,) = select_rows(request.table, row.start)
         reproduce_row(first, request, seed=seed, reporter=reporter)
     folder = run_folder(row, request, seed=seed)
-    before = _epochs(folder)
+    before = _newest(folder)
     _train(folder, config, minutes=request.minutes, reporter=reporter)
     earlier = find(request.results, request.table.name, row.name, request.recipe, config.training.epochs, seed)
-    if earlier is not None and before == _epochs(folder) == earlier.epochs:
+    if earlier is not None and before == _newest(folder) and earlier.epochs == _epochs(folder):
         reporter.note(f"{row.name}: trained and measured before, {request.results / earlier.file_name}")
         return folder, earlier, request.results / earlier.file_name
     started = time.monotonic()
@@ -128,12 +128,16 @@ def _train(folder: Path, config: Config, *, minutes: float | None, reporter: Rep
     resume(folder, reporter=reporter, stop=stop)
 
 
-def _epochs(folder: Path) -> int | None:
-    """Whole passes that a run has made; None where there is no run."""
-    if not (folder / "config.json").is_file() or not checkpoint.steps(folder / "checkpoints"):
-        return None
-    run, newest = existing(folder), checkpoint.steps(folder / "checkpoints")[-1]
-    return newest // steps_per_epoch(run.environment().data.rows["train"], run.config().training.batch)
+def _newest(folder: Path) -> int | None:
+    """The step of a run's newest checkpoint; None where there is no run."""
+    steps = checkpoint.steps(folder / "checkpoints")
+    return steps[-1] if steps else None
+
+
+def _epochs(folder: Path) -> int:
+    """Whole passes that a run has made."""
+    run = existing(folder)
+    return (_newest(folder) or 0) // steps_per_epoch(run.environment().data.rows["train"], run.config().training.batch)
 
 
 def _result(
@@ -141,7 +145,7 @@ def _result(
 ) -> Result:
     trained = open_run(folder, checkpoint="last")
     dataset, place = trained.dataset(), environment()["device"]
-    epochs = _epochs(folder) or 0
+    epochs = _epochs(folder)
     active = published_activity(trained.model, build.values(trained.config, dataset, "train", final=True))
     return Result(
         table=request.table.name,

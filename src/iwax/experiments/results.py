@@ -1,10 +1,11 @@
 """Results as files: one JSON document a trained row, and the table of the README that is made from them."""
 
 import json
-import os
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+
+from iwax.training import durable
 
 __all__ = [
     "BEGIN",
@@ -78,9 +79,7 @@ def write(result: Result, folder: Path) -> Path:
     """Write a result, whole or not at all, over an earlier one of the same row, recipe, epochs and seed."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / result.file_name
-    hidden = path.with_name(f".{path.name}.tmp")
-    hidden.write_text(json.dumps(result.model_dump(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    os.replace(hidden, path)
+    durable.replace(path, (json.dumps(result.model_dump(), indent=2, ensure_ascii=False) + "\n").encode())
     return path
 
 
@@ -143,7 +142,7 @@ def update_table(page: Path, folder: Path) -> bool:
     new = f"{head}{BEGIN}\n{markdown(read(folder))}{END}{tail}"
     if new == text:
         return False
-    page.write_text(new, encoding="utf-8")
+    durable.replace(page, new.encode())
     return True
 
 
