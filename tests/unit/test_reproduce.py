@@ -264,6 +264,12 @@ def test_paired_differences_are_those_of_the_rows(pair):
     assert found["seeds"] == []
 
 
+def test_one_row_has_a_difference_and_no_error(pair):
+    for run in pair:
+        change(next(run.glob("evaluation/*.json")), standard_error=None)
+    assert all(np.isnan(entry["standard_error"]) for entry in comparison.compare(pair)["runs"])
+
+
 def test_runs_that_differ_by_their_seed_alone_are_taken_together(pair):
     again = Path(shutil.copytree(pair[0], pair[0].with_name("again")))
     change(again / "config.json", seed=7)

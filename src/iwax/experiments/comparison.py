@@ -1,5 +1,6 @@
 """Runs side by side: paired differences of log p(x) on the same rows, and the spread over seeds."""
 
+import math
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from iwax.training.checkpoint import CorruptCheckpointError
 __all__ = ["compare", "paired_difference"]
 
 SHOWN = ("dataset", "preset", "seed", "k", "n", "log_evidence", "standard_error", "elbo", "active_units")
+NUMBERS = ("log_evidence", "standard_error", "elbo")
 Setting = tuple[int, int, int]  # n, k and the seed of the importance samples
 
 
@@ -83,7 +85,7 @@ def _summary(path: Path) -> dict[str, Any]:
     missing = [name for name in (*SHOWN, "evaluation_seed") if name not in summary]
     if missing:
         raise CorruptCheckpointError(path, None, "the summary of a measurement", f"one without {', '.join(missing)}")
-    return summary
+    return summary | {name: math.nan for name in NUMBERS if summary[name] is None}  # for which JSON has no word
 
 
 def _read(run: Path, path: Path) -> Measured:
