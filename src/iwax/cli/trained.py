@@ -14,7 +14,7 @@ from iwax.cli.arguments import check_seed
 from iwax.data.binarization import as_grey, binarize_once, threshold
 from iwax.data.bits import Purpose
 from iwax.data.files import read_rows
-from iwax.experiments import build, support
+from iwax.experiments import build
 from iwax.experiments.place import placed
 from iwax.experiments.stored import Trained, open_run
 
@@ -55,9 +55,7 @@ class Opened:
             )
         how = binarize or self.trained.config.data.binarize
         values = found.values if how is None or found.kind == "binary" else _binary(file, found.values, how)
-        values = build.as_taken(self.trained.config, self.trained.about.kind, values)
-        support.check_values(self.trained.config.model.likelihood or "gaussian", values, source=str(file))
-        return values
+        return self.trained.as_taken(values, source=str(file))
 
     def test_rows(self, n: int) -> np.ndarray:
         """The first n test rows of the data the run was trained on."""

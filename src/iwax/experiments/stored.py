@@ -38,13 +38,13 @@ class Trained:
         """The number of updates behind the model."""
         return int(self.checkpoint.name.removeprefix("step-"))
 
-    def as_taken(self, rows: np.ndarray) -> np.ndarray:
-        """Rows [n, D] of a file as the likelihood takes them: grey values as the training data's were taken.
+    def as_taken(self, rows: np.ndarray, *, source: str) -> np.ndarray:
+        """Rows [n, D] as the likelihood takes them: grey values as the training data's were taken.
 
-        Raises ValueError where the likelihood has no density for a value.
+        Raises ValueError naming the source and the first cell for which the likelihood has no density.
         """
         taken = build.as_taken(self.config, self.about.kind, rows)
-        support.check_values(self.config.model.likelihood or "gaussian", taken, source="row")
+        support.check_values(self.config.model.likelihood or "gaussian", taken, source=source)
         return taken
 
     def dataset(self) -> data.Dataset:
