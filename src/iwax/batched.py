@@ -60,7 +60,7 @@ def over_draws(
 
 def terms(model: LatentVariableModel, key: PRNGKey, x: Datum, *, k: int, first: int | Array = 0) -> Terms:
     """The terms of log w, [k, batch] each, under the total derivative."""
-    prior = _prepared(model, key)
+    prior = prepared(model, key)
 
     def one(key: PRNGKey, datum: Datum) -> tuple[Latent, Array, Any]:
         def draw(key: PRNGKey) -> tuple[Latent, Array, Any]:
@@ -107,7 +107,7 @@ def terms_at(model: LatentVariableModel, key: PRNGKey, x: Datum, z: Latent, *, k
 
     The draw is made again from its key, for its distribution, trace and part keys; its inputs, z, are live.
     """
-    prior = _prepared(model, key)
+    prior = prepared(model, key)
 
     def one(key: PRNGKey, datum: Datum, z: Latent) -> tuple[Array, Any]:
         def draw(key: PRNGKey, z: Latent) -> tuple[Array, Any]:
@@ -139,7 +139,7 @@ def generate(
     model: LatentVariableModel, key: PRNGKey, n: int, *, first: int | Array = 0
 ) -> tuple[Latent, Float[Array, "n features"], Float[Array, "n features"]]:
     """n draws ``z ~ p(z)``, the means of ``p(x|z)``, and ``x ~ p(x|z)``."""
-    prior = _prepared(model, key)
+    prior = prepared(model, key)
     return over_draws(lambda key: model.generate(prior, key), key, n, first=first)
 
 
@@ -163,8 +163,11 @@ def decode(
     return over_draws(lambda key, z: model.likelihood(z, key=key).mean, key, rows, z, first=first)
 
 
-def _prepared(model: LatentVariableModel, key: PRNGKey) -> Any:
-    # 2^32 - 1 is no row number, so the noise of preparing meets no datum's
+def prepared(model: LatentVariableModel, key: PRNGKey) -> Part:
+    """The model's prior, prepared with its posterior: once for all rows and draws.
+
+    Its key is that of row 2^32 - 1, which no row of data has.
+    """
     return model.prior.prepare(model.posterior, key=jax.random.fold_in(key, 2**32 - 1))
 
 

@@ -213,21 +213,22 @@ def closed_form_kl(
     """
     if k < 1:
         raise ValueError(f"k, the number of draws, must be at least 1, got {k}")
-    prior = model.prior.prepare(model.posterior, key=key)
+    prior = batched.prepared(model, key)
 
-    def one(key: PRNGKey, datum: Datum) -> tuple[Any, Any]:
-        def draw(key: PRNGKey) -> Scalar:
-            proposal = model.propose(datum, key)
-            p_x = model.likelihood(proposal.z, key=proposal.keys[1])
-            return p_x.log_prob(datum.values, where=datum.observed)
-
-        q, p = model.posterior(datum, key=key), prior(datum, key=key)
+    def draw(datum: Datum, key: PRNGKey) -> tuple[Any, Any]:
+        proposal = model.propose(datum, key)
+        q, p = proposal.distribution, prior(datum, key=proposal.keys[0])
         if not (isinstance(q, Factorized) and isinstance(p, Factorized)):
             raise TypeError(
                 "the closed-form KL needs a factorised posterior and prior, got "
                 f"{type(q).__name__} and {type(p).__name__}: use surrogate(..., estimator=pathwise(elbo)) instead"
             )
-        return jnp.mean(batched.over_draws(draw, key, k)), q.kl(p)
+        p_x = model.likelihood(proposal.z, key=proposal.keys[1])
+        return p_x.log_prob(datum.values, where=datum.observed), q.kl(p)
+
+    def one(key: PRNGKey, datum: Datum) -> tuple[Any, Any]:
+        terms = batched.over_draws(lambda key: draw(datum, key), key, k)
+        return jax.tree.map(lambda leaf: jnp.mean(leaf, axis=0), terms)
 
     log_likelihood, kl = batched.over_data(one, key, x)
     free = jnp.mean(kl, axis=0) < free_bits

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from iwax import batched
-from iwax._typing import Datum, PRNGKey
+from iwax._typing import Datum, Part, PRNGKey
 from iwax.distributions import Factorized
 from iwax.model import LatentVariableModel
 
@@ -43,14 +43,14 @@ def posterior_means(
 ) -> list[np.ndarray]:
     """``E_{q(z_l|x)}[z_l]`` for every stochastic layer l, [n, units of l] each, float64."""
 
-    def means(key: PRNGKey, datum: Datum) -> Any:
+    def means(model: LatentVariableModel, prior: Part, key: PRNGKey, datum: Datum) -> Any:
         def draw(key: PRNGKey) -> Any:
             proposal = model.propose(datum, key)
             return [layer.mean for layer in proposal.distribution.layers(proposal.z)]
 
         return jax.tree.map(lambda leaf: jnp.mean(leaf, axis=0), batched.over_draws(draw, key, draws))
 
-    return _over_rows(means, x, key, rows)
+    return _over_rows(means, model, x, key, draws, rows)
 
 
 def kl_per_unit(
@@ -64,9 +64,7 @@ def kl_per_unit(
     not factorised.
     """
 
-    def divergences(key: PRNGKey, datum: Datum) -> Any:
-        prior = model.prior.prepare(model.posterior, key=key)
-
+    def divergences(model: LatentVariableModel, prior: Part, key: PRNGKey, datum: Datum) -> Any:
         def draw(key: PRNGKey) -> Any:
             proposal = model.propose(datum, key)
             z = proposal.z if isinstance(proposal.z, tuple) else (proposal.z,)
@@ -78,7 +76,7 @@ def kl_per_unit(
 
         return jax.tree.map(lambda leaf: jnp.mean(leaf, axis=0), batched.over_draws(draw, key, draws))
 
-    return [each.mean(axis=0) for each in _over_rows(divergences, x, key, rows)]
+    return [each.mean(axis=0) for each in _over_rows(divergences, model, x, key, draws, rows)]
 
 
 def _refuse_unfactorised(layers: list[Any]) -> None:
@@ -91,14 +89,26 @@ def _refuse_unfactorised(layers: list[Any]) -> None:
 
 
 def _over_rows(
-    function: Callable[[PRNGKey, Datum], Any], x: np.ndarray, key: PRNGKey, rows: np.ndarray | None
+    function: Callable[[LatentVariableModel, Part, PRNGKey, Datum], Any],
+    model: LatentVariableModel,
+    x: np.ndarray,
+    key: PRNGKey,
+    draws: int,
+    rows: np.ndarray | None,
 ) -> list[np.ndarray]:
     """A list of arrays a row, for all rows of x, [n, ...] each, taken some at a time."""
-    mapped = eqx.filter_jit(lambda datum: batched.over_data(function, key, datum))
+    if draws < 1:
+        raise ValueError(f"draws must be at least 1, got {draws}")
+
+    @eqx.filter_jit
+    def mapped(model: LatentVariableModel, datum: Datum) -> Any:
+        prior = batched.prepared(model, key)
+        return batched.over_data(lambda key, datum: function(model, prior, key, datum), key, datum)
+
     n, numbers = x.shape[0], np.arange(x.shape[0]) if rows is None else rows
     blocks = []
     for first in range(0, n, _ROWS):
         index = np.minimum(np.arange(first, first + min(_ROWS, n)), n - 1)
         datum = Datum(values=jnp.asarray(x[index]).astype(float), index=jnp.asarray(numbers[index]))
-        blocks.append([np.asarray(layer, np.float64)[: n - first] for layer in mapped(datum)])
+        blocks.append([np.asarray(layer, np.float64)[: n - first] for layer in mapped(model, datum)])
     return [np.concatenate(layer) for layer in zip(*blocks, strict=True)]

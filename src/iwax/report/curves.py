@@ -15,7 +15,7 @@ Array = np.ndarray
 Rows = Sequence[Mapping[str, int | float]]
 Curve = tuple[Array, Array]  # epochs, values
 
-_UNDER = (("gradient_norm", "gradient norm"), ("learning_rate", "learning rate"), ("beta", "β"))
+_UNDER = (("learning_rate", "learning rate"), ("beta", "β"))
 
 
 def _curve(rows: Rows, name: str) -> Curve:

@@ -64,7 +64,7 @@ def reconstructions(path: str | Path, originals: ArrayLike, reconstructed: Array
 
 
 def training(path: str | Path, rows: Sequence[Mapping[str, int | float]]) -> Path:
-    """The bound (nats) against the epoch from rows with "epoch", "bound" and perhaps "validation", "gradient_norm",
+    """The bound (nats) against the epoch from rows with "epoch", "bound" and perhaps "validation",
     "learning_rate", "beta"; the steep start may fall below the axis, and is said to. Raises ValueError, OSError."""
     return curves.course(path, rows)
 

@@ -76,6 +76,7 @@ def train(
         order = run.order(epoch)
         stop = min(before + clock.length, (epoch + 1) * steps)
         start = jax.tree.map(lambda leaf: jnp.array(leaf) if eqx.is_array(leaf) else leaf, state)
+        clock.start()
         after, finite = advance(start, run.data, order, stop)
         if not (bool(finite) and bool(all_finite(eqx.filter(after.model, eqx.is_inexact_array)))):
             raise first_fault(run.update, state, run.data, order, stop)
@@ -93,17 +94,19 @@ class _Clock:
 
     def __init__(self, plan: Plan) -> None:
         self.plan, self.length, self.seconds = plan, 1, float("nan")  # seconds a step
-        self.started = False
-        self.last = time.perf_counter()
+        self.compiled = False
+
+    def start(self) -> None:
+        """A stretch begins."""
+        self.begun = time.perf_counter()
 
     def progress(self, state: State, done: int, steps: int) -> Progress:
         step, bound = int(state.step), state.tally.mean  # waits for the device
-        now = time.perf_counter()
-        latest, self.last = (now - self.last) / done, now
-        if self.started:
+        latest = (time.perf_counter() - self.begun) / done
+        if self.compiled:
             self.seconds = latest if np.isnan(self.seconds) else 0.5 * self.seconds + 0.5 * latest
             self.length = int(max(1, min(4 * self.length, self.plan.stretch_seconds / self.seconds)))
-        self.started = True
+        self.compiled = True
         left = (self.plan.epochs * steps - step) * self.seconds
         return Progress(step, (step - 1) // steps, steps, self.plan.epochs, bound, self.plan.batch / self.seconds, left)
 
