@@ -90,7 +90,22 @@ def test_a_run_from_a_run_inherits_its_data_and_sizes(tmp_path):
     config = from_sources(flags={"start": str(tmp_path), "objective.k": 9})
     assert (config.data, config.model) == (first.data, first.model)
     assert (config.objective.bound, config.objective.k) == ("iwae", 9)
+    assert config.preset == "vae-2"  # whose sizes it has
     assert from_sources(data="digits", flags={"start": str(tmp_path)}).data.name == "digits"
+
+
+def test_a_preset_of_other_sizes_than_the_run_it_starts_from_is_refused(tmp_path):
+    first = from_sources(preset="vae-1", data="mnist")
+    (tmp_path / "config.json").write_text(first.model_dump_json())
+    start = {"start": str(tmp_path)}
+    second = from_sources(preset="iwae-1-k50", flags=start)
+    assert (second.preset, second.objective.k, second.model) == ("iwae-1-k50", 50, first.model)
+    with pytest.raises(ValueError, match=r"preset \(from the command line\): needs model\.latent=50 .* of iwae-2-k5"):
+        from_sources(preset="iwae-2-k5", flags=start)
+    with pytest.raises(ValueError, match=r"preset \(from --set\)"):
+        from_sources(sets=["preset=aevb"], flags=start)
+    sets = ["model.latent=50", "model.hidden=200,200"]
+    assert from_sources(preset="iwae-2-k5", sets=sets, flags=start).preset == "iwae-2-k5"
 
 
 def test_configurations_are_frozen():

@@ -47,7 +47,9 @@ def from_sources(
     """Join the sources of a configuration, later ones over earlier ones, and check the whole.
 
     `preset`, `recipe` and `data` are flags with names of their own; `flags` maps dotted keys to values, and
-    None there means not given. Raises ValueError with one line: key, source, what was needed, what was got.
+    None there means not given. With `start` the data, the sizes, the precision and, unless another is given, the
+    preset's name are those of that run; the objective is not. Raises ValueError with one line: key, source, what
+    was needed, what was got.
 
     >>> from_sources(data="mnist", sets=["objective.k=50"], flags={"training.epochs": 3}).objective.k
     50
@@ -66,21 +68,37 @@ def from_sources(
     given = {key: value for _, layer in layers for key, value in layer.items()}
     origin = {key: where for where, layer in layers for key in layer}
     inherited = _inherited(given.get("start"))
+    recorded = {"preset": inherited.pop("preset")} if "preset" in inherited else {}  # its objective is not taken over
     chosen = {"preset": catalogue.DEFAULT_PRESET, "recipe": "quick", "data.name": "digits"}
     chosen |= {key: value for key, value in (inherited | given).items() if key in chosen and value is not None}
     for key, value in chosen.items():
         if not isinstance(value, str):
             raise ValueError(_complaint(key, origin.get(key, ""), known[key], value))
     preset_settings = catalogue.settings(chosen["preset"], recipe=chosen["recipe"], data=chosen["data.name"])
-    return _validate({**preset_settings, **inherited, **given, **chosen}, origin)
+    if given.get("preset") is not None:
+        recorded = {"preset": chosen["preset"]}
+        _refuse_other_sizes({**preset_settings, **given, **recorded}, inherited, given, origin["preset"])
+    return _validate({**preset_settings, **inherited, **given, **chosen, **recorded}, origin)
+
+
+def _refuse_other_sizes(
+    wanted: Mapping[str, Any], inherited: Mapping[str, Any], given: Mapping[str, Any], where: str
+) -> None:
+    """A preset that was asked for is not quietly given the sizes of the run whose weights are the start."""
+    for key, value in inherited.items():
+        if key.startswith("model.") and key in wanted and key not in given and wanted[key] != value:
+            raise ValueError(
+                f"preset (from {where}): needs {key}={_short(value)} as in the run {given['start']} to start at its "
+                f"weights, got {_short(wanted[key])} of {wanted['preset']}; leave the preset out and give bound and k"
+            )
 
 
 def _inherited(start: object) -> dict[str, Any]:
-    """Data, model and precision of the run whose weights are the start: what its weights were made for."""
+    """Data, model, precision and preset's name of the run whose weights are the start: what they were made for."""
     file = Path(start) / "config.json" if isinstance(start, str) else None
     if file is None or not file.is_file():  # what is wrong with it is said where its weights are read
         return {}
-    kept = ("data.", "model.", "precision")
+    kept = ("data.", "model.", "precision", "preset")
     return {key: value for key, value in read_file(file).items() if key.startswith(kept)}
 
 
