@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from iwax.experiments import catalogue
 from iwax.experiments.config import Config, Model, Objective, Training
 from iwax.experiments.sources import complete, from_sources, keys
+from iwax.training.checkpoint import CorruptCheckpointError
 
 PRESETS = catalogue.names()
 
@@ -92,6 +93,14 @@ def test_a_run_from_a_run_inherits_its_data_and_sizes(tmp_path):
     assert (config.objective.bound, config.objective.k) == ("iwae", 9)
     assert config.preset == "vae-2"  # whose sizes it has
     assert from_sources(data="digits", flags={"start": str(tmp_path)}).data.name == "digits"
+
+
+def test_a_run_from_a_run_whose_configuration_is_damaged_says_so(tmp_path):
+    whole = from_sources().model_dump_json()
+    for text in (whole[: len(whole) // 2], '{"model": {"latent": 3}}'):
+        (tmp_path / "config.json").write_text(text)
+        with pytest.raises(CorruptCheckpointError, match=r"config\.json"):
+            from_sources(flags={"start": str(tmp_path)})
 
 
 def test_a_preset_of_other_sizes_than_the_run_it_starts_from_is_refused(tmp_path):

@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from iwax.data.dataset import Kind
 from iwax.experiments.config import Config
-from iwax.experiments.sources import complete
+from iwax.experiments.sources import stored
 from iwax.training import durable, strict_json
 from iwax.training.checkpoint import CorruptCheckpointError
 
@@ -83,11 +83,7 @@ class RunFolder:
 
     def config(self) -> Config:
         """The configuration of the run. CorruptCheckpointError where config.json is not a complete one."""
-        file = self.path / "config.json"
-        try:
-            return complete(file)
-        except ValueError as error:
-            raise CorruptCheckpointError(file, None, "the configuration of a run", str(error)) from error
+        return stored(self.path / "config.json")
 
     def environment(self) -> Environment:
         """What env.json holds. CorruptCheckpointError where it is not what a run has written."""

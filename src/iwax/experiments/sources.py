@@ -13,8 +13,9 @@ from pydantic import BaseModel, ValidationError
 from iwax.experiments import catalogue
 from iwax.experiments.config import Config
 from iwax.training import strict_json
+from iwax.training.checkpoint import CorruptCheckpointError
 
-__all__ = ["complete", "from_sources", "keys", "read_file"]
+__all__ = ["complete", "from_sources", "keys", "read_file", "stored"]
 
 LARGEST_FILE = 1_000_000  # bytes; a configuration is a page, not a data set
 
@@ -99,7 +100,8 @@ def _inherited(start: object) -> dict[str, Any]:
     if file is None or not file.is_file():  # what is wrong with it is said where its weights are read
         return {}
     kept = ("data.", "model.", "precision", "preset")
-    return {key: value for key, value in read_file(file).items() if key.startswith(kept)}
+    flat = _flatten(stored(file).model_dump(mode="json"), str(file))
+    return {key: value for key, value in flat.items() if key.startswith(kept)}
 
 
 def read_file(path: str | Path) -> dict[str, Any]:
@@ -129,6 +131,14 @@ def complete(path: Path) -> Config:
     if missing:
         raise ValueError(f"{path}: needs the key {missing[0]}, got {len(flat)} keys of {len(known)}")
     return _validate(flat, dict.fromkeys(flat, str(path)))
+
+
+def stored(path: Path) -> Config:
+    """As `complete`, of the config.json in a run folder: CorruptCheckpointError where it is not what a run wrote."""
+    try:
+        return complete(path)
+    except ValueError as error:
+        raise CorruptCheckpointError(path, None, "the configuration of a run", str(error)) from error
 
 
 def _flatten(tree: Mapping[str, Any], where: str) -> dict[str, Any]:
