@@ -16,6 +16,7 @@ from iwax import data, experiments
 from iwax.experiments.folder import RunFolder, held
 from iwax.experiments.interrupt import watch
 from iwax.experiments.reporter import Silent
+from iwax.experiments.session import Session
 from iwax.training import NumericalStop, checkpoint, record
 
 TINY = ["model.hidden=[4]", "model.latent=2", "objective.k=2", "training.batch=10", "evaluation.k=20"]
@@ -199,6 +200,21 @@ def test_a_signal_writes_a_checkpoint_and_is_passed_on(tmp_path, binary, signum)
     assert checkpoint.steps(tmp_path / "run" / "checkpoints") == [0, caught.value.step]
     assert [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)] == handlers
     assert not (tmp_path / "run" / "run.lock").exists()
+
+
+def test_a_signal_after_the_last_stretch_is_passed_on_too(tmp_path, binary, monkeypatch):
+    save = Session.save
+
+    def save_and_kill(self, state):
+        save(self, state)
+        if int(state.step) == 8:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(Session, "save", save_and_kill)
+    with pytest.raises(experiments.Interrupted, match="SIGTERM at step 8") as caught:
+        experiments.train(config_of(binary), tmp_path / "run", reporter=Silent())
+    assert caught.value.signum == signal.SIGTERM
+    assert checkpoint.steps(tmp_path / "run" / "checkpoints") == [0, 8]
 
 
 def test_the_second_signal_has_its_ordinary_effect():

@@ -225,8 +225,8 @@ def _go(
                 folder.log(str(error))
                 raise
             session.save(state)
-        if (signum := signals()) is not None and session.stopped:
-            error = Interrupted(signum, int(state.step))
-            folder.log(str(error))
-            raise error
+    if (signum := signals()) is not None:  # after the last stretch too: whoever sent it wants what follows to end
+        error = Interrupted(signum, int(state.step))
+        folder.log(str(error))
+        raise error
     folder.log(f"{'stopped' if session.stopped else 'trained'} at step {int(state.step)}")
