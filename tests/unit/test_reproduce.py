@@ -227,6 +227,19 @@ def test_another_run_in_the_place_of_a_row_is_refused(table, trained, tmp_path):
         ask(table, tmp_path, 0, epochs=3)
 
 
+@pytest.mark.parametrize("changed", ["model", "data", "start"])
+def test_another_net_data_or_start_in_the_place_of_a_row_is_refused(table, trained, tmp_path, changed):
+    shutil.copytree(trained / "runs", tmp_path / "runs")
+    file = tmp_path / "runs/digits-1-vae-k1-then-iwae-k5-quick-e2-seed0/config.json"
+    config = json.loads(file.read_text())
+    if changed == "start":
+        change(file, start="runs/another")
+    else:
+        change(file, **{changed: {**config[changed], **{"model": {"latent": 3}, "data": {"name": "ring"}}[changed]}})
+    with pytest.raises(ValueError, match="--output"):
+        ask(table, tmp_path, 1, epochs=2)
+
+
 def test_the_configuration_of_every_row_is_its_own():
     table = published.read_table("burda2016")
     for row in table.all_rows():

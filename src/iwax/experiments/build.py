@@ -35,6 +35,7 @@ __all__ = [
     "build_schedule",
     "moments",
     "resolve",
+    "spelt_out",
     "values",
 ]
 
@@ -50,14 +51,21 @@ def resolve(config: Config, dataset: Dataset) -> Config:
     'bernoulli'
     """
     chosen = config.model.likelihood or ("gaussian" if dataset.kind == "real" else "bernoulli")
-    name = config.data.name
-    spelt = registered(name).name if name in names() else name
     return config.model_copy(
         update={
-            "data": config.data.model_copy(update={"name": spelt}),
+            "data": config.data.model_copy(update={"name": spelt_out(config.data.name)}),
             "model": config.model.model_copy(update={"likelihood": chosen}),
         }
     )
+
+
+def spelt_out(name: str) -> str:
+    """The registered name of data that has no nickname; the path of a file as it is.
+
+    >>> spelt_out("digits")
+    'digits'
+    """
+    return registered(name).name if name in names() else name
 
 
 class Moments(NamedTuple):

@@ -120,12 +120,25 @@ def _train(folder: Path, config: Config, *, minutes: float | None, reporter: Rep
         train(config, folder, reporter=reporter, stop=stop)
         return
     there = existing(folder).config()
-    if (there.objective, there.training, there.seed) != (config.objective, config.training, config.seed):
+    if _identity(there) != _identity(config):
         raise ValueError(
             f"run {folder}: a run of this row, with these settings, was needed to go on with; got another; "
             "name another folder with --output"
         )
     resume(folder, reporter=reporter, stop=stop)
+
+
+def _identity(config: Config) -> dict[str, object]:
+    """What makes two runs of a row the same one, whichever way the folder of runs is written."""
+    model = config.model.model_copy(update={"likelihood": None})  # filled in from the data when the run begins
+    return {
+        "data": build.spelt_out(config.data.name),
+        "model": model,
+        "objective": config.objective,
+        "training": config.training,
+        "seed": config.seed,
+        "start": None if config.start is None else Path(config.start).name,
+    }
 
 
 def _newest(folder: Path) -> int | None:
