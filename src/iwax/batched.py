@@ -20,6 +20,7 @@ __all__ = [
     "log_weights",
     "over_data",
     "over_draws",
+    "prepared",
     "propose",
     "redraw",
     "terms",
