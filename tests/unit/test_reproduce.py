@@ -220,6 +220,14 @@ def test_minutes_cut_a_row_and_more_of_them_finish_it(table, trained, tmp_path):
     assert whole.active_units == uncut.active_units
 
 
+def test_no_row_is_trained_from_half_of_its_start(table, tmp_path):
+    folder, found, path = ask(table, tmp_path, 1, epochs=2, minutes=0)
+    assert folder == tmp_path / "runs/digits-1-vae-k1-quick-e2-seed0"
+    assert (found.row, found.cut) == ("digits-1-vae-k1", True)
+    assert list((tmp_path / "runs").iterdir()) == [folder]
+    assert list((tmp_path / "results").iterdir()) == [path]
+
+
 def test_another_run_in_the_place_of_a_row_is_refused(table, trained, tmp_path):
     there = trained / "runs/digits-1-vae-k1-quick-e2-seed0"
     shutil.copytree(there, tmp_path / "runs/digits-1-vae-k1-quick-e3-seed0")

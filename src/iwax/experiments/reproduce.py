@@ -91,12 +91,19 @@ def run_folder(row: PublishedRow, request: Request, *, seed: int) -> Path:
 def reproduce_row(row: PublishedRow, request: Request, *, seed: int, reporter: Reporter) -> tuple[Path, Result, Path]:
     """Train (or go on with) a row, measure it, write its result; the run folder, the result and its file.
 
-    A finished run is not trained again. Raises what `run.train` and `evaluate` raise.
+    A finished run is not trained again. Where a row starts at another's weights and that other one is cut, it is the
+    other one that is returned: nothing is trained from half of a start. Raises what `run.train` and `evaluate` raise.
     """
     config = configuration(row, request, seed=seed)
     if row.start is not None:
         (first,) = select_rows(request.table, row.start)
-        reproduce_row(first, request, seed=seed, reporter=reporter)
+        begun = reproduce_row(first, request, seed=seed, reporter=reporter)
+        if begun[1].cut:
+            reporter.note(
+                f"{row.name}: not trained, as {first.name}, where it starts, is at {begun[1].epochs} of "
+                f"{begun[1].epochs_planned} epochs; the same command again, or without --minutes, goes on with it"
+            )
+            return begun
     folder = run_folder(row, request, seed=seed)
     before = _newest(folder)
     _train(folder, config, minutes=request.minutes, reporter=reporter)
