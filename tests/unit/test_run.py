@@ -273,6 +273,11 @@ def test_bad_data_is_refused_before_training_and_leaves_nothing(tmp_path, name, 
     assert not (tmp_path / "run").exists()
 
 
+def test_the_noise_of_a_measurement_is_not_the_seed_of_the_run(trained):
+    report = experiments.evaluate(trained, k=2, limit=3, reporter=Silent())
+    assert (report["seed"], report["evaluation_seed"]) == (3, 0)
+
+
 def test_measurements_that_cannot_be_are_refused(tmp_path, trained):
     for wrong in ({"k": 0}, {"k": 10**7 + 1}, {"limit": 0}, {"seed": -1}, {"seed": 2**32}, {"split": "tset"}):
         with pytest.raises(ValueError, match=next(iter(wrong)) if "split" not in wrong else "tset"):

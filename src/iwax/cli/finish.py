@@ -13,7 +13,7 @@ __all__ = ["finish"]
 def finish(run: Path, terminal: Terminal) -> None:
     """Measure a trained run, draw its pictures, say where everything is; the last line is the result."""
     with Reporter(terminal) as reporter:
-        report = experiments.evaluate(run, seed=0, reporter=reporter)
+        report = experiments.evaluate(run, reporter=reporter)
     for path in draw(run):
         terminal.say(f"picture     {path}")
     terminal.say(f"run folder  {run}")

@@ -24,6 +24,7 @@ from iwax.training import durable, strict_json
 __all__ = ["closing_line", "evaluate"]
 
 EVIDENCE, ACTIVITY, DIVERGENCE = 2000, 2001, 2002  # purposes of random numbers, beside those of training
+COMMON_SEED = 0  # of the importance samples of every run, so that measurements pair up
 ACTIVE = 0.01  # Var_x E_q[u] above which a unit counts as active (Burda, Grosse, Salakhutdinov 2016)
 WORTH_SAYING = 20.0  # seconds from which an evaluation is announced
 
@@ -40,6 +41,8 @@ def evaluate(
 ) -> dict[str, Any]:
     """Estimate log p(x) of a split of a run's data by importance sampling; None takes what its configuration says.
 
+    `seed` is that of the importance samples, 0 where it is None whatever the seed of the run: runs measured with the
+    same noise can be compared pair by pair.
     Per-datum values go to the run's evaluation/ folder, one .npz and one .json a measurement. Rows keep their
     numbers under `limit`, so that two measurements can be compared row by row. Returns the summary: `log_evidence`,
     `standard_error`, `elbo` ... in nats. Raises ValueError for a wrong split, k, limit or seed.
@@ -48,7 +51,7 @@ def evaluate(
     settings = folder.config().evaluation
     split = settings.split if split is None else split
     k, limit = settings.k if k is None else k, settings.limit if limit is None else limit
-    seed = folder.config().seed if seed is None else seed
+    seed = COMMON_SEED if seed is None else seed
     ranges = (("k", k, 1, LARGEST_K), ("limit", limit, 1, 10**9), ("seed", seed, 0, 2**32 - 1))
     for name, value, least, largest in ranges:
         if value is not None and not least <= value <= largest:
