@@ -273,6 +273,13 @@ def test_bad_data_is_refused_before_training_and_leaves_nothing(tmp_path, name, 
     assert not (tmp_path / "run").exists()
 
 
+def test_the_closing_line_says_what_is_unknown(trained):
+    line = experiments.closing_line(experiments.evaluate(trained, k=2, limit=1, reporter=Silent()))
+    assert " +/- unknown nats (k=2, " in line
+    assert "; Pareto k > 0.7: unknown; " in line
+    assert "nan" not in line
+
+
 def test_the_noise_of_a_measurement_is_not_the_seed_of_the_run(trained):
     report = experiments.evaluate(trained, k=2, limit=3, reporter=Silent())
     assert (report["seed"], report["evaluation_seed"]) == (3, 0)

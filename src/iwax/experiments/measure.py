@@ -158,13 +158,27 @@ def _words(seconds: float) -> str:
 
 
 def closing_line(summary: dict[str, Any]) -> str:
-    """The result in one line: log p(x) with its error, how it was measured, and how far to trust it."""
+    """The result in one line: log p(x) with its error, how it was measured, and how far to trust it.
+
+    What one row or few samples do not tell is unknown: an error, or the share of large Pareto k.
+    """
     units, active = summary["units"], summary["active_units"]
     counted = f"{active[0]}/{units[0]}" if len(units) == 1 else "+".join(map(str, active))
     rows = "images" if len(summary["shape"]) > 1 else "rows"
+    error = _or_unknown(summary["standard_error"], ".2f")
+    share = _or_unknown(summary["pareto_k_over_0_7"], ".0%").replace("%", " %")
     return (
-        f"{summary['split']} log p(x) = {summary['log_evidence']:.2f} +/- {summary['standard_error']:.2f} nats "
+        f"{summary['split']} log p(x) = {summary['log_evidence']:.2f} +/- {error} nats "
         f"(k={summary['k']}, {summary['dataset']}, {summary['n']} {rows}; ELBO {summary['elbo']:.1f}; "
-        f"ESS median {summary['ess_median']:.0f}; Pareto k > 0.7: {100 * summary['pareto_k_over_0_7']:.0f} %; "
+        f"ESS median {summary['ess_median']:.0f}; Pareto k > 0.7: {share}; "
         f"active units {counted}; {summary['seconds']:.0f} s)"
     )
+
+
+def _or_unknown(value: float, form: str) -> str:
+    """A number in a format, or the word for there being none.
+
+    >>> _or_unknown(0.25, ".0%"), _or_unknown(math.nan, ".2f")
+    ('25%', 'unknown')
+    """
+    return "unknown" if math.isnan(value) else format(value, form)
