@@ -9,6 +9,7 @@ import sys
 
 import pytest
 import typer
+from jax.errors import JaxRuntimeError
 
 from iwax.cli import failure, main, output, terminal
 from iwax.data.fetch import ChecksumError, UnavailableError
@@ -110,6 +111,8 @@ def test_wrong_usage_is_one_line_and_2(iwax, words, hint):
         (FileNotFoundError(errno.ENOENT, "No such file", "x"), 2),
         (PermissionError(errno.EACCES, "Permission denied", "x"), 2),
         (MemoryError(), 2),
+        (JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 4 bytes."), 2),
+        (JaxRuntimeError("INTERNAL: x"), 1),
         (typer.BadParameter("x"), 2),
         (UnavailableError("x"), 3),
         (ChecksumError("x"), 3),
@@ -127,6 +130,12 @@ def test_wrong_usage_is_one_line_and_2(iwax, words, hint):
 def test_every_error_has_its_exit_code_and_one_line(error, code):
     assert failure.exit_code(error) == code
     assert len(failure.one_line(error).splitlines()) == 1
+
+
+def test_memory_of_a_device_is_memory():
+    said = failure.one_line(JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 4 bytes."))
+    assert said.startswith("not enough memory: ")
+    assert said.endswith("; ask for less at once")
 
 
 def test_an_error_of_several_lines_becomes_one():

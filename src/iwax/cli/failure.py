@@ -22,6 +22,7 @@ BY_NAME = {
     "CorruptCheckpointError": STORED,
     "NumericalStop": NUMERICAL,
 }
+DEVICE = ("XlaRuntimeError", "JaxRuntimeError")  # the one kind JAX has for whatever its compiler or device reports
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 USAGE = typer.BadParameter.__mro__[2]  # click's own root, from whichever copy of click Typer uses
 
@@ -44,7 +45,13 @@ def exit_code(error: BaseException) -> int:
             return BY_NAME[name]
     if isinstance(error, OSError):
         return STORED if error.errno in DISK else GIVEN
-    return GIVEN if isinstance(error, ValueError | TypeError | MemoryError | USAGE) else OURS
+    return GIVEN if _out_of_memory(error) or isinstance(error, ValueError | TypeError | USAGE) else OURS
+
+
+def _out_of_memory(error: BaseException) -> bool:
+    """Whether the memory of the machine or of its accelerator was not enough."""
+    of_device = any(kind.__name__ in DEVICE for kind in type(error).__mro__)
+    return isinstance(error, MemoryError) or (of_device and str(error).startswith("RESOURCE_EXHAUSTED"))
 
 
 def one_line(error: BaseException) -> str:
@@ -67,7 +74,7 @@ def one_line(error: BaseException) -> str:
         where = traceback.extract_tb(error.__traceback__)
         place = f" at {where[-1].filename}:{where[-1].lineno}" if where else ""
         return f"{type(error).__name__}: {text}{place}; this is a fault of iwax: --debug shows the whole of it"
-    if isinstance(error, MemoryError):
+    if _out_of_memory(error):
         return f"not enough memory: {text or 'an array could not be allocated'}; ask for less at once"
     return text or ("interrupted" if code > SIGNAL else type(error).__name__)
 
