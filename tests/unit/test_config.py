@@ -139,6 +139,19 @@ def test_biased_combinations_warn():
     assert not warned(bound="miwae", k=6, m=6)
 
 
+@pytest.mark.parametrize(
+    ("epochs", "said"), [(3280, None), (100, "ends it midway"), (3281, "goes on at its last rate")]
+)
+def test_the_stages_of_burda_warn_of_other_epochs_than_theirs(epochs, said):
+    found = Config(training=Training(schedule="burda", epochs=epochs)).warnings()
+    assert said in found[0] if said else found == ()
+
+
+def test_groups_without_miwae_say_how_to_be_rid_of_them():
+    with pytest.raises(ValueError, match=r"--set objective\.m=null"):
+        from_sources(preset="miwae", flags={"objective.bound": "iwae"})
+
+
 @settings(derandomize=True)
 @given(latent=st.integers(1, 300), hidden=st.lists(st.integers(1, 300), max_size=3), features=st.integers(1, 1000))
 def test_weights_of_one_layer_are_those_up_and_those_down(latent, hidden, features):

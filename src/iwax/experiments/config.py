@@ -10,6 +10,8 @@ from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from iwax.training.schedules import burda_epochs
+
 __all__ = ["Config", "Data", "Evaluation", "Model", "Objective", "Training"]
 
 LARGEST_K = 10_000_000
@@ -156,7 +158,10 @@ class Objective(Section):
         if self.bound == "miwae" and (self.m is None or self.k % self.m):
             raise ValueError(f"objective.m needs to divide objective.k={self.k} for miwae, got {self.m}")
         if self.bound != "miwae" and self.m is not None:
-            raise ValueError(f"objective.m needs objective.bound=miwae, got {self.bound} with m={self.m}")
+            raise ValueError(
+                f"objective.m needs objective.bound=miwae, got {self.bound} with m={self.m}; "
+                "take it away with --set objective.m=null"
+            )
         if self.gradient == "closed_form_kl" and self.bound != "elbo":
             raise ValueError(f"objective.gradient=closed_form_kl needs bound=elbo, got bound={self.bound}")
         if self.free_bits > 0.0 and self.gradient != "closed_form_kl":
@@ -257,4 +262,10 @@ class Config(Section):
             )
         if self.model.likelihood == "bernoulli" and self.model.variance != "network":
             found.append(f"model.variance={self.model.variance} has no effect with a Bernoulli likelihood")
+        if self.training.schedule == "burda" and self.training.epochs != burda_epochs():
+            end = "ends it midway" if self.training.epochs < burda_epochs() else "goes on at its last rate"
+            found.append(
+                f"training.schedule=burda has stages for {burda_epochs()} epochs; "
+                f"training.epochs={self.training.epochs} {end}"
+            )
         return tuple(found)
