@@ -1,7 +1,6 @@
 """Runs side by side: paired differences of log p(x) on the same rows, and the spread over seeds."""
 
 import math
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from iwax.data.formats.npy import read_npz
 from iwax.experiments.config import Config
 from iwax.experiments.folder import existing
 from iwax.training import strict_json
@@ -91,9 +91,9 @@ def _summary(path: Path) -> dict[str, Any]:
 def _read(run: Path, path: Path) -> Measured:
     folder = existing(run)
     try:
-        with path.with_suffix(".npz").open("rb") as stream, np.load(stream, allow_pickle=False) as values:
-            rows, log_evidence = values["rows"], values["log_evidence"]
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        values = read_npz(path.with_suffix(".npz"), name=path.stem)
+        rows, log_evidence = values["rows"], values["log_evidence"]
+    except (OSError, ValueError, KeyError) as error:
         needed = "the values a row of a measurement"
         raise CorruptCheckpointError(path.with_suffix(".npz"), None, needed, str(error)) from error
     return Measured(run, folder.config(), folder.environment().data.sha256, _summary(path), rows, log_evidence)
