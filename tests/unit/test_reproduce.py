@@ -302,6 +302,25 @@ def test_runs_that_differ_by_their_seed_alone_are_taken_together(pair):
     assert group["sd"] == pytest.approx(abs(first + 20.0) / np.sqrt(2))
 
 
+def test_runs_from_runs_of_their_own_seeds_are_taken_together(pair):
+    second = next(run for run in pair if "-then-" in run.name)
+    again = Path(shutil.copytree(second, second.with_name("again")))
+    change(again / "config.json", seed=7, start="runs/digits-1-vae-k1-quick-e2-seed7")
+    (group,) = comparison.compare([second, again])["seeds"]
+    assert group["seeds"] == [0, 7]
+
+
+def test_measurements_of_other_states_are_not_mixed(pair):
+    assert comparison.compare(pair)["checkpoint"] == "best"  # and the last one: nothing was validated
+    summary = next(pair[1].glob("evaluation/*.json"))
+    last = json.loads(summary.read_text())["checkpoint"]
+    change(summary, checkpoint="step-0")
+    with pytest.raises(ValueError, match=r"k=5 seed=0 best or n=300 k=5 seed=0 last; .*seed=0 step-0; measure"):
+        comparison.compare(pair)
+    change(summary, checkpoint=last)
+    assert [entry["checkpoint"] for entry in comparison.compare(pair)["runs"]] == [last, last]
+
+
 def test_runs_on_other_data_are_not_compared(pair):
     env = pair[1] / "env.json"
     change(env, data={**json.loads(env.read_text())["data"], "sha256": "0" * 64})

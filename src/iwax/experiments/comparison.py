@@ -10,15 +10,15 @@ import numpy as np
 
 from iwax.data.formats.npy import read_npz
 from iwax.experiments.config import Config
-from iwax.experiments.folder import existing
-from iwax.training import strict_json
+from iwax.experiments.folder import RunFolder, existing
+from iwax.training import checkpoint, strict_json
 from iwax.training.checkpoint import CorruptCheckpointError
 
 __all__ = ["compare", "paired_difference"]
 
-SHOWN = ("dataset", "preset", "seed", "k", "n", "log_evidence", "standard_error", "elbo", "active_units")
+SHOWN = ("dataset", "preset", "seed", "checkpoint", "k", "n", "log_evidence", "standard_error", "elbo", "active_units")
 NUMBERS = ("log_evidence", "standard_error", "elbo")
-Setting = tuple[int, int, int]  # n, k and the seed of the importance samples
+Setting = tuple[int, int, int, str]  # n, k, the seed of the importance samples, and which state: best, last, a step
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,8 @@ def compare(runs: Sequence[Path], *, split: str = "test") -> dict[str, Any]:
     """Summaries of two or more runs, each with its paired difference to the first, and seeds taken together.
 
     The measurements compared are of one split, on the same data binarised alike, the same rows, k and seed of the
-    importance samples: the largest such measurement that all runs have. Raises ValueError where there is none.
+    importance samples, and all of the best or all of the last states: the largest such measurement that all runs
+    have, rather of the best. Raises ValueError where there is none.
     """
     if len(runs) < 2:
         raise ValueError(f"two or more runs are needed to compare, got {len(runs)}")
@@ -46,14 +47,16 @@ def compare(runs: Sequence[Path], *, split: str = "test") -> dict[str, Any]:
     if not common:
         have = "; ".join(f"{run}: {_words(found)}" for run, found in zip(runs, stored, strict=True))
         raise ValueError(
-            f"measurements of the same rows with the same k and seed are needed, got {have}; "
+            f"measurements of the same rows with the same k, seed and checkpoint are needed, got {have}; "
             f"measure them alike: iwax evaluate RUN --split {split} --k K"
         )
-    setting = max(common)
+    setting = max(common, key=lambda each: (each[:3], each[3] == "best", each[3]))
     chosen = [_read(Path(run), found[setting]) for run, found in zip(runs, stored, strict=True)]
     for other in chosen[1:]:
         _refuse_unlike(chosen[0], other)
-    return {"split": split, "n": setting[0], "k": setting[1], "runs": _entries(chosen), "seeds": _seeds(chosen)}
+    n, k, _, state = setting
+    about = {"split": split, "n": n, "k": k, "checkpoint": state}
+    return {**about, "runs": _entries(chosen), "seeds": _seeds(chosen)}
 
 
 def paired_difference(ours: np.ndarray, theirs: np.ndarray) -> tuple[float, float]:
@@ -68,13 +71,27 @@ def paired_difference(ours: np.ndarray, theirs: np.ndarray) -> tuple[float, floa
 
 
 def _stored(run: Path, split: str) -> dict[Setting, Path]:
-    """The measurements of a split by setting; of several checkpoints the one measured last."""
+    """The measurements of a split by setting."""
     found: dict[Setting, Path] = {}
-    folder = existing(run).evaluation
-    for path in sorted(folder.glob(f"{split}-*.json"), key=lambda path: path.stat().st_mtime):
+    folder = existing(run)
+    states = _states(folder)
+    for path in sorted(folder.evaluation.glob(f"{split}-*.json"), key=lambda path: path.stat().st_mtime):
         summary = _summary(path)
-        found[(summary["n"], summary["k"], summary["evaluation_seed"])] = path
+        for state in states.get(summary["checkpoint"], (summary["checkpoint"],)):
+            found[(summary["n"], summary["k"], summary["evaluation_seed"], state)] = path
     return found
+
+
+def _states(folder: RunFolder) -> dict[str, tuple[str, ...]]:
+    """What the checkpoints of a run are now, by name: the best, the last, or, where nothing was validated, both."""
+    steps = checkpoint.steps(folder.checkpoints)
+    if not steps:
+        return {}
+    last = f"step-{steps[-1]}"
+    best = checkpoint.search(folder.checkpoints, order="best")
+    if best.path is not None and best.path.name != last:
+        return {last: ("last",), best.path.name: ("best",)}
+    return {last: ("last",) if best.skipped else ("best", "last")}
 
 
 def _summary(path: Path) -> dict[str, Any]:
@@ -123,7 +140,9 @@ def _seeds(chosen: list[Measured]) -> list[dict[str, Any]]:
     """Mean and standard deviation over runs that differ by their seed alone."""
     groups: dict[str, list[Measured]] = {}
     for measured in chosen:
-        groups.setdefault(measured.config.model_copy(update={"seed": 0}).model_dump_json(), []).append(measured)
+        started = measured.config.start and "a run"  # of its own seed, hence another for each
+        alike = measured.config.model_copy(update={"seed": 0, "start": started})
+        groups.setdefault(alike.model_dump_json(), []).append(measured)
     return [
         {
             "preset": group[0].summary["preset"],
@@ -138,4 +157,4 @@ def _seeds(chosen: list[Measured]) -> list[dict[str, Any]]:
 
 
 def _words(found: dict[Setting, Path]) -> str:
-    return " or ".join(f"n={n} k={k} seed={seed}" for n, k, seed in sorted(found)) or "none"
+    return " or ".join(f"n={n} k={k} seed={seed} {state}" for n, k, seed, state in sorted(found)) or "none"
