@@ -13,6 +13,7 @@ import pytest
 import safetensors.numpy
 
 from iwax import data, experiments
+from iwax.experiments import comparison
 from iwax.experiments.folder import RunFolder, held
 from iwax.experiments.interrupt import watch
 from iwax.experiments.reporter import Silent
@@ -137,6 +138,11 @@ def test_the_best_validated_state_is_kept_and_used(tmp_path, binary):
     assert len(rows) == best["epoch"] + 2 < 40  # two validations without a gain
     assert experiments.open_run(run).step == best["step"]
     assert experiments.open_run(run, checkpoint="last").step == rows[-1]["step"]
+    for state in ("last", "best", "last"):
+        experiments.evaluate(run, k=2, limit=3, checkpoint=state, reporter=Silent())
+    compared = comparison.compare([run, run])
+    assert {entry["checkpoint"] for entry in compared["runs"]} == {experiments.open_run(run).checkpoint.name}
+    assert compared["checkpoint"] == "best"
 
 
 def test_from_a_run_with_another_objective(tmp_path, trained):
