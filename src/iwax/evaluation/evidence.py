@@ -81,7 +81,12 @@ class Evidence:
                 f"Pareto k > {_TRUSTED_K_HAT} for {100 * heavy:.0f} % of the rows: their importance weights have no "
                 "reliable mean, so log p(x) is likely to be underestimated; a larger k helps slowly"
             )
-        if self.k >= 100 and self.ess_median < 10:
+        if self.k < 100:
+            found.append(
+                f"k={self.k} importance samples are too few to say how far log p(x) can be trusted: "
+                "read it as a lower bound (at k=1 the ELBO), or ask for k of 100 or more"
+            )
+        elif self.ess_median < 10:
             found.append(
                 f"half of the rows have an effective sample size below {self.ess_median:.1f} of k={self.k}: "
                 "read log p(x) as a lower bound that is still rising in k"

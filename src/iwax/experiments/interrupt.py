@@ -4,6 +4,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 
 __all__ = ["Interrupted", "Signals", "watch"]
@@ -14,13 +15,15 @@ WATCHED = (signal.SIGINT, signal.SIGTERM)
 class Interrupted(Exception):
     """A run stopped by a signal, its checkpoint written. ``signum`` gives the exit code, 128 + signum.
 
-    >>> str(Interrupted(signal.SIGINT, 120))
-    'stopped by SIGINT at step 120; the checkpoint is written, iwax resume continues from it'
+    >>> str(Interrupted(signal.SIGINT, 120, "runs/a"))
+    'stopped by SIGINT at step 120; the checkpoint is written, iwax resume runs/a goes on from it'
     """
 
-    def __init__(self, signum: int, step: int) -> None:
+    def __init__(self, signum: int, step: int, run: str | Path) -> None:
         name = signal.Signals(signum).name
-        super().__init__(f"stopped by {name} at step {step}; the checkpoint is written, iwax resume continues from it")
+        super().__init__(
+            f"stopped by {name} at step {step}; the checkpoint is written, iwax resume {run} goes on from it"
+        )
         self.signum = int(signum)
         self.step = step
 

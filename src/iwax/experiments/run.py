@@ -226,7 +226,7 @@ def _go(
                 raise
             session.save(state)
     if (signum := signals()) is not None:  # after the last stretch too: whoever sent it wants what follows to end
-        error = Interrupted(signum, int(state.step))
+        error = Interrupted(signum, int(state.step), folder.path)
         folder.log(str(error))
         raise error
     folder.log(f"{'stopped' if session.stopped else 'trained'} at step {int(state.step)}")
