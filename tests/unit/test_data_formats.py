@@ -48,6 +48,7 @@ def test_idx_plain_and_packed(pack):
         (bytes([0, 0, 8, 3]) + b"\xff" * 12, "needs"),
         (gzip.compress(idx_bytes(PICTURES))[:-9], "whole gzip file"),
     ],
+    ids=["short", "long", "another type", "zip", "empty", "huge", "cut gzip"],
 )
 def test_idx_damage_is_named(contents, message):
     with pytest.raises(ValueError, match=f"x.gz: .*{message}"):

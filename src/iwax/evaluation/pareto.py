@@ -22,7 +22,7 @@ PRIOR_SHAPE, PRIOR_COUNT = 0.5, 10  # of the shape
 PRIOR_QUARTILES = 3  # of the rate, in quartiles of the exceedances: Zhang and Stephens's recommendation
 NEGLIGIBLE = 10 * np.finfo(np.float64).eps
 SMALLEST = 1e-290  # exceedance, as a fraction of the largest, whose inverse is still finite
-PIECE = 4_000_000  # numbers held at once: grid points x tail x data
+PIECE = 200_000  # numbers held at once: grid points x tail x data; 1.6 MB, whatever k
 
 
 def tail_size(k: int) -> int:
