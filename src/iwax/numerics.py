@@ -1,6 +1,4 @@
-"""Sums of exponentials that neither overflow nor lose digits, and a gradient that can be scaled."""
-
-from typing import Any
+"""Sums of exponentials that neither overflow nor lose digits."""
 
 import jax
 import jax.numpy as jnp
@@ -9,7 +7,7 @@ from jaxtyping import Array
 
 from iwax._typing import LogWeights, PerDatum
 
-__all__ = ["StreamingLogMeanExp", "log_mean_exp", "reciprocal", "scale_gradient", "softplus"]
+__all__ = ["StreamingLogMeanExp", "log_mean_exp", "reciprocal", "softplus"]
 
 
 def log_mean_exp(log_w: LogWeights) -> PerDatum:
@@ -54,27 +52,6 @@ def _reciprocal_jvp(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Arra
     (s,), (ds,) = primals, tangents
     r = reciprocal(s)
     return r, -r * (r * ds)
-
-
-@jax.custom_vjp
-def scale_gradient(tree: Any, scale: Array) -> Any:
-    """``tree`` itself, whose gradient is multiplied by ``scale`` (a number for all of its leaves).
-
-    >>> float(jax.grad(lambda z: scale_gradient(z, 3.0) ** 2)(1.0))
-    6.0
-    """
-    return tree
-
-
-def _scale_gradient_forward(tree: Any, scale: Array) -> tuple[Any, Array]:
-    return tree, scale
-
-
-def _scale_gradient_backward(scale: Array, cotangent: Any) -> tuple[Any, Array]:
-    return jax.tree.map(lambda c: scale * c, cotangent), jnp.zeros_like(scale)
-
-
-scale_gradient.defvjp(_scale_gradient_forward, _scale_gradient_backward)
 
 
 class StreamingLogMeanExp:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy.special import logsumexp
 
-from iwax.numerics import StreamingLogMeanExp, log_mean_exp, scale_gradient, softplus
+from iwax.numerics import StreamingLogMeanExp, log_mean_exp, softplus
 
 
 def exact_log_mean_exp(log_w: np.ndarray) -> float:
@@ -99,17 +99,3 @@ def test_softplus_and_its_derivatives(m: float):
     curvature = jax.grad(jax.grad(softplus))(jnp.float32(m))
     assert abs(float(curvature) - float(slope * (1 - slope))) <= 2e-7
     assert float(jax.jvp(softplus, (jnp.float32(m),), (jnp.float32(1.0),))[1]) == float(first)
-
-
-def test_scale_gradient_is_the_identity_with_a_scaled_cotangent():
-    tree = {"a": jnp.array([1.0, 2.0]), "b": (jnp.array(3.0),)}
-
-    def square(tree, scale):
-        tree = scale_gradient(tree, scale)
-        return (tree["a"] ** 2).sum() + tree["b"][0] ** 2
-
-    value, gradient = jax.value_and_grad(square)(tree, jnp.array(0.25))
-    assert float(value) == 14.0
-    np.testing.assert_allclose(gradient["a"], 0.25 * 2 * tree["a"])
-    np.testing.assert_allclose(gradient["b"][0], 0.25 * 6.0)
-    assert float(jax.grad(square, argnums=1)(tree, jnp.array(0.25))) == 0.0
