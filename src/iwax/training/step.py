@@ -22,6 +22,7 @@ Objective = Callable[
 ]  # objective(model, key, x, beta=beta): the surrogate and the bound of the rows of x
 
 _NOISE, _BINARIZATION = 0, 1  # the purposes for which a training step draws random numbers
+_EPOCHS = 1 << 63  # in the upper half of a Philox key: apart from every purpose of `data.bits`
 
 
 Stretch = Callable[[State, Array, Array, int], tuple[State, Array]]
@@ -34,7 +35,7 @@ def permutation(seed: int, epoch: int, rows: int) -> Int[np.ndarray, " rows"]:
     >>> sorted(permutation(0, 3, 5).tolist())
     [0, 1, 2, 3, 4]
     """
-    words = np.random.Philox(key=[seed, epoch]).random_raw(rows)
+    words = np.random.Philox(key=seed + ((_EPOCHS | epoch) << 64)).random_raw(rows)
     return np.argsort(words, kind="stable").astype(np.int32)
 
 
