@@ -86,3 +86,14 @@ def test_a_layer_without_a_closed_form_is_refused():
     )
     with pytest.raises(TypeError, match="got Bernoulli and Factorized"):
         evaluation.kl_per_unit(model, np.zeros((2, 1)), key=jax.random.key(0))
+
+
+@pytest.mark.usefixtures("float64")
+def test_a_second_call_compiles_nothing(monkeypatch: pytest.MonkeyPatch):
+    calls = []
+    counted = evaluation.latents._means
+    monkeypatch.setattr(evaluation.latents, "_means", lambda *given: calls.append(1) or counted(*given))
+    x, model = ORACLE.sample(4, seed=2), ORACLE.model()
+    found = [evaluation.posterior_means(model, x, key=jax.random.key(seed))[0] for seed in (0, 1)]
+    np.testing.assert_allclose(found[0], found[1], rtol=1e-12)
+    assert calls == [1]

@@ -11,11 +11,12 @@ import numpy as np
 
 from iwax import batched
 from iwax._typing import Datum, PRNGKey
+from iwax.evaluation.blocks import at_least, blocks, checked
 from iwax.evaluation.pareto import pareto_k, tail_size
 from iwax.model import LatentVariableModel
 from iwax.numerics import StreamingLogMeanExp
 
-__all__ = ["Evidence", "log_evidence"]
+__all__ = ["Evidence", "log_evidence", "log_weight_calls"]
 
 _DRAWS_A_CALL = 10_000  # bounds the memory: log-weights leave the device in calls of at most this many draws a row
 _TRUSTED_K_HAT = 0.7  # Vehtari et al. (2024, arXiv:1507.02646): above it importance sampling is unreliable
@@ -113,25 +114,21 @@ def log_evidence(
     ``progress(done, total)`` is told of rows done. Raises ValueError where x is not a table of finite numbers in the
     likelihood's support, or k, batch or chunk is below 1.
     """
-    x, rows = _checked(x, rows)
-    for name, number in (("k", k), ("batch", batch), ("chunk", chunk)):
-        if number < 1:
-            raise ValueError(f"{name} must be at least 1, got {number}")
+    x, rows = checked(x, rows)
+    at_least(1, k=k, batch=batch, chunk=chunk)
     model.refuse_outside(x)
-    n, batch, chunk = x.shape[0], min(batch, x.shape[0]), min(chunk, k)
-    columns = np.empty((6, n))
-    for first in range(0, n, batch):
-        index = np.minimum(np.arange(first, first + batch), n - 1)  # one shape for every block, the last one padded
-        datum = Datum(values=jnp.asarray(x[index]).astype(float), index=jnp.asarray(rows[index]))
-        statistics = _statistics(_log_weights(model, key, datum, k, chunk), batch, k)
-        columns[:, first : first + batch] = statistics[:, : n - first]
+    n, columns = x.shape[0], np.empty((6, x.shape[0]))
+    for block in blocks(x, rows, batch):
+        calls = log_weight_calls(model, key, block.x, k, chunk=chunk)
+        columns[:, block.first : block.stop] = _statistics(calls, min(batch, n), k)[:, : block.size]
         if progress is not None:
-            progress(min(first + batch, n), n)
+            progress(block.stop, n)
     return Evidence(k, rows, *columns)
 
 
-def _log_weights(model: LatentVariableModel, key: PRNGKey, x: Datum, k: int, chunk: int) -> Iterator[np.ndarray]:
-    """The k log-weights of every row, in calls of [draws, batch]."""
+def log_weight_calls(model: LatentVariableModel, key: PRNGKey, x: Datum, k: int, *, chunk: int) -> Iterator[np.ndarray]:
+    """The k log-weights of every row of x, nats, as [draws, batch] a call; ``chunk`` draws a row are taken at once."""
+    chunk = min(chunk, k)
     chunks = -(-min(k, _DRAWS_A_CALL) // chunk)
     for first in range(0, k, chunks * chunk):
         yield np.asarray(_call(model, key, x, jnp.uint32(first), chunk, chunks))[: k - first]
@@ -176,19 +173,6 @@ def _statistics(calls: Iterator[np.ndarray], batch: int, k: int) -> np.ndarray:
             pareto_k(largest, k),
         ]
     )
-
-
-def _checked(x: np.ndarray, rows: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
-    x = np.asarray(x)
-    if x.ndim != 2 or 0 in x.shape:
-        raise ValueError(f"x must have shape [rows, features] with at least one of each, got {x.shape}")
-    if not np.isfinite(x).all():
-        row, column = np.argwhere(~np.isfinite(x))[0]
-        raise ValueError(f"x must be finite, got {x[row, column]} in row {row}, column {column}")
-    rows = np.arange(x.shape[0]) if rows is None else np.asarray(rows)
-    if rows.shape != x.shape[:1]:
-        raise ValueError(f"rows must number the {x.shape[0]} rows of x, got shape {rows.shape}")
-    return x, rows
 
 
 def _standard_error(values: np.ndarray) -> float:

@@ -11,6 +11,7 @@ import numpy as np
 from iwax import batched
 from iwax._typing import Datum, Part, PRNGKey
 from iwax.distributions import Factorized
+from iwax.evaluation.blocks import at_least, blocks
 from iwax.model import LatentVariableModel
 
 __all__ = ["active_units", "kl_per_unit", "posterior_means", "unit_activity"]
@@ -43,14 +44,12 @@ def posterior_means(
 ) -> list[np.ndarray]:
     """``E_{q(z_l|x)}[z_l]`` for every stochastic layer l, [n, units of l] each, float64."""
 
-    def means(model: LatentVariableModel, prior: Part, key: PRNGKey, datum: Datum) -> Any:
-        def draw(key: PRNGKey) -> Any:
-            proposal = model.propose(datum, key)
-            return [layer.mean for layer in proposal.distribution.layers(proposal.z)]
+    return _over_rows(_means, model, x, key, draws, rows)
 
-        return jax.tree.map(lambda leaf: jnp.mean(leaf, axis=0), batched.over_draws(draw, key, draws))
 
-    return _over_rows(means, model, x, key, draws, rows)
+def _means(model: LatentVariableModel, prior: Part, key: PRNGKey, datum: Datum) -> Any:
+    proposal = model.propose(datum, key)
+    return [layer.mean for layer in proposal.distribution.layers(proposal.z)]
 
 
 def kl_per_unit(
@@ -64,19 +63,17 @@ def kl_per_unit(
     not factorised.
     """
 
-    def divergences(model: LatentVariableModel, prior: Part, key: PRNGKey, datum: Datum) -> Any:
-        def draw(key: PRNGKey) -> Any:
-            proposal = model.propose(datum, key)
-            z = proposal.z if isinstance(proposal.z, tuple) else (proposal.z,)
-            above = reversed(prior(datum, key=proposal.keys[0]).layers(proposal.z))
-            layers: list[Any] = list(zip(proposal.distribution.layers(proposal.z), above, z, strict=True))
-            _refuse_unfactorised(layers)
-            *lower, (q, p, _) = layers
-            return [*(q.density.log_prob(u) - p.density.log_prob(u) for q, p, u in lower), q.kl(p)]
+    return [each.mean(axis=0) for each in _over_rows(_divergences, model, x, key, draws, rows)]
 
-        return jax.tree.map(lambda leaf: jnp.mean(leaf, axis=0), batched.over_draws(draw, key, draws))
 
-    return [each.mean(axis=0) for each in _over_rows(divergences, model, x, key, draws, rows)]
+def _divergences(model: LatentVariableModel, prior: Part, key: PRNGKey, datum: Datum) -> Any:
+    proposal = model.propose(datum, key)
+    z = proposal.z if isinstance(proposal.z, tuple) else (proposal.z,)
+    above = reversed(prior(datum, key=proposal.keys[0]).layers(proposal.z))
+    layers: list[Any] = list(zip(proposal.distribution.layers(proposal.z), above, z, strict=True))
+    _refuse_unfactorised(layers)
+    *lower, (q, p, _) = layers
+    return [*(q.density.log_prob(u) - p.density.log_prob(u) for q, p, u in lower), q.kl(p)]
 
 
 def _refuse_unfactorised(layers: list[Any]) -> None:
@@ -96,19 +93,23 @@ def _over_rows(
     draws: int,
     rows: np.ndarray | None,
 ) -> list[np.ndarray]:
-    """A list of arrays a row, for all rows of x, [n, ...] each, taken some at a time."""
-    if draws < 1:
-        raise ValueError(f"draws must be at least 1, got {draws}")
+    """The mean over draws of a list of arrays a row, for all rows of x, [n, ...] each, taken some at a time."""
+    at_least(1, draws=draws)
+    numbers = np.arange(x.shape[0]) if rows is None else rows
+    found = []
+    for block in blocks(x, numbers, _ROWS):
+        layers = _call(function, model, key, block.x, draws)
+        found.append([np.asarray(layer, np.float64)[: block.size] for layer in layers])
+    return [np.concatenate(layer) for layer in zip(*found, strict=True)]
 
-    @eqx.filter_jit
-    def mapped(model: LatentVariableModel, datum: Datum) -> Any:
-        prior = batched.prepared(model, key)
-        return batched.over_data(lambda key, datum: function(model, prior, key, datum), key, datum)
 
-    n, numbers = x.shape[0], np.arange(x.shape[0]) if rows is None else rows
-    blocks = []
-    for first in range(0, n, _ROWS):
-        index = np.minimum(np.arange(first, first + min(_ROWS, n)), n - 1)
-        datum = Datum(values=jnp.asarray(x[index]).astype(float), index=jnp.asarray(numbers[index]))
-        blocks.append([np.asarray(layer, np.float64)[: n - first] for layer in mapped(model, datum)])
-    return [np.concatenate(layer) for layer in zip(*blocks, strict=True)]
+@eqx.filter_jit
+def _call(function: Callable[..., Any], model: LatentVariableModel, key: PRNGKey, x: Datum, draws: int) -> Any:
+    """A function of the module, so that a second call with one function and one shape does not compile again."""
+    prior = batched.prepared(model, key)
+
+    def one(key: PRNGKey, datum: Datum) -> Any:
+        drawn = batched.over_draws(lambda key: function(model, prior, key, datum), key, draws)
+        return jax.tree.map(lambda leaf: jnp.mean(leaf, axis=0), drawn)
+
+    return batched.over_data(one, key, x)
