@@ -1,16 +1,52 @@
-"""How good a model is: numbers with their errors."""
+"""How good a model is: numbers with their errors.
+
+What stands on BlackJAX is loaded when it is first named, because importing that makes an array and takes time.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
 
 from iwax.evaluation.evidence import Evidence, log_evidence
+from iwax.evaluation.importance_elbo import ImportancePosteriorElbo, importance_posterior_elbo
+from iwax.evaluation.importance_posterior import DensityEstimate, importance_posterior_log_prob
 from iwax.evaluation.latents import active_units, kl_per_unit, posterior_means, unit_activity
 from iwax.evaluation.pareto import pareto_k, tail_size
+from iwax.evaluation.plane import PosteriorPlane, posterior_plane
+
+if TYPE_CHECKING:  # for editors and type checkers, which cannot follow `__getattr__`
+    from iwax.evaluation.annealed import AnnealedEvidence, annealed_evidence
+    from iwax.evaluation.bidirectional import BidirectionalEvidence, bidirectional_evidence
 
 __all__ = [
+    "AnnealedEvidence",
+    "BidirectionalEvidence",
+    "DensityEstimate",
     "Evidence",
+    "ImportancePosteriorElbo",
+    "PosteriorPlane",
     "active_units",
+    "annealed_evidence",
+    "bidirectional_evidence",
+    "importance_posterior_elbo",
+    "importance_posterior_log_prob",
     "kl_per_unit",
     "log_evidence",
     "pareto_k",
     "posterior_means",
+    "posterior_plane",
     "tail_size",
     "unit_activity",
 ]
+
+_LATE = {
+    "AnnealedEvidence": "annealed",
+    "BidirectionalEvidence": "bidirectional",
+    "annealed_evidence": "annealed",
+    "bidirectional_evidence": "bidirectional",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LATE:
+        return getattr(importlib.import_module(f"iwax.evaluation.{_LATE[name]}"), name)
+    raise AttributeError(f"iwax.evaluation has no {name!r}; it has {', '.join(__all__)}")

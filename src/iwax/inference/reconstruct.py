@@ -10,15 +10,13 @@ from jaxtyping import Array
 from numpy.typing import ArrayLike
 
 from iwax import batched
-from iwax._typing import Datum, Latent, LogWeights, PRNGKey
+from iwax._typing import Datum, Latent, PRNGKey
+from iwax.evaluation import importance_posterior
 from iwax.inference import inputs
 from iwax.inference.pieces import Piece, gathered, pieces
 from iwax.model import LatentVariableModel
 
 __all__ = ["reconstruct", "resample"]
-
-AT_ONCE = 4000  # rows times draws worked in one go: what bounds the memory
-CHOICE = 4  # a draw's key is folded with 0 to 3 by the model itself
 
 
 @eqx.filter_jit
@@ -31,42 +29,22 @@ def _through_means(model: LatentVariableModel, key: PRNGKey, x: Datum) -> Array:
 
 
 @eqx.filter_jit
-def _ranks(model: LatentVariableModel, key: PRNGKey, x: Datum, k: int, first: Array) -> LogWeights:
-    """``log w_i + g_i``, [k, batch], g_i standard Gumbel: the largest of them falls on i with probability w̃_i."""
-
-    def noise(key: PRNGKey, datum: Datum) -> Array:
-        return batched.over_draws(lambda key: jax.random.gumbel(jax.random.fold_in(key, CHOICE)), key, k, first=first)
-
-    log_w = batched.log_weights(model, key, x, k=k, first=first)
-    return log_w + batched.over_data(noise, key, x).T
-
-
-@eqx.filter_jit
 def _redrawn(model: LatentVariableModel, key: PRNGKey, x: Datum, draw: Array) -> tuple[Latent, Array]:
     return batched.redraw(model, key, x, draw)
 
 
 def _resampled(model: LatentVariableModel, key: PRNGKey, part: Piece, k: int) -> tuple[Latent, Array]:
-    """One draw of q_IW a row and the mean of p(x|z) there; of the draws only the number of the best so far is kept."""
-    size = part.x.values.shape[0]
-    at_once = min(k, max(1, AT_ONCE // size))
-    best, chosen = np.full(size, -np.inf), np.zeros(size, np.int32)
-    for first in range(0, k, at_once):
-        ranks = np.asarray(_ranks(model, key, part.x, at_once, jnp.int32(first)))[: k - first]
-        ranks = np.where(np.isnan(ranks), -np.inf, ranks)
-        winner, rank = ranks.argmax(axis=0), ranks.max(axis=0)
-        chosen = np.where(rank > best, first + winner, chosen).astype(np.int32)
-        best = np.maximum(best, rank)
+    chosen = importance_posterior.chosen_draws(model, key, part.x, k=k)
     return _redrawn(model, key, part.x, jnp.asarray(chosen))
 
 
 def resample(
     model: LatentVariableModel, x: ArrayLike, *, key: PRNGKey, k: int, batch: int = 250
 ) -> tuple[Latent, np.ndarray]:
-    """One draw a row of ``q_IW(z|x)``: z_j of k draws of q(z|x), j ~ Cat(w̃), w̃_i = w_i / sum w, w = p(x, z) / q(z|x).
+    """One draw a row of ``q_EW(z|x)``: z_j of k draws of q(z|x), j ~ Cat(w̃), w̃_i = w_i / sum w, w = p(x, z) / q(z|x).
 
-    The posterior that IWAE's bound uses implicitly: q(z|x) at k = 1, p(z|x) as k grows. Cremer, Morris and Duvenaud,
-    "Reinterpreting Importance-Weighted Autoencoders" (2017), arXiv:1704.02916, algorithm 1.
+    The posterior that IWAE's bound uses implicitly: q(z|x) at k = 1, p(z|x) as k grows
+    (`iwax.evaluation.importance_posterior`; Cremer, Morris and Duvenaud 2017, arXiv:1704.02916, algorithm 1).
     Returns z [n, latent] (a tuple of layers for a chain) and the means [n, D] of p(x|z). The result is a function of
     (key, row, k) alone, and memory does not grow with k. Raises ValueError for data of another shape or not finite, or
     k below 1.

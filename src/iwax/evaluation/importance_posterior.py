@@ -1,0 +1,230 @@
+"""The importance-weighted posterior: what the IWAE bound makes of q(z|x).
+
+Draw z_1, ..., z_k from q(z|x), weigh them by w = p(x, z) / q(z|x) and keep one, with probability w̃_i = w_i / sum w:
+what is kept has the density
+
+    q_EW(z|x) = E_{z_2, ..., z_k ~ q} f(z; z_2..k),    f = p(x, z) / ((1/k) (w(z) + w_2 + ... + w_k)),
+
+which is q(z|x) at k = 1 and tends to p(z|x) as k grows. Its ELBO lies between the IWAE bound with the same k and
+log p(x). Bachman and Precup, "Training deep generative models: variations on a theme" (NIPS workshop on approximate
+inference, 2015); Cremer, Morris and Duvenaud, "Reinterpreting importance-weighted autoencoders" (2017,
+arXiv:1704.02916).
+"""
+
+from typing import Any, NamedTuple, TypeAlias
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int
+from scipy.special import logsumexp
+
+from iwax import batched
+from iwax._typing import Datum, Latent, LogWeights, PRNGKey
+from iwax.evaluation.blocks import at_least, blocks, checked
+from iwax.model import LatentVariableModel
+from iwax.numerics import StreamingLogMeanExp
+
+__all__ = [
+    "DensityEstimate",
+    "chosen_draws",
+    "importance_posterior_log_prob",
+    "joint_and_posterior",
+    "log_sums_of_others",
+    "many_log_weights",
+    "mixed",
+    "resampled",
+]
+
+Points: TypeAlias = Float[np.ndarray, " points"]
+
+_CHOICE = 4  # a draw's key is folded with 0 to 3 by the model itself
+_OTHERS = 2**32 - 2  # the number, which no row has, of the key of a density's other draws: they are never the z's own
+_AT_ONCE = 4000  # rows times draws that a decoder works on in one go: what bounds the memory
+_HELD = 2_000_000  # log-weights, or terms of a density, held at once
+
+
+class DensityEstimate(NamedTuple):
+    """``log_prob`` [n, m], nats, from ``outer`` sets of other draws; ``error`` [n, m] is its standard error over them.
+
+    The density itself is without bias. Its logarithm is low on average, so that minus it, in an ELBO, is high.
+    """
+
+    log_prob: np.ndarray
+    error: np.ndarray
+    outer: int
+
+
+# -- draws ------------------------------------------------------------------------------------------------------
+
+
+def _ranks(model: LatentVariableModel, key: PRNGKey, x: Datum, k: int, first: int | Array) -> LogWeights:
+    """``log w_i + g_i``, [k, batch], g_i standard Gumbel: the largest of them falls on i with probability w̃_i."""
+
+    def noise(key: PRNGKey, datum: Datum) -> Array:
+        return batched.over_draws(lambda key: jax.random.gumbel(jax.random.fold_in(key, _CHOICE)), key, k, first=first)
+
+    ranks = batched.log_weights(model, key, x, k=k, first=first) + batched.over_data(noise, key, x).T
+    return jnp.where(jnp.isnan(ranks), -jnp.inf, ranks)
+
+
+_jitted_ranks = eqx.filter_jit(_ranks)
+
+
+def chosen_draws(model: LatentVariableModel, key: PRNGKey, x: Datum, *, k: int) -> Int[np.ndarray, " batch"]:
+    """For every row the number j ~ Cat(w̃) of one of its k draws, of which `batched.redraw` makes z_j, a draw of q_EW.
+
+    Of the draws only the number of the best so far is kept, so that memory does not grow with k.
+    """
+    size = x.values.shape[0]
+    at_once = min(k, max(1, _AT_ONCE // size))
+    best, chosen = np.full(size, -np.inf), np.zeros(size, np.int32)
+    for first in range(0, k, at_once):
+        ranks = np.asarray(_jitted_ranks(model, key, x, at_once, jnp.int32(first)))[: k - first]
+        winner, rank = ranks.argmax(axis=0), ranks.max(axis=0)
+        chosen = np.where(rank > best, first + winner, chosen).astype(np.int32)
+        best = np.maximum(best, rank)
+    return chosen
+
+
+@eqx.filter_jit
+def resampled(model: LatentVariableModel, key: PRNGKey, x: Datum, *, k: int, draws: int) -> Latent:
+    """Independent draws of q_EW(z|x), [batch, draws, ...] a leaf: each is one of k draws of q(z|x), by its weight.
+
+    Draw number i of a row is made of the draws i k, ..., i k + k - 1 of q, as a function of (key, row, i, k) alone;
+    k batch draws are worked on at once.
+    """
+
+    def one(i: Array) -> Latent:
+        chosen = i * k + jnp.argmax(_ranks(model, key, x, k, i * k), axis=0)
+        return batched.redraw(model, key, x, chosen)[0]
+
+    z = jax.lax.map(one, jnp.arange(draws))
+    return jax.tree.map(lambda leaf: jnp.swapaxes(leaf, 0, 1), z)
+
+
+# -- its density ------------------------------------------------------------------------------------------------
+
+
+def importance_posterior_log_prob(
+    model: LatentVariableModel,
+    x: np.ndarray,
+    z: Any,
+    *,
+    k: int,
+    outer: int,
+    key: PRNGKey,
+    rows: np.ndarray | None = None,
+) -> DensityEstimate:
+    """``log (1/S) sum_s f(z; z_2..k^s)``, with S = ``outer`` nested sets of k - 1 draws of q(z|x), nats.
+
+    x is [n, features] and z [n, m, latent], m points a row (a tuple of layers for a chain); the points of a row share
+    the sets. At k = 1 it is log q(z|x), without error. The noise is a function of (key, row number, draw). Made for
+    posteriors that can give the density of any z, and have no noise of their own.
+    Raises ValueError where x is not a table of finite numbers, z does not go with it, or k or outer is below 1.
+    """
+    x, rows = checked(x, rows)
+    at_least(1, k=k, outer=outer)
+    model.refuse_outside(x)
+    _refuse_other_points(model, key, z, x.shape[0])
+    columns = []
+    for block in blocks(x, rows, 1):
+        points = jax.tree.map(lambda leaf, row=block.first: np.asarray(leaf)[row], z)
+        log_joint, log_q = joint_and_posterior(model, key, block.x, points)
+        columns.append(mixed(log_joint, log_q, log_sums_of_others(model, key, block.x, k, outer), k))
+    log_prob, error = np.moveaxis(np.asarray(columns), 1, 0)
+    return DensityEstimate(log_prob, error, outer)
+
+
+def _refuse_other_points(model: LatentVariableModel, key: PRNGKey, z: Any, n: int) -> None:
+    wanted, _, _ = eqx.filter_eval_shape(batched.generate, model, key, 1)
+    layers, expected = (tree if isinstance(tree, tuple) else (tree,) for tree in (z, wanted))
+    shapes, events = [np.shape(layer) for layer in layers], [layer.shape[1:] for layer in expected]
+    right = len(shapes) == len(events) and all(
+        shape[:1] == (n,) and shape[1:2] == shapes[0][1:2] and shape[2:] == event
+        for shape, event in zip(shapes, events, strict=True)
+    )
+    if not right:
+        needed = [("n", "m", *event) for event in events]
+        raise ValueError(f"z must have one leaf a layer, {needed} with n={n} as x has rows: got shapes {shapes}")
+
+
+def mixed(log_joint: Points, log_q: Points, others: Float[np.ndarray, " outer"], k: int) -> tuple[Points, Points]:
+    """log q_EW and its standard error at points of one row, from log p(x, z) and log q(z|x) there and the sets' sums.
+
+    >>> mixed(np.log([2.0]), np.log([1.0]), np.log([2.0, 2.0]), 2)[0]  # log 2 - log (1/2) (2 + 2)
+    array([0.])
+    """
+    if k == 1:
+        return log_q, np.zeros_like(log_q)
+    stream, log_w = StreamingLogMeanExp(log_q.size), log_joint - log_q
+    sets = max(1, _HELD // log_q.size)
+    for first in range(0, others.size, sets):
+        stream.add(-np.logaddexp(log_w, others[first : first + sets, None]))
+    return log_joint + np.log(k) + stream.log_mean_exp, stream.relative_error
+
+
+def joint_and_posterior(model: LatentVariableModel, key: PRNGKey, x: Datum, z: Any) -> tuple[Points, Points]:
+    """log p(x, z) and log q(z|x), float64, at points z [m, ...] of the one row of x."""
+    m = jax.tree.leaves(z)[0].shape[0]
+    found, size = np.empty((2, m)), min(m, _AT_ONCE)
+    for first in range(0, m, size):
+        index = np.minimum(np.arange(first, first + size), m - 1)  # one shape for all, the last one padded
+        piece = jax.tree.map(lambda leaf, index=index: jnp.asarray(leaf[index]).astype(float)[None], z)
+        found[:, first : first + size] = np.stack(_at_points(model, key, x, piece))[:, : m - first]
+    return found[0], found[1]
+
+
+@eqx.filter_jit
+def _at_points(
+    model: LatentVariableModel, key: PRNGKey, x: Datum, z: Latent
+) -> tuple[Float[Array, " points"], Float[Array, " points"]]:
+    """log p(x, z) and log q(z|x) at points z [1, points, ...] of the one row of x."""
+    prior = batched.prepared(model, key)
+
+    def one(key: PRNGKey, datum: Datum, z: Latent) -> tuple[Array, Array]:
+        def at(key: PRNGKey, z: Latent) -> tuple[Array, Array]:
+            proposal = model.propose(datum, key)  # for its distribution and keys; what it drew is not used
+            log_q = proposal.distribution.log_prob(z)
+            terms = model.terms(prior, datum, proposal.keys, z, log_q)
+            return terms.log_prior + terms.log_likelihood - terms.penalty, log_q
+
+        return batched.over_draws(at, key, jax.tree.leaves(z)[0].shape[0], z)
+
+    log_joint, log_q = batched.over_data(one, key, x, z)
+    return log_joint[0], log_q[0]
+
+
+def log_sums_of_others(
+    model: LatentVariableModel, key: PRNGKey, x: Datum, k: int, outer: int
+) -> Float[np.ndarray, " outer"]:
+    """``log (w_2 + ... + w_k)`` of each of the sets of k - 1 draws, for the one row of x; -inf at k = 1."""
+    if k == 1:
+        return np.full(outer, -np.inf)
+    key = jax.random.fold_in(key, _OTHERS)
+    sums, sets = [], max(1, _HELD // k)
+    for first in range(0, outer, sets):
+        count = min(sets, outer - first)
+        log_w = many_log_weights(model, key, x, count * (k - 1), first * (k - 1))
+        sums.append(logsumexp(log_w.reshape(count, k - 1), axis=1))
+    return np.concatenate(sums)
+
+
+def many_log_weights(model: LatentVariableModel, key: PRNGKey, x: Datum, k: int, first: int) -> np.ndarray:
+    """Log-weights [k, batch] of the draws first, ..., first + k - 1, float64, decoded some at a time."""
+    if first + k > 2**32:
+        raise ValueError(f"a row has 2^32 draws, numbers {first} to {first + k - 1} were asked for: use fewer of them")
+    chunk = min(k, max(1, _AT_ONCE // x.values.shape[0]))
+    chunks = -(-k // chunk)
+    return np.asarray(_chunks(model, key, x, jnp.uint32(first), chunk, chunks), np.float64)[:k]
+
+
+@eqx.filter_jit
+def _chunks(
+    model: LatentVariableModel, key: PRNGKey, x: Datum, first: Array, chunk: int, chunks: int
+) -> Float[Array, "k batch"]:
+    def one(start: Array) -> LogWeights:
+        return batched.log_weights(model, key, x, k=chunk, first=start)
+
+    return jax.lax.map(one, first + chunk * jnp.arange(chunks, dtype=jnp.uint32)).reshape(chunks * chunk, -1)
