@@ -6,7 +6,11 @@ What stands on BlackJAX is loaded when it is first named, because importing that
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from iwax.evaluation.convergence import Convergence, convergence_in_k
 from iwax.evaluation.evidence import Evidence, log_evidence
+from iwax.evaluation.families import Family, mean_field_normal
+from iwax.evaluation.gap import inference_gap
+from iwax.evaluation.gap_estimate import InferenceGap
 from iwax.evaluation.importance_elbo import ImportancePosteriorElbo, importance_posterior_elbo
 from iwax.evaluation.importance_posterior import DensityEstimate, importance_posterior_log_prob
 from iwax.evaluation.latents import active_units, kl_per_unit, posterior_means, unit_activity
@@ -20,17 +24,23 @@ if TYPE_CHECKING:  # for editors and type checkers, which cannot follow `__getat
 __all__ = [
     "AnnealedEvidence",
     "BidirectionalEvidence",
+    "Convergence",
     "DensityEstimate",
     "Evidence",
+    "Family",
     "ImportancePosteriorElbo",
+    "InferenceGap",
     "PosteriorPlane",
     "active_units",
     "annealed_evidence",
     "bidirectional_evidence",
+    "convergence_in_k",
     "importance_posterior_elbo",
     "importance_posterior_log_prob",
+    "inference_gap",
     "kl_per_unit",
     "log_evidence",
+    "mean_field_normal",
     "pareto_k",
     "posterior_means",
     "posterior_plane",

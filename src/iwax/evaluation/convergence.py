@@ -1,0 +1,169 @@
+"""How the estimate of log p(x) converges in k: the expected IWAE bound at k = 1, 2, 5, 10, ..., from one set of draws.
+
+K log-weights a row are cut into K // k disjoint groups of k, for every k of a ladder; the mean over the groups of
+``log (1/k) sum_i w_i`` estimates the expected bound at k without bias, and never lies above log p(x) in expectation
+(Burda, Grosse and Salakhutdinov 2016, arXiv:1509.00519). Where the curve is still rising, so is the estimate.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import logsumexp
+
+from iwax._typing import PRNGKey
+from iwax.evaluation.blocks import at_least, blocks, checked
+from iwax.evaluation.evidence import log_weight_calls
+from iwax.model import LatentVariableModel
+
+__all__ = ["Convergence", "convergence_in_k", "ladder"]
+
+
+@dataclass(frozen=True)
+class Convergence:
+    """The expected IWAE bound of every row at every k of a ladder; float64, nats.
+
+    ``ks`` and ``groups`` are [points]: how many draws are pooled, and how many disjoint groups of them there were.
+    ``per_row`` is [points, n]; ``per_row_error`` its Monte-Carlo error from the spread over groups, NaN where there is
+    one group alone.
+    """
+
+    ks: np.ndarray
+    groups: np.ndarray
+    rows: np.ndarray
+    per_row: np.ndarray
+    per_row_error: np.ndarray
+
+    @property
+    def mean(self) -> np.ndarray:
+        """The bound averaged over the rows, [points]."""
+        return self.per_row.mean(axis=1)
+
+    @property
+    def standard_error(self) -> np.ndarray:
+        """The standard error of `mean` over the data, [points]; NaN for a single row. It is much the same for all k."""
+        return _standard_error(self.per_row)
+
+    @property
+    def monte_carlo_error(self) -> np.ndarray:
+        """The standard error of `mean` over the draws, the rows held fixed, [points]."""
+        return np.sqrt(np.sum(self.per_row_error**2, axis=1)) / self.rows.size
+
+    @property
+    def gain(self) -> np.ndarray:
+        """`mean` less that at the k before, [points]; NaN at the first."""
+        return self.mean - np.concatenate([[np.nan], self.mean[:-1]])
+
+    @property
+    def gain_error(self) -> np.ndarray:
+        """The standard error of `gain` over the data, row paired with row, [points]: small against that of `mean`."""
+        return np.concatenate([[np.nan], _standard_error(np.diff(self.per_row, axis=0))])
+
+
+def ladder(k: int) -> list[int]:
+    """1, 2, 5, 10, 20, 50, ... up to k, and k itself. ValueError for k below 1.
+
+    >>> ladder(60)
+    [1, 2, 5, 10, 20, 50, 60]
+    """
+    at_least(1, k=k)
+    steps = [step * 10**power for power in range(len(str(k))) for step in (1, 2, 5)]
+    return [*(step for step in steps if step < k), k]
+
+
+def convergence_in_k(
+    model: LatentVariableModel,
+    x: np.ndarray,
+    *,
+    k: int,
+    key: PRNGKey,
+    ks: list[int] | None = None,
+    rows: np.ndarray | None = None,
+    batch: int = 20,
+    chunk: int = 50,
+    progress: Callable[[int, int], None] | None = None,
+) -> Convergence:
+    """The expected IWAE bound at every k of ``ks`` (`ladder(k)` by default), from k draws a row of x [n, features].
+
+    The draws are those of `log_evidence` with the same key, so that the last point is its estimate; memory does not
+    grow with k. ``progress(done, total)`` is told of rows done. Raises ValueError where x is not a table of finite
+    numbers in the likelihood's support, where a number is below 1, or one of ``ks`` lies above k.
+    """
+    x, rows = checked(x, rows)
+    at_least(1, k=k, batch=batch, chunk=chunk)
+    ks = ladder(k) if ks is None else ks
+    if not ks or min(ks) < 1 or max(ks) > k:
+        raise ValueError(f"ks must be from 1 to k={k}, the draws there are, got {ks}")
+    model.refuse_outside(x)
+    mean, error = np.empty((len(ks), x.shape[0])), np.empty((len(ks), x.shape[0]))
+    for block in blocks(x, rows, batch):
+        pooled = [_Groups(size) for size in ks]
+        for log_w in log_weight_calls(model, key, block.x, k, chunk=chunk):
+            for groups in pooled:
+                groups.add(log_w[:, : block.size].astype(np.float64))
+        mean[:, block.first : block.stop] = [groups.mean for groups in pooled]
+        error[:, block.first : block.stop] = [groups.error for groups in pooled]
+        if progress is not None:
+            progress(block.stop, x.shape[0])
+    sizes = np.array(ks)
+    return Convergence(sizes, k // sizes, rows, mean, error)
+
+
+class _Groups:
+    """``log mean exp`` of groups of k log-weights that arrive in pieces of any length: its mean and error a row."""
+
+    def __init__(self, k: int) -> None:
+        self.k = k
+        self.held = np.empty((0, 0))  # at most one row: the log sum exp of the group that is not yet full
+        self.short = k  # how many draws that group still lacks
+        self.count = 0
+        self.anchor = self.total = self.squares = np.zeros(())  # sums about a first value lose no digits
+
+    def add(self, log_w: np.ndarray) -> None:
+        """Take in log-weights [draws, n]."""
+        if self.short < self.k:
+            first, log_w = log_w[: self.short], log_w[self.short :]
+            self.held = _log_sum_exp(np.concatenate([self.held, first])[None])
+            self.short -= len(first)
+            if self.short:
+                return
+            self._close(self.held)
+        whole = len(log_w) // self.k
+        if whole:
+            self._close(_log_sum_exp(log_w[: whole * self.k].reshape(whole, self.k, -1)))
+        rest = log_w[whole * self.k :]
+        self.short = self.k - len(rest)
+        if len(rest):
+            self.held = _log_sum_exp(rest[None])
+
+    def _close(self, sums: np.ndarray) -> None:
+        """Count full groups, by their log sum exp [groups, n]."""
+        bounds = sums - np.log(self.k)
+        if not self.count:
+            self.anchor = np.where(np.isfinite(bounds[0]), bounds[0], 0.0)
+        self.count += len(bounds)
+        self.total = self.total + (bounds - self.anchor).sum(axis=0)
+        self.squares = self.squares + ((bounds - self.anchor) ** 2).sum(axis=0)
+
+    @property
+    def mean(self) -> np.ndarray:
+        return self.anchor + self.total / self.count
+
+    @property
+    def error(self) -> np.ndarray:
+        if self.count < 2:
+            return np.full_like(self.total, np.nan)
+        with np.errstate(invalid="ignore"):  # a bound of -inf has no spread
+            variance = (self.squares - self.total**2 / self.count) / (self.count - 1)
+        return np.sqrt(np.maximum(variance, 0) / self.count)
+
+
+def _log_sum_exp(log_w: np.ndarray) -> np.ndarray:
+    """Of groups of log-weights [groups, k, n]: [groups, n]."""
+    return np.asarray(logsumexp(log_w, axis=1))
+
+
+def _standard_error(values: np.ndarray) -> np.ndarray:
+    """Over the last axis."""
+    n = values.shape[-1]
+    return values.std(axis=-1, ddof=1) / np.sqrt(n) if n > 1 else np.full(values.shape[:-1], np.nan)

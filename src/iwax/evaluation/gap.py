@@ -1,0 +1,179 @@
+"""The inference gap of a datum in two: what the family of q cannot reach, and what the encoder does not.
+
+    log p(x) - L[q]  =  (log p(x) - L[q*])  +  (L[q*] - L[q]),      q* = argmax L over the family of q at this datum
+    inference gap    =  approximation gap   +  amortisation gap
+
+with L the ELBO (Cremer, Li and Duvenaud 2018, arXiv:1801.03558). q* is found by Adam on the datum's own parameters,
+started at the amortised ones, with the score of q left out of the gradient (Roeder, Wu and Duvenaud 2017,
+arXiv:1703.09194: unbiased for the ELBO, and without noise where q is exact).
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jaxtyping import Array
+
+from iwax import batched
+from iwax._typing import Datum, Distribution, LogWeights, Part, PRNGKey
+from iwax.evaluation.blocks import at_least, blocks, checked
+from iwax.evaluation.families import Family, mean_field_normal
+from iwax.evaluation.gap_estimate import InferenceGap, gap_columns
+from iwax.model import LatentVariableModel
+
+__all__ = ["inference_gap"]
+
+SEGMENTS = 20  # into which the course of the optimisation is summed up
+_NUMBERS = 5_000_000  # log-weights held at once: 40 MB
+_OPTIMISATION, _EVALUATION = 0, 1  # purposes of random numbers
+
+
+def inference_gap(
+    model: LatentVariableModel,
+    x: np.ndarray,
+    *,
+    k: int,
+    key: PRNGKey,
+    steps: int = 1000,
+    draws: int = 5,
+    learning_rate: float = 0.05,
+    family: Family = mean_field_normal,
+    log_evidence: np.ndarray | None = None,
+    log_evidence_error: np.ndarray | None = None,
+    rows: np.ndarray | None = None,
+    batch: int = 100,
+    chunk: int = 50,
+    progress: Callable[[int, int], None] | None = None,
+) -> InferenceGap:
+    """Approximation and amortisation gap of every row of x [n, features], nats, with their errors.
+
+    q* takes ``steps`` steps of Adam with ``draws`` draws each, the rate falling to zero by a cosine, and is sought in
+    ``family``. ELBOs are then estimated from k fresh draws, the same noise for q and q*. log p(x) is ``log_evidence``
+    [n] with its error, as annealed importance sampling gives it, or comes from the k draws of q* (a lower bound in
+    expectation; look at ``pareto_k``). An optimum missed by the steps counts as approximation gap: look at ``course``.
+    Raises TypeError where the family does not hold the posterior, ValueError where x is not a table of finite numbers
+    in the likelihood's support, or another argument is out of its range or shape.
+    """
+    x, rows = checked(x, rows)
+    at_least(1, k=k, steps=steps, draws=draws, batch=batch, chunk=chunk)
+    if not 0 < learning_rate < float("inf"):
+        raise ValueError(f"learning_rate must be a positive number, got {learning_rate}")
+    known = _known(log_evidence, log_evidence_error, x.shape[0])
+    model.refuse_outside(x)
+    batch, chunk = min(batch, max(1, _NUMBERS // k)), min(chunk, k)
+    columns, courses = [], []
+    for block in blocks(x, rows, batch):
+        begun = jax.random.fold_in(key, _OPTIMISATION)
+        found, start, course = _optimised(model, begun, block.x, family, steps, draws, jnp.asarray(learning_rate))
+        fresh = jax.random.fold_in(key, _EVALUATION)
+        amortised, best = (
+            np.asarray(_log_weights(model, fresh, block.x, family, each, chunk, -(-k // chunk)), np.float64)
+            for each in (start, found)
+        )
+        cut = slice(block.first, block.stop)
+        given = None if known is None else known[:, cut]
+        columns.append(gap_columns(amortised[:k, : block.size], best[:k, : block.size], given))
+        courses.append(_segments(np.asarray(course, np.float64)[: block.size]))
+        if progress is not None:
+            progress(block.stop, x.shape[0])
+    return InferenceGap(k, steps, family.name, rows, np.concatenate(courses, axis=1), *np.concatenate(columns, axis=1))
+
+
+def _known(value: np.ndarray | None, error: np.ndarray | None, n: int) -> np.ndarray | None:
+    """log p(x) and its error as given, [2, n]; an error that is not given is zero."""
+    if value is None:
+        if error is not None:
+            raise ValueError("log_evidence_error is the error of log_evidence, which was not given; give both")
+        return None
+    pair = [np.asarray(value, np.float64), np.zeros(n) if error is None else np.asarray(error, np.float64)]
+    for name, each in zip(("log_evidence", "log_evidence_error"), pair, strict=True):
+        if each.shape != (n,):
+            raise ValueError(f"{name} must be one number a row, [{n}], got shape {each.shape}")
+    return np.stack(pair)
+
+
+def _segments(course: np.ndarray) -> np.ndarray:
+    """The means over up to `SEGMENTS` stretches of the steps, [stretches, n], of the ELBO at every step [n, steps]."""
+    return np.stack(
+        [stretch.mean(axis=1) for stretch in np.array_split(course, min(SEGMENTS, course.shape[1]), axis=1)]
+    )
+
+
+class _Fixed(eqx.Module):
+    """A posterior that is one distribution, whatever the datum."""
+
+    distribution: Distribution
+
+    def __call__(self, context: Any, *, key: PRNGKey) -> Distribution:
+        return self.distribution
+
+
+def _with_posterior(model: LatentVariableModel, q: Distribution) -> LatentVariableModel:
+    return LatentVariableModel(model.prior, model.likelihood, _Fixed(q))
+
+
+def _amortised(model: LatentVariableModel, key: PRNGKey, datum: Datum) -> Distribution:
+    """q(z|x) of a datum; of a posterior whose network is itself random, at one draw of it."""
+    return model.posterior(datum, key=jax.random.fold_in(key, 2**32 - 1))
+
+
+@eqx.filter_jit
+def _optimised(
+    model: LatentVariableModel, key: PRNGKey, x: Datum, family: Family, steps: int, draws: int, learning_rate: Array
+) -> tuple[Any, Any, Array]:
+    """The free parameters of q* and of q, and the ELBO at every step [batch, steps]: one loop for all rows."""
+    prior = batched.prepared(model, key)
+    adam = optax.adam(optax.cosine_decay_schedule(learning_rate, steps))
+
+    def one(key: PRNGKey, datum: Datum) -> tuple[Any, Any, Array]:
+        q = _amortised(model, key, datum)
+        start = family.start(q)
+
+        def step(state: tuple[Any, Any], number: Array) -> tuple[tuple[Any, Any], Array]:
+            parameters, moments = state
+            noise = jax.random.fold_in(key, number)
+            elbo, gradient = jax.value_and_grad(lambda p: _elbo(model, prior, noise, datum, family.at(q, p), draws))(
+                parameters
+            )
+            updates, moments = adam.update(jax.tree.map(jnp.negative, gradient), moments)
+            return (optax.apply_updates(parameters, updates), moments), elbo
+
+        (found, _), course = jax.lax.scan(step, (start, adam.init(start)), jnp.arange(steps))
+        return found, start, course
+
+    return batched.over_data(one, key, x)
+
+
+def _elbo(model: LatentVariableModel, prior: Part, key: PRNGKey, datum: Datum, q: Distribution, draws: int) -> Array:
+    """The mean log-weight of a few draws, with the gradient through the draws alone."""
+
+    def draw(key: PRNGKey) -> Array:
+        proposal = _with_posterior(model, q).propose(datum, key)
+        frozen, trace = jax.lax.stop_gradient((proposal.distribution, proposal.trace))
+        return model.terms(prior, datum, proposal.keys, proposal.z, frozen.log_prob(proposal.z, trace)).log_w()
+
+    return jnp.mean(batched.over_draws(draw, key, draws))
+
+
+@eqx.filter_jit
+def _log_weights(
+    model: LatentVariableModel, key: PRNGKey, x: Datum, family: Family, parameters: Any, chunk: int, chunks: int
+) -> LogWeights:
+    """[chunks * chunk, batch] log-weights of every row under its own density in the family."""
+    prior = batched.prepared(model, key)
+
+    def one(key: PRNGKey, datum: Datum, parameters: Any) -> Array:
+        local = _with_posterior(model, family.at(_amortised(model, key, datum), parameters))
+
+        def draw(key: PRNGKey) -> Array:
+            proposal, log_posterior = local.propose_with_log_prob(datum, key)
+            return local.terms(prior, datum, proposal.keys, proposal.z, log_posterior).log_w()
+
+        starts = chunk * jnp.arange(chunks)
+        return jax.lax.map(lambda first: batched.over_draws(draw, key, chunk, first=first), starts).reshape(-1)
+
+    return batched.over_data(one, key, x, parameters).T

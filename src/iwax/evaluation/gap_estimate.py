@@ -1,0 +1,110 @@
+"""The inference gap as numbers: every part of it with its error."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import logsumexp
+
+from iwax.evaluation.pareto import pareto_k, tail_size
+
+__all__ = ["InferenceGap", "gap_columns"]
+
+PARTS = ("log_evidence", "best", "amortised", "approximation", "amortisation")
+TRUSTED_K_HAT = 0.7  # Vehtari et al. (2024, arXiv:1507.02646)
+NOTEWORTHY = 0.05  # nats that the last quarter of the steps may gain
+
+
+@dataclass(frozen=True)
+class InferenceGap:
+    """log p(x) = amortised + amortisation + approximation, a row; float64 [n], nats, each with its Monte-Carlo error.
+
+    ``amortised`` is the ELBO of q(z|x), ``best`` that of the best density of the ``family`` at the row after ``steps``
+    steps, ``amortisation`` their difference, and ``approximation`` what is left up to ``log_evidence``. ``pareto_k`` is
+    the tail index of the k weights under q* (above 0.7 log p(x) from them cannot be trusted; NaN where it was given);
+    ``course`` [stretches, n] the ELBO along the optimisation.
+    """
+
+    k: int
+    steps: int
+    family: str
+    rows: np.ndarray
+    course: np.ndarray
+    log_evidence: np.ndarray
+    log_evidence_error: np.ndarray
+    best: np.ndarray
+    best_error: np.ndarray
+    amortised: np.ndarray
+    amortised_error: np.ndarray
+    approximation: np.ndarray
+    approximation_error: np.ndarray
+    amortisation: np.ndarray
+    amortisation_error: np.ndarray
+    pareto_k: np.ndarray
+
+    def summary(self) -> dict[str, dict[str, float]]:
+        """The mean of every part over the rows, its standard error over the data, and its Monte-Carlo error, nats."""
+        return {
+            name: {
+                "mean": float(np.mean(getattr(self, name))),
+                "standard_error": _over_data(getattr(self, name)),
+                "monte_carlo_error": float(np.sqrt(np.sum(getattr(self, f"{name}_error") ** 2)) / self.rows.size),
+            }
+            for name in PARTS
+        }
+
+    def warnings(self) -> list[str]:
+        """In plain words, why a part is not to be trusted; empty where nothing speaks against it."""
+        found = []
+        known = self.pareto_k[~np.isnan(self.pareto_k)]
+        heavy = float(np.mean(known > TRUSTED_K_HAT)) if known.size else 0.0
+        if heavy > 0.05:
+            found.append(
+                f"Pareto k > 0.7 for {heavy:.0%} of rows: log p(x) from {self.k} draws of the optimised q is too low "
+                "there, and the approximation gap with it; give log p(x) from annealed importance sampling"
+            )
+        late = self.course[-1] - self.course[(3 * len(self.course)) // 4]
+        if late.mean() > max(NOTEWORTHY, 4 * _over_data(late)):
+            found.append(
+                f"the optimised ELBO rose by {late.mean():.2f} nats in the last quarter of its {self.steps} steps: "
+                "some of the approximation gap is what is missing there; take more steps"
+            )
+        return found
+
+
+def gap_columns(amortised: np.ndarray, best: np.ndarray, known: np.ndarray | None) -> np.ndarray:
+    """The eleven columns of `InferenceGap`, [11, n], from log-weights [k, n] of q and, the same noise, of q*.
+
+    ``known`` are log p(x) and its error, [2, n]; without them both come from the draws of q*, and so does the error of
+    the approximation gap: that of ``log mean w - mean log w``, to first order, the two being of the same draws.
+    """
+    k, n = best.shape
+    elbo, gain = best.mean(axis=0), best - amortised
+    if known is None:
+        log_evidence = np.asarray(logsumexp(best, axis=0)) - np.log(k)
+        relative = np.exp(best - log_evidence)
+        error, joint = _error(relative), _error(relative - best)
+        shape = pareto_k(np.partition(best, k - tail_size(k) - 1, axis=0)[-tail_size(k) - 1 :], k) if k > 1 else None
+    else:
+        (log_evidence, error), shape = known, None
+        joint = np.sqrt(error**2 + _error(best) ** 2)
+    pairs = [
+        (log_evidence, error),
+        (elbo, _error(best)),
+        (amortised.mean(axis=0), _error(amortised)),
+        (log_evidence - elbo, joint),
+        (gain.mean(axis=0), _error(gain)),
+    ]
+    return np.stack([*(column for pair in pairs for column in pair), np.full(n, np.nan) if shape is None else shape])
+
+
+def _error(values: np.ndarray) -> np.ndarray:
+    """The standard error of the mean over the first axis; NaN for a single draw."""
+    k = values.shape[0]
+    if k < 2:
+        return np.full(values.shape[1], np.nan)
+    with np.errstate(invalid="ignore"):  # a weight of zero has no finite logarithm
+        return values.std(axis=0, ddof=1) / np.sqrt(k)
+
+
+def _over_data(values: np.ndarray) -> float:
+    return float(values.std(ddof=1) / np.sqrt(values.size)) if values.size > 1 else float("nan")
