@@ -6,6 +6,7 @@ What stands on BlackJAX is loaded when it is first named, because importing that
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from iwax.evaluation.aggregate import AggregatePosterior, aggregate_posterior
 from iwax.evaluation.convergence import Convergence, convergence_in_k
 from iwax.evaluation.evidence import Evidence, log_evidence
 from iwax.evaluation.families import Family, mean_field_normal
@@ -16,12 +17,14 @@ from iwax.evaluation.importance_posterior import DensityEstimate, importance_pos
 from iwax.evaluation.latents import active_units, kl_per_unit, posterior_means, unit_activity
 from iwax.evaluation.pareto import pareto_k, tail_size
 from iwax.evaluation.plane import PosteriorPlane, posterior_plane
+from iwax.evaluation.signal_to_noise import SignalToNoise, gradient_signal_to_noise
 
 if TYPE_CHECKING:  # for editors and type checkers, which cannot follow `__getattr__`
     from iwax.evaluation.annealed import AnnealedEvidence, annealed_evidence
     from iwax.evaluation.bidirectional import BidirectionalEvidence, bidirectional_evidence
 
 __all__ = [
+    "AggregatePosterior",
     "AnnealedEvidence",
     "BidirectionalEvidence",
     "Convergence",
@@ -31,10 +34,13 @@ __all__ = [
     "ImportancePosteriorElbo",
     "InferenceGap",
     "PosteriorPlane",
+    "SignalToNoise",
     "active_units",
+    "aggregate_posterior",
     "annealed_evidence",
     "bidirectional_evidence",
     "convergence_in_k",
+    "gradient_signal_to_noise",
     "importance_posterior_elbo",
     "importance_posterior_log_prob",
     "inference_gap",
