@@ -1,5 +1,5 @@
 """Pictures of trained models."""
 
-from iwax.report import figures
+from iwax.report import figures, posterior_shape
 
-__all__ = ["figures"]
+__all__ = ["figures", "posterior_shape"]
