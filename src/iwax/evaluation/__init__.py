@@ -7,6 +7,12 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from iwax.evaluation.aggregate import AggregatePosterior, aggregate_posterior
+from iwax.evaluation.calibration import (
+    Calibration,
+    posterior_sampler,
+    resampling_sampler,
+    simulation_based_calibration,
+)
 from iwax.evaluation.convergence import Convergence, convergence_in_k
 from iwax.evaluation.evidence import Evidence, log_evidence
 from iwax.evaluation.families import Family, mean_field_normal
@@ -27,6 +33,7 @@ __all__ = [
     "AggregatePosterior",
     "AnnealedEvidence",
     "BidirectionalEvidence",
+    "Calibration",
     "Convergence",
     "DensityEstimate",
     "Evidence",
@@ -50,6 +57,9 @@ __all__ = [
     "pareto_k",
     "posterior_means",
     "posterior_plane",
+    "posterior_sampler",
+    "resampling_sampler",
+    "simulation_based_calibration",
     "tail_size",
     "unit_activity",
 ]
