@@ -5,8 +5,9 @@ changes it.
 """
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Num, PyTree
@@ -15,6 +16,7 @@ from iwax._typing import Datum, Latent, LogWeights, Part, PRNGKey, Scalar
 from iwax.model import LatentVariableModel, Terms
 
 __all__ = [
+    "Draws",
     "decode",
     "generate",
     "log_weights",
@@ -23,11 +25,13 @@ __all__ = [
     "prepared",
     "propose",
     "redraw",
+    "reparameterized",
     "terms",
     "terms_at",
 ]
 
 Output = TypeVar("Output")
+Draws: TypeAlias = Int[Array, " k"] | Int[Array, "batch k"]  # numbers of draws: the same for all rows, or each its own
 
 
 def over_data(
@@ -86,39 +90,57 @@ def log_weights(
     return terms(model, key, x, k=k, first=first).log_w(beta)
 
 
-def propose(model: LatentVariableModel, key: PRNGKey, x: Datum, *, k: int, score: bool) -> tuple[Latent, Any]:
-    """The draws z [batch, k, ...] and, with ``score``, ``log q(z̄|x)`` [k, batch] at z held constant (None without)."""
+def propose(
+    model: LatentVariableModel, key: PRNGKey, x: Datum, draws: Draws, *, score: bool
+) -> tuple[Latent, Float[Array, "k batch"] | None]:
+    """The draws z [batch, k, ...] and, with ``score``, ``log q(z̄|x)`` at z held constant (None without)."""
 
-    def one(key: PRNGKey, datum: Datum) -> tuple[Latent, Any]:
-        def draw(key: PRNGKey) -> tuple[Latent, Any]:
-            proposal = model.propose(datum, key)
-            if not score:
-                return proposal.z, None
-            z, trace = jax.lax.stop_gradient((proposal.z, proposal.trace))
-            return proposal.z, proposal.distribution.log_prob(z, trace)
+    def draw(datum: Datum, key: PRNGKey) -> tuple[Latent, Any]:
+        proposal = model.propose(datum, key)
+        if not score:
+            return proposal.z, None
+        z, trace = jax.lax.stop_gradient((proposal.z, proposal.trace))
+        return proposal.z, proposal.distribution.log_prob(z, trace)
 
-        return over_draws(draw, key, k)
-
-    z, log_posterior = over_data(one, key, x)
+    z, log_posterior = _over_data_and_draws(draw, key, x, draws)
     return z, _draws_first(log_posterior)
 
 
-def terms_at(model: LatentVariableModel, key: PRNGKey, x: Datum, z: Latent, *, k: int) -> Terms:
+def terms_at(model: LatentVariableModel, key: PRNGKey, x: Datum, draws: Draws, z: Latent) -> Terms:
     """The terms of log w at the draws z [batch, k, ...] of `propose`, [k, batch] each; q's leaves are held constant.
 
     The draw is made again from its key, for its distribution, trace and part keys; its inputs, z, are live.
     """
     prior = prepared(model, key)
 
-    def one(key: PRNGKey, datum: Datum, z: Latent) -> tuple[Array, Any]:
-        def draw(key: PRNGKey, z: Latent) -> tuple[Array, Any]:
-            proposal = model.propose(datum, key)
-            frozen, trace = jax.lax.stop_gradient((proposal.distribution, proposal.trace))
-            return frozen.log_prob(z, trace), proposal.keys
+    def draw(datum: Datum, key: PRNGKey, z: Latent) -> tuple[Array, Any]:
+        proposal = model.propose(datum, key)
+        frozen, trace = jax.lax.stop_gradient((proposal.distribution, proposal.trace))
+        return frozen.log_prob(z, trace), proposal.keys
 
-        return over_draws(draw, key, k, z)
+    return _terms_of_draws(model, prior, x, z, *_over_data_and_draws(draw, key, x, draws, z))
 
-    return _terms_of_draws(model, prior, x, z, *over_data(one, key, x, z))
+
+def _over_data_and_draws(function: Callable[..., Output], key: PRNGKey, x: Datum, draws: Draws, *others: Any) -> Output:
+    """``function(datum, key, *others)`` for every row and every one of its draws, [batch, k, ...]."""
+
+    def at(key: PRNGKey, datum: Datum, numbers: Array, *others: Any) -> Output:
+        return jax.vmap(lambda i, *each: function(datum, jax.random.fold_in(key, i), *each))(numbers, *others)
+
+    if draws.ndim == 1:
+        return over_data(lambda key, datum, *others: at(key, datum, draws, *others), key, x, *others)
+    return over_data(at, key, x, draws, *others)
+
+
+def reparameterized(model: LatentVariableModel, key: PRNGKey, x: Datum) -> bool:
+    """Whether a draw from q(z|x) has a derivative in the parameters of q, in every layer. Nothing is computed."""
+
+    def layers(datum: Datum) -> tuple[Any, ...]:
+        proposal = model.propose(datum, key)
+        return proposal.distribution.layers(proposal.z)
+
+    found = eqx.filter_eval_shape(lambda: layers(jax.tree.map(lambda leaf: leaf[0], x)))
+    return all(getattr(layer, "reparameterized", True) for layer in found)
 
 
 def _terms_of_draws(

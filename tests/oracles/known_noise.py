@@ -53,5 +53,5 @@ class _KeyReader(eqx.Module):
 def keys_of_draws(model: LatentVariableModel, key, x, *, k: int) -> np.ndarray:
     """The words [k, words] of the keys with which q(z|x) is drawn for the one row of x; needs float64."""
     reader = eqx.tree_at(lambda m: m.posterior, model, _KeyReader())
-    words, _ = batched.propose(reader, key, x, k=k, score=False)
+    words, _ = batched.propose(reader, key, x, jnp.arange(k), score=False)
     return np.asarray(words[0]).astype(np.uint32)

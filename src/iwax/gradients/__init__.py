@@ -1,0 +1,32 @@
+"""Estimates of the gradient of a bound, and what is differentiated to get them."""
+
+from iwax.gradients.closed_form import closed_form_kl
+from iwax.gradients.estimators import (
+    Estimator,
+    Weights,
+    covariance,
+    doubly_reparameterized,
+    doubly_reparameterized_wake,
+    paired,
+    pathwise,
+    score_function,
+    sticking_the_landing,
+    wake,
+)
+from iwax.gradients.objective import Surrogate, surrogate
+
+__all__ = [
+    "Estimator",
+    "Surrogate",
+    "Weights",
+    "closed_form_kl",
+    "covariance",
+    "doubly_reparameterized",
+    "doubly_reparameterized_wake",
+    "paired",
+    "pathwise",
+    "score_function",
+    "sticking_the_landing",
+    "surrogate",
+    "wake",
+]
