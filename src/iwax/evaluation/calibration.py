@@ -179,7 +179,7 @@ def _ranks(
     ties = jnp.sum(draws_of == truths[:, None], axis=1)
 
     def chance(key: PRNGKey, datum: Datum, ties: Array) -> Array:
-        return jax.random.randint(key, ties.shape, 0, ties + 1)
+        return jnp.minimum((jax.random.uniform(key, ties.shape) * (ties + 1)).astype(int), ties)  # 0, ..., ties
 
     return below + batched.over_data(chance, jax.random.fold_in(key, 2), datum, ties)
 
