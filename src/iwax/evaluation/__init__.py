@@ -20,7 +20,8 @@ from iwax.evaluation.gap import inference_gap
 from iwax.evaluation.gap_estimate import InferenceGap
 from iwax.evaluation.importance_elbo import ImportancePosteriorElbo, importance_posterior_elbo
 from iwax.evaluation.importance_posterior import DensityEstimate, importance_posterior_log_prob
-from iwax.evaluation.latents import active_units, kl_per_unit, posterior_means, unit_activity
+from iwax.evaluation.jackknife import JackknifeEvidence, jackknife_evidence
+from iwax.evaluation.latents import active_units, kl_by_row, kl_per_unit, posterior_means, unit_activity
 from iwax.evaluation.pareto import pareto_k, tail_size
 from iwax.evaluation.plane import PosteriorPlane, posterior_plane
 from iwax.evaluation.signal_to_noise import SignalToNoise, gradient_signal_to_noise
@@ -40,6 +41,7 @@ __all__ = [
     "Family",
     "ImportancePosteriorElbo",
     "InferenceGap",
+    "JackknifeEvidence",
     "PosteriorPlane",
     "SignalToNoise",
     "active_units",
@@ -51,6 +53,8 @@ __all__ = [
     "importance_posterior_elbo",
     "importance_posterior_log_prob",
     "inference_gap",
+    "jackknife_evidence",
+    "kl_by_row",
     "kl_per_unit",
     "log_evidence",
     "mean_field_normal",

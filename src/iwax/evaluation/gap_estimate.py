@@ -20,7 +20,7 @@ class InferenceGap:
 
     ``amortised`` is the ELBO of q(z|x), ``best`` that of the best density of the ``family`` at the row after ``steps``
     steps, ``amortisation`` their difference, and ``approximation`` what is left up to ``log_evidence``. ``pareto_k`` is
-    the tail index of the k weights under q* (above 0.7 log p(x) from them cannot be trusted; NaN where it was given);
+    the tail index of the 2k weights that log p(x) is made of (above 0.7 it cannot be trusted; NaN where it was given);
     ``course`` [stretches, n] the ELBO along the optimisation.
     """
 
@@ -59,8 +59,8 @@ class InferenceGap:
         heavy = float(np.mean(known > TRUSTED_K_HAT)) if known.size else 0.0
         if heavy > 0.05:
             found.append(
-                f"Pareto k > 0.7 for {heavy:.0%} of rows: log p(x) from {self.k} draws of the optimised q is too low "
-                "there, and the approximation gap with it; give log p(x) from annealed importance sampling"
+                f"Pareto k > 0.7 for {heavy:.0%} of rows: log p(x) from {2 * self.k} draws is likely too low there, "
+                "and the approximation gap with it; take more, or give log p(x) from annealed importance sampling"
             )
         late = self.course[-1] - self.course[(3 * len(self.course)) // 4]
         if late.mean() > max(NOTEWORTHY, 4 * _over_data(late)):
@@ -71,19 +71,22 @@ class InferenceGap:
         return found
 
 
-def gap_columns(amortised: np.ndarray, best: np.ndarray, known: np.ndarray | None) -> np.ndarray:
+def gap_columns(amortised: np.ndarray, best: np.ndarray, mixed: np.ndarray, known: np.ndarray | None) -> np.ndarray:
     """The eleven columns of `InferenceGap`, [11, n], from log-weights [k, n] of q and, the same noise, of q*.
 
-    ``known`` are log p(x) and its error, [2, n]; without them both come from the draws of q*, and so does the error of
-    the approximation gap: that of ``log mean w - mean log w``, to first order, the two being of the same draws.
+    ``known`` are log p(x) and its error, [2, n]. Without them they come from ``mixed`` [2, k, n], the log-weights of
+    the same draws under half of q and half of q*, and so does the error of the approximation gap: that of
+    ``log mean w`` less the mean of log w over the draws of q*, to first order, draw by draw.
     """
     k, n = best.shape
     elbo, gain = best.mean(axis=0), best - amortised
     if known is None:
-        log_evidence = np.asarray(logsumexp(best, axis=0)) - np.log(k)
-        relative = np.exp(best - log_evidence)
+        both = mixed.reshape(2 * k, n)
+        log_evidence = np.asarray(logsumexp(both, axis=0)) - np.log(2 * k)
+        relative = np.exp(mixed - log_evidence).mean(axis=0)  # one noise: a pair of draws is one draw
         error, joint = _error(relative), _error(relative - best)
-        shape = pareto_k(np.partition(best, k - tail_size(k) - 1, axis=0)[-tail_size(k) - 1 :], k) if k > 1 else None
+        kept = min(2 * k, tail_size(2 * k) + 1)
+        shape = pareto_k(np.partition(both, 2 * k - kept, axis=0)[-kept:], 2 * k)
     else:
         (log_evidence, error), shape = known, None
         joint = np.sqrt(error**2 + _error(best) ** 2)

@@ -14,7 +14,7 @@ from iwax.distributions import Factorized
 from iwax.evaluation.blocks import at_least, blocks
 from iwax.model import LatentVariableModel
 
-__all__ = ["active_units", "kl_per_unit", "posterior_means", "unit_activity"]
+__all__ = ["active_units", "kl_by_row", "kl_per_unit", "posterior_means", "unit_activity"]
 
 _ROWS = 100  # taken at once
 
@@ -57,13 +57,21 @@ def kl_per_unit(
 ) -> list[np.ndarray]:
     """The mean over the data of ``E_q(z|x)[log q(u|.) - log p(u|.)]`` for every unit u of every layer, nats.
 
-    The units of all layers add up to ``E log p(x|z) - ELBO``. The topmost layer is taken in closed form given the one
-    below it; in the others p(u|.) is conditioned on a layer that was drawn from u, so that the ratio is taken at the
-    draw itself. Averaged over ``draws`` ancestral draws of q. Raises TypeError where a layer of prior or posterior is
-    not factorised.
+    The units of all layers add up to ``E log p(x|z) - ELBO``; `kl_by_row` has what each row adds, and what is raised.
     """
+    return [each.mean(axis=0) for each in kl_by_row(model, x, key=key, draws=draws, rows=rows)]
 
-    return [each.mean(axis=0) for each in _over_rows(_divergences, model, x, key, draws, rows)]
+
+def kl_by_row(
+    model: LatentVariableModel, x: np.ndarray, *, key: PRNGKey, draws: int = 1, rows: np.ndarray | None = None
+) -> list[np.ndarray]:
+    """``E_q(z|x)[log q(u|.) - log p(u|.)]`` of every row and every unit u of every layer, [n, units of l] each, nats.
+
+    The topmost layer is taken in closed form given the one below it; in the others p(u|.) is conditioned on a layer
+    that was drawn from u, so that the ratio is taken at the draw itself. Averaged over ``draws`` ancestral draws of q.
+    Raises TypeError where a layer of prior or posterior is not factorised.
+    """
+    return _over_rows(_divergences, model, x, key, draws, rows)
 
 
 def _divergences(model: LatentVariableModel, prior: Part, key: PRNGKey, datum: Datum) -> Any:
