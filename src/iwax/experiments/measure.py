@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from iwax import evaluation
 from iwax.data import Dataset
-from iwax.experiments import build
+from iwax.experiments import build, cost
 from iwax.experiments.config import LARGEST_K
 from iwax.experiments.environment import versions
 from iwax.experiments.folder import existing
@@ -26,7 +25,6 @@ __all__ = ["closing_line", "evaluate"]
 EVIDENCE, ACTIVITY, DIVERGENCE = 2000, 2001, 2002  # purposes of random numbers, beside those of training
 COMMON_SEED = 0  # of the importance samples of every run, so that measurements pair up
 ACTIVE = 0.01  # Var_x E_q[u] above which a unit counts as active (Burda, Grosse, Salakhutdinov 2016)
-WORTH_SAYING = 20.0  # seconds from which an evaluation is announced
 
 
 def evaluate(
@@ -68,8 +66,8 @@ def _measure(
     trained: Trained, dataset: Dataset, *, split: str, k: int, limit: int | None, seed: int, reporter: Reporter
 ) -> dict[str, Any]:
     x = build.values(trained.config, dataset, split, final=True)[:limit]
-    if (seconds := _forecast(trained, len(x) * k)) > WORTH_SAYING:
-        reporter.note(f"measuring {len(x)} rows with k={k}: about {_words(seconds)}")
+    if (seconds := cost.forecast(trained, len(x) * k)) > cost.WORTH_SAYING:
+        reporter.note(f"measuring {len(x)} rows with k={k}: about {cost.in_words(seconds)}")
     key, model, begun = jax.random.key(seed), trained.model, time.perf_counter()
     found = evaluation.log_evidence(model, x, k=k, key=jax.random.fold_in(key, EVIDENCE), progress=reporter.evaluation)
     activity = evaluation.unit_activity(model, x, key=jax.random.fold_in(key, ACTIVITY))
@@ -131,30 +129,6 @@ def _finite(value: Any) -> Any:
     if isinstance(value, list):
         return [_finite(entry) for entry in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _forecast(trained: Trained, rows: int) -> float:
-    """Seconds that the generative products of so many draws take here, from one timed product, and half as much."""
-    features = math.prod(trained.shape)
-    products = 2 * trained.config.model.weights(features) / 2 * rows  # half of the weights are the encoder's
-    left, right = jnp.ones((1000, 200)), jnp.ones((200, 800))
-    multiply = jax.jit(jnp.matmul)
-    multiply(left, right).block_until_ready()
-    begun = time.perf_counter()
-    for _ in range(3):
-        multiply(left, right).block_until_ready()
-    return 1.5 * products / (3 * 2 * 1000 * 200 * 800) * (time.perf_counter() - begun)
-
-
-def _words(seconds: float) -> str:
-    """A duration as people say it.
-
-    >>> _words(40.0), _words(700.0), _words(9000.0)
-    ('40 s', '12 min', '2.5 h')
-    """
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def closing_line(summary: dict[str, Any]) -> str:
