@@ -14,8 +14,9 @@ from iwax._typing import Datum
 from iwax.data import Dataset, Split
 from iwax.experiments import build, support
 from iwax.experiments.build import Moments
-from iwax.experiments.config import Config, Model, Objective, Training
-from iwax.training import steps_per_epoch
+from iwax.experiments.config import Config, Model, Training
+from iwax.experiments.objective import Objective, build_objective
+from iwax.training import initial_control, steps_per_epoch
 
 KEY = jax.random.key(0)
 FEATURES = 6
@@ -124,18 +125,27 @@ def test_training_rows_are_drawn_once_to_be_measured():
         Objective(bound="elbo", k=3, gradient="sticking_the_landing"),
         Objective(bound="miwae", k=4, m=2),
         Objective(bound="elbo", k=1, gradient="closed_form_kl", free_bits=0.1),
+        Objective(bound="iwae", k=4, m=2, posterior_bound="miwae", gradient="doubly_reparameterized"),
+        Objective(bound="jackknife", order=2, k=4, backward=2),
+        Objective(bound="renyi", alpha=0.5, k=2, gradient="score_function", control_variate="learned"),
+        Objective(bound="thermodynamic", intervals=3, k=3, gradient="covariance"),
+        Objective(bound="sumo", m=1, k=3),
+        Objective(bound="iwae", k=3, gradient="wake"),
     ],
     ids=lambda objective: f"{objective.bound}-{objective.gradient}",
 )
 def test_every_objective_has_a_finite_gradient(objective):
-    config = Config(objective=objective, model=Model(latent=2, hidden=(4,), likelihood="bernoulli"))
-    model, chosen = build.build_model(config, START, key=KEY), build.build_objective(config)
+    config = Config(model=Model(latent=2, hidden=(4,), likelihood="bernoulli"))
+    model, chosen = build.build_model(config, START, key=KEY), build_objective(objective, FEATURES, key=KEY)
     x = Datum(values=jnp.ones((3, FEATURES)), index=jnp.arange(3))
+
+    control = initial_control(chosen)
+    given = {} if control is None else {"control": control}
 
     @eqx.filter_jit
     @partial(eqx.filter_value_and_grad, has_aux=True)
     def loss(model):
-        surrogate = chosen(model, KEY, x, beta=0.5)
+        surrogate = chosen(model, KEY, x, beta=0.5, **given)
         return -surrogate.value.sum(), surrogate.bound
 
     (_, bound), gradient = loss(model)

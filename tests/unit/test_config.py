@@ -68,10 +68,10 @@ def test_a_saved_configuration_is_a_source_of_itself(preset, tmp_path):
 
 def test_an_incomplete_stored_configuration_is_refused(tmp_path):
     tree = Config().model_dump(mode="json")
-    del tree["training"]["clip"]
+    del tree["training"]["batch"]
     file = tmp_path / "config.json"
     file.write_text(json.dumps(tree))
-    with pytest.raises(ValueError, match=r"config\.json: needs the key training\.clip"):
+    with pytest.raises(ValueError, match=r"config\.json: needs the key training\.batch"):
         complete(file)
 
 

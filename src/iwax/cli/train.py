@@ -21,7 +21,9 @@ Folder = Annotated[
 Number = Annotated[int | None, typer.Option("--seed", metavar="N", help="Seed of everything random (0).")]
 Epochs = Annotated[int | None, typer.Option("--epochs", metavar="N", help="Passes through the training data.")]
 Draws = Annotated[int | None, typer.Option("--k", metavar="N", help="Importance samples a datum.")]
-Bound = Annotated[str | None, typer.Option("--bound", metavar="NAME", help="elbo, iwae or miwae.")]
+Bound = Annotated[
+    str | None, typer.Option("--bound", metavar="NAME", help="elbo, iwae, miwae, ciwae, renyi, jackknife ...")
+]
 Gradient = Annotated[
     str | None,
     typer.Option("--gradient", metavar="NAME", help="pathwise, doubly_reparameterized, sticking_the_landing ..."),

@@ -1,4 +1,4 @@
-"""From a configuration and data to a model, an objective and an optimiser.
+"""From a configuration and data to a model, an optimiser and a plan.
 
 Networks follow the configuration from the data up: layer l of the posterior goes through its hidden widths to a mean
 and a log-scale, and the generative net of the same layer goes back through the same widths reversed.
@@ -13,7 +13,7 @@ import numpy as np
 import optax
 from jaxtyping import Float, Num
 
-from iwax import bounds, gradients, likelihoods, nn, posteriors, priors
+from iwax import likelihoods, nn, posteriors, priors
 from iwax._typing import Part, PRNGKey
 from iwax.data import Dataset, names
 from iwax.data import info as registered
@@ -23,13 +23,12 @@ from iwax.data.dataset import Kind
 from iwax.experiments.config import LARGEST_WEIGHTS, Config, Training
 from iwax.experiments.config import Model as ModelConfig
 from iwax.model import LatentVariableModel
-from iwax.training import Objective, Plan, rows_a_piece, schedules
+from iwax.training import Plan, rows_a_piece, schedules
 
 __all__ = [
     "Moments",
     "as_taken",
     "build_model",
-    "build_objective",
     "build_optimizer",
     "build_plan",
     "build_schedule",
@@ -180,24 +179,6 @@ def _likelihood(sizes: ModelConfig, start: Moments, *, key: PRNGKey) -> Part:
     if sizes.variance == "scalar":
         return likelihoods.Gaussian.scalar(located, sizes.scale)
     return likelihoods.Gaussian.feature(located, features, sizes.scale)
-
-
-def build_objective(config: Config) -> Objective:
-    """The surrogate that training ascends: bound, k and estimator filled in.
-
-    >>> build_objective(Config()).keywords["k"]
-    5
-    """
-    chosen = config.objective
-    if chosen.gradient == "closed_form_kl":
-        return partial(gradients.closed_form_kl, k=chosen.k, free_bits=chosen.free_bits)
-    bound = {"elbo": bounds.elbo, "iwae": bounds.iwae}.get(chosen.bound) or bounds.miwae(chosen.m or 1)
-    estimator = {
-        "pathwise": gradients.pathwise,
-        "doubly_reparameterized": gradients.doubly_reparameterized,
-        "sticking_the_landing": gradients.sticking_the_landing,
-    }[chosen.gradient](bound)
-    return partial(gradients.surrogate, k=chosen.k, estimator=estimator)
 
 
 def build_schedule(settings: Training, *, steps_per_epoch: int) -> optax.Schedule:

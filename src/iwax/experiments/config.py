@@ -6,15 +6,16 @@ anything is allocated. The description of a field is what its error message says
 
 import itertools
 import math
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
+from iwax.experiments.fields import LARGEST_K, Section, integer, number
+from iwax.experiments.objective import Objective
 from iwax.training.schedules import burda_epochs
 
 __all__ = ["Config", "Data", "Evaluation", "Model", "Objective", "Training"]
 
-LARGEST_K = 10_000_000
 LARGEST_LAYER = 65_536
 LARGEST_DEPTH = 64
 LARGEST_CHAIN = 32
@@ -25,32 +26,6 @@ Activation = Literal["tanh", "relu", "softplus", "gelu", "silu", "leaky_relu"]
 Units = Annotated[int, Field(ge=1, le=LARGEST_LAYER)]
 Widths = Annotated[tuple[Units, ...], Field(max_length=LARGEST_DEPTH)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=4096, pattern=r"^[^\x00-\x1f\x7f]+$")]
-
-
-def _integer(default: int | None, low: int, high: int, meaning: str) -> Any:
-    """A bounded integer; the description doubles as the error text."""
-    also = ", or null" if default is None else ""
-    text = f"an integer from {low} to {high}{also} ({meaning})"
-    return Field(default=default, ge=low, le=high, description=text)
-
-
-def _number(
-    default: float | None,
-    text: str,
-    *,
-    ge: float | None = None,
-    gt: float | None = None,
-    le: float | None = None,
-    lt: float | None = None,
-) -> Any:
-    """A bounded, finite number; the description doubles as the error text."""
-    return Field(default=default, description=text, ge=ge, gt=gt, le=le, lt=lt, allow_inf_nan=False)
-
-
-class Section(BaseModel):
-    """A frozen group of settings that knows its keys and admits no other."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 class Data(Section):
@@ -82,9 +57,7 @@ class Model(Section):
     variance: Literal["fixed", "scalar", "feature", "network"] = Field(
         default="network", description="of a Gaussian likelihood: fixed, scalar, feature or network"
     )
-    scale: float = _number(
-        1.0, "a standard deviation from 1e-6 to 1e6 (held if fixed, else the start)", ge=1e-6, le=1e6
-    )
+    scale: float = number(1.0, "a standard deviation from 1e-6 to 1e6 (held if fixed, else the start)", ge=1e-6, le=1e6)
     prior: Literal["standard_normal"] = Field(default="standard_normal", description="standard_normal")
     posterior: Literal["gaussian"] = Field(default="gaussian", description="gaussian")
 
@@ -140,58 +113,26 @@ class Model(Section):
         return total
 
 
-class Objective(Section):
-    """The bound that is ascended, its number of samples, and the estimator of its gradient."""
-
-    bound: Literal["elbo", "iwae", "miwae"] = Field(default="iwae", description="one of elbo, iwae, miwae")
-    k: int = _integer(5, 1, LARGEST_K, "importance samples a datum")
-    m: int | None = _integer(None, 1, LARGEST_K, "groups of a miwae bound")
-    gradient: Literal["pathwise", "doubly_reparameterized", "sticking_the_landing", "closed_form_kl"] = Field(
-        default="pathwise",
-        description="one of pathwise, doubly_reparameterized, sticking_the_landing, closed_form_kl",
-    )
-    beta_warmup: int = _integer(0, 0, 1_000_000, "epochs in which beta rises to 1")
-    free_bits: float = _number(0.0, "nats a latent unit, a number from 0 to 1000", ge=0.0, le=1000.0)
-
-    @model_validator(mode="after")
-    def _parts_agree(self) -> Self:
-        if self.bound == "miwae" and (self.m is None or self.k % self.m):
-            raise ValueError(f"objective.m needs to divide objective.k={self.k} for miwae, got {self.m}")
-        if self.bound != "miwae" and self.m is not None:
-            raise ValueError(
-                f"objective.m needs objective.bound=miwae, got {self.bound} with m={self.m}; "
-                "take it away with --set objective.m=null"
-            )
-        if self.gradient == "closed_form_kl" and self.bound != "elbo":
-            raise ValueError(f"objective.gradient=closed_form_kl needs bound=elbo, got bound={self.bound}")
-        if self.free_bits > 0.0 and self.gradient != "closed_form_kl":
-            raise ValueError(
-                "objective.free_bits needs objective.bound=elbo and objective.gradient=closed_form_kl "
-                f"(the KL divergence unit by unit), got {self.bound} and {self.gradient}"
-            )
-        return self
-
-
 class Training(Section):
     """How the objective is ascended, and what is kept on the way."""
 
-    batch: int = _integer(100, 1, 1_000_000, "data a step")
-    epochs: int = _integer(100, 1, 1_000_000, "passes through the training data")
-    learning_rate: float = _number(1e-3, "a number above 0, at most 10", gt=0.0, le=10.0)
+    batch: int = integer(100, 1, 1_000_000, "data a step")
+    epochs: int = integer(100, 1, 1_000_000, "passes through the training data")
+    learning_rate: float = number(1e-3, "a number above 0, at most 10", gt=0.0, le=10.0)
     schedule: Literal["constant", "cosine", "burda"] = Field(
         default="cosine", description="one of constant, cosine, burda"
     )
-    warmup: int = _integer(0, 0, 1_000_000, "epochs in which the learning rate rises from 0")
-    clip: float | None = _number(None, "a number above 0 (largest gradient norm), or null", gt=0.0, le=1e12)
-    beta1: float = _number(0.9, "a number from 0 to below 1 (Adam)", ge=0.0, lt=1.0)
-    beta2: float = _number(0.999, "a number from 0 to below 1 (Adam)", ge=0.0, lt=1.0)
-    epsilon: float = _number(1e-8, "a number above 0, at most 1 (Adam)", gt=0.0, le=1.0)
+    warmup: int = integer(0, 0, 1_000_000, "epochs in which the learning rate rises from 0")
+    clip: float | None = number(None, "a number above 0 (largest gradient norm), or null", gt=0.0, le=1e12)
+    beta1: float = number(0.9, "a number from 0 to below 1 (Adam)", ge=0.0, lt=1.0)
+    beta2: float = number(0.999, "a number from 0 to below 1 (Adam)", ge=0.0, lt=1.0)
+    epsilon: float = number(1e-8, "a number above 0, at most 1 (Adam)", gt=0.0, le=1.0)
     reduction: Literal["mean", "sum"] = Field(default="mean", description="mean or sum (over the batch)")
-    validate_every: int = _integer(0, 0, 1_000_000, "epochs between validations, 0 for none")
-    patience: int | None = _integer(None, 1, 1_000_000, "validations without a gain before stopping")
-    keep: int = _integer(3, 1, 1_000, "newest checkpoints kept, besides the best")
-    checkpoint_seconds: float = _number(60.0, "seconds, a number from 0 to 1e6", ge=0.0, le=1e6)
-    record: int = _integer(1, 1, 1_000_000, "epochs between rows of metrics.jsonl")
+    validate_every: int = integer(0, 0, 1_000_000, "epochs between validations, 0 for none")
+    patience: int | None = integer(None, 1, 1_000_000, "validations without a gain before stopping")
+    keep: int = integer(3, 1, 1_000, "newest checkpoints kept, besides the best")
+    checkpoint_seconds: float = number(60.0, "seconds, a number from 0 to 1e6", ge=0.0, le=1e6)
+    record: int = integer(1, 1, 1_000_000, "epochs between rows of metrics.jsonl")
 
     @model_validator(mode="after")
     def _parts_agree(self) -> Self:
@@ -210,9 +151,9 @@ class Training(Section):
 class Evaluation(Section):
     """How the trained model is measured."""
 
-    k: int = _integer(5000, 1, LARGEST_K, "importance samples a datum")
+    k: int = integer(5000, 1, LARGEST_K, "importance samples a datum")
     split: Literal["train", "valid", "test"] = Field(default="test", description="one of train, valid, test")
-    limit: int | None = _integer(None, 1, 1_000_000_000, "rows evaluated, from the first")
+    limit: int | None = integer(None, 1, 1_000_000_000, "rows evaluated, from the first")
     checkpoint: Literal["best", "last"] = Field(default="best", description="best or last")
 
 
@@ -225,7 +166,7 @@ class Config(Section):
 
     preset: Name | None = Field(default=None, description="the name of a preset, or null")
     recipe: Literal["quick", "paper"] = Field(default="quick", description="quick or paper")
-    seed: int = _integer(0, 0, 2**32 - 1, "seed")
+    seed: int = integer(0, 0, 2**32 - 1, "seed")
     precision: Literal[32, 64] = Field(default=32, description="32 or 64")
     device: Literal["cpu", "gpu"] | None = Field(default=None, description="cpu, gpu, or null (what JAX finds)")
     start: Name | None = Field(default=None, description="the run whose weights are the start, or null")
@@ -251,15 +192,7 @@ class Config(Section):
         >>> Config(objective=Objective(gradient="sticking_the_landing")).warnings()[0][:54]
         'objective.gradient=sticking_the_landing is biased for '
         """
-        found = []
-        biased = self.objective.bound == "iwae" or (
-            self.objective.bound == "miwae" and self.objective.m != self.objective.k
-        )
-        if self.objective.gradient == "sticking_the_landing" and biased and self.objective.k > 1:
-            found.append(
-                "objective.gradient=sticking_the_landing is biased for objective.bound="
-                f"{self.objective.bound}; doubly_reparameterized is the unbiased rule of its kind"
-            )
+        found = self.objective.warnings()
         if self.model.likelihood == "bernoulli" and self.model.variance != "network":
             found.append(f"model.variance={self.model.variance} has no effect with a Bernoulli likelihood")
         if self.training.schedule == "burda" and self.training.epochs != burda_epochs():

@@ -15,18 +15,29 @@ from iwax.experiments.config import Config
 from iwax.experiments.environment import environment, versions
 from iwax.experiments.folder import DataRecord, Environment, RunFolder, Start, claim, existing, held
 from iwax.experiments.interrupt import Interrupted, watch
+from iwax.experiments.objective import build_objective
 from iwax.experiments.place import placed
 from iwax.experiments.reporter import Reporter
 from iwax.experiments.session import Session, load_state
 from iwax.experiments.stored import choose, load_model
 from iwax.model import LatentVariableModel
-from iwax.training import NumericalStop, State, checkpoint, initial_state, record, steps_per_epoch
+from iwax.training import (
+    NumericalStop,
+    Objective,
+    State,
+    checkpoint,
+    initial_control,
+    initial_state,
+    record,
+    steps_per_epoch,
+)
 from iwax.training import train as ascend
 from iwax.training.checkpoint import CorruptCheckpointError
 
 __all__ = ["resume", "train"]
 
 INITIALISATION = 1000  # a purpose of random numbers, beside those of training
+_BASELINE = 1000  # of them: the network of a learned control variate
 
 Stop = Callable[[], bool]
 
@@ -64,8 +75,7 @@ def resume(run: Path, *, reporter: Reporter, stop: Stop | None = None) -> Path:
         work = _prepare(config)
         _same_data(folder, work, reporter)
         checkpoint.sweep(folder.checkpoints)
-        template = initial_state(work.model, work.optimizer)
-        found = load_state(folder, template)
+        found = load_state(folder, work.start())
         for error in found.skipped if found else ():
             reporter.warning(f"passed over a damaged checkpoint: {error}")
         state = found.state if found else _first_state(work, _source(config, as_in=folder))
@@ -85,8 +95,14 @@ class _Work:
     config: Config
     dataset: data.Dataset
     model: LatentVariableModel
+    objective: Objective
     optimizer: optax.GradientTransformation
     schedule: optax.Schedule
+
+    def start(self, model: LatentVariableModel | None = None) -> State:
+        """The state before the first step, of the untrained model or of another."""
+        control = initial_control(self.objective)
+        return initial_state(self.model if model is None else model, self.optimizer, control=control)
 
 
 def _prepare(config: Config) -> _Work:
@@ -105,6 +121,7 @@ def _prepare(config: Config) -> _Work:
         config,
         dataset,
         build.build_model(config, build.moments(config, dataset), key=key),
+        build_objective(config.objective, dataset.features, key=jax.random.fold_in(key, _BASELINE)),
         build.build_optimizer(config.training, steps_per_epoch=steps),
         build.build_schedule(config.training, steps_per_epoch=steps),
     )
@@ -132,7 +149,7 @@ def _weights_digest(path: Path) -> str:
 
 def _first_state(work: _Work, start: Path | None) -> State:
     if start is None:
-        return initial_state(work.model, work.optimizer)
+        return work.start()
     source = start.parent.parent
     theirs, ours = existing(source).config().model, work.config.model
     for field in type(ours).model_fields:
@@ -149,7 +166,7 @@ def _first_state(work: _Work, start: Path | None) -> State:
             f"--from {source}: data of {work.dataset.features} values a row need weights of their size, "
             f"got {error.got} for {error.tensor} ({error.needed} was needed)"
         ) from error
-    return initial_state(model, work.optimizer)
+    return work.start(model)
 
 
 def _write_down(folder: RunFolder, work: _Work, source: Path | None, reporter: Reporter) -> None:
@@ -213,7 +230,7 @@ def _go(
             try:
                 state = ascend(
                     state,
-                    build.build_objective(config),
+                    work.objective,
                     build.values(config, dataset, "train"),
                     optimizer=work.optimizer,
                     plan=build.build_plan(config, dataset),

@@ -121,13 +121,18 @@ def read_file(path: str | Path) -> dict[str, Any]:
 
 
 def complete(path: Path) -> Config:
-    """The configuration that a finished config.json holds, with nothing filled in. ValueError says what is wrong."""
+    """The configuration that a finished config.json holds. ValueError says what is wrong.
+
+    Only keys whose default is null may be missing: null stands for what is not used, so that a run made before a key
+    was known is read as it was.
+    """
     flat = read_file(path)
     known = keys()
     for key in flat:
         if key not in known:
             _refuse_key(key, str(path), known)
-    missing = sorted(known.keys() - flat.keys())
+    defaults = _flatten(Config().model_dump(), "defaults")
+    missing = sorted(key for key in known.keys() - flat.keys() if defaults[key] is not None)
     if missing:
         raise ValueError(f"{path}: needs the key {missing[0]}, got {len(flat)} keys of {len(known)}")
     return _validate(flat, dict.fromkeys(flat, str(path)))

@@ -2,10 +2,11 @@
 
 from iwax.training import checkpoint, record, schedules
 from iwax.training.fault import NumericalStop
-from iwax.training.fit import Result, fit, rows_a_piece
+from iwax.training.fit import Result, fit
 from iwax.training.loop import Observer, Progress, train
+from iwax.training.objective import Objective, draws_a_chunk, initial_control, rows_a_piece
 from iwax.training.state import Plan, State, Tally, initial_state, steps_per_epoch
-from iwax.training.step import Objective, compile_stretch, permutation, updates
+from iwax.training.step import compile_stretch, permutation, updates
 
 __all__ = [
     "NumericalStop",
@@ -18,7 +19,9 @@ __all__ = [
     "Tally",
     "checkpoint",
     "compile_stretch",
+    "draws_a_chunk",
     "fit",
+    "initial_control",
     "initial_state",
     "permutation",
     "record",

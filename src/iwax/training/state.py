@@ -76,10 +76,11 @@ class State(eqx.Module):
     best: Float[Array, ""]
     best_step: Int[Array, ""]
     stale: Int[Array, ""]  # validations since the best
+    control: Any = None  # of the objective's control variate
 
 
-def initial_state(model: Any, optimizer: optax.GradientTransformation) -> State:
-    """The state before the first step.
+def initial_state(model: Any, optimizer: optax.GradientTransformation, *, control: Any = None) -> State:
+    """The state before the first step; ``control`` is that of the objective (`initial_control`).
 
     >>> int(initial_state(jnp.zeros(2), optax.sgd(0.1)).step)
     0
@@ -93,6 +94,7 @@ def initial_state(model: Any, optimizer: optax.GradientTransformation) -> State:
         best=jnp.asarray(-jnp.inf),
         best_step=zero,
         stale=zero,
+        control=control,
     )
 
 

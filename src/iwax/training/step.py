@@ -1,7 +1,7 @@
 """One update, and whole stretches of them in one compiled loop."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -12,14 +12,10 @@ from jaxtyping import Array, Float, Int, PyTree
 
 from iwax._typing import Datum, PRNGKey
 from iwax.data.binarization import binarize_grey
-from iwax.gradients import Surrogate
+from iwax.training.objective import Objective
 from iwax.training.state import Plan, State, Tally, steps_per_epoch
 
-__all__ = ["Objective", "Stretch", "Update", "compile_stretch", "permutation", "updates"]
-
-Objective = Callable[
-    ..., Surrogate
-]  # objective(model, key, x, beta=beta): the surrogate and the bound of the rows of x
+__all__ = ["Stretch", "Update", "compile_stretch", "permutation", "updates"]
 
 _NOISE, _BINARIZATION = 0, 1  # the purposes for which a training step draws random numbers
 _EPOCHS = 1 << 63  # in the upper half of a Philox key: apart from every purpose of `data.bits`
@@ -75,13 +71,22 @@ def updates(objective: Objective, optimizer: optax.GradientTransformation, plan:
         keys = [jax.random.fold_in(jax.random.fold_in(root, p), state.step) for p in (_NOISE, _BINARIZATION)]
         x, weight = _batch(data, order, state.step % steps, plan, keys[1])
         beta = jnp.minimum(1.0, (state.step + 1) / (plan.beta_warmup * steps)) if plan.beta_warmup else 1.0
-        gradient, loss, bound = _gradient(objective, state.model, keys[0], x, weight, beta, plan)
+        gradient, loss, bound, control = _gradient(objective, state, keys[0], x, weight, beta, plan)
         parameters = eqx.filter(state.model, eqx.is_inexact_array)
         change, optimizer_state = optimizer.update(_together(gradient), state.optimizer, parameters)
         share = 1.0 if weight is None else jnp.sum(weight) / plan.batch  # of a whole batch
         tally = Tally(state.tally.bound + share * bound, state.tally.batches + share)
-        after = (eqx.apply_updates(state.model, change), optimizer_state, state.step + 1, tally)
-        return eqx.tree_at(lambda s: (s.model, s.optimizer, s.step, s.tally), state, after), loss, gradient
+        after = State(
+            model=eqx.apply_updates(state.model, change),
+            optimizer=optimizer_state,
+            step=state.step + 1,
+            tally=tally,
+            best=state.best,
+            best_step=state.best_step,
+            stale=state.stale,
+            control=control,
+        )
+        return after, loss, gradient
 
     return update
 
@@ -111,30 +116,44 @@ def _batch(
     return Datum(values=values, index=index), weight
 
 
+class _Ascent(NamedTuple):
+    """The gradient of the loss, the loss, the mean bound (nats), and the control variate's state after a batch."""
+
+    gradient: PyTree
+    loss: Array
+    bound: Array
+    control: Any
+
+
 def _gradient(
-    objective: Objective, model: Any, key: PRNGKey, x: Datum, weight: Array | None, beta: Array | float, plan: Plan
-) -> tuple[PyTree, Array, Array]:
-    """The gradient of the loss, the loss, and the mean bound of a batch, taken in pieces where the plan says so."""
+    objective: Objective, state: State, key: PRNGKey, x: Datum, weight: Array | None, beta: Array | float, plan: Plan
+) -> _Ascent:
+    """What a batch gives, taken in pieces where the plan says so."""
     rows = plan.batch if weight is None else jnp.sum(weight)
     scale = 1 / rows if plan.reduction == "mean" else 1.0
 
-    def loss(model: Any, piece: Datum, weight: Array | None) -> tuple[Array, Array]:
-        surrogate = objective(model, key, piece, beta=beta)
+    def loss(model: Any, control: Any, piece: Datum, weight: Array | None) -> tuple[Array, tuple[Array, Any]]:
+        given = {} if control is None else {"control": control}
+        surrogate = objective(model, key, piece, beta=beta, **given)
         total = jnp.sum(surrogate.value if weight is None else weight * surrogate.value)
         bound = jnp.sum(surrogate.bound if weight is None else jnp.where(weight > 0, surrogate.bound, 0))
-        return -scale * total, bound / rows
+        return -scale * total, (bound / rows, surrogate.control)
 
-    gradient_of = eqx.filter_value_and_grad(loss, has_aux=True)
+    def at(control: Any, piece: Datum, weight: Array | None) -> _Ascent:
+        gradient_of = eqx.filter_value_and_grad(loss, has_aux=True)
+        (value, (bound, control)), gradient = gradient_of(state.model, control, piece, weight)
+        return _Ascent(gradient, value, bound, control)
+
     pieces = 1 if plan.piece is None else plan.batch // plan.piece
     if pieces == 1:
-        (value, bound), gradient = gradient_of(model, x, weight)
-        return gradient, value, bound
+        return at(state.control, x, weight)
     cut = jax.tree.map(lambda leaf: leaf.reshape(pieces, plan.piece, *leaf.shape[1:]), (x, weight))
 
-    def add(total: Any, piece: tuple[Datum, Array | None]) -> tuple[Any, None]:
-        return jax.tree.map(jnp.add, total, gradient_of(model, *piece)), None
+    def add(total: _Ascent, piece: tuple[Datum, Array | None]) -> tuple[_Ascent, None]:
+        found = at(total.control, *piece)
+        sums = jax.tree.map(jnp.add, total._replace(control=None), found._replace(control=None))
+        return sums._replace(control=found.control), None
 
-    parts = jax.eval_shape(lambda: gradient_of(model, *jax.tree.map(lambda leaf: leaf[0], cut)))
-    zero = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), parts)
-    ((value, bound), gradient), _ = jax.lax.scan(add, zero, cut)
-    return gradient, value, bound
+    shapes = jax.eval_shape(lambda: at(state.control, *jax.tree.map(lambda leaf: leaf[0], cut)))
+    zero = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
+    return jax.lax.scan(add, zero._replace(control=state.control), cut)[0]
