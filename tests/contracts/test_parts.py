@@ -29,6 +29,7 @@ def conditional(seed: int) -> likelihoods.Gaussian:
 
 PRIORS: dict[str, Callable] = {
     "standard normal": lambda: priors.StandardNormal(LATENT),
+    "bernoulli": lambda: priors.Bernoulli(LATENT),
     "chain": lambda: priors.Chain(priors.StandardNormal(LATENT), (conditional(1), conditional(2))),
 }
 LIKELIHOODS: dict[str, Callable] = {
@@ -43,6 +44,7 @@ LIKELIHOODS: dict[str, Callable] = {
     "chain": lambda: likelihoods.Chain(likelihoods.Bernoulli(network(LATENT, FEATURES, 8))),
 }
 POSTERIORS: dict[str, Callable] = {
+    "bernoulli": lambda: posteriors.Bernoulli(network(FEATURES, LATENT, 13)),
     "gaussian": lambda: posteriors.Gaussian(network(FEATURES, 2 * LATENT, 9, heads=2)),
     "chain": lambda: posteriors.Chain(
         posteriors.Gaussian(network(FEATURES, 2 * LATENT, 10, heads=2)),

@@ -1,5 +1,7 @@
 """Binary features."""
 
+from typing import ClassVar
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -21,6 +23,8 @@ class Bernoulli(eqx.Module):
     -0.6931
     """
 
+    reparameterized: ClassVar[bool] = False  # a draw has no derivative in the logits
+
     logits: Float[AnyArray, "*batch features"]
 
     @property
@@ -34,7 +38,19 @@ class Bernoulli(eqx.Module):
 
     def log_prob(self, value: AnyArray, trace: Trace = None, where: AnyArray | None = None) -> Scalar:
         """``sum_j x_j m_j - softplus(m_j)``, nats; with ``where``, over the marked features alone."""
-        return jnp.sum(value * self.logits - softplus(self.logits), axis=-1, where=where)
+        return jnp.sum(self.each(value), axis=-1, where=where)
+
+    def each(self, value: AnyArray) -> Float[AnyArray, "*batch features"]:
+        """``log p(x_j)`` of every feature, nats."""
+        return value * self.logits - softplus(self.logits)
+
+    def kl(self, other: "Bernoulli") -> Float[AnyArray, "*batch features"]:
+        """``KL(self_j || other_j)`` for every feature, nats, in closed form.
+
+        >>> float(Bernoulli(jnp.array([50.0])).kl(Bernoulli(jnp.zeros(1)))[0])  # log 2
+        0.6931
+        """
+        return self.mean * (self.logits - other.logits) - softplus(self.logits) + softplus(other.logits)
 
     def sample_and_log_prob(self, key: PRNGKey) -> tuple[Array, Scalar]:
         """A value and its log-probability."""

@@ -60,8 +60,11 @@ class Factorized(eqx.Module):
 
     def log_prob(self, value: AnyArray, trace: Trace = None, where: AnyArray | None = None) -> Scalar:
         """``sum_j log p(value_j)``, nats; with ``where``, over the marked features alone."""
-        each = self.density.log_prob(value)
-        return jnp.sum(each, axis=-1, where=where)
+        return jnp.sum(self.each(value), axis=-1, where=where)
+
+    def each(self, value: AnyArray) -> Float[Array, "*batch features"]:
+        """``log p(value_j)`` of every feature, nats."""
+        return self.density.log_prob(value)
 
     def sample_and_log_prob(self, key: PRNGKey) -> tuple[Array, Scalar]:
         """A value and its log-density, with the total derivative in the parameters."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from iwax import batched
 from iwax._typing import Datum, Part, PRNGKey
-from iwax.distributions import Factorized
+from iwax.distributions import Bernoulli, Factorized
 from iwax.evaluation.blocks import at_least, blocks
 from iwax.model import LatentVariableModel
 
@@ -81,14 +81,14 @@ def _divergences(model: LatentVariableModel, prior: Part, key: PRNGKey, datum: D
     layers: list[Any] = list(zip(proposal.distribution.layers(proposal.z), above, z, strict=True))
     _refuse_unfactorised(layers)
     *lower, (q, p, _) = layers
-    return [*(q.density.log_prob(u) - p.density.log_prob(u) for q, p, u in lower), q.kl(p)]
+    return [*(q.each(u) - p.each(u) for q, p, u in lower), q.kl(p)]
 
 
 def _refuse_unfactorised(layers: list[Any]) -> None:
     for q, p, _ in layers:
-        if not (isinstance(q, Factorized) and isinstance(p, Factorized)):
+        if type(q) is not type(p) or not isinstance(q, Factorized | Bernoulli):
             raise TypeError(
-                "the KL of a unit needs a factorised posterior and prior in every layer, got "
+                "the KL of a unit needs a factorised posterior and prior of one kind in every layer, got "
                 f"{type(q).__name__} and {type(p).__name__}"
             )
 

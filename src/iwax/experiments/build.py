@@ -132,17 +132,15 @@ def build_model(config: Config, start: Moments, *, key: PRNGKey) -> LatentVariab
     keys = iter(jax.random.split(key, 2 * len(sizes.latents)))
     inputs = (features, *sizes.latents[:-1])
     upwards = tuple(
-        posteriors.Gaussian(_network(sizes, below, hidden, latent, key=next(keys), heads=2))
+        _posterior(sizes, below, hidden, latent, key=next(keys))
         for below, hidden, latent in zip(inputs, sizes.hiddens, sizes.latents, strict=True)
     )
     likelihood = _likelihood(sizes, start, key=next(keys))
     downwards = tuple(  # p(z_1 | z_2), p(z_2 | z_3), ...
-        likelihoods.Gaussian.of_network(
-            _network(sizes, above, tuple(reversed(hidden)), latent, key=next(keys), heads=2)
-        )
+        _conditional(sizes, above, tuple(reversed(hidden)), latent, key=next(keys))
         for latent, hidden, above in zip(sizes.latents, sizes.hiddens[1:], sizes.latents[1:], strict=False)
     )
-    top = priors.StandardNormal(sizes.latents[-1])
+    top = (priors.Bernoulli if sizes.prior == "bernoulli" else priors.StandardNormal)(sizes.latents[-1])
     if not downwards:
         return LatentVariableModel(prior=top, likelihood=likelihood, posterior=upwards[0])
     return LatentVariableModel(
@@ -150,6 +148,19 @@ def build_model(config: Config, start: Moments, *, key: PRNGKey) -> LatentVariab
         likelihood=likelihoods.Chain(likelihood),
         posterior=posteriors.Chain(upwards[0], upwards[1:]),
     )
+
+
+def _posterior(sizes: ModelConfig, inputs: int, hidden: tuple[int, ...], latent: int, *, key: PRNGKey) -> Part:
+    if sizes.posterior == "bernoulli":
+        return posteriors.Bernoulli(_network(sizes, inputs, hidden, latent, key=key))
+    return posteriors.Gaussian(_network(sizes, inputs, hidden, latent, key=key, heads=2))
+
+
+def _conditional(sizes: ModelConfig, inputs: int, hidden: tuple[int, ...], latent: int, *, key: PRNGKey) -> Part:
+    """p(z_l | z_{l+1})"""
+    if sizes.prior == "bernoulli":
+        return likelihoods.Bernoulli(_network(sizes, inputs, hidden, latent, key=key))
+    return likelihoods.Gaussian.of_network(_network(sizes, inputs, hidden, latent, key=key, heads=2))
 
 
 def _network(

@@ -11,7 +11,7 @@ from typing import Annotated, Literal, Self, get_args
 from pydantic import Field, StringConstraints, model_validator
 
 from iwax.experiments.fields import LARGEST_K, Section, integer, number
-from iwax.experiments.objective import Objective
+from iwax.experiments.objective import DISCRETE, Objective
 from iwax.training.schedules import burda_epochs
 
 __all__ = ["Config", "Data", "Evaluation", "Model", "Objective", "Training"]
@@ -58,8 +58,12 @@ class Model(Section):
         default="network", description="of a Gaussian likelihood: fixed, scalar, feature or network"
     )
     scale: float = number(1.0, "a standard deviation from 1e-6 to 1e6 (held if fixed, else the start)", ge=1e-6, le=1e6)
-    prior: Literal["standard_normal"] = Field(default="standard_normal", description="standard_normal")
-    posterior: Literal["gaussian"] = Field(default="gaussian", description="gaussian")
+    prior: Literal["standard_normal", "bernoulli"] = Field(
+        default="standard_normal", description="standard_normal, or bernoulli (binary latents)"
+    )
+    posterior: Literal["gaussian", "bernoulli"] = Field(
+        default="gaussian", description="gaussian, or bernoulli (binary latents)"
+    )
 
     @property
     def latents(self) -> tuple[int, ...]:
@@ -89,6 +93,11 @@ class Model(Section):
             raise ValueError(
                 f"model.hidden needs one list for each of the {len(self.latents)} stochastic layers of "
                 f"model.latent={list(self.latents)}, got {len(self.hiddens)} lists"
+            )
+        if (self.posterior == "bernoulli") != (self.prior == "bernoulli"):
+            raise ValueError(
+                "model.prior and model.posterior need latents of one kind, "
+                f"got prior={self.prior} and posterior={self.posterior}; binary latents need both to be bernoulli"
             )
         weights = self.weights(features=1)
         if weights > LARGEST_WEIGHTS:
@@ -181,6 +190,11 @@ class Config(Section):
         layers = len(self.model.latents)
         if self.objective.gradient == "closed_form_kl" and layers > 1:
             raise ValueError(f"objective.gradient=closed_form_kl needs one stochastic layer, got {layers}")
+        if self.model.posterior == "bernoulli" and self.objective.gradient not in DISCRETE:
+            raise ValueError(
+                f"objective.gradient needs to be one of {', '.join(DISCRETE)} for model.posterior=bernoulli, "
+                f"whose draws have no derivative, got {self.objective.gradient}"
+            )
         rows = self.objective.k * self.training.batch
         if rows > LARGEST_ROWS:
             raise ValueError(f"objective.k x training.batch needs to be at most {LARGEST_ROWS} rows a step, got {rows}")

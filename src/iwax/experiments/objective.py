@@ -13,7 +13,7 @@ from iwax.experiments.fields import LARGEST_K, Section, integer, number
 from iwax.training import Objective as Surrogate
 from iwax.training import draws_a_chunk
 
-__all__ = ["BoundName", "GradientName", "Objective", "build_objective"]
+__all__ = ["DISCRETE", "BoundName", "GradientName", "Objective", "build_objective"]
 
 BoundName = Literal["elbo", "iwae", "miwae", "ciwae", "renyi", "vr_max", "jackknife", "cubo", "thermodynamic", "sumo"]
 GradientName = Literal[
@@ -39,6 +39,7 @@ _PARAMETER: Mapping[str, str] = MappingProxyType(  # of a bound: the setting tha
         "sumo": "m",
     }
 )
+DISCRETE: tuple[GradientName, ...] = ("score_function", "covariance", "wake")  # need no derivative of a draw
 _BASELINE_WIDTH = 100  # of the one hidden layer of a learned control variate
 
 

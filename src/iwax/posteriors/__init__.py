@@ -1,6 +1,7 @@
 """q(z|x)."""
 
+from iwax.posteriors.bernoulli import Bernoulli
 from iwax.posteriors.chain import Chain
 from iwax.posteriors.gaussian import Gaussian
 
-__all__ = ["Chain", "Gaussian"]
+__all__ = ["Bernoulli", "Chain", "Gaussian"]
