@@ -73,6 +73,9 @@ def ciwae(beta: float) -> Bound:
     """
     if not 0 <= beta <= 1:
         raise ValueError(f"ciwae needs 0 <= beta <= 1 (0 is iwae, 1 is elbo), got beta={beta}")
+    if beta in (0, 1):  # no part of the other: 0 times the logarithm of a weight of zero is not 0
+        one = elbo if beta else iwae
+        return Bound(f"ciwae({beta:g})", "lower", one.value, one.derivatives)
 
     def value(log_w: LogWeights, key: PRNGKey | None) -> PerDatum:
         return beta * _elbo(log_w, key) + (1 - beta) * log_mean_exp(log_w)

@@ -36,13 +36,13 @@ def thermodynamic(intervals: int, *, first: float = 0.025, side: Literal["left",
     terms = [(b if side == "left" else after, after - b) for b, after in pairwise(points.tolist())]
 
     def value(log_w: LogWeights, key: PRNGKey | None) -> PerDatum:
-        return sum((width * _mean(log_w, b)[1] for b, width in terms), start=jnp.zeros(()))
+        return sum((width * _path(log_w, b)[1] for b, width in terms), start=jnp.zeros(()))
 
     def derivatives(log_w: LogWeights, key: PRNGKey | None) -> tuple[LogWeights, LogWeights]:
         first, second = jnp.zeros_like(log_w), jnp.zeros_like(log_w)
         for b, width in terms:
-            share, mean = _mean(log_w, b)
-            lift = 1 + b * (log_w - mean)
+            share, _, away = _path(log_w, b)
+            lift = 1 + b * away
             first += width * share * lift
             second += width * b * share * ((1 - share) * lift + 1 - share * lift)
         return first, second
@@ -51,8 +51,8 @@ def thermodynamic(intervals: int, *, first: float = 0.025, side: Literal["left",
         """``sum_s width_s pi_i [(1 - beta b_s)(log w_i - E log w) - beta]``: what multiplies d_phi log q(z_i|x)."""
         total = jnp.zeros_like(log_w)
         for b, width in terms:
-            share, mean = _mean(log_w, b)
-            total += width * share * ((1 - beta * b) * (log_w - mean) - beta)
+            share, _, away = _path(log_w, b)
+            total += width * share * ((1 - beta * b) * away - beta)
         return total
 
     name = f"thermodynamic({intervals}, {first:g}, {side})"
@@ -60,7 +60,8 @@ def thermodynamic(intervals: int, *, first: float = 0.025, side: Literal["left",
     return Bound(name, kind, value, derivatives, covariance=covariance)
 
 
-def _mean(log_w: LogWeights, b: float) -> tuple[LogWeights, PerDatum]:
-    """The weights of pi_b, and the mean of log w under it; a weight of zero has no share."""
+def _path(log_w: LogWeights, b: float) -> tuple[LogWeights, PerDatum, LogWeights]:
+    """The weights of pi_b, the mean of log w under it, and how far each is away: a weight of zero has no share."""
     share = jax.nn.softmax(b * log_w, axis=0) if b else jnp.full_like(log_w, 1 / log_w.shape[0])
-    return share, jnp.sum(jnp.where(share > 0, share * log_w, 0), axis=0)
+    mean = jnp.sum(jnp.where(share > 0, share * log_w, 0), axis=0)
+    return share, mean, jnp.where(share > 0, log_w - mean, 0)
