@@ -1,0 +1,58 @@
+"""scikit-learn's FactorAnalysis, fitted and scored by code that is not ours, against the oracle and against iwax."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from linear_gaussian import LinearGaussian, linear
+from sklearn.datasets import load_wine
+from sklearn.decomposition import FactorAnalysis
+
+from iwax import evaluation, likelihoods, posteriors, priors
+from iwax.model import LatentVariableModel
+
+LATENT = 3
+X = ((wine := load_wine().data) - wine.mean(axis=0)) / wine.std(axis=0) + 0.5  # [178, 13]; a mean that is not zero
+
+
+@pytest.fixture(scope="module")
+def fitted() -> FactorAnalysis:
+    return FactorAnalysis(n_components=LATENT, tol=1e-8, max_iter=5000, svd_method="lapack").fit(X)
+
+
+def oracle_of(fitted: FactorAnalysis) -> LinearGaussian:
+    return LinearGaussian(fitted.components_.T, fitted.mean_, fitted.noise_variance_)
+
+
+def test_the_oracle_has_its_log_likelihood_posterior_and_a_flat_optimum(fitted: FactorAnalysis):
+    oracle = oracle_of(fitted)
+    np.testing.assert_allclose(oracle.log_evidence(X), fitted.score_samples(X), rtol=0, atol=1e-8)
+    mean, _ = oracle.posterior(X)
+    np.testing.assert_allclose(mean, fitted.transform(X), rtol=0, atol=1e-8)
+    for gradient in oracle.gradients(X):  # at the maximum of the likelihood, in nats a datum
+        assert np.abs(gradient).max() / len(X) < 1e-3
+
+
+@pytest.mark.usefixtures("float64")
+def test_iwax_estimates_its_log_likelihood_within_the_error(fitted: FactorAnalysis):
+    """With an encoder that is a little too wide, and none of the exact numbers."""
+    oracle = oracle_of(fitted)
+    slope = fitted.transform(np.eye(X.shape[1]) + fitted.mean_)  # [D, latent]: the posterior mean is linear in x
+    _, covariance = oracle.posterior(X[:1])
+    encoder = np.concatenate([slope, np.zeros_like(slope)], axis=1)
+    offsets = np.concatenate([-fitted.mean_ @ slope, np.log(1.2 * np.sqrt(np.diagonal(covariance)))])
+    model = LatentVariableModel(
+        prior=priors.StandardNormal(LATENT),
+        likelihood=likelihoods.Gaussian.fixed(
+            linear(fitted.components_, fitted.mean_), jnp.asarray(np.sqrt(fitted.noise_variance_))
+        ),
+        posterior=posteriors.Gaussian(linear(encoder, offsets)),
+    )
+    rows = X[:40]
+    estimate = evaluation.log_evidence(model, rows, k=4000, key=jax.random.key(0), batch=40, chunk=500)
+    difference = estimate.log_evidence - fitted.score_samples(rows)
+    assert (np.abs(difference) < 4.5 * estimate.monte_carlo_error).all()
+    assert np.abs(difference).max() > 1e-6  # the encoder is not exact: the estimate is one
+    error = np.linalg.norm(estimate.monte_carlo_error) / len(rows)
+    assert abs(difference.mean()) < 4 * error < 0.01
+    assert (estimate.elbo < fitted.score_samples(rows)).all()
