@@ -1,8 +1,9 @@
 """log p(x) by importance sampling: a number a row, with its error and what tells whether to believe it."""
 
-from collections.abc import Callable, Iterator
+import itertools
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import equinox as eqx
 import jax
@@ -17,6 +18,8 @@ from iwax.model import LatentVariableModel
 from iwax.numerics import StreamingLogMeanExp
 
 __all__ = ["Evidence", "log_evidence", "log_weight_calls"]
+
+Of = TypeVar("Of")
 
 _DRAWS_A_CALL = 10_000  # bounds the memory: log-weights leave the device in calls of at most this many draws a row
 _TRUSTED_K_HAT = 0.7  # Vehtari et al. (2024, arXiv:1507.02646): above it importance sampling is unreliable
@@ -118,9 +121,10 @@ def log_evidence(
     at_least(1, k=k, batch=batch, chunk=chunk)
     model.refuse_outside(x)
     n, columns = x.shape[0], np.empty((6, x.shape[0]))
-    for block in blocks(x, rows, batch):
-        calls = log_weight_calls(model, key, block.x, k, chunk=chunk)
-        columns[:, block.first : block.stop] = _statistics(calls, min(batch, n), k)[:, : block.size]
+    calls = ((block, call) for block in blocks(x, rows, batch) for call in _calls(model, key, block.x, k, chunk))
+    for block, of_block in itertools.groupby(_ahead(calls), key=lambda call: call[0]):
+        statistics = _statistics((log_w for _, log_w in of_block), min(batch, n), k)
+        columns[:, block.first : block.stop] = statistics[:, : block.size]
         if progress is not None:
             progress(block.stop, n)
     return Evidence(k, rows, *columns)
@@ -128,10 +132,28 @@ def log_evidence(
 
 def log_weight_calls(model: LatentVariableModel, key: PRNGKey, x: Datum, k: int, *, chunk: int) -> Iterator[np.ndarray]:
     """The k log-weights of every row of x, nats, as [draws, batch] a call; ``chunk`` draws a row are taken at once."""
+    for _, log_w in _ahead((None, call) for call in _calls(model, key, x, k, chunk)):
+        yield log_w
+
+
+def _calls(model: LatentVariableModel, key: PRNGKey, x: Datum, k: int, chunk: int) -> Iterator[Any]:
+    """The log-weights [draws, batch] of one call after the other, on the device and not waited for."""
     chunk = min(chunk, k)
     chunks = -(-min(k, _DRAWS_A_CALL) // chunk)
     for first in range(0, k, chunks * chunk):
-        yield np.asarray(_call(model, key, x, jnp.uint32(first), chunk, chunks))[: k - first]
+        yield _call(model, key, x, jnp.uint32(first), chunk, chunks)[: k - first]
+
+
+def _ahead(calls: Iterable[tuple[Of, Any]]) -> Iterator[tuple[Of, np.ndarray]]:
+    """What the device gives, call by call, the next one under way while the host works on the last."""
+    waiting: list[tuple[Of, Any]] = []
+    for call in calls:
+        waiting.append(call)
+        if len(waiting) > 1:
+            of, log_w = waiting.pop(0)
+            yield of, np.asarray(log_w)
+    for of, log_w in waiting:
+        yield of, np.asarray(log_w)
 
 
 @eqx.filter_jit
