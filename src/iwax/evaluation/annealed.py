@@ -1,0 +1,157 @@
+"""log p(x) by annealed importance sampling: from what can be sampled to the posterior, in many small steps."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from iwax._typing import PRNGKey
+from iwax.evaluation.annealing import LADDERS, STARTS, Annealed, Ladder, Plan, Start, anneal, refuse_discrete, tuned
+from iwax.evaluation.blocks import at_least, blocks, checked
+from iwax.evaluation.hamiltonian import TARGET_ACCEPTANCE
+from iwax.model import LatentVariableModel
+from iwax.numerics import StreamingLogMeanExp
+
+__all__ = ["AnnealedEvidence", "annealed_evidence", "planned", "rows_at_once", "summed"]
+
+_ROWS = 640  # chains of all rows of a block: about where a matrix product is fastest
+_ACCEPTED = (0.4, 0.9)  # outside of it the steps were not what the chains needed
+
+
+@dataclass(frozen=True)
+class AnnealedEvidence:
+    """What n chains a row say of log p(x). Arrays are float64 [n], in nats; `rows` are the row numbers.
+
+    ``log_evidence`` is the logarithm of the mean weight of the chains: in expectation never above log p(x).
+    ``monte_carlo_error`` is its standard error over chains (to first order; nan for one chain); ``ess`` the effective
+    sample size between 1 and the number of chains; ``acceptance`` the mean probability with which moves were accepted.
+    """
+
+    chains: int
+    temperatures: int
+    leapfrog: int
+    start: str
+    rows: np.ndarray
+    log_evidence: np.ndarray
+    monte_carlo_error: np.ndarray
+    ess: np.ndarray
+    acceptance: np.ndarray
+
+    @property
+    def mean(self) -> float:
+        """The mean of log p(x) over the rows, nats."""
+        return float(self.log_evidence.mean())
+
+    @property
+    def standard_error(self) -> float:
+        """The standard error of the mean over the data, nats; nan for a single row."""
+        n = self.rows.size
+        return float(self.log_evidence.std(ddof=1) / np.sqrt(n)) if n > 1 else float("nan")
+
+    @property
+    def ess_median(self) -> float:
+        """The median effective sample size, of the number of chains."""
+        return float(np.median(self.ess))
+
+    @property
+    def acceptance_mean(self) -> float:
+        """The mean acceptance probability; the steps were tuned to 0.65."""
+        return float(self.acceptance.mean())
+
+    def warnings(self) -> list[str]:
+        """In plain words, why the estimate is not to be trusted; empty where nothing speaks against it."""
+        found = []
+        broken = int(np.sum(~np.isfinite(self.log_evidence)))
+        if broken:
+            found.append(f"log p(x) is not finite for {broken} of {self.rows.size} rows")
+        low, high = _ACCEPTED
+        if not low <= self.acceptance_mean <= high:
+            found.append(
+                f"moves were accepted with probability {self.acceptance_mean:.2f}, far from {TARGET_ACCEPTANCE}: the "
+                "chains lag behind the temperature, so log p(x) is likely to be underestimated; take more temperatures"
+            )
+        if self.chains == 1:
+            found.append("one chain a row does not say how far log p(x) can be trusted: ask for 16")
+        elif self.ess_median < min(2.0, 0.25 * self.chains + 1):
+            found.append(
+                f"half of the rows have an effective sample size below {self.ess_median:.1f} of {self.chains} chains: "
+                "read log p(x) as a lower bound that is still rising in the number of temperatures"
+            )
+        return found
+
+
+def annealed_evidence(
+    model: LatentVariableModel,
+    x: np.ndarray,
+    *,
+    chains: int = 16,
+    temperatures: int = 1000,
+    leapfrog: int = 10,
+    key: PRNGKey,
+    start: Start = "prior",
+    ladder: Ladder = "sigmoidal",
+    step: float | None = None,
+    rows: np.ndarray | None = None,
+    batch: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> AnnealedEvidence:
+    """``log (1/n) sum_i prod_t f_{beta_t}(z_{t-1}) / f_{beta_{t-1}}(z_{t-1})`` over n chains, for every row of x, nats.
+
+    Neal (2001), "Annealed importance sampling", Statistics and Computing 11, arXiv:physics/9803008; Wu, Burda,
+    Salakhutdinov and Grosse (2017, arXiv:1611.04273). ``log f_beta = (1 - beta) log f_0(z) + beta log p(x, z)``, f_0
+    the prior or, with ``start="posterior"``, q(z|x); z moves by one transition of Hamiltonian Monte Carlo a temperature
+    with ``leapfrog`` steps, tuned to an acceptance of 0.65 in a warm-up that is not reused, or of size ``step``.
+    The mean weight is p(x) without bias whatever these are; its logarithm comes nearer with more temperatures.
+
+    x [n, features] holds values as the likelihood takes them; ``batch`` rows are taken at once. The noise is a function
+    of (key, row number, chain), so that neither the batch nor other rows change a value by more than rounding does.
+    ``progress(done, total)`` is told of rows done. Raises ValueError where x is not a table of finite numbers in the
+    likelihood's support, a number is below 1, a name is unknown, or the latents are discrete.
+    """
+    x, rows = checked(x, rows)
+    plan = planned(chains=chains, temperatures=temperatures, leapfrog=leapfrog, start=start, ladder=ladder, step=step)
+    at_least(1, **({} if batch is None else {"batch": batch}))
+    model.refuse_outside(x)
+    columns = np.empty((4, x.shape[0]))
+    for block in blocks(x, rows, batch or rows_at_once(x.shape[0], chains)):
+        refuse_discrete(model, block.x)
+        found = anneal(model, key, block.x, plan, tuned(model, key, block.x, plan, step=step))
+        columns[:, block.first : block.stop] = summed(found, 1)[:, : block.size]
+        if progress is not None:
+            progress(block.stop, x.shape[0])
+    return AnnealedEvidence(chains, temperatures, leapfrog, start, rows, *columns)
+
+
+def planned(*, chains: int, temperatures: int, leapfrog: int, start: str, ladder: str, step: float | None) -> Plan:
+    """The plan, or a ValueError that names what is out of range.
+
+    >>> planned(chains=2, temperatures=10, leapfrog=5, start="prior", ladder="linear", step=None).chains
+    2
+    """
+    at_least(1, chains=chains, temperatures=temperatures, leapfrog=leapfrog)
+    for name, value, known in (("start", start, STARTS), ("ladder", ladder, LADDERS)):
+        if value not in known:
+            raise ValueError(f"{name} must be {' or '.join(known)}, got {value!r}")
+    if step is not None and not 0 < step < np.inf:
+        raise ValueError(f"step must be a positive size of the leapfrog steps, or None to have it tuned, got {step}")
+    return Plan(chains, temperatures, leapfrog, start, ladder)  # pyright: ignore[reportArgumentType]
+
+
+def summed(found: Annealed, sign: int) -> np.ndarray:
+    """``sign log mean exp(sign log w)`` over chains, its error, effective sample size, and the acceptance, [4, rows].
+
+    The sign is 1 for chains forward, -1 for chains backward.
+    """
+    stream = StreamingLogMeanExp(found.acceptance.size)
+    stream.add(sign * found.log_w)
+    return np.stack([sign * stream.log_mean_exp, stream.relative_error, stream.ess, found.acceptance])
+
+
+def rows_at_once(n: int, chains: int) -> int:
+    """Rows a block: as many as make matrix products fast, and blocks of about one size.
+
+    >>> rows_at_once(100, 16), rows_at_once(3, 16), rows_at_once(10, 1000)
+    (34, 3, 1)
+    """
+    most = max(1, _ROWS // chains)
+    return -(-n // -(-n // most))

@@ -1,0 +1,130 @@
+"""Hamiltonian Monte Carlo on the latents of one datum, along a path of densities that differ by a temperature.
+
+The path is ``log f_beta(z) = start(z) + beta ratio(z)``, the geometric one from f_0 to f_1. A chain carries values and
+gradients of both terms at where it stands, so that a new temperature costs no evaluation, and a transition of L
+leapfrog steps costs L of them. Duane, Kennedy, Pendleton and Roweth (1987), "Hybrid Monte Carlo", Physics Letters B
+195; Neal (2011), "MCMC using Hamiltonian dynamics", Handbook of Markov Chain Monte Carlo, arXiv:1206.1901. Momenta,
+proposal and acceptance are BlackJAX's, with unit masses.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeAlias
+
+import jax
+import jax.numpy as jnp
+from blackjax.mcmc import hmc, integrators, metrics
+
+from iwax._typing import Latent, PRNGKey, Scalar
+
+__all__ = ["TARGET_ACCEPTANCE", "Path", "Point", "at", "transition"]
+
+TARGET_ACCEPTANCE = (
+    0.65  # the most cost-effective in many dimensions: Neal (2011), Beskos et al. (2013, arXiv:1001.4460)
+)
+_JITTER = (
+    0.2  # of the step, drawn anew for every transition: no orbit of fixed length closes on itself (Neal 2011, 3.2)
+)
+
+LogDensity: TypeAlias = Callable[[Latent], Scalar]
+
+
+class Path(NamedTuple):
+    """``log f_beta = start + beta ratio``, both functions of z, in nats; neither need be normalised."""
+
+    start: LogDensity
+    ratio: LogDensity
+
+
+class Point(NamedTuple):
+    """Where a chain stands, with both terms of the path and their gradients there."""
+
+    z: Latent
+    start: Scalar
+    start_gradient: Latent
+    ratio: Scalar
+    ratio_gradient: Latent
+
+
+class _Target(NamedTuple):
+    path: Path
+    beta: Scalar | float
+    leapfrog: int
+
+    def log_density(self, point: Point) -> Scalar:
+        return point.start + self.beta * point.ratio
+
+    def gradient(self, point: Point) -> Latent:
+        return jax.tree.map(lambda a, b: a + self.beta * b, point.start_gradient, point.ratio_gradient)
+
+
+def at(path: Path, z: Latent) -> Point:
+    """The point of z, by one evaluation of each term and its gradient.
+
+    >>> point = at(Path(lambda z: -0.5 * jnp.sum(z**2), lambda z: jnp.sum(z)), jnp.array([1.0, 2.0]))
+    >>> float(point.start), float(point.ratio), point.start_gradient.tolist()
+    (-2.5, 3.0, [-1.0, -2.0])
+    """
+    return Point(z, *jax.value_and_grad(path.start)(z), *jax.value_and_grad(path.ratio)(z))
+
+
+def transition(
+    path: Path,
+    key: PRNGKey,
+    point: Point,
+    *,
+    beta: Scalar | float,
+    step: Scalar | float,
+    leapfrog: int,
+) -> tuple[Point, Scalar]:
+    """One HMC move that leaves f_beta invariant, and the probability with which it was accepted.
+
+    ``step`` is the size of each of the ``leapfrog`` steps, jittered by up to a fifth from move to move. A trajectory
+    that leaves the range of floating point is rejected.
+    """
+    of_step, of_move = jax.random.fold_in(key, 0), jax.random.fold_in(key, 1)
+    jittered = step * jax.random.uniform(of_step, minval=1 - _JITTER, maxval=1 + _JITTER)
+    target = _Target(path, beta, leapfrog)
+    state = hmc.HMCState(point, target.log_density(point), target.gradient(point))  # type: ignore[arg-type]
+    kernel = hmc.build_kernel(_trajectory)
+    state, info = kernel(of_move, state, target, jittered, _unit_masses(point.z), 1)  # type: ignore[arg-type]
+    return state.position, info.acceptance_rate  # type: ignore[return-value]
+
+
+def _trajectory(target: Any, kinetic_energy: Callable[[Latent], Scalar]) -> Callable[..., integrators.IntegratorState]:
+    """``leapfrog`` times ``p += e/2 grad log f(z); z += e v(p); p += e/2 grad log f(z)``, as one step of BlackJAX.
+
+    Half kicks that meet are one kick, which asks for the gradient alone; both terms are evaluated at the end.
+    """
+    velocity = jax.grad(kinetic_energy)
+    gradient = jax.grad(lambda z: target.path.start(z) + target.beta * target.path.ratio(z))
+
+    def steps(state: integrators.IntegratorState, step: Scalar) -> integrators.IntegratorState:
+        def inner(_: Any, carried: tuple[Latent, Latent]) -> tuple[Latent, Latent]:
+            z, momentum = carried
+            z = _moved(z, step, velocity(momentum))
+            return z, _moved(momentum, step, gradient(z))
+
+        begun: Any = state.position
+        momentum = _moved(state.momentum, 0.5 * step, state.logdensity_grad)
+        z, momentum = jax.lax.fori_loop(0, target.leapfrog - 1, inner, (begun.z, momentum))
+        point = at(target.path, _moved(z, step, velocity(momentum)))
+        momentum = _moved(momentum, 0.5 * step, target.gradient(point))
+        return integrators.IntegratorState(point, momentum, target.log_density(point), target.gradient(point))
+
+    return steps
+
+
+def _moved(tree: Latent, step: Scalar, direction: Latent) -> Latent:
+    return jax.tree.map(lambda a, b: a + step * b, tree, direction)
+
+
+def _unit_masses(z: Latent) -> metrics.Metric:
+    """BlackJAX's Euclidean metric, whose momenta are drawn for z alone and not for what a point knows besides."""
+    size = sum(leaf.size for leaf in jax.tree.leaves(z))
+    metric = metrics.gaussian_euclidean(jnp.ones(size, jax.tree.leaves(z)[0].dtype))
+    draw: Callable[[PRNGKey, Any], Any] = metric.sample_momentum
+
+    def momentum(key: PRNGKey, point: Any) -> Any:
+        return draw(key, point.z)
+
+    return metric._replace(sample_momentum=momentum)
