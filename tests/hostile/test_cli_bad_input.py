@@ -258,6 +258,7 @@ def test_a_spoilt_configuration_is_noticed(capsys, run):
         (["sample", "RUN", "--checkpoint", "first"], ("first", "best")),
         (["score", "RUN", "x.npy", "--k", "0"], ("k", "0")),
         (["reconstruct", "RUN", "x.npy", "--method", "guess"], ("guess", "resample")),
+        (["reconstruct", "RUN", "x.npy", "--method", "compare", "-o", "x.csv"], ("compare", "picture", ".png")),
         (["compare", "RUN"], ("two",)),
         (["compare", "RUN", "RUN", "--split", "valid"], ("valid",)),
     ],

@@ -34,7 +34,9 @@ CALLS = {
     "table": lambda p: figures.samples(p, WINE[:70], (13,)),
     "one feature": lambda p: figures.samples(p, WINE[:5, :1], (1,)),
     "pairs": lambda p: figures.reconstructions(p, DIGITS[:13], DIGITS[1:14], (8, 8)),
+    "bands": lambda p: figures.reconstructions(p, DIGITS[:3], {"one": DIGITS[1:4], "two $": DIGITS[2:5]}, (8, 8)),
     "moved points": lambda p: figures.reconstructions(p, POINTS, 0.5 * POINTS, (2,)),
+    "moved twice": lambda p: figures.reconstructions(p, POINTS, {"a": 0.5 * POINTS, "b": 2.0 * POINTS}, (2,)),
     "two tables": lambda p: figures.reconstructions(p, WINE[:9], WINE[1:10], (13,)),
     "scatter": lambda p: figures.scatter(p, POINTS, 2.0 * POINTS[:7]),
     "classes": lambda p: figures.latents(p, POINTS, np.arange(50) % 10),
@@ -83,6 +85,14 @@ def test_samples_are_read_row_by_row_with_every_pixel_a_square(tmp_path: Path):
     seen = pieces(path, side=8 * scale, left=16, top=16, gutter=4, across=3, n=6)
     expected = np.rint(DIGITS[:6].reshape(6, 8, 8) * 255).astype(np.uint8)
     np.testing.assert_array_equal(seen, expected.repeat(scale, 1).repeat(scale, 2))
+
+
+def test_reconstructions_are_named_in_the_picture(tmp_path: Path):
+    path = figures.reconstructions(
+        tmp_path / "r.png", DIGITS[:3], {"mean of q": DIGITS[:3], "k = 9": DIGITS[:3]}, (8, 8)
+    )
+    with Image.open(path) as picture:
+        assert "stands: mean of q, k = 9." in picture.info["Description"]
 
 
 def test_a_reconstruction_stands_under_its_datum(tmp_path: Path):
@@ -177,6 +187,7 @@ def test_the_first_epochs_do_not_squash_the_rest():
         (lambda p: figures.samples(p, HOLE.reshape(2, 4), (2, 2)), "row 1, column 1"),
         (lambda p: figures.samples(p, DIGITS[:3], (2, 2, 4, 4)), r"shape \(h, w\)"),
         (lambda p: figures.reconstructions(p, DIGITS[:3], DIGITS[:2], (8, 8)), "got 3 and 2 rows"),
+        (lambda p: figures.reconstructions(p, DIGITS[:3], {"a": DIGITS[:3], "b": DIGITS[:4]}, (8, 8)), "3 and 4 rows"),
         (lambda p: figures.latents(p, POINTS, [1, 2]), "50 means and 2 labels"),
         (lambda p: figures.latents(p, DIGITS[:2], None), r"\[n, 2\]"),
         (lambda p: figures.manifold(p, DIGITS[:10], 3, (8, 8)), "needs 9 rows: got 10"),

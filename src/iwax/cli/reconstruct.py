@@ -1,7 +1,7 @@
 """`iwax reconstruct`: data through the model and back."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -21,7 +21,12 @@ def reconstruct(
         Path | None, typer.Argument(metavar="FILE", help="Rows; the first test rows of the run's data without.")
     ] = None,
     method: Annotated[
-        str, typer.Option("--method", metavar="posterior|resample", help="The mean of q, or k draws of q resampled.")
+        str,
+        typer.Option(
+            "--method",
+            metavar="posterior|resample|compare",
+            help="The mean of q, or one of k draws of q by its weight; compare: a picture of these and of a draw of q.",
+        ),
     ] = "posterior",
     k: Draws = 50,
     output: outputs.Output = None,
@@ -34,8 +39,11 @@ def reconstruct(
 
     FILE of -o ends in .png (a picture), .npy, .npz or .csv; without it the means go to stdout as CSV.
     """
-    if method not in ("posterior", "resample"):
-        raise ValueError(f"--method must be posterior or resample, got {method!r}")
+    if method not in ("posterior", "resample", "compare"):
+        raise ValueError(f"--method must be posterior, resample or compare, got {method!r}")
+    picture = output is not None and output.suffix.lower() == ".png"
+    if method == "compare" and not picture:
+        raise ValueError("--method compare makes a picture: name one with -o FILE.png")
     outputs.check(output, force=force, endings=(".png", *outputs.TABLES))
 
     from iwax import inference
@@ -45,10 +53,14 @@ def reconstruct(
     terminal: Terminal = context.obj
     with opened(run, checkpoint=checkpoint) as trained:
         x = trained.rows(file, binarize=binarize) if file is not None else trained.test_rows(SHOWN)
-        means = inference.reconstruct(trained.model, x, key=key_of(seed), method=method, k=k)
-        shape = trained.shape
-    if output is not None and output.suffix.lower() == ".png":
-        figures.reconstructions(output, x[:SHOWN], means[:SHOWN], shape)
+        x = x[:SHOWN] if picture else x
+        made = {
+            name: inference.reconstruct(trained.model, x, key=key_of(seed), method=how, k=draws)
+            for name, how, draws in _asked(method, k)
+        }
+        shape, means = trained.shape, next(iter(made.values()))
+    if output is not None and picture:
+        figures.reconstructions(output, x, made, shape)
     elif output is not None:
         outputs.write(output, {"reconstruction": means}, main="reconstruction")
     else:
@@ -56,3 +68,13 @@ def reconstruct(
     if output is not None:
         terminal.say(f"wrote the reconstructions of {len(means)} rows to {output}")
     terminal.document({"n": len(means), "file": output and str(output), "x": None if output else means.tolist()})
+
+
+def _asked(method: str, k: int) -> list[tuple[str, Literal["posterior", "resample"], int]]:
+    """What is made of each row: its name in a picture, the method, and the number of draws."""
+    mean, draw, resampled = "mean of q(z|x)", "one draw of q(z|x)", f"resampled, k = {k}"
+    if method == "posterior":
+        return [(mean, "posterior", 1)]
+    if method == "resample":
+        return [(resampled if k > 1 else draw, "resample", k)]
+    return [(mean, "posterior", 1), (draw, "resample", 1), (resampled, "resample", k)]

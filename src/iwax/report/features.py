@@ -1,5 +1,6 @@
 """Pictures of rows that are no images: points in the plane, and tables of features as heat maps."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -79,17 +80,20 @@ def two_clouds(path: str | Path, data: Array, samples: Array) -> Path:
     return write(path, figure, title="Data and samples", description=words)
 
 
-def moved_points(path: str | Path, originals: Array, reconstructions: Array) -> Path:
-    """Each point of the data joined by a line to its reconstruction."""
+def moved_points(path: str | Path, originals: Array, reconstructions: Mapping[str, Array]) -> Path:
+    """Each point of the data joined by a line to what was made of it, a colour a name."""
     figure = sheet(5.0, 5.4)
-    axes = _frame(figure.subplots(), (originals, reconstructions), None)
-    pairs = np.stack([originals, reconstructions], axis=1).astype(np.float64)
-    axes.add_collection(LineCollection(list(pairs), colors=GREY, linewidths=0.6))
+    axes = _frame(figure.subplots(), (originals, *reconstructions.values()), None)
     area = marker_area(len(originals))
-    axes.scatter(*originals.T, s=area, color=INK, linewidths=0, label="data")
-    axes.scatter(*reconstructions.T, s=area, color=PALETTE[0], linewidths=0, label="reconstruction")
-    figure.legend(loc="outside upper left", ncols=2, frameon=False, fontsize=10, labelcolor=INK, markerscale=1.6)
-    words = f"{len(originals)} points of the data in the plane, each joined by a line to its reconstruction."
+    axes.scatter(*originals.T, s=area, color=INK, linewidths=0, label="data", zorder=3)
+    for i, (name, made) in enumerate(reconstructions.items()):
+        pairs = np.stack([originals, made], axis=1).astype(np.float64)
+        axes.add_collection(LineCollection(list(pairs), colors=GREY, linewidths=0.6))
+        axes.scatter(*made.T, s=area, color=PALETTE[i % len(PALETTE)], linewidths=0, label=name, zorder=3)
+    columns = 2 if len(reconstructions) < 3 else 1
+    figure.legend(loc="outside upper left", ncols=columns, frameon=False, fontsize=10, labelcolor=INK, markerscale=1.6)
+    said = ", ".join(reconstructions)
+    words = f"{len(originals)} points of the data in the plane, each joined by a line to: {said}."
     return write(path, figure, title="Reconstructions", description=words)
 
 

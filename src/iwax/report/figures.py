@@ -51,16 +51,24 @@ def samples(path: str | Path, images_or_rows: ArrayLike, shape: tuple[int, ...],
     return features.heat_maps(path, {title or "samples": rows}, title=title or "Samples")
 
 
-def reconstructions(path: str | Path, originals: ArrayLike, reconstructed: ArrayLike, shape: tuple[int, ...]) -> Path:
-    """Each datum above its reconstruction, on the grey scale of the data. Raises ValueError, OSError."""
-    data, model = (_rows(n, v, prod(shape)) for n, v in (("originals", originals), ("reconstructions", reconstructed)))
-    if len(data) != len(model):
-        raise ValueError(f"originals and reconstructions must be pairs: got {len(data)} and {len(model)} rows")
+def reconstructions(
+    path: str | Path, originals: ArrayLike, reconstructed: ArrayLike | Mapping[str, ArrayLike], shape: tuple[int, ...]
+) -> Path:
+    """Each datum above its reconstruction, or several of them with their names, on the grey scale of the data.
+
+    Raises ValueError where they do not go with the data, OSError.
+    """
+    data = _rows("originals", originals, prod(shape))
+    named = reconstructed if isinstance(reconstructed, Mapping) else {"reconstruction": reconstructed}
+    made = {name: _rows("reconstructions", rows, prod(shape)) for name, rows in named.items()}
+    for rows in made.values():
+        if len(data) != len(rows):
+            raise ValueError(f"originals and reconstructions must be pairs: got {len(data)} and {len(rows)} rows")
     if _pictures(shape):
-        return images.pairs(path, data, model, shape)
+        return images.bands(path, data, made, shape)
     if shape == (2,):
-        return features.moved_points(path, data, model)
-    return features.heat_maps(path, {"data": data, "reconstruction": model}, title="Reconstructions")
+        return features.moved_points(path, data, made)
+    return features.heat_maps(path, {"data": data, **made}, title="Reconstructions")
 
 
 def training(path: str | Path, rows: Sequence[Mapping[str, int | float]]) -> Path:

@@ -1,5 +1,6 @@
 """Pictures made of pictures: every pixel of the data becomes a square of whole pixels, placed and never resampled."""
 
+from collections.abc import Mapping
 from math import ceil, isqrt
 from pathlib import Path
 
@@ -8,7 +9,7 @@ from matplotlib.figure import Figure
 
 from iwax.report.canvas import DPI, INK, MUTED, sheet, write
 
-__all__ = ["columns", "grid", "limits", "pairs", "pixels", "resized", "tile"]
+__all__ = ["bands", "columns", "grid", "limits", "pixels", "resized", "tile"]
 
 Array = np.ndarray
 
@@ -105,31 +106,32 @@ def grid(path: str | Path, images: Array, shape: tuple[int, ...], *, title: str 
     return write(path, figure, title=title or "Samples", description=f"{title or 'Samples of the model'}: {words}")
 
 
-def pairs(path: str | Path, originals: Array, reconstructions: Array, shape: tuple[int, ...]) -> Path:
-    """Bands of two rows: data above, reconstruction below, both on the grey scale of the data."""
-    n, label = len(originals), 172
+def bands(path: str | Path, originals: Array, reconstructions: Mapping[str, Array], shape: tuple[int, ...]) -> Path:
+    """Bands of rows, each with its name: the data above, under them what was made of them; the data's grey scale."""
+    n, names = len(originals), ["data", *reconstructions]
+    label = 4 + 12 * max(map(len, names))
     across = min(10, n)
     span = limits(originals)
-    both = np.concatenate([pixels(originals, shape, span=span), pixels(reconstructions, shape, span=span)])
-    block = resized(both, across)
+    rows = [originals, *reconstructions.values()]
+    block = resized(np.concatenate([pixels(row, shape, span=span) for row in rows]), across)
     height, gap = block.shape[1], 5 * GUTTER
-    bands = [
-        tile(np.concatenate([_padded(part[i : i + across], across) for part in (block[:n], block[n:])]), across)
+    parts = [block[i * n : (i + 1) * n] for i in range(len(rows))]
+    pages = [
+        tile(np.concatenate([_padded(part[i : i + across], across) for part in parts]), across)
         for i in range(0, n, across)
     ]
-    space = np.full((gap, bands[0].shape[1], 3), 255, np.uint8)
-    page = np.concatenate([piece for band in bands for piece in (band, space)][:-1])
+    space = np.full((gap, pages[0].shape[1], 3), 255, np.uint8)
+    page = np.concatenate([piece for band in pages for piece in (band, space)][:-1])
     figure = _place(page, left=MARGIN + label, title=None)
-    total = page.shape[0] + 2 * MARGIN
-    wide = page.shape[1] + label + 2 * MARGIN
-    for i in range(len(bands)):
-        top = MARGIN + i * (2 * height + GUTTER + gap)
-        for row, word in enumerate(("data", "reconstruction")):
+    total, wide = page.shape[0] + 2 * MARGIN, page.shape[1] + label + 2 * MARGIN
+    for i in range(len(pages)):
+        top = MARGIN + i * (len(rows) * (height + GUTTER) - GUTTER + gap)
+        for row, name in enumerate(names):
             y = 1 - (top + row * (height + GUTTER) + height / 2) / total
-            figure.text(
-                (MARGIN + label - 12) / wide, y, word, fontsize=10, color=(INK, MUTED)[row], va="center", ha="right"
-            )
-    words = f"{n} images of {shape[0]} x {shape[1]} pixels; under each image of the data stands its reconstruction."
+            place = {"x": (MARGIN + label - 12) / wide, "y": y, "va": "center", "ha": "right"}
+            figure.text(**place, s=name, fontsize=10, color=MUTED if row else INK, parse_math=False)
+    under = ", ".join(reconstructions)
+    words = f"{n} images of {shape[0]} x {shape[1]} pixels; under each image of the data stands: {under}."
     return write(path, figure, title="Reconstructions", description=words)
 
 
