@@ -64,6 +64,26 @@ def evaluation(result: dict[str, Any]) -> str:
     return "\n".join([table(head, [[*row, spread(result["ratio"])]]), "", provenance(result)])
 
 
+def annealed(result: dict[str, Any]) -> str:
+    """One row: images annealed in a minute, beside the decoder's products of as many leapfrog steps."""
+    names = ["images", "chains", "temperatures", "leapfrog"]
+    head = [*names[:3], "leapfrog steps", "images a minute", "by the products alone", "ratio"]
+    rate = result["images_per_minute"]
+    row = [f"{result[name]:,}" for name in names]
+    row += [f"{rate['evaluation']['median']:.1f}", f"{rate['products']['median']:.1f}", spread(result["ratio"])]
+    return "\n".join([table(head, [row]), "", provenance(result)])
+
+
+def estimators(result: dict[str, Any]) -> str:
+    """A row for each bound and estimator: its step beside that of pathwise IWAE."""
+    rows = [
+        [name, f"{result['milliseconds'][name]['median']:.2f}", spread(ratio)]
+        for name, ratio in result["ratio"].items()
+    ]
+    words = f"Batch {result['batch']}, k = {result['k']}."
+    return "\n".join([table(["estimator and bound", "step, ms", "ratio"], rows), "", words, "", provenance(result)])
+
+
 def memory(result: dict[str, Any]) -> str:
     """A row for each k: the peak of resident memory."""
     head = ["k", "peak, MiB", "times the first", "seconds"]
@@ -80,7 +100,13 @@ def memory(result: dict[str, Any]) -> str:
     return "\n".join([table(head, rows), "", provenance(result)])
 
 
-RENDER: dict[str, Callable[[dict[str, Any]], str]] = {"step": step, "evaluation": evaluation, "memory": memory}
+RENDER: dict[str, Callable[[dict[str, Any]], str]] = {
+    "step": step,
+    "evaluation": evaluation,
+    "annealed": annealed,
+    "estimators": estimators,
+    "memory": memory,
+}
 
 
 def write() -> None:
