@@ -4,6 +4,8 @@ The keys that reach the draws are found out beforehand (`keys_of_draws`); a draw
 key, so that everything between the public functions and the draw stays as it is.
 """
 
+from typing import Any
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -14,6 +16,12 @@ from iwax.distributions import Factorized
 from iwax.model import LatentVariableModel
 
 
+def look_up(key, words, table):
+    """The row of ``table`` [k, ...] whose words [k, words a key] are those of the key; NaN if there is none."""
+    found = (words == jax.random.key_data(key)).all(axis=-1)
+    return jnp.where(found.any(), table[jnp.argmax(found)], jnp.nan)
+
+
 class KnownNormal(Factorized):
     """N(loc, scale^2) drawn as loc + scale * noise[i], with i the row of ``words`` that is the key (NaN if none)."""
 
@@ -21,10 +29,8 @@ class KnownNormal(Factorized):
     words: jax.Array  # [k, words a key]
 
     def draw(self, key):
-        found = (self.words == jax.random.key_data(key)).all(axis=-1)
-        noise = jnp.where(found.any(), self.noise[jnp.argmax(found)], jnp.nan)
         loc, scale = self.parameters
-        return loc + scale * noise, None
+        return loc + scale * look_up(key, self.words, self.noise), None
 
 
 class KnownPosterior(eqx.Module):
@@ -40,18 +46,34 @@ class KnownPosterior(eqx.Module):
         return KnownNormal("normal", parameters, self.noise, self.words)
 
 
-class _KeyReader(eqx.Module):
-    """Draws its key's words, as numbers."""
+class KeyReader(eqx.Module):
+    """Draws the words of the key that it was called with and of the key that it is drawn with, as numbers."""
+
+    own: Any = None
+    mean = None
 
     def __call__(self, context, *, key):
-        return self
+        return KeyReader(jax.random.key_data(key).astype(jnp.float64))
 
     def draw(self, key):
-        return jax.random.key_data(key).astype(jnp.float64), None
+        return (self.own, jax.random.key_data(key).astype(jnp.float64)), None
+
+    def log_prob(self, value, trace=None, where=None):
+        raise NotImplementedError("a reader of keys has no density")
+
+    sample_and_log_prob = layers = log_prob
+
+
+def keys_of_parts(model: LatentVariableModel, key, x, *, k: int, reader):
+    """The pairs of words [k, words] of the keys with which q(z|x) is made and drawn for the one row of x; in float64.
+
+    ``reader`` is a `KeyReader`, or what a part made of several gives: a chain of readers, a tuple of pairs.
+    """
+    reading = eqx.tree_at(lambda m: m.posterior, model, reader)
+    words, _ = batched.propose(reading, key, x, jnp.arange(k), score=False)
+    return jax.tree.map(lambda each: np.asarray(each[0]).astype(np.uint32), words)
 
 
 def keys_of_draws(model: LatentVariableModel, key, x, *, k: int) -> np.ndarray:
     """The words [k, words] of the keys with which q(z|x) is drawn for the one row of x; needs float64."""
-    reader = eqx.tree_at(lambda m: m.posterior, model, _KeyReader())
-    words, _ = batched.propose(reader, key, x, jnp.arange(k), score=False)
-    return np.asarray(words[0]).astype(np.uint32)
+    return keys_of_parts(model, key, x, k=k, reader=KeyReader())[1]
