@@ -56,14 +56,16 @@ def test_every_point_is_the_mean_over_disjoint_groups():
         if len(groups) > 1:
             expected = groups.std(axis=0, ddof=1) / np.sqrt(len(groups))
             np.testing.assert_allclose(found.per_row_error[point], expected, rtol=1e-9)
-    assert np.isnan(found.per_row_error[-1]).all()
+    assert (found.per_row_error[-1] < found.per_row_error[0]).all()
 
 
 @pytest.mark.usefixtures("float64")
 def test_pieces_of_any_length_give_the_same_groups(monkeypatch: pytest.MonkeyPatch):
     """Groups straddle the calls in which log-weights come, and what is left over at the end is no group."""
     monkeypatch.setattr(evidence, "_DRAWS_A_CALL", 50)
-    found = evaluation.convergence_in_k(wrong(), X, k=K, ks=[1, 7, 64, 130], key=KEY, chunk=50)
+    found = evaluation.convergence_in_k(wrong(), X, k=K, ks=[1, 7, 64, 130, 201], key=KEY, chunk=50)
+    alone = evaluation.log_evidence(wrong(), X, k=201, key=KEY, chunk=50)
+    np.testing.assert_allclose(found.per_row_error[-1], alone.monte_carlo_error, rtol=1e-9)
     for point, k in enumerate((1, 7, 64, 130)):
         groups = logsumexp(log_weights()[: K // k * k].reshape(K // k, k, -1), axis=1) - np.log(k)
         np.testing.assert_allclose(found.per_row[point], groups.mean(axis=0), rtol=1e-12)
@@ -77,6 +79,7 @@ def test_its_ends_are_the_elbo_and_log_evidence():
     np.testing.assert_allclose(measured().per_row[0], estimate.elbo, rtol=1e-12)
     np.testing.assert_allclose(measured().per_row_error[0], estimate.elbo_error, rtol=1e-9)
     np.testing.assert_allclose(measured().per_row[-1], estimate.log_evidence, rtol=1e-12)
+    np.testing.assert_allclose(measured().per_row_error[-1], estimate.monte_carlo_error, rtol=1e-9)
 
 
 def test_it_rises_towards_log_p_from_the_known_elbo():

@@ -18,7 +18,8 @@ from iwax.training.checkpoint import CorruptCheckpointError
 from iwax.training.loop import NumericalStop
 
 VERBS = (
-    "train", "resume", "evaluate", "sample", "reconstruct", "embed", "score", "compare", "reproduce", "data", "doctor",
+    "train", "resume", "evaluate", "diagnose", "sample", "reconstruct", "embed", "score", "compare", "reproduce",
+    "data", "doctor",
 )  # fmt: skip
 
 

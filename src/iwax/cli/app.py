@@ -10,7 +10,20 @@ from typing import Annotated
 
 import typer
 
-from iwax.cli import compare, data, doctor, embed, evaluate, reconstruct, reproduce, resume, sample, score, train
+from iwax.cli import (
+    compare,
+    data,
+    diagnose,
+    doctor,
+    embed,
+    evaluate,
+    reconstruct,
+    reproduce,
+    resume,
+    sample,
+    score,
+    train,
+)
 from iwax.cli.failure import DONE, exit_code, one_line
 from iwax.cli.terminal import Terminal
 
@@ -54,6 +67,7 @@ for _verb, _words in (
     (train.train, "Train a model, measure it, and draw what it has learnt."),
     (resume.resume, "Continue a run that was stopped, bit for bit."),
     (evaluate.evaluate, "Estimate log p(x), with its error."),
+    (diagnose.diagnose, "Where a model falls short, and how noisy its gradients are."),
     (sample.sample, "Draw new data."),
     (reconstruct.reconstruct, "Data through the model and back."),
     (embed.embed, "Where rows of data lie in the latent space."),

@@ -24,7 +24,7 @@ from iwax.evaluation.jackknife import JackknifeEvidence, jackknife_evidence
 from iwax.evaluation.latents import active_units, kl_by_row, kl_per_unit, posterior_means, unit_activity
 from iwax.evaluation.pareto import pareto_k, tail_size
 from iwax.evaluation.plane import PosteriorPlane, posterior_plane
-from iwax.evaluation.signal_to_noise import SignalToNoise, gradient_signal_to_noise
+from iwax.evaluation.signal_to_noise import GroupSignal, SignalToNoise, gradient_signal_to_noise
 
 if TYPE_CHECKING:  # for editors and type checkers, which cannot follow `__getattr__`
     from iwax.evaluation.annealed import AnnealedEvidence, annealed_evidence
@@ -39,6 +39,7 @@ __all__ = [
     "DensityEstimate",
     "Evidence",
     "Family",
+    "GroupSignal",
     "ImportancePosteriorElbo",
     "InferenceGap",
     "JackknifeEvidence",

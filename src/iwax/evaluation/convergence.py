@@ -15,6 +15,7 @@ from iwax._typing import PRNGKey
 from iwax.evaluation.blocks import at_least, blocks, checked
 from iwax.evaluation.evidence import log_weight_calls
 from iwax.model import LatentVariableModel
+from iwax.numerics import StreamingLogMeanExp
 
 __all__ = ["Convergence", "convergence_in_k", "ladder"]
 
@@ -24,8 +25,8 @@ class Convergence:
     """The expected IWAE bound of every row at every k of a ladder; float64, nats.
 
     ``ks`` and ``groups`` are [points]: how many draws are pooled, and how many disjoint groups of them there were.
-    ``per_row`` is [points, n]; ``per_row_error`` its Monte-Carlo error from the spread over groups, NaN where there is
-    one group alone.
+    ``per_row`` is [points, n]; ``per_row_error`` its Monte-Carlo error from the spread over groups or, where there is
+    one alone, from the spread of its weights, to first order.
     """
 
     ks: np.ndarray
@@ -97,7 +98,7 @@ def convergence_in_k(
     model.refuse_outside(x)
     mean, error = np.empty((len(ks), x.shape[0])), np.empty((len(ks), x.shape[0]))
     for block in blocks(x, rows, batch):
-        pooled = [_Groups(size) for size in ks]
+        pooled = [_Groups(size, alone=k // size == 1) for size in ks]
         for log_w in log_weight_calls(model, key, block.x, k, chunk=chunk):
             for groups in pooled:
                 groups.add(log_w[:, : block.size].astype(np.float64))
@@ -112,8 +113,10 @@ def convergence_in_k(
 class _Groups:
     """``log mean exp`` of groups of k log-weights that arrive in pieces of any length: its mean and error a row."""
 
-    def __init__(self, k: int) -> None:
+    def __init__(self, k: int, *, alone: bool) -> None:
         self.k = k
+        self.weights: StreamingLogMeanExp | None = None
+        self.alone = alone
         self.held = np.empty((0, 0))  # at most one row: the log sum exp of the group that is not yet full
         self.short = k  # how many draws that group still lacks
         self.count = 0
@@ -121,6 +124,9 @@ class _Groups:
 
     def add(self, log_w: np.ndarray) -> None:
         """Take in log-weights [draws, n]."""
+        if self.alone:
+            self.weights = StreamingLogMeanExp(log_w.shape[1]) if self.weights is None else self.weights
+            self.weights.add(log_w[: self.k - self.weights.count])
         if self.short < self.k:
             first, log_w = log_w[: self.short], log_w[self.short :]
             self.held = _log_sum_exp(np.concatenate([self.held, first])[None])
@@ -151,8 +157,8 @@ class _Groups:
 
     @property
     def error(self) -> np.ndarray:
-        if self.count < 2:
-            return np.full_like(self.total, np.nan)
+        if self.weights is not None:
+            return self.weights.relative_error
         with np.errstate(invalid="ignore"):  # a bound of -inf has no spread
             variance = (self.squares - self.total**2 / self.count) / (self.count - 1)
         return np.sqrt(np.maximum(variance, 0) / self.count)

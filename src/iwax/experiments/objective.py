@@ -13,7 +13,7 @@ from iwax.experiments.fields import LARGEST_K, Section, integer, number
 from iwax.training import Objective as Surrogate
 from iwax.training import draws_a_chunk
 
-__all__ = ["DISCRETE", "BoundName", "GradientName", "Objective", "build_objective"]
+__all__ = ["DISCRETE", "PARAMETER", "BoundName", "GradientName", "Objective", "build_objective"]
 
 BoundName = Literal["elbo", "iwae", "miwae", "ciwae", "renyi", "vr_max", "jackknife", "cubo", "thermodynamic", "sumo"]
 GradientName = Literal[
@@ -28,7 +28,7 @@ GradientName = Literal[
 ]
 ControlVariateName = Literal["none", "moving_average", "leave_one_out", "learned"]
 
-_PARAMETER: Mapping[str, str] = MappingProxyType(  # of a bound: the setting that it needs
+PARAMETER: Mapping[str, str] = MappingProxyType(  # of a bound: the setting that it needs
     {
         "miwae": "m",
         "ciwae": "ciwae_beta",
@@ -68,13 +68,13 @@ class Objective(Section):
     @model_validator(mode="after")
     def _parameters_agree(self) -> Self:
         named = [name for name in (self.bound, self.posterior_bound) if name is not None]
-        needed = {_PARAMETER[name]: name for name in named if name in _PARAMETER}
-        for setting in dict.fromkeys(_PARAMETER.values()):
+        needed = {PARAMETER[name]: name for name in named if name in PARAMETER}
+        for setting in dict.fromkeys(PARAMETER.values()):
             given = getattr(self, setting)
             if setting in needed and given is None:
                 raise ValueError(f"objective.{setting} needs a value for bound={needed[setting]}, got null")
             if setting not in needed and given is not None:
-                owners = " or ".join(name for name, its in _PARAMETER.items() if its == setting)
+                owners = " or ".join(name for name, its in PARAMETER.items() if its == setting)
                 raise ValueError(
                     f"objective.{setting} needs objective.bound={owners}, got {self.bound} with {setting}={given}; "
                     f"take it away with --set objective.{setting}=null"
@@ -131,7 +131,7 @@ class Objective(Section):
             "thermodynamic": bounds.thermodynamic,
             "sumo": bounds.sumo,
         }
-        return makers[name](getattr(self, _PARAMETER[name]))
+        return makers[name](getattr(self, PARAMETER[name]))
 
     def estimator(self, control_variate: control_variates.ControlVariate | None) -> gradients.Estimator:
         """The estimator of the gradient; ``control_variate`` is for score_function (None: without a baseline).

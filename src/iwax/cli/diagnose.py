@@ -1,0 +1,86 @@
+"""`iwax diagnose`: where a trained model falls short, and how noisy its gradients are."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from iwax.cli.arguments import Checkpoint, Run, Seed
+from iwax.cli.output import Force
+from iwax.cli.terminal import Terminal
+
+__all__ = ["diagnose"]
+
+PICTURES = ("convergence.png", "kl_per_unit.png", "signal_to_noise.png", "posterior_shape.png")
+DOCUMENT = "diagnosis.json"
+
+
+def diagnose(
+    context: typer.Context,
+    run: Run,
+    split: Annotated[str | None, typer.Option("--split", metavar="NAME", help="test, valid or train.")] = None,
+    limit: Annotated[int, typer.Option("--limit", metavar="N", help="Rows of the gap and of convergence.")] = 100,
+    k: Annotated[int, typer.Option("--k", metavar="N", help="Importance samples a row.")] = 5000,
+    bound: Annotated[
+        list[str] | None, typer.Option("--bound", metavar="NAME", help="Bound whose gradient is measured; repeatable.")
+    ] = None,
+    gradient: Annotated[
+        list[str] | None, typer.Option("--gradient", metavar="NAME", help="Estimator of it; repeatable.")
+    ] = None,
+    sets: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Of a bound: objective.m=5, ...")
+    ] = None,
+    repeats: Annotated[int, typer.Option("--repeats", metavar="N", help="Gradients at each k.")] = 100,
+    seed: Seed = 0,
+    checkpoint: Checkpoint = "best",
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="DIR", help="Where pictures and JSON go (RUN/diagnosis).")
+    ] = None,
+    force: Force = False,
+) -> None:
+    """The inference gap in two, KL of the latent units, mutual information, convergence in k, gradient noise.
+
+    Gradients are those of the run's bound and estimator, or of every --bound with every --gradient. Pictures and all
+    numbers, each with its error, go to RUN/diagnosis.
+    """
+    folder = _free(run / "diagnosis" if output is None else output, force=force)
+    if limit < 1:
+        raise ValueError(f"--limit must be at least 1, got {limit}")
+
+    from iwax.cli import findings
+    from iwax.cli.reporter import Reporter
+    from iwax.cli.trained import opened
+    from iwax.experiments.diagnosis import Effort, diagnose
+    from iwax.experiments.signal import parameters_of
+
+    terminal: Terminal = context.obj
+    effort = Effort(limit=limit, k=k, repeats=repeats)
+    parameters = parameters_of(sets or [])
+    with Reporter(terminal) as reporter:
+        found = diagnose(
+            run,
+            split=split,
+            checkpoint=checkpoint,
+            seed=seed,
+            effort=effort,
+            bounds=bound or (),
+            gradients=gradient or (),
+            parameters=parameters,
+            reporter=reporter,
+        )
+    findings.tell(terminal, found)
+    with opened(run, checkpoint=checkpoint) as trained:
+        written = findings.keep(folder, found, trained, document=DOCUMENT)
+    for path in written:
+        terminal.say(f"wrote       {path}")
+    terminal.document(found)
+
+
+def _free(folder: Path, *, force: bool) -> Path:
+    """The folder, if nothing of an earlier diagnosis would be lost: before anything is computed."""
+    if folder.exists() and not folder.is_dir():
+        raise NotADirectoryError(f"-o {folder}: a folder was needed, got a file")
+    there = [name for name in (DOCUMENT, *PICTURES) if (folder / name).exists()]
+    if there and not force:
+        raise FileExistsError(f"{folder / there[0]} exists already; name another folder with -o, or overwrite: --force")
+    return folder

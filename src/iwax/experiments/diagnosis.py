@@ -1,0 +1,191 @@
+"""Diagnose a trained run: where its bound falls short, what its latents hold, and how noisy its gradients are."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from iwax import evaluation
+from iwax._typing import PRNGKey
+from iwax.experiments import build, cost
+from iwax.experiments.environment import environment
+from iwax.experiments.folder import existing
+from iwax.experiments.measure import ACTIVE
+from iwax.experiments.objective import Objective
+from iwax.experiments.place import placed
+from iwax.experiments.reporter import Reporter
+from iwax.experiments.signal import signal_curve, variants
+from iwax.experiments.stored import Trained, open_run
+
+__all__ = ["Effort", "diagnose"]
+
+GAP, CONVERGENCE, AGGREGATE, UNITS, SIGNAL = 3000, 3001, 3002, 3003, 3004  # purposes of random numbers
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much is spent: rows and draws a part of the diagnosis.
+
+    ``limit`` rows have their own q sought in ``steps`` steps, and k draws for convergence and log p(x); latents are
+    measured on ``latent_rows``, or ``limit`` if that is more; gradients on ``signal_rows``, ``repeats`` times a k.
+    """
+
+    limit: int = 100
+    k: int = 5000
+    steps: int = 500
+    latent_rows: int = 1000
+    signal_rows: int = 10
+    signal_ks: tuple[int, ...] = (1, 4, 16, 64, 256)
+    repeats: int = 100
+
+    def products(self, curves: int) -> int:
+        """Passes of one draw through the generative net, a backward pass counted as one."""
+        a_row = self.k + 2 * self.gap_k + 5 * self.steps * 2
+        return self.limit * a_row + curves * self.signal_rows * self.repeats * 3 * sum(self.signal_ks)
+
+    @property
+    def gap_k(self) -> int:
+        """Draws of either proposal for the gap."""
+        return max(1, self.k // 2)
+
+
+def diagnose(
+    run: str | Path,
+    *,
+    split: str | None = None,
+    checkpoint: str | None = None,
+    seed: int = 0,
+    effort: Effort,
+    bounds: Sequence[str] = (),
+    gradients: Sequence[str] = (),
+    parameters: Mapping[str, Any] | None = None,
+    reporter: Reporter,
+) -> dict[str, Any]:
+    """The inference gap, KL and activity of units, the aggregate posterior, convergence in k, and signal-to-noise.
+
+    Every number has its error; what the model cannot serve is None, with the reason under "left_out". Gradients are
+    those of the run's objective, or of every one of ``bounds`` with every one of ``gradients``. Nothing is written.
+    Raises ValueError for a name, a number or a split that there is not.
+    """
+    folder = existing(Path(run))
+    settings = folder.config()
+    chosen = variants(settings.objective, bounds, gradients, parameters or {})
+    if not 0 <= seed < 2**32:
+        raise ValueError(f"seed: an integer from 0 to {2**32 - 1} was needed, got {seed}")
+    if effort.limit < 1 or effort.k < 1:
+        raise ValueError(f"limit and k: 1 or more were needed, got {effort.limit} and {effort.k}")
+    trained = open_run(run, checkpoint=checkpoint or settings.evaluation.checkpoint)
+    split, dataset = split or settings.evaluation.split, trained.dataset()
+    if dataset.digest() != trained.about.sha256:
+        reporter.warning(f"{dataset.name} is not what the run was trained on: its SHA-256 has changed")
+    with placed(device=settings.device, precision=settings.precision):
+        x = build.values(trained.config, dataset, split, final=True)
+        seconds = cost.forecast(trained, effort.products(len(chosen)))
+        reporter.note(
+            f"diagnosing {min(effort.limit, len(x))} rows with k={effort.k}, gradients {effort.repeats} times at "
+            f"{len(effort.signal_ks)} k: about {cost.in_words(seconds)}, and compilation"
+        )
+        parts = _Parts(trained, x, jax.random.key(seed), effort, reporter)
+        found = parts.all(chosen)
+    about = {"dataset": dataset.name, "split": split, "seed": seed, "checkpoint": trained.checkpoint.name}
+    origin = {"preset": settings.preset, "run_seed": settings.seed, "shape": list(trained.shape)}
+    return about | origin | {"environment": environment()} | found
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """The parts of a diagnosis, each a dictionary for JSON."""
+
+    trained: Trained
+    x: np.ndarray
+    root: PRNGKey
+    effort: Effort
+    reporter: Reporter
+
+    def all(self, chosen: list[Objective]) -> dict[str, Any]:
+        """Every part with the seconds it took; None, and why, for one that the model cannot serve."""
+        parts: dict[str, Callable[[], Any]] = {
+            "gap": self.gap,
+            "convergence": self.convergence,
+            "units": self.units,
+            "aggregate": self.aggregate,
+            "signal_to_noise": lambda: self.signal(chosen),
+        }
+        found: dict[str, Any] = {}
+        left_out, seconds = {}, {}
+        for name, part in parts.items():
+            self.reporter.note(f"measuring  {name.replace('_', ' ')}")
+            begun = time.perf_counter()
+            try:
+                found[name] = part()
+            except TypeError as error:
+                found[name], left_out[name] = None, str(error)
+                self.reporter.warning(f"{name.replace('_', ' ')} left out: {error}")
+            seconds[name] = time.perf_counter() - begun
+            for words in (found[name] or {}).get("warnings", []):
+                self.reporter.warning(words)
+        return found | {"left_out": left_out, "seconds": seconds}
+
+    def _key(self, purpose: int) -> PRNGKey:
+        return jax.random.fold_in(self.root, purpose)
+
+    def gap(self) -> dict[str, Any]:
+        """The inference gap in two."""
+        found = evaluation.inference_gap(
+            self.trained.model,
+            self.x[: self.effort.limit],
+            k=self.effort.gap_k,
+            steps=self.effort.steps,
+            key=self._key(GAP),
+            progress=self.reporter.evaluation,
+        )
+        rows = {name: getattr(found, name).tolist() for name in found.summary()}
+        about = {"rows": int(found.rows.size), "k": found.k, "steps": found.steps, "family": found.family}
+        return about | found.summary() | {"per_row": rows, "warnings": found.warnings()}
+
+    def convergence(self) -> dict[str, Any]:
+        """The expected bound at k = 1, 2, 5, 10, ..."""
+        x = self.x[: self.effort.limit]
+        options = {"key": self._key(CONVERGENCE), "progress": self.reporter.evaluation}
+        found = evaluation.convergence_in_k(self.trained.model, x, k=self.effort.k, **options)
+        names = ("groups", "standard_error", "monte_carlo_error", "gain", "gain_error")
+        lists = {name: getattr(found, name).tolist() for name in names}
+        return {"rows": len(x), "k": found.ks.tolist(), "bound": found.mean.tolist()} | lists
+
+    def _latent_rows(self) -> np.ndarray:
+        return self.x[: max(self.effort.latent_rows, self.effort.limit)]
+
+    def units(self) -> dict[str, Any]:
+        """KL and activity of every unit of every layer, from the data up."""
+        x, key = self._latent_rows(), self._key(UNITS)
+        activity = evaluation.unit_activity(self.trained.model, x, key=key)
+        divergence = evaluation.kl_by_row(self.trained.model, x, key=key)
+        layers = [
+            {"kl": kl.mean(axis=0).tolist(), "error": _over_data(kl).tolist(), "activity": active.tolist()}
+            for kl, active in zip(divergence, activity, strict=True)
+        ]
+        active = evaluation.active_units(activity, threshold=ACTIVE)
+        return {"rows": len(x), "active_units": active, "active_units_threshold": ACTIVE, "layers": layers}
+
+    def aggregate(self) -> dict[str, Any]:
+        """Mutual information and the distance of q(z) from the prior."""
+        x = self._latent_rows()
+        options = {"key": self._key(AGGREGATE), "progress": self.reporter.evaluation}
+        found = evaluation.aggregate_posterior(self.trained.model, x, **options)
+        return {"rows": len(x), "limit": found.limit} | found.summary() | {"warnings": found.warnings()}
+
+    def signal(self, chosen: list[Objective]) -> dict[str, Any]:
+        """Signal-to-noise of the gradients against k, a curve an objective."""
+        x, effort = self.x[: self.effort.signal_rows], self.effort
+        options = {"ks": effort.signal_ks, "repeats": effort.repeats, "key": self._key(SIGNAL)}
+        curves = [signal_curve(self.trained.model, x, each, reporter=self.reporter, **options) for each in chosen]
+        return {"rows": len(x), "repeats": effort.repeats, "curves": curves}
+
+
+def _over_data(values: np.ndarray) -> np.ndarray:
+    n = len(values)
+    return values.std(axis=0, ddof=1) / np.sqrt(n) if n > 1 else np.full(values.shape[1], np.nan)

@@ -1,0 +1,153 @@
+"""The signal-to-noise ratio of a run's gradients against k, for its own objective and for others."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import jax
+import numpy as np
+from pydantic import ValidationError
+
+from iwax import evaluation
+from iwax._typing import PRNGKey
+from iwax.experiments.objective import PARAMETER, Objective, build_objective
+from iwax.experiments.reporter import Reporter
+from iwax.model import LatentVariableModel
+from iwax.training import initial_control
+
+__all__ = ["name_of", "parameters_of", "signal_curve", "variants"]
+
+Curve = dict[str, Any]
+
+
+def variants(
+    own: Objective, bounds: Sequence[str], gradients: Sequence[str], parameters: Mapping[str, Any]
+) -> list[Objective]:
+    """The run's objective, or every one of the bounds with every one of the gradients; what is not named is the run's.
+
+    A bound's parameter (m, alpha, order ...) is looked for among ``parameters``, then in the run's objective. Raises
+    ValueError for a name that there is not, a parameter that is missing, or a gradient that a bound cannot serve.
+
+    >>> [each.gradient for each in variants(Objective(), [], ["pathwise", "wake"], {})]
+    ['pathwise', 'wake']
+    """
+    if not (bounds or gradients):
+        return [own]
+    found = []
+    for bound in bounds or [own.bound]:
+        for gradient in gradients or [own.gradient]:
+            settings: dict[str, Any] = {"bound": bound, "gradient": gradient}
+            if bound in PARAMETER:
+                name = PARAMETER[bound]
+                settings[name] = parameters.get(name, getattr(own, name))
+            if gradient == "score_function":
+                settings["control_variate"] = own.control_variate
+            found.append(_validated(settings | {"k": 60 * (settings.get("m") or 1)}))
+    return found
+
+
+def _validated(settings: Mapping[str, Any]) -> Objective:
+    """An objective of these settings. ValueError in one line."""
+    try:
+        return Objective.model_validate_json(json.dumps(settings))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        if first["loc"]:
+            name = str(first["loc"][0])
+            needed = Objective.model_fields[name].description if name in Objective.model_fields else first["msg"]
+            raise ValueError(f"objective.{name} needs to be {needed}, got {settings.get(name)!r}") from error
+        raise ValueError(str(first["msg"]).removeprefix("Value error, ")) from error
+
+
+def parameters_of(sets: Sequence[str]) -> dict[str, Any]:
+    """The parameters of bounds in words such as ``objective.m=5``. ValueError for other words.
+
+    >>> parameters_of(["objective.m=5"])
+    {'m': 5}
+    """
+    found = {}
+    for text in sets:
+        key, equals, value = text.partition("=")
+        name = key.strip().removeprefix("objective.")
+        if not equals or name not in set(PARAMETER.values()):
+            known = ", ".join(f"objective.{each}" for each in dict.fromkeys(PARAMETER.values()))
+            raise ValueError(f"--set {text}: needs KEY=VALUE with a parameter of a bound, one of {known}")
+        try:
+            found[name] = json.loads(value)
+        except ValueError as error:
+            raise ValueError(f"--set {text}: needs a number for objective.{name}, got {value!r}") from error
+    return found
+
+
+def name_of(settings: Objective) -> str:
+    """An objective in a few words.
+
+    >>> name_of(Objective(bound="jackknife", order=1, gradient="doubly_reparameterized"))
+    'jackknife order=1, doubly reparameterized'
+    """
+    bound = settings.posterior_bound or settings.bound
+    parameter = f" {PARAMETER[bound]}={getattr(settings, PARAMETER[bound])}" if bound in PARAMETER else ""
+    variate = f" ({settings.control_variate.replace('_', ' ')})" if settings.control_variate else ""
+    return f"{bound}{parameter}, {settings.gradient.replace('_', ' ')}{variate}"
+
+
+def signal_curve(
+    model: LatentVariableModel,
+    x: np.ndarray,
+    settings: Objective,
+    *,
+    ks: Sequence[int],
+    repeats: int,
+    key: PRNGKey,
+    reporter: Reporter,
+    progress: Callable[[int, int], None] | None = None,
+) -> Curve:
+    """An objective's signal-to-noise ratio at each k, by group of parameters: lists of equal length, for JSON.
+
+    The k of a miwae bound are those of each of its groups times their number. A k that the objective cannot serve is
+    left out, and said to be; ValueError where none is left.
+    """
+    times = settings.m if "miwae" in (settings.bound, settings.posterior_bound) and settings.m else 1
+    found: list[tuple[int, evaluation.SignalToNoise]] = []
+    for i, k in enumerate(times * k for k in ks):
+        try:
+            objective = _objective(settings, k, x.shape[1], key)
+            each = evaluation.gradient_signal_to_noise(model, x, objective, repeats=repeats, key=key)
+        except ValueError as error:
+            if k == times * ks[-1] and not found:
+                raise
+            reporter.note(f"{name_of(settings)}: left out k={k}: {error}")
+        else:
+            found.append((k, each))
+        if progress is not None:
+            progress(i + 1, len(ks))
+    groups = found[0][1].groups
+    return {
+        "name": name_of(settings),
+        "bound": settings.bound,
+        "gradient": settings.gradient,
+        "k": [k for k, _ in found],
+        "floor": found[0][1].floor,
+        "groups": {group: _lists([each.groups[group] for _, each in found], found[0][1].floor) for group in groups},
+        "tensors": {name: [each.tensors[name].rms for _, each in found] for name in found[0][1].tensors},
+    }
+
+
+def _objective(settings: Objective, k: int, features: int, key: PRNGKey) -> Callable[..., Any]:
+    """The objective at another k; a control variate stands where training begins it."""
+    chosen = _validated(settings.model_dump(mode="json") | {"k": k})
+    objective = build_objective(chosen, features, key=jax.random.fold_in(key, k))
+    control = initial_control(objective)
+    return objective if control is None else partial(objective, control=control)
+
+
+def _lists(signals: list[evaluation.GroupSignal], floor: float) -> dict[str, Any]:
+    """Where a ratio cannot be told from zero, no upper end below the floor of so many repeats is claimed."""
+    names = ("parameters", "ratio", "ratio_error", "square", "square_error", "rms")
+    found: dict[str, Any] = {name: [getattr(signal, name) for signal in signals] for name in names}
+    ends = [signal.rms_interval for signal in signals]
+    return found | {
+        "low": [low for low, _ in ends],
+        "high": [high if low > 0 else max(high, floor) for low, high in ends],
+    }
