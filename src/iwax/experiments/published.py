@@ -4,17 +4,32 @@ import difflib
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from importlib.resources import files
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["PublishedRow", "PublishedTable", "read_table", "select_rows", "table_names"]
+__all__ = ["PublishedRow", "PublishedTable", "PublishedValue", "SideBySide", "read_table", "select_rows", "table_names"]
 
 REBUILT = {"omniglot": "omniglot-rebuilt"}  # published data: what stands in for it, labelled as other data
 
+Setting = int | float | str | list[int]  # of a configuration, by its dotted key
+AtLeastTwo = Annotated[int, Field(ge=2)]  # one of them would leave an error unknown
+
+
+class PublishedValue(BaseModel):
+    """A number as it is printed, nats, with the error printed beside it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    value: float
+    error: float
+
 
 class PublishedRow(BaseModel):
-    """One row of a table: what was trained on what, and what was printed (nats, and active units a layer)."""
+    """One row of a table: what was trained on what, and what was printed (nats, and active units a layer).
+
+    Where several evaluators of log p(x) were printed they stand in `evaluators` by name, and `log_evidence` is None.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -22,16 +37,40 @@ class PublishedRow(BaseModel):
     where: str
     data: str
     layers: int
-    bound: Literal["elbo", "iwae"]
+    bound: Literal["elbo", "iwae", "jackknife"]
     k: int
-    log_evidence: float
-    active_units: list[int]
+    log_evidence: float | None = None
+    active_units: list[int] = []
+    evaluators: dict[str, PublishedValue] = {}
+    settings: dict[str, Setting] = {}
     start: str | None = None
     other_data: bool = False
 
 
+class SideBySide(BaseModel):
+    """How several evaluators measure a row's model, all on the first `rows` test rows.
+
+    ELBO, IWAE and the jackknife of each order of the same `repeats` sets of `k` draws; the IWAE bound at the k of the
+    table; annealed importance sampling from `start`, along the sigmoidal ladder.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    rows: AtLeastTwo
+    k: AtLeastTwo
+    repeats: AtLeastTwo
+    orders: list[int]
+    chains: AtLeastTwo
+    temperatures: int
+    leapfrog: int
+    start: Literal["prior", "posterior"]
+
+
 class PublishedTable(BaseModel):
-    """A publication's table with its source and how far its numbers can be relied on."""
+    """A publication's table with its source and how far its numbers can be relied on.
+
+    `preset` and `settings` are what all rows train with, where they are not Burda's nets.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -41,6 +80,9 @@ class PublishedTable(BaseModel):
     certainty: Literal["S", "R", "2", "V", "M", "M-"]
     certainty_meaning: str
     evaluation_k: int
+    evaluators: SideBySide | None = None
+    preset: str | None = None
+    settings: dict[str, Setting] = {}
     protocol: str
     active_units: str
     notes: list[str]
@@ -55,7 +97,7 @@ def table_names() -> list[str]:
     """The names of the tables.
 
     >>> table_names()
-    ['burda2016']
+    ['burda2016', 'jvi']
     """
     folder = files("iwax.experiments") / "tables"
     return sorted(entry.name.removesuffix(".json") for entry in folder.iterdir() if entry.name.endswith(".json"))

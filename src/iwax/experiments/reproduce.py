@@ -3,6 +3,7 @@
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
@@ -11,7 +12,8 @@ from iwax import evaluation
 from iwax.experiments import build
 from iwax.experiments.catalogue import burda_name
 from iwax.experiments.config import Config
-from iwax.experiments.environment import environment
+from iwax.experiments.environment import environment, versions
+from iwax.experiments.evaluators import measure_side_by_side, plans
 from iwax.experiments.folder import existing
 from iwax.experiments.measure import evaluate
 from iwax.experiments.published import PublishedRow, PublishedTable, select_rows
@@ -64,7 +66,7 @@ class Request:
 
 
 def configuration(row: PublishedRow, request: Request, *, seed: int) -> Config:
-    """The run that stands for a row: Burda's nets, the row's data, bound and k, and the recipe's schedule.
+    """The run that stands for a row: the table's nets (or Burda's), the row's data, bound and k, the recipe's schedule.
 
     >>> from iwax.experiments.published import read_table
     >>> request = Request(read_table("burda2016"), recipe="paper")
@@ -72,8 +74,12 @@ def configuration(row: PublishedRow, request: Request, *, seed: int) -> Config:
     >>> configuration(row, request, seed=0).training.epochs
     3280
     """
-    preset = burda_name("vae" if row.bound == "elbo" else "iwae", row.layers, row.k)
-    flags: dict[str, object] = {"seed": seed, "evaluation.k": request.table.evaluation_k}
+    table = request.table
+    preset = table.preset or burda_name("vae" if row.bound == "elbo" else "iwae", row.layers, row.k)
+    flags: dict[str, object] = {"seed": seed, "evaluation.k": table.evaluation_k}
+    flags |= {"objective.bound": row.bound, "objective.k": row.k, **table.settings, **row.settings}
+    if table.evaluators is not None:
+        flags["evaluation.limit"] = table.evaluators.rows
     if row.start is not None:
         (first,) = select_rows(request.table, row.start)
         flags |= SECOND[request.recipe] | {"start": str(run_folder(first, request, seed=seed))}
@@ -108,15 +114,42 @@ def reproduce_row(row: PublishedRow, request: Request, *, seed: int, reporter: R
     before = _newest(folder)
     _train(folder, config, minutes=request.minutes, reporter=reporter)
     earlier = find(request.results, request.table.name, row.name, request.recipe, config.training.epochs, seed)
-    if earlier is not None and before == _newest(folder) and earlier.epochs == _epochs(folder):
+    trained_so = earlier is not None and before == _newest(folder) and earlier.epochs == _epochs(folder)
+    if earlier is not None and trained_so and _measured_so(earlier, request.table):
         reporter.note(f"{row.name}: trained and measured before, {request.results / earlier.file_name}")
         return folder, earlier, request.results / earlier.file_name
     started = time.monotonic()
-    report = evaluate(
-        folder, split="test", k=request.table.evaluation_k, limit=None, seed=0, checkpoint="last", reporter=reporter
-    )
-    result = _result(row, request, folder, report, seed=seed, evaluation_seconds=time.monotonic() - started)
+    found = _measure(folder, row, request.table, reporter)
+    result = _result(row, request, folder, found, seed=seed, evaluation_seconds=time.monotonic() - started)
     return folder, result, write(result, request.results)
+
+
+def _measured_so(result: Result, table: PublishedTable) -> bool:
+    """Whether a result was measured as the table asks for now."""
+    if table.evaluators is None:
+        return not result.evaluators
+    wanted = plans(table.evaluators, k=table.evaluation_k)
+    return wanted == [(each.name, each.k, each.plan) for each in result.evaluators]
+
+
+def _measure(folder: Path, row: PublishedRow, table: PublishedTable, reporter: Reporter) -> dict[str, Any]:
+    """The fields of a result that measuring gives."""
+    k = table.evaluation_k
+    if table.evaluators is None:
+        names = ("versions", "n", "k", "log_evidence", "standard_error", "elbo", "elbo_standard_error")
+        report = evaluate(folder, split="test", k=k, limit=None, seed=0, checkpoint="last", reporter=reporter)
+        return {name: report[name] for name in names}
+    found = measure_side_by_side(folder, table.evaluators, k=k, published=row.evaluators, reporter=reporter)
+    return {
+        "versions": versions(),
+        "n": found.n,
+        "k": k,
+        "log_evidence": found.log_evidence.mean,
+        "standard_error": found.log_evidence.standard_error,
+        "elbo": found.elbo,
+        "elbo_standard_error": found.elbo_standard_error,
+        "evaluators": found.evaluators,
+    }
 
 
 def _train(folder: Path, config: Config, *, minutes: float | None, reporter: Reporter) -> None:
@@ -161,7 +194,7 @@ def _epochs(folder: Path) -> int:
 
 
 def _result(
-    row: PublishedRow, request: Request, folder: Path, report: dict, *, seed: int, evaluation_seconds: float
+    row: PublishedRow, request: Request, folder: Path, measured: dict[str, Any], *, seed: int, evaluation_seconds: float
 ) -> Result:
     trained = open_run(folder, checkpoint="last")
     dataset, place = trained.dataset(), environment()["device"]
@@ -173,21 +206,14 @@ def _result(
         recipe=request.recipe,
         seed=seed,
         command=request.command(row, seed=seed),
-        versions=report["versions"],
         device=f"{place['platform']} {place['kind']}, {place['cpus']} processors",
         dataset=dataset.name,
         protocol=dataset.protocol,
-        n=report["n"],
-        k=report["k"],
         epochs=epochs,
         epochs_planned=trained.config.training.epochs,
         cut=epochs < trained.config.training.epochs,
         seconds=sum(float(entry["seconds"]) for entry in record.read(folder / "timing.jsonl")),
         evaluation_seconds=evaluation_seconds,
-        log_evidence=report["log_evidence"],
-        standard_error=report["standard_error"],
-        elbo=report["elbo"],
-        elbo_standard_error=report["elbo_standard_error"],
         active_units=active,
         published=Published(
             log_evidence=row.log_evidence,
@@ -197,6 +223,7 @@ def _result(
             certainty=request.table.certainty,
             other_data=row.other_data,
         ),
+        **measured,
     )
 
 
