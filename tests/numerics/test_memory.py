@@ -1,7 +1,16 @@
-"""The memory of an evaluation does not grow with the number of draws."""
+"""The memory of an evaluation, and of a training step, does not grow with the number of draws."""
 
 import subprocess
 import sys
+from functools import partial
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import optax
+
+from iwax import bounds, gradients, likelihoods, nn, posteriors, priors, training
+from iwax.model import LatentVariableModel
 
 SCRIPT = """
 import resource
@@ -26,3 +35,31 @@ def test_the_peak_at_a_million_draws_is_that_at_ten_thousand():
     result = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=True)
     few, many = (int(line) for line in result.stdout.split())
     assert many <= 1.1 * few
+
+
+def temporary_bytes(k: int) -> int:
+    """What a compiled training step at k needs beside its inputs and outputs, as training cuts it into pieces."""
+    batch = 20
+    model = LatentVariableModel(
+        prior=priors.StandardNormal(5),
+        likelihood=likelihoods.Bernoulli(nn.MLP(5, (50,), 100, key=jax.random.key(0))),
+        posterior=posteriors.Gaussian(nn.MLP(100, (50,), 10, key=jax.random.key(1))),
+    )
+    chunk = training.draws_a_chunk(k)
+    estimator = gradients.doubly_reparameterized(bounds.iwae)
+    objective = partial(gradients.surrogate, k=k, estimator=estimator, chunk=chunk)
+    plan = training.Plan(epochs=1, batch=batch, seed=0, piece=training.rows_a_piece(batch, k))
+    optimizer = optax.sgd(0.1)
+    state = training.initial_state(model, optimizer)
+    update = training.updates(objective, optimizer, plan, batch)
+    arrays, static = eqx.partition(state, eqx.is_array)
+
+    def step(arrays, data, order):
+        return eqx.filter(update(eqx.combine(arrays, static), data, order)[0], eqx.is_array)
+
+    lowered = jax.jit(step).lower(arrays, jnp.zeros((batch, 100), jnp.uint8), jnp.arange(batch))
+    return lowered.compile().memory_analysis().temp_size_in_bytes
+
+
+def test_a_step_at_ten_thousand_draws_needs_the_memory_of_one_at_fifty():
+    assert temporary_bytes(10_000) <= 1.1 * temporary_bytes(50)
