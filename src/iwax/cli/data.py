@@ -36,9 +36,17 @@ def info(context: typer.Context, name: Name) -> None:
     from iwax.data import registry
 
     terminal: Terminal = context.obj
-    facts = dataclasses.asdict(registry.info(name))
-    for key, value in facts.items():
-        terminal.data(f"{key:<12} {value}")
+    known = registry.info(name)
+    facts = dataclasses.asdict(known)
+    shown = facts | {
+        "shape": " x ".join(map(str, known.shape)),
+        "files": "\n".join(f"{file.path}  SHA-256 {file.sha256 or 'not stated'}" for file in known.files) or "none",
+        "binarize_training": "redrawn at every access" if known.binarize_training else "no",
+        "aliases": ", ".join(known.aliases) or "none",
+    }
+    for key, value in shown.items():
+        for number, line in enumerate(str(value).split("\n")):
+            terminal.data(f"{'' if number else key.replace('binarize_training', 'binarised'):<12}{line}")
     terminal.document(facts)
 
 

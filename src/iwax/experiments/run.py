@@ -82,6 +82,8 @@ def resume(run: Path, *, reporter: Reporter, stop: Stop | None = None) -> Path:
         step = int(state.step)
         for path in (folder.metrics, folder.timing):
             record.truncate(path, step)
+        if step >= config.training.epochs * steps_per_epoch(len(work.dataset.train), config.training.batch):
+            reporter.note(f"run {folder.path} is trained to its end, step {step}: nothing is left to train")
         folder.log(f"resumed at step {step}")
         validation = (step, found.validation) if found and found.validation is not None else None
         _go(folder, work, state, reporter=reporter, stop=stop, validation=validation)
