@@ -19,7 +19,7 @@ from iwax.training.loop import NumericalStop
 
 VERBS = (
     "train", "resume", "evaluate", "diagnose", "sample", "reconstruct", "embed", "score", "compare", "reproduce",
-    "data", "doctor",
+    "data", "settings", "doctor",
 )  # fmt: skip
 
 
@@ -241,3 +241,13 @@ def test_outputs_are_read_back_as_written(tmp_path, ending):
     else:
         np.testing.assert_array_equal(np.load(path), z)
     assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
+
+
+def test_settings_lists_keys_with_defaults_and_presets(iwax):
+    code, out, _ = iwax("--json", "settings", "objective.k")
+    assert code == 0
+    assert json.loads(out)["objective.k"]["default"] == 5
+    code, out, _ = iwax("--json", "settings", "--presets")
+    assert json.loads(out)["iwae-2-k50"]["model.latent"] == [100, 50]
+    code, _, err = iwax("settings", "nothing.like.it")
+    assert (code, "no setting has 'nothing.like.it'" in err) == (2, True)

@@ -22,6 +22,7 @@ from iwax.cli import (
     resume,
     sample,
     score,
+    settings,
     train,
 )
 from iwax.cli.failure import DONE, exit_code, one_line
@@ -74,6 +75,7 @@ for _verb, _words in (
     (score.score, "log p(x) of each row of a file."),
     (compare.compare, "Runs side by side, with paired differences."),
     (reproduce.reproduce, "Published tables: obtained beside published."),
+    (settings.settings, "What can be set, and the presets."),
     (doctor.doctor, "Versions, devices, data, and a self-test."),
 ):
     app.command(short_help=_words)(_verb)

@@ -10,21 +10,40 @@ from iwax.cli.terminal import Terminal
 __all__ = ["evaluate"]
 
 
+Split = Annotated[str | None, typer.Option("--split", metavar="NAME", help="test, valid or train.")]
+Samples = Annotated[int | None, typer.Option("--k", metavar="N", help="Importance samples a row (5000).")]
+Method = Annotated[
+    str,
+    typer.Option(
+        "--method",
+        metavar="importance|annealed|bidirectional",
+        help="How log p(x) is estimated; bidirectional is on data simulated from the model.",
+    ),
+]
+Chains = Annotated[int | None, typer.Option("--chains", metavar="N", help="Chains a row, of annealing (16).")]
+Temperatures = Annotated[int | None, typer.Option("--temperatures", metavar="N", help="Of each chain (1000).")]
+Leapfrog = Annotated[int | None, typer.Option("--leapfrog", metavar="N", help="Leapfrog steps a temperature (10).")]
+Start = Annotated[str | None, typer.Option("--start", metavar="prior|posterior", help="Where chains start (prior).")]
+Limit = Annotated[int | None, typer.Option("--limit", metavar="N", help="The first N rows alone.")]
+Seed = Annotated[int, typer.Option("--seed", metavar="N", help="Seed of the noise.")]
+State = Annotated[str | None, typer.Option("--checkpoint", metavar="best|last", help="Which stored state.")]
+
+
 def evaluate(
     context: typer.Context,
     run: Run,
-    split: Annotated[str | None, typer.Option("--split", metavar="NAME", help="test, valid or train.")] = None,
-    k: Annotated[int | None, typer.Option("--k", metavar="N", help="Importance samples a row (5000).")] = None,
-    method: Annotated[
-        str, typer.Option("--method", metavar="importance", help="How log p(x) is estimated.")
-    ] = "importance",
-    limit: Annotated[int | None, typer.Option("--limit", metavar="N", help="The first N rows alone.")] = None,
-    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Seed of the importance samples.")] = 0,
-    checkpoint: Annotated[
-        str | None, typer.Option("--checkpoint", metavar="best|last", help="Which stored state.")
-    ] = None,
+    split: Split = None,
+    k: Samples = None,
+    method: Method = "importance",
+    chains: Chains = None,
+    temperatures: Temperatures = None,
+    leapfrog: Leapfrog = None,
+    start: Start = None,
+    limit: Limit = None,
+    seed: Seed = 0,
+    checkpoint: State = None,
 ) -> None:
-    """Estimate log p(x) by importance sampling, with its standard error, the ELBO, and whether to trust it.
+    """Estimate log p(x), with its standard error, and whether to trust it: by importance sampling, or by annealing.
 
     The last line on stdout is the result; with --json its keys are the whole of it.
     """
@@ -33,11 +52,20 @@ def evaluate(
 
     terminal: Terminal = context.obj
     check_seed(seed)
-    if method != "importance":
-        raise ValueError(f"--method must be importance, the one method there is, got {method!r}")
     with Reporter(terminal) as reporter:
         report = experiments.evaluate(
-            run, split=split, k=k, limit=limit, seed=seed, checkpoint=checkpoint, reporter=reporter
+            run,
+            method=method,
+            split=split,
+            k=k,
+            chains=chains,
+            temperatures=temperatures,
+            leapfrog=leapfrog,
+            start=start,
+            limit=limit,
+            seed=seed,
+            checkpoint=checkpoint,
+            reporter=reporter,
         )
     terminal.data(experiments.closing_line(report))
     terminal.document(report)

@@ -15,9 +15,18 @@ from iwax.experiments.config import Config
 from iwax.training import strict_json
 from iwax.training.checkpoint import CorruptCheckpointError
 
-__all__ = ["complete", "from_sources", "keys", "read_file", "stored"]
+__all__ = ["complete", "defaults", "from_sources", "keys", "read_file", "stored"]
 
 LARGEST_FILE = 1_000_000  # bytes; a configuration is a page, not a data set
+
+
+def defaults() -> dict[str, Any]:
+    """Every key of a configuration, dotted, with its default.
+
+    >>> defaults()["training.batch"]
+    100
+    """
+    return _flatten(Config().model_dump(mode="json"), "defaults")
 
 
 def keys() -> dict[str, str]:
@@ -131,8 +140,7 @@ def complete(path: Path) -> Config:
     for key in flat:
         if key not in known:
             _refuse_key(key, str(path), known)
-    defaults = _flatten(Config().model_dump(), "defaults")
-    missing = sorted(key for key in known.keys() - flat.keys() if defaults[key] is not None)
+    missing = sorted(key for key in known.keys() - flat.keys() if defaults()[key] is not None)
     if missing:
         raise ValueError(f"{path}: needs the key {missing[0]}, got {len(flat)} keys of {len(known)}")
     return _validate(flat, dict.fromkeys(flat, str(path)))
