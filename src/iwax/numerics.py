@@ -7,7 +7,7 @@ from jaxtyping import Array
 
 from iwax._typing import LogWeights, PerDatum
 
-__all__ = ["StreamingLogMeanExp", "log_mean_exp", "log_sum_others", "reciprocal", "softplus"]
+__all__ = ["StreamingLogMeanExp", "log_mean_exp", "reciprocal", "softplus"]
 
 
 def log_mean_exp(log_w: LogWeights) -> PerDatum:
@@ -17,19 +17,6 @@ def log_mean_exp(log_w: LogWeights) -> PerDatum:
     -1000.0
     """
     return jax.nn.logsumexp(log_w, axis=0) - jnp.log(log_w.shape[0])
-
-
-def log_sum_others(log_w: LogWeights) -> LogWeights:
-    """``log sum_{j != i} exp log_w_j`` for every i, from sums before and after it: nothing is subtracted.
-
-    >>> float(log_sum_others(jnp.array([1e4, 0.0, -1e4]))[0])
-    0.0
-    """
-    log_w = jnp.asarray(log_w)
-    none = jnp.full_like(log_w[:1], -jnp.inf)
-    before = jnp.concatenate([none, jax.lax.cumlogsumexp(log_w[:-1], axis=0)])
-    after = jnp.concatenate([jax.lax.cumlogsumexp(log_w[1:], axis=0, reverse=True), none])
-    return jnp.logaddexp(before, after)
 
 
 @jax.custom_jvp

@@ -13,12 +13,11 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Bool, Float, Int
 
 from iwax._typing import LogWeights, PerDatum, PRNGKey
 from iwax.bounds.bound import Bound
 from iwax.bounds.importance import iwae
-from iwax.numerics import log_sum_others
 
 __all__ = ["jackknife"]
 
@@ -69,21 +68,32 @@ def coefficients(k: int, order: int) -> list[float]:
 
 
 def _first_order(log_w: LogWeights, key: PRNGKey | None) -> PerDatum:
-    """``k L - (k - 1) mean of the k bounds that leave one out``, about the largest weight: no digits are lost to it."""
+    """``L + (k - 1) mean of what L loses where one draw is left out``: -log(1 - w̃_s) + log(1 - 1/k) nats."""
     k, largest = log_w.shape[0], jnp.max(log_w, axis=0)
-    log_w = log_w - largest
-    of_all, of_others = iwae.value(log_w, None), log_sum_others(log_w) - jnp.log(k - 1)
-    return largest + of_all + (k - 1) * jnp.mean(of_all - of_others, axis=0)
+    share, top, rest = _without_the_largest(log_w)
+    total = jax.nn.logsumexp(log_w - largest, axis=0)
+    lost = jnp.where(top, total + (largest - jax.nn.logsumexp(rest, axis=0)), -jnp.log1p(-share))
+    return largest + total - math.log(k) + (k - 1) * (jnp.mean(lost, axis=0) + math.log1p(-1 / k))
 
 
 def _first_order_derivatives(log_w: LogWeights, key: PRNGKey | None) -> tuple[LogWeights, LogWeights]:
-    """``L'_i = k w̃_i - (k - 1)/k sum_{s != i} w_i / sum_{t != s} w_t``, and L'' alike: O(k), no weight divided out."""
+    """``L'_i = k w̃_i - (k - 1)/k sum_{s != i} w̃_i / (1 - w̃_s)``, and L'' alike: O(k)."""
     k = log_w.shape[0]
     share, second = iwae.derivatives(log_w, None)
-    of_others = log_sum_others(log_w)
-    left = jnp.exp(log_w + log_sum_others(-of_others))
-    squared = jnp.exp(2 * log_w + log_sum_others(-2 * of_others))
+    others, top, rest = _without_the_largest(log_w)
+    alone, inverse = jax.nn.softmax(rest, axis=0), jnp.where(top, 0, 1 / (1 - others))
+    left = alone + share * (jnp.sum(inverse, axis=0) - inverse)
+    squared = alone**2 + share**2 * (jnp.sum(inverse**2, axis=0) - inverse**2)
     return k * share - (k - 1) / k * left, k * second - (k - 1) / k * (left - squared)
+
+
+def _without_the_largest(log_w: LogWeights) -> tuple[LogWeights, Bool[Array, "k *batch"], LogWeights]:
+    """The normalised weights but the largest (0), which one that is, and the log-weights but the largest (-inf).
+
+    1 - w̃_s loses no digits but at the largest weight, without which the others must be added up anew.
+    """
+    top = jnp.arange(log_w.shape[0]).reshape(-1, *[1] * (log_w.ndim - 1)) == jnp.argmax(log_w, axis=0)
+    return jnp.where(top, 0, jax.nn.softmax(log_w, axis=0)), top, jnp.where(top, -jnp.inf, log_w)
 
 
 class _Subsets(NamedTuple):

@@ -58,6 +58,7 @@ class Estimator:
 
     ``weights`` is a function of (log-weights, beta, key, baseline). ``path`` and ``score`` say whether there are
     weights b and c at all; ``total`` that b = a and c = -beta a: plain automatic differentiation of the bound.
+    ``beside`` is a second bound that the draws must serve, where the posterior has a target of its own.
     """
 
     name: str
@@ -67,6 +68,7 @@ class Estimator:
     path: bool = True
     score: bool = False
     control_variate: ControlVariate | None = None
+    beside: Bound | None = field(default=None, repr=False)
 
 
 def pathwise(bound: Bound) -> Estimator:
@@ -212,6 +214,7 @@ def paired(*, model: Estimator, posterior: Estimator) -> Estimator:
         path=posterior.path,
         score=posterior.score,
         control_variate=posterior.control_variate,
+        beside=posterior.bound,
     )
 
 

@@ -72,8 +72,9 @@ def surrogate(
 def _refuse(k: int, estimator: Estimator, backward: int | None, chunk: int | None) -> None:
     if k < 1:
         raise ValueError(f"k, the number of draws, must be at least 1, got {k}")
-    if k < estimator.bound.least_k:
-        raise ValueError(f"{estimator.bound.name} needs k of at least {estimator.bound.least_k}, got k={k}")
+    for bound in (estimator.bound, estimator.beside):
+        if bound is not None and k < bound.least_k:
+            raise ValueError(f"{bound.name} needs k of at least {bound.least_k}, got k={k}")
     if backward is not None and not 1 <= backward <= k:
         raise ValueError(f"backward, the number of draws differentiated, must lie in 1..k={k}, got {backward}")
     if chunk is not None and chunk < 1:
