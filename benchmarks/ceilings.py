@@ -81,6 +81,19 @@ def decoder_products(rows: int) -> Run:
     return looped(products, normals((rows, LATENT), 101), matrices(DECODER), jnp.zeros((rows, DECODER[-1])))
 
 
+def latent_gradient_products(rows: int) -> Run:
+    """The decoder's products forward and back to the latents, for so many rows of them: those of a leapfrog step."""
+
+    def products(z: jax.Array, weights: list[jax.Array], _: Any) -> jax.Array:
+        for weight in weights:
+            z = z @ weight
+        for weight in reversed(weights):
+            z = z @ weight.T
+        return z
+
+    return looped(products, normals((rows, LATENT), 101), matrices(DECODER), jnp.zeros((rows, LATENT)))
+
+
 def adam_update() -> Run:
     """One Adam update of all weights and biases."""
     optimizer = optax.adam(1e-3)

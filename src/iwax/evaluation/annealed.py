@@ -6,13 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from iwax._typing import PRNGKey
-from iwax.evaluation.annealing import LADDERS, STARTS, Annealed, Ladder, Plan, Start, anneal, refuse_discrete, tuned
-from iwax.evaluation.blocks import at_least, blocks, checked
+from iwax.evaluation.annealing import LADDERS, STARTS, Annealed, Plan, anneal, refuse_discrete, tuned
+from iwax.evaluation.blocks import Block, at_least, blocks, checked
 from iwax.evaluation.hamiltonian import TARGET_ACCEPTANCE
 from iwax.model import LatentVariableModel
 from iwax.numerics import StreamingLogMeanExp
 
-__all__ = ["AnnealedEvidence", "annealed_evidence", "planned", "rows_at_once", "summed"]
+__all__ = ["AnnealedEvidence", "annealed_evidence", "planned", "rows_at_once", "summed", "within"]
 
 _ROWS = 640  # chains of all rows of a block: about where a matrix product is fastest
 _ACCEPTED = (0.4, 0.9)  # outside of it the steps were not what the chains needed
@@ -88,8 +88,8 @@ def annealed_evidence(
     temperatures: int = 1000,
     leapfrog: int = 10,
     key: PRNGKey,
-    start: Start = "prior",
-    ladder: Ladder = "sigmoidal",
+    start: str = "prior",
+    ladder: str = "sigmoidal",
     step: float | None = None,
     rows: np.ndarray | None = None,
     batch: int | None = None,
@@ -115,10 +115,9 @@ def annealed_evidence(
     columns = np.empty((4, x.shape[0]))
     for block in blocks(x, rows, batch or rows_at_once(x.shape[0], chains)):
         refuse_discrete(model, block.x)
-        found = anneal(model, key, block.x, plan, tuned(model, key, block.x, plan, step=step))
+        log_steps = tuned(model, key, block.x, plan, step=step)
+        found = anneal(model, key, block.x, plan, log_steps, progress=within(block, x.shape[0], progress))
         columns[:, block.first : block.stop] = summed(found, 1)[:, : block.size]
-        if progress is not None:
-            progress(block.stop, x.shape[0])
     return AnnealedEvidence(chains, temperatures, leapfrog, start, rows, *columns)
 
 
@@ -145,6 +144,18 @@ def summed(found: Annealed, sign: int) -> np.ndarray:
     stream = StreamingLogMeanExp(found.acceptance.size)
     stream.add(sign * found.log_w)
     return np.stack([sign * stream.log_mean_exp, stream.relative_error, stream.ess, found.acceptance])
+
+
+def within(
+    block: Block, n: int, progress: Callable[[int, int], None] | None, *, since: float = 0.0, until: float = 1.0
+) -> Callable[[float], None] | None:
+    """Told of the part of a block's temperatures that is done, tells of as many of n rows.
+
+    The chains are the work of a block from the part ``since`` to the part ``until``.
+    """
+    if progress is None:
+        return None
+    return lambda part: progress(block.first + int(block.size * (since + part * (until - since))), n)
 
 
 def rows_at_once(n: int, chains: int) -> int:

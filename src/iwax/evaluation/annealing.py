@@ -7,6 +7,7 @@ the same terms in the opposite order. A row's noise is keyed by (key, row number
 draw their weights: they stay the same all along a chain.
 """
 
+from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
 import equinox as eqx
@@ -103,12 +104,19 @@ def tuned(model: LatentVariableModel, key: PRNGKey, x: Datum, plan: Plan, *, ste
 
 
 def anneal(
-    model: LatentVariableModel, key: PRNGKey, x: Datum, plan: Plan, log_steps: np.ndarray, *, back: Latent | None = None
+    model: LatentVariableModel,
+    key: PRNGKey,
+    x: Datum,
+    plan: Plan,
+    log_steps: np.ndarray,
+    *,
+    back: Latent | None = None,
+    progress: Callable[[float], None] | None = None,
 ) -> Annealed:
     """Log-weights of all chains, forward; or backward from ``back``, draws [rows, ...] of the posterior.
 
     Forward, the mean of exp(log w) is p(x), whatever the steps, as long as they are none of these chains' doing; and
-    backward, the mean of exp(-log w) is 1/p(x).
+    backward, the mean of exp(-log w) is 1/p(x). ``progress`` is told of the part of the temperatures that is done.
     """
     ladder = np.asarray(jnp.asarray(betas(plan.temperatures, plan.ladder)).astype(float), np.float64)  # as the device's
     targets, steps, gaps = ladder[1:], log_steps[:, 1:], np.diff(ladder)
@@ -131,6 +139,8 @@ def anneal(
         )
         log_w += np.asarray(ratios, np.float64) @ gaps[first : first + stretch]
         accepted += np.asarray(rates, np.float64) @ (gaps[first : first + stretch] > 0)
+        if progress is not None:
+            progress((first + stretch) / (calls * stretch))
     return Annealed(log_w.T, accepted.mean(axis=1) / plan.temperatures)
 
 

@@ -13,8 +13,8 @@ import numpy as np
 
 from iwax import batched
 from iwax._typing import Latent, PRNGKey
-from iwax.evaluation.annealed import AnnealedEvidence, planned, rows_at_once, summed
-from iwax.evaluation.annealing import Ladder, Start, anneal, refuse_discrete, tuned
+from iwax.evaluation.annealed import AnnealedEvidence, planned, rows_at_once, summed, within
+from iwax.evaluation.annealing import anneal, refuse_discrete, tuned
 from iwax.evaluation.blocks import at_least, blocks
 from iwax.model import LatentVariableModel
 
@@ -70,8 +70,8 @@ def bidirectional_evidence(
     temperatures: int = 1000,
     leapfrog: int = 10,
     key: PRNGKey,
-    start: Start = "prior",
-    ladder: Ladder = "sigmoidal",
+    start: str = "prior",
+    ladder: str = "sigmoidal",
     step: float | None = None,
     batch: int | None = None,
     progress: Callable[[int, int], None] | None = None,
@@ -92,11 +92,10 @@ def bidirectional_evidence(
         log_steps = tuned(model, key, block.x, plan, step=step)
         index = np.asarray(block.x.index)
         back = jax.tree.map(lambda leaf, index=index: leaf[index], z)
-        both = (anneal(model, key, block.x, plan, log_steps), anneal(model, key, block.x, plan, log_steps, back=back))
-        for side, found, sign in zip((0, 1), both, (1, -1), strict=True):
+        for side, start_at, sign in ((0, None, 1), (1, back, -1)):
+            told = within(block, n, progress, since=side / 2, until=(side + 1) / 2)
+            found = anneal(model, key, block.x, plan, log_steps, back=start_at, progress=told)
             columns[side, :, block.first : block.stop] = summed(found, sign)[:, : block.size]
-        if progress is not None:
-            progress(block.stop, n)
     lower, upper = (AnnealedEvidence(chains, temperatures, leapfrog, start, rows, *each) for each in columns)
     return BidirectionalEvidence(x, lower, upper)
 
