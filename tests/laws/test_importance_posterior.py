@@ -1,6 +1,5 @@
-"""The importance-weighted posterior against exact sums, quadrature and the linear-Gaussian posterior."""
+"""The importance-weighted posterior against quadrature and the linear-Gaussian posterior."""
 
-import itertools
 from functools import cache
 
 import jax
@@ -49,52 +48,6 @@ def exact_pair_density() -> np.ndarray:
     log_w = log_joint - log_q
     inside = log_q[None] - np.logaddexp(log_w[:, None], log_w[None])
     return log_joint + np.log(2) + logsumexp(inside, axis=1) + log_cell
-
-
-# -- two latent states: every expectation is a sum ----------------------------------------------------------------
-
-Q = np.array([0.3, 0.7])
-JOINT = np.array([0.25, 0.05])  # p(x, z); p(x) = 0.3
-
-
-def two_state_density(k: int) -> np.ndarray:
-    """q_EW over the two states, exactly."""
-    found = np.zeros(2)
-    for z in (0, 1):
-        for others in itertools.product((0, 1), repeat=k - 1):
-            w = JOINT[[z, *others]] / Q[[z, *others]]
-            found[z] += Q[list(others)].prod() * JOINT[z] / w.mean()
-    return found
-
-
-def expected_terms(k: int, outer: int) -> np.ndarray:
-    """E (lower, upper, iwae) over every outcome of k + outer (k - 1) draws."""
-    states = np.array(list(itertools.product((0, 1), repeat=k + outer * (k - 1)))).T  # [draws, outcomes]
-    log_w = np.log(JOINT / Q)[states]
-    others = log_w[k:].reshape(outer, k - 1, states.shape[1])
-    return np.array(importance_elbo.elbo_terms(log_w[:k], others)) @ Q[states].prod(axis=0)
-
-
-@pytest.mark.parametrize("k", [1, 2, 3])
-def test_the_two_sides_and_iwae_are_ordered_in_exact_expectation(k: int):
-    density = two_state_density(k)
-    assert density.sum() == pytest.approx(1, abs=1e-14)
-    elbo = density @ np.log(JOINT / density)
-    assert elbo <= np.log(0.3) + 1e-14
-    previous = None
-    for outer in (1, 2, 4):
-        lower, upper, iwae = expected_terms(k, outer)
-        assert iwae - 1e-14 <= lower <= elbo + 1e-14
-        assert elbo - 1e-14 <= upper
-        if k > 1:
-            assert iwae + 1e-4 < lower < elbo - 1e-5
-            assert upper > elbo + 1e-5
-            if previous is not None:
-                assert lower > previous[0]
-                assert upper < previous[1]
-        previous = lower, upper
-    if k == 1:
-        np.testing.assert_allclose(expected_terms(1, 3), Q @ np.log(JOINT / Q), atol=1e-14)
 
 
 # -- the density --------------------------------------------------------------------------------------------------
@@ -186,7 +139,8 @@ def test_the_elbo_lies_between_iwae_and_log_p_and_both_sides_hold_the_exact_one(
     assert exact < log_p - 0.1
     assert found.lower.mean() <= exact + 4.5 * errors["lower"]
     assert found.upper.mean() >= exact - 4.5 * errors["upper"]
-    assert abs(found.lower.mean() - exact) < 0.02 + 4.5 * errors["lower"]  # 20 sets leave little between the sides
+    for side in ("lower", "upper"):  # 20 sets leave little between them
+        assert abs(getattr(found, side).mean() - exact) < 0.02 + 4.5 * errors[side]
     assert found.gain.mean() > 10 * errors["gain"]
     np.testing.assert_allclose(found.gain, found.lower - found.iwae, atol=1e-12)
     assert (found.iwae <= log_p + 4.5 * found.iwae_error).all()

@@ -99,10 +99,8 @@ def _panel(axes: Axes, plane: PosteriorPlane, i: int, j: int) -> None:
     _regions(axes, first, second, log_prob, (OUTER, INNER), colour=INK, width=0.6)
     _regions(axes, first, second, exact, (OUTER,), colour=EXACT, width=1.1)
     _window(axes, first, second, densities)
-    if j == len(plane.ks):
-        words = f"log p(x) {number(plane.log_evidence[i], 1)}"
-    else:
-        words = f"KL {number(plane.kl[i, j], 2 if plane.kl[i, j] >= 0.1 else 3)}"
+    last = j == len(plane.ks)
+    words = f"log p(x) {number(plane.log_evidence[i], 1)}" if last else _divergence(plane.kl[i, j])
     note = axes.text(0.04, 0.95, words, transform=axes.transAxes, fontsize=8, color=INK, va="top")
     note.set_bbox({"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 1.0})
     if j > 0:
@@ -111,6 +109,17 @@ def _panel(axes: Axes, plane: PosteriorPlane, i: int, j: int) -> None:
         axes.set_ylabel("$z_2$", fontsize=8, rotation=0, labelpad=2, ha="right", va="center")
     if i == len(plane.kl) - 1:
         axes.set_xlabel("$z_1$", fontsize=8, labelpad=1)
+
+
+def _divergence(kl: float) -> str:
+    """In print: two digits after the point, three where it is small.
+
+    >>> _divergence(1.234), _divergence(0.0456), _divergence(1e-5)
+    ('KL 1.23', 'KL 0.046', 'KL < 0.001')
+    """
+    if kl < 5e-4:
+        return "KL < 0.001"
+    return f"KL {number(kl, 2 if kl >= 0.1 else 3)}"
 
 
 def _regions(
@@ -130,7 +139,7 @@ def _window(axes: Axes, first: Array, second: Array, densities: Array) -> None:
     columns, lines = np.flatnonzero(seen.any(axis=0)), np.flatnonzero(seen.any(axis=1))
     low = np.array([first[columns[0]], second[lines[0]]])
     high = np.array([first[columns[-1]], second[lines[-1]]])
-    middle, half = (low + high) / 2, 0.57 * float((high - low).max()) + (first[1] - first[0])
+    middle, half = (low + high) / 2, 0.65 * float((high - low).max()) + (first[1] - first[0])
     axes.set(xlim=(middle[0] - half, middle[0] + half), ylim=(middle[1] - half, middle[1] + half))
     axes.xaxis.set_major_locator(MaxNLocator(3, steps=[1, 2, 5, 10]))
     axes.yaxis.set_major_locator(MaxNLocator(3, steps=[1, 2, 5, 10]))
