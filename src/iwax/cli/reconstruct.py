@@ -12,22 +12,24 @@ from iwax.cli.terminal import Terminal
 __all__ = ["reconstruct"]
 
 SHOWN = 50
+File = Annotated[
+    Path | None, typer.Argument(metavar="FILE", help="Rows; the first test rows of the run's data without.")
+]
+Method = Annotated[
+    str,
+    typer.Option(
+        "--method",
+        metavar="posterior|resample|compare",
+        help="The mean of q, or one of k draws of q by its weight; compare: a picture of these and of a draw of q.",
+    ),
+]
 
 
 def reconstruct(
     context: typer.Context,
     run: Run,
-    file: Annotated[
-        Path | None, typer.Argument(metavar="FILE", help="Rows; the first test rows of the run's data without.")
-    ] = None,
-    method: Annotated[
-        str,
-        typer.Option(
-            "--method",
-            metavar="posterior|resample|compare",
-            help="The mean of q, or one of k draws of q by its weight; compare: a picture of these and of a draw of q.",
-        ),
-    ] = "posterior",
+    file: File = None,
+    method: Method = "posterior",
     k: Draws = 50,
     output: outputs.Output = None,
     binarize: Binarize = None,
@@ -53,11 +55,9 @@ def reconstruct(
     terminal: Terminal = context.obj
     with opened(run, checkpoint=checkpoint) as trained:
         x = trained.rows(file, binarize=binarize) if file is not None else trained.test_rows(SHOWN)
-        x = x[:SHOWN] if picture else x
-        made = {
-            name: inference.reconstruct(trained.model, x, key=key_of(seed), method=how, k=draws)
-            for name, how, draws in _asked(method, k)
-        }
+        x, made = x[:SHOWN] if picture else x, {}
+        for name, how, draws in _asked(method, k):
+            made[name] = inference.reconstruct(trained.model, x, key=key_of(seed), method=how, k=draws)
         shape, means = trained.shape, next(iter(made.values()))
     if output is not None and picture:
         figures.reconstructions(output, x, made, shape)
