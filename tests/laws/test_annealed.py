@@ -286,4 +286,5 @@ def test_warnings_are_in_plain_words():
     other = AnnealedEvidence(16, 9, 9, "prior", np.arange(1), *np.array([[-6.0], [0.1], [1.0], [0.65]]))
     lines = BidirectionalEvidence(np.zeros((1, 2)), side, other).warnings()
     assert lines[0].startswith("backward chains: half of the rows")
+    assert "an upper bound that falls" in lines[0]
     assert "3.0 nats apart" in lines[1]

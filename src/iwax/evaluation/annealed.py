@@ -58,8 +58,12 @@ class AnnealedEvidence:
         """The mean acceptance probability; the steps were tuned to 0.65."""
         return float(self.acceptance.mean())
 
-    def warnings(self) -> list[str]:
-        """In plain words, why the estimate is not to be trusted; empty where nothing speaks against it."""
+    def warnings(self, *, upper: bool = False) -> list[str]:
+        """In plain words, why the estimate is not to be trusted; empty where nothing speaks against it.
+
+        With ``upper``, of an estimate from chains backward, which is off to the other side.
+        """
+        off, bound = ("over", "an upper bound that falls") if upper else ("under", "a lower bound that rises")
         found = []
         broken = int(np.sum(~np.isfinite(self.log_evidence)))
         if broken:
@@ -68,14 +72,14 @@ class AnnealedEvidence:
         if not low <= self.acceptance_mean <= high:
             found.append(
                 f"moves were accepted with probability {self.acceptance_mean:.2f}, far from {TARGET_ACCEPTANCE}: the "
-                "chains lag behind the temperature, so log p(x) is likely to be underestimated; take more temperatures"
+                f"chains lag behind the temperature, so log p(x) is likely to be {off}estimated; take more temperatures"
             )
         if self.chains == 1:
             found.append("one chain a row does not say how far log p(x) can be trusted: ask for 16")
         elif self.ess_median < min(2.0, 0.25 * self.chains + 1):
             found.append(
                 f"half of the rows have an effective sample size below {self.ess_median:.1f} of {self.chains} chains: "
-                "read log p(x) as a lower bound that is still rising in the number of temperatures"
+                f"read log p(x) as {bound} with the number of temperatures"
             )
         return found
 

@@ -54,7 +54,7 @@ class BidirectionalEvidence:
     def warnings(self) -> list[str]:
         """In plain words, why the bounds are not to be trusted, or wide; empty where nothing speaks against them."""
         found = [f"forward chains: {line}" for line in self.lower.warnings()]
-        found += [f"backward chains: {line}" for line in self.upper.warnings()]
+        found += [f"backward chains: {line}" for line in self.upper.warnings(upper=True)]
         if self.gap_mean > 1.0:
             found.append(
                 f"the bounds are {self.gap_mean:.1f} nats apart: take more temperatures, by which the gap shrinks"
