@@ -23,7 +23,7 @@ import numpy as np
 from iwax import evaluation, experiments
 from iwax.evaluation.bidirectional import BidirectionalEvidence
 
-RESULTS = Path(__file__).parents[1] / "results"
+RESULTS = Path(__file__).parents[1] / "results" / "bidirectional"
 WIDTH = 7.0  # of the grid to each side: a standard normal beyond it weighs 3e-12
 
 
@@ -79,7 +79,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--start", choices=["prior", "posterior"], default="prior")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--save", action="store_true", help="write results/bidirectional-<data>-2d.json")
+    parser.add_argument("--save", action="store_true", help="write results/bidirectional/<data>-2d.json")
     return parser.parse_args()
 
 
@@ -105,7 +105,8 @@ def main() -> None:
     result |= {"rows": options.rows, **plan, "seed": options.seed, "seconds": seconds, **found}
     print(json.dumps(found, indent=1))
     if options.save:
-        path = RESULTS / f"bidirectional-{trained.about.name}-2d.json"
+        RESULTS.mkdir(parents=True, exist_ok=True)
+        path = RESULTS / f"{trained.about.name}-2d.json"
         path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     sides = (found["quadrature_minus_lower"], found["upper_minus_quadrature"])
     sys.exit(int(any(side["mean"] < -4 * side["error"] for side in sides)))
