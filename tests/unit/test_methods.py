@@ -73,10 +73,26 @@ def test_bidirectional(run):
         assert columns["x"].shape == (3, 6)
 
 
+def test_jackknife(run):
+    options = {"method": "jackknife", "limit": 3, "k": 4, "repeats": 10, "reporter": Silent()}
+    first, second = (experiments.evaluate(run, order=order, **options) for order in (1, 2))
+    assert first["kind"] == second["kind"] == "estimate"
+    assert [each["kind"] for each in second["orders"]] == ["lower", "estimate", "estimate"]
+    assert first["orders"] == second["orders"][:2], "all orders are of the same sets"
+    assert first["log_evidence"] == pytest.approx(-6 * np.log(2), abs=0.4)
+    line = experiments.closing_line(first)
+    assert "(jackknife of order 1, an estimate and no bound; 10 sets of k=4, binary" in line
+    (file,) = (run / "evaluation").glob("jackknife2-test-k4x10-n3-seed0-*.npz")
+    with np.load(file) as columns:
+        assert columns["log_evidence"].mean() == pytest.approx(second["log_evidence"])
+        np.testing.assert_array_equal(columns["log_evidence"], columns["order_2"])
+    assert "a lower bound" in experiments.closing_line(experiments.evaluate(run, order=0, **options))
+
+
 @pytest.mark.parametrize(
     ("wrong", "says"),
     [
-        ({"method": "guess"}, "importance, annealed or bidirectional, got 'guess'"),
+        ({"method": "guess"}, "importance, annealed, bidirectional or jackknife, got 'guess'"),
         (
             {"chains": 4},
             "chains is not used by the method importance, which takes split, k; got chains=4, an option of",
@@ -84,6 +100,9 @@ def test_bidirectional(run):
         ({"method": "annealed", "k": 5}, "k is not used by the method annealed"),
         ({"method": "bidirectional", "split": "test"}, "split is not used by the method bidirectional"),
         ({"method": "annealed", "leapfrog": 0}, "leapfrog: an integer from 1 to 100000 was needed, got 0"),
+        ({"method": "annealed", "order": 1}, "order is not used by the method annealed"),
+        ({"method": "jackknife", "order": 9}, "order: an integer from 0 to 8 was needed, got 9"),
+        ({"method": "jackknife", "k": 2, "order": 2}, "a jackknife of k=2 draws needs an order of 0 to 1, got 2"),
         ({"method": "annealed", "start": "middle"}, "start must be prior or posterior, got 'middle'"),
     ],
 )

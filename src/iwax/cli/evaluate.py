@@ -11,12 +11,12 @@ __all__ = ["evaluate"]
 
 
 Split = Annotated[str | None, typer.Option("--split", metavar="NAME", help="test, valid or train.")]
-Samples = Annotated[int | None, typer.Option("--k", metavar="N", help="Importance samples a row (5000).")]
+Samples = Annotated[int | None, typer.Option("--k", metavar="N", help="Samples a row (5000), or a set (32).")]
 Method = Annotated[
     str,
     typer.Option(
         "--method",
-        metavar="importance|annealed|bidirectional",
+        metavar="importance|annealed|bidirectional|jackknife",
         help="How log p(x) is estimated; bidirectional is on data simulated from the model.",
     ),
 ]
@@ -24,6 +24,8 @@ Chains = Annotated[int | None, typer.Option("--chains", metavar="N", help="Chain
 Temperatures = Annotated[int | None, typer.Option("--temperatures", metavar="N", help="Of each chain (1000).")]
 Leapfrog = Annotated[int | None, typer.Option("--leapfrog", metavar="N", help="Leapfrog steps a temperature (10).")]
 Start = Annotated[str | None, typer.Option("--start", metavar="prior|posterior", help="Where chains start (prior).")]
+Order = Annotated[int | None, typer.Option("--order", metavar="N", help="Of the jackknife: 0 is IWAE (1).")]
+Repeats = Annotated[int | None, typer.Option("--repeats", metavar="N", help="Sets of k, of the jackknife (20).")]
 Limit = Annotated[int | None, typer.Option("--limit", metavar="N", help="The first N rows alone.")]
 Seed = Annotated[int, typer.Option("--seed", metavar="N", help="Seed of the noise.")]
 State = Annotated[str | None, typer.Option("--checkpoint", metavar="best|last", help="Which stored state.")]
@@ -39,11 +41,14 @@ def evaluate(
     temperatures: Temperatures = None,
     leapfrog: Leapfrog = None,
     start: Start = None,
+    order: Order = None,
+    repeats: Repeats = None,
     limit: Limit = None,
     seed: Seed = 0,
     checkpoint: State = None,
 ) -> None:
-    """Estimate log p(x), with its standard error, and whether to trust it: by importance sampling, or by annealing.
+    """Estimate log p(x), with its standard error, and whether to trust it: by importance sampling, by annealing, or by
+    the jackknife.
 
     The last line on stdout is the result; with --json its keys are the whole of it.
     """
@@ -62,6 +67,8 @@ def evaluate(
             temperatures=temperatures,
             leapfrog=leapfrog,
             start=start,
+            order=order,
+            repeats=repeats,
             limit=limit,
             seed=seed,
             checkpoint=checkpoint,

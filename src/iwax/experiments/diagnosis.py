@@ -14,7 +14,7 @@ from iwax._typing import PRNGKey
 from iwax.experiments import build, cost
 from iwax.experiments.environment import environment
 from iwax.experiments.folder import existing
-from iwax.experiments.measure import ACTIVE
+from iwax.experiments.importance import ACTIVE
 from iwax.experiments.objective import Objective
 from iwax.experiments.place import placed
 from iwax.experiments.reporter import Reporter

@@ -6,7 +6,7 @@ from typing import Any
 from iwax import evaluation
 from iwax.experiments.task import Found, Method, Task, counted_rows, or_unknown
 
-__all__ = ["EVIDENCE", "IMPORTANCE"]
+__all__ = ["ACTIVE", "EVIDENCE", "IMPORTANCE"]
 
 EVIDENCE, ACTIVITY, DIVERGENCE = 2000, 2001, 2002  # purposes of random numbers, beside those of training
 ACTIVE = 0.01  # Var_x E_q[u] above which a unit counts as active (Burda, Grosse, Salakhutdinov 2016)

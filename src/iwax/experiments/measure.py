@@ -14,6 +14,7 @@ from iwax.experiments.config import LARGEST_K
 from iwax.experiments.environment import versions
 from iwax.experiments.folder import existing
 from iwax.experiments.importance import EVIDENCE, IMPORTANCE
+from iwax.experiments.jackknife import JACKKNIFE
 from iwax.experiments.place import placed
 from iwax.experiments.reporter import Reporter
 from iwax.experiments.stored import Trained, open_run
@@ -22,13 +23,20 @@ from iwax.training import durable, strict_json
 
 __all__ = ["COMMON_SEED", "EVIDENCE", "METHODS", "closing_line", "evaluate"]
 
-METHODS: dict[str, Method] = {"importance": IMPORTANCE, "annealed": ANNEALED, "bidirectional": BIDIRECTIONAL}
+METHODS: dict[str, Method] = {
+    "importance": IMPORTANCE,
+    "annealed": ANNEALED,
+    "bidirectional": BIDIRECTIONAL,
+    "jackknife": JACKKNIFE,
+}
 COMMON_SEED = 0  # of the noise of every measurement, so that measurements pair up
 RANGES = {
     "k": (1, LARGEST_K),
     "chains": (1, 10**6),
     "temperatures": (1, 10**7),
     "leapfrog": (1, 10**5),
+    "order": (0, 8),
+    "repeats": (1, 10**6),
     "limit": (1, 10**9),
     "seed": (0, 2**32 - 1),
 }
@@ -44,6 +52,8 @@ def evaluate(
     temperatures: int | None = None,
     leapfrog: int | None = None,
     start: str | None = None,
+    order: int | None = None,
+    repeats: int | None = None,
     limit: int | None = None,
     seed: int | None = None,
     checkpoint: str | None = None,
@@ -52,8 +62,9 @@ def evaluate(
     """Estimate log p(x) of a split of a run's data, or of data simulated from it; None takes what is configured.
 
     `importance` takes k samples a row; `annealed` so many chains, temperatures and leapfrog steps, that `start` at the
-    prior or the posterior q(z|x); `bidirectional` the same in both directions, on `limit` simulated rows. `seed` is
-    that of the noise, 0 where it is None whatever the seed of the run: runs measured with the same noise can be
+    prior or the posterior q(z|x); `bidirectional` the same in both directions, on `limit` simulated rows; `jackknife`
+    the estimate of an `order` from k draws, averaged over so many `repeats` (an estimate, no bound). `seed` is that of
+    the noise, 0 where it is None whatever the seed of the run: runs measured with the same noise can be
     compared pair by pair.
     Per-datum values go to the run's evaluation/ folder, one .npz and one .json a measurement. Rows keep their
     numbers under `limit`, so that two measurements can be compared row by row. Returns the summary: `log_evidence`,
@@ -61,7 +72,7 @@ def evaluate(
     a wrong value of one.
     """
     given = {"split": split, "k": k, "chains": chains, "temperatures": temperatures, "leapfrog": leapfrog}
-    options = _options(method, given | {"start": start})
+    options = _options(method, given | {"start": start, "order": order, "repeats": repeats})
     folder = existing(Path(run))
     settings = folder.config().evaluation
     configured = {"split": settings.split, "k": settings.k}
