@@ -15,27 +15,31 @@ PICTURES = ("convergence.png", "kl_per_unit.png", "signal_to_noise.png", "poster
 DOCUMENT = "diagnosis.json"
 
 
+Split = Annotated[str | None, typer.Option("--split", metavar="NAME", help="test, valid or train.")]
+Limit = Annotated[int, typer.Option("--limit", metavar="N", help="Rows of the gap and of convergence.")]
+Samples = Annotated[int, typer.Option("--k", metavar="N", help="Importance samples a row.")]
+Bounds = Annotated[
+    list[str] | None, typer.Option("--bound", metavar="NAME", help="Bound whose gradient is measured; repeatable.")
+]
+Gradients = Annotated[list[str] | None, typer.Option("--gradient", metavar="NAME", help="Its estimator; repeatable.")]
+Sets = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Of a bound: objective.m=5, ...")]
+Repeats = Annotated[int, typer.Option("--repeats", metavar="N", help="Gradients at each k, a multiple of 10.")]
+Folder = Annotated[Path | None, typer.Option("-o", "--output", metavar="DIR", help="For all files (RUN/diagnosis).")]
+
+
 def diagnose(
     context: typer.Context,
     run: Run,
-    split: Annotated[str | None, typer.Option("--split", metavar="NAME", help="test, valid or train.")] = None,
-    limit: Annotated[int, typer.Option("--limit", metavar="N", help="Rows of the gap and of convergence.")] = 100,
-    k: Annotated[int, typer.Option("--k", metavar="N", help="Importance samples a row.")] = 5000,
-    bound: Annotated[
-        list[str] | None, typer.Option("--bound", metavar="NAME", help="Bound whose gradient is measured; repeatable.")
-    ] = None,
-    gradient: Annotated[
-        list[str] | None, typer.Option("--gradient", metavar="NAME", help="Estimator of it; repeatable.")
-    ] = None,
-    sets: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Of a bound: objective.m=5, ...")
-    ] = None,
-    repeats: Annotated[int, typer.Option("--repeats", metavar="N", help="Gradients at each k.")] = 100,
+    split: Split = None,
+    limit: Limit = 100,
+    k: Samples = 5000,
+    bound: Bounds = None,
+    gradient: Gradients = None,
+    sets: Sets = None,
+    repeats: Repeats = 100,
     seed: Seed = 0,
     checkpoint: Checkpoint = "best",
-    output: Annotated[
-        Path | None, typer.Option("-o", "--output", metavar="DIR", help="Where pictures and JSON go (RUN/diagnosis).")
-    ] = None,
+    output: Folder = None,
     force: Force = False,
 ) -> None:
     """The inference gap in two, KL of the latent units, mutual information, convergence in k, gradient noise.
@@ -44,29 +48,19 @@ def diagnose(
     numbers, each with its error, go to RUN/diagnosis.
     """
     folder = _free(run / "diagnosis" if output is None else output, force=force)
-    if limit < 1:
-        raise ValueError(f"--limit must be at least 1, got {limit}")
 
     from iwax.cli import findings
     from iwax.cli.reporter import Reporter
     from iwax.cli.trained import opened
-    from iwax.experiments.diagnosis import Effort, diagnose
+    from iwax.experiments import diagnosis
     from iwax.experiments.signal import parameters_of
 
     terminal: Terminal = context.obj
-    effort = Effort(limit=limit, k=k, repeats=repeats)
-    parameters = parameters_of(sets or [])
+    effort = diagnosis.Effort(limit=limit, k=k, repeats=repeats)
+    wanted = {"bounds": bound or (), "gradients": gradient or (), "parameters": parameters_of(sets or [])}
     with Reporter(terminal) as reporter:
-        found = diagnose(
-            run,
-            split=split,
-            checkpoint=checkpoint,
-            seed=seed,
-            effort=effort,
-            bounds=bound or (),
-            gradients=gradient or (),
-            parameters=parameters,
-            reporter=reporter,
+        found = diagnosis.diagnose(
+            run, split=split, checkpoint=checkpoint, seed=seed, effort=effort, reporter=reporter, **wanted
         )
     findings.tell(terminal, found)
     with opened(run, checkpoint=checkpoint) as trained:

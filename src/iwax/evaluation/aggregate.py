@@ -90,7 +90,7 @@ def aggregate_posterior(
     is taken at one draw of it a row. Raises ValueError where x is not a table of finite numbers or a number is below 1.
     """
     x, rows = checked(x, rows)
-    at_least(1, draws=draws, batch=batch)
+    at_least(1, {"draws": draws, "batch": batch})
     n = x.shape[0]
     columns = np.empty((6, n))
     everything = list(blocks(x, rows, batch))

@@ -114,7 +114,7 @@ def annealed_evidence(
     """
     x, rows = checked(x, rows)
     plan = planned(chains=chains, temperatures=temperatures, leapfrog=leapfrog, start=start, ladder=ladder, step=step)
-    at_least(1, **({} if batch is None else {"batch": batch}))
+    at_least(1, {} if batch is None else {"batch": batch})
     model.refuse_outside(x)
     columns = np.empty((4, x.shape[0]))
     for block in blocks(x, rows, batch or rows_at_once(x.shape[0], chains)):
@@ -131,7 +131,7 @@ def planned(*, chains: int, temperatures: int, leapfrog: int, start: str, ladder
     >>> planned(chains=2, temperatures=10, leapfrog=5, start="prior", ladder="linear", step=None).chains
     2
     """
-    at_least(1, chains=chains, temperatures=temperatures, leapfrog=leapfrog)
+    at_least(1, {"chains": chains, "temperatures": temperatures, "leapfrog": leapfrog})
     for name, value, known in (("start", start, STARTS), ("ladder", ladder, LADDERS)):
         if value not in known:
             raise ValueError(f"{name} must be {' or '.join(known)}, got {value!r}")

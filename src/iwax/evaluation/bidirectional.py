@@ -82,7 +82,7 @@ def bidirectional_evidence(
     arXiv:1511.02543; Wu, Burda, Salakhutdinov and Grosse (2017, arXiv:1611.04273). Both directions use the steps of one
     warm-up. Raises ValueError where a number is below 1, a name is unknown, or the latents are discrete.
     """
-    at_least(1, n=n, **({} if batch is None else {"batch": batch}))
+    at_least(1, {"n": n} | ({} if batch is None else {"batch": batch}))
     plan = planned(chains=chains, temperatures=temperatures, leapfrog=leapfrog, start=start, ladder=ladder, step=step)
     z, x = _simulated(model, key, n)
     rows, size = np.arange(n), batch or rows_at_once(n, chains)

@@ -1,6 +1,6 @@
 """Rows of data, checked, and cut into blocks of one shape, so that one compilation serves them all."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 import jax.numpy as jnp
@@ -44,10 +44,10 @@ def checked(x: np.ndarray, rows: np.ndarray | None) -> tuple[np.ndarray, np.ndar
     return x, rows
 
 
-def at_least(least: int, **numbers: int) -> None:
+def at_least(least: int, numbers: Mapping[str, int]) -> None:
     """Raise ValueError, naming it, for the first of the numbers that lies below ``least``.
 
-    >>> at_least(1, k=5, batch=20)
+    >>> at_least(1, {"k": 5, "batch": 20})
     """
     for name, number in numbers.items():
         if number < least:

@@ -100,8 +100,8 @@ def simulation_based_calibration(
     Raises ValueError where draws + 1 is no multiple of bins, a bin is expected to hold less than 5 of the simulations,
     or a number is below 1, and where the sampler's draws have not the shape of the model's latents.
     """
-    at_least(1, simulations=simulations, draws=draws, batch=batch)
-    at_least(2, bins=bins)
+    at_least(1, {"simulations": simulations, "draws": draws, "batch": batch})
+    at_least(2, {"bins": bins})
     if (draws + 1) % bins:
         raise ValueError(f"draws + 1 ranks must fill the bins evenly: got draws={draws} and bins={bins}")
     if simulations < _LEAST_EXPECTED * bins:
@@ -154,7 +154,7 @@ def resampling_sampler(k: int) -> Sampler:
         ...
     ValueError: k must be at least 1, got 0
     """
-    at_least(1, k=k)
+    at_least(1, {"k": k})
 
     def sampler(model: LatentVariableModel, key: PRNGKey, x: Datum, draws: int) -> Latent:
         return resampled(model, key, x, k=k, draws=draws)

@@ -67,7 +67,7 @@ def ladder(k: int) -> list[int]:
     >>> ladder(60)
     [1, 2, 5, 10, 20, 50, 60]
     """
-    at_least(1, k=k)
+    at_least(1, {"k": k})
     steps = [step * 10**power for power in range(len(str(k))) for step in (1, 2, 5)]
     return [*(step for step in steps if step < k), k]
 
@@ -91,7 +91,7 @@ def convergence_in_k(
     numbers in the likelihood's support, where a number is below 1, or one of ``ks`` lies above k.
     """
     x, rows = checked(x, rows)
-    at_least(1, k=k, batch=batch, chunk=chunk)
+    at_least(1, {"k": k, "batch": batch, "chunk": chunk})
     ks = ladder(k) if ks is None else ks
     if not ks or min(ks) < 1 or max(ks) > k:
         raise ValueError(f"ks must be from 1 to k={k}, the draws there are, got {ks}")

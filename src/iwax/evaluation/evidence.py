@@ -118,7 +118,7 @@ def log_evidence(
     likelihood's support, or k, batch or chunk is below 1.
     """
     x, rows = checked(x, rows)
-    at_least(1, k=k, batch=batch, chunk=chunk)
+    at_least(1, {"k": k, "batch": batch, "chunk": chunk})
     model.refuse_outside(x)
     n, columns = x.shape[0], np.empty((6, x.shape[0]))
     calls = ((block, call) for block in blocks(x, rows, batch) for call in _calls(model, key, block.x, k, chunk))

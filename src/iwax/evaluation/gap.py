@@ -62,7 +62,7 @@ def inference_gap(
     in the likelihood's support, or another argument is out of its range or shape.
     """
     x, rows = checked(x, rows)
-    at_least(1, k=k, steps=steps, draws=draws, batch=batch, chunk=chunk)
+    at_least(1, {"k": k, "steps": steps, "draws": draws, "batch": batch, "chunk": chunk})
     if not 0 < learning_rate < float("inf"):
         raise ValueError(f"learning_rate must be a positive number, got {learning_rate}")
     known = _known(log_evidence, log_evidence_error, x.shape[0])

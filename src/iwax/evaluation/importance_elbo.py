@@ -73,8 +73,8 @@ def importance_posterior_elbo(
     1, or draws below 2.
     """
     x, rows = checked(x, rows)
-    at_least(1, k=k, outer=outer, batch=batch)
-    at_least(2, draws=draws)
+    at_least(1, {"k": k, "outer": outer, "batch": batch})
+    at_least(2, {"draws": draws})
     model.refuse_outside(x)
     columns = np.empty((8, x.shape[0]))
     for block in blocks(x, rows, batch):

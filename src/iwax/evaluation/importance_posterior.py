@@ -125,7 +125,7 @@ def importance_posterior_log_prob(
     Raises ValueError where x is not a table of finite numbers, z does not go with it, or k or outer is below 1.
     """
     x, rows = checked(x, rows)
-    at_least(1, k=k, outer=outer)
+    at_least(1, {"k": k, "outer": outer})
     model.refuse_outside(x)
     _refuse_other_points(model, key, z, x.shape[0])
     columns = []

@@ -83,7 +83,7 @@ def jackknife_evidence(
     numbers in the likelihood's support.
     """
     x, rows = checked(x, rows)
-    at_least(1, k=k, repeats=repeats, batch=batch, orders=len(orders))
+    at_least(1, {"k": k, "repeats": repeats, "batch": batch, "orders": len(orders)})
     for order in orders:
         if not 0 <= order < k:
             raise ValueError(f"a jackknife of k={k} draws needs an order of 0 to {k - 1}, got {order}")

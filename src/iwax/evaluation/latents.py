@@ -102,7 +102,7 @@ def _over_rows(
     rows: np.ndarray | None,
 ) -> list[np.ndarray]:
     """The mean over draws of a list of arrays a row, for all rows of x, [n, ...] each, taken some at a time."""
-    at_least(1, draws=draws)
+    at_least(1, {"draws": draws})
     numbers = np.arange(x.shape[0]) if rows is None else rows
     found = []
     for block in blocks(x, numbers, _ROWS):

@@ -72,7 +72,7 @@ def posterior_plane(
     likelihood's support, a k or outer is below 1 or side below 11.
     """
     x, rows = checked(x, rows)
-    at_least(1, outer=outer, **{f"ks[{i}]": k for i, k in enumerate(ks)})
+    at_least(1, {"outer": outer} | {f"ks[{i}]": k for i, k in enumerate(ks)})
     at_least(11, side=side)
     model.refuse_outside(x)
     _refuse_no_plane(model, key)

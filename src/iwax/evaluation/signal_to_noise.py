@@ -90,7 +90,7 @@ def gradient_signal_to_noise(
     repeats are not a multiple of them, four or more a fold.
     """
     x, rows = checked(x, rows)
-    at_least(2, folds=folds)
+    at_least(2, {"folds": folds})
     if repeats < 4 * folds or repeats % folds:
         raise ValueError(f"repeats must be a multiple of folds={folds}, 4 or more a fold, got {repeats}")
     model.refuse_outside(x)

@@ -23,6 +23,7 @@ from iwax.experiments.stored import Trained, open_run
 
 __all__ = ["Effort", "diagnose"]
 
+COMMON_SEED = 0  # of the noise, whatever the run's, so that runs can be compared
 GAP, CONVERGENCE, AGGREGATE, UNITS, SIGNAL = 3000, 3001, 3002, 3003, 3004  # purposes of random numbers
 
 
@@ -58,7 +59,7 @@ def diagnose(
     *,
     split: str | None = None,
     checkpoint: str | None = None,
-    seed: int = 0,
+    seed: int | None = None,
     effort: Effort,
     bounds: Sequence[str] = (),
     gradients: Sequence[str] = (),
@@ -68,12 +69,14 @@ def diagnose(
     """The inference gap, KL and activity of units, the aggregate posterior, convergence in k, and signal-to-noise.
 
     Every number has its error; what the model cannot serve is None, with the reason under "left_out". Gradients are
-    those of the run's objective, or of every one of ``bounds`` with every one of ``gradients``. Nothing is written.
+    those of the run's objective, or of every one of ``bounds`` with every one of ``gradients``. ``seed`` is that of the
+    noise, 0 where it is None. Nothing is written.
     Raises ValueError for a name, a number or a split that there is not.
     """
     folder = existing(Path(run))
     settings = folder.config()
     chosen = variants(settings.objective, bounds, gradients, parameters or {})
+    seed = COMMON_SEED if seed is None else seed
     if not 0 <= seed < 2**32:
         raise ValueError(f"seed: an integer from 0 to {2**32 - 1} was needed, got {seed}")
     if effort.limit < 1 or effort.k < 1:

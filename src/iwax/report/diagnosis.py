@@ -61,17 +61,7 @@ def convergence(path: str | Path, found: Mapping[str, Any], *, levels: Mapping[s
         words += f"\nerror over data ±{data_error:.2f}, common to all k"
     said = above.text(0.985, 0.04, words, transform=above.transAxes, fontsize=9, color=MUTED, ha="right", va="bottom")
     said.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 1.0})
-    shown = gain > 0
-    quiet(below).errorbar(ks[shown], gain[shown], yerr=gain_error[shown], color=COLOURS[1], **_POINTS)
-    if shown.any():
-        below.set_yscale("log")
-        below.yaxis.set_major_formatter(FuncFormatter(_plain))
-        below.yaxis.set_minor_formatter(NullFormatter())
-    hidden = int((gain <= 0).sum())
-    if hidden:
-        words = f"{hidden} of {len(ks) - 1} gains not above zero, and not drawn"
-        below.text(0.985, 0.9, words, transform=below.transAxes, fontsize=9, color=MUTED, ha="right", va="top")
-    below.set_ylabel("gain on the k before, nats")
+    _gains(quiet(below), ks, gain, gain_error)
     for axes in (above, below):
         axes.grid(axis="y", color=FAINT, linewidth=0.6)
         axes.set_axisbelow(True)
@@ -81,6 +71,21 @@ def convergence(path: str | Path, found: Mapping[str, Any], *, levels: Mapping[s
         f"The expected IWAE bound rises from {number(bound[0])} at k = {ks[0]} to {number(bound[-1])} at k = {ks[-1]}"
     )
     return write(path, figure, title="Convergence in k", description=f"{said} nats; below, the gain at each step.")
+
+
+def _gains(axes: Axes, ks: Array, gain: Array, gain_error: Array) -> None:
+    """What each k gains on the one before; what is not above zero has no place on a logarithmic axis."""
+    shown = gain > 0
+    axes.errorbar(ks[shown], gain[shown], yerr=gain_error[shown], color=COLOURS[1], **_POINTS)
+    if shown.any():
+        axes.set_yscale("log")
+        axes.yaxis.set_major_formatter(FuncFormatter(_plain))
+        axes.yaxis.set_minor_formatter(NullFormatter())
+    hidden = int((gain <= 0).sum())
+    if hidden:
+        words = f"{hidden} of {len(ks) - 1} gains not above zero, and not drawn"
+        axes.text(0.985, 0.9, words, transform=axes.transAxes, fontsize=9, color=MUTED, ha="right", va="top")
+    axes.set_ylabel("gain on the k before, nats")
 
 
 _POINTS: dict[str, Any] = {"marker": "o", "markersize": 4, "linewidth": 1.5, "elinewidth": 1.2, "capsize": 2.5}
@@ -95,7 +100,7 @@ def signal_to_noise(path: str | Path, panels: Mapping[str, Sequence[Mapping[str,
     if not panels or not all(panels.values()):
         raise ValueError("a picture of signal-to-noise needs a panel, and every panel a curve")
     names = list(dict.fromkeys(curve["name"] for curves in panels.values() for curve in curves))
-    across = min(len(panels), 2)
+    across = len(panels) if len(panels) <= 3 else 2
     down = -(-len(panels) // across)
     figure = sheet(0.6 + 4.1 * across, 1.0 + 3.3 * down)
     grid = figure.subplots(down, across, squeeze=False, sharex=False).ravel()
