@@ -73,7 +73,7 @@ def posterior_plane(
     """
     x, rows = checked(x, rows)
     at_least(1, {"outer": outer} | {f"ks[{i}]": k for i, k in enumerate(ks)})
-    at_least(11, side=side)
+    at_least(11, {"side": side})
     model.refuse_outside(x)
     _refuse_no_plane(model, key)
     found = [_one(model, key, block.x, tuple(ks), side, outer) for block in blocks(x, rows, 1)]
