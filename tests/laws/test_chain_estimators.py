@@ -54,7 +54,7 @@ def rows(count: int) -> Datum:
     return Datum(values=values, index=jnp.arange(count))
 
 
-def per_row_gradients(estimator: gradients.Estimator, count: int, beta: float = 1.0, depth: int = 2):
+def per_row_gradients(estimator: gradients.Estimator, count: int, beta: float = 1.0, depth: int = 2, **how):
     """The gradient of every single row, a tree of arrays [count, ...]."""
     model = layered(depth)
 
@@ -64,7 +64,7 @@ def per_row_gradients(estimator: gradients.Estimator, count: int, beta: float = 
 
         def value(model):
             key = jax.random.key(11)
-            return gradients.surrogate(model, key, x, k=K, estimator=estimator, beta=beta).value[0]
+            return gradients.surrogate(model, key, x, k=K, estimator=estimator, beta=beta, **how).value[0]
 
         return eqx.filter_grad(value)(model)
 
@@ -103,6 +103,18 @@ def test_doubly_reparameterized_is_unbiased_and_sticking_the_landing_is_not():
     assert (np.abs(mean) <= 4.5 * error + 1e-12).all()
     mean, error = paired(gradients.sticking_the_landing)
     assert (np.abs(mean) / (error + 1e-12)).max() > 10
+
+
+@pytest.mark.usefixtures("float64")
+def test_draws_in_pieces_and_few_of_them_backward_keep_the_gradient():
+    """In pieces of 2 of the 3 draws to rounding, and with one chosen draw backward in the mean."""
+    estimator, count = gradients.doubly_reparameterized(bounds.iwae), ROWS
+    expected = flat(per_row_gradients(estimator, count))
+    np.testing.assert_allclose(flat(per_row_gradients(estimator, count, chunk=2)), expected, rtol=1e-9, atol=1e-11)
+    difference = flat(per_row_gradients(estimator, count, backward=1)) - expected
+    error = difference.std(axis=0) / np.sqrt(count)
+    assert 1e-4 < error.max() < 0.02
+    assert (np.abs(difference.mean(axis=0)) <= 4.5 * error + 1e-12).all()
 
 
 @pytest.mark.usefixtures("float64")
