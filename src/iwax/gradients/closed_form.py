@@ -39,7 +39,8 @@ def closed_form_kl(
         if not (isinstance(q, Factorized) and isinstance(p, Factorized)):
             raise TypeError(
                 "the closed-form KL needs a factorised posterior and prior, got "
-                f"{type(q).__name__} and {type(p).__name__}: use surrogate(..., estimator=pathwise(elbo)) instead"
+                f"{type(q).__name__} and {type(p).__name__}: use surrogate(..., estimator=pathwise(elbo)) instead, "
+                "or score_function where the latents are discrete"
             )
         p_x = model.likelihood(proposal.z, key=proposal.keys[1])
         return p_x.log_prob(datum.values, where=datum.observed), q.kl(p)
