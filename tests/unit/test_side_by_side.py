@@ -246,6 +246,21 @@ def test_a_page_without_a_place_for_evaluators_is_left_alone(measured, tmp_path)
     assert page.read_text() == f"{results.BEGIN}\n{results.END}\n"
 
 
+def test_the_readme_shows_the_evaluators_of_the_folder():
+    """Made anew by `iwax reproduce --table-into README.md`; and the order of the paper's evaluators is there."""
+    root = Path(__file__).parents[2]
+    _, _, rest = (root / "README.md").read_text(encoding="utf-8").partition(results.BEGIN_EVALUATORS)
+    shown, end, _ = rest.partition(results.END_EVALUATORS)
+    kept = [each for each in results.read(root / "results") if each.evaluators]
+    assert end
+    assert shown.strip() == results.evaluators_markdown(kept).strip()
+    for each in kept:
+        means = [evaluator.mean for evaluator in each.evaluators]
+        assert [evaluator.name for evaluator in each.evaluators] == ["ELBO", "IWAE", "JVI-1", "JVI-2", "L_5000", "AIS"]
+        assert means[:4] == sorted(means[:4])
+        assert means[0] < means[4]
+
+
 def test_evaluators_are_printed_beside_what_was_published(table, result, capsys):
     printed.obtained(Terminal(), table, [result])
     out = capsys.readouterr().out
