@@ -58,7 +58,7 @@ class Estimator:
 
     ``weights`` is a function of (log-weights, beta, key, baseline). ``path`` and ``score`` say whether there are
     weights b and c at all; ``total`` that b = a and c = -beta a: plain automatic differentiation of the bound.
-    ``beside`` is a second bound that the draws must serve, where the posterior has a target of its own.
+    ``beside`` is the bound that the posterior ascends, where it is another than the model's.
     """
 
     name: str

@@ -99,8 +99,9 @@ class _Ask(NamedTuple):
         bound, variate, control, baseline = self.estimator.bound, self.estimator.control_variate, self.control, 0.0
         value = bound(log_w, self.key_of_bound)
         if variate is not None:
-            baseline = variate.baseline(control, bound, log_w, self.key_of_bound, self.x)
-            control = variate.update(control, value, self.key_of_bound, self.x)
+            target = self.estimator.beside or bound  # what the posterior ascends
+            baseline = variate.baseline(control, target, log_w, self.key_of_bound, self.x)
+            control = variate.update(control, target(log_w, self.key_of_bound), self.key_of_bound, self.x)
         weights = self.estimator.weights(log_w, self.beta, self.key_of_bound, baseline)
         return Surrogate(value, bound(at_one, self.key_of_bound), control), weights
 
