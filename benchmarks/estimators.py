@@ -59,7 +59,7 @@ def objectives(k: int) -> dict[str, training.Objective]:
         "covariance thermodynamic(5)": ascend(estimator=gradients.covariance(bounds.thermodynamic(5))),
         "wake": ascend(estimator=gradients.wake()),
         "doubly_reparameterized_wake": ascend(estimator=gradients.doubly_reparameterized_wake()),
-        "pathwise iwae | pathwise miwae(5)": ascend(estimator=piwae),
+        "pathwise iwae for p, miwae(5) for q": ascend(estimator=piwae),
         "score_function iwae, moving_average": ascend(estimator=moving),
         "pathwise iwae, backward 5": ascend(estimator=pathwise(bounds.iwae), backward=5),
         "pathwise iwae, backward 1": ascend(estimator=pathwise(bounds.iwae), backward=1),
