@@ -4,7 +4,7 @@
     iwax train mnist --preset iwae-1-k5 --epochs 100 --output runs/mnist
     python examples/signal_to_noise.py --panel linear-Gaussian --rows 16 --repeats 400
     python examples/signal_to_noise.py --panel "MNIST, 2 latents" --run runs/plane
-    python examples/signal_to_noise.py --panel "MNIST, 50 latents" --run runs/mnist
+    python examples/signal_to_noise.py --panel "MNIST, 50 latents" --run runs/mnist --rows 10 --ks 1,4,16,64,256
 
 Every call measures one panel, keeps it in the file of numbers beside those of earlier calls, and draws them all. The
 first model is x = W z + b + noise, its posterior 1.3 times too wide and 0.4 standard deviations off.

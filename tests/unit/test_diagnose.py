@@ -1,6 +1,7 @@
 """`iwax diagnose`: every part with its errors, pictures with words, and nothing overwritten unasked."""
 
 import json
+import runpy
 import shutil
 from dataclasses import replace
 from functools import partial
@@ -22,6 +23,8 @@ from iwax.experiments.stored import open_run
 from iwax.model import LatentVariableModel
 from iwax.report import diagnosis as pictures
 
+ROOT = Path(__file__).parents[2]
+EXAMPLE, NUMBERS = ROOT / "examples" / "signal_to_noise.py", ROOT / "results" / "diagnosis" / "signal_to_noise.json"
 TINY = ["model.hidden=[4]", "model.latent=2", "objective.k=2", "training.batch=500", "training.epochs=1"]
 EFFORT = Effort(limit=6, k=40, steps=5, latent_rows=20, signal_rows=3, signal_ks=(1, 3), repeats=40)
 PARTS = ("gap", "convergence", "units", "aggregate", "signal_to_noise")
@@ -205,3 +208,28 @@ def test_pictures_refuse_what_cannot_be_drawn(tmp_path):
         pictures.signal_to_noise(tmp_path / "a.png", {"encoder": []})
     with pytest.raises(ValueError, match="got 3 units"):
         pictures.kl_per_unit(tmp_path / "a.png", [LAYER | {"error": [0.1]}], threshold=0.01)
+
+
+def test_the_example_keeps_its_panels_and_draws_them_all(tmp_path, monkeypatch, capsys):
+    numbers, picture = tmp_path / "numbers.json", tmp_path / "picture.png"
+    files = ["--numbers", str(numbers), "-o", str(picture)]
+    words = ["--rows", "2", "--repeats", "40", "--ks", "1,4", *files]
+    for panel in ("one", "two"):
+        monkeypatch.setattr("sys.argv", ["signal_to_noise.py", "--panel", panel, *words])
+        runpy.run_path(str(EXAMPLE), run_name="__main__")
+    assert capsys.readouterr().out.split() == [str(picture)] * 2
+    kept = json.loads(numbers.read_text())
+    assert list(kept) == ["one", "two"]
+    assert kept["one"]["curves"] == kept["two"]["curves"], "one seed, the same numbers"
+    assert [curve["gradient"] for curve in kept["one"]["curves"]] == ["pathwise", "doubly_reparameterized"]
+    assert kept["one"]["environment"]["versions"]["jax"]
+    assert picture.is_file()
+
+
+def test_the_committed_figure_shows_the_law():
+    """Falls under pathwise and rises under the doubly reparameterised gradient at large k, beyond the errors."""
+    panels = json.loads(NUMBERS.read_text())
+    for title in ("linear-Gaussian", "MNIST, 2 latents"):
+        pathwise, doubly = (curve["groups"]["encoder"] for curve in panels[title]["curves"])
+        assert pathwise["high"][-1] < pathwise["low"][0]
+        assert doubly["low"][-1] > max(doubly["high"][:-1])

@@ -176,7 +176,8 @@ def _guides(axes: Axes, curves: Sequence[Mapping[str, Any]]) -> None:
             continue
         axes.plot(ks, line, color=GREY, linewidth=0.9, linestyle=(0, (1, 2)), zorder=1)
         at = inside[-1]
-        axes.annotate(words, (ks[at], line[at]), xytext=(4, 0), textcoords="offset points", fontsize=9, color=MUTED)
+        place = {"xytext": (4, 0), "textcoords": "offset points", "va": "top" if power > 0 else "bottom"}
+        axes.annotate(words, (ks[at], line[at]), fontsize=9, color=MUTED, **place)
     axes.set_ylim(limits)
 
 
