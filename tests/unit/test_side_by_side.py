@@ -164,6 +164,7 @@ def test_what_was_measured_is_not_measured_again(table, again, result, monkeypat
     heard = Heard()
     _, entry, _ = ask(table, again, heard)
     assert entry.evaluators == result.evaluators
+    assert entry.evaluation_seconds == result.evaluation_seconds > 0
     assert sum("measured before" in note for note in heard.notes) == 3
 
 

@@ -41,13 +41,17 @@ Columns = tuple[np.ndarray, np.ndarray, list[str]]  # values and their Monte-Car
 
 @dataclass(frozen=True)
 class Measured:
-    """What stands side by side, and what the pass of most draws says of the ELBO: `elbo` and its error, nats."""
+    """What stands side by side, and what the draws of `log_evidence` say of the ELBO: `elbo` and its error, nats.
+
+    `seconds` are of all passes, whenever they were made.
+    """
 
     n: int
     evaluators: list[Evaluator]
     log_evidence: Evaluator
     elbo: float
     elbo_standard_error: float
+    seconds: float
 
 
 class _Pass(NamedTuple):
@@ -99,7 +103,8 @@ def measure_side_by_side(
     ]
     elbo = kept["importance"].values[1]
     (largest,) = (each for each in evaluators if each.name == _name_of_bound(k))
-    return Measured(len(x), evaluators, largest, float(elbo.mean()), _standard_error(elbo))
+    seconds = sum(each.seconds for each in kept.values())
+    return Measured(len(x), evaluators, largest, float(elbo.mean()), _standard_error(elbo), seconds)
 
 
 def plans(plan: SideBySide, *, k: int) -> list[tuple[str, int | None, str]]:

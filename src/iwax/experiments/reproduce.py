@@ -118,9 +118,7 @@ def reproduce_row(row: PublishedRow, request: Request, *, seed: int, reporter: R
     if earlier is not None and trained_so and _measured_so(earlier, request.table):
         reporter.note(f"{row.name}: trained and measured before, {request.results / earlier.file_name}")
         return folder, earlier, request.results / earlier.file_name
-    started = time.monotonic()
-    found = _measure(folder, row, request.table, reporter)
-    result = _result(row, request, folder, found, seed=seed, evaluation_seconds=time.monotonic() - started)
+    result = _result(row, request, folder, _measure(folder, row, request.table, reporter), seed=seed)
     return folder, result, write(result, request.results)
 
 
@@ -134,11 +132,11 @@ def _measured_so(result: Result, table: PublishedTable) -> bool:
 
 def _measure(folder: Path, row: PublishedRow, table: PublishedTable, reporter: Reporter) -> dict[str, Any]:
     """The fields of a result that measuring gives."""
-    k = table.evaluation_k
+    k, started = table.evaluation_k, time.monotonic()
     if table.evaluators is None:
         names = ("versions", "n", "k", "log_evidence", "standard_error", "elbo", "elbo_standard_error")
         report = evaluate(folder, split="test", k=k, limit=None, seed=0, checkpoint="last", reporter=reporter)
-        return {name: report[name] for name in names}
+        return {name: report[name] for name in names} | {"evaluation_seconds": time.monotonic() - started}
     found = measure_side_by_side(folder, table.evaluators, k=k, published=row.evaluators, reporter=reporter)
     return {
         "versions": versions(),
@@ -148,6 +146,7 @@ def _measure(folder: Path, row: PublishedRow, table: PublishedTable, reporter: R
         "standard_error": found.log_evidence.standard_error,
         "elbo": found.elbo,
         "elbo_standard_error": found.elbo_standard_error,
+        "evaluation_seconds": found.seconds,
         "evaluators": found.evaluators,
     }
 
@@ -193,9 +192,7 @@ def _epochs(folder: Path) -> int:
     return (_newest(folder) or 0) // steps_per_epoch(run.environment().data.rows["train"], run.config().training.batch)
 
 
-def _result(
-    row: PublishedRow, request: Request, folder: Path, measured: dict[str, Any], *, seed: int, evaluation_seconds: float
-) -> Result:
+def _result(row: PublishedRow, request: Request, folder: Path, measured: dict[str, Any], *, seed: int) -> Result:
     trained = open_run(folder, checkpoint="last")
     dataset, place = trained.dataset(), environment()["device"]
     epochs = _epochs(folder)
@@ -213,7 +210,6 @@ def _result(
         epochs_planned=trained.config.training.epochs,
         cut=epochs < trained.config.training.epochs,
         seconds=sum(float(entry["seconds"]) for entry in record.read(folder / "timing.jsonl")),
-        evaluation_seconds=evaluation_seconds,
         active_units=active,
         published=Published(
             log_evidence=row.log_evidence,
