@@ -36,13 +36,15 @@ SD = np.array([1.0, 2.0, 0.5, 1.0, 6.0], np.float32)
 
 
 def known(model, key, x, *, sd: np.ndarray) -> Value:
-    """A gradient of known mean and standard deviation in the decoder, of none in the encoder."""
+    """A gradient of known mean and standard deviation in the decoder, and of noise alone in the encoder."""
     gradient = MEAN + sd * jax.random.normal(key, MEAN.shape)
-    return Value(jnp.sum(model.likelihood.w[:5] * gradient) + 0 * model.posterior.w.sum() * x.values[:, 0])
+    noise = sd[0] * jax.random.normal(jax.random.fold_in(key, 1), model.posterior.w.shape)
+    total = jnp.sum(model.likelihood.w[:5] * gradient) + jnp.sum(model.posterior.w * noise)
+    return Value(total + 0 * x.values[:, 0])
 
 
 def of_known(objective, seed: int) -> evaluation.SignalToNoise:
-    model = LatentVariableModel(prior=(), likelihood=Numbers(jnp.zeros(7)), posterior=Numbers(jnp.zeros(3)))
+    model = LatentVariableModel(prior=(), likelihood=Numbers(jnp.zeros(7)), posterior=Numbers(jnp.zeros(300)))
     x = np.zeros((2, 1), np.float32)
     return evaluation.gradient_signal_to_noise(model, x, objective, repeats=200, key=jax.random.key(seed))
 
@@ -67,7 +69,10 @@ def test_a_known_ratio_is_found_and_its_error_is_that_of_repetition():
     # the sd of an sd of 100 numbers is 7 per cent of it
     assert np.mean([each.square_error for each in found]) == pytest.approx(squares.std(ddof=1), rel=0.3)
     assert np.mean([each.ratio_error for each in found]) == pytest.approx(ratios.std(ddof=1), rel=0.3)
-    # of the parameter without a signal the ratio is the floor instead of 0
+    noise = [of_known(objective, seed).groups["encoder"] for seed in range(10)]
+    assert abs(np.mean([each.square for each in noise])) < 4.5 * np.sqrt(2) / 200 / np.sqrt(300 * 10)
+    # of a parameter without a signal the ratio is the floor instead of 0
+    assert np.mean([each.ratio for each in noise]) == pytest.approx(of_known(objective, 0).floor, rel=0.05)
     floor = evaluation.SignalToNoise(200, 1, {}, {}).floor
     assert ratios.mean() == pytest.approx(expected.mean() + floor / 5, abs=0.01)
 
