@@ -122,10 +122,10 @@ def elbo_terms(
     (0.9049, 0.6931)
     """
     k, outer = own.shape[0], others.shape[0]
-    total = logsumexp(own, axis=0)
+    total = np.asarray(logsumexp(own, axis=0))
     chosen = np.exp(own - total)
-    sums = logsumexp(others, axis=1) if k > 1 else np.full((outer, *own.shape[1:]), -np.inf)
-    fresh = logsumexp(-np.logaddexp(own[:, None], sums[None]), axis=1)  # [k, *batch], log of the sum over the sets
+    sums = np.asarray(logsumexp(others, axis=1)) if k > 1 else np.full((outer, *own.shape[1:]), -np.inf)
+    fresh = np.asarray(logsumexp(-np.logaddexp(own[:, None], sums[None]), axis=1))  # [k, *batch]: the sum over sets
     with_own = np.logaddexp(fresh, -total)
     upper = -np.log(k) - np.sum(chosen * (fresh - np.log(outer)), axis=0)
     lower = -np.log(k) - np.sum(chosen * (with_own - np.log(outer + 1)), axis=0)

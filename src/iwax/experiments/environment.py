@@ -12,14 +12,14 @@ import jax.numpy as jnp
 
 __all__ = ["environment", "versions"]
 
-PACKAGES = ("iwax", "jax", "jaxlib", "numpy", "equinox", "optax", "numpyro", "safetensors", "scikit-learn")
+PACKAGES = ("iwax", "jax", "jaxlib", "numpy", "equinox", "optax", "numpyro", "blackjax", "safetensors", "scikit-learn")
 
 
 def versions() -> dict[str, str]:
     """Versions of Python, of iwax and of the libraries on which a number depends.
 
     >>> sorted(versions())[:2]
-    ['equinox', 'iwax']
+    ['blackjax', 'equinox']
     """
     found = {"python": platform.python_version()}
     for package in PACKAGES:

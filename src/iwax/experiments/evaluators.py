@@ -21,6 +21,7 @@ from iwax.data.formats.npy import read_npz
 from iwax.experiments import build, cost
 from iwax.experiments.comparison import paired_difference
 from iwax.experiments.environment import environment, versions
+from iwax.experiments.importance import EVIDENCE
 from iwax.experiments.measure import COMMON_SEED
 from iwax.experiments.place import placed
 from iwax.experiments.published import PublishedValue, SideBySide
@@ -32,7 +33,7 @@ from iwax.training import durable, strict_json
 
 __all__ = ["Measured", "measure_side_by_side", "plans"]
 
-EVIDENCE, JACKKNIFE, ANNEALED = 2000, 2010, 2011  # purposes of random numbers; the first is that of `iwax evaluate`
+JACKKNIFE, ANNEALED = 2010, 2011  # purposes of random numbers
 SPLIT, TRUTH = "test", "AIS"
 
 Progress = Callable[[int, int], None]
