@@ -180,6 +180,7 @@ def build_objective(settings: Objective, features: int, *, key: PRNGKey) -> Surr
 
     The key starts the network of a learned control variate.
 
+    >>> import jax
     >>> build_objective(Objective(), 64, key=jax.random.key(0)).keywords["k"]
     5
     """
