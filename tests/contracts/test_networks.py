@@ -1,5 +1,6 @@
 """Networks: what they compute, written out in NumPy, and the law of their initial weights."""
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,7 +8,25 @@ import pytest
 import scipy.special
 import scipy.stats
 
-from iwax.nn import ACTIVATIONS, MLP, Linear, glorot_uniform, mean_logits
+from iwax.nn import (
+    ACTIVATIONS,
+    INITIAL_WEIGHTS,
+    MLP,
+    ChannelNorm,
+    Conv,
+    ConvLayer,
+    GatedLinear,
+    GatedMLP,
+    Joined,
+    LayerNorm,
+    Linear,
+    MaskedConv,
+    MaskedMLP,
+    ResidualMLP,
+    WeightNormLinear,
+    glorot_uniform,
+    mean_logits,
+)
 
 REFERENCE = {
     "tanh": np.tanh,
@@ -83,6 +102,167 @@ def test_mean_logits_invert_the_sigmoid_within_clipped_means():
     np.testing.assert_allclose(jax.nn.sigmoid(uneven(jnp.zeros(2))), [0.1, 0.5, 0.9], rtol=1e-5)
 
 
+@pytest.mark.parametrize("law", INITIAL_WEIGHTS)
+def test_initial_weights_follow_their_law(law: str):
+    """Dense with two heads, a convolution, one transposed with stride 2, and a masked one."""
+    key = jax.random.key(3)
+    conv = ConvLayer((30, 8, 8), Conv(20, 5), key=key, initial=law).conv
+    back = ConvLayer((30, 8, 8), Conv(20, 5, 2), key=key, initial=law, transposed=True).conv
+    masked = MaskedConv(30, 40, 5, kind="A", key=key, initial=law)
+    seen = np.asarray(masked.weight)[:, :, np.arange(15).reshape(3, 5) < 12]  # two rows and two more, of 25
+    cases = [
+        (Linear(90, 60, key=key, heads=2, initial=law).weight, 90, 30),
+        (GatedLinear(90, 30, key=key, initial=law).both.weight, 90, 30),
+        (MLP(90, (40,), None, key=key, initial=law).layers[0].weight, 90, 40),
+        (conv.weight, 30 * 25, 20 * 25),
+        (back.weight, 30 * 25 / 4, 20 * 25),
+        (seen, 30 * 12, 40 * 15),
+    ]
+    for weight, fan_in, fan_out in cases:
+        variance = 2 / fan_in if law == "he_normal" else 2 / (fan_in + fan_out)
+        if law == "glorot_uniform":
+            scaled = scipy.stats.uniform(-np.sqrt(3 * variance), 2 * np.sqrt(3 * variance))
+        else:
+            scaled = scipy.stats.norm(0, np.sqrt(variance))
+        assert scipy.stats.kstest(np.asarray(weight, np.float64).ravel(), scaled.cdf).pvalue > 2e-5
+    assert (np.asarray(conv.bias) == 0).all()
+
+
+def test_weights_are_those_of_the_whole_shape():
+    """They are drawn flat and cut: the numbers are JAX's for the shape all the same."""
+    key, limit = jax.random.key(4), np.sqrt(6 / 12)
+    np.testing.assert_array_equal(
+        glorot_uniform(5, 7, key=key), jax.random.uniform(key, (5, 7), minval=-limit, maxval=limit)
+    )
+
+
+def affine(layer: Linear, h: np.ndarray) -> np.ndarray:
+    return h @ np.asarray(layer.weight, np.float64) + np.asarray(layer.bias, np.float64)
+
+
+def gated(layer: GatedLinear, h: np.ndarray) -> np.ndarray:
+    out = layer.out_features
+    weight, bias = np.asarray(layer.both.weight, np.float64), np.asarray(layer.both.bias, np.float64)
+    return (h @ weight[:, :out] + bias[:out]) * scipy.special.expit(h @ weight[:, out:] + bias[out:])
+
+
+def normalised(h: np.ndarray, small: float, axis: int = -1) -> np.ndarray:
+    return (h - h.mean(axis, keepdims=True)) / np.sqrt(h.var(axis, keepdims=True) + small)
+
+
+def moved(network):
+    """The network with nothing at its initial value, so that biases and gains count."""
+    leaves, tree = jax.tree.flatten(network)
+    keys = jax.random.split(jax.random.key(11), len(leaves))
+    return jax.tree.unflatten(
+        tree, [leaf + 0.5 * jax.random.normal(k, leaf.shape) for leaf, k in zip(leaves, keys, strict=True)]
+    )
+
+
+X = np.array([0.3, -1.2, 0.8])
+
+
+def test_gated_networks_are_their_formula():
+    net = moved(GatedMLP(3, (4, 5), 2, key=jax.random.key(1), output_bias=jnp.array([0.5, -1.0])))
+    hidden = gated(net.hidden[1], gated(net.hidden[0], X))
+    np.testing.assert_allclose(net(jnp.asarray(X)), affine(net.output, hidden), rtol=1e-5, atol=1e-6)
+    trunk = moved(GatedMLP(3, (4, 5), None, key=jax.random.key(1)))
+    expected = gated(trunk.hidden[1], gated(trunk.hidden[0], X))
+    np.testing.assert_allclose(trunk(jnp.asarray(X)), expected, rtol=1e-5, atol=1e-6)
+    assert trunk.output is None
+
+
+def test_a_trunk_is_the_last_hidden_layer():
+    trunk, whole = MLP(3, (4, 5), None, key=jax.random.key(1)), MLP(3, (4, 5), 2, key=jax.random.key(1))
+    for one, other in zip(trunk.layers, whole.layers, strict=False):
+        np.testing.assert_array_equal(one.weight, other.weight)
+    expected = np.tanh(affine(trunk.layers[1], np.tanh(affine(trunk.layers[0], X))))
+    np.testing.assert_allclose(trunk(jnp.asarray(X)), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_normalisations_are_their_formula():
+    rows = np.random.default_rng(0).normal(size=(4, 5)) * 3 + 1
+    norm = moved(LayerNorm(5))
+    expected = np.asarray(norm.gain) * normalised(rows, 1e-5) + np.asarray(norm.shift)
+    np.testing.assert_allclose(norm(jnp.asarray(rows)), expected, rtol=1e-4, atol=1e-5)
+    image = np.random.default_rng(0).normal(size=(3, 2, 4)) * 3 + 1
+    norm = moved(ChannelNorm(3))
+    expected = np.asarray(norm.gain) * normalised(image, 1e-2, axis=0) + np.asarray(norm.shift)
+    np.testing.assert_allclose(norm(jnp.asarray(image)), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_weight_normalisation_parts_length_and_direction():
+    start = WeightNormLinear(3, 2, key=jax.random.key(1))
+    np.testing.assert_allclose(start(jnp.asarray(X)), Linear(3, 2, key=jax.random.key(1))(jnp.asarray(X)), rtol=1e-5)
+    layer = moved(start)
+    direction = np.asarray(layer.direction, np.float64)
+    weight = np.asarray(layer.gain) * direction / np.linalg.norm(direction, axis=0)
+    expected = X @ weight + np.asarray(layer.bias)
+    np.testing.assert_allclose(layer(jnp.asarray(X)), expected, rtol=1e-5, atol=1e-6)
+    longer = eqx.tree_at(lambda layer: layer.direction, layer, 7 * layer.direction)
+    np.testing.assert_allclose(longer(jnp.asarray(X)), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_residual_networks_are_their_formula():
+    net = moved(ResidualMLP(3, 4, 2, 2, key=jax.random.key(1), activation="tanh"))
+    h = affine(net.first, X)
+    for block in net.blocks:
+        norm = np.asarray(block.norm.gain) * normalised(h, 1e-5) + np.asarray(block.norm.shift)
+        h = h + affine(block.outer, np.tanh(affine(block.inner, np.tanh(norm))))
+    last = np.tanh(np.asarray(net.norm.gain) * normalised(h, 1e-5) + np.asarray(net.norm.shift))
+    np.testing.assert_allclose(net(jnp.asarray(X)), affine(net.output, last), rtol=1e-4, atol=1e-5)
+
+
+def test_more_residual_blocks_start_no_larger():
+    x = jax.random.normal(jax.random.key(0), (100,))
+    for blocks in (1, 16):
+        net = ResidualMLP(100, 100, blocks, 50, key=jax.random.key(1))
+        h = net.first(x)
+        for block in net.blocks:
+            h = block(h)
+        assert 0.5 < float(h.std()) < 2.5
+
+
+def test_a_joined_network_is_its_networks_side_by_side():
+    keys = jax.random.split(jax.random.key(0), 3)
+    each, joint = (Linear(3, 2, key=keys[0]), MLP(1, (3,), 2, key=keys[1])), Linear(4, 2, key=keys[2])
+    a, b = jnp.asarray(X, jnp.float32), jnp.array([0.4])
+    side_by_side = np.concatenate([each[0](a), each[1](b)])
+    np.testing.assert_array_equal(Joined(each)((a, b)), side_by_side)
+    np.testing.assert_allclose(Joined(each, joint)((a, b)), affine(joint, side_by_side), rtol=1e-5, atol=1e-6)
+    assert (Joined(each).in_features, Joined(each).out_features, Joined(each, joint).out_features) == (4, 4, 2)
+
+
+@pytest.mark.parametrize(
+    ("features", "settings"),
+    [
+        (4, {"hidden": (6, 5)}),
+        (4, {"hidden": (6,), "heads": 2, "reverse": True}),
+        (3, {"hidden": (7, 5), "heads": 2, "context_features": 2}),
+        (4, {"hidden": ()}),
+        (1, {"hidden": (3,), "context_features": 2}),
+    ],
+)
+def test_masked_outputs_depend_on_all_inputs_before_them_and_no_other(features: int, settings: dict):
+    net = moved(MaskedMLP(features, key=jax.random.key(0), **settings))
+    x = jax.random.normal(jax.random.key(1), (features,))
+    context = jax.random.normal(jax.random.key(2), (net.context_features,)) if net.context_features else None
+    of_x, of_context = jax.jit(jax.jacobian(lambda x, c: net(x, c), argnums=(0, 1)))(x, context)
+    before = np.tri(features, k=-1, dtype=bool)
+    before = before.T if settings.get("reverse") else before
+    for head in np.asarray(of_x):
+        np.testing.assert_array_equal(head != 0, before)
+    if context is not None:
+        assert (np.asarray(of_context) != 0).all()
+
+
+def test_a_narrow_masked_network_is_autoregressive_still():
+    net = moved(MaskedMLP(9, (3, 2), key=jax.random.key(0)))
+    jacobian = np.asarray(jax.jit(jax.jacobian(lambda x: net(x)[0]))(jnp.ones(9)))
+    assert (jacobian[np.triu_indices(9)] == 0).all()
+    assert (jacobian != 0).any()
+
+
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
@@ -92,6 +272,23 @@ def test_mean_logits_invert_the_sigmoid_within_clipped_means():
         (lambda key: MLP(2, (3,), 3, key=key, heads=2), "got 3 outputs in 2 heads"),
         (lambda key: MLP(2, (3,), 2, key=key, activation="tanhh"), "one of tanh, relu.*got 'tanhh'"),
         (lambda key: MLP(2, (3,), 2, key=key, output_bias=jnp.zeros(3)), r"shape \(2,\), got \(3,\)"),
+        (lambda key: MLP(2, (3,), 2, key=key, initial="he"), "one of glorot_uniform, .*, he_normal, got 'he'"),
+        (lambda key: MLP(2, (), None, key=key), "at least one hidden layer is needed, got none"),
+        (lambda key: GatedMLP(2, (), None, key=key), "at least one hidden layer is needed, got none"),
+        (lambda key: GatedMLP(2, (3,), None, key=key, heads=2), "give neither, got heads=2 and no output_bias"),
+        (lambda key: MLP(2, (3,), None, key=key, output_bias=jnp.zeros(3)), "got heads=1 and an output_bias"),
+        (lambda key: LayerNorm(1), "at least 2 features, as a single one is its own mean; got 1"),
+        (lambda key: ChannelNorm(1), "at least 2 channels"),
+        (lambda key: ChannelNorm(2)(jnp.zeros((3, 4, 4))), r"2 channels, got shape \(3, 4, 4\)"),
+        (lambda key: ResidualMLP(2, 3, 0, 2, key=key), "at least 1 block, got 0"),
+        (lambda key: ResidualMLP(2, 3, 1, 2, key=key, activation="relus"), "one of tanh, relu.*got 'relus'"),
+        (lambda key: MaskedMLP(2, (3,), key=key, heads=0), "heads must be at least 1, got 0"),
+        (lambda key: MaskedMLP(2, (3,), key=key)(jnp.zeros(2), jnp.zeros(1)), r"0 context features.*shape \(1,\)"),
+        (lambda key: MaskedMLP(2, (3,), key=key, context_features=1)(jnp.zeros(2)), "1 context features.*got none"),
+        (lambda key: MaskedMLP(2, (), key=key, context_features=1)(jnp.zeros(2), jnp.zeros(2)), "1 features on the l"),
+        (lambda key: Joined(()), "at least one network, got none"),
+        (lambda key: Joined((Linear(2, 3, key=key),) * 2, Linear(5, 1, key=key)), r"takes 5 .* give 3 \+ 3 = 6"),
+        (lambda key: Joined((Linear(2, 3, key=key),))((jnp.zeros(2),) * 2), "a tuple of 1 inputs, got 2"),
     ],
 )
 def test_what_cannot_be_is_refused(wrong, message: str):

@@ -1,7 +1,59 @@
-"""Networks: arrays to arrays."""
+"""Networks: arrays to arrays.
 
-from iwax.nn.init import glorot_uniform, mean_logits
+Each has ``in_features`` and ``out_features``, is called ``network(x, *, key=None)`` and refuses inputs of another size.
+Dense networks take any leading axes; convolutional ones take one datum, a flat image.
+"""
+
+from iwax.nn.conv import Conv, ConvLayer, max_pool
+from iwax.nn.conv_net import ConvNet
+from iwax.nn.deconv_net import DeconvNet
+from iwax.nn.gated import GatedLinear, GatedMLP, gate
+from iwax.nn.gated_pixelcnn import GatedPixelCNN, GatedPixelLayer
+from iwax.nn.init import INITIAL_WEIGHTS, dense_weight, glorot_uniform, kernel, mean_logits
+from iwax.nn.joined import Joined
 from iwax.nn.linear import Linear
+from iwax.nn.masked import MaskedMLP
+from iwax.nn.masked_conv import MaskedConv
 from iwax.nn.mlp import ACTIVATIONS, MLP
+from iwax.nn.normalisation import ChannelNorm, LayerNorm, WeightNormLinear
+from iwax.nn.pixelcnn import PixelCNN
+from iwax.nn.published import conv_hvae_decoder, conv_hvae_encoder, five_layer_decoder, five_layer_encoder
+from iwax.nn.residual import ResidualBlock, ResidualMLP
+from iwax.nn.residual_conv import ResidualConvBlock, ResNetDecoder, ResNetEncoder
 
-__all__ = ["ACTIVATIONS", "MLP", "Linear", "glorot_uniform", "mean_logits"]
+__all__ = [
+    "ACTIVATIONS",
+    "INITIAL_WEIGHTS",
+    "MLP",
+    "ChannelNorm",
+    "Conv",
+    "ConvLayer",
+    "ConvNet",
+    "DeconvNet",
+    "GatedLinear",
+    "GatedMLP",
+    "GatedPixelCNN",
+    "GatedPixelLayer",
+    "Joined",
+    "LayerNorm",
+    "Linear",
+    "MaskedConv",
+    "MaskedMLP",
+    "PixelCNN",
+    "ResNetDecoder",
+    "ResNetEncoder",
+    "ResidualBlock",
+    "ResidualConvBlock",
+    "ResidualMLP",
+    "WeightNormLinear",
+    "conv_hvae_decoder",
+    "conv_hvae_encoder",
+    "dense_weight",
+    "five_layer_decoder",
+    "five_layer_encoder",
+    "gate",
+    "glorot_uniform",
+    "kernel",
+    "max_pool",
+    "mean_logits",
+]

@@ -5,7 +5,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from iwax._typing import AnyArray, PRNGKey
-from iwax.nn.init import glorot_uniform
+from iwax.nn.init import dense_weight
+from iwax.nn.sizes import check_inputs, check_output_bias
 
 __all__ = ["Linear"]
 
@@ -13,8 +14,8 @@ __all__ = ["Linear"]
 class Linear(eqx.Module):
     """``x W + b`` with W stored [in, out], which is faster under `jax.vmap` than ``W x``.
 
-    ``heads`` says of how many layers of equal width the outputs are made (a mean and a log-scale: two), for the initial
-    range of the weights (`nn.init.glorot_uniform`); b starts at zero.
+    ``heads`` says of how many layers of equal width the outputs are made (a mean and a log-scale: two), for the law of
+    the initial weights, ``initial`` (`nn.init.dense_weight`); b starts at zero, or at ``output_bias``.
 
     >>> import jax
     >>> layer = Linear(3, 2, key=jax.random.key(0))
@@ -25,10 +26,34 @@ class Linear(eqx.Module):
     weight: Float[Array, "in out"]
     bias: Float[Array, " out"]
 
-    def __init__(self, in_features: int, out_features: int, *, key: PRNGKey, heads: int = 1) -> None:
-        self.weight = glorot_uniform(in_features, out_features, key=key, heads=heads)
-        self.bias = jnp.zeros(out_features)
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        *,
+        key: PRNGKey,
+        heads: int = 1,
+        initial: str = "glorot_uniform",
+        output_bias: Float[AnyArray, " out"] | None = None,
+    ) -> None:
+        self.weight = dense_weight(in_features, out_features, key=key, heads=heads, initial=initial)
+        if output_bias is None:
+            self.bias = jnp.zeros(out_features)
+        else:
+            check_output_bias(output_bias, out_features)
+            self.bias = jnp.asarray(output_bias, self.weight.dtype)
+
+    @property
+    def in_features(self) -> int:
+        """How many numbers it takes."""
+        return self.weight.shape[-2]
+
+    @property
+    def out_features(self) -> int:
+        """How many numbers it gives."""
+        return self.weight.shape[-1]
 
     def __call__(self, x: Float[AnyArray, "*batch in"], *, key: PRNGKey | None = None) -> Float[Array, "*batch out"]:
-        """``x W + b``; ``key`` is ignored."""
+        """``x W + b``; ``key`` is ignored. Raises ValueError where x has another number of features."""
+        check_inputs(x, self.in_features, "a linear layer")
         return jnp.asarray(x) @ self.weight + self.bias

@@ -10,7 +10,7 @@ from jaxtyping import Array, Float
 from iwax._typing import AnyArray, PRNGKey
 from iwax.nn.linear import Linear
 
-__all__ = ["ACTIVATIONS", "MLP"]
+__all__ = ["ACTIVATIONS", "MLP", "activation_named"]
 
 ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
     "tanh": jnp.tanh,
@@ -22,49 +22,93 @@ ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
 }
 
 
+def activation_named(name: str) -> Callable[[Array], Array]:
+    """The function of that name; ValueError where there is none.
+
+    >>> float(activation_named("relu")(jnp.array(-1.0)))
+    0.0
+    """
+    if name not in ACTIVATIONS:
+        raise ValueError(f"activation must be one of {', '.join(ACTIVATIONS)}, got {name!r}")
+    return ACTIVATIONS[name]
+
+
 class MLP(eqx.Module):
     """``h_0 = x, h_l = f(h_{l-1} W_l + b_l)``, and a last affine layer without f.
 
     The activation f is kept by its name, so that a network is arrays and words alone. ``output_bias`` replaces the
-    zeros that the last bias starts at. Raises ValueError on sizes below 1, an unknown activation, a misfitting bias.
+    zeros that the last bias starts at. With ``out_features=None`` there is no affine layer: the output is the last
+    hidden layer, a trunk for other heads. Raises ValueError on sizes below 1, an unknown activation or law of initial
+    weights, a misfitting bias, and a trunk of no layers.
 
     >>> net = MLP(784, (200, 200), 2 * 50, key=jax.random.key(0), heads=2)
     >>> net(jnp.zeros(784)).shape
     (100,)
+    >>> MLP(784, (200, 200), None, key=jax.random.key(0)).out_features
+    200
     """
 
     layers: tuple[Linear, ...]
     activation: str = eqx.field(static=True)
+    trunk: bool = eqx.field(static=True)  # the last layer is a hidden one
 
     def __init__(
         self,
         in_features: int,
         hidden: tuple[int, ...],
-        out_features: int,
+        out_features: int | None,
         *,
         key: PRNGKey,
         activation: str = "tanh",
         heads: int = 1,
         output_bias: Float[AnyArray, " out"] | None = None,
+        initial: str = "glorot_uniform",
     ) -> None:
-        if activation not in ACTIVATIONS:
-            raise ValueError(f"activation must be one of {', '.join(ACTIVATIONS)}, got {activation!r}")
-        widths = (in_features, *hidden, out_features)
+        activation_named(activation)
+        self.activation, self.trunk = activation, out_features is None
+        if out_features is None:
+            check_trunk(hidden, heads, output_bias)
+        widths = (in_features, *hidden) if out_features is None else (in_features, *hidden, out_features)
         last = len(widths) - 2
-        layers = [
-            Linear(widths[i], widths[i + 1], key=jax.random.fold_in(key, i), heads=heads if i == last else 1)
+        self.layers = tuple(
+            Linear(
+                widths[i],
+                widths[i + 1],
+                key=jax.random.fold_in(key, i),
+                heads=heads if i == last else 1,
+                initial=initial,
+                output_bias=output_bias if i == last else None,
+            )
             for i in range(last + 1)
-        ]
-        if output_bias is not None:
-            bias = jnp.asarray(output_bias, layers[-1].bias.dtype)
-            if bias.shape != (out_features,):
-                raise ValueError(f"output_bias must have shape ({out_features},), got {bias.shape}")
-            layers[-1] = eqx.tree_at(lambda layer: layer.bias, layers[-1], bias)
-        self.layers = tuple(layers)
-        self.activation = activation
+        )
+
+    @property
+    def in_features(self) -> int:
+        """How many numbers it takes."""
+        return self.layers[0].in_features
+
+    @property
+    def out_features(self) -> int:
+        """How many numbers it gives."""
+        return self.layers[-1].out_features
 
     def __call__(self, x: Float[AnyArray, "*batch in"], *, key: PRNGKey | None = None) -> Float[Array, "*batch out"]:
-        """The output at x; ``key`` is ignored."""
+        """The output at x; ``key`` is ignored. Raises ValueError where x has another number of features."""
         for layer in self.layers[:-1]:
             x = ACTIVATIONS[self.activation](layer(x))
-        return self.layers[-1](x)
+        outputs = self.layers[-1](x)
+        return ACTIVATIONS[self.activation](outputs) if self.trunk else outputs
+
+
+def check_trunk(hidden: tuple[int, ...], heads: int, output_bias: AnyArray | None) -> None:
+    """Raise ValueError where a network without a last affine layer has no hidden one, or is given heads or a bias.
+
+    >>> check_trunk((300,), 1, None)
+    """
+    if not hidden:
+        raise ValueError("out_features=None gives the last hidden layer: at least one hidden layer is needed, got none")
+    if heads != 1 or output_bias is not None:
+        raise ValueError(
+            "heads and output_bias belong to the last affine layer, which out_features=None leaves out: "
+            f"give neither, got heads={heads} and {'no' if output_bias is None else 'an'} output_bias"
+        )

@@ -1,0 +1,99 @@
+"""Convolutional networks from a flat image to a vector, as an encoder is."""
+
+import math
+from collections.abc import Sequence
+
+import equinox as eqx
+import jax
+from jaxtyping import Array, Float
+
+from iwax._typing import AnyArray, PRNGKey
+from iwax.nn.conv import Conv, ConvLayer, Image
+from iwax.nn.gated import GatedMLP
+from iwax.nn.mlp import MLP, check_trunk
+from iwax.nn.sizes import as_image
+
+__all__ = ["ConvNet"]
+
+
+class ConvNet(eqx.Module):
+    """A flat image through convolutional layers, flattened, through dense hidden layers, to ``out_features``.
+
+    ``layers`` are `Conv` or tuples (channels, kernel, stride); all of them, and the dense ones of ``hidden``, have the
+    same activation: a name, or "gated". With ``out_features=None`` there is no last affine layer. Takes one datum of
+    channels * height * width numbers, row by row, channel by channel; `jax.vmap` makes it many. Raises ValueError as
+    `ConvLayer` and `MLP`.
+
+    >>> net = ConvNet((1, 28, 28), [(8, 5, 2), (16, 3, 2)], 2 * 40, key=jax.random.key(0), heads=2)
+    >>> net.in_features, net.out_features
+    (784, 80)
+    """
+
+    layers: tuple[ConvLayer, ...]
+    dense: MLP | GatedMLP | None
+
+    def __init__(
+        self,
+        image: Image,
+        layers: Sequence[Conv | tuple[int, int, int]],
+        out_features: int | None,
+        *,
+        key: PRNGKey,
+        hidden: tuple[int, ...] = (),
+        activation: str = "relu",
+        heads: int = 1,
+        output_bias: Float[AnyArray, " out"] | None = None,
+        initial: str = "glorot_uniform",
+    ) -> None:
+        if not layers:
+            raise ValueError("a ConvNet needs at least one convolutional layer, got none")
+        built: list[ConvLayer] = []
+        for i, layer in enumerate(layers):
+            shape = built[-1].out_image if built else image
+            built.append(
+                ConvLayer(
+                    shape,
+                    layer if isinstance(layer, Conv) else Conv(*layer),
+                    key=jax.random.fold_in(key, i),
+                    activation=activation,
+                    initial=initial,
+                )
+            )
+        self.layers = tuple(built)
+        flat = math.prod(built[-1].out_image)
+        last = jax.random.fold_in(key, len(layers))
+        if out_features is None and not hidden:
+            check_trunk((flat,), heads, output_bias)
+            self.dense = None
+        elif activation == "gated":
+            self.dense = GatedMLP(
+                flat, hidden, out_features, key=last, heads=heads, output_bias=output_bias, initial=initial
+            )
+        else:
+            self.dense = MLP(
+                flat,
+                hidden,
+                out_features,
+                key=last,
+                activation=activation,
+                heads=heads,
+                output_bias=output_bias,
+                initial=initial,
+            )
+
+    @property
+    def in_features(self) -> int:
+        """How many numbers it takes: those of an image."""
+        return math.prod(self.layers[0].image)
+
+    @property
+    def out_features(self) -> int:
+        """How many numbers it gives."""
+        return math.prod(self.layers[-1].out_image) if self.dense is None else self.dense.out_features
+
+    def __call__(self, x: Float[AnyArray, "..."], *, key: PRNGKey | None = None) -> Float[Array, " out"]:
+        """The output at one flat image; ``key`` is ignored. Raises ValueError unless x is one."""
+        h = as_image(x, self.layers[0].image, self.layers[0].conv.weight, "a ConvNet")
+        for layer in self.layers:
+            h = layer(h)
+        return h.reshape(-1) if self.dense is None else self.dense(h.reshape(-1))

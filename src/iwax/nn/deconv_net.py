@@ -1,0 +1,105 @@
+"""Convolutional networks from a vector to a flat image, as a decoder is."""
+
+import math
+from collections.abc import Sequence
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from iwax._typing import AnyArray, PRNGKey
+from iwax.nn.conv import Conv, ConvLayer, Image
+from iwax.nn.gated import GatedMLP
+from iwax.nn.mlp import MLP
+from iwax.nn.sizes import check_one, check_output_bias
+
+__all__ = ["DeconvNet"]
+
+
+class DeconvNet(eqx.Module):
+    """A vector through dense layers to an image ``start``, through transposed convolutions to a flat image, logits say.
+
+    ``layers`` are `Conv` or tuples (channels, kernel, stride), a stride multiplying height and width; all of them, and
+    the dense layers of widths ``hidden`` and of ``start``, have the same activation (a name, or "gated") but the last
+    layer, which is affine. Where that gives twice the channels of an image, the halves of the output are two heads.
+    ``output_bias`` [out] is a learned bias of every pixel from there on, instead of one a channel. Takes one datum.
+    Raises ValueError where the last layer is not of the size of ``image`` (channels, height, width), and as `ConvLayer`
+    and `MLP`.
+
+    >>> layers = [(16, 3, 2), (1, 5, 2)]
+    >>> net = DeconvNet(40, (1, 28, 28), layers, start=(32, 7, 7), key=jax.random.key(0))
+    >>> net(jnp.zeros(40)).shape
+    (784,)
+    """
+
+    dense: MLP | GatedMLP
+    layers: tuple[ConvLayer, ...]
+    output_bias: Float[Array, " out"] | None
+
+    def __init__(
+        self,
+        in_features: int,
+        image: Image,
+        layers: Sequence[Conv | tuple[int, int, int]],
+        *,
+        start: Image,
+        key: PRNGKey,
+        hidden: tuple[int, ...] = (),
+        activation: str = "relu",
+        output_bias: Float[AnyArray, " out"] | None = None,
+        initial: str = "glorot_uniform",
+    ) -> None:
+        if not layers:
+            raise ValueError("a DeconvNet needs at least one convolutional layer, the output's, got none")
+        widths, first = (*hidden, math.prod(start)), jax.random.fold_in(key, len(layers))
+        if activation == "gated":
+            self.dense = GatedMLP(in_features, widths, None, key=first, initial=initial)
+        else:
+            self.dense = MLP(in_features, widths, None, key=first, activation=activation, initial=initial)
+        built: list[ConvLayer] = []
+        for i, layer in enumerate(layers):
+            last = i == len(layers) - 1
+            built.append(
+                ConvLayer(
+                    built[-1].out_image if built else start,
+                    layer if isinstance(layer, Conv) else Conv(*layer),
+                    key=jax.random.fold_in(key, i),
+                    activation="linear" if last else activation,
+                    transposed=True,
+                    initial=initial,
+                    use_bias=not last or output_bias is None,
+                )
+            )
+        self.layers = tuple(built)
+        _check_output(built[-1].out_image, image)
+        if output_bias is not None:
+            check_output_bias(output_bias, self.out_features)
+        self.output_bias = None if output_bias is None else jnp.asarray(output_bias, built[0].conv.weight.dtype)
+
+    @property
+    def in_features(self) -> int:
+        """How many numbers it takes."""
+        return self.dense.in_features
+
+    @property
+    def out_features(self) -> int:
+        """How many numbers it gives: those of an image, or of two."""
+        return math.prod(self.layers[-1].out_image)
+
+    def __call__(self, x: Float[AnyArray, "..."], *, key: PRNGKey | None = None) -> Float[Array, " out"]:
+        """The flat image at one vector; ``key`` is ignored. Raises ValueError where x has another size."""
+        check_one(x, self.in_features, "a DeconvNet")
+        h = self.dense(x).reshape(self.layers[0].image)
+        for layer in self.layers:
+            h = layer(h)
+        return h.reshape(-1) if self.output_bias is None else h.reshape(-1) + self.output_bias
+
+
+def _check_output(got: Image, image: Image) -> None:
+    channels, *size = got
+    if size != list(image[1:]) or channels % image[0]:
+        raise ValueError(
+            f"the last layer of a DeconvNet of images {image} needs to give {image[1]} x {image[2]} pixels, in a "
+            f"multiple of {image[0]} channels; got {size[0]} x {size[1]} in {channels}: see start, strides and channels"
+        )

@@ -1,0 +1,133 @@
+"""Normalisation that is defined for one datum: no statistics of a batch.
+
+A log-weight is a function of one datum and one draw; batch normalisation would make it one of whatever else stands in
+the batch, and a bound of it no bound. Where a published network has batch normalisation, iwax has one of these.
+"""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from iwax._typing import AnyArray, PRNGKey
+from iwax.nn.init import dense_weight
+from iwax.nn.sizes import check_inputs
+
+__all__ = ["ChannelNorm", "LayerNorm", "WeightNormLinear"]
+
+_SMALL = 1e-5  # added to the variance of a datum's features
+_BLANK = 1e-2  # to that of a pixel's channels: where there is nothing but zeros all are alike, and 1e-5 makes it steep
+
+
+class LayerNorm(eqx.Module):
+    """``gain (x - mean x) / sqrt(var x + 1e-5) + shift`` over the last axis: the features of one datum.
+
+    Ba, Kiros and Hinton (2016, arXiv:1607.06450). The gain starts at 1, the shift at 0.
+
+    >>> LayerNorm(2)(jnp.array([1.0, 3.0])).tolist()
+    [-1.0, 1.0]
+    """
+
+    gain: Float[Array, " features"]
+    shift: Float[Array, " features"]
+
+    def __init__(self, features: int) -> None:
+        _check_spread("a LayerNorm", "features", features)
+        self.gain, self.shift = jnp.ones(features), jnp.zeros(features)
+
+    @property
+    def in_features(self) -> int:
+        """How many numbers it takes."""
+        return self.gain.shape[-1]
+
+    @property
+    def out_features(self) -> int:
+        """How many numbers it gives: as many."""
+        return self.in_features
+
+    def __call__(self, x: Float[AnyArray, "*batch in"], *, key: PRNGKey | None = None) -> Float[Array, "*batch in"]:
+        """The normalised x; ``key`` is ignored. Raises ValueError where x has another number of features."""
+        check_inputs(x, self.in_features, "a LayerNorm")
+        return self.gain * _standardized(x, -1, _SMALL) + self.shift
+
+
+class ChannelNorm(eqx.Module):
+    """``gain (x - mean x) / sqrt(var x + 0.01) + shift`` over the channels of every pixel of an image, by itself.
+
+    No pixel sees another one: it may stand in a network that has to be autoregressive in the pixels, where a
+    normalisation of whole images or groups of channels may not.
+
+    >>> ChannelNorm(2)(jnp.array([[[10.0, 0.0]], [[30.0, 0.0]]])).round(2).tolist()
+    [[[-1.0, 0.0]], [[1.0, 0.0]]]
+    """
+
+    gain: Float[Array, "channels 1 1"]
+    shift: Float[Array, "channels 1 1"]
+
+    def __init__(self, channels: int) -> None:
+        _check_spread("a ChannelNorm", "channels", channels)
+        self.gain, self.shift = jnp.ones((channels, 1, 1)), jnp.zeros((channels, 1, 1))
+
+    def __call__(
+        self, x: Float[AnyArray, "channels height width"], *, key: PRNGKey | None = None
+    ) -> Float[Array, "channels height width"]:
+        """The normalised image; ``key`` is ignored. Raises ValueError where it has another number of channels."""
+        channels = self.gain.shape[-3]
+        if jnp.shape(x)[:-2] != (channels,):
+            raise ValueError(f"a ChannelNorm needs an image of {channels} channels, got shape {jnp.shape(x)}")
+        return self.gain * _standardized(x, -3, _BLANK) + self.shift
+
+
+class WeightNormLinear(eqx.Module):
+    """``x W + b`` with ``W_j = gain_j V_j / |V_j|`` for every output j: length and direction learned apart.
+
+    Salimans and Kingma (2016, arXiv:1602.07868). V starts as the weight of a `Linear` and the gain at its length, so
+    that the layer starts as that one.
+
+    >>> layer = WeightNormLinear(3, 2, key=jax.random.key(0))
+    >>> layer(jnp.ones(3)).shape
+    (2,)
+    """
+
+    direction: Float[Array, "in out"]
+    gain: Float[Array, " out"]
+    bias: Float[Array, " out"]
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        *,
+        key: PRNGKey,
+        heads: int = 1,
+        initial: str = "glorot_uniform",
+    ) -> None:
+        self.direction = dense_weight(in_features, out_features, key=key, heads=heads, initial=initial)
+        self.gain = jnp.linalg.norm(self.direction, axis=-2)
+        self.bias = jnp.zeros(out_features)
+
+    @property
+    def in_features(self) -> int:
+        """How many numbers it takes."""
+        return self.direction.shape[-2]
+
+    @property
+    def out_features(self) -> int:
+        """How many numbers it gives."""
+        return self.direction.shape[-1]
+
+    def __call__(self, x: Float[AnyArray, "*batch in"], *, key: PRNGKey | None = None) -> Float[Array, "*batch out"]:
+        """``x W + b``; ``key`` is ignored. Raises ValueError where x has another number of features."""
+        check_inputs(x, self.in_features, "a linear layer")
+        scale = self.gain * jax.lax.rsqrt(jnp.sum(self.direction**2, axis=-2))
+        return (jnp.asarray(x) @ self.direction) * scale + self.bias
+
+
+def _standardized(x: AnyArray, axis: int, small: float) -> Array:
+    centred = jnp.asarray(x) - jnp.mean(x, axis=axis, keepdims=True)
+    return centred * jax.lax.rsqrt(jnp.mean(centred**2, axis=axis, keepdims=True) + small)
+
+
+def _check_spread(norm: str, name: str, size: int) -> None:
+    if size < 2:
+        raise ValueError(f"{norm} needs at least 2 {name}, as a single one is its own mean; got {size}")

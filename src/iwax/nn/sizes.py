@@ -1,0 +1,63 @@
+"""What a network refuses: inputs of another size than it was built for."""
+
+import math
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from iwax._typing import AnyArray
+
+__all__ = ["as_image", "check_inputs", "check_one", "check_output_bias", "check_positive"]
+
+
+def check_inputs(x: AnyArray, features: int, network: str) -> None:
+    """Raise ValueError unless the last axis of x has the features that the network takes. Nothing is computed.
+
+    >>> check_inputs(jnp.zeros((2, 3)), 3, "a Linear")
+    """
+    shape = jnp.shape(x)
+    if shape[-1:] != (features,):
+        raise ValueError(f"{network} needs inputs of {features} features on the last axis, got shape {shape}")
+
+
+def check_one(x: AnyArray, features: int, network: str) -> None:
+    """Raise ValueError unless x is one datum of so many features: convolutions take one, `jax.vmap` makes it many.
+
+    >>> check_one(jnp.zeros(3), 3, "a DeconvNet")
+    """
+    shape = jnp.shape(x)
+    if shape != (features,):
+        raise ValueError(
+            f"{network} needs one datum of {features} features, got shape {shape} (for a batch of rows, use jax.vmap)"
+        )
+
+
+def as_image(
+    x: AnyArray, image: tuple[int, int, int], like: AnyArray, network: str
+) -> Float[Array, "channels height width"]:
+    """One flat datum as an image, in the number type of the kernel that it meets. Raises ValueError as `check_one`.
+
+    >>> as_image(jnp.arange(6.0), (1, 2, 3), jnp.zeros(1), "a ConvNet").shape
+    (1, 2, 3)
+    """
+    check_one(x, math.prod(image), f"{network} of images {image}")
+    return jnp.asarray(x).astype(like.dtype).reshape(image)
+
+
+def check_positive(**sizes: int) -> None:
+    """Raise ValueError, by name, where a size is below 1.
+
+    >>> check_positive(channels=3, kernel=5)
+    """
+    for name, size in sizes.items():
+        if size < 1:
+            raise ValueError(f"{name} must be at least 1, got {size}")
+
+
+def check_output_bias(bias: AnyArray, features: int) -> None:
+    """Raise ValueError unless there is one bias an output.
+
+    >>> check_output_bias(jnp.zeros(3), 3)
+    """
+    if jnp.shape(bias) != (features,):
+        raise ValueError(f"output_bias must have shape ({features},), got {jnp.shape(bias)}")
