@@ -24,6 +24,7 @@ __all__ = [
     "over_draws",
     "prepared",
     "propose",
+    "ready",
     "redraw",
     "reparameterized",
     "terms",
@@ -192,6 +193,12 @@ def prepared(model: LatentVariableModel, key: PRNGKey) -> Part:
     Its key is that of row 2^32 - 1, which no row of data has.
     """
     return model.prior.prepare(model.posterior, key=jax.random.fold_in(key, 2**32 - 1))
+
+
+@eqx.filter_jit
+def ready(model: LatentVariableModel, key: PRNGKey) -> LatentVariableModel:
+    """The model with its prior `prepared` once for all that follows: an evaluation encodes pseudo-inputs but once."""
+    return eqx.tree_at(lambda model: model.prior, model, prepared(model, key))
 
 
 def _draws_first(tree: Output) -> Output:

@@ -1,9 +1,11 @@
 """The one model: a prior, a likelihood and a posterior, written for one datum and one draw."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
@@ -58,15 +60,50 @@ class LatentVariableModel(eqx.Module):
     likelihood: Part
     posterior: Part
 
+    def __check_init__(self) -> None:
+        """Raise ValueError, naming both parts and both sizes, where the parts do not fit; nothing is computed."""
+        key = jax.random.key(0)
+
+        def named(part: Any) -> str:
+            return f"{type(part).__module__.rpartition('.')[0].rpartition('.')[2]}.{type(part).__name__}"
+
+        def shapes(of: str, function: Callable[[], Any]) -> Any:
+            try:
+                return eqx.filter_eval_shape(function)
+            except (TypeError, ValueError) as error:
+                raise ValueError(f"{of}: {error}") from error
+
+        def drawn() -> Latent:
+            return self.prior.prepare(self.posterior, key=key)(None, key=key).draw(key)[0]
+
+        z = shapes(f"prior {named(self.prior)} with posterior {named(self.posterior)}", drawn)
+        given = f"likelihood {named(self.likelihood)} at a z of shape {_said(z)} from prior {named(self.prior)}"
+        x = shapes(given, lambda: self.likelihood(_zeros(z), key=key).draw(key)[0])
+        given = (
+            f"posterior {named(self.posterior)} at an x of shape {_said(x)} from likelihood {named(self.likelihood)}"
+        )
+        found = shapes(given, lambda: self.infer(Datum(_zeros(x)), key=key).draw(key)[0])
+        if _said(found) != _said(z):
+            raise ValueError(
+                f"prior {named(self.prior)} and posterior {named(self.posterior)} need z of one shape, "
+                f"got {_said(z)} and {_said(found)}"
+            )
+
+    def infer(self, x: Datum, *, key: PRNGKey) -> Distribution:
+        """q(z|x): the posterior at a datum, beside its siblings where it follows them (`posteriors.Hamiltonian`)."""
+        beside = getattr(self.posterior, "beside", None)
+        posterior = self.posterior if beside is None else beside(self.prior, self.likelihood)
+        return posterior(x, key=key)
+
     def propose(self, x: Datum, key: PRNGKey) -> Draw:
         """``z ~ q(z|x)``. Everything random in it is a function of ``key``."""
-        distribution = self.posterior(x, key=jax.random.fold_in(key, 0))
+        distribution = self.infer(x, key=jax.random.fold_in(key, 0))
         z, trace = distribution.draw(jax.random.fold_in(key, 1))
         return Draw(distribution, z, trace, self._part_keys(key))
 
     def propose_with_log_prob(self, x: Datum, key: PRNGKey) -> tuple[Draw, Scalar]:
         """The same draw with ``log q(z|x)`` under its total derivative: all that the pathwise gradient needs."""
-        distribution = self.posterior(x, key=jax.random.fold_in(key, 0))
+        distribution = self.infer(x, key=jax.random.fold_in(key, 0))
         z, log_posterior = distribution.sample_and_log_prob(jax.random.fold_in(key, 1))
         return Draw(distribution, z, None, self._part_keys(key)), log_posterior
 
@@ -87,17 +124,29 @@ class LatentVariableModel(eqx.Module):
     def refuse_outside(self, values: np.ndarray) -> None:
         """Raise ValueError, naming the first cell, where rows [n, features] lie outside the likelihood's support.
 
-        A likelihood says so in a method ``outside(values) -> marked``; one without is taken at its word.
+        A likelihood says so in a method ``outside(values) -> marked``; one without is taken at its word. What it needs
+        instead it says in words, ``support``, and perhaps in an ``advice``.
         """
         outside = getattr(self.likelihood, "outside", None)
         marked = outside(values) if outside is not None else np.zeros(values.shape, bool)
         if marked.any():
             row, column = np.argwhere(marked)[0]
+            support = getattr(self.likelihood, "support", "values of its support")
+            advice = getattr(self.likelihood, "advice", "change such values, or use another likelihood")
             raise ValueError(
                 f"the likelihood gives no density to {values[row, column]} in row {row}, column {column}: "
-                "binarise grey values (binarize=True redraws 0..255 while training), or use another likelihood"
+                f"it needs {support}; {advice}"
             )
 
     @staticmethod
     def _part_keys(key: PRNGKey) -> tuple[PRNGKey, PRNGKey]:
         return jax.random.fold_in(key, 2), jax.random.fold_in(key, 3)
+
+
+def _said(shapes: Any) -> Any:
+    """(50,), or a tuple of such for several layers."""
+    return jax.tree.map(lambda leaf: tuple(leaf.shape), shapes)
+
+
+def _zeros(shapes: Any) -> Any:
+    return jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)

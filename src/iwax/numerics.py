@@ -1,4 +1,9 @@
-"""Sums of exponentials that neither overflow nor lose digits."""
+"""Sums of exponentials that neither overflow nor lose digits; solutions of equations, with their derivatives."""
+
+import math
+from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -7,7 +12,19 @@ from jaxtyping import Array
 
 from iwax._typing import LogWeights, PerDatum
 
-__all__ = ["StreamingLogMeanExp", "log_mean_exp", "reciprocal", "softplus"]
+__all__ = [
+    "StreamingLogMeanExp",
+    "above_minus_one",
+    "bisect",
+    "dense_solve",
+    "implicit",
+    "log_mean_exp",
+    "reciprocal",
+    "softplus",
+]
+
+_ABOVE = 1e-3  # how far above -1 `above_minus_one` stays
+_HALVINGS = 60  # more than the digits of float64
 
 
 def log_mean_exp(log_w: LogWeights) -> PerDatum:
@@ -52,6 +69,71 @@ def _reciprocal_jvp(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Arra
     (s,), (ds,) = primals, tangents
     r = reciprocal(s)
     return r, -r * (r * ds)
+
+
+def above_minus_one(s: Array) -> Array:
+    """``m(s) = log(1 + exp(s + c)) - 0.999 >= -0.999``, increasing, with c such that ``m(0) = 0``.
+
+    >>> float(above_minus_one(jnp.float32(0.0))), float(above_minus_one(jnp.float32(-1e4)))
+    (0.0, -0.999)
+    """
+    return jax.nn.softplus(s + math.log(math.expm1(1 - _ABOVE))) - (1 - _ABOVE)
+
+
+def bisect(increasing: Callable[[Array], Array], low: Array, high: Array) -> Array:
+    """The zero of an increasing function between low and high, to the last digits; without a derivative.
+
+    >>> round(float(bisect(lambda a: a**3 - 8.0, jnp.array(0.0), jnp.array(5.0))), 5)
+    2.0
+    """
+
+    def halve(_: Any, bracket: tuple[Array, Array]) -> tuple[Array, Array]:
+        low, high = bracket
+        middle = (low + high) / 2
+        above = increasing(middle) > 0
+        return jnp.where(above, low, middle), jnp.where(above, middle, high)
+
+    bracket = jax.tree.map(jax.lax.stop_gradient, (jnp.asarray(low), jnp.asarray(high)))
+    low, high = jax.lax.fori_loop(0, _HALVINGS, halve, bracket)
+    return (low + high) / 2
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(0, 1))
+def implicit(
+    residual: Callable[[Any, Array], Array], solve: Callable[[Any, Array, Array], Array], given: Any, solution: Array
+) -> Array:
+    """The solution z [n] of ``residual(given, z) = 0``, already found; its derivative is ``-(dr/dz)^-1 dr``, implicit.
+
+    ``solve(given, z, v)`` applies ``(dr/dz)^-1``; `dense_solve` makes one for any residual.
+
+    >>> def residual(a, z): return z**3 - a
+    >>> root = implicit(residual, dense_solve(residual), jnp.array([8.0]), jnp.array([2.0]))
+    >>> float(jax.grad(lambda a: implicit(residual, dense_solve(residual), a, root)[0])(jnp.array([8.0]))[0])  # 1/12
+    0.0833
+    """
+    return solution
+
+
+@implicit.defjvp
+def _implicit_jvp(
+    residual: Callable[[Any, Array], Array],
+    solve: Callable[[Any, Array, Array], Array],
+    primals: tuple[Any, Array],
+    tangents: tuple[Any, Any],
+) -> tuple[Array, Array]:
+    (given, solution), (moved, _) = primals, tangents
+    solution = implicit(residual, solve, given, solution)  # of which the second derivative is made
+    _, shifted = jax.jvp(lambda given: residual(given, solution), (given,), (moved,))
+    return solution, -solve(given, solution, shifted)
+
+
+def dense_solve(residual: Callable[[Any, Array], Array]) -> Callable[[Any, Array, Array], Array]:
+    """``(given, z, v) -> (dr/dz)^-1 v`` by the whole Jacobian matrix of the residual."""
+
+    def solve(given: Any, z: Array, v: Array) -> Array:
+        return jnp.linalg.solve(jax.jacfwd(lambda z: residual(given, z))(z), v)
+
+    return solve
 
 
 class StreamingLogMeanExp:

@@ -52,7 +52,7 @@ class Chain(eqx.Module):
             raise ValueError("a chain of latents has no observed mask: where must be None")
         traces = trace if trace is not None else (None,) * (len(self.conditionals) + 1)
         values = self._in_order(value)
-        layers = self.layers(value)
+        layers = self._layers_as_drawn(values)
         terms = [layer.log_prob(z, t) for layer, z, t in zip(layers, values, traces, strict=True)]
         return sum(terms[1:], start=terms[0])
 
@@ -67,6 +67,8 @@ class Chain(eqx.Module):
         return self._in_order(tuple(values)), total
 
     def layers(self, value: Latent) -> tuple[Distribution, ...]:
-        """The conditional distribution of every layer at this value, in the order in which they are drawn."""
-        values = self._in_order(value)
+        """The conditional distribution of every layer at this value, from the data upwards, as the values are."""
+        return self._in_order(self._layers_as_drawn(self._in_order(value)))
+
+    def _layers_as_drawn(self, values: tuple) -> tuple[Distribution, ...]:
         return (self.first, *(self._conditional(i, values[i]) for i in range(len(self.conditionals))))

@@ -18,7 +18,7 @@ __all__ = ["embed"]
 @eqx.filter_jit
 def _means(model: LatentVariableModel, key: PRNGKey, x: Datum, layer: int) -> Array:
     def one(key: PRNGKey, datum: Datum) -> Array:
-        mean = model.posterior(datum, key=jax.random.fold_in(key, 0)).mean
+        mean = model.infer(datum, key=jax.random.fold_in(key, 0)).mean
         return mean[layer - 1] if isinstance(mean, tuple) else mean
 
     return batched.over_data(one, key, x)

@@ -22,7 +22,7 @@ __all__ = ["reconstruct", "resample"]
 @eqx.filter_jit
 def _through_means(model: LatentVariableModel, key: PRNGKey, x: Datum) -> Array:
     def one(key: PRNGKey, datum: Datum) -> Array:
-        z = model.posterior(datum, key=jax.random.fold_in(key, 0)).mean
+        z = model.infer(datum, key=jax.random.fold_in(key, 0)).mean
         return model.likelihood(z, key=jax.random.fold_in(key, 3)).mean
 
     return batched.over_data(one, key, x)

@@ -1,0 +1,49 @@
+"""The Gaussian posterior with a full covariance."""
+
+from typing import Any
+
+import equinox as eqx
+import jax.numpy as jnp
+
+from iwax._typing import PRNGKey, values_of
+from iwax.bijections import UnitTriangular, packed_size
+from iwax.distributions import Factorized, Transformed
+
+__all__ = ["FullGaussian"]
+
+
+class FullGaussian(eqx.Module):
+    """``q(z|x) = N(loc(x), L D^2 L')``, L unit triangular, D diagonal; the network gives loc, log D and L's entries.
+
+    It needs ``outputs(latent) = 2 latent + latent (latent - 1) / 2`` outputs of the network.
+    Raises ValueError where the network gives another number.
+
+    >>> import jax
+    >>> from iwax.nn import MLP
+    >>> q = FullGaussian(MLP(4, (8,), FullGaussian.outputs(3), key=jax.random.key(0)), 3)
+    >>> q(jnp.zeros(4), key=jax.random.key(1)).mean.shape
+    (3,)
+    """
+
+    network: Any
+    latent: int = eqx.field(static=True)
+
+    @staticmethod
+    def outputs(latent: int) -> int:
+        """How many outputs the network has to give.
+
+        >>> FullGaussian.outputs(3)
+        9
+        """
+        return 2 * latent + packed_size(latent)
+
+    def __call__(self, context: Any, *, key: PRNGKey) -> Transformed:
+        """The distribution at a datum, or at the latent of the layer below."""
+        outputs = self.network(values_of(context), key=key)
+        if outputs.shape[-1] != self.outputs(self.latent):
+            raise ValueError(
+                f"a Gaussian posterior with full covariance of {self.latent} latents needs "
+                f"{self.outputs(self.latent)} outputs of its network, got {outputs.shape[-1]}"
+            )
+        loc, log_scale, below = jnp.split(outputs, (self.latent, 2 * self.latent))
+        return Transformed(Factorized.normal(jnp.zeros_like(loc), jnp.exp(log_scale)), UnitTriangular(below, loc))

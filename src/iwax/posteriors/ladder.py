@@ -1,0 +1,116 @@
+"""Ladder posteriors."""
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from iwax import distributions
+from iwax._typing import Part, PRNGKey, values_of
+from iwax.distributions import Factorized
+from iwax.nn import Linear
+
+__all__ = ["Ladder", "Rung"]
+
+
+class Rung(eqx.Module):
+    """One step of the way up: ``d_l = network(d_{l-1})``, and a Gaussian that is read linearly off it."""
+
+    network: Any
+    head: Linear
+
+    def __call__(self, below: Array, *, key: PRNGKey) -> tuple[Array, Factorized]:
+        """What is handed on, and the Gaussian of this layer seen from below."""
+        d = self.network(below, key=key)
+        loc, log_scale = jnp.split(self.head(d), 2)
+        return d, Factorized.normal(loc, jnp.exp(log_scale))
+
+
+class Ladder(eqx.Module):
+    """``q(z_L|x) q(z_{L-1}|x, z_L) ...``: what is seen from below times what the model says from above.
+
+    Sonderby, Raiko, Maaloe, Sonderby and Winther (2016, arXiv:1602.02282). A deterministic way up gives a Gaussian a
+    layer; below the top it is multiplied with the model's own p(z_l | z_{l+1}), precisions added. The conditional
+    priors are not its own: the model hands them over (`beside`). Values are tuples ``(z_1, ..., z_L)``, L at least 2.
+    """
+
+    rungs: tuple[Rung, ...]
+
+    @property
+    def top(self) -> "_Top":
+        """``q(z_L|x)``, which depends on nothing above: what a VampPrior on the top layer is prepared with."""
+        return _Top(self.rungs)
+
+    def beside(self, prior: Part, likelihood: Part) -> "_Beside":
+        """The part that shares the conditionals of this prior, a `priors.Chain`."""
+        conditionals = getattr(prior, "conditionals", None)
+        if conditionals is None or len(conditionals) != len(self.rungs) - 1:
+            got = "none" if conditionals is None else f"{len(conditionals)}"
+            raise ValueError(
+                f"a ladder posterior of {len(self.rungs)} layers shares the {len(self.rungs) - 1} conditionals of a "
+                f"priors.Chain, got {got} in {type(prior).__name__}"
+            )
+        return _Beside(self, conditionals)
+
+    def __call__(self, context: Any, *, key: PRNGKey) -> distributions.Chain:
+        """Raises ValueError: without the model's conditional priors there is nothing to combine with."""
+        raise ValueError(
+            "a ladder posterior shares the conditionals of its model's prior: "
+            "call what posterior.beside(prior, likelihood) gives"
+        )
+
+
+class _Top(eqx.Module):
+    rungs: tuple[Rung, ...]
+
+    def __call__(self, context: Any, *, key: PRNGKey) -> Factorized:
+        return _climb(self.rungs, context, key)[-1]
+
+
+class _Beside(eqx.Module):
+    ladder: Ladder
+    conditionals: tuple[Part, ...]
+
+    def __call__(self, context: Any, *, key: PRNGKey) -> distributions.Chain:
+        *below, top = _climb(self.ladder.rungs, context, key)
+        keys = tuple(jax.random.fold_in(key, len(self.ladder.rungs) + i) for i in range(len(below)))
+        parts = tuple(_Merged(seen, part) for seen, part in zip(reversed(below), self.conditionals, strict=True))
+        return distributions.Chain(top, parts, keys, downwards=True)
+
+
+class _Merged(eqx.Module):
+    """``N(seen) N(p(z_l | z_{l+1}))``, normalised."""
+
+    seen: Factorized
+    conditional: Part
+
+    def __call__(self, context: Any, *, key: PRNGKey) -> Factorized:
+        above = self.conditional(context, key=key)
+        if not isinstance(above, Factorized) or above.family != "normal":
+            raise ValueError(
+                "a ladder posterior multiplies Gaussians: the conditional priors must give factorised normals, "
+                f"got {type(above).__name__}"
+            )
+        (loc, scale), (prior_loc, prior_scale) = self.seen.parameters, above.parameters
+        return Factorized.normal(*_product(*map(jnp.asarray, (loc, scale, prior_loc, prior_scale))))
+
+
+def _product(
+    loc: Float[Array, " latent"],
+    scale: Float[Array, " latent"],
+    other: Float[Array, " latent"],
+    width: Float[Array, " latent"],
+) -> tuple[Array, Array]:
+    """Loc and scale of the product of two Gaussians, without squaring a scale that could leave the range."""
+    share = 1 / (1 + (scale / width) ** 2)  # of the first in the sum of precisions
+    return share * loc + (1 - share) * other, scale * jnp.sqrt(share)
+
+
+def _climb(rungs: tuple[Rung, ...], context: Any, key: PRNGKey) -> list[Factorized]:
+    d, seen = values_of(context), []
+    for i, rung in enumerate(rungs):
+        d, gaussian = rung(d, key=jax.random.fold_in(key, i))
+        seen.append(gaussian)
+    return seen

@@ -1,0 +1,69 @@
+"""The exemplar prior."""
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from iwax import distributions
+from iwax._typing import AnyArray, Part, PRNGKey
+from iwax.distributions import Factorized
+from iwax.priors.vamp import components_of
+
+__all__ = ["Exemplar"]
+
+
+class Exemplar(eqx.Module):
+    """``p(z) = (1/K) sum_c N(z; E_q[z | x_c], scale^2 I)`` at K exemplars x_c of the data, with one learned scale.
+
+    After Norouzi, Fleet and Norouzi (2020, arXiv:2004.04795): the exemplars [K, features] are rows of the training data
+    and stay what they are. The paper uses all rows and leaves a row's own component out while training on it; with K
+    rows out of many its share is small, and every row is judged by one and the same density. Raises ValueError without
+    exemplars, or where the posterior is one of no mixture (`priors.Vamp`).
+
+    >>> from iwax import posteriors
+    >>> from iwax.nn import MLP
+    >>> q = posteriors.Gaussian(MLP(4, (8,), 2 * 3, key=jax.random.key(0), heads=2))
+    >>> p = Exemplar(jnp.eye(4)).prepare(q, key=jax.random.key(1))
+    >>> p(None, key=jax.random.key(2)).mean.shape
+    (3,)
+    """
+
+    exemplars: Float[AnyArray, "components features"]
+    log_scale: Float[Array, ""]
+
+    def __init__(self, exemplars: AnyArray, scale: float = 1.0) -> None:
+        if jnp.ndim(exemplars) != 2 or exemplars.shape[0] < 1:
+            raise ValueError(f"an exemplar prior needs rows [components, features], got shape {jnp.shape(exemplars)}")
+        if not scale > 0:
+            raise ValueError(f"the scale of an exemplar prior must be positive, got {scale}")
+        self.exemplars = jnp.asarray(exemplars, float)
+        self.log_scale = jnp.log(jnp.asarray(scale, float))
+
+    def prepare(self, posterior: Part | None, *, key: PRNGKey) -> "_Prepared":
+        """The mixture round the posterior's means at the exemplars."""
+        fixed = jax.lax.stop_gradient(self.exemplars)
+        encoded = components_of(posterior, fixed, "an exemplar prior", key=key)
+        return _Prepared(jax.vmap(lambda q: q.mean)(encoded), self.log_scale)
+
+    def __call__(self, context: Any, *, key: PRNGKey) -> distributions.Mixture:
+        """Raises ValueError: the components are the posterior's, which `prepare` is given."""
+        raise ValueError(
+            "an exemplar prior is prepared with the model's posterior: call what prior.prepare(posterior) gives"
+        )
+
+
+class _Prepared(eqx.Module):
+    """The prior with its exemplars encoded."""
+
+    loc: Float[Array, "components latent"]
+    log_scale: Float[Array, ""]
+
+    def prepare(self, posterior: Part | None, *, key: PRNGKey) -> "_Prepared":
+        return self
+
+    def __call__(self, context: Any, *, key: PRNGKey) -> distributions.Mixture:
+        scale = jnp.broadcast_to(jnp.exp(self.log_scale), self.loc.shape)
+        return distributions.Mixture(jnp.zeros(self.loc.shape[0]), Factorized.normal(self.loc, scale))

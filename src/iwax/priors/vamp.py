@@ -1,0 +1,106 @@
+"""The variational mixture of posteriors."""
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from iwax import distributions
+from iwax._typing import AnyArray, Datum, Distribution, Part, PRNGKey
+
+__all__ = ["Vamp", "components_of"]
+
+
+class Vamp(eqx.Module):
+    """``p(z) = (1/K) sum_c q(z | u_c)`` with learned pseudo-inputs u_c: the VampPrior.
+
+    Tomczak and Welling (2018, arXiv:1705.07120). ``pseudo_inputs`` [K, features] are kept in ``low..high`` where these
+    are given (0 and 1 for binary and grey data), by clipping what is handed to the encoder. The posterior is the
+    model's: it is evaluated at the pseudo-inputs in `prepare`, once a step or once an evaluation. In a model of several
+    layers (`posteriors.TopDown`, `posteriors.Ladder`) its ``top`` is used. Raises ValueError without any pseudo-input,
+    or where the posterior is one of no mixture.
+
+    >>> from iwax import posteriors
+    >>> from iwax.nn import MLP
+    >>> q = posteriors.Gaussian(MLP(4, (8,), 2 * 3, key=jax.random.key(0), heads=2))
+    >>> p = Vamp(jnp.full((5, 4), 0.5)).prepare(q, key=jax.random.key(1))
+    >>> p(None, key=jax.random.key(2)).mean.shape
+    (3,)
+    """
+
+    pseudo_inputs: Float[AnyArray, "components features"]
+    low: float | None = eqx.field(static=True, default=0.0)
+    high: float | None = eqx.field(static=True, default=1.0)
+
+    def __check_init__(self) -> None:
+        if jnp.ndim(self.pseudo_inputs) != 2 or self.pseudo_inputs.shape[0] < 1:
+            raise ValueError(
+                f"a VampPrior needs pseudo-inputs [components, features], got shape {jnp.shape(self.pseudo_inputs)}"
+            )
+
+    @classmethod
+    def at_random(
+        cls,
+        components: int,
+        features: int,
+        *,
+        loc: float | AnyArray = 0.5,
+        scale: float | AnyArray = 0.1,
+        low: float | None = 0.0,
+        high: float | None = 1.0,
+        key: PRNGKey,
+    ) -> "Vamp":
+        """Pseudo-inputs that start at ``loc + scale N(0, 1)``, loc and scale one number or one a feature.
+
+        >>> Vamp.at_random(5, 4, key=jax.random.key(0)).pseudo_inputs.shape
+        (5, 4)
+        """
+        noise = jax.random.normal(key, (components, features))
+        return cls(jnp.asarray(loc, noise.dtype) + jnp.asarray(scale, noise.dtype) * noise, low, high)
+
+    def shown(self) -> Float[Array, "components features"]:
+        """The pseudo-inputs as the encoder sees them."""
+        return jnp.clip(jnp.asarray(self.pseudo_inputs), self.low, self.high)
+
+    def prepare(self, posterior: Part | None, *, key: PRNGKey) -> "_Prepared":
+        """The mixture of the posterior's distributions at the pseudo-inputs."""
+        return _Prepared(components_of(posterior, self.shown(), "a VampPrior", key=key))
+
+    def __call__(self, context: Any, *, key: PRNGKey) -> distributions.Mixture:
+        """Raises ValueError: the components are the posterior's, which `prepare` is given."""
+        raise ValueError("a VampPrior is prepared with the model's posterior: call what prior.prepare(posterior) gives")
+
+
+class _Prepared(eqx.Module):
+    """The prior with its components encoded."""
+
+    components: Distribution
+
+    def prepare(self, posterior: Part | None, *, key: PRNGKey) -> "_Prepared":
+        return self
+
+    def __call__(self, context: Any, *, key: PRNGKey) -> distributions.Mixture:
+        count = jax.tree.leaves(self.components)[0].shape[0]
+        return distributions.Mixture(jnp.zeros(count), self.components)
+
+
+def components_of(
+    posterior: Part | None, inputs: Float[AnyArray, "components features"], who: str, *, key: PRNGKey
+) -> Distribution:
+    """``q(z | u_c)`` at every input, as one distribution with a leading axis; of several layers, of the topmost.
+
+    Raises ValueError, naming ``who`` asks, where that is no density that can be had: without a posterior, with one
+    that needs its siblings, or with a chain drawn from the data upwards.
+    """
+    if posterior is None:
+        raise ValueError(f"{who} is a mixture of the model's posterior, and was prepared with none")
+    encoder = getattr(posterior, "top", posterior)
+    if hasattr(encoder, "beside") or hasattr(encoder, "first"):
+        raise ValueError(
+            f"{who} needs q(z|u) of the topmost layer as a density, which {type(encoder).__name__} has not: use a "
+            "posterior of one layer, or posteriors.TopDown or posteriors.Ladder for several"
+        )
+    keys = jax.random.split(key, inputs.shape[0])
+    return jax.vmap(lambda u, key: encoder(Datum(u), key=key))(inputs, keys)
