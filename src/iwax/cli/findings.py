@@ -39,7 +39,12 @@ def tell(terminal: Terminal, found: dict[str, Any]) -> None:
     if found["units"]:
         units = found["units"]
         rows = [
-            (f"{i + 1}", f"{active}/{len(layer['kl'])}", f"{sum(layer['kl']):.2f}", f"{max(layer['kl']):.2f}")
+            (
+                f"{i + 1}",
+                f"{active}/{len(layer['activity'])}",
+                f"{sum(layer['kl']):.2f}",
+                f"{max(layer['kl']):.2f}" if len(layer["kl"]) == len(layer["activity"]) else "not by unit",
+            )
             for i, (layer, active) in enumerate(zip(units["layers"], units["active_units"], strict=True))
         ]
         title = f"latent units, {units['rows']} rows; active: variance of the posterior mean above "

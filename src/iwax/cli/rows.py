@@ -37,10 +37,25 @@ def obtained(terminal: Terminal, table: PublishedTable, results: list[Result]) -
         _side_by_side(terminal, table, results)
     else:
         terminal.table(
-            ("row", "seed", "obtained", "published", "active", "published", "k", "epochs", "seconds", "protocol"),
+            (
+                "row",
+                "seed",
+                "obtained",
+                "above",
+                "ELBO",
+                "published",
+                "active",
+                "published",
+                "k",
+                "epochs",
+                "seconds",
+                "protocol",
+            ),
             [_line(result) for result in results],
             title=f"{table.name}: log p(x) in nats; published numbers: {table.source}",
         )
+        if table.baseline is not None:
+            terminal.say(f"above: log p(x) less that of {table.baseline}, image by image, where that row has been made")
     terminal.document([result.model_dump() for result in results])
 
 
@@ -100,6 +115,8 @@ def _line(result: Result) -> tuple[object, ...]:
         result.row,
         result.seed,
         plus_minus(result.log_evidence, result.standard_error),
+        plus_minus(result.against.log_evidence.value, result.against.log_evidence.error) if result.against else "",
+        f"{result.elbo:.2f}",
         f"{_two_digits(result.published.log_evidence)}{mark}",
         units(result.active_units),
         units(result.published.active_units),

@@ -110,7 +110,7 @@ def aggregate_posterior(
 
 
 def _posterior(model: LatentVariableModel, key: PRNGKey, datum: Datum) -> Distribution:
-    return model.posterior(datum, key=jax.random.fold_in(key, 0))
+    return model.infer(datum, key=jax.random.fold_in(key, 0))
 
 
 @eqx.filter_jit

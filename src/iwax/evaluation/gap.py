@@ -120,7 +120,7 @@ def _with_posterior(model: LatentVariableModel, q: Distribution) -> LatentVariab
 
 def _amortised(model: LatentVariableModel, key: PRNGKey, datum: Datum) -> Distribution:
     """q(z|x) of a datum; of a posterior whose network is itself random, at one draw of it."""
-    return model.posterior(datum, key=jax.random.fold_in(key, 2**32 - 1))
+    return model.infer(datum, key=jax.random.fold_in(key, 2**32 - 1))
 
 
 @eqx.filter_jit

@@ -7,6 +7,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array
 
 from iwax import batched
 from iwax._typing import Datum, Part, PRNGKey
@@ -67,30 +68,33 @@ def kl_by_row(
 ) -> list[np.ndarray]:
     """``E_q(z|x)[log q(u|.) - log p(u|.)]`` of every row and every unit u of every layer, [n, units of l] each, nats.
 
-    The topmost layer is taken in closed form given the one below it; in the others p(u|.) is conditioned on a layer
-    that was drawn from u, so that the ratio is taken at the draw itself. Averaged over ``draws`` ancestral draws of q.
-    Raises TypeError where a layer of prior or posterior is not factorised.
+    Of a posterior drawn from the data upwards the topmost layer is taken in closed form given the one below it; in the
+    others p(u|.) is conditioned on a layer that was drawn from u, so that the ratio is taken at the draw itself. Of one
+    drawn from the top every layer is closed given those above. Averaged over ``draws`` ancestral draws of q.
+    A layer whose posterior or prior is no product over units has one number, that of the layer as a whole, [n, 1].
     """
     return _over_rows(_divergences, model, x, key, draws, rows)
 
 
 def _divergences(model: LatentVariableModel, prior: Part, key: PRNGKey, datum: Datum) -> Any:
-    proposal = model.propose(datum, key)
+    proposal, log_posterior = model.propose_with_log_prob(datum, key)
     z = proposal.z if isinstance(proposal.z, tuple) else (proposal.z,)
-    above = reversed(prior(datum, key=proposal.keys[0]).layers(proposal.z))
-    layers: list[Any] = list(zip(proposal.distribution.layers(proposal.z), above, z, strict=True))
-    _refuse_unfactorised(layers)
-    *lower, (q, p, _) = layers
-    return [*(q.each(u) - p.each(u) for q, p, u in lower), q.kl(p)]
+    q, p = proposal.distribution.layers(proposal.z), prior(datum, key=proposal.keys[0]).layers(proposal.z)
+    layers: list[Any] = list(zip(q, p, z, strict=True))
+    if len(layers) == 1 and not _factorised(*layers[0][:2]):
+        return [(log_posterior - p[0].log_prob(z[0]))[None]]
+    from_the_top = getattr(proposal.distribution, "downwards", False)  # p(u|.) is then given what u was drawn after
+    return [_of_layer(*layer, closed=from_the_top or i == len(layers) - 1) for i, layer in enumerate(layers)]
 
 
-def _refuse_unfactorised(layers: list[Any]) -> None:
-    for q, p, _ in layers:
-        if type(q) is not type(p) or not isinstance(q, Factorized | Bernoulli):
-            raise TypeError(
-                "the KL of a unit needs a factorised posterior and prior of one kind in every layer, got "
-                f"{type(q).__name__} and {type(p).__name__}"
-            )
+def _factorised(q: Any, p: Any) -> bool:
+    return type(q) is type(p) and isinstance(q, Factorized | Bernoulli)
+
+
+def _of_layer(q: Any, p: Any, z: Any, *, closed: bool) -> Array:
+    if not _factorised(q, p):
+        return (q.log_prob(z) - p.log_prob(z))[None]
+    return q.kl(p) if closed else q.each(z) - p.each(z)
 
 
 def _over_rows(

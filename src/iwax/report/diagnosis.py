@@ -185,12 +185,15 @@ def kl_per_unit(path: str | Path, layers: Sequence[Mapping[str, Any]], *, thresh
     """The KL divergence of every latent unit, the largest first, a panel a layer; active units in colour.
 
     A layer has lists "kl" and "error" (nats, over data) and "activity", the variance of the posterior means: above
-    ``threshold`` a unit is active. Raises ValueError where a list differs in length, and OSError.
+    ``threshold`` a unit is active. A layer with one KL for all of its units is one bar. Raises ValueError where a list
+    differs in length, and OSError.
     """
     figure = sheet(7.0, 1.0 + 2.5 * len(layers))
     said, panels = [], figure.subplots(len(layers), 1, squeeze=False)[:, 0]
     for i, (axes, layer) in enumerate(zip(panels, layers, strict=True)):
         kl, error, activity = (np.array(layer[name], dtype=np.float64) for name in ("kl", "error", "activity"))
+        if len(kl) == len(error) == 1 < len(activity):
+            activity = activity.max(keepdims=True)
         if not len(kl) or not len(kl) == len(error) == len(activity):
             raise ValueError(f"a layer needs an error and an activity for each of its units, got {len(kl)} units")
         order = np.argsort(-kl)[:SHOWN]
@@ -213,7 +216,8 @@ def kl_per_unit(path: str | Path, layers: Sequence[Mapping[str, Any]], *, thresh
         axes.set_ylabel("KL, nats")
         title = f"layer {i + 1} of {len(layers)}: " if len(layers) > 1 else ""
         left = f", the largest {SHOWN} shown" if len(kl) > SHOWN else ""
-        axes.set_title(f"{title}{number(kl.sum())} nats in {len(kl)} units{left}", fontsize=11, color=INK, loc="left")
+        units = f"{len(layer['activity'])} units" + (" together" if len(kl) < len(layer["activity"]) else "")
+        axes.set_title(f"{title}{number(kl.sum())} nats in {units}{left}", fontsize=11, color=INK, loc="left")
         axes.legend(frameon=False, fontsize=9.5, labelcolor=INK)
         said.append(f"{int((activity > threshold).sum())} of {len(kl)} units active, {number(kl.sum())} nats together")
     panels[-1].set_xlabel(
