@@ -19,6 +19,7 @@ class Purpose(IntEnum):
     DRAWERS = 4
     LEFT_OUT = 5
     TEST_ORDER = 6
+    EXAMPLES = 7
 
 
 def bits64(seed: int, purpose: Purpose, n: int) -> np.ndarray:

@@ -4,24 +4,21 @@ Networks follow the configuration from the data up: layer l of the posterior goe
 and a log-scale, and the generative net of the same layer goes back through the same widths reversed.
 """
 
-from functools import partial
-from typing import NamedTuple
-
 import jax
-import jax.numpy as jnp
 import numpy as np
 import optax
-from jaxtyping import Float, Num
+from jaxtyping import Num
 
-from iwax import likelihoods, nn, posteriors, priors
-from iwax._typing import Part, PRNGKey
+from iwax._typing import PRNGKey
 from iwax.data import Dataset, names
 from iwax.data import info as registered
 from iwax.data.binarization import binarize_once
-from iwax.data.bits import Purpose
+from iwax.data.bits import Purpose, permutation
 from iwax.data.dataset import Kind
-from iwax.experiments.config import LARGEST_WEIGHTS, Config, Training
-from iwax.experiments.config import Model as ModelConfig
+from iwax.experiments import parts
+from iwax.experiments.config import Config, Training
+from iwax.experiments.model import LARGEST_WEIGHTS
+from iwax.experiments.parts import FRACTIONS, Moments
 from iwax.model import LatentVariableModel
 from iwax.training import Plan, rows_a_piece, schedules
 
@@ -33,12 +30,14 @@ __all__ = [
     "build_plan",
     "build_schedule",
     "moments",
+    "needs_examples",
     "resolve",
     "spelt_out",
     "values",
 ]
 
 FINAL_SEED = 0  # of the one draw at which training rows binarised at every access are measured
+_OF_THE_TOP = 2**31  # key of what the topmost prior starts at: no layer has this number
 SMALLEST_SCALE = 0.05  # of a constant feature, as a fraction of that of all: no density starts infinite
 
 
@@ -67,13 +66,6 @@ def spelt_out(name: str) -> str:
     return registered(name).name if name in names() else name
 
 
-class Moments(NamedTuple):
-    """Mean and standard deviation of every feature of the training data, as the model sees them."""
-
-    mean: Float[np.ndarray, " features"]
-    scale: Float[np.ndarray, " features"]
-
-
 def moments(config: Config, dataset: Dataset) -> Moments:
     """What the untrained model gives for every datum.
 
@@ -86,7 +78,27 @@ def moments(config: Config, dataset: Dataset) -> Moments:
     mean = shown.mean(axis=0, dtype=np.float64) / unit
     scale = shown.std(axis=0, dtype=np.float64) / unit
     overall = float(np.sqrt(np.mean(scale**2))) or 1.0
-    return Moments(mean, np.maximum(scale, SMALLEST_SCALE * overall))
+    return Moments(mean, np.maximum(scale, SMALLEST_SCALE * overall), dataset.shape, _examples(config, shown, unit))
+
+
+def needs_examples(config: Config) -> int:
+    """How many training rows the untrained model is made of: exemplars, or pseudo-inputs that start as data.
+
+    >>> needs_examples(Config())
+    0
+    """
+    sizes = config.model
+    of_data = sizes.prior == "exemplar" or (sizes.prior == "vamp" and sizes.pseudo_inputs == "data")
+    return sizes.number("prior_components") if of_data else 0
+
+
+def _examples(config: Config, shown: Num[np.ndarray, "rows features"], unit: float) -> np.ndarray | None:
+    """Rows drawn without replacement, as a function of the run's seed; all there are, if they are too few."""
+    count = needs_examples(config)
+    if not count:
+        return None
+    order = permutation(config.seed, Purpose.EXAMPLES, len(shown))
+    return shown[np.sort(order[:count])].astype(np.float32) / np.float32(unit)
 
 
 def values(config: Config, dataset: Dataset, part: str, *, final: bool = False) -> Num[np.ndarray, "rows features"]:
@@ -106,13 +118,13 @@ def values(config: Config, dataset: Dataset, part: str, *, final: bool = False) 
 
 
 def as_taken(config: Config, kind: Kind, rows: Num[np.ndarray, "rows features"]) -> Num[np.ndarray, "rows features"]:
-    """Rows as the likelihood takes them: grey values 0..255 go to a Gaussian as fractions of 255.
+    """Rows as the likelihood takes them: grey values 0..255 as fractions of 255 where it is continuous, or has bins.
 
     >>> from iwax.experiments.config import Model
     >>> as_taken(Config(model=Model(likelihood="gaussian")), "grey", np.array([[255]], np.uint8))
     array([[1.]], dtype=float32)
     """
-    if kind == "grey" and config.model.likelihood == "gaussian" and rows.dtype == np.uint8:
+    if kind == "grey" and config.model.likelihood in FRACTIONS and rows.dtype == np.uint8:
         return rows.astype(np.float32) / np.float32(255)
     return rows
 
@@ -120,7 +132,8 @@ def as_taken(config: Config, kind: Kind, rows: Num[np.ndarray, "rows features"])
 def build_model(config: Config, start: Moments, *, key: PRNGKey) -> LatentVariableModel:
     """The untrained model of data with these moments, which its output biases give for every datum.
 
-    The configuration must be resolved. Raises ValueError where the nets would not fit in any memory.
+    The configuration must be resolved. Raises ValueError where the nets would not fit in any memory, or the parts not
+    the data.
     """
     sizes, features = config.model, len(start.mean)
     weights = sizes.weights(features)
@@ -129,67 +142,13 @@ def build_model(config: Config, start: Moments, *, key: PRNGKey) -> LatentVariab
             f"model.hidden and model.latent with rows of {features} values need to give at most "
             f"{LARGEST_WEIGHTS} weights, got {weights}"
         )
-    keys = iter(jax.random.split(key, 2 * len(sizes.latents)))
-    inputs = (features, *sizes.latents[:-1])
-    upwards = tuple(
-        _posterior(sizes, below, hidden, latent, key=next(keys))
-        for below, hidden, latent in zip(inputs, sizes.hiddens, sizes.latents, strict=True)
-    )
-    likelihood = _likelihood(sizes, start, key=next(keys))
-    downwards = tuple(  # p(z_1 | z_2), p(z_2 | z_3), ...
-        _conditional(sizes, above, tuple(reversed(hidden)), latent, key=next(keys))
-        for latent, hidden, above in zip(sizes.latents, sizes.hiddens[1:], sizes.latents[1:], strict=False)
-    )
-    top = (priors.Bernoulli if sizes.prior == "bernoulli" else priors.StandardNormal)(sizes.latents[-1])
-    if not downwards:
-        return LatentVariableModel(prior=top, likelihood=likelihood, posterior=upwards[0])
+    layers = len(sizes.latents)
+    keys = list(jax.random.split(key, 2 * layers))
     return LatentVariableModel(
-        prior=priors.Chain(top, tuple(reversed(downwards))),
-        likelihood=likelihoods.Chain(likelihood),
-        posterior=posteriors.Chain(upwards[0], upwards[1:]),
+        prior=parts.prior(sizes, start, keys=keys[layers + 1 :], key=jax.random.fold_in(key, _OF_THE_TOP)),
+        likelihood=parts.likelihood(sizes, start, key=keys[layers]),
+        posterior=parts.posterior(sizes, start, keys=keys[:layers]),
     )
-
-
-def _posterior(sizes: ModelConfig, inputs: int, hidden: tuple[int, ...], latent: int, *, key: PRNGKey) -> Part:
-    if sizes.posterior == "bernoulli":
-        return posteriors.Bernoulli(_network(sizes, inputs, hidden, latent, key=key))
-    return posteriors.Gaussian(_network(sizes, inputs, hidden, latent, key=key, heads=2))
-
-
-def _conditional(sizes: ModelConfig, inputs: int, hidden: tuple[int, ...], latent: int, *, key: PRNGKey) -> Part:
-    """p(z_l | z_{l+1})"""
-    if sizes.prior == "bernoulli":
-        return likelihoods.Bernoulli(_network(sizes, inputs, hidden, latent, key=key))
-    return likelihoods.Gaussian.of_network(_network(sizes, inputs, hidden, latent, key=key, heads=2))
-
-
-def _network(
-    sizes: ModelConfig,
-    inputs: int,
-    hidden: tuple[int, ...],
-    outputs: int,
-    *,
-    key: PRNGKey,
-    heads: int = 1,
-    bias: Float[jax.Array, " out"] | None = None,
-) -> nn.MLP:
-    return nn.MLP(inputs, hidden, heads * outputs, key=key, activation=sizes.activation, heads=heads, output_bias=bias)
-
-
-def _likelihood(sizes: ModelConfig, start: Moments, *, key: PRNGKey) -> Part:
-    """p(x|z_1), its untrained output the mean of the training data (and their scale, where a network gives it)."""
-    mean, features = jnp.asarray(start.mean), len(start.mean)
-    net = partial(_network, sizes, sizes.latents[0], tuple(reversed(sizes.hiddens[0])), features, key=key)
-    if sizes.likelihood == "bernoulli":
-        return likelihoods.Bernoulli(net(bias=nn.mean_logits(mean)))
-    if sizes.variance == "network":
-        return likelihoods.Gaussian.of_network(net(heads=2, bias=jnp.concatenate([mean, jnp.log(start.scale)])))
-    located = net(bias=mean)
-    if sizes.variance == "fixed":
-        return likelihoods.Gaussian.fixed(located, sizes.scale)
-    if sizes.variance == "scalar":
-        return likelihoods.Gaussian.scalar(located, sizes.scale)
-    return likelihoods.Gaussian.feature(located, features, sizes.scale)
 
 
 def build_schedule(settings: Training, *, steps_per_epoch: int) -> optax.Schedule:
@@ -207,16 +166,23 @@ def build_schedule(settings: Training, *, steps_per_epoch: int) -> optax.Schedul
 
 
 def build_optimizer(settings: Training, *, steps_per_epoch: int) -> optax.GradientTransformation:
-    """Adam on the schedule, after clipping by the global norm where that is asked for.
+    """Adam on the schedule, after clipping by the global norm, and normalising, where that is asked for.
 
     >>> build_optimizer(Training(), steps_per_epoch=5).init(jnp.zeros(2))[0].count
     Array(0, dtype=int32)
     """
     rate = build_schedule(settings, steps_per_epoch=steps_per_epoch)
     adam = optax.adam(rate, b1=settings.beta1, b2=settings.beta2, eps=settings.epsilon)
-    if settings.clip is None:
-        return adam
-    return optax.chain(optax.clip_by_global_norm(settings.clip), adam)
+    before = [] if settings.clip is None else [optax.clip_by_global_norm(settings.clip)]
+    before += [_normalised()] if settings.normalise else []
+    return optax.chain(*before, adam) if before else adam
+
+
+def _normalised() -> optax.GradientTransformation:
+    """Every tensor's gradient over its Euclidean norm + 1e-7, as in the program of Tomczak and Welling (2018)."""
+    return optax.stateless(
+        lambda updates, _: jax.tree.map(lambda each: each / (jnp.linalg.norm(each.ravel()) + 1e-7), updates)
+    )
 
 
 def build_plan(config: Config, dataset: Dataset) -> Plan:

@@ -1,7 +1,10 @@
 """Presets, recipes and what particular data need, all as data: flat settings, `section.field` -> value.
 
 Sizes: Burda, Grosse, Salakhutdinov 2016, arXiv:1509.00519, appendix C (`vae-*`, `iwae-*`); Rainforth et al.
-2018, arXiv:1802.04537 (`miwae`, the same nets); Kingma, Welling 2014, arXiv:1312.6114 (`aevb`, estimator B).
+2018, arXiv:1802.04537 (`miwae`, the same nets); Kingma, Welling 2014, arXiv:1312.6114 (`aevb`, estimator B); Tomczak,
+Welling 2016 and 2017, arXiv:1611.09630 and 1706.02326 (`gated-vae` and the flow posteriors on it) and 2018,
+arXiv:1705.07120 (`vamp`, `hvae*`, `*-hvae-vamp`); Sonderby et al. 2016, arXiv:1602.02282 (`ladder-5`); MacKay, Gibbs
+1999 (`density-network`).
 """
 
 import difflib
@@ -34,6 +37,63 @@ def burda_name(family: str, layers: int, k: int) -> str:
     return f"{family}-{layers}" if family == "vae" and k == 1 else f"{family}-{layers}-k{k}"
 
 
+# Gated dense nets 784-300-300 and 40 latents, in all of Tomczak and Welling's models.
+_GATED: dict[str, Any] = {
+    "model.latent": 40,
+    "model.hidden": [300, 300],
+    "model.network": "gated",
+    "objective.bound": "elbo",
+    "objective.k": 1,
+}
+_HVAE: dict[str, Any] = {**_GATED, "model.latent": [40, 40], "model.order": "top_down"}
+_VAMP: dict[str, Any] = {"model.prior": "vamp", "model.prior_components": 500}
+
+
+def _flow(posterior: str, steps: int | None = None, **more: Any) -> Settings:
+    stepped = {} if steps is None else {"model.posterior_steps": steps}
+    own = {f"model.{name}": value for name, value in more.items()}
+    return MappingProxyType({**_GATED, "model.posterior": posterior, **stepped, **own})
+
+
+_TOMCZAK: Mapping[str, Settings] = MappingProxyType(
+    {
+        "gated-vae": MappingProxyType(_GATED),
+        **{f"householder-{steps}": _flow("householder", steps) for steps in (1, 10)},
+        "linear-iaf": _flow("linear_iaf"),
+        "cc-linear-iaf-5": _flow("convex_linear_iaf", posterior_components=5),
+        "full-gaussian": _flow("full_gaussian"),
+        **{f"planar-{steps}": _flow("planar", steps) for steps in (10, 80)},
+        **{f"nice-{steps}": _flow("nice", steps, flow_hidden=[40]) for steps in (10, 80)},
+        **{f"hvi-{steps}": _flow("hamiltonian", steps, flow_hidden=[300]) for steps in (1, 8)},
+        "iaf-2": _flow("iaf", 2, flow_hidden=[320]),
+        "real-nvp-4": _flow("real_nvp", 4, flow_hidden=[100]),
+        "sylvester-4": _flow("sylvester", 4, posterior_components=8),
+        "vamp": MappingProxyType({**_GATED, **_VAMP}),
+        "exemplar": MappingProxyType({**_GATED, "model.prior": "exemplar", "model.prior_components": 500}),
+        "flow-prior": MappingProxyType(
+            {**_GATED, "model.prior": "flow", "model.prior_steps": 6, "model.flow_hidden": [128]}
+        ),
+        "hvae": MappingProxyType(_HVAE),
+        "hvae-vamp": MappingProxyType({**_HVAE, **_VAMP}),
+        "conv-hvae-vamp": MappingProxyType({**_HVAE, **_VAMP, "model.network": "conv"}),
+        "pixel-hvae-vamp": MappingProxyType({**_HVAE, **_VAMP, "model.likelihood": "pixelcnn"}),
+    }
+)
+_LADDER: Mapping[str, Settings] = MappingProxyType(
+    {
+        "ladder-5": MappingProxyType(
+            {
+                "model.latent": [64, 32, 16, 8, 4],
+                "model.hidden": [[512, 512], [256, 256], [128, 128], [64, 64], [32, 32]],
+                "model.activation": "leaky_relu",
+                "model.order": "ladder",
+                "objective.bound": "elbo",
+                "objective.k": 1,
+            }
+        ),
+    }
+)
+
 _PRESETS: Mapping[str, Settings] = MappingProxyType(
     {
         **{
@@ -51,6 +111,29 @@ _PRESETS: Mapping[str, Settings] = MappingProxyType(
                 "objective.bound": "elbo",
                 "objective.k": 1,
                 "objective.gradient": "closed_form_kl",
+            }
+        ),
+        **_TOMCZAK,
+        **_LADDER,
+        "density-network": MappingProxyType(
+            {
+                "model.latent": 2,
+                "model.hidden": [100],
+                "model.activation": "tanh",
+                "model.posterior": "prior",
+                "objective.bound": "iwae",
+                "objective.k": 100,
+            }
+        ),
+        "factor-analysis": MappingProxyType(
+            {
+                "model.latent": 5,
+                "model.hidden": [],
+                "model.likelihood": "gaussian",
+                "model.variance": "feature",
+                "model.posterior": "full_gaussian",
+                "objective.bound": "elbo",
+                "objective.k": 1,
             }
         ),
     }
@@ -86,6 +169,39 @@ RECIPES: Mapping[str, Settings] = MappingProxyType(
     }
 )
 
+# What a family of presets does otherwise than the recipe says. Paper: Adam at 5e-4, on gradients over their norms for
+# the VampPrior's models; beta rises over 100 epochs; 50 validations without a gain end the training.
+_FLOW_PAPER: Settings = MappingProxyType(
+    {
+        "objective.beta_warmup": 100,
+        "training.batch": 100,
+        "training.epochs": 2000,
+        "training.learning_rate": 5e-4,
+        "training.schedule": "constant",
+        "training.epsilon": 1e-8,
+        "training.reduction": "mean",
+        "training.validate_every": 1,
+        "training.patience": 50,
+    }
+)
+_NORMALISED = ("vamp", "exemplar", "hvae", "hvae-vamp", "conv-hvae-vamp", "pixel-hvae-vamp")
+
+
+def _own_recipe(preset: str, recipe: str) -> Settings:
+    if preset in _TOMCZAK:
+        if recipe == "quick":  # draws whose inverse is searched for, or that have none: pathwise is the calmer gradient
+            return {"objective.gradient": "pathwise", "training.learning_rate": 1e-3}
+        return {**_FLOW_PAPER, **({"training.normalise": True} if preset in _NORMALISED else {})}
+    if preset in _LADDER:
+        pathwise = {"objective.gradient": "pathwise", "training.learning_rate": 1e-3}
+        if recipe == "quick":
+            return {**pathwise, "objective.beta_warmup": 20}
+        paper = {"objective.beta_warmup": 200, "training.batch": 256, "training.epochs": 2000}
+        rate = {"training.learning_rate": 2e-4, "training.schedule": "constant", "training.reduction": "mean"}
+        return {**pathwise, **paper, **rate}
+    return {}
+
+
 # Data far smaller than MNIST: nets to their size, and more passes because a pass is few steps. One entry for
 # each number of stochastic layers; the published recipe keeps its own number of passes.
 _SIZES: Mapping[str, Mapping[int, Settings]] = MappingProxyType(
@@ -100,6 +216,7 @@ _SIZES: Mapping[str, Mapping[int, Settings]] = MappingProxyType(
         },
     }
 )
+_SIZED_ALIKE = ("density-network", "factor-analysis")  # on all data
 _EPOCHS: Mapping[str, Settings] = MappingProxyType(
     {"digits": {"training.epochs": 300}, "ring": {"training.epochs": 100}}
 )
@@ -133,6 +250,6 @@ def settings(preset: str, *, recipe: str, data: str) -> Settings:
     chosen = _PRESETS[preset]
     latent = chosen["model.latent"]
     layers = len(latent) if isinstance(latent, list) else 1
-    sizes = _SIZES.get(data, {}).get(layers, {})
+    sizes = {} if preset in _SIZED_ALIKE else _SIZES.get(data, {}).get(layers, {})
     epochs = _EPOCHS.get(data, {}) if recipe == "quick" else {}
-    return {**RECIPES[recipe], **chosen, **sizes, **epochs}
+    return {**RECIPES[recipe], **_own_recipe(preset, recipe), **chosen, **sizes, **epochs}

@@ -14,7 +14,7 @@ from iwax.experiments.folder import RunFolder, existing
 from iwax.training import checkpoint, strict_json
 from iwax.training.checkpoint import CorruptCheckpointError
 
-__all__ = ["compare", "paired_difference"]
+__all__ = ["above", "compare", "paired_difference"]
 
 SHOWN = ("dataset", "preset", "seed", "checkpoint", "k", "n", "log_evidence", "standard_error", "elbo", "active_units")
 NUMBERS = ("log_evidence", "standard_error", "elbo")
@@ -31,6 +31,7 @@ class Measured:
     summary: dict[str, Any]
     rows: np.ndarray
     log_evidence: np.ndarray
+    elbo: np.ndarray
 
 
 def compare(runs: Sequence[Path], *, split: str = "test") -> dict[str, Any]:
@@ -42,6 +43,26 @@ def compare(runs: Sequence[Path], *, split: str = "test") -> dict[str, Any]:
     """
     if len(runs) < 2:
         raise ValueError(f"two or more runs are needed to compare, got {len(runs)}")
+    setting, chosen = _alike(runs, split)
+    n, k, _, state = setting
+    about = {"split": split, "n": n, "k": k, "checkpoint": state}
+    return {**about, "runs": _entries(chosen), "seeds": _seeds(chosen)}
+
+
+def above(run: Path, baseline: Path) -> dict[str, tuple[float, float]]:
+    """By how much a run lies above another on the test rows, paired: (mean, standard error) of log p(x) and the ELBO.
+
+    Raises ValueError as `compare`.
+    """
+    _, (ours, theirs) = _alike([run, baseline], "test")
+    return {
+        "log_evidence": paired_difference(ours.log_evidence, theirs.log_evidence),
+        "elbo": paired_difference(ours.elbo, theirs.elbo),
+    }
+
+
+def _alike(runs: Sequence[Path], split: str) -> tuple[Setting, list[Measured]]:
+    """The measurements of all runs that can be paired up, and their setting."""
     stored = [_stored(Path(run), split) for run in runs]
     common = set.intersection(*(set(found) for found in stored))
     if not common:
@@ -54,9 +75,7 @@ def compare(runs: Sequence[Path], *, split: str = "test") -> dict[str, Any]:
     chosen = [_read(Path(run), found[setting]) for run, found in zip(runs, stored, strict=True)]
     for other in chosen[1:]:
         _refuse_unlike(chosen[0], other)
-    n, k, _, state = setting
-    about = {"split": split, "n": n, "k": k, "checkpoint": state}
-    return {**about, "runs": _entries(chosen), "seeds": _seeds(chosen)}
+    return setting, chosen
 
 
 def paired_difference(ours: np.ndarray, theirs: np.ndarray) -> tuple[float, float]:
@@ -109,11 +128,11 @@ def _read(run: Path, path: Path) -> Measured:
     folder = existing(run)
     try:
         values = read_npz(path.with_suffix(".npz"), name=path.stem)
-        rows, log_evidence = values["rows"], values["log_evidence"]
+        columns = values["rows"], values["log_evidence"], values["elbo"]
     except (OSError, ValueError, KeyError) as error:
         needed = "the values a row of a measurement"
         raise CorruptCheckpointError(path.with_suffix(".npz"), None, needed, str(error)) from error
-    return Measured(run, folder.config(), folder.environment().data.sha256, _summary(path), rows, log_evidence)
+    return Measured(run, folder.config(), folder.environment().data.sha256, _summary(path), *columns)
 
 
 def _refuse_unlike(first: Measured, other: Measured) -> None:

@@ -4,27 +4,19 @@ Every number is bounded and every name is one of a closed list, so that a wrong 
 anything is allocated. The description of a field is what its error message says was needed.
 """
 
-import itertools
-import math
-from typing import Annotated, Literal, Self, get_args
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
 from iwax.experiments.fields import LARGEST_K, Section, integer, number
+from iwax.experiments.model import WITHOUT_DENSITY, Model
 from iwax.experiments.objective import DISCRETE, Objective
 from iwax.training.schedules import burda_epochs
 
 __all__ = ["Config", "Data", "Evaluation", "Model", "Objective", "Training"]
 
-LARGEST_LAYER = 65_536
-LARGEST_DEPTH = 64
-LARGEST_CHAIN = 32
-LARGEST_WEIGHTS = 1_000_000_000  # numbers in one network: 4 GB in single precision
 LARGEST_ROWS = 10_000_000  # k x batch worked in one step
 
-Activation = Literal["tanh", "relu", "softplus", "gelu", "silu", "leaky_relu"]
-Units = Annotated[int, Field(ge=1, le=LARGEST_LAYER)]
-Widths = Annotated[tuple[Units, ...], Field(max_length=LARGEST_DEPTH)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=4096, pattern=r"^[^\x00-\x1f\x7f]+$")]
 
 
@@ -37,91 +29,6 @@ class Data(Section):
     )
 
 
-class Model(Section):
-    """Sizes and families of prior, likelihood and posterior; of a chain, layer by layer from the data up."""
-
-    latent: Units | Annotated[tuple[Units, ...], Field(min_length=1, max_length=LARGEST_CHAIN)] = Field(
-        default=50,
-        description=f"latent units, an integer from 1 to {LARGEST_LAYER}, "
-        "or a list of them for several stochastic layers, from the data up",
-    )
-    hidden: Widths | Annotated[tuple[Widths, ...], Field(max_length=LARGEST_CHAIN)] = Field(
-        default=(200, 200),
-        description=f"hidden layers, a list of integers from 1 to {LARGEST_LAYER}, "
-        "or one such list for each stochastic layer",
-    )
-    activation: Activation = Field(default="tanh", description=f"one of {', '.join(get_args(Activation))}")
-    likelihood: Literal["bernoulli", "gaussian"] | None = Field(
-        default=None, description="bernoulli, gaussian, or null (chosen from the data)"
-    )
-    variance: Literal["fixed", "scalar", "feature", "network"] = Field(
-        default="network", description="of a Gaussian likelihood: fixed, scalar, feature or network"
-    )
-    scale: float = number(1.0, "a standard deviation from 1e-6 to 1e6 (held if fixed, else the start)", ge=1e-6, le=1e6)
-    prior: Literal["standard_normal", "bernoulli"] = Field(
-        default="standard_normal", description="standard_normal, or bernoulli (binary latents)"
-    )
-    posterior: Literal["gaussian", "bernoulli"] = Field(
-        default="gaussian", description="gaussian, or bernoulli (binary latents)"
-    )
-
-    @property
-    def latents(self) -> tuple[int, ...]:
-        """Latent units of every stochastic layer, from the data up.
-
-        >>> Model(latent=50).latents, Model(latent=(100, 50)).latents
-        ((50,), (100, 50))
-        """
-        return (self.latent,) if isinstance(self.latent, int) else self.latent
-
-    @property
-    def hiddens(self) -> tuple[tuple[int, ...], ...]:
-        """Hidden widths of every stochastic layer, from the data up; one flat list serves them all.
-
-        >>> Model(latent=(100, 50), hidden=(64,)).hiddens
-        ((64,), (64,))
-        """
-        nested = tuple(widths for widths in self.hidden if isinstance(widths, tuple))
-        if nested:
-            return nested
-        flat = tuple(width for width in self.hidden if isinstance(width, int))
-        return (flat,) * len(self.latents)
-
-    @model_validator(mode="after")
-    def _depths_agree(self) -> Self:
-        if len(self.hiddens) != len(self.latents):
-            raise ValueError(
-                f"model.hidden needs one list for each of the {len(self.latents)} stochastic layers of "
-                f"model.latent={list(self.latents)}, got {len(self.hiddens)} lists"
-            )
-        if (self.posterior == "bernoulli") != (self.prior == "bernoulli"):
-            raise ValueError(
-                "model.prior and model.posterior need latents of one kind, "
-                f"got prior={self.prior} and posterior={self.posterior}; binary latents need both to be bernoulli"
-            )
-        weights = self.weights(features=1)
-        if weights > LARGEST_WEIGHTS:
-            raise ValueError(
-                f"model.hidden and model.latent need to give at most {LARGEST_WEIGHTS} weights, got {weights}"
-            )
-        return self
-
-    def weights(self, features: int) -> int:
-        """How many numbers the networks hold, biases left out; for refusing what no memory would take.
-
-        >>> Model(latent=50, hidden=(200, 200)).weights(features=784)
-        423600
-        """
-        below = (features, *self.latents[:-1])
-        heads = [2 if self.likelihood == "gaussian" and self.variance == "network" else 1]
-        heads += [2] * (len(self.latents) - 1)  # p(z_l | z_{l+1}): a mean and a log-scale
-        total = 0
-        for inputs, hidden, latent, outputs in zip(below, self.hiddens, self.latents, heads, strict=True):
-            up, down = (inputs, *hidden, 2 * latent), (latent, *reversed(hidden), outputs * inputs)
-            total += sum(math.prod(pair) for path in (up, down) for pair in itertools.pairwise(path))
-        return total
-
-
 class Training(Section):
     """How the objective is ascended, and what is kept on the way."""
 
@@ -132,6 +39,9 @@ class Training(Section):
         default="cosine", description="one of constant, cosine, burda"
     )
     warmup: int = integer(0, 0, 1_000_000, "epochs in which the learning rate rises from 0")
+    normalise: bool | None = Field(
+        default=None, description="true (every tensor's gradient over its norm, before Adam), false, or null (false)"
+    )
     clip: float | None = number(None, "a number above 0 (largest gradient norm), or null", gt=0.0, le=1e12)
     beta1: float = number(0.9, "a number from 0 to below 1 (Adam)", ge=0.0, lt=1.0)
     beta2: float = number(0.999, "a number from 0 to below 1 (Adam)", ge=0.0, lt=1.0)
@@ -195,10 +105,28 @@ class Config(Section):
                 f"objective.gradient needs to be one of {', '.join(DISCRETE)} for model.posterior=bernoulli, "
                 f"whose draws have no derivative, got {self.objective.gradient}"
             )
+        if self.model.posterior in WITHOUT_DENSITY and (
+            self.objective.gradient != "pathwise" or self.objective.backward is not None
+        ):
+            asked = f"gradient={self.objective.gradient}" + (
+                f", backward={self.objective.backward}" if self.objective.backward is not None else ""
+            )
+            raise ValueError(
+                f"model.posterior={self.model.posterior} has no density at a given z: objective.gradient needs to be "
+                f"pathwise, with every draw backward, got {asked}"
+            )
+        if self.objective.gradient == "closed_form_kl" and self._kl_is_open():
+            raise ValueError(
+                "objective.gradient=closed_form_kl needs model.prior=standard_normal with model.posterior=gaussian, "
+                f"got {self.model.prior} and {self.model.posterior}; use pathwise"
+            )
         rows = self.objective.k * self.training.batch
         if rows > LARGEST_ROWS:
             raise ValueError(f"objective.k x training.batch needs to be at most {LARGEST_ROWS} rows a step, got {rows}")
         return self
+
+    def _kl_is_open(self) -> bool:
+        return (self.model.prior, self.model.posterior) != ("standard_normal", "gaussian")
 
     def warnings(self) -> tuple[str, ...]:
         """Settings that run but do not mean what they may seem to.
@@ -207,8 +135,11 @@ class Config(Section):
         'objective.gradient=sticking_the_landing is biased for '
         """
         found = self.objective.warnings()
-        if self.model.likelihood == "bernoulli" and self.model.variance != "network":
-            found.append(f"model.variance={self.model.variance} has no effect with a Bernoulli likelihood")
+        if self.model.likelihood not in (None, "gaussian") and self.model.variance != "network":
+            found.append(
+                f"model.variance={self.model.variance} has no effect with model.likelihood={self.model.likelihood}"
+            )
+        found += [f"model.{name} has no effect with the parts chosen" for name in self.model.parameterless]
         if self.training.schedule == "burda" and self.training.epochs != burda_epochs():
             end = "ends it midway" if self.training.epochs < burda_epochs() else "goes on at its last rate"
             found.append(

@@ -170,7 +170,7 @@ class _Parts:
         layers = [
             {"kl": kl.mean(axis=0).tolist(), "error": _over_data(kl).tolist(), "activity": active.tolist()}
             for kl, active in zip(divergence, activity, strict=True)
-        ]
+        ]  # of a layer that is no product over units, one KL for the layer as a whole
         active = evaluation.active_units(activity, threshold=ACTIVE)
         return {"rows": len(x), "active_units": active, "active_units_threshold": ACTIVE, "layers": layers}
 

@@ -28,7 +28,8 @@ class PublishedValue(BaseModel):
 class PublishedRow(BaseModel):
     """One row of a table: what was trained on what, and what was printed (nats, and active units a layer).
 
-    Where several evaluators of log p(x) were printed they stand in `evaluators` by name, and `log_evidence` is None.
+    `preset` is the row's own, where it is not the table's. Where several evaluators of log p(x) were printed they stand
+    in `evaluators` by name, and `log_evidence` is None.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -42,6 +43,7 @@ class PublishedRow(BaseModel):
     log_evidence: float | None = None
     active_units: list[int] = []
     evaluators: dict[str, PublishedValue] = {}
+    preset: str | None = None
     settings: dict[str, Setting] = {}
     start: str | None = None
     other_data: bool = False
@@ -69,7 +71,8 @@ class SideBySide(BaseModel):
 class PublishedTable(BaseModel):
     """A publication's table with its source and how far its numbers can be relied on.
 
-    `preset` and `settings` are what all rows train with, where they are not Burda's nets.
+    `preset` and `settings` are what all rows train with, where they are not Burda's nets. `baseline` is the row that
+    the others are compared with, image by image, where they are models of one kind.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -83,6 +86,7 @@ class PublishedTable(BaseModel):
     evaluators: SideBySide | None = None
     preset: str | None = None
     settings: dict[str, Setting] = {}
+    baseline: str | None = None
     protocol: str
     active_units: str
     notes: list[str]
@@ -97,7 +101,7 @@ def table_names() -> list[str]:
     """The names of the tables.
 
     >>> table_names()
-    ['burda2016', 'jvi']
+    ['burda2016', 'jvi', 'tomczak-flows', 'vampprior']
     """
     folder = files("iwax.experiments") / "tables"
     return sorted(entry.name.removesuffix(".json") for entry in folder.iterdir() if entry.name.endswith(".json"))

@@ -11,14 +11,15 @@ import numpy as np
 from iwax import evaluation
 from iwax.experiments import build
 from iwax.experiments.catalogue import burda_name
+from iwax.experiments.comparison import above
 from iwax.experiments.config import Config
 from iwax.experiments.environment import environment, versions
 from iwax.experiments.evaluators import measure_side_by_side, plans
 from iwax.experiments.folder import existing
 from iwax.experiments.measure import evaluate
-from iwax.experiments.published import PublishedRow, PublishedTable, select_rows
+from iwax.experiments.published import PublishedRow, PublishedTable, PublishedValue, select_rows
 from iwax.experiments.reporter import Reporter
-from iwax.experiments.results import Published, Result, find, write
+from iwax.experiments.results import Against, Published, Result, find, write
 from iwax.experiments.run import resume, train
 from iwax.experiments.sources import from_sources
 from iwax.experiments.stored import open_run
@@ -75,7 +76,7 @@ def configuration(row: PublishedRow, request: Request, *, seed: int) -> Config:
     3280
     """
     table = request.table
-    preset = table.preset or burda_name("vae" if row.bound == "elbo" else "iwae", row.layers, row.k)
+    preset = row.preset or table.preset or burda_name("vae" if row.bound == "elbo" else "iwae", row.layers, row.k)
     flags: dict[str, object] = {"seed": seed, "evaluation.k": table.evaluation_k}
     flags |= {"objective.bound": row.bound, "objective.k": row.k, **table.settings, **row.settings}
     if table.evaluators is not None:
@@ -211,6 +212,7 @@ def _result(row: PublishedRow, request: Request, folder: Path, measured: dict[st
         cut=epochs < trained.config.training.epochs,
         seconds=sum(float(entry["seconds"]) for entry in record.read(folder / "timing.jsonl")),
         active_units=active,
+        against=_against(row, request, folder, seed=seed),
         published=Published(
             log_evidence=row.log_evidence,
             active_units=row.active_units,
@@ -221,6 +223,19 @@ def _result(row: PublishedRow, request: Request, folder: Path, measured: dict[st
         ),
         **measured,
     )
+
+
+def _against(row: PublishedRow, request: Request, folder: Path, *, seed: int) -> Against | None:
+    """What the row gains over the table's baseline; None for the baseline, and where that has not been made."""
+    if request.table.baseline in (None, row.name):
+        return None
+    (first,) = select_rows(request.table, str(request.table.baseline))
+    baseline = run_folder(first, request, seed=seed)
+    if row.data != first.data or not (baseline / "evaluation").is_dir():
+        return None
+    found = above(folder, baseline)
+    log_evidence, elbo = (PublishedValue(value=v, error=e) for v, e in (found["log_evidence"], found["elbo"]))
+    return Against(row=first.name, log_evidence=log_evidence, elbo=elbo)
 
 
 def published_activity(model: LatentVariableModel, training: np.ndarray) -> list[int]:

@@ -31,8 +31,8 @@ __all__ = [
 BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"
 BEGIN_EVALUATORS, END_EVALUATORS = "<!-- evaluators:begin -->", "<!-- evaluators:end -->"
 COLUMNS = (
-    "row", "recipe", "epochs", "seed", "obtained log p(x)", "published", "active units", "published",
-    "k", "images", "minutes",
+    "row", "recipe", "epochs", "seed", "obtained log p(x)", "above the baseline", "ELBO", "published",
+    "active units", "published", "k", "images", "minutes",
 )  # fmt: skip
 
 
@@ -72,6 +72,16 @@ class Evaluator(BaseModel):
     published: PublishedValue | None
 
 
+class Against(BaseModel):
+    """By how much a row lies above the table's baseline, nats, image by image: in log p(x) and in the ELBO."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    row: str
+    log_evidence: PublishedValue
+    elbo: PublishedValue
+
+
 class Result(BaseModel):
     """A trained and measured row: enough to make it again, and the number beside the published one.
 
@@ -101,6 +111,7 @@ class Result(BaseModel):
     elbo: float
     elbo_standard_error: float
     active_units: list[int]
+    against: Against | None = None
     evaluators: list[Evaluator] = []
     published: Published
 
@@ -156,6 +167,9 @@ def markdown(results: list[Result]) -> str:
         return ""
     lines = [*_table(COLUMNS, [_cells(result) for result in results]), "", _sources(results)]
     lines += ["log p(x) in nats, over the test images, +/- its standard error over them; minutes of training."]
+    if any(result.against for result in results):
+        baselines = sorted({f"{r.against.row} ({r.table})" for r in results if r.against})
+        lines += [f"Above the baseline: log p(x) less that of {', '.join(baselines)}, image by image."]
     if any(result.cut for result in results):
         lines += ["\\*: training was cut by a bound on its time, at the epoch given of those planned."]
     if any(result.published.other_data for result in results):
@@ -237,6 +251,10 @@ def _sources(results: list[Result]) -> str:
     return f"Published numbers: {'; '.join(sources)}."
 
 
+def _pair(value: PublishedValue) -> tuple[float, float]:
+    return value.value, value.error
+
+
 def _epochs(result: Result) -> str:
     return f"{result.epochs}/{result.epochs_planned}\\*" if result.cut else str(result.epochs)
 
@@ -261,6 +279,8 @@ def _cells(result: Result) -> list[str]:
         _epochs(result),
         str(result.seed),
         plus_minus(result.log_evidence, result.standard_error),
+        "" if result.against is None else plus_minus(*_pair(result.against.log_evidence)),
+        f"{result.elbo:.2f}",
         "" if published is None else f"{published:.2f}{mark}",
         units(result.active_units),
         units(result.published.active_units) + mark,

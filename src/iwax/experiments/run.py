@@ -162,7 +162,7 @@ def _first_state(work: _Work, start: Path | None) -> State:
             )
     checkpoint.verify(start)
     try:
-        model = load_model(start, work.config, features=work.dataset.features)
+        model = load_model(start, work.config, shape=work.dataset.shape)
     except CorruptCheckpointError as error:  # it verifies, so it is whole, and of other data
         raise ValueError(
             f"--from {source}: data of {work.dataset.features} values a row need weights of their size, "

@@ -66,7 +66,7 @@ def open_run(run: str | Path, *, checkpoint: str = "best") -> Trained:
     config, about = folder.config(), folder.environment().data
     path = choose(folder, checkpoint)
     with placed(device=config.device, precision=config.precision):
-        model = load_model(path, config, features=math.prod(about.shape))
+        model = load_model(path, config, shape=about.shape)
     return Trained(folder.path, config, about, model, path)
 
 
@@ -84,9 +84,12 @@ def choose(folder: RunFolder, which: str) -> Path:
     return found.path
 
 
-def load_model(path: Path, config: Config, *, features: int) -> LatentVariableModel:
-    """The model of one checkpoint, which must be of this configuration and of rows of this many features."""
-    blank = build.Moments(np.zeros(features), np.ones(features))
+def load_model(path: Path, config: Config, *, shape: tuple[int, ...]) -> LatentVariableModel:
+    """The model of one checkpoint, which must be of this configuration and of rows of this shape."""
+    features = math.prod(shape)
+    examples = build.needs_examples(config)
+    rows = np.zeros((examples, features), np.float32) if examples else None
+    blank = build.Moments(np.zeros(features), np.ones(features), shape, rows)
     template = build.build_model(config, blank, key=jax.random.key(0))
     model, _, _ = checkpoints.load(path, model=template, train=None)
     return model

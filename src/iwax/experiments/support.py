@@ -4,29 +4,34 @@ from typing import NoReturn
 
 import numpy as np
 
-from iwax import likelihoods
 from iwax.data import Dataset
+from iwax.experiments import parts
+from iwax.experiments.parts import FRACTIONS
 
 __all__ = ["check", "check_values"]
 
 
+_BINARY = ("bernoulli", "pixelcnn", "gated_pixelcnn")  # take grey values that are binarised at every access
+
+
 def check(likelihood: str, dataset: Dataset, *, source: str) -> None:
-    """Refuse data outside the likelihood's support: not 0 or 1 for a Bernoulli, NaN or infinite for a Gaussian.
+    """Refuse data outside the likelihood's support: not 0 or 1 for a Bernoulli, NaN or infinite for a Gaussian ...
 
     Raises ValueError naming the source, the split, the first row and column, the value there, and what to do.
 
     >>> from iwax import data
     >>> check("bernoulli", data.load("digits"), source="digits")
     """
-    for part, split in dataset.splits().items():
-        drawn = dataset.binarize_training and part == "train"
-        if not (drawn and likelihood == "bernoulli"):
-            check_values(likelihood, split.values, source=f"{source} ({part})")
-    if dataset.binarize_training and likelihood == "gaussian":
+    if dataset.binarize_training and likelihood not in _BINARY:
         raise ValueError(
-            f"{source}: model.likelihood=gaussian needs data that are not binarised at every access, got "
+            f"{source}: model.likelihood={likelihood} needs data that are not binarised at every access, got "
             f"{dataset.name}, which is; use model.likelihood=bernoulli"
         )
+    for part, split in dataset.splits().items():
+        if not (dataset.binarize_training and part == "train"):
+            fractions = dataset.kind == "grey" and likelihood in FRACTIONS
+            values = split.values / np.float32(255) if fractions else split.values
+            check_values(likelihood, values, source=f"{source} ({part})")
 
 
 def check_values(likelihood: str, values: np.ndarray, *, source: str) -> None:
@@ -37,7 +42,7 @@ def check_values(likelihood: str, values: np.ndarray, *, source: str) -> None:
         ...
     ValueError: x.npy:1:2: a Bernoulli likelihood needs values 0 or 1, got 0.5; --binarize threshold or ...
     """
-    wrong = (likelihoods.Bernoulli if likelihood == "bernoulli" else likelihoods.Gaussian).outside(values)
+    wrong = parts.outside(likelihood, values)
     if wrong.any():
         _refuse(likelihood, values, wrong, source)
 
@@ -46,13 +51,13 @@ def _refuse(likelihood: str, values: np.ndarray, wrong: np.ndarray, source: str)
     row, column = (int(i) for i in np.argwhere(wrong)[0])
     got = values[row, column].item()
     place = f"{source}:{row + 1}:{column + 1}"
-    if likelihood == "bernoulli" and np.isfinite(got):
-        raise ValueError(
-            f"{place}: a Bernoulli likelihood needs values 0 or 1, got {got:g}; --binarize threshold or --binarize "
-            "sample makes binary data of grey values, --set model.likelihood=gaussian models real ones"
-        )
-    needed = "values 0 or 1" if likelihood == "bernoulli" else "finite values"
-    raise ValueError(
-        f"{place}: a {likelihood.title()} likelihood needs {needed}, got {got}; "
-        "remove or fill such rows before training"
-    )
+    name = likelihood.replace("_", " ").capitalize()
+    needed = "finite values" if likelihood == "gaussian" else parts.support(likelihood)
+    needed = "values 0 or 1" if likelihood in _BINARY else needed
+    advice = "remove or fill such rows before training"
+    if np.isfinite(got):
+        advice = "--set model.likelihood=gaussian models real values"
+        if likelihood in _BINARY:
+            advice = f"--binarize threshold or --binarize sample makes binary data of grey values, {advice}"
+            advice = advice.replace("models real values", "models real ones")
+    raise ValueError(f"{place}: a {name} likelihood needs {needed}, got {got:g}; {advice}")

@@ -149,7 +149,9 @@ class _Run:
             row["validation"] = self.validate(state.model, self.valid)
             reached = jnp.asarray(row["validation"], state.best.dtype)  # rounded as the best is, or a tie might win
             improved = bool(reached > state.best)
-            counts = (reached, state.step, jnp.int32(0)) if improved else (state.best, state.best_step, state.stale + 1)
+            warming = epoch + 1 < self.plan.beta_warmup  # patience begins once beta is 1
+            stale = jnp.int32(0) if improved or warming else state.stale + 1
+            counts = (reached, state.step, stale) if improved else (state.best, state.best_step, stale)
             state = eqx.tree_at(lambda s: (s.best, s.best_step, s.stale), state, counts)
         if self.observer is not None:
             self.observer.epoch(state, row)

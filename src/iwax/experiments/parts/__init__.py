@@ -1,0 +1,8 @@
+"""Networks, likelihoods, posteriors and priors as the settings of a model say."""
+
+from iwax.experiments.parts.likelihoods import FRACTIONS, likelihood, outside, support
+from iwax.experiments.parts.networks import Moments
+from iwax.experiments.parts.posteriors import posterior
+from iwax.experiments.parts.priors import prior
+
+__all__ = ["FRACTIONS", "Moments", "likelihood", "outside", "posterior", "prior", "support"]

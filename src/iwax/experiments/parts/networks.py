@@ -1,0 +1,94 @@
+"""The networks inside parts: dense, gated or convolutional, all with the widths of the settings."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Array, Float
+
+from iwax import nn
+from iwax._typing import PRNGKey
+from iwax.experiments.model import Model
+
+__all__ = ["Moments", "decoder", "dense", "encoder", "image", "one_layer"]
+
+_GATED_START = "glorot_normal"  # s = sqrt(2 / (in + out)), as in the Householder flow's program
+
+
+class Moments(NamedTuple):
+    """What an untrained model is made to fit: mean and standard deviation of every feature of the training data as the
+    model sees them, the shape of one row before flattening, and some rows [m, features]."""
+
+    mean: Float[np.ndarray, " features"]
+    scale: Float[np.ndarray, " features"]
+    shape: tuple[int, ...] = ()
+    rows: Float[np.ndarray, "rows features"] | None = None
+
+
+def image(sizes: Model, start: Moments) -> tuple[int, int, int]:
+    """(1, height, width) of the data. ValueError where a row is no such picture."""
+    if len(start.shape) != 2:
+        asks = "model.network=conv" if sizes.network == "conv" else f"model.likelihood={sizes.likelihood}"
+        raise ValueError(
+            f"{asks} needs data that are pictures of rows x columns, got rows of shape {tuple(start.shape)}"
+        )
+    return (1, *start.shape)
+
+
+def dense(
+    sizes: Model,
+    inputs: int,
+    hidden: tuple[int, ...],
+    outputs: int | None,
+    *,
+    key: PRNGKey,
+    heads: int = 1,
+    bias: Float[Array, " out"] | None = None,
+) -> nn.MLP | nn.GatedMLP:
+    """Dense layers of these widths; without ``outputs``, to the last hidden one. ``outputs`` are those of all heads."""
+    if sizes.network in ("gated", "conv"):
+        how: dict[str, Any] = {"heads": heads, "output_bias": bias, "initial": _GATED_START}
+        return nn.GatedMLP(inputs, hidden, outputs, key=key, **how)
+    return nn.MLP(inputs, hidden, outputs, key=key, activation=sizes.activation, heads=heads, output_bias=bias)
+
+
+def encoder(
+    sizes: Model,
+    start: Moments,
+    inputs: int,
+    hidden: tuple[int, ...],
+    outputs: int | None,
+    *,
+    key: PRNGKey,
+    heads: int = 1,
+) -> Any:
+    """A network of the data, or of the latents below: convolutional where that is set and the inputs are the data."""
+    if sizes.network == "conv" and inputs == len(start.mean):
+        return nn.conv_hvae_encoder(image(sizes, start), outputs, key=key, heads=heads)
+    return dense(sizes, inputs, hidden, outputs, key=key, heads=heads)
+
+
+def decoder(
+    sizes: Model,
+    start: Moments,
+    inputs: int,
+    hidden: tuple[int, ...],
+    heads: int,
+    *,
+    key: PRNGKey,
+    bias: Float[Array, " out"] | None = None,
+) -> Any:
+    """A network to ``heads`` numbers a feature of the data."""
+    features = len(start.mean)
+    if sizes.network != "conv":
+        return dense(sizes, inputs, hidden, heads * features, key=key, heads=heads, bias=bias)
+    if heads != 1:
+        raise ValueError(
+            f"model.network=conv gives one number a pixel, and model.likelihood={sizes.likelihood} needs {heads}: use "
+            "bernoulli, continuous_bernoulli, discretized_logistic, or gaussian with model.variance=scalar"
+        )
+    return nn.conv_hvae_decoder(inputs, image(sizes, start), key=key, output_bias=bias)
+
+
+def one_layer(sizes: Model, inputs: int, outputs: int, *, key: PRNGKey) -> Any:
+    """One hidden layer, as a branch before a joint network."""
+    return dense(sizes, inputs, (outputs,), None, key=key)
