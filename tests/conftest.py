@@ -11,13 +11,16 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent / "oracles"))
 
+# what is compiled here runs once: the compiler's expensive passes would take more time than they save
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
+
 CACHE = Path(__file__).parent.parent / ".jax_cache"
 jax.config.update("jax_compilation_cache_dir", str(CACHE))
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(CACHE))  # for the programs that tests start
 
 # shapes and types of everything between the numbers and the bounds are checked at every call, in tests alone
-CHECKED = "numerics distributions nn priors likelihoods posteriors model batched bounds gradients evaluation"
+CHECKED = "numerics distributions nn bijections priors likelihoods posteriors model batched bounds gradients evaluation"
 jaxtyping.install_import_hook([f"iwax.{name}" for name in CHECKED.split()], "beartype.beartype")
 
 # the same examples at every run, and no limit of time: the first example of a law compiles
