@@ -42,7 +42,22 @@ LIKELIHOODS: dict[str, Callable] = {
     "gaussian, a feature": lambda: likelihoods.Gaussian.feature(network(LATENT, FEATURES, 6), FEATURES, 0.7),
     "gaussian, of network": lambda: likelihoods.Gaussian.of_network(network(LATENT, 2 * FEATURES, 7, heads=2)),
     "chain": lambda: likelihoods.Chain(likelihoods.Bernoulli(network(LATENT, FEATURES, 8))),
+    "continuous bernoulli": lambda: likelihoods.ContinuousBernoulli(network(LATENT, FEATURES, 20)),
+    "discretized logistic": lambda: likelihoods.DiscretizedLogistic.feature(network(LATENT, FEATURES, 21), FEATURES),
+    "mixed logistics": lambda: likelihoods.DiscretizedLogisticMixture(network(LATENT, 9 * FEATURES, 22), 3, bins=16),
+    "categorical": lambda: likelihoods.Categorical(network(LATENT, 4 * FEATURES, 23), classes=4),
+    "student t": lambda: likelihoods.StudentT.scalar(network(LATENT, FEATURES, 24)),
+    "student t, of network": lambda: likelihoods.StudentT.of_network(network(LATENT, 3 * FEATURES, 25)),
+    "log normal": lambda: likelihoods.LogNormal.scalar(network(LATENT, FEATURES, 26)),
+    "poisson": lambda: likelihoods.Poisson(network(LATENT, FEATURES, 27)),
+    "negative binomial": lambda: likelihoods.NegativeBinomial.scalar(network(LATENT, FEATURES, 28), 2.0),
+    "zero-inflated poisson": lambda: likelihoods.ZeroInflatedPoisson(network(LATENT, 2 * FEATURES, 29)),
+    "zero-inflated negative binomial": lambda: likelihoods.ZeroInflatedNegativeBinomial.of_network(
+        network(LATENT, 3 * FEATURES, 30)
+    ),
+    "columns": lambda: likelihoods.Columns.of_kinds(network(LATENT, 10, 31), COLUMNS),
 }
+COLUMNS = ("gaussian", "bernoulli", ("categorical", 3), "gaussian", "lognormal")
 POSTERIORS: dict[str, Callable] = {
     "bernoulli": lambda: posteriors.Bernoulli(network(FEATURES, LATENT, 13)),
     "gaussian": lambda: posteriors.Gaussian(network(FEATURES, 2 * LATENT, 9, heads=2)),
@@ -242,7 +257,7 @@ def test_generated_data_come_from_the_model(name: str):
         ),
         (
             lambda: likelihoods.Gaussian.of_network(network(2, 5, 0))(LATENTS[0], key=jax.random.key(0)),
-            "even number of outputs is needed, got 5",
+            "a multiple of 2 is needed, got 5",
         ),
         (
             lambda: posteriors.Gaussian(network(5, 3, 0))(X, key=jax.random.key(0)),

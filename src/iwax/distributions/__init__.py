@@ -1,7 +1,33 @@
 """Random variables: arrays in, no parameters of a model inside."""
 
 from iwax.distributions.bernoulli import Bernoulli
+from iwax.distributions.categorical import Categorical
 from iwax.distributions.chain import Chain
+from iwax.distributions.columns import Columns
+from iwax.distributions.continuous_bernoulli import ContinuousBernoulli
+from iwax.distributions.discretized_logistic import DiscretizedLogistic
 from iwax.distributions.factorized import Factorized
+from iwax.distributions.feature_mixture import FeatureMixture
+from iwax.distributions.independent import AbstractIndependent
+from iwax.distributions.log_normal import LogNormal
+from iwax.distributions.negative_binomial import NegativeBinomial
+from iwax.distributions.poisson import Poisson
+from iwax.distributions.student_t import StudentT
+from iwax.distributions.zero_inflated import ZeroInflated
 
-__all__ = ["Bernoulli", "Chain", "Factorized"]
+__all__ = [
+    "AbstractIndependent",
+    "Bernoulli",
+    "Categorical",
+    "Chain",
+    "Columns",
+    "ContinuousBernoulli",
+    "DiscretizedLogistic",
+    "Factorized",
+    "FeatureMixture",
+    "LogNormal",
+    "NegativeBinomial",
+    "Poisson",
+    "StudentT",
+    "ZeroInflated",
+]

@@ -1,14 +1,15 @@
 """Random variables whose features are independent, each with a density from NumPyro."""
 
 import math
-from typing import Any
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
 import numpyro.distributions
 from jaxtyping import Array, Float
 
-from iwax._typing import AnyArray, Latent, PRNGKey, Scalar, Trace
+from iwax._typing import AnyArray, PRNGKey, Trace
+from iwax.distributions.independent import AbstractIndependent
 from iwax.numerics import reciprocal
 
 __all__ = ["Factorized"]
@@ -25,7 +26,7 @@ class _Normal(numpyro.distributions.Normal):
 _FAMILIES = {"normal": _Normal}
 
 
-class Factorized(eqx.Module):
+class Factorized(AbstractIndependent):
     """``p(z) = prod_j p(z_j; parameters_j)``, with the one-dimensional density taken from NumPyro.
 
     A small pytree of our own rather than a NumPyro object, because it may be returned from `jax.vmap` (a NumPyro object
@@ -35,6 +36,8 @@ class Factorized(eqx.Module):
     >>> float(z.log_prob(jnp.zeros(3)))  # -(3/2) log 2 pi
     -2.7568
     """
+
+    reparameterized: ClassVar[bool] = True
 
     family: str = eqx.field(static=True)
     parameters: tuple[Float[AnyArray, "*batch features"], ...]
@@ -58,22 +61,9 @@ class Factorized(eqx.Module):
         """A value, differentiable in the parameters where the family allows it; there is no trace."""
         return self.density.sample(key), None
 
-    def log_prob(self, value: AnyArray, trace: Trace = None, where: AnyArray | None = None) -> Scalar:
-        """``sum_j log p(value_j)``, nats; with ``where``, over the marked features alone."""
-        return jnp.sum(self.each(value), axis=-1, where=where)
-
     def each(self, value: AnyArray) -> Float[Array, "*batch features"]:
         """``log p(value_j)`` of every feature, nats."""
         return self.density.log_prob(value)
-
-    def sample_and_log_prob(self, key: PRNGKey) -> tuple[Array, Scalar]:
-        """A value and its log-density, with the total derivative in the parameters."""
-        value, _ = self.draw(key)
-        return value, self.log_prob(value)
-
-    def layers(self, value: Latent) -> tuple["Factorized", ...]:
-        """The one stochastic layer, itself."""
-        return (self,)
 
     def kl(self, other: "Factorized") -> Float[Array, " features"]:
         """``KL(self_j || other_j)`` for every feature, nats, in closed form.

@@ -1,7 +1,35 @@
 """p(x|z)."""
 
 from iwax.likelihoods.bernoulli import Bernoulli
+from iwax.likelihoods.categorical import Categorical
 from iwax.likelihoods.chain import Chain
+from iwax.likelihoods.columns import COLUMN_KINDS, ColumnKind, Columns
+from iwax.likelihoods.continuous_bernoulli import ContinuousBernoulli
+from iwax.likelihoods.discretized_logistic import DiscretizedLogistic
+from iwax.likelihoods.discretized_logistic_mixture import DiscretizedLogisticMixture
 from iwax.likelihoods.gaussian import Gaussian
+from iwax.likelihoods.log_normal import LogNormal
+from iwax.likelihoods.negative_binomial import NegativeBinomial
+from iwax.likelihoods.poisson import Poisson
+from iwax.likelihoods.student_t import StudentT
+from iwax.likelihoods.zero_inflated_negative_binomial import ZeroInflatedNegativeBinomial
+from iwax.likelihoods.zero_inflated_poisson import ZeroInflatedPoisson
 
-__all__ = ["Bernoulli", "Chain", "Gaussian"]
+__all__ = [
+    "COLUMN_KINDS",
+    "Bernoulli",
+    "Categorical",
+    "Chain",
+    "ColumnKind",
+    "Columns",
+    "ContinuousBernoulli",
+    "DiscretizedLogistic",
+    "DiscretizedLogisticMixture",
+    "Gaussian",
+    "LogNormal",
+    "NegativeBinomial",
+    "Poisson",
+    "StudentT",
+    "ZeroInflatedNegativeBinomial",
+    "ZeroInflatedPoisson",
+]

@@ -1,9 +1,10 @@
 """Binary data."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import equinox as eqx
 import numpy as np
+from jaxtyping import Array
 
 from iwax import distributions
 from iwax._typing import PRNGKey
@@ -21,6 +22,12 @@ class Bernoulli(eqx.Module):
     (5,)
     """
 
+    support: ClassVar[str] = "0 or 1"
+    advice: ClassVar[str] = (
+        "binarise grey values (binarize=True redraws 0..255 while training), or use another likelihood"
+    )
+    outputs_a_feature: ClassVar[int] = 1
+
     network: Any
 
     @staticmethod
@@ -32,6 +39,10 @@ class Bernoulli(eqx.Module):
         """
         return values > 1 if values.dtype == np.uint8 else (values != 0) & (values != 1)
 
+    def of_outputs(self, outputs: Array) -> distributions.Bernoulli:
+        """The distribution of x, given what the network gives: the logits."""
+        return distributions.Bernoulli(outputs)
+
     def __call__(self, context: Any, *, key: PRNGKey) -> distributions.Bernoulli:
         """The distribution of x at a latent."""
-        return distributions.Bernoulli(self.network(context, key=key))
+        return self.of_outputs(self.network(context, key=key))

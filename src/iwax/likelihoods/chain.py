@@ -15,6 +15,16 @@ class Chain(eqx.Module):
 
     likelihood: Any
 
+    @property
+    def support(self) -> str:
+        """The data that have a density, in words: those of the likelihood given z_1."""
+        return self.likelihood.support
+
+    @property
+    def advice(self) -> str:
+        """What to do about other data."""
+        return self.likelihood.advice
+
     def outside(self, values: np.ndarray) -> np.ndarray:
         """Which values have no density here: those of the likelihood given z_1."""
         return self.likelihood.outside(values)

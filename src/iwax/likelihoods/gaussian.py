@@ -1,18 +1,20 @@
 """Real data, and the conditional layers of a chain."""
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.core import Tracer
 from jaxtyping import Array, Float
 
 from iwax._typing import AnyArray, PRNGKey
 from iwax.distributions import Factorized
+from iwax.likelihoods.outputs import located, log_of_positive
+from iwax.likelihoods.supports import not_finite
 
 __all__ = ["Gaussian"]
+
+_WHO = "a Gaussian likelihood"
 
 
 class Gaussian(eqx.Module):
@@ -22,11 +24,14 @@ class Gaussian(eqx.Module):
     with ``variance="network"`` it is None and the network gives ``(loc, log scale)``. Make one with `fixed`, `scalar`,
     `feature` or `of_network`. Raises ValueError where the network's outputs and the variance do not fit.
 
+    >>> import jax
     >>> from iwax.nn import MLP
     >>> p = Gaussian.scalar(MLP(2, (8,), 5, key=jax.random.key(0)), scale=0.5)(jnp.zeros(2), key=jax.random.key(1))
     >>> p.mean.shape
     (5,)
     """
+
+    support: ClassVar[str] = "finite numbers"
 
     network: Any
     log_scale: Float[Array, "*features"] | None
@@ -35,17 +40,17 @@ class Gaussian(eqx.Module):
     @classmethod
     def fixed(cls, network: Any, scale: float | AnyArray) -> "Gaussian":
         """A scale that is not learned: a positive number, or one a feature."""
-        return cls(network, _log_of_positive(scale), "fixed")
+        return cls(network, log_of_positive(scale, "scale", _WHO), "fixed")
 
     @classmethod
     def scalar(cls, network: Any, scale: float = 1.0) -> "Gaussian":
         """One learned scale for all features, starting at ``scale``."""
-        return cls(network, _log_of_positive(scale), "learned")
+        return cls(network, log_of_positive(scale, "scale", _WHO), "learned")
 
     @classmethod
     def feature(cls, network: Any, features: int, scale: float = 1.0) -> "Gaussian":
         """A learned scale for each of the features, starting at ``scale``."""
-        return cls(network, jnp.full(features, _log_of_positive(scale)), "learned")
+        return cls(network, jnp.full(features, log_of_positive(scale, "scale", _WHO)), "learned")
 
     @classmethod
     def of_network(cls, network: Any) -> "Gaussian":
@@ -59,30 +64,17 @@ class Gaussian(eqx.Module):
         >>> Gaussian.outside(np.array([0.5, np.nan]))
         array([False,  True])
         """
-        return ~np.isfinite(values)
+        return not_finite(values)
+
+    @property
+    def outputs_a_feature(self) -> int:
+        """How many outputs of the network a feature needs."""
+        return 2 if self.log_scale is None else 1
+
+    def of_outputs(self, outputs: Array) -> Factorized:
+        """The distribution of x, given what the network gives: loc or (loc, log scale)."""
+        return Factorized.normal(*located(outputs, self.log_scale, _WHO, fixed=self.variance == "fixed"))
 
     def __call__(self, context: Any, *, key: PRNGKey) -> Factorized:
         """The distribution of x at a latent."""
-        outputs = self.network(context, key=key)
-        if self.log_scale is None:
-            if outputs.shape[-1] % 2:
-                raise ValueError(
-                    "the network of a Gaussian likelihood with network-given variance must give a loc and a log scale "
-                    f"for each feature: an even number of outputs is needed, got {outputs.shape[-1]}"
-                )
-            loc, log_scale = jnp.split(outputs, 2, axis=-1)
-            return Factorized.normal(loc, jnp.exp(log_scale))
-        if self.log_scale.shape not in ((), outputs.shape[-1:]):
-            raise ValueError(
-                f"a Gaussian likelihood of {outputs.shape[-1]} features needs one scale, or one a feature; "
-                f"got scales of shape {self.log_scale.shape}"
-            )
-        log_scale = jax.lax.stop_gradient(self.log_scale) if self.variance == "fixed" else self.log_scale
-        return Factorized.normal(outputs, jnp.broadcast_to(jnp.exp(log_scale), outputs.shape))
-
-
-def _log_of_positive(scale: float | AnyArray) -> Array:
-    # on the host, so that a model can be built inside `jax.eval_shape`; what is traced has no value to look at
-    if not isinstance(scale, Tracer) and not np.all(np.asarray(scale) > 0):
-        raise ValueError(f"the scale of a Gaussian likelihood must be positive, got {scale}")
-    return jnp.log(jnp.asarray(scale, float))
+        return self.of_outputs(self.network(context, key=key))

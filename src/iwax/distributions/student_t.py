@@ -1,0 +1,78 @@
+"""Real features with heavy tails."""
+
+import math
+from typing import ClassVar
+
+import jax
+import jax.numpy as jnp
+from jax.scipy.special import gammaln
+from jaxtyping import Array, Float
+
+from iwax._typing import AnyArray, PRNGKey, Trace
+from iwax.distributions.independent import AbstractIndependent
+from iwax.numerics import reciprocal
+
+__all__ = ["StudentT"]
+
+_LARGE = 16.0  # from here on, the ratio of gamma functions is summed from its asymptotic series
+_SERIES = (-1 / 8, 1 / 192, -1 / 640, 17 / 14336, -31 / 18432, 691 / 180224)  # of 1/a, 1/a^3, 1/a^5 ...
+
+
+class StudentT(AbstractIndependent):
+    """``p(x) = prod_j G(df_j) / scale_j (1 + y_j^2 / df_j)^(-(df_j + 1)/2)`` with ``y = (x - loc) / scale``.
+
+    G(df) is ``Gamma((df + 1)/2) / (Gamma(df/2) sqrt(pi df))``. Our own rather than NumPyro's, whose difference of
+    logarithms of G is off by 0.02 nats at df = 10^5 in float32.
+
+    >>> p = StudentT(jnp.array([1.0]), jnp.zeros(1), jnp.ones(1))  # a Cauchy variable
+    >>> float(p.log_prob(jnp.zeros(1)))  # -log pi
+    -1.1447
+    """
+
+    reparameterized: ClassVar[bool] = True
+
+    df: Float[AnyArray, "*batch features"]
+    loc: Float[AnyArray, "*batch features"]
+    scale: Float[AnyArray, "*batch features"]
+
+    @property
+    def mean(self) -> Array:
+        """``loc`` where df > 1; below there is no mean, which gives NaN."""
+        return jnp.where(jnp.asarray(self.df) > 1, self.loc, jnp.nan)
+
+    def draw(self, key: PRNGKey) -> tuple[Array, Trace]:
+        """``loc + scale sqrt(df (u^(-2/df) - 1)) cos(2 pi v)`` for u, v uniform, differentiable in all three.
+
+        Bailey (1994), Polar generation of random variates with the t-distribution. There is no trace.
+        """
+        df, loc = jnp.asarray(self.df), jnp.asarray(self.loc)
+        keys = jax.random.fold_in(key, 0), jax.random.fold_in(key, 1)
+        u = jax.random.uniform(keys[0], df.shape, df.dtype, minval=jnp.finfo(df.dtype).eps / 2)
+        angle = 2 * math.pi * jax.random.uniform(keys[1], df.shape, df.dtype)
+        radius = jnp.sqrt(df * jnp.expm1(-2 * jnp.log(u) / df))
+        return loc + self.scale * radius * jnp.cos(angle), None
+
+    def each(self, value: AnyArray) -> Float[AnyArray, "*batch features"]:
+        """``log p(x_j)`` of every feature, nats."""
+        df, scale = jnp.asarray(self.df), jnp.asarray(self.scale)
+        y = (jnp.asarray(value) - self.loc) * reciprocal(scale)
+        tail = 0.5 * (df + 1) * _log_one_plus_square(y * jax.lax.rsqrt(df))
+        return _log_gamma_ratio(0.5 * df) - 0.5 * math.log(2 * math.pi) - jnp.log(scale) - tail
+
+
+def _log_one_plus_square(r: Array) -> Array:
+    """``log(1 + r^2)``, where r^2 may overflow."""
+    size = jnp.abs(r)
+    far = size > 1
+    near, beyond = jnp.where(far, 0, r), jnp.where(far, size, 1)
+    return jnp.where(far, 2 * jnp.log(beyond) + jnp.log1p((1 / beyond) ** 2), jnp.log1p(near**2))
+
+
+def _log_gamma_ratio(a: Array) -> Array:
+    """``log Gamma(a + 1/2) - log Gamma(a) - log(a) / 2``, which tends to 0."""
+    large = a > _LARGE
+    below, inverse = jnp.where(large, 1, a), 1 / jnp.where(large, a, _LARGE)
+    series = jnp.zeros_like(a)
+    for coefficient in reversed(_SERIES):
+        series = series * inverse**2 + coefficient
+    return jnp.where(large, series * inverse, gammaln(below + 0.5) - gammaln(below) - 0.5 * jnp.log(below))
