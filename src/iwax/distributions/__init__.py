@@ -8,11 +8,14 @@ from iwax.distributions.continuous_bernoulli import ContinuousBernoulli
 from iwax.distributions.discretized_logistic import DiscretizedLogistic
 from iwax.distributions.factorized import Factorized
 from iwax.distributions.feature_mixture import FeatureMixture
+from iwax.distributions.hamiltonian import Hamiltonian
 from iwax.distributions.independent import AbstractIndependent
 from iwax.distributions.log_normal import LogNormal
+from iwax.distributions.mixture import Mixture
 from iwax.distributions.negative_binomial import NegativeBinomial
 from iwax.distributions.poisson import Poisson
 from iwax.distributions.student_t import StudentT
+from iwax.distributions.transformed import Transformed
 from iwax.distributions.zero_inflated import ZeroInflated
 
 __all__ = [
@@ -25,9 +28,12 @@ __all__ = [
     "DiscretizedLogistic",
     "Factorized",
     "FeatureMixture",
+    "Hamiltonian",
     "LogNormal",
+    "Mixture",
     "NegativeBinomial",
     "Poisson",
     "StudentT",
+    "Transformed",
     "ZeroInflated",
 ]
