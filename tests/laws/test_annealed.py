@@ -150,6 +150,7 @@ def by_quadrature(model: LatentVariableModel, x: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.usefixtures("float64")
+@pytest.mark.slow
 def test_a_bent_posterior_lies_between_the_bounds():
     model = bent(2, FEATURES * 4)
     both = evaluation.bidirectional_evidence(model, ROWS, temperatures=400, key=jax.random.key(5), **SETTINGS)
@@ -165,6 +166,7 @@ def test_a_bent_posterior_lies_between_the_bounds():
 
 
 @pytest.mark.usefixtures("float64")
+@pytest.mark.slow
 def test_two_stochastic_layers():
     """z2 ~ N(0, 1), z1 ~ N(a z2, s^2), x ~ N(W z1 + b, psi): z1 ~ N(0, a^2 + s^2), so log p(x) is known."""
     below, a, s = oracle(), np.array([[0.9, -0.4], [0.3, 0.8]]), 0.5
@@ -208,6 +210,7 @@ class Counting(likelihoods.Gaussian):
         return super().__call__(context, key=key)
 
 
+@pytest.mark.slow
 def test_a_leapfrog_step_evaluates_the_decoder_once():
     likelihood = wrong().likelihood
     counting = Counting(likelihood.network, likelihood.log_scale, likelihood.variance)

@@ -43,6 +43,7 @@ def test_a_wrong_posterior_is_refused_and_its_fault_is_named(scale: float, shift
 
 
 @pytest.mark.parametrize(("scale", "shift"), [(0.8, 0.0), (1.4, 0.3)])
+@pytest.mark.slow
 def test_resampling_repairs_a_wrong_posterior(scale: float, shift: float):
     options = {"simulations": 400, "draws": 39, "batch": 100}
     assert calibrated(scale, shift, sampler=resampling_sampler(200), **options).accepted(0.01)

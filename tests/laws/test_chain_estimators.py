@@ -106,6 +106,7 @@ def test_doubly_reparameterized_is_unbiased_and_sticking_the_landing_is_not():
 
 
 @pytest.mark.usefixtures("float64")
+@pytest.mark.slow
 def test_draws_in_pieces_and_few_of_them_backward_keep_the_gradient():
     """In pieces of 2 of the 3 draws to rounding, and with one chosen draw backward in the mean."""
     estimator, count = gradients.doubly_reparameterized(bounds.iwae), ROWS
@@ -118,6 +119,7 @@ def test_draws_in_pieces_and_few_of_them_backward_keep_the_gradient():
 
 
 @pytest.mark.usefixtures("float64")
+@pytest.mark.slow
 def test_on_the_elbo_all_estimators_agree_in_the_mean():
     expected = flat(per_row_gradients(gradients.pathwise(bounds.elbo), 4000))
     for estimator in (gradients.sticking_the_landing, gradients.doubly_reparameterized):
@@ -147,6 +149,7 @@ def test_the_reported_bound_is_that_of_the_log_weights_and_has_no_gradient(estim
         assert all((leaf == 0).all() for leaf in jax.tree.leaves(slope))
 
 
+@pytest.mark.slow
 def test_a_draw_that_takes_all_the_weight_leaves_finite_gradients():
     """Log-weights thousands of nats apart: a underflows to 0 for all draws but one."""
     model = eqx.tree_at(lambda m: m.likelihood.likelihood.network.weight, two_layers(), 3e3 * jnp.ones((1, 3)))

@@ -191,7 +191,7 @@ def test_log_evidence_is_the_exact_one_within_its_error():
 # -- estimators -----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("k", [2, 3])
+@pytest.mark.parametrize("k", [2, pytest.param(3, marks=pytest.mark.slow)])
 def test_the_score_function_is_unbiased_for_every_bound_and_control_variate(k: int):
     @jax.jit
     def all_weights(log_w, beta):
@@ -334,6 +334,7 @@ def test_the_divergence_of_bernoulli_units_is_the_sum_over_states():
     assert each.sum() == pytest.approx(exact, abs=1e-12)
 
 
+@pytest.mark.slow
 def test_discrete_latents_are_resampled_and_calibrated():
     """q is wrong and refused; resampled by its weights it is the exact posterior."""
     model = enumerable.model(parameters())

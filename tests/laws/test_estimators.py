@@ -107,6 +107,7 @@ def test_the_largest_weight(beta: float):
 
 @pytest.mark.usefixtures("float64")
 @pytest.mark.parametrize("beta", BETAS)
+@pytest.mark.slow
 def test_the_jackknife_of_second_order(beta: float):
     bound, quadrature = bounds.jackknife(2), plain(3)
     exact = oracle.expected_gradient(partial(definition.jackknife, 2), oracle.PARAMETERS, *quadrature, beta)
@@ -120,6 +121,7 @@ def test_the_jackknife_of_second_order(beta: float):
 
 @pytest.mark.usefixtures("float64")
 @pytest.mark.parametrize("beta", BETAS)
+@pytest.mark.slow
 def test_sumo_over_both_places_where_it_may_be_cut(beta: float):
     """Of three draws from the first on, J is 1 or 2 with equal probability, and the mean bound that of iwae."""
     bound, quadrature = bounds.sumo(1), plain(3)

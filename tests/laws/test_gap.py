@@ -50,6 +50,7 @@ def on_the_correlated() -> evaluation.InferenceGap:
         return evaluation.inference_gap(correlated().model(), correlated().sample(5, seed=2), key=KEY, **STEPS)
 
 
+@pytest.mark.slow
 def test_with_an_exact_family_all_of_the_gap_is_amortisation():
     """And it is KL(q || p) in closed form: 1.3 times too wide, 0.4 standard deviations off."""
     found = on_the_exact_family()

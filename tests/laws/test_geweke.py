@@ -155,6 +155,7 @@ def test_moves_that_are_always_accepted_are_found(monkeypatch: pytest.MonkeyPatc
         (reference(kick_first=1.0, kick_last=1.0), False),
     ],
 )
+@pytest.mark.slow
 def test_short_steps_keep_the_energy(trajectory, right: bool, monkeypatch: pytest.MonkeyPatch):
     """A wrong gradient, or a missing half in both kicks, leaves the law alone and shows in the acceptance only."""
     if trajectory is not None:

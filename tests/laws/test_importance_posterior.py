@@ -190,6 +190,7 @@ def test_chains_have_one_too():
 # -- the plane ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_plane_knows_log_p_and_the_divergence_falls_with_k():
     found = evaluation.posterior_plane(wrong(), X, ks=(1, 2, 10, 100), side=51, outer=500, key=KEY)
     np.testing.assert_allclose(found.log_evidence, ORACLE.log_evidence(X), atol=1e-5)

@@ -74,6 +74,7 @@ def test_against_every_set_of_others_the_upper_side_is_the_elbo():
     assert upper.mean() == pytest.approx(density @ np.log(JOINT / density), abs=1e-14)
 
 
+@pytest.mark.slow
 def test_binary_latents_are_resampled_with_the_exact_probabilities_and_have_the_exact_density():
     """At k = 3, where the states of the two others are summed over; at k = 2 some wrong ways of choosing are right."""
     parameters, x, k = enumerable.random(2, 3, seed=1), np.array([1.0, 1.0, 0.0]), 3

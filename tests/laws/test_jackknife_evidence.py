@@ -29,6 +29,7 @@ def wrong():
 
 
 @pytest.mark.usefixtures("float64")
+@pytest.mark.slow
 def test_every_estimate_is_the_mean_over_sets_of_the_same_draws():
     datum = Datum(values=jnp.asarray(X), index=jnp.arange(len(X)))
     log_w = jax.jit(lambda: batched.log_weights(wrong(), KEY, datum, k=K * REPEATS))()

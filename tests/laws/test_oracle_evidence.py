@@ -215,6 +215,7 @@ def test_a_proposal_far_too_narrow_is_flagged_and_one_a_little_too_narrow_is_not
 
 
 @pytest.mark.usefixtures("float64")
+@pytest.mark.slow
 def test_the_gradient_of_the_iwae_bound_tends_to_the_exact_score():
     """At the exact posterior every estimator's gradient in the model is that of log p(x), in the mean over draws."""
     model, x = oracle().model(), data()

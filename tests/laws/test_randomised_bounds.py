@@ -48,6 +48,7 @@ def within(found: np.ndarray, expected, errors: float = 4.0):
 
 
 @pytest.mark.usefixtures("float64")
+@pytest.mark.slow
 def test_random_subsets_have_the_mean_of_all():
     k = 200
     log_w = np.random.default_rng(4).normal(size=k) * 1.5
@@ -99,6 +100,7 @@ def test_jackknife_coefficients_add_up_to_one_and_cancel_powers(k: int, order: i
 
 
 @pytest.mark.usefixtures("float64")
+@pytest.mark.slow
 def test_the_mean_of_sumo_is_iwae_of_all_draws():
     rows = 40_000
     for m, k in ((1, 6), (2, 6), (1, 90)):

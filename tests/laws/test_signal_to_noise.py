@@ -77,6 +77,7 @@ def test_a_known_ratio_is_found_and_its_error_is_that_of_repetition():
     assert ratios.mean() == pytest.approx(expected.mean() + floor / 5, abs=0.01)
 
 
+@pytest.mark.slow
 def test_a_group_is_its_tensors_and_moments_are_those_of_the_draws():
     """Against every repeat's gradient, taken one by one."""
     objective = partial(gradients.surrogate, k=2, estimator=gradients.pathwise(bounds.iwae))

@@ -8,6 +8,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import optax
+import pytest
 
 from iwax import bounds, gradients, likelihoods, nn, posteriors, priors, training
 from iwax.model import LatentVariableModel
@@ -31,6 +32,7 @@ for k in (10_000, 1_000_000):
 """
 
 
+@pytest.mark.slow
 def test_the_peak_at_a_million_draws_is_that_at_ten_thousand():
     result = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=True)
     few, many = (int(line) for line in result.stdout.split())
@@ -61,5 +63,6 @@ def temporary_bytes(k: int) -> int:
     return lowered.compile().memory_analysis().temp_size_in_bytes
 
 
+@pytest.mark.slow
 def test_a_step_at_ten_thousand_draws_needs_the_memory_of_one_at_fifty():
     assert temporary_bytes(10_000) <= 1.1 * temporary_bytes(50)

@@ -73,6 +73,7 @@ finite = st.floats(-1e4, 1e4, width=32)
 
 
 @given(hnp.arrays(np.float32, st.tuples(st.integers(1, 8), st.integers(1, 3)), elements=finite))
+@pytest.mark.slow
 def test_log_mean_exp_in_float32(log_w: np.ndarray):
     value = np.asarray(log_mean_exp(jnp.asarray(log_w)), np.float64)
     wide = log_w.astype(np.float64)

@@ -83,6 +83,7 @@ def test_the_numbers_are_those_of_the_functions(trained, found):
     assert found["convergence"]["standard_error"][-1] == pytest.approx(estimate.standard_error, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_the_verb_prints_draws_and_writes_and_does_not_overwrite(trained, tmp_path, monkeypatch, capsys):
     run = shutil.copytree(trained, tmp_path / "run")
     monkeypatch.setattr(diagnosis, "Effort", partial(Effort, steps=5, latent_rows=20, signal_rows=3, signal_ks=(1, 3)))
@@ -210,6 +211,7 @@ def test_pictures_refuse_what_cannot_be_drawn(tmp_path):
         pictures.kl_per_unit(tmp_path / "a.png", [LAYER | {"error": [0.1]}], threshold=0.01)
 
 
+@pytest.mark.slow
 def test_the_example_keeps_its_panels_and_draws_them_all(tmp_path, monkeypatch, capsys):
     numbers, picture = tmp_path / "numbers.json", tmp_path / "picture.png"
     files = ["--numbers", str(numbers), "-o", str(picture)]

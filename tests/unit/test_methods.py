@@ -60,6 +60,7 @@ def test_annealed(run, monkeypatch):
     assert json.loads(file.with_suffix(".json").read_text())["chains"] == 4
 
 
+@pytest.mark.slow
 def test_bidirectional(run):
     report = experiments.evaluate(run, method="bidirectional", limit=3, reporter=Silent(), **SHORT)
     assert report["split"] == "simulated"

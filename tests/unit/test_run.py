@@ -167,6 +167,7 @@ def test_from_a_run_of_another_shape_is_refused(tmp_path, trained):
         assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_double_precision(tmp_path, binary):
     run = experiments.train(config_of(binary, precision=64, epochs=1), tmp_path / "run", reporter=Silent())
     assert {leaf.dtype for leaf in jax.tree.leaves(experiments.load(run))} == {np.dtype("float64")}

@@ -40,6 +40,7 @@ def test_a_picture_says_which_method_made_it(run: Path, tmp_path: Path, method: 
         assert picture.info["Description"].endswith(f"stands: {names}.")
 
 
+@pytest.mark.slow
 def test_the_example_draws_the_posterior(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys):
     path = tmp_path / "shape.png"
     small = ["--rows", "0,5", "--side", "41", "--outer", "20", "--ks", "1,5"]

@@ -15,6 +15,8 @@ from iwax.cli.terminal import Terminal
 from iwax.experiments import build, evaluators, published, reproduce, results
 from iwax.experiments.reporter import Silent
 
+pytestmark = pytest.mark.slow
+
 NAMES = ["ELBO", "IWAE", "JVI-1", "JVI-2", "L_50", "AIS"]
 PLAN = published.SideBySide(
     rows=8, k=4, repeats=3, orders=[1, 2], chains=2, temperatures=3, leapfrog=2, start="posterior"
