@@ -1,5 +1,6 @@
 """Random variables: arrays in, no parameters of a model inside."""
 
+from iwax.distributions.autoregressive import Autoregressive
 from iwax.distributions.bernoulli import Bernoulli
 from iwax.distributions.categorical import Categorical
 from iwax.distributions.chain import Chain
@@ -20,6 +21,7 @@ from iwax.distributions.zero_inflated import ZeroInflated
 
 __all__ = [
     "AbstractIndependent",
+    "Autoregressive",
     "Bernoulli",
     "Categorical",
     "Chain",

@@ -1,5 +1,6 @@
 """p(x|z)."""
 
+from iwax.likelihoods.autoregressive import Autoregressive
 from iwax.likelihoods.bernoulli import Bernoulli
 from iwax.likelihoods.categorical import Categorical
 from iwax.likelihoods.chain import Chain
@@ -17,6 +18,7 @@ from iwax.likelihoods.zero_inflated_poisson import ZeroInflatedPoisson
 
 __all__ = [
     "COLUMN_KINDS",
+    "Autoregressive",
     "Bernoulli",
     "Categorical",
     "Chain",

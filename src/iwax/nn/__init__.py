@@ -7,6 +7,7 @@ Dense networks take any leading axes; convolutional ones take one datum, a flat 
 from iwax.nn.conv import Conv, ConvLayer, max_pool
 from iwax.nn.conv_net import ConvNet
 from iwax.nn.deconv_net import DeconvNet
+from iwax.nn.dense import dense_network
 from iwax.nn.gated import GatedLinear, GatedMLP, gate
 from iwax.nn.gated_pixelcnn import GatedPixelCNN, GatedPixelLayer
 from iwax.nn.init import INITIAL_WEIGHTS, dense_weight, glorot_uniform, kernel, mean_logits
@@ -48,6 +49,7 @@ __all__ = [
     "WeightNormLinear",
     "conv_hvae_decoder",
     "conv_hvae_encoder",
+    "dense_network",
     "dense_weight",
     "five_layer_decoder",
     "five_layer_encoder",

@@ -118,8 +118,8 @@ def max_pool(x: Float[Array, "channels height width"], size: int) -> Float[Array
 
 
 def _check(image: Image, spec: Conv, transposed: bool) -> None:
-    check_positive(**dict(zip(("channels", "height", "width"), image, strict=True)))
-    check_positive(channels=spec.channels, kernel=spec.kernel, stride=spec.stride, pool=spec.pool)
+    check_positive(dict(zip(("channels", "height", "width"), image, strict=True)))
+    check_positive({name: getattr(spec, name) for name in ("channels", "kernel", "stride", "pool")})
     if spec.padding not in ("same", "valid"):
         raise ValueError(f"padding must be same or valid, got {spec.padding!r}")
     if spec.padding == "same" and spec.kernel % 2 == 0:

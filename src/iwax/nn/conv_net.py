@@ -9,6 +9,7 @@ from jaxtyping import Array, Float
 
 from iwax._typing import AnyArray, PRNGKey
 from iwax.nn.conv import Conv, ConvLayer, Image
+from iwax.nn.dense import dense_network
 from iwax.nn.gated import GatedMLP
 from iwax.nn.mlp import MLP, check_trunk
 from iwax.nn.sizes import as_image
@@ -47,30 +48,14 @@ class ConvNet(eqx.Module):
     ) -> None:
         if not layers:
             raise ValueError("a ConvNet needs at least one convolutional layer, got none")
-        built: list[ConvLayer] = []
-        for i, layer in enumerate(layers):
-            shape = built[-1].out_image if built else image
-            built.append(
-                ConvLayer(
-                    shape,
-                    layer if isinstance(layer, Conv) else Conv(*layer),
-                    key=jax.random.fold_in(key, i),
-                    activation=activation,
-                    initial=initial,
-                )
-            )
-        self.layers = tuple(built)
-        flat = math.prod(built[-1].out_image)
+        self.layers = _layers(image, layers, key, activation, initial)
+        flat = math.prod(self.layers[-1].out_image)
         last = jax.random.fold_in(key, len(layers))
         if out_features is None and not hidden:
             check_trunk((flat,), heads, output_bias)
             self.dense = None
-        elif activation == "gated":
-            self.dense = GatedMLP(
-                flat, hidden, out_features, key=last, heads=heads, output_bias=output_bias, initial=initial
-            )
         else:
-            self.dense = MLP(
+            self.dense = dense_network(
                 flat,
                 hidden,
                 out_features,
@@ -97,3 +82,13 @@ class ConvNet(eqx.Module):
         for layer in self.layers:
             h = layer(h)
         return h.reshape(-1) if self.dense is None else self.dense(h.reshape(-1))
+
+
+def _layers(
+    image: Image, layers: Sequence[Conv | tuple[int, int, int]], key: PRNGKey, activation: str, initial: str
+) -> tuple[ConvLayer, ...]:
+    built: list[ConvLayer] = []
+    for i, layer in enumerate(layers):
+        shape, spec = built[-1].out_image if built else image, layer if isinstance(layer, Conv) else Conv(*layer)
+        built.append(ConvLayer(shape, spec, key=jax.random.fold_in(key, i), activation=activation, initial=initial))
+    return tuple(built)

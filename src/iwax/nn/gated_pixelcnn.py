@@ -95,7 +95,7 @@ class GatedPixelCNN(eqx.Module):
         kernel: int = 3,
         map_channels: int = 0,
     ) -> None:
-        check_positive(height=size[0], width=size[1], channels=channels, layers=layers)
+        check_positive({"height": size[0], "width": size[1], "channels": channels, "layers": layers})
         self.layers = tuple(
             GatedPixelLayer(
                 size,

@@ -49,7 +49,7 @@ class MaskedConv(eqx.Module):
         heads: int = 1,
         initial: str = "glorot_uniform",
     ) -> None:
-        check_positive(in_channels=in_channels, out_channels=out_channels)
+        check_positive({"in_channels": in_channels, "out_channels": out_channels})
         if kernel_size < 3 or kernel_size % 2 == 0:
             raise ValueError(f"the kernel of a masked convolution must be odd and at least 3, got {kernel_size}")
         self.kernel, self.kind, self.stack = kernel_size, kind, stack

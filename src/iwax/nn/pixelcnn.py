@@ -49,7 +49,7 @@ class PixelCNN(eqx.Module):
         map_channels: int = 0,
         initial: str = "he_normal",
     ) -> None:
-        check_positive(height=size[0], width=size[1], channels=channels, layers=layers)
+        check_positive({"height": size[0], "width": size[1], "channels": channels, "layers": layers})
         keys = [jax.random.fold_in(key, i) for i in range(layers + 3)]
         self.first = MaskedConv(1, channels, kernel, kind="A", key=keys[0], initial=initial)
         self.layers = tuple(

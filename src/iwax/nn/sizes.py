@@ -44,10 +44,10 @@ def as_image(
     return jnp.asarray(x).astype(like.dtype).reshape(image)
 
 
-def check_positive(**sizes: int) -> None:
+def check_positive(sizes: dict[str, int]) -> None:
     """Raise ValueError, by name, where a size is below 1.
 
-    >>> check_positive(channels=3, kernel=5)
+    >>> check_positive({"channels": 3, "kernel": 5})
     """
     for name, size in sizes.items():
         if size < 1:
