@@ -9,7 +9,7 @@ import jax.scipy.linalg
 import jax.scipy.special
 from jaxtyping import Array, Float
 
-from iwax._typing import AnyArray, Distribution, Latent, PRNGKey, Scalar, Trace
+from iwax._typing import AnyArray, Latent, PRNGKey, Scalar, Trace
 from iwax.distributions.factorized import Factorized
 from iwax.numerics import implicit
 
@@ -29,7 +29,7 @@ class Mixture(eqx.Module):
     """
 
     log_weights: Float[AnyArray, "*batch components"]
-    components: Distribution
+    components: Any  # a distribution whose leaves have a leading axis
 
     @property
     def reparameterized(self) -> bool:

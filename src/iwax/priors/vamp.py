@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from iwax import distributions
-from iwax._typing import AnyArray, Datum, Distribution, Part, PRNGKey
+from iwax._typing import AnyArray, Datum, Part, PRNGKey
 
 __all__ = ["Vamp", "components_of"]
 
@@ -76,7 +76,7 @@ class Vamp(eqx.Module):
 class _Prepared(eqx.Module):
     """The prior with its components encoded."""
 
-    components: Distribution
+    components: Any  # a distribution whose leaves have a leading axis
 
     def prepare(self, posterior: Part | None, *, key: PRNGKey) -> "_Prepared":
         return self
@@ -88,7 +88,7 @@ class _Prepared(eqx.Module):
 
 def components_of(
     posterior: Part | None, inputs: Float[AnyArray, "components features"], who: str, *, key: PRNGKey
-) -> Distribution:
+) -> Any:
     """``q(z | u_c)`` at every input, as one distribution with a leading axis; of several layers, of the topmost.
 
     Raises ValueError, naming ``who`` asks, where that is no density that can be had: without a posterior, with one

@@ -1,0 +1,188 @@
+"""Any posterior with any prior, likelihood, bound and gradient: they train, or are refused by name.
+
+Every value of every factor once in the fast suite; every pair of values of two factors, and the whole product as far as
+shapes and refusals go, behind the slow marker.
+"""
+
+import itertools
+from collections.abc import Iterator
+from functools import partial
+from typing import get_args
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from pydantic import ValidationError
+
+from iwax._typing import Datum
+from iwax.experiments import build
+from iwax.experiments.config import Config
+from iwax.experiments.model import Likelihood, Model, Posterior, Prior
+from iwax.experiments.objective import Objective, build_objective
+from iwax.experiments.parts import FRACTIONS, Moments
+
+SHAPE, ROWS, K = (2, 2), 3, 3
+FEATURES = 4
+KEY = jax.random.key(0)
+FACTORS: dict[str, tuple[str, ...]] = {
+    "posterior": tuple(name for name in get_args(Posterior) if name != "bernoulli"),
+    "prior": tuple(name for name in get_args(Prior) if name != "bernoulli"),
+    "likelihood": get_args(Likelihood),
+    "bound": ("elbo", "iwae", "jackknife"),
+    "gradient": ("pathwise", "doubly_reparameterized"),
+}
+USES = {
+    "mixture": {"prior_components": 2},
+    "vamp": {"prior_components": 2},
+    "exemplar": {"prior_components": 2},
+    "flow": {"prior_steps": 2},
+    "autoregressive": {"prior_steps": 2},
+}
+
+
+def values(likelihood: str) -> np.ndarray:
+    """Rows in the support of a likelihood."""
+    drawn = np.random.default_rng(0).random((ROWS, FEATURES))
+    if likelihood in FRACTIONS:
+        return np.round(drawn * 255) / 255
+    if "bernoulli" in likelihood or "pixelcnn" in likelihood:
+        return (drawn > 0.5) * 1.0
+    return np.floor(6 * drawn)
+
+
+def config(posterior: str, prior: str, likelihood: str, bound: str, gradient: str) -> Config:
+    """ValueError where these cannot go together."""
+    stepped = {"posterior_steps": 2, "posterior_components": 2, "flow_hidden": (3,)}
+    model = Model(
+        latent=2, hidden=(3,), posterior=posterior, prior=prior, likelihood=likelihood, **stepped, **USES.get(prior, {})
+    )
+    return Config(
+        model=model, objective=Objective(bound=bound, gradient=gradient, k=K, order=1 if bound == "jackknife" else None)
+    )
+
+
+def start(x: np.ndarray) -> Moments:
+    return Moments(x.mean(axis=0), np.maximum(x.std(axis=0), 0.1), SHAPE, x[:2].astype(np.float32))
+
+
+def loss_of(case: dict[str, str]):
+    """The loss under fixed noise, and where the training starts."""
+    chosen, x = config(**case), values(case["likelihood"])
+    model = build.build_model(chosen, start(x), key=KEY)
+    objective = build_objective(chosen.objective, FEATURES, key=KEY)
+    datum = Datum(values=jnp.asarray(x, jnp.float32), index=jnp.arange(ROWS))
+
+    def loss(model):
+        found = objective(model, KEY, datum)
+        return -jnp.mean(found.value), -jnp.mean(found.bound)
+
+    return model, loss
+
+
+def trains(case: dict[str, str]) -> None:
+    """Finite gradients, and a better bound of the same noise after ten small steps."""
+    model, loss = loss_of(case)
+    slope = eqx.filter_jit(eqx.filter_value_and_grad(loss, has_aux=True))
+    adam = optax.adam(3e-3)
+    state, course = adam.init(eqx.filter(model, eqx.is_inexact_array)), []
+    for _ in range(11):
+        (_, value), gradient = slope(model)
+        assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(gradient)), case
+        course.append(float(value))
+        updates, state = adam.update(gradient, state)
+        model = eqx.apply_updates(model, updates)
+    assert np.isfinite(course).all(), case
+    assert course[-1] < course[0], (case, course)
+
+
+def allowed(case: dict[str, str]) -> bool:
+    try:
+        config(**case)
+    except ValidationError:
+        return False
+    return True
+
+
+def product() -> Iterator[dict[str, str]]:
+    for chosen in itertools.product(*FACTORS.values()):
+        yield dict(zip(FACTORS, chosen, strict=True))
+
+
+def covering(size: int) -> list[dict[str, str]]:
+    """Allowed cases that hold every allowed combination of values of ``size`` factors, greedily."""
+    cases = [case for case in product() if allowed(case)]
+    holds = [
+        frozenset((names, tuple(case[name] for name in names)) for names in itertools.combinations(FACTORS, size))
+        for case in cases
+    ]
+    left, chosen = set().union(*holds), []
+    while left:
+        best = max(range(len(cases)), key=lambda i: len(holds[i] & left))
+        left -= holds[best]
+        chosen.append(cases[best])
+    return chosen
+
+
+def name_of(case: dict[str, str]) -> str:
+    return "-".join(case.values())
+
+
+def slower(case: dict[str, str]):
+    """Ten layers of masked convolutions take as long to compile as all the rest."""
+    return pytest.param(case, marks=pytest.mark.slow if "pixelcnn" in case["likelihood"] else (), id=name_of(case))
+
+
+@pytest.mark.parametrize("case", [slower(case) for case in covering(1)])
+def test_every_part_trains(case):
+    trains(case)
+
+
+@pytest.mark.slow
+def test_every_pair_trains():
+    cases = covering(2)
+    for case in cases:
+        trains(case)
+        jax.clear_caches()
+    assert len(cases) >= len(FACTORS["posterior"]) * len(FACTORS["likelihood"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("posterior", FACTORS["posterior"])
+def test_the_whole_product_has_a_gradient_or_is_refused(posterior: str):
+    """Traced, not run: of every allowed combination the gradient has the model's shapes."""
+    for case in (case for case in product() if case["posterior"] == posterior and allowed(case)):
+        model, loss = loss_of(case)
+        gradient, _ = eqx.filter_eval_shape(eqx.filter_grad(loss, has_aux=True), model)
+        parameters = eqx.filter(model, eqx.is_inexact_array)
+        assert jax.tree.map(jnp.shape, gradient) == jax.tree.map(jnp.shape, parameters), case
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"posterior": "hamiltonian", "gradient": "doubly_reparameterized"}, ["hamiltonian", "needs to be pathwise"]),
+        ({"posterior": "hamiltonian", "prior": "vamp"}, ["prior=vamp", "posterior=hamiltonian"]),
+        ({"posterior": "prior", "prior": "exemplar"}, ["prior=exemplar", "posterior=prior"]),
+    ],
+)
+def test_what_cannot_go_together_is_refused_by_name(change, words):
+    case = dict.fromkeys(FACTORS, "") | {
+        "posterior": "gaussian", "prior": "standard_normal", "likelihood": "bernoulli", "bound": "iwae",
+        "gradient": "pathwise",
+    }  # fmt: skip
+    with pytest.raises(ValidationError) as found:
+        config(**(case | change))
+    for word in words:
+        assert word in str(found.value)
+
+
+def test_pictures_are_needed_by_what_is_made_for_pictures():
+    chosen = config("gaussian", "standard_normal", "pixelcnn", "elbo", "pathwise")
+    flat = partial(build.build_model, key=KEY)
+    with pytest.raises(
+        ValueError, match=r"likelihood=pixelcnn needs data that are pictures .* got rows of shape \(4,\)"
+    ):
+        flat(chosen, start(values("bernoulli"))._replace(shape=(FEATURES,)))
