@@ -13,10 +13,11 @@ from iwax.training import record
 __all__ = ["draw"]
 
 SAMPLES, PAIRS, EMBEDDED, SIDE, SEED = 64, 50, 5000, 20, 0
+COMPONENTS, GENERATED = 10, 6
 
 
 def draw(run: Path) -> list[Path]:
-    """samples, reconstructions and training; for a plane of latents also where the data lie in it, and its decoding."""
+    """samples, reconstructions and training; of a plane of latents where the data lie; of a VampPrior its pseudo-inputs."""
     with opened(run, checkpoint="best") as trained:
         folder = existing(run).path
         samples = folder / "samples"
@@ -33,7 +34,23 @@ def draw(run: Path) -> list[Path]:
             written.append(figures.training(samples / "training.png", metrics))
         if trained.latents == (2,):
             written += _plane(samples, trained)
+        if inference.vamp_of(trained.model) is not None:
+            written += _pseudo_inputs(samples, trained)
     return written
+
+
+def _pseudo_inputs(folder: Path, trained: Opened) -> list[Path]:
+    """The pseudo-inputs of a VampPrior; and below some of them, a column each, what is generated from them."""
+    vamp = inference.vamp_of(trained.model)
+    shown = np.asarray(vamp.shown())[:SAMPLES] if vamp is not None else np.empty((0, 0))
+    found = inference.generate_from_pseudo_inputs(
+        trained.model, min(COMPONENTS, len(shown)), GENERATED, key=key_of(SEED)
+    )
+    columns = {f"draw {i + 1}": found.mean[:, i] for i in range(GENERATED)}
+    return [
+        figures.samples(folder / "pseudo_inputs.png", shown, trained.shape, title="Pseudo-inputs of the VampPrior"),
+        figures.generations(folder / "generations.png", found.pseudo_inputs, columns, trained.shape),
+    ]
 
 
 def _plane(folder: Path, trained: Opened) -> list[Path]:

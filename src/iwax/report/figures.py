@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 from iwax.report import curves, features, images, latent
 from iwax.report.latent import manifold_grid
 
-__all__ = ["latents", "manifold", "manifold_grid", "reconstructions", "samples", "scatter", "training"]
+__all__ = ["generations", "latents", "manifold", "manifold_grid", "reconstructions", "samples", "scatter", "training"]
 
 Array = np.ndarray
 
@@ -52,7 +52,10 @@ def samples(path: str | Path, images_or_rows: ArrayLike, shape: tuple[int, ...],
 
 
 def reconstructions(
-    path: str | Path, originals: ArrayLike, reconstructed: ArrayLike | Mapping[str, ArrayLike], shape: tuple[int, ...]
+    path: str | Path,
+    originals: ArrayLike,
+    reconstructed: ArrayLike | Mapping[str, ArrayLike],
+    shape: tuple[int, ...],
 ) -> Path:
     """Each datum above its reconstruction, or several of them with their names, on the grey scale of the data.
 
@@ -65,10 +68,21 @@ def reconstructions(
         if len(data) != len(rows):
             raise ValueError(f"originals and reconstructions must be pairs: got {len(data)} and {len(rows)} rows")
     if _pictures(shape):
-        return images.bands(path, data, made, shape)
+        return images.bands(path, data, made, shape, first="data", title="Reconstructions")
     if shape == (2,):
         return features.moved_points(path, data, made)
     return features.heat_maps(path, {"data": data, **made}, title="Reconstructions")
+
+
+def generations(
+    path: str | Path, pseudo_inputs: ArrayLike, generated: Mapping[str, ArrayLike], shape: tuple[int, ...]
+) -> Path:
+    """Each pseudo-input of a VampPrior above what was generated from it, a row a draw. Raises as `reconstructions`."""
+    given = _rows("pseudo_inputs", pseudo_inputs, prod(shape))
+    made = {name: _rows("generated", rows, prod(shape)) for name, rows in generated.items()}
+    if not _pictures(shape):
+        return features.heat_maps(path, {"pseudo-input": given, **made}, title="Generated from pseudo-inputs")
+    return images.bands(path, given, made, shape, first="pseudo-input", title="Generated from pseudo-inputs")
 
 
 def training(path: str | Path, rows: Sequence[Mapping[str, int | float]]) -> Path:

@@ -106,9 +106,17 @@ def grid(path: str | Path, images: Array, shape: tuple[int, ...], *, title: str 
     return write(path, figure, title=title or "Samples", description=f"{title or 'Samples of the model'}: {words}")
 
 
-def bands(path: str | Path, originals: Array, reconstructions: Mapping[str, Array], shape: tuple[int, ...]) -> Path:
-    """Bands of rows, each with its name: the data above, under them what was made of them; the data's grey scale."""
-    n, names = len(originals), ["data", *reconstructions]
+def bands(
+    path: str | Path,
+    originals: Array,
+    reconstructions: Mapping[str, Array],
+    shape: tuple[int, ...],
+    *,
+    first: str,
+    title: str,
+) -> Path:
+    """Bands of rows, each with its name: the originals above, under them what was made of them; their grey scale."""
+    n, names = len(originals), [first, *reconstructions]
     label = 4 + 12 * max(map(len, names))
     across = min(10, n)
     span = limits(originals)
@@ -131,8 +139,8 @@ def bands(path: str | Path, originals: Array, reconstructions: Mapping[str, Arra
             place = {"x": (MARGIN + label - 12) / wide, "y": y, "va": "center", "ha": "right"}
             figure.text(**place, s=name, fontsize=10, color=MUTED if row else INK, parse_math=False)
     under = ", ".join(reconstructions)
-    words = f"{n} images of {shape[0]} x {shape[1]} pixels; under each image of the data stands: {under}."
-    return write(path, figure, title="Reconstructions", description=words)
+    words = f"{n} images of {shape[0]} x {shape[1]} pixels ({first}); under each stands: {under}."
+    return write(path, figure, title=title, description=words)
 
 
 def _padded(block: Array, across: int) -> Array:
