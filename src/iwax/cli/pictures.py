@@ -17,7 +17,7 @@ COMPONENTS, GENERATED = 10, 6
 
 
 def draw(run: Path) -> list[Path]:
-    """samples, reconstructions and training; of a plane of latents where the data lie; of a VampPrior its pseudo-inputs."""
+    """samples, reconstructions, training; of a plane of latents where the data lie; of a VampPrior its pseudo-inputs."""
     with opened(run, checkpoint="best") as trained:
         folder = existing(run).path
         samples = folder / "samples"
