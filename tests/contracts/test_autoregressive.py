@@ -11,7 +11,7 @@ import pytest
 import scipy.special
 import scipy.stats
 
-from iwax import batched, likelihoods, posteriors, priors
+from iwax import batched, distributions, likelihoods, posteriors, priors
 from iwax._typing import Datum
 from iwax.model import LatentVariableModel
 from iwax.nn import MLP, DeconvNet, GatedLinear, GatedPixelCNN, Linear, PixelCNN
@@ -77,6 +77,35 @@ def test_draws_follow_the_probabilities_and_means_estimate_theirs(name: str):
     assert (np.abs(means.mean(axis=0) - mean) <= 4.5 * means.std(axis=0) / 100 + 1e-6).all()
     assert (means.std(axis=0) < np.asarray(values, np.float64).std(axis=0)).all()
     assert means.std(axis=0).max() > 0.05
+
+
+class PassByPass(eqx.Module):
+    """A network without a draw of its own."""
+
+    network: eqx.Module
+    in_features: int = eqx.field(static=True)
+
+    def __call__(self, x: jax.Array, maps: jax.Array | None) -> jax.Array:
+        return self.network(x, maps)
+
+
+@pytest.mark.parametrize("kernel", [3, 5])
+@pytest.mark.parametrize("kind", [PixelCNN, GatedPixelCNN])
+def test_a_draw_layer_by_layer_is_the_draw_pass_by_pass(kind: type, kernel: int):
+    maps = jax.random.normal(jax.random.key(2), (2, 3, 5)) if kernel == 3 else None
+    network = kind((3, 5), channels=6, layers=2, kernel=kernel, map_channels=0 if maps is None else 2, key=KEY)
+    network = jax.tree.map(lambda leaf: 1.5 * leaf, network)
+
+    @jax.jit
+    def draws(network, keys):
+        def draw(network, key):
+            return distributions.Autoregressive(network, maps, key).draw(key)[0]
+
+        return [jax.vmap(partial(draw, either))(keys) for either in (network, PassByPass(network, 15))]
+
+    quick, slow = draws(network, jax.random.split(jax.random.key(1), 40))
+    np.testing.assert_array_equal(quick, slow)
+    assert len(np.unique(quick, axis=0)) > 10
 
 
 def test_the_logits_of_a_pixel_are_those_given_the_pixels_before():

@@ -17,8 +17,8 @@ class Autoregressive(eqx.Module):
     """``p(x) = prod_i Bernoulli(x_i; sigmoid(m_i(x_<i, c)))``, the network giving all logits m at x and c in one pass.
 
     ``network(x, context)`` gives [features] for x [features]; m_i may not depend on x_i or on what comes after it (nor
-    is that checked here). The log-probability takes one pass; a draw, and the mean, one a feature. ``key`` is that of
-    the mean.
+    is that checked here). The log-probability takes one pass; a draw, and the mean, one a feature, unless the network
+    has a quicker ``draw(uniform, context)`` of its own. ``key`` is that of the mean.
 
     >>> weight = jnp.array([[0.0, 2.0], [0.0, 0.0]])  # the second feature follows the first
     >>> p = Autoregressive(jax.tree_util.Partial(lambda w, x, c: x @ w + c, weight), jnp.zeros(2), jax.random.key(0))
@@ -49,6 +49,8 @@ class Autoregressive(eqx.Module):
         """A value of zeros and ones, feature by feature, without a gradient in the logits; there is no trace."""
         features = self.network.in_features
         uniform = jax.random.uniform(key, (features,))
+        if hasattr(self.network, "draw"):
+            return self.network.draw(uniform, self.context), None
 
         def one(i: Array, x: Array) -> Array:
             return x.at[i].set((uniform[i] < self.conditionals(x).mean[i]).astype(x.dtype))

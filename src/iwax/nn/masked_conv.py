@@ -81,6 +81,11 @@ class MaskedConv(eqx.Module):
         outputs = jax.lax.conv_general_dilated(image[None], weight, (1, 1), ((above, 0), (left, right)))[0]
         return outputs + self.bias[:, None, None]
 
+    def within(self, window: Float[Array, "in rows columns"]) -> Float[Array, "out out_rows out_columns"]:
+        """The outputs whose whole windows, of the size of the weight, lie in a piece of an image: nothing is added."""
+        weight = jnp.where(self._seen(), self.weight, 0)
+        return jax.lax.conv_general_dilated(window[None], weight, (1, 1), "VALID")[0] + self.bias[:, None, None]
+
     def _seen(self) -> np.ndarray:
         """Which positions of the window count. Rows and columns that none does are not in it."""
         half, here = self.kernel // 2, int(self.kind == "B")

@@ -13,7 +13,7 @@ from iwax.nn.masked_conv import MaskedConv
 from iwax.nn.normalisation import ChannelNorm
 from iwax.nn.sizes import as_image, check_positive
 
-__all__ = ["PixelCNN", "check_maps"]
+__all__ = ["PixelCNN", "bernoulli", "check_maps", "put", "take"]
 
 
 class PixelCNN(eqx.Module):
@@ -96,6 +96,62 @@ class PixelCNN(eqx.Module):
         for layer, norm in zip(self.layers, self.norms[1:], strict=True):
             h = jax.nn.relu(norm(layer(h)))
         return self.output(h).reshape(-1)
+
+    def draw(
+        self, uniform: Float[AnyArray, " in"], maps: Float[AnyArray, "maps height width"] | None = None
+    ) -> Float[Array, " in"]:
+        """The flat image x with ``x_i = 1`` where ``u_i < sigmoid(m_i(x_<i, c))``, in about the time of one pass.
+
+        Every layer is computed once a pixel, from what it gave for the pixels before (Ramachandran et al. 2017,
+        arXiv:1704.06001).
+        """
+        check_maps(maps, self.map_channels, self.size)
+        (height, width), half = self.size, self.first.kernel // 2
+        convs, dtype = (self.first, *self.layers), self.first.weight.dtype
+        given = 0 if self.of_maps is None or maps is None else self.of_maps(maps)
+        given = jnp.broadcast_to(given, (self.norms[0].gain.shape[-3], height, width)).astype(dtype)
+        seen = [jnp.zeros((conv.weight.shape[-3], height + half, width + 2 * half), dtype) for conv in convs]
+
+        def pixel(seen: list[Array], i: Array) -> tuple[list[Array], Array]:
+            row, column = i // width, i % width
+            seen, h = list(seen), jnp.zeros(())
+            for at, (conv, norm) in enumerate(zip(convs, self.norms, strict=True)):
+                if at:
+                    seen[at] = put(seen[at], h, row + half, column + half)
+                h = conv.within(take(seen[at], row, column, half + 1, 2 * half + 1))
+                h = jax.nn.relu(norm(h if at else h + take(given, row, column, 1, 1)))
+            bit = bernoulli(uniform[i], self.output.conv(h))
+            seen[0] = put(seen[0], bit, row + half, column + half)
+            return seen, bit[0, 0, 0]
+
+        return jax.lax.scan(pixel, seen, jnp.arange(height * width))[1]
+
+
+def take(image: Array, row: Array | int, column: Array | int, rows: int, columns: int) -> Array:
+    """All channels of a piece of an image.
+
+    >>> take(jnp.arange(6.0).reshape(1, 2, 3), 1, 1, 1, 2).tolist()
+    [[[4.0, 5.0]]]
+    """
+    return jax.lax.dynamic_slice(image, (0, row, column), (image.shape[0], rows, columns))
+
+
+def put(image: Array, piece: Array, row: Array | int, column: Array | int) -> Array:
+    """The image with a piece of it replaced.
+
+    >>> put(jnp.zeros((1, 1, 3)), jnp.ones((1, 1, 1)), 0, 1).tolist()
+    [[[0.0, 1.0, 0.0]]]
+    """
+    return jax.lax.dynamic_update_slice(image, piece, (0, row, column))
+
+
+def bernoulli(uniform: Array, logits: Array) -> Array:
+    """``1`` where ``u < sigmoid(m)``, and 0 elsewhere, in the number type of the logits.
+
+    >>> bernoulli(jnp.array(0.6), jnp.array([0.0, 1.0])).tolist()
+    [0.0, 1.0]
+    """
+    return (uniform < jax.nn.sigmoid(logits)).astype(logits.dtype)
 
 
 def check_maps(maps: AnyArray | None, channels: int, size: tuple[int, int]) -> None:
