@@ -21,6 +21,7 @@ from network import PIXELS, binary_images
 from step import Timed, calibrated, model
 
 from iwax import bounds, control_variates, gradients, nn, training
+from iwax.model import LatentVariableModel
 
 K = 50
 BOUNDS = {
@@ -72,12 +73,15 @@ def objectives(k: int) -> dict[str, training.Objective]:
     return found
 
 
-def stretch_of(objective: training.Objective, batch: int) -> Callable[[int], Any]:
-    """Runs so many further steps of the real training path, and waits for them."""
+def stretch_of(
+    objective: training.Objective, batch: int, net: LatentVariableModel | None = None
+) -> Callable[[int], Any]:
+    """Runs so many further steps of the real training path, of Burda's net or another, and waits for them."""
     optimizer, rows = optax.adam(1e-3), 20 * batch
     plan = training.Plan(epochs=1, batch=batch, seed=0)
     control = training.initial_control(objective)
-    state = training.initial_state(model(jax.random.key(0)), optimizer, control=control)
+    net = model(jax.random.key(0)) if net is None else net
+    state = training.initial_state(net, optimizer, control=control)
     advance = training.compile_stretch(training.updates(objective, optimizer, plan, rows), state)
     images, order = jnp.asarray(binary_images(rows, seed=0)), jnp.arange(rows)
     state = jax.tree.map(lambda leaf: jnp.array(leaf) if isinstance(leaf, jax.Array) else leaf, state)

@@ -84,6 +84,16 @@ def estimators(result: dict[str, Any]) -> str:
     return "\n".join([table(["estimator and bound", "step, ms", "ratio"], rows), "", words, "", provenance(result)])
 
 
+def posteriors(result: dict[str, Any]) -> str:
+    """A row for each preset: its step, and its products, beside those of the plain net."""
+    rows = [
+        [name, f"{result['milliseconds'][name]['median']:.2f}", spread(ratio), f"{result['products'][name]:.2f}"]
+        for name, ratio in result["ratio"].items()
+    ]
+    head = ["preset", "step, ms", "ratio", "ratio of its products"]
+    return "\n".join([table(head, rows), "", f"Batch {result['batch']}, k = 1.", "", provenance(result)])
+
+
 def memory(result: dict[str, Any]) -> str:
     """A row for each k: the peak of resident memory."""
     head = ["k", "peak, MiB", "times the first", "seconds"]
@@ -105,6 +115,7 @@ RENDER: dict[str, Callable[[dict[str, Any]], str]] = {
     "evaluation": evaluation,
     "annealed": annealed,
     "estimators": estimators,
+    "posteriors": posteriors,
     "memory": memory,
 }
 
