@@ -184,6 +184,8 @@ def test_draws_follow_the_density(name: str):
     value = draws(name)[0].astype(np.float64)
     uniform = [feature.uniform(value[:, j], seed=j) for j, feature in enumerate(CASES[name][2])]
     assert min(scipy.stats.kstest(u, "uniform").pvalue for u in uniform) > 2e-5
+    in_the_tails = sum(((u < 1e-3) | (u > 1 - 1e-3)).sum() for u in uniform)
+    assert scipy.stats.binomtest(int(in_the_tails), value.size, 2e-3).pvalue > 2e-5
     between = scipy.stats.spearmanr(np.stack(uniform, axis=1)).pvalue[np.triu_indices(len(uniform), 1)]
     assert between.min() > 2e-5
     assert not np.array_equal(value[:50], value[50:100])

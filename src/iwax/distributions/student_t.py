@@ -15,7 +15,7 @@ from iwax.numerics import reciprocal
 __all__ = ["StudentT"]
 
 _LARGE = 16.0  # from here on, the ratio of gamma functions is summed from its asymptotic series
-_SERIES = (-1 / 8, 1 / 192, -1 / 640, 17 / 14336, -31 / 18432, 691 / 180224)  # of 1/a, 1/a^3, 1/a^5 ...
+_SERIES = (-1 / 8, 1 / 192, -1 / 640, 17 / 14336, -31 / 18432)  # of 1/a, 1/a^3, 1/a^5 ...
 
 
 class StudentT(AbstractIndependent):
