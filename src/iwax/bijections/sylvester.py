@@ -6,6 +6,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import jax.scipy.linalg
+import numpy as np
 from jaxtyping import Array, Float
 
 from iwax._typing import AnyArray, Scalar
@@ -41,7 +42,7 @@ class Sylvester(eqx.Module):
         """The image of z, and the log-determinant there."""
         q, outer, inner = self._matrices(z.shape[-1])
         h = jnp.tanh(inner @ (q.T @ z) + self.b)
-        slopes = (1 - h**2) * jnp.diagonal(outer) * jnp.diagonal(inner)
+        slopes = (1 - h**2) * jnp.sum(outer * inner.T, axis=-1)  # of the diagonal of R R~, that is
         return jnp.asarray(z) + q @ (outer @ h), jnp.sum(jnp.log1p(slopes))
 
     def inverse(self, y: Float[AnyArray, " features"], near: AnyArray | None = None) -> tuple[Array, Scalar]:
@@ -81,7 +82,8 @@ class Sylvester(eqx.Module):
 
 
 def _triangle(raw: AnyArray) -> Array:
-    return jnp.triu(jnp.asarray(raw), 1) + jnp.diag(_LARGEST * jnp.tanh(jnp.diagonal(raw)))
+    above = jnp.where(np.tri(raw.shape[-1], dtype=bool), 0, raw)
+    return jnp.where(np.eye(raw.shape[-1], dtype=bool), _LARGEST * jnp.tanh(raw), above)
 
 
 def _residual(given: tuple[Sylvester, Array], z: Array) -> Array:

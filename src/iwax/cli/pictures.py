@@ -17,7 +17,7 @@ COMPONENTS, GENERATED = 10, 6
 
 
 def draw(run: Path) -> list[Path]:
-    """samples, reconstructions, training; of a plane of latents where the data lie; of a VampPrior its pseudo-inputs."""
+    """samples, reconstructions, training; where data lie in a plane of latents; the pseudo-inputs of a VampPrior."""
     with opened(run, checkpoint="best") as trained:
         folder = existing(run).path
         samples = folder / "samples"

@@ -22,6 +22,9 @@ Minutes = Annotated[
     float | None,
     typer.Option("--minutes", metavar="N", help="Stop training a row after so long; it is measured all the same."),
 ]
+Limit = Annotated[
+    int | None, typer.Option("--limit", metavar="N", help="Measure on the first N test rows; on all of them without.")
+]
 Seeds = Annotated[int, typer.Option("--seeds", metavar="N", help="Train every row with seeds 0 to N-1.")]
 Output = Annotated[Path, typer.Option("--output", metavar="DIR", help="Where the runs live.")]
 Results = Annotated[Path, typer.Option("--results", metavar="DIR", help="Where the results go.")]
@@ -37,6 +40,7 @@ def reproduce(
     recipe: Recipe = "quick",
     epochs: Epochs = None,
     minutes: Minutes = None,
+    limit: Limit = None,
     seeds: Seeds = 1,
     output: Output = Path("runs"),
     results: Results = Path("results"),
@@ -69,5 +73,6 @@ def reproduce(
         from iwax.experiments.reproduce import Request
 
         chosen = published.read_table(table)
-        request = Request(chosen, recipe=recipe, epochs=epochs, minutes=minutes, output=output, results=results)
+        how = {"recipe": recipe, "epochs": epochs, "minutes": minutes, "limit": limit}
+        request = Request(chosen, **how, output=output, results=results)
         work_through(terminal, request, published.select_rows(chosen, rows), seeds=seeds)

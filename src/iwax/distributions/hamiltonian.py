@@ -49,7 +49,8 @@ class Hamiltonian(eqx.Module):
         """Raises ValueError: the density at a given z is an integral over momenta."""
         raise ValueError(
             "a Hamiltonian posterior has no density at a given z, which is an integral over momenta: "
-            "use the pathwise gradient, with all draws backward, and evaluations that draw from the posterior"
+            "use the pathwise gradient of all draws at once (neither backward nor chunk), and evaluations that draw "
+            "from the posterior"
         )
 
     def sample_and_log_prob(self, key: PRNGKey) -> tuple[Array, Scalar]:

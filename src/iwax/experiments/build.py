@@ -5,6 +5,7 @@ and a log-scale, and the generative net of the same layer goes back through the 
 """
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import optax
 from jaxtyping import Num

@@ -47,6 +47,7 @@ class Request:
     recipe: str = "quick"
     epochs: int | None = None
     minutes: float | None = None
+    limit: int | None = None
     output: Path = Path("runs")
     results: Path = Path("results")
 
@@ -55,6 +56,13 @@ class Request:
             raise ValueError(f"recipe: needs one of {', '.join(sorted(SECOND))}, got {self.recipe!r}")
         if self.epochs is not None and self.epochs < 1:
             raise ValueError(f"epochs: needs to be 1 or more, got {self.epochs}")
+        if self.limit is not None and self.limit < 2:
+            raise ValueError(f"limit: needs to be 2 test rows or more, got {self.limit}")
+        if self.limit is not None and self.table.evaluators is not None:
+            raise ValueError(
+                f"limit: {self.table.name} is measured on the {self.table.evaluators.rows} test rows that it names, "
+                f"got {self.limit}"
+            )
         if self.minutes is not None and not 0 <= self.minutes <= LONGEST_MINUTES:
             raise ValueError(f"minutes: needs to be from 0 to {LONGEST_MINUTES:g}, got {self.minutes}")
 
@@ -63,6 +71,7 @@ class Request:
         words = f"iwax reproduce {self.table.name} --rows {row.name} --recipe {self.recipe}"
         words += f" --epochs {self.epochs}" if self.epochs is not None else ""
         words += f" --minutes {self.minutes:g}" if self.minutes is not None else ""
+        words += f" --limit {self.limit}" if self.limit is not None else ""
         return f"{words} --seeds {seed + 1}"
 
 
@@ -81,6 +90,8 @@ def configuration(row: PublishedRow, request: Request, *, seed: int) -> Config:
     flags |= {"objective.bound": row.bound, "objective.k": row.k, **table.settings, **row.settings}
     if table.evaluators is not None:
         flags["evaluation.limit"] = table.evaluators.rows
+    if request.limit is not None:
+        flags["evaluation.limit"] = request.limit
     if row.start is not None:
         (first,) = select_rows(request.table, row.start)
         flags |= SECOND[request.recipe] | {"start": str(run_folder(first, request, seed=seed))}
@@ -116,27 +127,30 @@ def reproduce_row(row: PublishedRow, request: Request, *, seed: int, reporter: R
     _train(folder, config, minutes=request.minutes, reporter=reporter)
     earlier = find(request.results, request.table.name, row.name, request.recipe, config.training.epochs, seed)
     trained_so = earlier is not None and before == _newest(folder) and earlier.epochs == _epochs(folder)
-    if earlier is not None and trained_so and _measured_so(earlier, request.table):
+    if earlier is not None and trained_so and _measured_so(earlier, request):
         reporter.note(f"{row.name}: trained and measured before, {request.results / earlier.file_name}")
         return folder, earlier, request.results / earlier.file_name
-    result = _result(row, request, folder, _measure(folder, row, request.table, reporter), seed=seed)
+    result = _result(row, request, folder, _measure(folder, row, request, reporter), seed=seed)
     return folder, result, write(result, request.results)
 
 
-def _measured_so(result: Result, table: PublishedTable) -> bool:
-    """Whether a result was measured as the table asks for now."""
+def _measured_so(result: Result, request: Request) -> bool:
+    """Whether a result was measured as is asked for now."""
+    table = request.table
     if table.evaluators is None:
-        return not result.evaluators
+        limited = "--limit" in result.command
+        alike = result.n == request.limit if limited else request.limit is None
+        return not result.evaluators and alike
     wanted = plans(table.evaluators, k=table.evaluation_k)
     return wanted == [(each.name, each.k, each.plan) for each in result.evaluators]
 
 
-def _measure(folder: Path, row: PublishedRow, table: PublishedTable, reporter: Reporter) -> dict[str, Any]:
+def _measure(folder: Path, row: PublishedRow, request: Request, reporter: Reporter) -> dict[str, Any]:
     """The fields of a result that measuring gives."""
-    k, started = table.evaluation_k, time.monotonic()
+    table, k, started = request.table, request.table.evaluation_k, time.monotonic()
     if table.evaluators is None:
         names = ("versions", "n", "k", "log_evidence", "standard_error", "elbo", "elbo_standard_error")
-        report = evaluate(folder, split="test", k=k, limit=None, seed=0, checkpoint="last", reporter=reporter)
+        report = evaluate(folder, split="test", k=k, limit=request.limit, seed=0, checkpoint="last", reporter=reporter)
         return {name: report[name] for name in names} | {"evaluation_seconds": time.monotonic() - started}
     found = measure_side_by_side(folder, table.evaluators, k=k, published=row.evaluators, reporter=reporter)
     return {

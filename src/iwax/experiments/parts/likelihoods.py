@@ -101,7 +101,7 @@ def _gaussian(sizes: Model, net: Callable[..., Any], mean: Array, log_scale: Arr
 def _autoregressive(sizes: Model, start: Moments, *, key: PRNGKey) -> Part:
     """A map of the picture's size from every latent that the picture hangs on, and masked convolutions."""
     _, height, width = image(sizes, start)
-    features = len(start.mean)
+    features, lowest = len(start.mean), sizes.latents[0]
     of_maps, of_network = jax.random.split(key)
     joint = len(sizes.latents) > 1 and sizes.order == "top_down"
     if joint:
@@ -110,15 +110,11 @@ def _autoregressive(sizes: Model, start: Moments, *, key: PRNGKey) -> Part:
             tuple(one_layer(sizes, latent, features, key=k) for latent, k in zip(sizes.latents, each, strict=True))
         )
     else:
-        maps = dense(sizes, sizes.latents[0], tuple(reversed(sizes.hiddens[0])), features, key=of_maps)
-    network = (nn.PixelCNN if sizes.likelihood == "pixelcnn" else nn.GatedPixelCNN)(
-        (height, width),
-        channels=_PIXEL_CHANNELS,
-        layers=_PIXEL_LAYERS,
-        map_channels=len(sizes.latents) if joint else 1,
-        key=of_network,
-    )
-    return likelihoods.Autoregressive(maps, network)
+        maps = dense(sizes, lowest, tuple(reversed(sizes.hiddens[0])), features, key=of_maps)
+    make = nn.PixelCNN if sizes.likelihood == "pixelcnn" else nn.GatedPixelCNN
+    maps_in = len(sizes.latents) if joint else 1
+    how: dict[str, Any] = {"channels": _PIXEL_CHANNELS, "layers": _PIXEL_LAYERS, "map_channels": maps_in}
+    return likelihoods.Autoregressive(maps, make((height, width), **how, key=of_network))
 
 
 _FAMILIES: Mapping[str, Callable[..., Any]] = MappingProxyType(
