@@ -65,7 +65,8 @@ class LatentVariableModel(eqx.Module):
         key = jax.random.key(0)
 
         def named(part: Any) -> str:
-            return f"{type(part).__module__.rpartition('.')[0].rpartition('.')[2]}.{type(part).__name__}"
+            folder = type(part).__module__.rpartition(".")[0].rpartition(".")[2]
+            return f"{folder}.{type(part).__name__}" if folder else type(part).__name__
 
         def shapes(of: str, function: Callable[[], Any]) -> Any:
             try:

@@ -103,9 +103,10 @@ def _product(
     other: Float[Array, " latent"],
     width: Float[Array, " latent"],
 ) -> tuple[Array, Array]:
-    """Loc and scale of the product of two Gaussians, without squaring a scale that could leave the range."""
-    share = 1 / (1 + (scale / width) ** 2)  # of the first in the sum of precisions
-    return share * loc + (1 - share) * other, scale * jnp.sqrt(share)
+    """Loc and scale of the product of two Gaussians, by logarithms: no ratio of scales leaves the range."""
+    apart = 2 * (jnp.log(width) - jnp.log(scale))
+    share, rest = jax.nn.sigmoid(apart), jax.nn.sigmoid(-apart)  # of the two in the sum of precisions
+    return share * loc + rest * other, jnp.exp(jnp.log(scale) + jax.nn.log_sigmoid(apart) / 2)
 
 
 def _climb(rungs: tuple[Rung, ...], context: Any, key: PRNGKey) -> list[Factorized]:

@@ -6,7 +6,7 @@ import equinox as eqx
 import jax
 
 from iwax import distributions
-from iwax._typing import Distribution, Part, PRNGKey
+from iwax._typing import Distribution, Part, PRNGKey, values_of
 
 __all__ = ["TopDown"]
 
@@ -37,4 +37,4 @@ class _Given(eqx.Module):
     x: Any
 
     def __call__(self, context: Any, *, key: PRNGKey) -> Distribution:
-        return self.part((getattr(self.x, "values", self.x), context), key=key)
+        return self.part((values_of(self.x), context), key=key)

@@ -30,15 +30,17 @@ class Vamp(eqx.Module):
     (3,)
     """
 
-    pseudo_inputs: Float[AnyArray, "components features"]
-    low: float | None = eqx.field(static=True, default=0.0)
-    high: float | None = eqx.field(static=True, default=1.0)
+    pseudo_inputs: Float[Array, "components features"]
+    low: float | None = eqx.field(static=True)
+    high: float | None = eqx.field(static=True)
 
-    def __check_init__(self) -> None:
-        if jnp.ndim(self.pseudo_inputs) != 2 or self.pseudo_inputs.shape[0] < 1:
+    def __init__(self, pseudo_inputs: AnyArray, low: float | None = 0.0, high: float | None = 1.0) -> None:
+        if jnp.ndim(pseudo_inputs) != 2 or pseudo_inputs.shape[0] < 1:
             raise ValueError(
-                f"a VampPrior needs pseudo-inputs [components, features], got shape {jnp.shape(self.pseudo_inputs)}"
+                f"a VampPrior needs pseudo-inputs [components, features], got shape {jnp.shape(pseudo_inputs)}"
             )
+        self.pseudo_inputs = jnp.asarray(pseudo_inputs, float)  # rows of data are learned too, whatever their type
+        self.low, self.high = low, high
 
     @classmethod
     def at_random(
@@ -62,7 +64,7 @@ class Vamp(eqx.Module):
 
     def shown(self) -> Float[Array, "components features"]:
         """The pseudo-inputs as the encoder sees them."""
-        return jnp.clip(jnp.asarray(self.pseudo_inputs), self.low, self.high)
+        return jnp.clip(self.pseudo_inputs, self.low, self.high)
 
     def prepare(self, posterior: Part | None, *, key: PRNGKey) -> "_Prepared":
         """The mixture of the posterior's distributions at the pseudo-inputs."""
