@@ -3,35 +3,21 @@
 from collections.abc import Callable
 from functools import cache
 from itertools import combinations
+from typing import NamedTuple
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from parts import ENCODERS, FEATURES, LATENT, POSTERIORS, PRIORS, X, network
 
 from iwax import batched, likelihoods, posteriors, priors
 from iwax._typing import Datum
 from iwax.model import LatentVariableModel
-from iwax.nn import MLP
+from iwax.nn import GatedLinear, PixelCNN
+from iwax.training.tensors import decode, encode
 
-FEATURES, LATENT = 5, 2
-
-
-@cache
-def network(inputs: int, outputs: int, seed: int, heads: int = 1) -> MLP:
-    return MLP(inputs, (4,), outputs, key=jax.random.key(seed), heads=heads)
-
-
-def conditional(seed: int) -> likelihoods.Gaussian:
-    return likelihoods.Gaussian.of_network(network(LATENT, 2 * LATENT, seed, heads=2))
-
-
-PRIORS: dict[str, Callable] = {
-    "standard normal": lambda: priors.StandardNormal(LATENT),
-    "bernoulli": lambda: priors.Bernoulli(LATENT),
-    "chain": lambda: priors.Chain(priors.StandardNormal(LATENT), (conditional(1), conditional(2))),
-}
 LIKELIHOODS: dict[str, Callable] = {
     "bernoulli": lambda: likelihoods.Bernoulli(network(LATENT, FEATURES, 3)),
     "gaussian, fixed": lambda: likelihoods.Gaussian.fixed(network(LATENT, FEATURES, 4), 0.7),
@@ -55,107 +41,138 @@ LIKELIHOODS: dict[str, Callable] = {
     "zero-inflated negative binomial": lambda: likelihoods.ZeroInflatedNegativeBinomial.of_network(
         network(LATENT, 3 * FEATURES, 30)
     ),
+    "autoregressive": lambda: likelihoods.Autoregressive(
+        GatedLinear(LATENT, 2 * FEATURES, key=jax.random.key(32)),
+        PixelCNN((1, FEATURES), channels=4, layers=1, map_channels=2, key=jax.random.key(33)),
+    ),
     "columns": lambda: likelihoods.Columns.of_kinds(network(LATENT, 10, 31), COLUMNS),
 }
 COLUMNS = ("gaussian", "bernoulli", ("categorical", 3), "gaussian", "lognormal")
-POSTERIORS: dict[str, Callable] = {
-    "bernoulli": lambda: posteriors.Bernoulli(network(FEATURES, LATENT, 13)),
-    "gaussian": lambda: posteriors.Gaussian(network(FEATURES, 2 * LATENT, 9, heads=2)),
-    "chain": lambda: posteriors.Chain(
-        posteriors.Gaussian(network(FEATURES, 2 * LATENT, 10, heads=2)),
-        tuple(posteriors.Gaussian(network(LATENT, 2 * LATENT, seed, heads=2)) for seed in (11, 12)),
-    ),
-}
 LATENTS = (jnp.array([0.3, -1.0]), jnp.array([0.7, 0.1]), jnp.array([-0.2, 1.3]))
-X = Datum(values=jnp.array([1.0, 0.0, 1.0, 1.0, 0.0]))
 
 
-def cases() -> dict[str, tuple[Callable, object]]:
-    """Every part by name, with a context that it takes."""
-    named = {f"prior {name}": (make, None) for name, make in PRIORS.items()}
-    named |= {
-        f"likelihood {name}": (make, LATENTS if name == "chain" else LATENTS[0]) for name, make in LIKELIHOODS.items()
-    }
-    return named | {f"posterior {name}": (make, X) for name, make in POSTERIORS.items()}
+class Case(NamedTuple):
+    """A part, what it is prepared with (None: nothing), and a context that it takes."""
+
+    make: Callable
+    encoder: Callable | None
+    context: object
 
 
-every_part = pytest.mark.parametrize(("make", "context"), cases().values(), ids=cases().keys())
+CASES = {f"prior {name}": Case(make, ENCODERS.get(name), None) for name, make in PRIORS.items()}
+CASES |= {
+    f"likelihood {name}": Case(make, None, LATENTS if name == "chain" else LATENTS[0])
+    for name, make in LIKELIHOODS.items()
+}
+CASES |= {f"posterior {name}": Case(make, None, X) for name, make in POSTERIORS.items()}
+every_part = pytest.mark.parametrize("name", CASES)
 
 
-def prepared(part):
-    return part.prepare(None, key=jax.random.key(0)) if hasattr(part, "prepare") else part
+@cache
+def made(name: str) -> tuple:
+    """The part and what it is prepared with."""
+    case = CASES[name]
+    return case.make(), None if case.encoder is None else case.encoder()
 
 
-def value_and_log_prob(make, context, seed: int):
-    distribution = prepared(make())(context, key=jax.random.key(seed))
-    return distribution.sample_and_log_prob(jax.random.key(seed + 1))
+def prepared(part, encoder):
+    return part.prepare(encoder, key=jax.random.key(0)) if hasattr(part, "prepare") else part
+
+
+def log_density(distribution, value, seed):
+    """At the value, held constant; of a draw, where there is no density at a given value."""
+    if getattr(distribution, "has_density", True):
+        return distribution.log_prob(jax.lax.stop_gradient(value))
+    return distribution.sample_and_log_prob(jax.random.key(seed + 1))[1]
+
+
+class Found(NamedTuple):
+    """What three seeds give in one vectorised call, the first of them once more alone, and log-densities' slopes."""
+
+    values: object
+    inside: jax.Array
+    outside: jax.Array
+    alone: tuple
+    slopes: object
+
+
+@jax.jit
+def evaluate(parts, context, seeds) -> Found:
+    """In one compiled function, for that is what takes the time."""
+
+    def one(seed):
+        distribution = prepared(*parts)(context, key=jax.random.key(seed))
+        return distribution, *distribution.sample_and_log_prob(jax.random.key(seed + 1))
+
+    def at_first(parts):
+        distribution = prepared(*parts)(context, key=jax.random.key(seeds[0]))
+        value, log_prob = distribution.sample_and_log_prob(jax.random.key(seeds[0] + 1))
+        return log_density(distribution, value, seeds[0]), (value, log_prob)
+
+    returned, values, inside = jax.vmap(one)(seeds)
+    outside = jax.vmap(log_density)(returned, values, seeds)
+    slopes, alone = jax.grad(at_first, has_aux=True)(parts)
+    return Found(values, inside, outside, alone, slopes)
+
+
+@cache
+def found(name: str) -> Found:
+    return evaluate(made(name), CASES[name].context, jnp.array([5, 6, 7]))
+
+
+def close(a, b) -> None:
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=2e-5, atol=1e-5), a, b)
 
 
 @every_part
-def test_a_fixed_function_of_context_and_key(make, context):
-    one, again = value_and_log_prob(make, context, 5), value_and_log_prob(make, context, 5)
-    jax.tree.map(np.testing.assert_array_equal, one, again)
-    other = value_and_log_prob(make, context, 6)
-    if not isinstance(one[0], tuple) and set(np.asarray(one[0]).tolist()) <= {0.0, 1.0}:
-        return  # two draws of few binary features may well be equal
-    assert all(
-        not np.array_equal(a, b) for a, b in zip(jax.tree.leaves(one[0]), jax.tree.leaves(other[0]), strict=True)
-    )
+def test_a_fixed_function_of_context_and_key(name: str):
+    values = found(name).values
+    close(found(name).alone, jax.tree.map(lambda leaf: leaf[0], (values, found(name).inside)))
+    if all((leaf == jnp.round(leaf)).all() for leaf in jax.tree.leaves(values)):
+        return  # two draws of few whole numbers may well be equal
+    assert all(not np.array_equal(leaf[i], leaf[j]) for leaf in jax.tree.leaves(values) for i, j in [(0, 1), (1, 2)])
 
 
 @every_part
-def test_returns_from_vmap_and_jit(make, context):
-    part = prepared(make())
-
-    @jax.jit
-    def run(seeds):
-        def one(seed):
-            distribution = part(context, key=jax.random.key(seed))
-            value, _ = distribution.draw(jax.random.key(seed))
-            return distribution, value, distribution.log_prob(value)
-
-        returned, values, inside = jax.vmap(one)(seeds)
-        return inside, jax.vmap(lambda distribution, value: distribution.log_prob(value))(returned, values)
-
-    inside, outside = run(jnp.arange(3))
-    np.testing.assert_allclose(outside, inside, rtol=1e-5)
+def test_returns_from_vmap_and_jit(name: str):
+    inside, outside = found(name).inside, found(name).outside
+    np.testing.assert_allclose(outside, inside, rtol=1e-5, atol=1e-5)
     assert inside.shape == (3,)
     assert inside.dtype == jnp.float32
 
 
 @every_part
-def test_can_be_built_without_values(make, context):
-    network.cache_clear()  # what is built while shapes are evaluated must not be kept
-    shapes = eqx.filter_eval_shape(make)
-    network.cache_clear()
-    assert jax.tree.map(jnp.shape, shapes) == jax.tree.map(jnp.shape, make())
-
-
-@every_part
-def test_every_parameter_matters_but_a_fixed_scale(make, context):
-    part = prepared(make())
-    value, _ = part(context, key=jax.random.key(0)).draw(jax.random.key(1))
-
-    @eqx.filter_jit
-    @eqx.filter_grad
-    def slope(part):
-        return part(context, key=jax.random.key(0)).log_prob(value)
-
-    for path, leaf in jax.tree_util.tree_leaves_with_path(slope(part)):
-        fixed = getattr(part, "variance", "") == "fixed" and "log_scale" in jax.tree_util.keystr(path)
+def test_every_parameter_matters_but_a_fixed_scale_and_exemplars(name: str):
+    part, _ = made(name)
+    for path, leaf in jax.tree_util.tree_leaves_with_path(found(name).slopes):
+        where = jax.tree_util.keystr(path)
+        fixed = getattr(part, "variance", "") == "fixed" and "log_scale" in where
+        fixed |= where.endswith("exemplars") or where.startswith("[1].conditionals")  # of an encoder: its top is used
         assert np.isfinite(leaf).all()
-        assert bool((leaf != 0).any()) != fixed
+        assert bool((leaf != 0).any()) != fixed, where
 
 
 @every_part
-def test_no_other_dtype_creeps_in(make, context):
-    leaves = jax.tree.leaves(eqx.filter(make(), eqx.is_array))
-    assert all(leaf.dtype == jnp.float32 for leaf in leaves)
+def test_can_be_built_without_values(name: str):
+    """And be read into, bit for bit, from what was kept; nothing is kept twice."""
+    part, _ = made(name)
+    network.cache_clear()  # what is built while shapes are evaluated must not be kept
+    shapes = eqx.filter_eval_shape(CASES[name].make)
+    network.cache_clear()
+    assert jax.tree.map(jnp.shape, shapes) == jax.tree.map(jnp.shape, part)
+    assert eqx.tree_equal(part, decode(encode(part), shapes, file="part.safetensors"))
+    assert stored_twice(part) == []
+
+
+@every_part
+def test_no_other_dtype_creeps_in(name: str):
+    parts = made(name)
+    assert all(leaf.dtype == jnp.float32 for leaf in jax.tree.leaves(eqx.filter(parts, eqx.is_array)))
     with jax.enable_x64(True):
-        wide = jax.tree.map(lambda leaf: leaf.astype(jnp.float64) if eqx.is_inexact_array(leaf) else leaf, make())
-        where = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float64), context)
-        _, log_prob = prepared(wide)(where, key=jax.random.key(0)).sample_and_log_prob(jax.random.key(1))
-    assert log_prob.dtype == jnp.float64
+        wide = jax.tree.map(lambda leaf: leaf.astype(jnp.float64) if eqx.is_inexact_array(leaf) else leaf, parts)
+        where = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float64), CASES[name].context)
+        drawn = jax.eval_shape(lambda key: prepared(*wide)(where, key=key).sample_and_log_prob(key), jax.random.key(0))
+    assert all(leaf.dtype == jnp.float64 for leaf in jax.tree.leaves(drawn))
 
 
 def stored_twice(tree) -> list[tuple[str, str]]:
@@ -187,10 +204,9 @@ def test_no_array_is_stored_twice(name: str):
 
 def test_an_array_stored_twice_is_found():
     model = MODELS["one layer"]()
-    sibling = LatentVariableModel(prior=model.posterior, likelihood=model.likelihood, posterior=model.posterior)
-    assert stored_twice(sibling)
+    assert stored_twice(eqx.tree_at(lambda m: m.prior, model, model.posterior))
     copied = jax.tree.map(lambda leaf: leaf + 0 if eqx.is_array(leaf) else leaf, model.posterior)
-    assert stored_twice(LatentVariableModel(copied, model.likelihood, model.posterior))
+    assert stored_twice(eqx.tree_at(lambda m: m.prior, model, copied))
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -5,7 +5,6 @@ to 7 each, float64, pairs of draws that differ by their order taken once. The ex
 out. On the ELBO all of it would pass with the weights in the wrong places.
 """
 
-import itertools
 from functools import partial
 
 import equinox as eqx
@@ -13,51 +12,18 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from any_estimator import ESTIMATORS, any_of, flat, log_bernoulli, log_normal
 from known_noise import KeyReader, KnownNormal, KnownPosterior, keys_of_parts, look_up
 from linear_gaussian import linear
+from quadrature import pairs_of_draws
 
-from iwax import bounds, control_variates, gradients, likelihoods, posteriors, priors
+from iwax import gradients, likelihoods, posteriors, priors
 from iwax._typing import Datum
-from iwax.gradients import Weights
 from iwax.model import LatentVariableModel
 
 X = np.array([1.0, 0.0])
 KEY = 3
 LIKELIHOOD = (np.array([[0.9, -0.7]]), np.array([-0.4, 0.2]))
-ESTIMATORS = {
-    "pathwise": gradients.pathwise(bounds.iwae),
-    "doubly_reparameterized": gradients.doubly_reparameterized(bounds.iwae),
-    "VIMCO": gradients.score_function(bounds.iwae, control_variates.leave_one_out),
-    "sticking_the_landing": gradients.sticking_the_landing(bounds.iwae),
-}
-
-
-class Chosen:
-    """A control variate whose baseline is its state: here the number of the estimator that is meant."""
-
-    def init(self):
-        return None
-
-    def baseline(self, state, bound, log_w, key, x):
-        return state
-
-    def update(self, state, value, key, x):
-        return state
-
-
-def any_of(estimators) -> gradients.Estimator:
-    """All of them in one compiled function; which one is meant is traced."""
-
-    def weights(log_w, beta, key=None, baseline=None):
-        def of(estimator):
-            variate = estimator.control_variate
-            subtracted = variate.baseline(None, estimator.bound, log_w, key, None) if variate else 0.0
-            found = estimator.weights(log_w, beta, key, subtracted)
-            return Weights(*(jnp.zeros_like(log_w) if each is None else each for each in found))
-
-        return jax.lax.switch(baseline, [partial(of, estimator) for estimator in estimators])
-
-    return gradients.Estimator("any", bounds.iwae, weights, path=True, score=True, control_variate=Chosen())
 
 
 class KnownLayer(eqx.Module):
@@ -108,15 +74,6 @@ def uncertain(words, noise) -> LatentVariableModel:
     )
 
 
-def log_normal(z, loc, log_scale):
-    return -0.5 * ((z - loc) / jnp.exp(log_scale)) ** 2 - log_scale - 0.5 * jnp.log(2 * jnp.pi)
-
-
-def log_bernoulli(network, z):
-    m = z[..., None] * network.weight[0] + network.bias
-    return (X * m - jnp.logaddexp(0.0, m)).sum(axis=-1)
-
-
 def affine(network, z):
     """Location and log scale."""
     return z * network.weight[0, 0] + network.bias[0], z * network.weight[0, 1] + network.bias[1]
@@ -129,7 +86,7 @@ def log_w_of_two_layers(model, noise, beta):
     z2 = loc + jnp.exp(log_scale) * noise[..., 1]
     log_p = log_normal(z2, 0.0, 0.0) + log_normal(z1, *affine(below, z2))
     log_q = log_normal(z1, q1.loc, q1.log_scale) + log_normal(z2, loc, log_scale)
-    return log_bernoulli(model.likelihood.likelihood.network, z1) + beta * (log_p - log_q)
+    return log_bernoulli(X, model.likelihood.likelihood.network, z1[..., None]) + beta * (log_p - log_q)
 
 
 def log_w_of_uncertain(model, noise, beta):
@@ -137,25 +94,13 @@ def log_w_of_uncertain(model, noise, beta):
     loc = q.loc + q.spread * noise[..., 0]
     z = loc + jnp.exp(q.log_scale) * noise[..., 1]
     log_ratio = log_normal(z, 0.0, 0.0) - log_normal(z, loc, q.log_scale)
-    return log_bernoulli(model.likelihood.network, z) + beta * log_ratio
+    return log_bernoulli(X, model.likelihood.network, z[..., None]) + beta * log_ratio
 
 
 MODELS = {
     "two layers": (two_layers, log_w_of_two_layers, posteriors.Chain(KeyReader(), (KeyReader(),))),
     "uncertain weights": (uncertain, log_w_of_uncertain, KeyReader()),
 }
-
-
-def pairs_of_draws(points: int = 28, width: float = 7.0) -> tuple[np.ndarray, np.ndarray]:
-    """Noise [n, 2 draws, 2] and weights [n]: unordered pairs of draws, but for those of weights below 1e-15."""
-    nodes = np.linspace(-width, width, points)
-    density = np.exp(-0.5 * nodes**2) / np.sqrt(2 * np.pi) * (nodes[1] - nodes[0])
-    one = np.array(list(itertools.product(nodes, repeat=2)))
-    weight = np.outer(density, density).ravel()
-    i, j = np.triu_indices(len(one))
-    weights = weight[i] * weight[j] * np.where(i == j, 1, 2)
-    kept = weights > 1e-15
-    return np.stack([one[i], one[j]], axis=1)[kept], weights[kept]
 
 
 @partial(jax.jit, static_argnums=0)
@@ -180,12 +125,6 @@ def exact_gradient(name: str, model, nodes, weights, beta):
         return weights @ (jax.nn.logsumexp(log_w, axis=-1) - jnp.log(2))
 
     return eqx.filter_grad(expected)(model)
-
-
-def flat(gradient) -> np.ndarray:
-    """In one vector, but for the tables of noise, which are no parameters."""
-    named = [(jax.tree_util.keystr(path), leaf) for path, leaf in jax.tree_util.tree_leaves_with_path(gradient)]
-    return np.concatenate([np.ravel(leaf) for name, leaf in named if not name.endswith(("noise", "of_weight"))])
 
 
 @pytest.mark.usefixtures("float64")

@@ -33,6 +33,21 @@ def noise(draws: int, *, points: int, width: float = 8.5) -> tuple[np.ndarray, n
     return nodes[index], density[index].prod(axis=1)
 
 
+def pairs_of_draws(points: int = 28, width: float = 7.0) -> tuple[np.ndarray, np.ndarray]:
+    """Noise [n, 2 draws, 2] and weights [n] of two draws of two standard normal numbers each.
+
+    Unordered pairs of draws, but for those of weights below 1e-15.
+    """
+    nodes = np.linspace(-width, width, points)
+    density = np.exp(-0.5 * nodes**2) / np.sqrt(2 * np.pi) * (nodes[1] - nodes[0])
+    one = np.array(list(itertools.product(nodes, repeat=2)))
+    weight = np.outer(density, density).ravel()
+    i, j = np.triu_indices(len(one))
+    weights = weight[i] * weight[j] * np.where(i == j, 1, 2)
+    kept = weights > 1e-15
+    return np.stack([one[i], one[j]], axis=1)[kept], weights[kept]
+
+
 def expectation(function, nodes: np.ndarray, weights: np.ndarray):
     """Sum of weights [n] times ``function(nodes[i])``, a tree of arrays; jitted and vectorised over the nodes."""
     values = jax.vmap(function)(jnp.asarray(nodes))

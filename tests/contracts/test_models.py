@@ -1,0 +1,150 @@
+"""A model whose parts do not fit is refused where it is built: by both parts and both sizes, before anything runs."""
+
+from collections.abc import Callable
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import pytest
+from parts import FEATURES, KEY, LATENT, POSTERIORS, PRIORS, hamiltonian, inputs, ladder, network, top_down, vamp_on_top
+
+from iwax import likelihoods, posteriors, priors
+from iwax.model import LatentVariableModel
+
+STANDARD, GAUSSIAN = PRIORS["standard normal"], POSTERIORS["gaussian"]
+
+
+def decoder(latent: int = LATENT, features: int = FEATURES) -> likelihoods.Bernoulli:
+    return likelihoods.Bernoulli(network(latent, features, 70))
+
+
+def encoder(features: int = FEATURES, latent: int = LATENT) -> posteriors.Gaussian:
+    return posteriors.Gaussian(network(features, 2 * latent, 71, heads=2))
+
+
+FITTING: dict[str, Callable] = {
+    "flow": lambda: (PRIORS["masked autoregressive"](), decoder(), POSTERIORS["planar"]()),
+    "vamp": lambda: (PRIORS["vamp"](), decoder(), POSTERIORS["householder"]()),
+    "vamp of a mixture": lambda: (PRIORS["vamp"](), decoder(), POSTERIORS["mixture"]()),
+    "exemplar of a flow": lambda: (PRIORS["exemplar"](), decoder(), POSTERIORS["real nvp"]()),
+    "hamiltonian": lambda: (PRIORS["real nvp"](), decoder(), hamiltonian()),
+    "three layers": lambda: (PRIORS["chain"](), likelihoods.Chain(decoder()), POSTERIORS["chain"]()),
+    "vamp on top": lambda: (vamp_on_top(), likelihoods.Chain(decoder()), top_down()),
+    "ladder under vamp": lambda: (vamp_on_top(), likelihoods.Chain(decoder()), ladder().ladder),
+}
+
+
+@pytest.mark.parametrize("name", FITTING)
+def test_parts_that_fit_make_a_model_also_without_values(name: str):
+    model = LatentVariableModel(*FITTING[name]())
+    network.cache_clear()
+    shapes = eqx.filter_eval_shape(lambda: LatentVariableModel(*FITTING[name]()))
+    network.cache_clear()
+    assert jax.tree.map(jnp.shape, shapes) == jax.tree.map(jnp.shape, model)
+
+
+@pytest.mark.parametrize(
+    ("parts", "message"),
+    [
+        (
+            lambda: (STANDARD(), decoder(), encoder(latent=3)),
+            r"prior priors.StandardNormal and posterior posteriors.Gaussian need z of one shape, got \(2,\) and \(3,\)",
+        ),
+        (
+            lambda: (STANDARD(), decoder(latent=3), encoder(latent=3)),
+            r"likelihood likelihoods.Bernoulli at a z of shape \(2,\) from prior priors.StandardNormal: .* 3 features",
+        ),
+        (
+            lambda: (STANDARD(), decoder(), encoder(features=7)),
+            r"posterior posteriors.Gaussian at an x of shape \(5,\) from likelihood likelihoods.Bernoulli: .* 7 feat",
+        ),
+        (
+            lambda: (STANDARD(), likelihoods.Gaussian.of_network(network(LATENT, 5, 72)), encoder()),
+            "likelihood likelihoods.Gaussian at a z of shape .* a multiple of 2 is needed, got 5",
+        ),
+        (
+            lambda: (STANDARD(), decoder(), posteriors.FullGaussian(network(FEATURES, 4, 73), LATENT)),
+            "posterior posteriors.FullGaussian at an x of shape .* 2 latents needs 5 outputs of its network, got 4",
+        ),
+        (
+            lambda: (STANDARD(), decoder(), posteriors.Mixture(network(FEATURES, 4, 73), LATENT, components=2)),
+            "posterior posteriors.Mixture at an x of shape .* needs 10 outputs of its network, got 4",
+        ),
+        (
+            lambda: (priors.StandardNormal(3), decoder(latent=3), POSTERIORS["planar"]()),
+            r"prior priors.StandardNormal and posterior posteriors.Flow need z .* got \(3,\) and \(2,\)",
+        ),
+        (
+            lambda: (PRIORS["chain"](), likelihoods.Chain(decoder()), top_down()),
+            r"priors.Chain and posterior posteriors.TopDown need z of one shape, got \(\(2,\), \(2,\), \(2,\)\) and "
+            r"\(\(2,\), \(2,\)\)",
+        ),
+        (
+            lambda: (PRIORS["chain"](), likelihoods.Chain(decoder()), ladder().ladder),
+            "posteriors.Ladder .* ladder posterior of 2 layers shares the 1 conditionals of a priors.Chain, got 2 in",
+        ),
+        (
+            lambda: (STANDARD(), decoder(), ladder().ladder),
+            "shares the 1 conditionals of a priors.Chain, got none in StandardNormal",
+        ),
+        (
+            lambda: (priors.Vamp(jnp.zeros((3, 7))), decoder(), GAUSSIAN()),
+            "prior priors.Vamp with posterior posteriors.Gaussian: .* needs inputs of 5 features .* got shape .7,",
+        ),
+        (
+            lambda: (vamp_on_top(), likelihoods.Chain(decoder()), POSTERIORS["chain"]()),
+            "prior priors.Chain with posterior posteriors.Chain: a VampPrior needs .* which Chain has not",
+        ),
+        (
+            lambda: (priors.Exemplar(inputs(3, 74)), decoder(), hamiltonian()),
+            "prior priors.Exemplar with posterior posteriors.Hamiltonian: an exemplar prior .* Hamiltonian has not",
+        ),
+        (
+            lambda: (priors.StandardNormal(3), decoder(latent=3), hamiltonian()),
+            r"posterior posteriors.Hamiltonian at an x of shape \(5,\)",
+        ),
+    ],
+)
+def test_parts_that_do_not_fit_are_refused(parts, message: str):
+    made = parts()
+    with pytest.raises(ValueError, match=message):
+        LatentVariableModel(*made)
+
+
+class Mine(eqx.Module):
+    """A posterior of somebody else's, which runs on shapes alone."""
+
+    latent: int
+
+    def __call__(self, context, *, key):
+        assert isinstance(context.values, jax.core.Tracer), "nothing is computed where a model is built"
+        return priors.StandardNormal(self.latent)(None, key=key)
+
+
+def test_parts_of_ones_own_are_named_and_not_run():
+    LatentVariableModel(STANDARD(), decoder(), Mine(LATENT))
+    with pytest.raises(ValueError, match=r"and posterior \w+.Mine need z of one shape, got \(2,\) and \(4,\)"):
+        LatentVariableModel(STANDARD(), decoder(), Mine(4))
+    alone = type("Alone", (Mine,), {"__module__": "__main__"})
+    with pytest.raises(ValueError, match="and posterior Alone need z"):
+        LatentVariableModel(STANDARD(), decoder(), alone(4))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (lambda trunk: posteriors.householder(trunk, 2, reflections=0, key=KEY), "at least 1 reflection, got 0"),
+        (lambda trunk: posteriors.linear_iaf(trunk, 1, key=KEY), "at least 2 latents to mix, got 1"),
+        (lambda trunk: posteriors.convex_linear_iaf(trunk, 2, components=0, key=KEY), "at least 1 matrix, got 0"),
+        (lambda trunk: posteriors.planar(trunk, 2, steps=0, key=KEY), "at least 1 step, got 0"),
+        (lambda trunk: posteriors.radial(trunk, 2, steps=0, key=KEY), "at least 1 step, got 0"),
+        (lambda trunk: posteriors.nice(trunk, 1, steps=1, hidden=(4,), key=KEY), "at least 2 features, .* got 1"),
+        (lambda trunk: posteriors.real_nvp(trunk, 2, steps=0, hidden=(4,), key=KEY), "at least 1 step, got 0"),
+        (lambda trunk: posteriors.iaf(trunk, 2, steps=0, hidden=(4,), key=KEY), "at least 1 step, got 0"),
+        (lambda trunk: posteriors.sylvester(trunk, 2, steps=1, planes=3, key=KEY), "between 1 and 2 planes, .* got 3"),
+        (lambda trunk: posteriors.sylvester(trunk, 2, steps=0, planes=1, key=KEY), "at least 1 step, got 0"),
+    ],
+)
+def test_flows_that_cannot_be_are_refused(wrong, message: str):
+    with pytest.raises(ValueError, match=message):
+        wrong(network(FEATURES, 3, 75))
