@@ -150,6 +150,8 @@ def test_every_parameter_matters_but_a_fixed_scale_and_exemplars(name: str):
         fixed |= where.endswith("exemplars") or where.startswith("[1].conditionals")  # of an encoder: its top is used
         assert np.isfinite(leaf).all()
         assert bool((leaf != 0).any()) != fixed, where
+        if name.startswith("posterior") and where.endswith(".bias") and "layers" not in where:
+            assert (leaf != 0).all(), where  # of a linear head, which gives what a map needs: every number of it
 
 
 @every_part
