@@ -19,8 +19,11 @@ jax.config.update("jax_compilation_cache_dir", str(CACHE))
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(CACHE))  # for the programs that tests start
 
-# shapes and types of everything between the numbers and the bounds are checked at every call, in tests alone
-CHECKED = "numerics distributions nn bijections priors likelihoods posteriors model batched bounds gradients evaluation"
+# shapes and types are checked at every call, in tests alone: of the parts always, and of everything between the numbers
+# and the evaluation where the long tests are run too (IWAX_CHECK=all), for it makes tracing a quarter slower
+CHECKED = "nn bijections priors likelihoods posteriors model"
+if os.environ.get("IWAX_CHECK") == "all":
+    CHECKED += " numerics distributions batched bounds gradients evaluation"
 jaxtyping.install_import_hook([f"iwax.{name}" for name in CHECKED.split()], "beartype.beartype")
 
 # the same examples at every run, and no limit of time: the first example of a law compiles

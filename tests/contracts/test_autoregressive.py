@@ -91,6 +91,7 @@ class PassByPass(eqx.Module):
 
 @pytest.mark.parametrize("kernel", [3, 5])
 @pytest.mark.parametrize("kind", [PixelCNN, GatedPixelCNN])
+@pytest.mark.slow
 def test_a_draw_layer_by_layer_is_the_draw_pass_by_pass(kind: type, kernel: int):
     maps = jax.random.normal(jax.random.key(2), (2, 3, 5)) if kernel == 3 else None
     network = kind((3, 5), channels=6, layers=2, kernel=kernel, map_channels=0 if maps is None else 2, key=KEY)

@@ -50,6 +50,7 @@ def digests(run):
     return {str(file.relative_to(run)): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
 
 
+@pytest.mark.slow
 def test_stops_in_the_middle_of_epochs_leave_no_trace(tmp_path):
     config = settings(tmp_path, epochs=5, save_seconds=1000)
     whole = experiments.train(config, tmp_path / "whole", reporter=Silent())
@@ -160,6 +161,7 @@ def test_killed_before_the_first_checkpoint(tmp_path):
     assert digests(run) == before
 
 
+@pytest.mark.slow
 def test_a_run_from_a_run_resumes_without_it_but_starts_at_nothing_else(tmp_path):
     config, source = settings(tmp_path, epochs=1, save_seconds=1000), tmp_path / "source"
     experiments.train(config, source, reporter=Silent())

@@ -186,6 +186,7 @@ def test_two_stochastic_layers():
 
 
 @pytest.mark.usefixtures("float64")
+@pytest.mark.slow
 def test_a_row_keeps_its_value_whatever_rows_stand_around_it():
     whole = annealed("prior", 50)
     order = np.array([5, 2, 7])

@@ -79,6 +79,7 @@ def flat(tree) -> np.ndarray:
 
 @pytest.mark.usefixtures("float64")
 @pytest.mark.parametrize(("depth", "beta"), [(2, 1.0), (3, 0.4)])
+@pytest.mark.slow
 def test_three_weights_reproduce_automatic_differentiation_draw_by_draw(depth: int, beta: float):
     whole = gradients.pathwise(bounds.iwae)
     in_parts = dataclasses.replace(whole, total=False)
@@ -129,6 +130,7 @@ def test_on_the_elbo_all_estimators_agree_in_the_mean():
 
 
 @pytest.mark.parametrize("estimator", ESTIMATORS, ids=lambda estimator: estimator.__name__)
+@pytest.mark.slow
 def test_the_reported_bound_is_that_of_the_log_weights_and_has_no_gradient(estimator):
     key, x = jax.random.key(2), rows(5)
 
@@ -174,6 +176,7 @@ def test_k_below_one_is_refused():
             objective(two_layers(), jax.random.key(0), rows(2), k=0)
 
 
+@pytest.mark.slow
 def test_the_closed_form_kl_of_a_chain_is_refused_by_name():
     with pytest.raises(TypeError, match="got Chain and Chain: use surrogate"):
         gradients.closed_form_kl(two_layers(), jax.random.key(0), rows(2), k=1)

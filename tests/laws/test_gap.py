@@ -63,6 +63,7 @@ def test_with_an_exact_family_all_of_the_gap_is_amortisation():
     assert found.warnings() == []
 
 
+@pytest.mark.slow
 def test_with_correlated_latents_the_approximation_gap_is_the_mean_field_divergence():
     found, (least, wide) = on_the_correlated(), mean_field_divergences()
     assert least > 0.1, "there is something to find"

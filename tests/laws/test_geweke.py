@@ -139,6 +139,7 @@ def test_a_planted_fault_is_found(fault: str, monkeypatch: pytest.MonkeyPatch):
     assert np.abs(deviations()[0]).max() > 6
 
 
+@pytest.mark.slow
 def test_moves_that_are_always_accepted_are_found(monkeypatch: pytest.MonkeyPatch):
     """With the right gradient, and with a wrong one, which rejection would have made up for."""
     monkeypatch.setattr(hmc, "build_kernel", without_rejection)

@@ -120,6 +120,7 @@ def test_leapfrog_keeps_volume_goes_back_and_follows_the_energy():
     assert 3.5 < errors[0] / errors[1] < 4.5  # of second order in the step
 
 
+@pytest.mark.slow
 def test_what_needs_a_density_is_refused():
     at, x = model(1), Datum(values=jnp.asarray(X, jnp.float32))
     needs = [

@@ -114,6 +114,7 @@ def test_resampled_draws_have_the_moments_of_the_density():
         assert (np.abs(moments.mean(axis=0) - density @ z**power) < 4.5 * error).all()
 
 
+@pytest.mark.slow
 def test_a_resampled_draw_is_the_chosen_one_of_its_k_draws(monkeypatch: pytest.MonkeyPatch):
     x = Datum(values=jnp.asarray(X), index=jnp.arange(3))
     drawn = importance_posterior.resampled(wrong(), KEY, x, k=7, draws=2)
@@ -168,6 +169,7 @@ def test_it_does_not_depend_on_what_is_held_at_once(monkeypatch: pytest.MonkeyPa
         np.testing.assert_allclose(getattr(pieces, name), getattr(whole, name), rtol=1e-10)
 
 
+@pytest.mark.slow
 def test_chains_have_one_too():
     keys = jax.random.split(jax.random.key(3), 4)
     model = LatentVariableModel(

@@ -55,6 +55,7 @@ def test_the_bias_falls_with_the_order():
     assert found.standard_error[0] == pytest.approx(found.estimate[0].std(ddof=1) / np.sqrt(5))
 
 
+@pytest.mark.slow
 def test_single_precision_loses_no_digits_to_the_coefficients():
     """At order 2 and k = 32 they reach 500: log-weights of -10,000 may lose what float32 lacks, and no more."""
     log_w = np.float32(-10_000.0) + np.random.default_rng(0).normal(size=(32, 2)).astype(np.float32)

@@ -52,6 +52,7 @@ def test_the_exact_bias_falls_by_a_power_of_k_with_every_order():
             assert halved == pytest.approx(0.5**power, rel=0.02), (a, order)
 
 
+@pytest.mark.slow
 def test_a_million_estimates_have_the_exact_bias():
     found = estimates()
     errors = found.std(axis=1) / np.sqrt(DRAWS)

@@ -112,6 +112,7 @@ VERBS = {
 
 @pytest.mark.parametrize("verb", VERBS)
 @pytest.mark.parametrize("layers", [1, 2])
+@pytest.mark.slow
 def test_no_result_depends_on_the_batch(verb: str, layers: int):
     model = ORACLE.model(scale=1.5) if layers == 1 else chain_model()
     x = X if layers == 1 else (X > 0).astype(np.uint8)

@@ -34,6 +34,7 @@ def run(tmp_path_factory):
     return experiments.train(config, folder / "run", reporter=Silent())
 
 
+@pytest.mark.slow
 def test_annealed(run, monkeypatch):
     monkeypatch.setattr(cost, "WORTH_SAYING", 0.0)
     before = experiments.evaluate(run, limit=3, k=500, reporter=Silent())

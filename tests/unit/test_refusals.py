@@ -121,6 +121,7 @@ def test_a_side_that_is_neither_is_refused():
         bounds.thermodynamic(2, side="middle")
 
 
+@pytest.mark.slow
 def test_the_posteriors_target_must_be_one_that_k_draws_have():
     pair = partial(gradients.paired, model=PATHWISE)
     with pytest.raises(ValueError, match="got k=3"):

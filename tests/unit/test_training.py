@@ -83,6 +83,7 @@ def test_the_order_of_rows_is_a_function_of_seed_and_epoch():
     assert (np.abs(np.bincount(places, minlength=10) - 200) < 4.5 * np.sqrt(2000 * 0.1 * 0.9)).all()
 
 
+@pytest.mark.slow
 def test_the_bits_do_not_depend_on_how_the_run_is_cut_into_stretches():
     optimizer = optax.adam(1e-2)
     plan = partial(Plan, epochs=3, batch=4, seed=7, binarize=True, beta_warmup=2)

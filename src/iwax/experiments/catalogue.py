@@ -67,7 +67,7 @@ _TOMCZAK: Mapping[str, Settings] = MappingProxyType(
         **{f"hvi-{steps}": _flow("hamiltonian", steps, flow_hidden=[300]) for steps in (1, 8)},
         "iaf-2": _flow("iaf", 2, flow_hidden=[320]),
         "real-nvp-4": _flow("real_nvp", 4, flow_hidden=[100]),
-        "sylvester-4": _flow("sylvester", 4, posterior_components=8),
+        "sylvester-4": _flow("sylvester", 4, posterior_components=2),
         "vamp": MappingProxyType({**_GATED, **_VAMP}),
         "exemplar": MappingProxyType({**_GATED, "model.prior": "exemplar", "model.prior_components": 500}),
         "flow-prior": MappingProxyType(
