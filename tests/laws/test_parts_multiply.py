@@ -1,6 +1,6 @@
 """Any posterior with any prior, likelihood, bound and gradient: they train, or are refused by name.
 
-A few cases in the fast suite; cases that hold every value of every factor once, every pair of values of two factors, and
+A few cases in the fast suite; cases that hold every value of every factor, every pair of values of two factors, and
 the whole product as far as shapes and refusals go, behind the slow marker.
 """
 
