@@ -1,14 +1,30 @@
-"""A model whose parts do not fit is refused where it is built: by both parts and both sizes, before anything runs."""
+"""A model is its parts, once each; parts that do not fit are refused where it is built, before anything runs."""
 
 from collections.abc import Callable
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
-from parts import FEATURES, KEY, LATENT, POSTERIORS, PRIORS, hamiltonian, inputs, ladder, network, top_down, vamp_on_top
+from parts import (
+    FEATURES,
+    KEY,
+    LATENT,
+    POSTERIORS,
+    PRIORS,
+    X,
+    hamiltonian,
+    inputs,
+    ladder,
+    network,
+    stored_twice,
+    top_down,
+    vamp_on_top,
+)
 
-from iwax import likelihoods, posteriors, priors
+from iwax import batched, likelihoods, posteriors, priors
+from iwax._typing import Datum
 from iwax.model import LatentVariableModel
 
 STANDARD, GAUSSIAN = PRIORS["standard normal"], POSTERIORS["gaussian"]
@@ -24,23 +40,26 @@ def encoder(features: int = FEATURES, latent: int = LATENT) -> posteriors.Gaussi
 
 FITTING: dict[str, Callable] = {
     "flow": lambda: (PRIORS["masked autoregressive"](), decoder(), POSTERIORS["planar"]()),
-    "vamp": lambda: (PRIORS["vamp"](), decoder(), POSTERIORS["householder"]()),
     "vamp of a mixture": lambda: (PRIORS["vamp"](), decoder(), POSTERIORS["mixture"]()),
     "exemplar of a flow": lambda: (PRIORS["exemplar"](), decoder(), POSTERIORS["real nvp"]()),
     "hamiltonian": lambda: (PRIORS["real nvp"](), decoder(), hamiltonian()),
-    "three layers": lambda: (PRIORS["chain"](), likelihoods.Chain(decoder()), POSTERIORS["chain"]()),
     "vamp on top": lambda: (vamp_on_top(), likelihoods.Chain(decoder()), top_down()),
     "ladder under vamp": lambda: (vamp_on_top(), likelihoods.Chain(decoder()), ladder().ladder),
 }
 
 
+@pytest.fixture(autouse=True)
+def fresh():
+    """Networks without values are not kept for other tests."""
+    yield
+    network.cache_clear()
+
+
 @pytest.mark.parametrize("name", FITTING)
 def test_parts_that_fit_make_a_model_also_without_values(name: str):
-    model = LatentVariableModel(*FITTING[name]())
     network.cache_clear()
-    shapes = eqx.filter_eval_shape(lambda: LatentVariableModel(*FITTING[name]()))
-    network.cache_clear()
-    assert jax.tree.map(jnp.shape, shapes) == jax.tree.map(jnp.shape, model)
+    model = eqx.filter_eval_shape(lambda: LatentVariableModel(*FITTING[name]()))
+    assert jax.tree.leaves(model)
 
 
 @pytest.mark.parametrize(
@@ -106,9 +125,9 @@ def test_parts_that_fit_make_a_model_also_without_values(name: str):
     ],
 )
 def test_parts_that_do_not_fit_are_refused(parts, message: str):
-    made = parts()
+    network.cache_clear()
     with pytest.raises(ValueError, match=message):
-        LatentVariableModel(*made)
+        eqx.filter_eval_shape(lambda: LatentVariableModel(*parts()))
 
 
 class Mine(eqx.Module):
@@ -148,3 +167,72 @@ def test_parts_of_ones_own_are_named_and_not_run():
 def test_flows_that_cannot_be_are_refused(wrong, message: str):
     with pytest.raises(ValueError, match=message):
         wrong(network(FEATURES, 3, 75))
+
+
+MODELS = {
+    "one layer": lambda: LatentVariableModel(STANDARD(), decoder(), GAUSSIAN()),
+    "three layers": lambda: LatentVariableModel(PRIORS["chain"](), likelihoods.Chain(decoder()), POSTERIORS["chain"]()),
+}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_no_array_is_stored_twice(name: str):
+    assert stored_twice(MODELS[name]()) == []
+
+
+def test_an_array_stored_twice_is_found():
+    model = MODELS["one layer"]()
+    assert stored_twice(eqx.tree_at(lambda m: m.prior, model, model.posterior))
+    copied = jax.tree.map(lambda leaf: leaf + 0 if eqx.is_array(leaf) else leaf, model.posterior)
+    assert stored_twice(eqx.tree_at(lambda m: m.prior, model, copied))
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_prepared_prior_is_a_part_that_shares_the_priors_arrays(name: str):
+    model = MODELS[name]()
+    ready = model.prior.prepare(model.posterior, key=jax.random.key(0))
+    before, after = (jax.tree.leaves(eqx.filter(tree, eqx.is_array)) for tree in (model.prior, ready))
+    assert [id(leaf) for leaf in before] == [id(leaf) for leaf in after]
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_terms_of_log_w_are_the_densities_of_the_parts(name: str):
+    """Written out for one datum and one draw, with the keys found by drawing again."""
+    model, key = MODELS[name](), jax.random.key(8)
+    draw = model.propose(X, key)
+    terms = model.terms(model.prior.prepare(model.posterior, key=key), X, draw.keys, draw.z, jnp.float32(0.5))
+    z = draw.z
+    logits = model.likelihood(z, key=key).logits
+    p = 1 / (1 + np.exp(-np.asarray(logits, np.float64)))
+    x = np.asarray(X.values)
+    np.testing.assert_allclose(terms.log_likelihood, np.log(np.where(x == 1, p, 1 - p)).sum(), rtol=1e-5)
+    np.testing.assert_allclose(terms.log_prior, model.prior(None, key=key).log_prob(z), rtol=1e-6)
+    assert float(terms.log_w(1.0)) == pytest.approx(float(terms.log_likelihood + terms.log_prior) - 0.5)
+    assert float(terms.log_w(0.0)) == float(terms.log_likelihood)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_missing_features_do_not_count(name: str):
+    """Two rows that differ in a feature, with the noise of one row number, under a posterior that does not look."""
+    model = eqx.tree_at(lambda m: m.posterior, MODELS[name](), MODELS[name]().prior)
+    values = jnp.stack([X.values] * 2).at[1, 2].set(0.0)
+    mask = jnp.array([[True, True, False, True, False]] * 2)
+
+    @jax.jit
+    def log_likelihood(observed):
+        x = Datum(values=values, observed=observed, index=jnp.zeros(2, jnp.int32))
+        return batched.terms(model, jax.random.key(8), x, k=2).log_likelihood.T
+
+    np.testing.assert_array_equal(*log_likelihood(mask))
+    assert not np.array_equal(*log_likelihood(jnp.ones_like(mask)))
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_generated_data_come_from_the_model(name: str):
+    model = MODELS[name]()
+    z, mean, sample = jax.jit(lambda key: batched.generate(model, key, 4000))(jax.random.key(0))
+    assert mean.shape == sample.shape == (4000, FEATURES)
+    assert set(np.unique(sample)) == {0.0, 1.0}
+    error = np.sqrt(mean * (1 - mean)).mean(axis=0) / np.sqrt(4000)
+    assert (np.abs((sample - mean).mean(axis=0)) < 4.5 * error).all()
+    assert len(z) == (3 if name == "three layers" else 4000)

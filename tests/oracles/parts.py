@@ -1,11 +1,13 @@
 """Every prior and posterior by one line, on data of FEATURES and LATENT latents: what the contracts go through."""
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
+from itertools import combinations
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from iwax import bijections, likelihoods, posteriors, priors
 from iwax._typing import Datum
@@ -73,7 +75,7 @@ PRIORS: dict[str, Callable] = {
     ),
     "vamp": lambda: priors.Vamp(inputs(3, 40)),
     "exemplar": lambda: priors.Exemplar(inputs(3, 41), scale=0.6),
-    "vamp on top": vamp_on_top,
+    "vamp on top": partial(vamp_on_top, 1),
 }
 POSTERIORS: dict[str, Callable] = {
     "bernoulli": lambda: posteriors.Bernoulli(network(FEATURES, LATENT, 13)),
@@ -101,11 +103,25 @@ POSTERIORS: dict[str, Callable] = {
     "hamiltonian": lambda: hamiltonian().beside(
         priors.StandardNormal(LATENT), likelihoods.Bernoulli(network(LATENT, FEATURES, 38))
     ),
-    "top down": top_down,
-    "ladder": ladder,
+    "top down": partial(top_down, 1),  # layers of one latent: two in all
+    "ladder": partial(ladder, 1),
 }
 ENCODERS: dict[str, Callable] = {  # what a prior is prepared with, where it needs anything
     "vamp": POSTERIORS["gaussian"],
     "exemplar": POSTERIORS["gaussian"],
-    "vamp on top": top_down,
+    "vamp on top": partial(top_down, 1),
 }
+
+
+def stored_twice(tree) -> list[tuple[str, str]]:
+    """Paths of arrays that are one object, or that hold the same numbers and not one number throughout."""
+    leaves = [
+        (jax.tree_util.keystr(path), leaf)
+        for path, leaf in jax.tree_util.tree_leaves_with_path(tree)
+        if eqx.is_array(leaf)
+    ]
+    return [
+        (name, other)
+        for (name, a), (other, b) in combinations(leaves, 2)
+        if a is b or (a.shape == b.shape and a.size > 1 and np.ptp(a) > 0 and np.array_equal(a, b))
+    ]
