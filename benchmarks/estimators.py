@@ -6,24 +6,17 @@ A round times a block of steps of each, one after the other, through the compile
 are taken within a round, to pathwise IWAE, and their median over the rounds is reported.
 """
 
-import argparse
-import sys
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import jax
-import jax.numpy as jnp
 import machine
-import optax
 import tables
-from network import PIXELS, binary_images
-from step import Timed, calibrated, model
+import turns
+from network import PIXELS
 
 from iwax import bounds, control_variates, gradients, nn, training
-from iwax.model import LatentVariableModel
 
-K = 50
 BOUNDS = {
     "elbo": bounds.elbo,
     "iwae": bounds.iwae,
@@ -73,70 +66,18 @@ def objectives(k: int) -> dict[str, training.Objective]:
     return found
 
 
-def stretch_of(
-    objective: training.Objective, batch: int, net: LatentVariableModel | None = None
-) -> Callable[[int], Any]:
-    """Runs so many further steps of the real training path, of Burda's net or another, and waits for them."""
-    optimizer, rows = optax.adam(1e-3), 20 * batch
-    plan = training.Plan(epochs=1, batch=batch, seed=0)
-    control = training.initial_control(objective)
-    net = model(jax.random.key(0)) if net is None else net
-    state = training.initial_state(net, optimizer, control=control)
-    advance = training.compile_stretch(training.updates(objective, optimizer, plan, rows), state)
-    images, order = jnp.asarray(binary_images(rows, seed=0)), jnp.arange(rows)
-    state = jax.tree.map(lambda leaf: jnp.array(leaf) if isinstance(leaf, jax.Array) else leaf, state)
-
-    def run(steps: int) -> None:
-        nonlocal state
-        state, finite = advance(state, images, order, int(state.step) + steps)
-        if not finite:
-            raise FloatingPointError("a loss was not finite")
-
-    return run
-
-
-def timed(run: Callable[[int], Any], block: float) -> Timed:
-    """The time of a step, a block at a time."""
-    steps = calibrated(run, block)
-    return lambda: machine.seconds(run, steps) / steps
-
-
-def parsed() -> argparse.Namespace:
-    """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--block", type=float, default=0.3, help="seconds that a timed block lasts, about")
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--batch", type=int, default=20)
-    parser.add_argument("--k", type=int, default=K)
-    parser.add_argument("--only", nargs="+", metavar="WORD", help="those whose name holds one of these words")
-    parser.add_argument("--save", action="store_true", help="write results/estimators.json and the table of README.md")
-    return parser.parse_args()
-
-
 def main() -> None:
     """Compile all, take turns, print the table."""
-    options = parsed()
+    parser = turns.parser(__doc__.splitlines()[0], "estimators", batch=20)
+    parser.add_argument("--k", type=int, default=50)
+    options = parser.parse_args()
     threads = machine.use_processors(options.threads)
-    result = machine.description(threads, ["iwax", "jax", "jaxlib", "equinox", "optax", "numpy"])
-    result |= {"batch": options.batch, "k": options.k}
-    chosen = {
-        name: objective
+    made = {
+        name: partial(turns.training_steps, objective, options.batch)
         for name, objective in objectives(options.k).items()
-        if name == REFERENCE or not options.only or any(word in name for word in options.only)
     }
-    steps: dict[str, Timed] = {}
-    for name, objective in chosen.items():
-        print(f"compiling {name}", file=sys.stderr)
-        steps[name] = timed(stretch_of(objective, options.batch), options.block)
-    seconds: dict[str, list[float]] = {name: [] for name in steps}
-    for number in range(options.rounds):
-        print(f"round {number + 1} of {options.rounds}", file=sys.stderr)
-        for name, one in steps.items():
-            seconds[name].append(one())
-    result["milliseconds"] = {name: machine.summary([1e3 * s for s in each]) for name, each in seconds.items()}
-    result["ratio"] = {name: machine.ratios(each, seconds[REFERENCE]) for name, each in seconds.items()}
-    result["rounds"] = seconds
+    result = machine.description(threads, ["iwax", "jax", "jaxlib", "equinox", "optax", "numpy"])
+    result |= {"k": options.k} | turns.taken(made, REFERENCE, options)
     print(tables.estimators(result))
     if options.save:
         machine.save("estimators", result)

@@ -7,8 +7,7 @@ Ratios are taken within a round, to `gated-vae`, and their median over the round
 ratio of the matrix products that the preset cannot do without.
 """
 
-import argparse
-import sys
+from functools import partial
 from typing import Any
 
 import equinox as eqx
@@ -16,9 +15,8 @@ import jax
 import machine
 import numpy as np
 import tables
-from estimators import stretch_of, timed
+import turns
 from network import PIXELS, binary_images
-from step import Timed
 
 from iwax import posteriors
 from iwax.experiments import build, from_sources
@@ -67,41 +65,20 @@ def products(model: LatentVariableModel, batch: int) -> float:
     return total
 
 
-def parsed() -> argparse.Namespace:
-    """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--block", type=float, default=0.3, help="seconds that a timed block lasts, about")
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--batch", type=int, default=100)
-    parser.add_argument("--only", nargs="+", metavar="WORD", help="those whose name holds one of these words")
-    parser.add_argument("--save", action="store_true", help="write results/posteriors.json and the table of README.md")
-    return parser.parse_args()
-
-
 def main() -> None:
     """Compile all, take turns, print the table."""
-    options = parsed()
+    options = turns.parser(__doc__.splitlines()[0], "posteriors", batch=100).parse_args()
     threads = machine.use_processors(options.threads)
-    result = machine.description(threads, ["iwax", "jax", "jaxlib", "equinox", "optax", "numpy"])
-    result |= {"batch": options.batch}
-    steps: dict[str, Timed] = {}
     work: dict[str, float] = {}
-    for name in PRESETS:
-        if name == REFERENCE or not options.only or any(word in name for word in options.only):
-            print(f"compiling {name}", file=sys.stderr)
-            model, objective = preset(name)
-            work[name] = products(model, options.batch)
-            steps[name] = timed(stretch_of(objective, options.batch, model), options.block)
-    seconds: dict[str, list[float]] = {name: [] for name in steps}
-    for number in range(options.rounds):
-        print(f"round {number + 1} of {options.rounds}", file=sys.stderr)
-        for name, one in steps.items():
-            seconds[name].append(one())
-    result["milliseconds"] = {name: machine.summary([1e3 * s for s in each]) for name, each in seconds.items()}
-    result["ratio"] = {name: machine.ratios(each, seconds[REFERENCE]) for name, each in seconds.items()}
+
+    def made(name: str) -> turns.Steps:
+        model, objective = preset(name)
+        work[name] = products(model, options.batch)
+        return turns.training_steps(objective, options.batch, model)
+
+    result = machine.description(threads, ["iwax", "jax", "jaxlib", "equinox", "optax", "numpy"])
+    result |= turns.taken({name: partial(made, name) for name in PRESETS}, REFERENCE, options)
     result["products"] = {name: each / work[REFERENCE] for name, each in work.items()}
-    result["rounds"] = seconds
     print(tables.posteriors(result))
     if options.save:
         machine.save("posteriors", result)

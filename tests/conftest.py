@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).parent / "oracles"))
 # what is compiled here runs once: the compiler's expensive passes would take more time than they save
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 
-CACHE = Path(__file__).parent.parent / ".jax_cache"
+CACHE = Path(os.environ.get("IWAX_TEST_CACHE", Path(__file__).parent.parent / ".jax_cache"))
 jax.config.update("jax_compilation_cache_dir", str(CACHE))
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(CACHE))  # for the programs that tests start

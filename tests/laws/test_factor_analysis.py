@@ -8,7 +8,8 @@ from linear_gaussian import LinearGaussian, linear
 from sklearn.datasets import load_wine
 from sklearn.decomposition import FactorAnalysis
 
-from iwax import evaluation, likelihoods, posteriors, priors
+from iwax import evaluation, experiments, likelihoods, posteriors, priors
+from iwax.experiments import build
 from iwax.model import LatentVariableModel
 
 LATENT = 3
@@ -56,3 +57,27 @@ def test_iwax_estimates_its_log_likelihood_within_the_error(fitted: FactorAnalys
     error = np.linalg.norm(estimate.monte_carlo_error) / len(rows)
     assert abs(difference.mean()) < 4 * error < 0.01
     assert (estimate.elbo < fitted.score_samples(rows)).all()
+
+
+@pytest.mark.slow
+def test_the_preset_trained_is_what_scikit_learn_fits(tmp_path):
+    """Factor analysis as a special case, by stochastic gradients: no better than the maximum of the likelihood on the
+    rows it was fitted to, and short of it by less than 0.005 nats a row."""
+    np.save(tmp_path / "wine.npy", X[np.random.default_rng(0).permutation(len(X))].astype(np.float32))
+    flags = {"data.name": str(tmp_path / "wine.npy"), "model.latent": LATENT, "training.batch": 20}
+    flags |= {"training.epochs": 1000, "training.learning_rate": 1e-2}
+    config = experiments.from_sources(preset="factor-analysis", flags=flags)
+    trained = experiments.open_run(experiments.train(config, tmp_path / "run", reporter=experiments.Silent()))
+    rows = build.values(trained.config, trained.dataset(), "train", final=True)
+    best = FactorAnalysis(n_components=LATENT, tol=1e-8, max_iter=5000, svd_method="lapack").fit(rows)
+    (layer,) = trained.model.likelihood.network.layers
+    found = LinearGaussian(
+        *(np.asarray(leaf, np.float64) for leaf in (layer.weight.T, layer.bias)),
+        np.exp(2 * np.asarray(trained.model.likelihood.log_scale, np.float64)),
+    )
+    short = best.score(rows) - found.log_evidence(rows).mean()
+    assert 0 < short < 0.005
+    covariance = found.weight @ found.weight.T + np.diag(found.variance)
+    np.testing.assert_allclose(covariance, best.get_covariance(), rtol=0, atol=0.05)
+    elbo = evaluation.log_evidence(trained.model, rows, k=1000, key=jax.random.key(0)).elbo
+    assert found.log_evidence(rows).mean() - elbo.mean() < 0.005  # the posterior is in the family

@@ -9,7 +9,7 @@ import jax.scipy.linalg
 from jaxtyping import Array, Float
 
 from iwax._typing import AnyArray, Scalar
-from iwax.numerics import implicit
+from iwax.bijections.searched import searched_inverse
 
 __all__ = ["Autoregressive"]
 
@@ -43,10 +43,7 @@ class Autoregressive(eqx.Module):
 
     def inverse(self, y: Float[AnyArray, " features"], near: AnyArray | None = None) -> tuple[Array, Scalar]:
         """The z whose image is y, one feature after the other, and the log-determinant there."""
-        fixed, target = jax.lax.stop_gradient((self, jnp.asarray(y)))
-        found = fixed._search(target) if near is None else jax.lax.stop_gradient(near)
-        z = implicit(_residual, _solve, (self, y), found)
-        return z, self.forward(z)[1]
+        return searched_inverse(self, y, near, _solve)
 
     def _shift_and_log_scale(self, z: AnyArray) -> tuple[Array, Array]:
         outputs = self.network(z) if self.context is None else self.network(z, self.context)
@@ -58,7 +55,9 @@ class Autoregressive(eqx.Module):
         shift, raw = outputs
         return shift, self.bound * jnp.tanh(raw / self.bound)
 
-    def _search(self, y: Array) -> Array:
+    def search(self, y: Array) -> Array:
+        """The z whose image is y, without derivatives."""
+
         def again(_: Any, z: Array) -> Array:
             """One more feature is right after every pass."""
             shift, log_scale = self._shift_and_log_scale(z)
@@ -67,12 +66,7 @@ class Autoregressive(eqx.Module):
         return jax.lax.fori_loop(0, y.shape[-1], again, jnp.zeros_like(y))
 
 
-def _residual(given: tuple[Autoregressive, Array], z: Array) -> Array:
-    flow, y = given
-    return flow.forward(z)[0] - y
-
-
 def _solve(given: tuple[Autoregressive, Array], z: Array, v: Array) -> Array:
     """The Jacobian is lower triangular."""
-    jacobian = jax.jacfwd(lambda z: _residual(given, z))(z)
+    jacobian = jax.jacfwd(lambda z: given[0].forward(z)[0])(z)
     return jax.scipy.linalg.solve_triangular(jacobian, v, lower=True)

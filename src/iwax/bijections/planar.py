@@ -3,12 +3,12 @@
 from typing import Any, ClassVar
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from iwax._typing import AnyArray, Scalar
-from iwax.numerics import above_minus_one, bisect, implicit
+from iwax.bijections.searched import searched_inverse
+from iwax.numerics import above_minus_one, bisect
 
 __all__ = ["Planar"]
 
@@ -42,10 +42,7 @@ class Planar(eqx.Module):
 
     def inverse(self, y: Float[AnyArray, " features"], near: AnyArray | None = None) -> tuple[Array, Scalar]:
         """The z whose image is y, and the log-determinant there."""
-        fixed, target = jax.lax.stop_gradient((self, jnp.asarray(y)))
-        found = fixed._search(target) if near is None else jax.lax.stop_gradient(near)
-        z = implicit(_residual, _solve, (self, y), found)
-        return z, self.forward(z)[1]
+        return searched_inverse(self, y, near, _solve)
 
     def _direction(self) -> tuple[Array, Scalar]:
         """u^, and w'u^ > -1."""
@@ -53,16 +50,12 @@ class Planar(eqx.Module):
         slope = above_minus_one(along)
         return self.u + (slope - along) * self.w / jnp.maximum(self.w @ self.w, _LEAST), slope
 
-    def _search(self, y: Array) -> Array:
+    def search(self, y: Array) -> Array:
+        """The z whose image is y, without derivatives."""
         direction, slope = self._direction()
         target, reach = self.w @ y, jnp.abs(slope) + 1e-3
         along = bisect(lambda a: a + slope * jnp.tanh(a + self.b) - target, target - reach, target + reach)
         return y - direction * jnp.tanh(along + self.b)
-
-
-def _residual(given: tuple[Planar, Array], z: Array) -> Array:
-    flow, y = given
-    return flow.forward(z)[0] - y
 
 
 def _solve(given: tuple[Planar, Any], z: Array, v: Array) -> Array:

@@ -11,7 +11,8 @@ from jaxtyping import Array, Float
 
 from iwax._typing import AnyArray, Scalar
 from iwax.bijections.householder import Householder
-from iwax.numerics import bisect, implicit
+from iwax.bijections.searched import searched_inverse
+from iwax.numerics import bisect
 
 __all__ = ["Sylvester"]
 
@@ -47,10 +48,7 @@ class Sylvester(eqx.Module):
 
     def inverse(self, y: Float[AnyArray, " features"], near: AnyArray | None = None) -> tuple[Array, Scalar]:
         """The z whose image is y, and the log-determinant there."""
-        fixed, target = jax.lax.stop_gradient((self, jnp.asarray(y)))
-        found = fixed._search(target) if near is None else jax.lax.stop_gradient(near)
-        z = implicit(_residual, _solve, (self, y), found)
-        return z, self.forward(z)[1]
+        return searched_inverse(self, y, near, _solve)
 
     def _matrices(self, features: int) -> tuple[Array, Array, Array]:
         planes = self.b.shape[-1]
@@ -61,7 +59,8 @@ class Sylvester(eqx.Module):
             q = jax.vmap(lambda column, i=i: Householder(self.normals[i]).forward(column)[0], 1, 1)(q)
         return q, _triangle(self.outer), _triangle(self.inner)
 
-    def _search(self, y: Array) -> Array:
+    def search(self, y: Array) -> Array:
+        """The z whose image is y, without derivatives."""
         q, outer, inner = self._matrices(y.shape[-1])
         target = q.T @ y
 
@@ -84,11 +83,6 @@ class Sylvester(eqx.Module):
 def _triangle(raw: AnyArray) -> Array:
     above = jnp.where(np.tri(raw.shape[-1], dtype=bool), 0, raw)
     return jnp.where(np.eye(raw.shape[-1], dtype=bool), _LARGEST * jnp.tanh(raw), above)
-
-
-def _residual(given: tuple[Sylvester, Array], z: Array) -> Array:
-    flow, y = given
-    return flow.forward(z)[0] - y
 
 
 def _solve(given: tuple[Sylvester, Any], z: Array, v: Array) -> Array:

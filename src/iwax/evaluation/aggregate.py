@@ -91,7 +91,7 @@ def aggregate_posterior(
     """
     x, rows = checked(x, rows)
     at_least(1, {"draws": draws, "batch": batch})
-    n = x.shape[0]
+    n, model = x.shape[0], batched.ready(model, key)
     columns = np.empty((6, n))
     everything = list(blocks(x, rows, batch))
     for block in everything:

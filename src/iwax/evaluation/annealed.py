@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from iwax import batched
 from iwax._typing import PRNGKey
 from iwax.evaluation.annealing import LADDERS, STARTS, Annealed, Plan, anneal, refuse_discrete, tuned
 from iwax.evaluation.blocks import Block, at_least, blocks, checked
@@ -116,6 +117,7 @@ def annealed_evidence(
     plan = planned(chains=chains, temperatures=temperatures, leapfrog=leapfrog, start=start, ladder=ladder, step=step)
     at_least(1, {} if batch is None else {"batch": batch})
     model.refuse_outside(x)
+    model = batched.ready(model, key)
     columns = np.empty((4, x.shape[0]))
     for block in blocks(x, rows, batch or rows_at_once(x.shape[0], chains)):
         refuse_discrete(model, block.x)

@@ -84,6 +84,7 @@ def bidirectional_evidence(
     """
     at_least(1, {"n": n} | ({} if batch is None else {"batch": batch}))
     plan = planned(chains=chains, temperatures=temperatures, leapfrog=leapfrog, start=start, ladder=ladder, step=step)
+    model = batched.ready(model, key)
     z, x = _simulated(model, key, n)
     rows, size = np.arange(n), batch or rows_at_once(n, chains)
     columns = np.empty((2, 4, n))

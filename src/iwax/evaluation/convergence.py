@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import logsumexp
 
+from iwax import batched
 from iwax._typing import PRNGKey
 from iwax.evaluation.blocks import at_least, blocks, checked
 from iwax.evaluation.evidence import log_weight_calls
@@ -96,6 +97,7 @@ def convergence_in_k(
     if not ks or min(ks) < 1 or max(ks) > k:
         raise ValueError(f"ks must be from 1 to k={k}, the draws there are, got {ks}")
     model.refuse_outside(x)
+    model = batched.ready(model, key)
     mean, error = np.empty((len(ks), x.shape[0])), np.empty((len(ks), x.shape[0]))
     for block in blocks(x, rows, batch):
         pooled = [_Groups(size, alone=k // size == 1) for size in ks]

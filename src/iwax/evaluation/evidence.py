@@ -120,7 +120,8 @@ def log_evidence(
     x, rows = checked(x, rows)
     at_least(1, {"k": k, "batch": batch, "chunk": chunk})
     model.refuse_outside(x)
-    n, columns, model = x.shape[0], np.empty((6, x.shape[0])), batched.ready(model, key)
+    model = batched.ready(model, key)
+    n, columns = x.shape[0], np.empty((6, x.shape[0]))
     calls = ((block, call) for block in blocks(x, rows, batch) for call in _calls(model, key, block.x, k, chunk))
     for block, of_block in itertools.groupby(_ahead(calls), key=lambda call: call[0]):
         statistics = _statistics((log_w for _, log_w in of_block), min(batch, n), k)

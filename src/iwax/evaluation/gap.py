@@ -25,6 +25,7 @@ from iwax.evaluation.blocks import at_least, blocks, checked
 from iwax.evaluation.families import Family, mean_field_normal
 from iwax.evaluation.gap_estimate import InferenceGap, gap_columns
 from iwax.model import LatentVariableModel
+from iwax.priors import Fixed
 
 __all__ = ["inference_gap"]
 
@@ -67,6 +68,7 @@ def inference_gap(
         raise ValueError(f"learning_rate must be a positive number, got {learning_rate}")
     known = _known(log_evidence, log_evidence_error, x.shape[0])
     model.refuse_outside(x)
+    model = batched.ready(model, key)
     batch, chunk = min(batch, max(1, _NUMBERS // k)), min(chunk, k)
     columns, courses = [], []
     for block in blocks(x, rows, batch):
@@ -105,17 +107,8 @@ def _segments(course: np.ndarray) -> np.ndarray:
     )
 
 
-class _Fixed(eqx.Module):
-    """A posterior that is one distribution, whatever the datum."""
-
-    distribution: Distribution
-
-    def __call__(self, context: Any, *, key: PRNGKey) -> Distribution:
-        return self.distribution
-
-
 def _with_posterior(model: LatentVariableModel, q: Distribution) -> LatentVariableModel:
-    return LatentVariableModel(model.prior, model.likelihood, _Fixed(q))
+    return eqx.tree_at(lambda m: m.posterior, model, Fixed(q))
 
 
 def _amortised(model: LatentVariableModel, key: PRNGKey, datum: Datum) -> Distribution:

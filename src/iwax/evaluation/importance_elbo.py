@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.special import logsumexp
 
+from iwax import batched
 from iwax._typing import Datum, PRNGKey
 from iwax.evaluation.blocks import at_least, blocks, checked
 from iwax.evaluation.importance_posterior import many_log_weights
@@ -76,6 +77,7 @@ def importance_posterior_elbo(
     at_least(1, {"k": k, "outer": outer, "batch": batch})
     at_least(2, {"draws": draws})
     model.refuse_outside(x)
+    model = batched.ready(model, key)
     columns = np.empty((8, x.shape[0]))
     for block in blocks(x, rows, batch):
         terms = _terms(model, key, block.x, k, outer, draws)

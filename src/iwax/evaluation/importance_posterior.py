@@ -127,6 +127,7 @@ def importance_posterior_log_prob(
     x, rows = checked(x, rows)
     at_least(1, {"k": k, "outer": outer})
     model.refuse_outside(x)
+    model = batched.ready(model, key)
     _refuse_other_points(model, key, z, x.shape[0])
     columns = []
     for block in blocks(x, rows, 1):

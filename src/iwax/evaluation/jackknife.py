@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from iwax import bounds
+from iwax import batched, bounds
 from iwax._typing import LogWeights, PerDatum, PRNGKey
 from iwax.bounds import Bound
 from iwax.evaluation.blocks import at_least, blocks, checked
@@ -88,6 +88,7 @@ def jackknife_evidence(
         if not 0 <= order < k:
             raise ValueError(f"a jackknife of k={k} draws needs an order of 0 to {k - 1}, got {order}")
     model.refuse_outside(x)
+    model = batched.ready(model, key)
     chosen = [bounds.jackknife(order) for order in orders]
     estimate, error = np.empty((len(orders), x.shape[0])), np.empty((len(orders), x.shape[0]))
     for block in blocks(x, rows, batch):

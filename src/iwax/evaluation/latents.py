@@ -108,7 +108,7 @@ def _over_rows(
     """The mean over draws of a list of arrays a row, for all rows of x, [n, ...] each, taken some at a time."""
     at_least(1, {"draws": draws})
     numbers = np.arange(x.shape[0]) if rows is None else rows
-    found = []
+    found, model = [], batched.ready(model, key)
     for block in blocks(x, numbers, _ROWS):
         layers = _call(function, model, key, block.x, draws)
         found.append([np.asarray(layer, np.float64)[: block.size] for layer in layers])

@@ -75,6 +75,7 @@ def posterior_plane(
     at_least(1, {"outer": outer} | {f"ks[{i}]": k for i, k in enumerate(ks)})
     at_least(11, {"side": side})
     model.refuse_outside(x)
+    model = batched.ready(model, key)
     _refuse_no_plane(model, key)
     found = [_one(model, key, block.x, tuple(ks), side, outer) for block in blocks(x, rows, 1)]
     return PosteriorPlane(tuple(ks), outer, *(np.stack(column) for column in zip(*found, strict=True)))

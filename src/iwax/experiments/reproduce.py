@@ -138,9 +138,7 @@ def _measured_so(result: Result, request: Request) -> bool:
     """Whether a result was measured as is asked for now."""
     table = request.table
     if table.evaluators is None:
-        limited = "--limit" in result.command
-        alike = result.n == request.limit if limited else request.limit is None
-        return not result.evaluators and alike
+        return not result.evaluators and result.limit == request.limit
     wanted = plans(table.evaluators, k=table.evaluation_k)
     return wanted == [(each.name, each.k, each.plan) for each in result.evaluators]
 
@@ -213,6 +211,7 @@ def _result(row: PublishedRow, request: Request, folder: Path, measured: dict[st
     epochs = _epochs(folder)
     active = published_activity(trained.model, build.values(trained.config, dataset, "train", final=True))
     return Result(
+        limit=request.limit,
         table=request.table.name,
         row=row.name,
         recipe=request.recipe,

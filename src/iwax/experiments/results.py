@@ -85,7 +85,8 @@ class Against(BaseModel):
 class Result(BaseModel):
     """A trained and measured row: enough to make it again, and the number beside the published one.
 
-    Where several evaluators stand side by side, `log_evidence` is that of the k given.
+    Measured on the first `n` test rows where a `limit` asked for that, on all of them without. Where several evaluators
+    stand side by side, `log_evidence` is that of the k given.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -100,6 +101,7 @@ class Result(BaseModel):
     dataset: str
     protocol: str
     n: int
+    limit: int | None = None
     k: int
     epochs: int
     epochs_planned: int

@@ -1,6 +1,6 @@
 """What the pseudo-inputs of a VampPrior stand for: themselves, and what is generated from each."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import equinox as eqx
 import jax
@@ -9,10 +9,10 @@ import numpy as np
 from jaxtyping import Array
 
 from iwax import batched
-from iwax._typing import Distribution, Part, PRNGKey
+from iwax._typing import PRNGKey
 from iwax.inference import inputs
 from iwax.model import LatentVariableModel
-from iwax.priors import Vamp
+from iwax.priors import Fixed, Vamp
 from iwax.priors.vamp import components_of
 
 __all__ = ["OfPseudoInputs", "generate_from_pseudo_inputs", "vamp_of"]
@@ -35,8 +35,8 @@ def generate_from_pseudo_inputs(model: LatentVariableModel, components: int, n: 
     """``z ~ q(z|u_c)`` for the first pseudo-inputs u_c, n draws each, and the means of p(x|z).
 
     Tomczak and Welling (2018, arXiv:1705.07120). Of several layers z_L is drawn from q(z_L|u_c) and the others from the
-    prior below it. Raises ValueError where the
-    model's prior is no `priors.Vamp`, or a count is below 1 or above the number of pseudo-inputs.
+    prior below it. Raises ValueError where the model's prior is no `priors.Vamp`, or a count is below 1 or above the
+    number of pseudo-inputs.
     """
     inputs.check_key(key)
     vamp = vamp_of(model)
@@ -56,19 +56,7 @@ def generate_from_pseudo_inputs(model: LatentVariableModel, components: int, n: 
 @eqx.filter_jit
 def _generated(model: LatentVariableModel, vamp: Vamp, key: PRNGKey, component: Array, n: int) -> Array:
     encoded = components_of(model.posterior, vamp.shown()[component][None], "a VampPrior", key=key)
-    alone = _Alone(jax.tree.map(lambda leaf: leaf[0], encoded))
+    alone = Fixed(jax.tree.map(lambda leaf: leaf[0], encoded))
     several = hasattr(model.prior, "top")
     of_one = eqx.tree_at(lambda m: m.prior.top if several else m.prior, model, alone)
     return batched.generate(of_one, key, n)[1]
-
-
-class _Alone(eqx.Module):
-    """One component as a prior."""
-
-    distribution: Any
-
-    def prepare(self, posterior: Part | None, *, key: PRNGKey) -> "_Alone":
-        return self
-
-    def __call__(self, context: Any, *, key: PRNGKey) -> Distribution:
-        return self.distribution

@@ -3,9 +3,10 @@
 from iwax.priors.bernoulli import Bernoulli
 from iwax.priors.chain import Chain
 from iwax.priors.exemplar import Exemplar
+from iwax.priors.fixed import Fixed
 from iwax.priors.flow import Flow
 from iwax.priors.mixture import Mixture
 from iwax.priors.standard_normal import StandardNormal
 from iwax.priors.vamp import Vamp
 
-__all__ = ["Bernoulli", "Chain", "Exemplar", "Flow", "Mixture", "StandardNormal", "Vamp"]
+__all__ = ["Bernoulli", "Chain", "Exemplar", "Fixed", "Flow", "Mixture", "StandardNormal", "Vamp"]

@@ -10,6 +10,7 @@ from jaxtyping import Array, Float
 from iwax import distributions
 from iwax._typing import AnyArray, Part, PRNGKey
 from iwax.distributions import Factorized
+from iwax.priors.fixed import Fixed
 from iwax.priors.vamp import components_of
 
 __all__ = ["Exemplar"]
@@ -42,28 +43,15 @@ class Exemplar(eqx.Module):
         self.exemplars = jnp.asarray(exemplars, float)
         self.log_scale = jnp.log(jnp.asarray(scale, float))
 
-    def prepare(self, posterior: Part | None, *, key: PRNGKey) -> "_Prepared":
+    def prepare(self, posterior: Part | None, *, key: PRNGKey) -> Fixed:
         """The mixture round the posterior's means at the exemplars."""
-        fixed = jax.lax.stop_gradient(self.exemplars)
-        encoded = components_of(posterior, fixed, "an exemplar prior", key=key)
-        return _Prepared(jax.vmap(lambda q: q.mean)(encoded), self.log_scale)
+        rows = jax.lax.stop_gradient(self.exemplars)
+        loc = jax.vmap(lambda q: q.mean)(components_of(posterior, rows, "an exemplar prior", key=key))
+        scale = jnp.broadcast_to(jnp.exp(self.log_scale), loc.shape)
+        return Fixed(distributions.Mixture(jnp.zeros(len(loc)), Factorized.normal(loc, scale)))
 
     def __call__(self, context: Any, *, key: PRNGKey) -> distributions.Mixture:
         """Raises ValueError: the components are the posterior's, which `prepare` is given."""
         raise ValueError(
             "an exemplar prior is prepared with the model's posterior: call what prior.prepare(posterior) gives"
         )
-
-
-class _Prepared(eqx.Module):
-    """The prior with its exemplars encoded."""
-
-    loc: Float[Array, "components latent"]
-    log_scale: Float[Array, ""]
-
-    def prepare(self, posterior: Part | None, *, key: PRNGKey) -> "_Prepared":
-        return self
-
-    def __call__(self, context: Any, *, key: PRNGKey) -> distributions.Mixture:
-        scale = jnp.broadcast_to(jnp.exp(self.log_scale), self.loc.shape)
-        return distributions.Mixture(jnp.zeros(self.loc.shape[0]), Factorized.normal(self.loc, scale))

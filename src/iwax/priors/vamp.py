@@ -9,6 +9,7 @@ from jaxtyping import Array, Float
 
 from iwax import distributions
 from iwax._typing import AnyArray, Datum, Part, PRNGKey
+from iwax.priors.fixed import Fixed
 
 __all__ = ["Vamp", "components_of"]
 
@@ -66,26 +67,14 @@ class Vamp(eqx.Module):
         """The pseudo-inputs as the encoder sees them."""
         return jnp.clip(self.pseudo_inputs, self.low, self.high)
 
-    def prepare(self, posterior: Part | None, *, key: PRNGKey) -> "_Prepared":
+    def prepare(self, posterior: Part | None, *, key: PRNGKey) -> Fixed:
         """The mixture of the posterior's distributions at the pseudo-inputs."""
-        return _Prepared(components_of(posterior, self.shown(), "a VampPrior", key=key))
+        components = components_of(posterior, self.shown(), "a VampPrior", key=key)
+        return Fixed(distributions.Mixture(jnp.zeros(self.pseudo_inputs.shape[0]), components))
 
     def __call__(self, context: Any, *, key: PRNGKey) -> distributions.Mixture:
         """Raises ValueError: the components are the posterior's, which `prepare` is given."""
         raise ValueError("a VampPrior is prepared with the model's posterior: call what prior.prepare(posterior) gives")
-
-
-class _Prepared(eqx.Module):
-    """The prior with its components encoded."""
-
-    components: Any  # a distribution whose leaves have a leading axis
-
-    def prepare(self, posterior: Part | None, *, key: PRNGKey) -> "_Prepared":
-        return self
-
-    def __call__(self, context: Any, *, key: PRNGKey) -> distributions.Mixture:
-        count = jax.tree.leaves(self.components)[0].shape[0]
-        return distributions.Mixture(jnp.zeros(count), self.components)
 
 
 def components_of(

@@ -45,10 +45,9 @@ def dense(
     bias: Float[Array, " out"] | None = None,
 ) -> nn.MLP | nn.GatedMLP:
     """Dense layers of these widths; without ``outputs``, to the last hidden one. ``outputs`` are those of all heads."""
-    if sizes.network in ("gated", "conv"):
-        how: dict[str, Any] = {"heads": heads, "output_bias": bias, "initial": _GATED_START}
-        return nn.GatedMLP(inputs, hidden, outputs, key=key, **how)
-    return nn.MLP(inputs, hidden, outputs, key=key, activation=sizes.activation, heads=heads, output_bias=bias)
+    gated = sizes.network in ("gated", "conv")
+    how = {"activation": "gated", "initial": _GATED_START} if gated else {"activation": sizes.activation}
+    return nn.dense_network(inputs, hidden, outputs, key=key, heads=heads, output_bias=bias, **how)
 
 
 def encoder(

@@ -1,0 +1,80 @@
+"""Training steps that take turns: each timed for a block at a time, round after round, beside one of them."""
+
+import argparse
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import machine
+import optax
+from network import binary_images
+from step import Timed, calibrated, model
+
+from iwax import training
+from iwax.model import LatentVariableModel
+
+Steps = Callable[[int], Any]  # runs so many further steps, and waits for them
+
+
+def parser(what: str, name: str, batch: int) -> argparse.ArgumentParser:
+    """The options that these benchmarks share; --save writes results/<name>.json."""
+    options = argparse.ArgumentParser(description=what)
+    options.add_argument("--rounds", type=int, default=9)
+    options.add_argument("--block", type=float, default=0.3, help="seconds that a timed block lasts, about")
+    options.add_argument("--threads", type=int, default=2)
+    options.add_argument("--batch", type=int, default=batch)
+    options.add_argument("--only", nargs="+", metavar="WORD", help="those whose name holds one of these words")
+    options.add_argument("--save", action="store_true", help=f"write results/{name}.json and the table of README.md")
+    return options
+
+
+def training_steps(objective: training.Objective, batch: int, net: LatentVariableModel | None = None) -> Steps:
+    """Further steps of the real training path, of Burda's net or another."""
+    optimizer, rows = optax.adam(1e-3), 20 * batch
+    plan = training.Plan(epochs=1, batch=batch, seed=0)
+    control = training.initial_control(objective)
+    net = model(jax.random.key(0)) if net is None else net
+    state = training.initial_state(net, optimizer, control=control)
+    advance = training.compile_stretch(training.updates(objective, optimizer, plan, rows), state)
+    images, order = jnp.asarray(binary_images(rows, seed=0)), jnp.arange(rows)
+    state = jax.tree.map(lambda leaf: jnp.array(leaf) if isinstance(leaf, jax.Array) else leaf, state)
+
+    def run(steps: int) -> None:
+        nonlocal state
+        state, finite = advance(state, images, order, int(state.step) + steps)
+        if not finite:
+            raise FloatingPointError("a loss was not finite")
+
+    return run
+
+
+def taken(made: dict[str, Callable[[], Steps]], reference: str, options: argparse.Namespace) -> dict[str, Any]:
+    """The milliseconds of a step of each that ``options.only`` asks for, and its ratio to the reference's.
+
+    A round times a block of steps of each, one after the other; ratios are taken within a round, and their median over
+    the rounds is reported.
+    """
+    steps: dict[str, Timed] = {}
+    for name, make in made.items():
+        if name == reference or not options.only or any(word in name for word in options.only):
+            print(f"compiling {name}", file=sys.stderr)
+            steps[name] = _timed(make(), options.block)
+    seconds: dict[str, list[float]] = {name: [] for name in steps}
+    for number in range(options.rounds):
+        print(f"round {number + 1} of {options.rounds}", file=sys.stderr)
+        for name, one in steps.items():
+            seconds[name].append(one())
+    return {
+        "batch": options.batch,
+        "milliseconds": {name: machine.summary([1e3 * s for s in each]) for name, each in seconds.items()},
+        "ratio": {name: machine.ratios(each, seconds[reference]) for name, each in seconds.items()},
+        "rounds": seconds,
+    }
+
+
+def _timed(run: Steps, block: float) -> Timed:
+    """The time of a step, a block at a time."""
+    steps = calibrated(run, block)
+    return lambda: machine.seconds(run, steps) / steps
