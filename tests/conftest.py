@@ -11,13 +11,17 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent / "oracles"))
 
-# what is compiled here runs once: the compiler's expensive passes would take more time than they save
-os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
+# what is compiled here runs once: the compiler's expensive passes would take more time than they save; its new emitters
+# of fusions compile half as fast as those before them (a flag that is unknown would be fatal, so: where it is known)
+FLAGS = "--xla_backend_optimization_level=0"
+if jax.__version_info__ < (0, 12):
+    FLAGS += " --xla_cpu_use_fusion_emitters=false"
+os.environ.setdefault("XLA_FLAGS", FLAGS)
 
-CACHE = Path(os.environ.get("IWAX_TEST_CACHE", Path(__file__).parent.parent / ".jax_cache"))
-jax.config.update("jax_compilation_cache_dir", str(CACHE))
+# of the environment, for the programs that tests start use it too
+CACHE = os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path(__file__).parent.parent / ".jax_cache"))
+jax.config.update("jax_compilation_cache_dir", CACHE)
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
-os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(CACHE))  # for the programs that tests start
 
 # shapes and types are checked at every call, in tests alone: of the parts always, and of everything between the numbers
 # and the evaluation where the long tests are run too (IWAX_CHECK=all), for it makes tracing a quarter slower
