@@ -1,5 +1,6 @@
 """What every test shares: oracles on the path, a persistent compilation cache, and the data folder."""
 
+import gc
 import os
 import sys
 from pathlib import Path
@@ -29,6 +30,9 @@ CHECKED = "nn bijections priors likelihoods posteriors model"
 if os.environ.get("IWAX_CHECK") == "all":
     CHECKED += " numerics distributions batched bounds gradients evaluation"
 jaxtyping.install_import_hook([f"iwax.{name}" for name in CHECKED.split()], "beartype.beartype")
+
+# compiled programs are many small objects that live on: looking for garbage among them was a twentieth of the time
+gc.set_threshold(50_000, 50, 100)
 
 # the same examples at every run, and no limit of time: the first example of a law compiles
 hypothesis.settings.register_profile("iwax", deadline=None, derandomize=True, database=None, max_examples=60)

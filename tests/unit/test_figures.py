@@ -152,10 +152,10 @@ def test_enlarged_by_whole_numbers(h: int, w: int, n: int, across: int):
 
 
 def test_large_images_are_reduced_by_block_means():
-    block = np.zeros((1, 6000, 4000, 3), np.uint8)
+    block = np.zeros((1, 6000, 40, 3), np.uint8)
     block[:, ::2] = 200
     small = images.resized(block, 1)
-    assert small.shape == (1, 3000, 2000, 3)
+    assert small.shape == (1, 3000, 20, 3)
     assert (small == 100).all()
 
 

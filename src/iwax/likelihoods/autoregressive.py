@@ -1,7 +1,7 @@
 """Binary images whose pixels depend on those before them."""
 
 import math
-from typing import Any
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax
@@ -29,6 +29,9 @@ class Autoregressive(eqx.Module):
     >>> p.mean.shape
     (16,)
     """
+
+    support: ClassVar[str] = Bernoulli.support
+    advice: ClassVar[str] = Bernoulli.advice
 
     maps: Any
     network: Any
