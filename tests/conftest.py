@@ -35,7 +35,7 @@ jaxtyping.install_import_hook([f"iwax.{name}" for name in CHECKED.split()], "bea
 gc.set_threshold(50_000, 50, 100)
 
 # the same examples at every run, and no limit of time: the first example of a law compiles
-hypothesis.settings.register_profile("iwax", deadline=None, derandomize=True, database=None, max_examples=60)
+hypothesis.settings.register_profile("iwax", deadline=None, derandomize=True, database=None, max_examples=40)
 hypothesis.settings.load_profile("iwax")
 
 

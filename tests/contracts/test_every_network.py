@@ -69,7 +69,19 @@ NETWORKS: dict[str, tuple[Callable, tuple, tuple[int, ...]]] = {
         (PIXELS,),
     ),
 }
-every_network = pytest.mark.parametrize("name", NETWORKS)
+# built like others in the list
+LONG = (
+    "mlp, trunk",
+    "gated mlp, trunk",
+    "gated mlp, affine",
+    "masked",
+    "conv, gated trunk",
+    "resnet, back",
+    "pixelcnn",
+)
+every_network = pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow) if name in LONG else name for name in NETWORKS]
+)
 # what takes one datum, and not a batch
 OF_ONE = ("conv", "conv, gated trunk", "deconv", "deconv, gated, biased", "resnet", "pixelcnn")
 
@@ -180,7 +192,13 @@ FULL_SIZE: dict[str, tuple[Callable, np.ndarray]] = {
 }
 
 
-@pytest.mark.parametrize("name", FULL_SIZE)
+@pytest.mark.parametrize(
+    "name",
+    [
+        name if name in ("gated, glorot", "conv hvae") else pytest.param(name, marks=pytest.mark.slow)
+        for name in FULL_SIZE
+    ],
+)
 def test_nothing_starts_saturated_on_784_bits(name: str):
     """A log-scale of 4 would be a scale of 55; a logit of 4, a certainty of 0.98."""
     make, x = FULL_SIZE[name]

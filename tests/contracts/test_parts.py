@@ -75,9 +75,16 @@ QUICK = (
 )  # a few kinds
 
 
+LIKE_OTHERS = (
+    *("gaussian, fixed a feature", "gaussian, a feature", "student t, of network", "discretized logistic"),
+    *("poisson", "negative binomial", "zero-inflated poisson"),
+)
+
+
 def slowly(name: str):
-    """The other posteriors and priors are compiled where the long tests are run."""
-    long = not name.startswith("likelihood") and name.split(" ", 1)[1] not in QUICK
+    """Other posteriors and priors, and likelihoods that are like others, are compiled where the long tests are run."""
+    kind, part = name.split(" ", 1)
+    long = part in LIKE_OTHERS if kind == "likelihood" else part not in QUICK
     return pytest.param(name, marks=pytest.mark.slow) if long else name
 
 

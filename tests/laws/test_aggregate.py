@@ -96,6 +96,7 @@ def test_rows_far_apart_are_told_apart_and_that_is_said():
 
 
 @pytest.mark.usefixtures("float64")
+@pytest.mark.slow
 def test_all_layers_are_taken_together():
     """z_2 is made of z_1 alone and says nothing more of x: the information is that of z_1."""
     x = np.random.default_rng(1).normal(size=(23, 1))

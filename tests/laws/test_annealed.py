@@ -43,7 +43,7 @@ def annealed(start: str, temperatures: int) -> AnnealedEvidence:
         )
 
 
-@pytest.mark.parametrize("start", ["prior", "posterior"])
+@pytest.mark.parametrize("start", ["prior", pytest.param("posterior", marks=pytest.mark.slow)])
 def test_it_finds_the_exact_value(start: str):
     exact = oracle().log_evidence(data())
     short, long = annealed(start, 50), annealed(start, 1000)
@@ -82,7 +82,7 @@ def short_log_weights(start: str, row: int, *, back: np.ndarray | None = None) -
 
 
 @pytest.mark.usefixtures("float64")
-@pytest.mark.parametrize("start", ["prior", "posterior"])
+@pytest.mark.parametrize("start", [pytest.param("prior", marks=pytest.mark.slow), "posterior"])
 def test_the_mean_weight_is_p_of_x_with_few_temperatures_and_a_wrong_step(start: str):
     exact = oracle().log_evidence(data())
     for row in (0, 1):

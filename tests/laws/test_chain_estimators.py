@@ -91,6 +91,7 @@ def test_three_weights_reproduce_automatic_differentiation_draw_by_draw(depth: i
 
 
 @pytest.mark.usefixtures("float64")
+@pytest.mark.slow
 def test_doubly_reparameterized_is_unbiased_and_sticking_the_landing_is_not():
     expected = flat(per_row_gradients(gradients.pathwise(bounds.iwae), ROWS))
 

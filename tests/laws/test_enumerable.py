@@ -221,6 +221,7 @@ def test_a_baseline_that_sees_its_own_draw_is_caught(beta: float):
     assert largest_error(update, exact_gradient("iwae", 2, beta), PHI) > 0.01
 
 
+@pytest.mark.slow
 def test_leaving_one_out_makes_the_gradient_less_noisy():
     def second_moment(variate) -> float:
         log_w, probability, directions = outcomes(3, 1.0)

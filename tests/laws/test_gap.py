@@ -123,6 +123,7 @@ FULL_RANK = Family("full-rank normal", lambda q: (jnp.zeros(3), jnp.zeros((3, 3)
 
 
 @pytest.mark.usefixtures("float64")
+@pytest.mark.slow
 def test_a_wider_family_closes_the_gap():
     """Another family is three functions: with full covariances the exact posterior is in it."""
     x = correlated().sample(2, seed=2)

@@ -133,7 +133,10 @@ FAULTS = {
 }
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize(
+    "fault",
+    [fault if fault == "a whole first kick" else pytest.param(fault, marks=pytest.mark.slow) for fault in FAULTS],
+)
 def test_a_planted_fault_is_found(fault: str, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(hamiltonian, *FAULTS[fault])
     assert np.abs(deviations()[0]).max() > 6

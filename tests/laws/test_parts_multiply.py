@@ -132,7 +132,7 @@ def name_of(case: dict[str, str]) -> str:
 
 def slower(case: dict[str, str]):
     """A few of them stand for all where minutes matter."""
-    fast = case["posterior"] in ("householder", "mixture", "radial")
+    fast = case["posterior"] in ("householder", "radial")
     return pytest.param(case, marks=() if fast else pytest.mark.slow, id=name_of(case))
 
 

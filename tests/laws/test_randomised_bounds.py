@@ -111,6 +111,7 @@ def test_the_mean_of_sumo_is_iwae_of_all_draws():
 
 
 @pytest.mark.usefixtures("float64")
+@pytest.mark.slow
 def test_sumo_is_cut_with_the_probabilities_that_it_divides_by():
     """With log w = 0, ..., 0, -inf, ... only the reach matters: iwae of i draws is log(1/i) beyond the first."""
     rows, k = 40_000, 86

@@ -60,6 +60,7 @@ def test_what_never_has_a_gradient_is_left_out():
     assert found.groups["decoder"].ratio == np.inf, "a gradient without noise is all signal"
 
 
+@pytest.mark.slow
 def test_a_known_ratio_is_found_and_its_error_is_that_of_repetition():
     objective = partial(known, sd=SD)
     found = [of_known(objective, seed).groups["decoder"] for seed in range(100)]

@@ -66,7 +66,7 @@ def test_generates_with_the_moments_of_the_model():
     assert_within((sample - mean) ** 2, ORACLE.variance)
 
 
-@pytest.mark.parametrize(("scale", "shift"), [(1.4, 0.5), (2.0, 0.0)])
+@pytest.mark.parametrize(("scale", "shift"), [pytest.param(1.4, 0.5, marks=pytest.mark.slow), (2.0, 0.0)])
 def test_resampling_a_wrong_posterior_gives_the_exact_one(scale: float, shift: float):
     """Rows with the same x are independent draws of q_IW, whose bias at k = 400 is far below the error of 2,000."""
     model = ORACLE.model(scale=scale, shift=shift)
