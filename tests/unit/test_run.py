@@ -32,7 +32,10 @@ class Told(Silent):
     """Remembers what was said."""
 
     def __init__(self):
-        self.warnings, self.stretches, self.rows = [], [], []
+        self.notes, self.warnings, self.stretches, self.rows = [], [], [], []
+
+    def note(self, text):
+        self.notes.append(text)
 
     def warning(self, text):
         self.warnings.append(text)
@@ -70,6 +73,13 @@ def run(tmp_path, trained):
 
 def config_of(data, *sets, epochs=2, **flags):
     return experiments.from_sources(data=data, sets=[*TINY, *sets], flags={"training.epochs": epochs, **flags})
+
+
+def test_a_limit_above_the_rows_there_are_is_said(trained):
+    told = Told()
+    report = experiments.evaluate(trained, k=2, limit=100, reporter=told)
+    assert report["n"] == 5
+    assert any("(test) has 5 rows, fewer than the limit 100" in note for note in told.notes)
 
 
 def test_digits_from_nothing_to_the_closing_line(tmp_path):

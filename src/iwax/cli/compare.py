@@ -21,6 +21,7 @@ def compare(
     standard error; its error is far smaller than that of either run where the runs find the same rows hard.
     """
     from iwax.experiments import comparison
+    from iwax.experiments.task import or_unknown
 
     terminal: Terminal = context.obj
     result = comparison.compare(runs, split=split)
@@ -31,10 +32,10 @@ def compare(
                 entry["run"],
                 entry["preset"],
                 entry["seed"],
-                f"{entry['log_evidence']:.2f} +/- {entry['standard_error']:.2f}",
+                f"{entry['log_evidence']:.2f} +/- {or_unknown(entry['standard_error'], '.2f')}",
                 f"{entry['elbo']:.2f}",
                 "+".join(map(str, entry["active_units"])),
-                "" if i == 0 else f"{entry['difference']:+.3f} +/- {entry['difference_error']:.3f}",
+                "" if i == 0 else f"{entry['difference']:+.3f} +/- {or_unknown(entry['difference_error'], '.3f')}",
             )
             for i, entry in enumerate(result["runs"])
         ],

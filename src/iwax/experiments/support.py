@@ -34,8 +34,8 @@ def check(likelihood: str, dataset: Dataset, *, source: str) -> None:
             check_values(likelihood, values, source=f"{source} ({part})")
 
 
-def check_values(likelihood: str, values: np.ndarray, *, source: str) -> None:
-    """Refuse rows [n, D] outside the support of a likelihood; ValueError names the first wrong cell.
+def check_values(likelihood: str, values: np.ndarray, *, source: str, trained: bool = False) -> None:
+    """Refuse rows [n, D] outside the support of a likelihood, to be ``trained`` or so already; ValueError names a cell.
 
     >>> check_values("bernoulli", np.array([[0.0, 0.5]]), source="x.npy")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
@@ -44,20 +44,22 @@ def check_values(likelihood: str, values: np.ndarray, *, source: str) -> None:
     """
     wrong = parts.outside(likelihood, values)
     if wrong.any():
-        _refuse(likelihood, values, wrong, source)
+        _refuse(likelihood, values, wrong, source, trained=trained)
 
 
-def _refuse(likelihood: str, values: np.ndarray, wrong: np.ndarray, source: str) -> NoReturn:
+def _refuse(likelihood: str, values: np.ndarray, wrong: np.ndarray, source: str, *, trained: bool) -> NoReturn:
     row, column = (int(i) for i in np.argwhere(wrong)[0])
     got = values[row, column].item()
     place = f"{source}:{row + 1}:{column + 1}"
     name = likelihood.replace("_", " ").capitalize()
     needed = "finite values" if likelihood == "gaussian" else parts.support(likelihood)
     needed = "values 0 or 1" if likelihood in _BINARY else needed
-    advice = "remove or fill such rows before training"
+    advice = "remove or fill such rows" + ("" if trained else " before training")
     if np.isfinite(got):
-        advice = "--set model.likelihood=gaussian models real values"
-        if likelihood in _BINARY:
+        binary, kind = likelihood in _BINARY, "ones" if likelihood in _BINARY else "values"
+        advice = f"--set model.likelihood=gaussian models real {kind}"
+        if trained:
+            advice = f"a run trained with model.likelihood=gaussian takes real {kind}"
+        if binary:
             advice = f"--binarize threshold or --binarize sample makes binary data of grey values, {advice}"
-            advice = advice.replace("models real values", "models real ones")
     raise ValueError(f"{place}: a {name} likelihood needs {needed}, got {got:g}; {advice}")

@@ -29,7 +29,13 @@ class Task:
 
     def rows(self) -> np.ndarray:
         """The rows of the split asked for, as the likelihood takes them, up to the limit."""
-        return build.values(self.trained.config, self.dataset, self.options["split"], final=True)[: self.limit]
+        split = self.options["split"]
+        rows = build.values(self.trained.config, self.dataset, split, final=True)
+        if self.limit is not None and self.limit > len(rows):
+            self.reporter.note(
+                f"{self.dataset.name} ({split}) has {len(rows):,} rows, fewer than the limit {self.limit:,}"
+            )
+        return rows[: self.limit]
 
     def key(self, purpose: int) -> PRNGKey:
         """The key of a purpose of random numbers."""
