@@ -90,3 +90,29 @@ def test_draws_from_other_mixtures_have_no_derivative_and_say_so():
     normals = distributions.Factorized.normal(jnp.zeros((2, 3)), jnp.ones((2, 3)))
     assert distributions.Mixture(jnp.zeros(2), normals).reparameterized
     assert not distributions.Mixture(jnp.zeros(2), distributions.Bernoulli(jnp.zeros((2, 3)))).reparameterized
+
+
+@pytest.mark.usefixtures("float64")
+def test_the_density_of_a_mixture_of_normals_has_the_derivatives_of_its_formula():
+    """First and second ones, in every parameter and in z, of many z at once."""
+    rng = np.random.default_rng(6)
+    z, loc, raw = (jnp.asarray(rng.normal(size=shape)) for shape in ((7, 2), (3, 2), (3, 2)))
+    weights = jnp.asarray(rng.normal(size=3))
+
+    def found(weights, loc, raw, z):
+        normals = distributions.Factorized.normal(loc, jnp.exp(raw))
+        return jnp.sin(jax.vmap(distributions.Mixture(weights, normals).log_prob)(z)).sum()
+
+    def formula(weights, loc, raw, z):
+        each = jax.scipy.stats.norm.logpdf(z[:, None], loc, jnp.exp(raw)).sum(axis=-1)
+        return jnp.sin(jax.nn.logsumexp(jax.nn.log_softmax(weights) + each, axis=-1)).sum()
+
+    @jax.jit
+    def derivatives(*at):
+        return [
+            (f(*at), jax.grad(f, (0, 1, 2, 3))(*at), jax.jacfwd(jax.grad(f, (1, 2, 3)), (1, 2, 3))(*at))
+            for f in (found, formula)
+        ]
+
+    ours, expected = derivatives(weights, loc, raw, z)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-10), ours, expected)
