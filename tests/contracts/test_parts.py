@@ -67,7 +67,6 @@ QUICK = (
     "mixture",
     "planar",
     "ladder",
-    "masked autoregressive",
     "vamp",
     "gaussian",
     "chain",
@@ -77,7 +76,7 @@ QUICK = (
 
 LIKE_OTHERS = (
     *("gaussian, fixed a feature", "gaussian, a feature", "student t, of network", "discretized logistic"),
-    *("poisson", "negative binomial", "zero-inflated poisson"),
+    *("poisson", "negative binomial", "zero-inflated negative binomial"),
 )
 
 

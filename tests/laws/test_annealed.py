@@ -112,7 +112,7 @@ def test_backwards_the_mean_inverse_weight_is_one_over_p_of_x(start: str):
 
 
 @pytest.mark.usefixtures("float64")
-@pytest.mark.parametrize("start", ["prior", "posterior"])
+@pytest.mark.parametrize("start", ["prior", pytest.param("posterior", marks=pytest.mark.slow)])
 def test_both_directions_bracket_the_exact_value(start: str):
     both = evaluation.bidirectional_evidence(
         wrong(), ROWS, temperatures=1000, key=jax.random.key(4), start=start, **SETTINGS

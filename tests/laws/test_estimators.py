@@ -78,7 +78,7 @@ def error(found: np.ndarray, exact: np.ndarray, which=slice(None)) -> float:
 
 
 @pytest.mark.usefixtures("float64")
-@pytest.mark.parametrize("beta", BETAS)
+@pytest.mark.parametrize("beta", [BETAS[0], *(pytest.param(beta, marks=pytest.mark.slow) for beta in BETAS[1:])])
 @pytest.mark.parametrize("name", BY_NAME)
 def test_the_table_of_estimators(name: str, beta: float):
     bound, exact = BY_NAME[name][0], exact_gradient(name, beta)

@@ -107,7 +107,8 @@ def exact_gradient(model, nodes, weights, beta):
 
 
 @pytest.mark.usefixtures("float64")
-@pytest.mark.parametrize("name", ["planar", pytest.param("householder and triangle", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("name", ["planar", "householder and triangle"])
+@pytest.mark.slow
 def test_every_estimator_is_exact_but_sticking_the_landing(name: str):
     if name == "planar":
         nodes, weights = noise(2, points=90)

@@ -176,7 +176,11 @@ def test_the_choice_is_systematic_and_leaves_every_weight_its_mean(m: int):
 
 
 @pytest.mark.usefixtures("float64")
-@pytest.mark.parametrize("make", [gradients.pathwise, gradients.doubly_reparameterized], ids=lambda make: make.__name__)
+@pytest.mark.parametrize(
+    "make",
+    [pytest.param(gradients.pathwise, marks=pytest.mark.slow), gradients.doubly_reparameterized],
+    ids=["pathwise", "doubly_reparameterized"],
+)
 def test_in_pieces_the_gradient_is_the_same(make):
     whole, cut = (
         gradient(free(np.float64), rows(ROWS), make(bounds.iwae), None, OUTER, jnp.asarray(0.4), chunk=chunk)

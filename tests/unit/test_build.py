@@ -37,7 +37,13 @@ def weights(model):
 
 
 @pytest.mark.parametrize(
-    ("latent", "likelihood"), [(3, "bernoulli"), ((3,), "gaussian"), ((4, 3), "bernoulli"), ((5, 4, 2), "gaussian")]
+    ("latent", "likelihood"),
+    [
+        pytest.param(3, "bernoulli", marks=pytest.mark.slow),
+        ((3,), "gaussian"),
+        pytest.param((4, 3), "bernoulli", marks=pytest.mark.slow),
+        ((5, 4, 2), "gaussian"),
+    ],
 )
 def test_chains_of_any_depth_give_finite_log_weights(latent, likelihood):
     model = model_of(latent=latent, hidden=(7,), likelihood=likelihood)
