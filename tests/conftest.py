@@ -34,8 +34,9 @@ jaxtyping.install_import_hook([f"iwax.{name}" for name in CHECKED.split()], "bea
 # compiled programs are many small objects that live on: looking for garbage among them was a twentieth of the time
 gc.set_threshold(50_000, 50, 100)
 
-# the same examples at every run, and no limit of time: the first example of a law compiles
-hypothesis.settings.register_profile("iwax", deadline=None, derandomize=True, database=None, max_examples=40)
+# the same examples at every run, more where the long tests are run, and no limit of time: the first example compiles
+EXAMPLES = 60 if os.environ.get("IWAX_CHECK") == "all" else 40
+hypothesis.settings.register_profile("iwax", deadline=None, derandomize=True, database=None, max_examples=EXAMPLES)
 hypothesis.settings.load_profile("iwax")
 
 
