@@ -4,7 +4,8 @@ Sizes: Burda, Grosse, Salakhutdinov 2016, arXiv:1509.00519, appendix C (`vae-*`,
 2018, arXiv:1802.04537 (`miwae`, the same nets); Kingma, Welling 2014, arXiv:1312.6114 (`aevb`, estimator B); Tomczak,
 Welling 2016 and 2017, arXiv:1611.09630 and 1706.02326 (`gated-vae` and the flow posteriors on it) and 2018,
 arXiv:1705.07120 (`vamp`, `hvae*`, `*-hvae-vamp`); Sonderby et al. 2016, arXiv:1602.02282 (`ladder-5`); MacKay, Gibbs
-1999 (`density-network`).
+1999 (`density-network`); Hernandez-Lobato et al. 2016, workshop on Bayesian deep learning at NIPS (`iwae-400`,
+`iwaeu*`).
 """
 
 import difflib
@@ -94,6 +95,23 @@ _LADDER: Mapping[str, Settings] = MappingProxyType(
     }
 )
 
+# Hernandez-Lobato et al. 2016 name widths and k; activation, rates and the start of sigma are ours.
+_400: dict[str, Any] = {
+    "model.latent": 40,
+    "model.hidden": [400],
+    "model.activation": "tanh",
+    "objective.bound": "iwae",
+    "objective.k": 25,
+}
+_UNCERTAIN: Mapping[str, Settings] = MappingProxyType(
+    {
+        "iwae-400": MappingProxyType(_400),
+        "iwaeu": MappingProxyType({**_400, "model.uncertain": "both"}),
+        "iwaeu-rec": MappingProxyType({**_400, "model.uncertain": "encoder"}),
+        "iwaeu-dec": MappingProxyType({**_400, "model.uncertain": "decoder"}),
+    }
+)
+
 _PRESETS: Mapping[str, Settings] = MappingProxyType(
     {
         **{
@@ -115,6 +133,7 @@ _PRESETS: Mapping[str, Settings] = MappingProxyType(
         ),
         **_TOMCZAK,
         **_LADDER,
+        **_UNCERTAIN,
         "density-network": MappingProxyType(
             {
                 "model.latent": 2,
@@ -192,6 +211,11 @@ def _own_recipe(preset: str, recipe: str) -> Settings:
         if recipe == "quick":  # draws whose inverse is searched for, or that have none: pathwise is the calmer gradient
             return {"objective.gradient": "pathwise", "training.learning_rate": 1e-3}
         return {**_FLOW_PAPER, **({"training.normalise": True} if preset in _NORMALISED else {})}
+    if preset in _UNCERTAIN:  # the paper recipe is the quick one for longer: nothing of it was printed
+        own = {"objective.gradient": "pathwise", "training.learning_rate": 1e-3}
+        if recipe == "quick":
+            return own
+        return {**RECIPES["quick"], **own, "training.epochs": 500}
     if preset in _LADDER:
         pathwise = {"objective.gradient": "pathwise", "training.learning_rate": 1e-3}
         if recipe == "quick":

@@ -82,6 +82,7 @@ _OF_PRIOR: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "autoregressive": ("prior_steps", "flow_hidden"),
     }
 )
+_SIGMA = 0.01  # of random weights at the start
 # What null stands for.
 _DEFAULTS: Mapping[str, int] = MappingProxyType(
     {"posterior_steps": 4, "posterior_components": 5, "prior_components": 500, "prior_steps": 4}
@@ -136,6 +137,17 @@ class Model(Section):
         default=None,
         description=f"hidden layers of a flow's nets, a list of integers from 1 to {LARGEST_LAYER}, or null ([100])",
     )
+    uncertain: Literal["encoder", "decoder", "both"] | None = Field(
+        default=None,
+        description="whose dense networks have random weights: encoder (of the posterior), decoder (of the likelihood "
+        "and of priors of layers), both, or null (none)",
+    )
+    sigma: float | None = number(
+        None, "standard deviation at which random weights start, from 0 to 10; null is 0.01", ge=0.0, le=10.0
+    )
+    sigma_floor: float | None = number(
+        None, "what random weights keep of it at least, from 0 to model.sigma; null is 0", ge=0.0, le=10.0
+    )
     order: Order | None = Field(
         default=None,
         description=f"of several layers, how the posterior is drawn: {_one_of(Order, 'bottom_up')}",
@@ -172,6 +184,16 @@ class Model(Section):
         value = getattr(self, name)
         return _DEFAULTS[name] if value is None else value
 
+    def uncertainty(self, network: Literal["encoder", "decoder"]) -> tuple[float | None, float]:
+        """Where the standard deviation of the weights starts (None: they are not random), and its floor.
+
+        >>> Model().uncertainty("encoder"), Model(uncertain="both").uncertainty("encoder")
+        ((None, 0.0), (0.01, 0.0))
+        """
+        if self.uncertain not in (network, "both"):
+            return None, 0.0
+        return _SIGMA if self.sigma is None else self.sigma, self.sigma_floor or 0.0
+
     @property
     def maps_hidden(self) -> tuple[int, ...]:
         """Hidden widths of the nets inside flows."""
@@ -185,7 +207,9 @@ class Model(Section):
         ('posterior_steps',)
         """
         used = {*_OF_POSTERIOR.get(self.posterior, ()), *_OF_PRIOR.get(self.prior, ())}
-        own = {name for names in (*_OF_POSTERIOR.values(), *_OF_PRIOR.values()) for name in names}
+        of_weights = ("sigma", "sigma_floor")
+        used |= set(of_weights) if self.uncertain is not None else set()
+        own = {name for names in (*_OF_POSTERIOR.values(), *_OF_PRIOR.values(), of_weights) for name in names}
         return tuple(sorted(name for name in own - used if getattr(self, name) is not None))
 
     @model_validator(mode="after")
@@ -237,10 +261,38 @@ class Model(Section):
         if self.latents[-1] < 2 and (self.posterior in mixing or self.prior == "flow"):
             part = f"posterior={self.posterior}" if self.posterior in mixing else "prior=flow"
             raise ValueError(f"model.{part} mixes latents and needs at least 2, got model.latent={self.latents[-1]}")
+        self._uncertainty_agrees()
         trunk = self.posterior not in ("gaussian", "bernoulli", "full_gaussian", "mixture", "prior")
         if (trunk or self.order in ("top_down", "ladder")) and not all(self.hiddens):
             raise ValueError(
                 "model.hidden needs at least one layer here, off whose output the parameters are read, got []"
+            )
+
+    def _uncertainty_agrees(self) -> None:
+        if self.uncertain is None:
+            return
+        if self.network == "conv":
+            raise ValueError(
+                f"model.uncertain={self.uncertain} needs dense networks, got model.network=conv: use mlp or gated"
+            )
+        if self.likelihood in IMAGE_LIKELIHOODS and self.uncertain != "encoder":
+            raise ValueError(
+                f"model.uncertain={self.uncertain} needs a decoder that is dense, got model.likelihood="
+                f"{self.likelihood}: use uncertain=encoder, or another likelihood"
+            )
+        start, floor = (_SIGMA if self.sigma is None else self.sigma), self.sigma_floor or 0.0
+        if floor > start:
+            raise ValueError(
+                f"model.sigma_floor needs to be at most model.sigma={start:g}, where it starts, got {floor:g}"
+            )
+        if self.posterior == "prior" and self.uncertain != "decoder":
+            raise ValueError(
+                f"model.uncertain={self.uncertain} needs an encoder, got model.posterior=prior: use uncertain=decoder"
+            )
+        if self.prior in ("vamp", "exemplar") and self.uncertain != "decoder":
+            raise ValueError(
+                f"model.uncertain={self.uncertain} has no density q(z|x) that model.prior={self.prior} could be a "
+                "mixture of: use uncertain=decoder, or another prior"
             )
 
     def weights(self, features: int) -> int:

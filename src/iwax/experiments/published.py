@@ -29,7 +29,8 @@ class PublishedRow(BaseModel):
     """One row of a table: what was trained on what, and what was printed (nats, and active units a layer).
 
     `preset` is the row's own, where it is not the table's. Where several evaluators of log p(x) were printed they stand
-    in `evaluators` by name, and `log_evidence` is None.
+    in `evaluators` by name, and `log_evidence` is None. `baseline` is the row it is compared with, where it is not the
+    table's.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -46,6 +47,7 @@ class PublishedRow(BaseModel):
     preset: str | None = None
     settings: dict[str, Setting] = {}
     start: str | None = None
+    baseline: str | None = None
     other_data: bool = False
 
 
@@ -101,7 +103,7 @@ def table_names() -> list[str]:
     """The names of the tables.
 
     >>> table_names()
-    ['burda2016', 'jvi', 'tomczak-flows', 'vampprior']
+    ['burda2016', 'iwaeu', 'jvi', 'tomczak-flows', 'vampprior']
     """
     folder = files("iwax.experiments") / "tables"
     return sorted(entry.name.removesuffix(".json") for entry in folder.iterdir() if entry.name.endswith(".json"))

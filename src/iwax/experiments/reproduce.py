@@ -239,10 +239,11 @@ def _result(row: PublishedRow, request: Request, folder: Path, measured: dict[st
 
 
 def _against(row: PublishedRow, request: Request, folder: Path, *, seed: int) -> Against | None:
-    """What the row gains over the table's baseline; None for the baseline, and where that has not been made."""
-    if request.table.baseline in (None, row.name):
+    """What the row gains over its baseline; None for the baseline itself, and where that has not been made."""
+    name = row.baseline or request.table.baseline
+    if name is None or name == row.name:
         return None
-    (first,) = select_rows(request.table, str(request.table.baseline))
+    (first,) = select_rows(request.table, name)
     baseline = run_folder(first, request, seed=seed)
     if row.data != first.data or not (baseline / "evaluation").is_dir():
         return None

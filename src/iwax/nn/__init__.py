@@ -21,6 +21,7 @@ from iwax.nn.pixelcnn import PixelCNN
 from iwax.nn.published import conv_hvae_decoder, conv_hvae_encoder, five_layer_decoder, five_layer_encoder
 from iwax.nn.residual import ResidualBlock, ResidualMLP
 from iwax.nn.residual_conv import ResidualConvBlock, ResNetDecoder, ResNetEncoder
+from iwax.nn.uncertain import UncertainLinear
 
 __all__ = [
     "ACTIVATIONS",
@@ -46,6 +47,7 @@ __all__ = [
     "ResidualBlock",
     "ResidualConvBlock",
     "ResidualMLP",
+    "UncertainLinear",
     "WeightNormLinear",
     "conv_hvae_decoder",
     "conv_hvae_encoder",

@@ -19,8 +19,12 @@ def dense_network(
     heads: int = 1,
     output_bias: Float[AnyArray, " out"] | None = None,
     initial: str = "glorot_uniform",
+    sigma: float | None = None,
+    floor: float = 0.0,
 ) -> MLP | GatedMLP:
     """A `GatedMLP` where the activation is "gated", an `MLP` with that activation otherwise.
+
+    With ``sigma`` its weights are random (`UncertainLinear`).
 
     >>> import jax
     >>> type(dense_network(3, (4,), 2, key=jax.random.key(0), activation="gated")).__name__
@@ -28,7 +32,15 @@ def dense_network(
     """
     if activation == "gated":
         return GatedMLP(
-            in_features, hidden, out_features, key=key, heads=heads, output_bias=output_bias, initial=initial
+            in_features,
+            hidden,
+            out_features,
+            key=key,
+            heads=heads,
+            output_bias=output_bias,
+            initial=initial,
+            sigma=sigma,
+            floor=floor,
         )
     return MLP(
         in_features,
@@ -39,4 +51,6 @@ def dense_network(
         heads=heads,
         output_bias=output_bias,
         initial=initial,
+        sigma=sigma,
+        floor=floor,
     )

@@ -9,6 +9,7 @@ from jaxtyping import Array, Float
 
 from iwax._typing import AnyArray, PRNGKey
 from iwax.nn.linear import Linear
+from iwax.nn.uncertain import UncertainLinear, affine, call
 
 __all__ = ["ACTIVATIONS", "MLP", "activation_named"]
 
@@ -38,8 +39,9 @@ class MLP(eqx.Module):
 
     The activation f is kept by its name, so that a network is arrays and words alone. ``output_bias`` replaces the
     zeros that the last bias starts at. With ``out_features=None`` there is no affine layer: the output is the last
-    hidden layer, a trunk for other heads. Raises ValueError on sizes below 1, an unknown activation or law of initial
-    weights, a misfitting bias, and a trunk of no layers.
+    hidden layer, a trunk for other heads. With ``sigma`` all weights and biases are random, of that standard deviation
+    at the start and of ``floor`` at least (`UncertainLinear`); a call then needs a key. Raises ValueError on sizes
+    below 1, an unknown activation or law of initial weights, a misfitting bias, and a trunk of no layers.
 
     >>> net = MLP(784, (200, 200), 2 * 50, key=jax.random.key(0), heads=2)
     >>> net(jnp.zeros(784)).shape
@@ -48,7 +50,7 @@ class MLP(eqx.Module):
     200
     """
 
-    layers: tuple[Linear, ...]
+    layers: tuple[Linear | UncertainLinear, ...]
     activation: str = eqx.field(static=True)
     trunk: bool = eqx.field(static=True)  # the last layer is a hidden one
 
@@ -63,6 +65,8 @@ class MLP(eqx.Module):
         heads: int = 1,
         output_bias: Float[AnyArray, " out"] | None = None,
         initial: str = "glorot_uniform",
+        sigma: float | None = None,
+        floor: float = 0.0,
     ) -> None:
         activation_named(activation)
         self.activation, self.trunk = activation, out_features is None
@@ -71,10 +75,12 @@ class MLP(eqx.Module):
         widths = (in_features, *hidden) if out_features is None else (in_features, *hidden, out_features)
         last = len(widths) - 2
         self.layers = tuple(
-            Linear(
+            affine(
                 widths[i],
                 widths[i + 1],
                 key=jax.random.fold_in(key, i),
+                sigma=sigma,
+                floor=floor,
                 heads=heads if i == last else 1,
                 initial=initial,
                 output_bias=output_bias if i == last else None,
@@ -93,11 +99,13 @@ class MLP(eqx.Module):
         return self.layers[-1].out_features
 
     def __call__(self, x: Float[AnyArray, "*batch in"], *, key: PRNGKey | None = None) -> Float[Array, "*batch out"]:
-        """The output at x; ``key`` is ignored. Raises ValueError where x has another number of features."""
-        for layer in self.layers[:-1]:
-            x = ACTIVATIONS[self.activation](layer(x))
-        outputs = self.layers[-1](x)
-        return ACTIVATIONS[self.activation](outputs) if self.trunk else outputs
+        """The output at x, random by ``key`` where the weights are. Raises ValueError unless x has its features."""
+        last = len(self.layers) - 1
+        for i, layer in enumerate(self.layers):
+            x = call(layer, x, key=key, number=i)
+            if i < last or self.trunk:
+                x = ACTIVATIONS[self.activation](x)
+        return jnp.asarray(x)
 
 
 def check_trunk(hidden: tuple[int, ...], heads: int, output_bias: AnyArray | None) -> None:

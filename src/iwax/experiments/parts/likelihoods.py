@@ -57,7 +57,8 @@ def _network(sizes: Model, start: Moments, heads: int, *, key: PRNGKey, bias: Ar
     *of_branches, of_joint = jax.random.split(key, len(sizes.latents) + 1)
     first, *rest = widths
     branches = tuple(
-        one_layer(sizes, latent, first, key=each) for latent, each in zip(sizes.latents, of_branches, strict=True)
+        one_layer(sizes, latent, first, of="decoder", key=each)
+        for latent, each in zip(sizes.latents, of_branches, strict=True)
     )
     joint = decoder(sizes, start, first * len(branches), tuple(rest), heads, key=of_joint, bias=bias)
     return nn.Joined(branches, joint)
@@ -107,7 +108,10 @@ def _autoregressive(sizes: Model, start: Moments, *, key: PRNGKey) -> Part:
     if joint:
         each = jax.random.split(of_maps, len(sizes.latents))
         maps = nn.Joined(
-            tuple(one_layer(sizes, latent, features, key=k) for latent, k in zip(sizes.latents, each, strict=True))
+            tuple(
+                one_layer(sizes, latent, features, of="decoder", key=k)
+                for latent, k in zip(sizes.latents, each, strict=True)
+            )
         )
     else:
         maps = dense(sizes, lowest, tuple(reversed(sizes.hiddens[0])), features, key=of_maps)

@@ -1,6 +1,6 @@
 """The networks inside parts: dense, gated or convolutional, all with the widths of the settings."""
 
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from jaxtyping import Array, Float
@@ -10,6 +10,8 @@ from iwax._typing import PRNGKey
 from iwax.experiments.model import Model
 
 __all__ = ["Moments", "decoder", "dense", "encoder", "image", "one_layer"]
+
+Owner: TypeAlias = Literal["encoder", "decoder"]
 
 _GATED_START = "glorot_normal"  # s = sqrt(2 / (in + out)), as in the Householder flow's program
 
@@ -40,14 +42,21 @@ def dense(
     hidden: tuple[int, ...],
     outputs: int | None,
     *,
+    of: Owner | None,
     key: PRNGKey,
     heads: int = 1,
     bias: Float[Array, " out"] | None = None,
 ) -> nn.MLP | nn.GatedMLP:
-    """Dense layers of these widths; without ``outputs``, to the last hidden one. ``outputs`` are those of all heads."""
+    """Dense layers of these widths; without ``outputs``, to the last hidden one. ``outputs`` are those of all heads.
+
+    Whether their weights are random is a matter of whose they are, ``of``; nobody's (None) are not.
+    """
     gated = sizes.network in ("gated", "conv")
     how = {"activation": "gated", "initial": _GATED_START} if gated else {"activation": sizes.activation}
-    return nn.dense_network(inputs, hidden, outputs, key=key, heads=heads, output_bias=bias, **how)
+    sigma, floor = (None, 0.0) if of is None else sizes.uncertainty(of)
+    return nn.dense_network(
+        inputs, hidden, outputs, key=key, heads=heads, output_bias=bias, sigma=sigma, floor=floor, **how
+    )
 
 
 def encoder(
@@ -63,7 +72,7 @@ def encoder(
     """A network of the data, or of the latents below: convolutional where that is set and the inputs are the data."""
     if sizes.network == "conv" and inputs == len(start.mean):
         return nn.conv_hvae_encoder(image(sizes, start), outputs, key=key, heads=heads)
-    return dense(sizes, inputs, hidden, outputs, key=key, heads=heads)
+    return dense(sizes, inputs, hidden, outputs, of="encoder", key=key, heads=heads)
 
 
 def decoder(
@@ -79,7 +88,7 @@ def decoder(
     """A network to ``heads`` numbers a feature of the data."""
     features = len(start.mean)
     if sizes.network != "conv":
-        return dense(sizes, inputs, hidden, heads * features, key=key, heads=heads, bias=bias)
+        return dense(sizes, inputs, hidden, heads * features, of="decoder", key=key, heads=heads, bias=bias)
     if heads != 1:
         raise ValueError(
             f"model.network=conv gives one number a pixel, and model.likelihood={sizes.likelihood} needs {heads}: use "
@@ -88,6 +97,6 @@ def decoder(
     return nn.conv_hvae_decoder(inputs, image(sizes, start), key=key, output_bias=bias)
 
 
-def one_layer(sizes: Model, inputs: int, outputs: int, *, key: PRNGKey) -> Any:
+def one_layer(sizes: Model, inputs: int, outputs: int, *, of: Owner, key: PRNGKey) -> Any:
     """One hidden layer, as a branch before a joint network."""
-    return dense(sizes, inputs, (outputs,), None, key=key)
+    return dense(sizes, inputs, (outputs,), None, of=of, key=key)

@@ -70,7 +70,7 @@ def _stepped(make: Callable[..., Part], name: str, *, nets: bool = False) -> Cal
 def _hamiltonian(sizes: Model, trunk: Any, latent: int, key: PRNGKey) -> Part:
     of_reverse, of_base = jax.random.split(key)
     inputs = trunk.out_features + latent
-    reverse = dense(sizes, inputs, sizes.maps_hidden, 2 * latent, key=of_reverse, heads=2)
+    reverse = dense(sizes, inputs, sizes.maps_hidden, 2 * latent, of=None, key=of_reverse, heads=2)
     steps = sizes.number("posterior_steps")
     return posteriors.hamiltonian(trunk, latent, steps=steps, reverse=reverse, key=of_base)
 
@@ -109,8 +109,10 @@ def _top_down(sizes: Model, start: Moments, keys: list[PRNGKey]) -> Part:
         of_x, of_above, of_joint = jax.random.split(keys[layer], 3)
         first, *rest = sizes.hiddens[layer]
         branch = encoder(sizes, start, features, (first,), None, key=of_x)
-        above = one_layer(sizes, sizes.latents[layer + 1], branch.out_features, key=of_above)
-        joint = dense(sizes, 2 * branch.out_features, tuple(rest), 2 * sizes.latents[layer], key=of_joint, heads=2)
+        above = one_layer(sizes, sizes.latents[layer + 1], branch.out_features, of="encoder", key=of_above)
+        joint = dense(
+            sizes, 2 * branch.out_features, tuple(rest), 2 * sizes.latents[layer], of="encoder", key=of_joint, heads=2
+        )
         conditionals.append(posteriors.Gaussian(nn.Joined((branch, above), joint)))
     return posteriors.TopDown(posteriors.Gaussian(top), tuple(conditionals))
 

@@ -33,8 +33,8 @@ def prior(sizes: Model, start: Moments, *, keys: list[PRNGKey], key: PRNGKey) ->
 def _conditional(sizes: Model, inputs: int, hidden: tuple[int, ...], latent: int, *, key: PRNGKey) -> Part:
     """p(z_l | z_{l+1})"""
     if sizes.prior == "bernoulli":
-        return likelihoods.Bernoulli(dense(sizes, inputs, hidden, latent, key=key))
-    return likelihoods.Gaussian.of_network(dense(sizes, inputs, hidden, 2 * latent, key=key, heads=2))
+        return likelihoods.Bernoulli(dense(sizes, inputs, hidden, latent, of="decoder", key=key))
+    return likelihoods.Gaussian.of_network(dense(sizes, inputs, hidden, 2 * latent, of="decoder", key=key, heads=2))
 
 
 def _top(sizes: Model, start: Moments, latent: int, *, key: PRNGKey) -> Any:
