@@ -40,7 +40,7 @@ class UncertainLinear(eqx.Module):
     bias: Float[Array, " out"]
     weight_rho: Float[Array, "in out"]
     bias_rho: Float[Array, " out"]
-    sampling: Sampling = eqx.field(static=True)
+    sampling: str = eqx.field(static=True)
     floor: float = eqx.field(static=True)
 
     def __init__(
@@ -53,7 +53,7 @@ class UncertainLinear(eqx.Module):
         heads: int = 1,
         initial: str = "glorot_uniform",
         output_bias: Float[AnyArray, " out"] | None = None,
-        sampling: Sampling = "local",
+        sampling: str = "local",
         floor: float = 0.0,
     ) -> None:
         if sampling not in get_args(Sampling):
