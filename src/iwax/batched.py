@@ -14,12 +14,14 @@ from jaxtyping import Array, Float, Int, Num, PyTree
 
 from iwax._typing import Datum, Latent, LogWeights, Part, PRNGKey, Scalar
 from iwax.model import LatentVariableModel, Terms
+from iwax.numerics import log_mean_exp
 
 __all__ = [
     "Draws",
     "decode",
     "generate",
     "log_weights",
+    "mixture_terms",
     "over_data",
     "over_draws",
     "prepared",
@@ -74,6 +76,26 @@ def terms(model: LatentVariableModel, key: PRNGKey, x: Datum, *, k: int, first: 
             return proposal.z, log_posterior, proposal.keys
 
         return over_draws(draw, key, k, first=first)
+
+    return _terms_of_draws(model, prior, x, *over_data(one, key, x))
+
+
+def mixture_terms(model: LatentVariableModel, key: PRNGKey, x: Datum, *, k: int) -> Terms:
+    """The terms of log w with ``log (1/k) sum_j q_j(z_i|x)`` in the place of ``log q_i(z_i|x)``, [k, batch] each.
+
+    q_j is the posterior as the j-th draw has it, with weights of its own where they are random. The weights of multiple
+    importance sampling (Veach and Guibas 1995, the balance heuristic): their mean is as unbiased, and varies less.
+    """
+    prior = prepared(model, key)
+
+    def one(key: PRNGKey, datum: Datum) -> tuple[Latent, Array, Any]:
+        def draw(key: PRNGKey) -> tuple[Any, Latent, Any]:
+            proposal = model.propose(datum, key)
+            return proposal.distribution, proposal.z, proposal.keys
+
+        each, z, keys = over_draws(draw, key, k)
+        of_all = jax.vmap(lambda z: jax.vmap(lambda q: q.log_prob(z))(each))(z)  # [draw, posterior]
+        return z, jnp.asarray(log_mean_exp(of_all.T)), keys
 
     return _terms_of_draws(model, prior, x, *over_data(one, key, x))
 

@@ -20,7 +20,8 @@ from pydantic import ValidationError
 from iwax._typing import Datum
 from iwax.experiments import build
 from iwax.experiments.config import Config
-from iwax.experiments.model import Likelihood, Model, Posterior, Prior
+from iwax.experiments.families import Likelihood, Posterior, Prior
+from iwax.experiments.model import Model
 from iwax.experiments.objective import Objective, build_objective
 from iwax.experiments.parts import FRACTIONS, Moments
 
@@ -72,7 +73,7 @@ def loss_of(case: dict[str, str]):
     """The loss under fixed noise, and where the training starts."""
     chosen, x = config(**case), values(case["likelihood"])
     model = build.build_model(chosen, start(x), key=KEY)
-    objective = build_objective(chosen.objective, FEATURES, key=KEY)
+    objective = build_objective(chosen.objective, FEATURES, rows=ROWS, key=KEY)
     datum = Datum(values=jnp.asarray(x, jnp.float32), index=jnp.arange(ROWS))
 
     def loss(model):

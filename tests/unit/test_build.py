@@ -142,7 +142,7 @@ def test_training_rows_are_drawn_once_to_be_measured():
 )
 def test_every_objective_has_a_finite_gradient(objective):
     config = Config(model=Model(latent=2, hidden=(4,), likelihood="bernoulli"))
-    model, chosen = build.build_model(config, START, key=KEY), build_objective(objective, FEATURES, key=KEY)
+    model, chosen = build.build_model(config, START, key=KEY), build_objective(objective, FEATURES, rows=100, key=KEY)
     x = Datum(values=jnp.ones((3, FEATURES)), index=jnp.arange(3))
 
     control = initial_control(chosen)

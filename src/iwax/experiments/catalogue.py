@@ -109,6 +109,19 @@ _UNCERTAIN: Mapping[str, Settings] = MappingProxyType(
         "iwaeu": MappingProxyType({**_400, "model.uncertain": "both"}),
         "iwaeu-rec": MappingProxyType({**_400, "model.uncertain": "encoder"}),
         "iwaeu-dec": MappingProxyType({**_400, "model.uncertain": "decoder"}),
+        "iwaeu-kl": MappingProxyType({**_400, "model.uncertain": "both", "objective.weight_kl": 1.0}),
+        "iwaeu-mixture": MappingProxyType({**_400, "model.uncertain": "both", "objective.denominator": "mixture"}),
+        "iwaeu-alpha": MappingProxyType(
+            {
+                **_400,
+                "model.uncertain": "both",
+                "objective.bound": "renyi",
+                "objective.alpha": 0.5,
+                "objective.weight_kl": 1.0,
+            }
+        ),
+        "bayesian-iwae": MappingProxyType({**_400, "model.uncertain": "both", "objective.weight_draws": "shared"}),
+        "iwaeu-2": MappingProxyType({**_burda("iwae", 2, 25), "model.uncertain": "both"}),
     }
 )
 

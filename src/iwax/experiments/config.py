@@ -8,8 +8,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
+from iwax.experiments.families import WITHOUT_DENSITY
 from iwax.experiments.fields import LARGEST_K, Section, integer, number
-from iwax.experiments.model import WITHOUT_DENSITY, Model
+from iwax.experiments.model import Model
 from iwax.experiments.objective import DISCRETE, Objective
 from iwax.training.schedules import burda_epochs
 
@@ -120,10 +121,26 @@ class Config(Section):
                 "objective.gradient=closed_form_kl needs model.prior=standard_normal with model.posterior=gaussian, "
                 f"got {self.model.prior} and {self.model.posterior}; use pathwise"
             )
+        self._weights_agree()
         rows = self.objective.k * self.training.batch
         if rows > LARGEST_ROWS:
             raise ValueError(f"objective.k x training.batch needs to be at most {LARGEST_ROWS} rows a step, got {rows}")
         return self
+
+    def _weights_agree(self) -> None:
+        of_weights = self.objective.of_random_weights
+        if of_weights and self.model.uncertain is None:
+            raise ValueError(
+                f"objective.{of_weights[0]} is about random weights: model.uncertain needs to be encoder, decoder or "
+                "both, got null"
+            )
+        if self.objective.denominator == "mixture" and (
+            self.model.uncertain == "decoder" or self.model.posterior in WITHOUT_DENSITY
+        ):
+            raise ValueError(
+                "objective.denominator=mixture needs an uncertain encoder and a posterior with a density, got "
+                f"model.uncertain={self.model.uncertain} and model.posterior={self.model.posterior}"
+            )
 
     def _kl_is_open(self) -> bool:
         return (self.model.prior, self.model.posterior) != ("standard_normal", "gaussian")

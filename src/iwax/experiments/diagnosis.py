@@ -185,6 +185,7 @@ class _Parts:
         """Signal-to-noise of the gradients against k, a curve an objective."""
         x, effort = self.x[: self.effort.signal_rows], self.effort
         options = {"ks": effort.signal_ks, "repeats": effort.repeats, "key": self._key(SIGNAL)}
+        options["rows"] = self.trained.about.rows["train"]
         curves = [signal_curve(self.trained.model, x, each, reporter=self.reporter, **options) for each in chosen]
         return {"rows": len(x), "repeats": effort.repeats, "curves": curves}
 

@@ -2,15 +2,24 @@
 
 import itertools
 import math
-from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Annotated, Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
+from iwax.experiments.families import (
+    DEFAULTS,
+    IMAGE_LIKELIHOODS,
+    OF_POSTERIOR,
+    OF_PRIOR,
+    Activation,
+    Likelihood,
+    Order,
+    Posterior,
+    Prior,
+)
 from iwax.experiments.fields import Section, integer, number
 
-__all__ = ["IMAGE_LIKELIHOODS", "LARGEST_WEIGHTS", "WITHOUT_DENSITY", "Likelihood", "Model", "Posterior", "Prior"]
+__all__ = ["LARGEST_WEIGHTS", "Model"]
 
 LARGEST_LAYER = 65_536
 LARGEST_DEPTH = 64
@@ -18,75 +27,10 @@ LARGEST_CHAIN = 32
 LARGEST_STEPS = 1_000
 LARGEST_WEIGHTS = 1_000_000_000  # numbers in one network: 4 GB in single precision
 
-Activation = Literal["tanh", "relu", "softplus", "gelu", "silu", "leaky_relu"]
-Likelihood = Literal[
-    "bernoulli",
-    "gaussian",
-    "continuous_bernoulli",
-    "discretized_logistic",
-    "student_t",
-    "poisson",
-    "negative_binomial",
-    "zero_inflated_poisson",
-    "zero_inflated_negative_binomial",
-    "pixelcnn",
-    "gated_pixelcnn",
-]
-Prior = Literal["standard_normal", "bernoulli", "mixture", "vamp", "exemplar", "flow", "autoregressive"]
-Posterior = Literal[
-    "gaussian",
-    "bernoulli",
-    "full_gaussian",
-    "mixture",
-    "householder",
-    "linear_iaf",
-    "convex_linear_iaf",
-    "planar",
-    "radial",
-    "nice",
-    "real_nvp",
-    "iaf",
-    "sylvester",
-    "hamiltonian",
-    "prior",
-]
-Order = Literal["bottom_up", "top_down", "ladder"]
-
 Units = Annotated[int, Field(ge=1, le=LARGEST_LAYER)]
 Widths = Annotated[tuple[Units, ...], Field(max_length=LARGEST_DEPTH)]
 
-IMAGE_LIKELIHOODS = ("pixelcnn", "gated_pixelcnn")
-WITHOUT_DENSITY = ("hamiltonian",)  # posteriors that cannot be evaluated at a given z
-
-# Which of the settings below a part uses; all others leave it as it is.
-_OF_POSTERIOR: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {
-        "mixture": ("posterior_components",),
-        "householder": ("posterior_steps",),
-        "convex_linear_iaf": ("posterior_components",),
-        "planar": ("posterior_steps",),
-        "radial": ("posterior_steps",),
-        "nice": ("posterior_steps", "flow_hidden"),
-        "real_nvp": ("posterior_steps", "flow_hidden"),
-        "iaf": ("posterior_steps", "flow_hidden"),
-        "sylvester": ("posterior_steps", "posterior_components"),
-        "hamiltonian": ("posterior_steps", "flow_hidden"),
-    }
-)
-_OF_PRIOR: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {
-        "mixture": ("prior_components",),
-        "vamp": ("prior_components", "pseudo_inputs"),
-        "exemplar": ("prior_components",),
-        "flow": ("prior_steps", "flow_hidden"),
-        "autoregressive": ("prior_steps", "flow_hidden"),
-    }
-)
 _SIGMA = 0.01  # of random weights at the start
-# What null stands for.
-_DEFAULTS: Mapping[str, int] = MappingProxyType(
-    {"posterior_steps": 4, "posterior_components": 5, "prior_components": 500, "prior_steps": 4}
-)
 
 
 def _one_of(choices: object, or_null: str = "") -> str:
@@ -182,7 +126,7 @@ class Model(Section):
         (4, 10)
         """
         value = getattr(self, name)
-        return _DEFAULTS[name] if value is None else value
+        return DEFAULTS[name] if value is None else value
 
     def uncertainty(self, network: Literal["encoder", "decoder"]) -> tuple[float | None, float]:
         """Where the standard deviation of the weights starts (None: they are not random), and its floor.
@@ -206,10 +150,10 @@ class Model(Section):
         >>> Model(posterior_steps=10).parameterless
         ('posterior_steps',)
         """
-        used = {*_OF_POSTERIOR.get(self.posterior, ()), *_OF_PRIOR.get(self.prior, ())}
+        used = {*OF_POSTERIOR.get(self.posterior, ()), *OF_PRIOR.get(self.prior, ())}
         of_weights = ("sigma", "sigma_floor")
         used |= set(of_weights) if self.uncertain is not None else set()
-        own = {name for names in (*_OF_POSTERIOR.values(), *_OF_PRIOR.values(), of_weights) for name in names}
+        own = {name for names in (*OF_POSTERIOR.values(), *OF_PRIOR.values(), of_weights) for name in names}
         return tuple(sorted(name for name in own - used if getattr(self, name) is not None))
 
     @model_validator(mode="after")

@@ -7,7 +7,7 @@ from typing import Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
-from iwax import bounds, control_variates, gradients, nn
+from iwax import bounds, control_variates, gradients, nn, weights
 from iwax._typing import PRNGKey
 from iwax.experiments.fields import LARGEST_K, Section, integer, number
 from iwax.training import Objective as Surrogate
@@ -63,6 +63,26 @@ class Objective(Section):
     )
     backward: int | None = integer(None, 1, LARGEST_K, "draws differentiated, of the k")
     beta_warmup: int = integer(0, 0, 1_000_000, "epochs in which beta rises to 1")
+    denominator: Literal["own", "mixture"] | None = Field(
+        default=None,
+        description="what a draw is weighed against where the encoder's weights are random: own (its posterior), "
+        "mixture (the mean of the k posteriors), or null (own)",
+    )
+    weight_draws: Literal["every_sample", "shared"] | None = Field(
+        default=None,
+        description="random weights are drawn for every_sample of every datum (a part of the model), once for a whole "
+        "step (shared: a bound on log p(D)), or null (every_sample)",
+    )
+    weight_kl: float | None = number(
+        None,
+        "what KL(q(w) || N(0, weight_prior^2)) / rows of random weights costs, from 0 to 1000; null is 1 if they are "
+        "shared, else 0",
+        ge=0.0,
+        le=1e3,
+    )
+    weight_prior: float | None = number(
+        None, "standard deviation of random weights a priori, from 1e-6 to 1e6; null is 1", ge=1e-6, le=1e6
+    )
     free_bits: float = number(0.0, "nats a latent unit, a number from 0 to 1000", ge=0.0, le=1000.0)
 
     @model_validator(mode="after")
@@ -99,6 +119,7 @@ class Objective(Section):
                 "objective.free_bits needs objective.bound=elbo and objective.gradient=closed_form_kl "
                 f"(the KL divergence unit by unit), got {self.bound} and {self.gradient}"
             )
+        self._weights_agree()
         if self.control_variate is not None and self.gradient != "score_function":
             raise ValueError(f"objective.control_variate needs objective.gradient=score_function, got {self.gradient}")
         if self.gradient == "score_function" and self.k == 1 and self._variate_name == "leave_one_out":
@@ -112,6 +133,44 @@ class Objective(Section):
         if self.gradient != "closed_form_kl":
             self.estimator(None)  # refuses what the bound cannot serve
         return self
+
+    def _weights_agree(self) -> None:
+        if self.denominator == "mixture" and (self.gradient != "pathwise" or self.backward or self.posterior_bound):
+            raise ValueError(
+                "objective.denominator=mixture needs objective.gradient=pathwise, with posterior_bound and backward "
+                f"null, got gradient={self.gradient}, posterior_bound={self.posterior_bound}, backward={self.backward}"
+            )
+        if self.denominator == "mixture" and draws_a_chunk(self.k) is not None:
+            raise ValueError(
+                f"objective.denominator=mixture needs all draws in memory at once: k of at most 1000, got {self.k}"
+            )
+        if self.denominator == "mixture" and self.weight_draws == "shared":
+            raise ValueError(
+                "objective.denominator=mixture needs every draw to have a posterior of its own, got weight_draws=shared"
+            )
+        if self.weight_prior is not None and not self.kl_of_weights:
+            raise ValueError(
+                f"objective.weight_prior={self.weight_prior:g} needs objective.weight_kl above 0, got {self.weight_kl}"
+            )
+
+    @property
+    def kl_of_weights(self) -> float:
+        """What the KL divergence of random weights costs, of 1 / rows.
+
+        >>> Objective().kl_of_weights, Objective(weight_draws="shared").kl_of_weights
+        (0.0, 1.0)
+        """
+        return (1.0 if self.weight_draws == "shared" else 0.0) if self.weight_kl is None else self.weight_kl
+
+    @property
+    def of_random_weights(self) -> tuple[str, ...]:
+        """Settings that were given and mean nothing unless weights are random.
+
+        >>> Objective(weight_kl=0.1).of_random_weights
+        ('weight_kl',)
+        """
+        names = ("denominator", "weight_draws", "weight_kl", "weight_prior")
+        return tuple(name for name in names if getattr(self, name) is not None)
 
     @property
     def _variate_name(self) -> str:
@@ -175,15 +234,23 @@ class Objective(Section):
         return found
 
 
-def build_objective(settings: Objective, features: int, *, key: PRNGKey) -> Surrogate:
-    """The surrogate that training ascends, for rows of so many features: bound, k and estimator filled in.
+def build_objective(settings: Objective, features: int, *, rows: int, key: PRNGKey) -> Surrogate:
+    """The surrogate that training ascends, for so many training rows and features: bound, k and estimator filled in.
 
     The key starts the network of a learned control variate.
 
     >>> import jax
-    >>> build_objective(Objective(), 64, key=jax.random.key(0)).keywords["k"]
+    >>> build_objective(Objective(), 64, rows=1000, key=jax.random.key(0)).keywords["k"]
     5
     """
+    objective = _of_the_bound(settings, features, key=key)
+    prior, scale = weights.Normal(settings.weight_prior or 1.0), settings.kl_of_weights
+    if settings.weight_draws == "shared":
+        return gradients.bayesian(objective, prior=prior, rows=rows, scale=scale)
+    return gradients.with_weight_kl(objective, prior=prior, rows=rows, scale=scale) if scale else objective
+
+
+def _of_the_bound(settings: Objective, features: int, *, key: PRNGKey) -> Surrogate:
     if settings.gradient == "closed_form_kl":
         return partial(gradients.closed_form_kl, k=settings.k, free_bits=settings.free_bits)
     variate = None
@@ -200,4 +267,5 @@ def build_objective(settings: Objective, features: int, *, key: PRNGKey) -> Surr
         estimator=settings.estimator(variate),
         backward=settings.backward,
         chunk=draws_a_chunk(settings.k),
+        mixture=settings.denominator == "mixture",
     )

@@ -123,7 +123,9 @@ def _prepare(config: Config) -> _Work:
         config,
         dataset,
         build.build_model(config, build.moments(config, dataset), key=key),
-        build_objective(config.objective, dataset.features, key=jax.random.fold_in(key, _BASELINE)),
+        build_objective(
+            config.objective, dataset.features, rows=len(dataset.train), key=jax.random.fold_in(key, _BASELINE)
+        ),
         build.build_optimizer(config.training, steps_per_epoch=steps),
         build.build_schedule(config.training, steps_per_epoch=steps),
     )

@@ -101,18 +101,20 @@ def signal_curve(
     repeats: int,
     key: PRNGKey,
     reporter: Reporter,
+    rows: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Curve:
     """An objective's signal-to-noise ratio at each k, by group of parameters: lists of equal length, for JSON.
 
-    The k of a miwae bound are those of each of its groups times their number. A k that the objective cannot serve is
-    left out, and said to be; ValueError where none is left.
+    ``rows`` are those that the KL divergence of random weights is shared by (None: those of x). The k of a miwae bound
+    are those of each of its groups times their number. A k that the objective cannot serve is left out, and said to be;
+    ValueError where none is left.
     """
     times = settings.m if "miwae" in (settings.bound, settings.posterior_bound) and settings.m else 1
     found: list[tuple[int, evaluation.SignalToNoise]] = []
     for i, k in enumerate(times * k for k in ks):
         try:
-            objective = _objective(settings, k, x.shape[1], key)
+            objective = _objective(settings, k, x.shape[1], len(x) if rows is None else rows, key)
             each = evaluation.gradient_signal_to_noise(model, x, objective, repeats=repeats, key=key)
         except ValueError as error:
             if k == times * ks[-1] and not found:
@@ -134,10 +136,10 @@ def signal_curve(
     }
 
 
-def _objective(settings: Objective, k: int, features: int, key: PRNGKey) -> Callable[..., Any]:
+def _objective(settings: Objective, k: int, features: int, rows: int, key: PRNGKey) -> Callable[..., Any]:
     """The objective at another k; a control variate stands where training begins it."""
     chosen = _validated(settings.model_dump(mode="json") | {"k": k})
-    objective = build_objective(chosen, features, key=jax.random.fold_in(key, k))
+    objective = build_objective(chosen, features, rows=rows, key=jax.random.fold_in(key, k))
     control = initial_control(objective)
     return objective if control is None else partial(objective, control=control)
 

@@ -14,11 +14,13 @@ from iwax.gradients.estimators import (
     wake,
 )
 from iwax.gradients.objective import Surrogate, surrogate
+from iwax.gradients.uncertain_weights import bayesian, with_weight_kl
 
 __all__ = [
     "Estimator",
     "Surrogate",
     "Weights",
+    "bayesian",
     "closed_form_kl",
     "covariance",
     "doubly_reparameterized",
@@ -29,4 +31,5 @@ __all__ = [
     "sticking_the_landing",
     "surrogate",
     "wake",
+    "with_weight_kl",
 ]

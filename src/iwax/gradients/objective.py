@@ -40,6 +40,7 @@ def surrogate(
     backward: int | None = None,
     chunk: int | None = None,
     control: Any = None,
+    mixture: bool = False,
 ) -> Surrogate:
     """A function of the model whose gradient is the estimator's, from k draws of every row of x.
 
@@ -49,10 +50,17 @@ def surrogate(
     Salakhutdinov 2016, section 3). With ``chunk`` at most so many draws of a row are in memory at once; the forward
     pass is then made twice. ``control`` is the control variate's state (its ``init()`` at first). An objective is this
     function with k and the estimator filled in: ``partial(surrogate, k=50, estimator=doubly_reparameterized(iwae))``.
-    Raises ValueError where k cannot serve the bound, backward is not in 1..k, chunk is below 1, or the draws of the
-    posterior have no derivative and the estimator needs one.
+    With ``mixture`` a draw is weighed against the mean of all k posteriors of its datum, which differ where networks
+    are random (`batched.mixture_terms`): a pathwise estimator and all draws at once are needed. Raises ValueError
+    where k cannot serve the bound, backward is not in 1..k, chunk is below 1, or the draws of the posterior have no
+    derivative and the estimator needs one.
     """
     _refuse(k, estimator, backward, chunk)
+    if mixture and (not estimator.total or backward is not None or (chunk or k) < k):
+        raise ValueError(
+            "weights against the mixture of posteriors need a pathwise estimator and all draws at once, got "
+            f"{estimator.name} with backward={backward} and chunk={chunk}"
+        )
     if estimator.path and not batched.reparameterized(model, key, x):
         raise ValueError(
             f"the {estimator.name} gradient needs draws with a derivative, and the posterior's are discrete: "
@@ -64,7 +72,7 @@ def surrogate(
         return _recomputed(model, ask)
     if not estimator.total:
         return _in_two_stages(model, ask)
-    terms = batched.terms(model, key, x, k=k)
+    terms = (batched.mixture_terms if mixture else batched.terms)(model, key, x, k=k)
     bound = jax.lax.stop_gradient(estimator.bound(terms.log_w(), ask.key_of_bound))
     return Surrogate(estimator.bound(terms.log_w(beta), ask.key_of_bound), bound, control)
 

@@ -22,6 +22,7 @@ from iwax.nn.published import conv_hvae_decoder, conv_hvae_encoder, five_layer_d
 from iwax.nn.residual import ResidualBlock, ResidualMLP
 from iwax.nn.residual_conv import ResidualConvBlock, ResNetDecoder, ResNetEncoder
 from iwax.nn.uncertain import UncertainLinear
+from iwax.nn.uncertain_conv import UncertainConv
 
 __all__ = [
     "ACTIVATIONS",
@@ -47,6 +48,7 @@ __all__ = [
     "ResidualBlock",
     "ResidualConvBlock",
     "ResidualMLP",
+    "UncertainConv",
     "UncertainLinear",
     "WeightNormLinear",
     "conv_hvae_decoder",

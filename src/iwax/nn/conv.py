@@ -12,6 +12,7 @@ from iwax.nn.gated import gate
 from iwax.nn.init import kernel
 from iwax.nn.mlp import ACTIVATIONS
 from iwax.nn.sizes import check_positive
+from iwax.nn.uncertain_conv import UncertainConv
 
 __all__ = ["Conv", "ConvLayer", "Image", "max_pool"]
 
@@ -52,9 +53,9 @@ class ConvLayer(eqx.Module):
 
     f is one of `ACTIVATIONS` by name; "gated", ``(W * x + b) sigmoid(V * x + c)`` with one convolution for W and V
     (van den Oord et al. 2016, arXiv:1606.05328; Tomczak and Welling 2018, arXiv:1705.07120); or "linear". W starts by
-    one of the laws of `nn.init.dense_weight`, b at zero. ``image`` is (channels, height, width) of its inputs,
-    ``out_image`` of its outputs. Raises ValueError on sizes below 1, a kernel that the image has no room for, an even
-    kernel that is to keep the size, an unknown activation.
+    one of the laws of `nn.init.dense_weight`, b at zero; with ``sigma`` they are random (`UncertainConv`). ``image`` is
+    (channels, height, width) of its inputs, ``out_image`` of its outputs. Raises ValueError on sizes below 1, a kernel
+    that the image has no room for, an even kernel that is to keep the size, an unknown activation.
 
     >>> import jax
     >>> layer = ConvLayer((1, 28, 28), Conv(32, 7), key=jax.random.key(0), activation="gated")
@@ -62,7 +63,7 @@ class ConvLayer(eqx.Module):
     (32, 28, 28)
     """
 
-    conv: eqx.nn.Conv2d | eqx.nn.ConvTranspose2d
+    conv: eqx.nn.Conv2d | eqx.nn.ConvTranspose2d | UncertainConv
     image: Image = eqx.field(static=True)
     spec: Conv = eqx.field(static=True)
     activation: str = eqx.field(static=True)
@@ -78,12 +79,15 @@ class ConvLayer(eqx.Module):
         transposed: bool = False,
         initial: str = "glorot_uniform",
         use_bias: bool = True,
+        sigma: float | None = None,
+        floor: float = 0.0,
     ) -> None:
         if activation not in (*ACTIVATIONS, "gated", "linear"):
             raise ValueError(f"activation must be one of gated, linear, {', '.join(ACTIVATIONS)}, got {activation!r}")
         _check(image, spec, transposed)
         heads = 2 if activation == "gated" else 1
-        self.conv = _convolution(image[0], heads, spec, transposed, initial, use_bias, key)
+        conv = _convolution(image[0], heads, spec, transposed, initial, use_bias, key)
+        self.conv = conv if sigma is None else UncertainConv(conv, sigma=sigma, floor=floor)
         self.image, self.spec, self.activation, self.transposed = image, spec, activation, transposed
 
     @property
@@ -95,10 +99,10 @@ class ConvLayer(eqx.Module):
     def __call__(
         self, x: Float[AnyArray, "channels height width"], *, key: PRNGKey | None = None
     ) -> Float[Array, "out out_height out_width"]:
-        """The output at an image; ``key`` is ignored. Raises ValueError where it has another size."""
+        """The output at an image, random by ``key`` where the weights are. Raises ValueError at another size."""
         if jnp.shape(x) != self.image:
             raise ValueError(f"a convolutional layer needs an image of shape {self.image}, got {jnp.shape(x)}")
-        h = max_pool(self.conv(jnp.asarray(x).astype(self.conv.weight.dtype)), self.spec.pool)
+        h = max_pool(self.conv(jnp.asarray(x).astype(self.conv.weight.dtype), key=key), self.spec.pool)
         if self.activation == "gated":
             return gate(h, axis=0)
         return h if self.activation == "linear" else ACTIVATIONS[self.activation](h)

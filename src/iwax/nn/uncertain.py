@@ -1,5 +1,6 @@
 """Layers whose weights are random: a factorised normal law over every weight and bias."""
 
+import math
 from typing import Any, Literal, TypeAlias, get_args
 
 import equinox as eqx
@@ -11,7 +12,18 @@ from iwax._typing import AnyArray, PRNGKey
 from iwax.nn.linear import Linear
 from iwax.nn.sizes import check_inputs
 
-__all__ = ["Sampling", "UncertainLinear", "affine", "call", "noisy", "rho_of", "sigma_of"]
+__all__ = [
+    "Sampling",
+    "UncertainLinear",
+    "affine",
+    "call",
+    "check_spread",
+    "needed",
+    "noisy",
+    "rho_of",
+    "root",
+    "sigma_of",
+]
 
 Sampling: TypeAlias = Literal["local", "weights", "mean"]
 
@@ -56,10 +68,7 @@ class UncertainLinear(eqx.Module):
         sampling: str = "local",
         floor: float = 0.0,
     ) -> None:
-        if sampling not in get_args(Sampling):
-            raise ValueError(f"sampling must be one of {', '.join(get_args(Sampling))}, got {sampling!r}")
-        if not 0 <= floor <= sigma:
-            raise ValueError(f"needed 0 <= floor <= sigma, got floor={floor} and sigma={sigma}")
+        check_spread(sampling, sigma, floor)
         means = Linear(in_features, out_features, key=key, heads=heads, initial=initial, output_bias=output_bias)
         self.weight, self.bias = means.weight, means.bias
         self.weight_rho = jnp.full_like(means.weight, rho_of(sigma - floor))
@@ -86,6 +95,10 @@ class UncertainLinear(eqx.Module):
         """Standard deviations of the biases."""
         return sigma_of(self.bias_rho, self.floor)
 
+    def laws(self) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
+        """(mean, standard deviation) of the weights, and of the biases."""
+        return (self.weight, self.weight_sigma), (self.bias, self.bias_sigma)
+
     def at_mean(self) -> Linear:
         """The layer with its weights held at their means.
 
@@ -108,13 +121,12 @@ class UncertainLinear(eqx.Module):
         check_inputs(x, self.in_features, "a linear layer")
         if self.sampling == "mean":
             return jnp.asarray(x) @ self.weight + self.bias
-        if key is None:
-            raise ValueError('an uncertain layer needs a key for its noise, got None; sampling="mean" needs none')
+        key = needed(key)
         if self.sampling == "weights":
             return self.drawn(key)(x)
         x = jnp.asarray(x)
         variance = x**2 @ self.weight_sigma**2 + self.bias_sigma**2
-        return noisy(x @ self.weight + self.bias, _root(variance), key)
+        return noisy(x @ self.weight + self.bias, root(variance), key)
 
 
 def affine(
@@ -173,7 +185,25 @@ def rho_of(sigma: float) -> float:
     >>> rho_of(0.0)
     -100.0
     """
-    return max(float(jnp.log(jnp.expm1(jnp.asarray(sigma, float)))), _NO_SIGMA) if sigma > 0 else _NO_SIGMA
+    return max(sigma + math.log(-math.expm1(-sigma)), _NO_SIGMA) if sigma > 0 else _NO_SIGMA
+
+
+def needed(key: PRNGKey | None) -> PRNGKey:
+    """The key; ValueError where there is none."""
+    if key is None:
+        raise ValueError('an uncertain layer needs a key for its noise, got None; sampling="mean" needs none')
+    return key
+
+
+def check_spread(sampling: str, sigma: float, floor: float) -> None:
+    """Raise ValueError on an unknown sampling, and unless 0 <= floor <= sigma.
+
+    >>> check_spread("local", 0.1, 0.0)
+    """
+    if sampling not in get_args(Sampling):
+        raise ValueError(f"sampling must be one of {', '.join(get_args(Sampling))}, got {sampling!r}")
+    if not 0 <= floor <= sigma:
+        raise ValueError(f"needed 0 <= floor <= sigma, got floor={floor} and sigma={sigma}")
 
 
 def noisy(mean: Array, sigma: Array, key: PRNGKey) -> Array:
@@ -185,8 +215,12 @@ def noisy(mean: Array, sigma: Array, key: PRNGKey) -> Array:
     return mean + sigma * jax.random.normal(key, mean.shape, mean.dtype)
 
 
-def _root(variance: Array) -> Array:
-    """The square root, with derivative 0 at 0: where every sigma is 0 there is no noise to change."""
+def root(variance: Array) -> Array:
+    """The square root, with derivative 0 at 0: where every sigma is 0 there is no noise to change.
+
+    >>> float(jax.grad(root)(jnp.array(0.0)))
+    0.0
+    """
     positive = variance > 0
     return jnp.where(positive, jnp.sqrt(jnp.where(positive, variance, 1)), 0)
 

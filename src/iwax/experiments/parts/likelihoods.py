@@ -11,7 +11,8 @@ from jaxtyping import Array
 
 from iwax import likelihoods, nn
 from iwax._typing import Part, PRNGKey
-from iwax.experiments.model import IMAGE_LIKELIHOODS, Model
+from iwax.experiments.families import IMAGE_LIKELIHOODS
+from iwax.experiments.model import Model
 from iwax.experiments.parts.networks import Moments, decoder, dense, image, one_layer
 
 __all__ = ["FRACTIONS", "likelihood", "outside", "support"]
@@ -114,7 +115,7 @@ def _autoregressive(sizes: Model, start: Moments, *, key: PRNGKey) -> Part:
             )
         )
     else:
-        maps = dense(sizes, lowest, tuple(reversed(sizes.hiddens[0])), features, key=of_maps)
+        maps = dense(sizes, lowest, tuple(reversed(sizes.hiddens[0])), features, of="decoder", key=of_maps)
     make = nn.PixelCNN if sizes.likelihood == "pixelcnn" else nn.GatedPixelCNN
     maps_in = len(sizes.latents) if joint else 1
     how: dict[str, Any] = {"channels": _PIXEL_CHANNELS, "layers": _PIXEL_LAYERS, "map_channels": maps_in}

@@ -1,0 +1,18 @@
+"""The law of a network's random weights as a whole: its prior, its divergence from it, draws of it, and pruning."""
+
+from iwax.weights.law import at_mean, drawn, drawn_with_divergence, kl, random_layers
+from iwax.weights.prior import Normal, Prior, ScaleMixture
+from iwax.weights.signal import pruned, signal_to_noise
+
+__all__ = [
+    "Normal",
+    "Prior",
+    "ScaleMixture",
+    "at_mean",
+    "drawn",
+    "drawn_with_divergence",
+    "kl",
+    "pruned",
+    "random_layers",
+    "signal_to_noise",
+]
