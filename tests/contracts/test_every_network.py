@@ -21,6 +21,21 @@ def joined() -> nn.Joined:
     return nn.Joined(each, nn.GatedMLP(7, (3,), 4, key=keys[2]))
 
 
+def memory(start: nn.Memory) -> nn.Memory:
+    """With every number of the composition away from where it starts, at which the slots have no gradient."""
+    drawn = [0.3 * jax.random.normal(jax.random.fold_in(KEY, i), each.shape) for i, each in enumerate(COMPOSED(start))]
+    return eqx.tree_at(COMPOSED, start, [a + b for a, b in zip(COMPOSED(start), drawn, strict=True)])
+
+
+def COMPOSED(each: nn.Memory):
+    return [each.a, each.b, each.c]
+
+
+def remembering() -> nn.MemoryMLP:
+    made = nn.MemoryMLP(5, (6, 4), 3, slots=(2, 3), key=KEY, norm=True)
+    return eqx.tree_at(lambda net: net.memories, made, tuple(memory(each) for each in made.memories))
+
+
 # each with the shapes of its inputs and of its output
 NETWORKS: dict[str, tuple[Callable, tuple, tuple[int, ...]]] = {
     "linear": (lambda: nn.Linear(5, 3, key=KEY), ((5,),), (3,)),
@@ -32,6 +47,10 @@ NETWORKS: dict[str, tuple[Callable, tuple, tuple[int, ...]]] = {
     "gated mlp, affine": (lambda: nn.GatedMLP(5, (), 3, key=KEY), ((5,),), (3,)),
     "layer norm": (lambda: nn.LayerNorm(5), ((5,),), (5,)),
     "weight norm": (lambda: nn.WeightNormLinear(5, 3, key=KEY), ((5,),), (3,)),
+    "mlp, normalised": (lambda: nn.MLP(5, (6, 4), 3, key=KEY, norm=True), ((5,),), (3,)),
+    "memory": (lambda: memory(nn.Memory(5, 3, key=KEY)), ((5,),), (5,)),
+    "memory, summed": (lambda: nn.Memory(5, 3, key=KEY, attention="softmax", composition="sum"), ((5,),), (5,)),
+    "memory mlp": (lambda: remembering(), ((5,),), (3,)),
     "residual block": (lambda: nn.ResidualBlock(5, key=KEY), ((5,),), (5,)),
     "residual mlp": (lambda: nn.ResidualMLP(5, 6, 2, 3, key=KEY), ((5,),), (3,)),
     "masked": (lambda: nn.MaskedMLP(5, (8, 8), heads=2, key=KEY), ((5,),), (2, 5)),
@@ -72,6 +91,8 @@ NETWORKS: dict[str, tuple[Callable, tuple, tuple[int, ...]]] = {
 # built like others in the list
 LONG = (
     "mlp, trunk",
+    "mlp, normalised",
+    "memory, summed",
     "gated mlp, trunk",
     "gated mlp, affine",
     "masked",

@@ -163,6 +163,8 @@ def build_schedule(settings: Training, *, steps_per_epoch: int) -> optax.Schedul
         return schedules.burda_stages(rate, steps_per_epoch)
     if settings.schedule == "cosine":
         return schedules.cosine(rate, settings.epochs * steps_per_epoch, warmup=warmup)
+    if settings.schedule == "late_decay":
+        return schedules.late_decay(rate, settings.epochs * steps_per_epoch, steps_per_epoch)
     return schedules.constant(rate, warmup=warmup)
 
 

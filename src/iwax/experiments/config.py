@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from iwax.experiments.families import WITHOUT_DENSITY
+from iwax.experiments.families import IMAGE_LIKELIHOODS, WITHOUT_DENSITY
 from iwax.experiments.fields import LARGEST_K, Section, integer, number
 from iwax.experiments.model import Model
 from iwax.experiments.objective import DISCRETE, Objective
@@ -36,8 +36,8 @@ class Training(Section):
     batch: int = integer(100, 1, 1_000_000, "data a step")
     epochs: int = integer(100, 1, 1_000_000, "passes through the training data")
     learning_rate: float = number(1e-3, "a number above 0, at most 10", gt=0.0, le=10.0)
-    schedule: Literal["constant", "cosine", "burda"] = Field(
-        default="cosine", description="one of constant, cosine, burda"
+    schedule: Literal["constant", "cosine", "burda", "late_decay"] = Field(
+        default="cosine", description="one of constant, cosine, burda, late_decay"
     )
     warmup: int = integer(0, 0, 1_000_000, "epochs in which the learning rate rises from 0")
     normalise: bool | None = Field(
@@ -61,8 +61,8 @@ class Training(Section):
                 "training.patience needs training.validate_every of 1 or more, "
                 f"got patience={self.patience} with validate_every=0"
             )
-        if self.warmup and self.schedule == "burda":
-            raise ValueError(f"training.schedule=burda needs training.warmup=0, got {self.warmup}")
+        if self.warmup and self.schedule in ("burda", "late_decay"):
+            raise ValueError(f"training.schedule={self.schedule} needs training.warmup=0, got {self.warmup}")
         if self.warmup >= self.epochs and self.warmup:
             raise ValueError(f"training.warmup needs to be below training.epochs={self.epochs}, got {self.warmup}")
         return self
@@ -122,10 +122,24 @@ class Config(Section):
                 f"got {self.model.prior} and {self.model.posterior}; use pathwise"
             )
         self._weights_agree()
+        self._memory_agrees()
         rows = self.objective.k * self.training.batch
         if rows > LARGEST_ROWS:
             raise ValueError(f"objective.k x training.batch needs to be at most {LARGEST_ROWS} rows a step, got {rows}")
         return self
+
+    def _memory_agrees(self) -> None:
+        if self.objective.local_reconstruction is not None and (
+            len(self.model.latents) > 1
+            or self.model.network in ("gated", "conv")
+            or self.model.posterior in ("prior", *WITHOUT_DENSITY)
+            or self.model.likelihood in IMAGE_LIKELIHOODS
+        ):
+            raise ValueError(
+                "objective.local_reconstruction needs one stochastic layer, dense networks (network=mlp) and an "
+                f"encoder, got latent={self.model.latent}, network={self.model.network}, "
+                f"likelihood={self.model.likelihood} and posterior={self.model.posterior}"
+            )
 
     def _weights_agree(self) -> None:
         of_weights = self.objective.of_random_weights

@@ -11,6 +11,8 @@ __all__ = [
     "OF_PRIOR",
     "WITHOUT_DENSITY",
     "Activation",
+    "Attention",
+    "Composition",
     "Likelihood",
     "Order",
     "Posterior",
@@ -49,6 +51,8 @@ Posterior = Literal[
     "hamiltonian",
     "prior",
 ]
+Attention = Literal["sigmoid", "softmax"]
+Composition = Literal["full", "sum"]
 Order = Literal["bottom_up", "top_down", "ladder"]
 
 IMAGE_LIKELIHOODS = ("pixelcnn", "gated_pixelcnn")

@@ -12,6 +12,8 @@ from iwax.experiments.families import (
     OF_POSTERIOR,
     OF_PRIOR,
     Activation,
+    Attention,
+    Composition,
     Likelihood,
     Order,
     Posterior,
@@ -28,6 +30,7 @@ LARGEST_STEPS = 1_000
 LARGEST_WEIGHTS = 1_000_000_000  # numbers in one network: 4 GB in single precision
 
 Units = Annotated[int, Field(ge=1, le=LARGEST_LAYER)]
+Slots = Annotated[int, Field(ge=0, le=LARGEST_LAYER)]
 Widths = Annotated[tuple[Units, ...], Field(max_length=LARGEST_DEPTH)]
 
 _SIGMA = 0.01  # of random weights at the start
@@ -92,6 +95,19 @@ class Model(Section):
     sigma_floor: float | None = number(
         None, "what random weights keep of it at least, from 0 to model.sigma; null is 0", ge=0.0, le=10.0
     )
+    layer_norm: bool = Field(
+        default=False, description="whether hidden layers are normalised over their features: true or false"
+    )
+    memory: Annotated[tuple[Slots, ...], Field(max_length=LARGEST_DEPTH)] | None = Field(
+        default=None,
+        description="slots of memory behind every hidden layer of the decoder, from the data up, 0 for none, or null",
+    )
+    attention: Attention | None = Field(
+        default=None, description=f"how slots are read: {_one_of(Attention, 'sigmoid')}"
+    )
+    composition: Composition | None = Field(
+        default=None, description=f"what is made of what is read: {_one_of(Composition, 'full')}"
+    )
     order: Order | None = Field(
         default=None,
         description=f"of several layers, how the posterior is drawn: {_one_of(Order, 'bottom_up')}",
@@ -152,8 +168,10 @@ class Model(Section):
         """
         used = {*OF_POSTERIOR.get(self.posterior, ()), *OF_PRIOR.get(self.prior, ())}
         of_weights = ("sigma", "sigma_floor")
+        of_memory = ("attention", "composition")
         used |= set(of_weights) if self.uncertain is not None else set()
-        own = {name for names in (*OF_POSTERIOR.values(), *OF_PRIOR.values(), of_weights) for name in names}
+        used |= set(of_memory) if self.memory is not None else set()
+        own = {name for names in (*OF_POSTERIOR.values(), *OF_PRIOR.values(), of_weights, of_memory) for name in names}
         return tuple(sorted(name for name in own - used if getattr(self, name) is not None))
 
     @model_validator(mode="after")
@@ -206,6 +224,7 @@ class Model(Section):
             part = f"posterior={self.posterior}" if self.posterior in mixing else "prior=flow"
             raise ValueError(f"model.{part} mixes latents and needs at least 2, got model.latent={self.latents[-1]}")
         self._uncertainty_agrees()
+        self._memory_agrees()
         trunk = self.posterior not in ("gaussian", "bernoulli", "full_gaussian", "mixture", "prior")
         if (trunk or self.order in ("top_down", "ladder")) and not all(self.hiddens):
             raise ValueError(
@@ -237,6 +256,27 @@ class Model(Section):
             raise ValueError(
                 f"model.uncertain={self.uncertain} has no density q(z|x) that model.prior={self.prior} could be a "
                 "mixture of: use uncertain=decoder, or another prior"
+            )
+
+    def _memory_agrees(self) -> None:
+        if self.layer_norm and self.network in ("gated", "conv"):
+            raise ValueError(f"model.layer_norm=true needs model.network=mlp, got {self.network}")
+        if self.memory is None:
+            return
+        if len(self.latents) > 1 or self.likelihood in IMAGE_LIKELIHOODS or self.network in ("gated", "conv"):
+            raise ValueError(
+                "model.memory needs one stochastic layer and a dense decoder (network=mlp), got "
+                f"latent={self.latent}, likelihood={self.likelihood} and network={self.network}"
+            )
+        if self.activation != "relu" or self.uncertain in ("decoder", "both"):
+            raise ValueError(
+                "model.memory needs model.activation=relu and a decoder whose weights are not random, got "
+                f"activation={self.activation} and uncertain={self.uncertain}"
+            )
+        if len(self.memory) != len(self.hiddens[0]):
+            raise ValueError(
+                f"model.memory needs one number of slots for each of the {len(self.hiddens[0])} widths of "
+                f"model.hidden, got {list(self.memory)}"
             )
 
     def weights(self, features: int) -> int:

@@ -83,6 +83,9 @@ class Objective(Section):
     weight_prior: float | None = number(
         None, "standard deviation of random weights a priori, from 1e-6 to 1e6; null is 1", ge=1e-6, le=1e6
     )
+    local_reconstruction: float | None = number(
+        None, "weight of the distance between hidden layers of encoder and decoder, 0 to 1000, or null", ge=0.0, le=1e3
+    )
     free_bits: float = number(0.0, "nats a latent unit, a number from 0 to 1000", ge=0.0, le=1000.0)
 
     @model_validator(mode="after")
@@ -244,6 +247,9 @@ def build_objective(settings: Objective, features: int, *, rows: int, key: PRNGK
     5
     """
     objective = _of_the_bound(settings, features, key=key)
+    if settings.local_reconstruction is not None:
+        weight = settings.local_reconstruction
+        objective = gradients.with_local_reconstruction(objective, weight=weight, draws=settings.k)
     prior, scale = weights.Normal(settings.weight_prior or 1.0), settings.kl_of_weights
     if settings.weight_draws == "shared":
         return gradients.bayesian(objective, prior=prior, rows=rows, scale=scale)

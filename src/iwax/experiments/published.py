@@ -103,7 +103,7 @@ def table_names() -> list[str]:
     """The names of the tables.
 
     >>> table_names()
-    ['burda2016', 'iwaeu', 'jvi', 'tomczak-flows', 'vampprior']
+    ['burda2016', 'iwaeu', 'jvi', 'mem-vae', 'tomczak-flows', 'vampprior']
     """
     folder = files("iwax.experiments") / "tables"
     return sorted(entry.name.removesuffix(".json") for entry in folder.iterdir() if entry.name.endswith(".json"))

@@ -10,13 +10,13 @@ import numpy as np
 
 from iwax import evaluation
 from iwax.experiments import build
-from iwax.experiments.catalogue import burda_name
 from iwax.experiments.comparison import above
 from iwax.experiments.config import Config
 from iwax.experiments.environment import environment, versions
 from iwax.experiments.evaluators import measure_side_by_side, plans
 from iwax.experiments.folder import existing
 from iwax.experiments.measure import evaluate
+from iwax.experiments.presets import burda_name
 from iwax.experiments.published import PublishedRow, PublishedTable, PublishedValue, select_rows
 from iwax.experiments.reporter import Reporter
 from iwax.experiments.results import Against, Published, Result, find, write

@@ -13,6 +13,7 @@ from iwax.gradients.estimators import (
     sticking_the_landing,
     wake,
 )
+from iwax.gradients.local_reconstruction import with_local_reconstruction
 from iwax.gradients.objective import Surrogate, surrogate
 from iwax.gradients.uncertain_weights import bayesian, with_weight_kl
 
@@ -31,5 +32,6 @@ __all__ = [
     "sticking_the_landing",
     "surrogate",
     "wake",
+    "with_local_reconstruction",
     "with_weight_kl",
 ]

@@ -1,7 +1,6 @@
 """Objectives that pay for what the random weights of a model say: a bound on log p(D), or a penalty."""
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import jax
@@ -9,13 +8,12 @@ import jax
 from iwax import weights
 from iwax._typing import Datum, PRNGKey, Scalar
 from iwax.gradients.objective import Surrogate
+from iwax.gradients.wrapped import Objective, known_as
 from iwax.model import LatentVariableModel
 
 __all__ = ["bayesian", "with_weight_kl"]
 
 _OF_THE_WEIGHTS = 2**32 - 4  # a row that no data has: key of the one draw of weights for all of them
-
-Objective = Callable[..., Surrogate]
 
 
 def bayesian(objective: Objective, *, prior: weights.Prior, rows: int, scale: float = 1.0) -> Objective:
@@ -64,7 +62,7 @@ def _of_shared_weights(
         found = objective(fixed, key, x, **given)
         return found._replace(value=found.value - cost, bound=found.bound - jax.lax.stop_gradient(cost))
 
-    return _known_as(objective, _shared)
+    return known_as(objective, _shared)
 
 
 def _penalised(objective: Objective, cost: Callable[[LatentVariableModel], Scalar]) -> Objective:
@@ -72,7 +70,7 @@ def _penalised(objective: Objective, cost: Callable[[LatentVariableModel], Scala
         found = objective(model, key, x, **given)
         return found._replace(value=found.value - cost(model))
 
-    return _known_as(objective, _less)
+    return known_as(objective, _less)
 
 
 def _share(rows: int, scale: float) -> float:
@@ -82,8 +80,3 @@ def _share(rows: int, scale: float) -> float:
     if not scale >= 0:
         raise ValueError(f"the scale of the KL of weights must not be negative, got {scale}")
     return scale / rows
-
-
-def _known_as(objective: Objective, wrapped: Objective) -> Objective:
-    """With the settings of the objective inside it, which training asks for its k and its control variate."""
-    return partial(wrapped, **objective.keywords) if isinstance(objective, partial) else wrapped

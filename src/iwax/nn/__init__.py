@@ -15,6 +15,7 @@ from iwax.nn.joined import Joined
 from iwax.nn.linear import Linear
 from iwax.nn.masked import MaskedMLP
 from iwax.nn.masked_conv import MaskedConv
+from iwax.nn.memory import Memory, MemoryMLP
 from iwax.nn.mlp import ACTIVATIONS, MLP
 from iwax.nn.normalisation import ChannelNorm, LayerNorm, WeightNormLinear
 from iwax.nn.pixelcnn import PixelCNN
@@ -42,6 +43,8 @@ __all__ = [
     "Linear",
     "MaskedConv",
     "MaskedMLP",
+    "Memory",
+    "MemoryMLP",
     "PixelCNN",
     "ResNetDecoder",
     "ResNetEncoder",

@@ -9,6 +9,7 @@ from jaxtyping import Array, Float
 
 from iwax._typing import AnyArray, PRNGKey
 from iwax.nn.linear import Linear
+from iwax.nn.normalisation import LayerNorm, standardized
 from iwax.nn.uncertain import UncertainLinear, affine, call
 
 __all__ = ["ACTIVATIONS", "MLP", "activation_named"]
@@ -40,8 +41,9 @@ class MLP(eqx.Module):
     The activation f is kept by its name, so that a network is arrays and words alone. ``output_bias`` replaces the
     zeros that the last bias starts at. With ``out_features=None`` there is no affine layer: the output is the last
     hidden layer, a trunk for other heads. With ``sigma`` all weights and biases are random, of that standard deviation
-    at the start and of ``floor`` at least (`UncertainLinear`); a call then needs a key. Raises ValueError on sizes
-    below 1, an unknown activation or law of initial weights, a misfitting bias, and a trunk of no layers.
+    at the start and of ``floor`` at least (`UncertainLinear`); a call then needs a key. With ``norm`` what goes into f
+    is normalised over the features of the layer first (`LayerNorm`). Raises ValueError on sizes below 1, an unknown
+    activation or law of initial weights, a misfitting bias, and a trunk of no layers.
 
     >>> net = MLP(784, (200, 200), 2 * 50, key=jax.random.key(0), heads=2)
     >>> net(jnp.zeros(784)).shape
@@ -51,6 +53,7 @@ class MLP(eqx.Module):
     """
 
     layers: tuple[Linear | UncertainLinear, ...]
+    norms: tuple[LayerNorm, ...]  # of the hidden layers, or none
     activation: str = eqx.field(static=True)
     trunk: bool = eqx.field(static=True)  # the last layer is a hidden one
 
@@ -67,6 +70,7 @@ class MLP(eqx.Module):
         initial: str = "glorot_uniform",
         sigma: float | None = None,
         floor: float = 0.0,
+        norm: bool = False,
     ) -> None:
         activation_named(activation)
         self.activation, self.trunk = activation, out_features is None
@@ -87,6 +91,7 @@ class MLP(eqx.Module):
             )
             for i in range(last + 1)
         )
+        self.norms = tuple(LayerNorm(width) for width in hidden) if norm else ()
 
     @property
     def in_features(self) -> int:
@@ -100,12 +105,27 @@ class MLP(eqx.Module):
 
     def __call__(self, x: Float[AnyArray, "*batch in"], *, key: PRNGKey | None = None) -> Float[Array, "*batch out"]:
         """The output at x, random by ``key`` where the weights are. Raises ValueError unless x has its features."""
-        last = len(self.layers) - 1
-        for i, layer in enumerate(self.layers):
-            x = call(layer, x, key=key, number=i)
-            if i < last or self.trunk:
-                x = ACTIVATIONS[self.activation](x)
-        return jnp.asarray(x)
+        for i in range(self.depth):
+            x = self.activated(i, call(self.layers[i], x, key=key, number=i))
+        return jnp.asarray(x) if self.trunk else call(self.layers[-1], x, key=key, number=self.depth)
+
+    @property
+    def depth(self) -> int:
+        """How many hidden layers it has."""
+        return len(self.layers) if self.trunk else len(self.layers) - 1
+
+    def activated(self, i: int, a: Array) -> Array:
+        """``f(a)`` of hidden layer i, normalised before where the network is."""
+        return ACTIVATIONS[self.activation](self.norms[i](a) if self.norms else a)
+
+    def states(self, x: Float[AnyArray, "*batch in"], *, key: PRNGKey | None = None) -> list[Array]:
+        """Every hidden layer's outputs before f, to mean 0 and variance 1 over its features; from the input on."""
+        found = []
+        for i in range(self.depth):
+            a = call(self.layers[i], x, key=key, number=i)
+            found.append(standardized(a))
+            x = self.activated(i, a)
+        return found
 
 
 def check_trunk(hidden: tuple[int, ...], heads: int, output_bias: AnyArray | None) -> None:

@@ -13,7 +13,7 @@ from iwax._typing import AnyArray, PRNGKey
 from iwax.nn.init import dense_weight
 from iwax.nn.sizes import check_inputs
 
-__all__ = ["ChannelNorm", "LayerNorm", "WeightNormLinear"]
+__all__ = ["ChannelNorm", "LayerNorm", "WeightNormLinear", "standardized"]
 
 _SMALL = 1e-5  # added to the variance of a datum's features
 _BLANK = 1e-2  # to that of a pixel's channels: where there is nothing but zeros all are alike, and 1e-5 makes it steep
@@ -48,7 +48,7 @@ class LayerNorm(eqx.Module):
     def __call__(self, x: Float[AnyArray, "*batch in"], *, key: PRNGKey | None = None) -> Float[Array, "*batch in"]:
         """The normalised x; ``key`` is ignored. Raises ValueError where x has another number of features."""
         check_inputs(x, self.in_features, "a LayerNorm")
-        return self.gain * _standardized(x, -1, _SMALL) + self.shift
+        return self.gain * standardized(x) + self.shift
 
 
 class ChannelNorm(eqx.Module):
@@ -121,6 +121,15 @@ class WeightNormLinear(eqx.Module):
         check_inputs(x, self.in_features, "a linear layer")
         scale = self.gain * jax.lax.rsqrt(jnp.sum(self.direction**2, axis=-2))
         return (jnp.asarray(x) @ self.direction) * scale + self.bias
+
+
+def standardized(x: Float[AnyArray, "*batch features"]) -> Float[Array, "*batch features"]:
+    """``(x - mean x) / sqrt(var x + 1e-5)`` over the features of one datum.
+
+    >>> standardized(jnp.array([1.0, 3.0])).tolist()
+    [-1.0, 1.0]
+    """
+    return _standardized(x, -1, _SMALL)
 
 
 def _standardized(x: AnyArray, axis: int, small: float) -> Array:

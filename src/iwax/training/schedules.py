@@ -2,7 +2,7 @@
 
 import optax
 
-__all__ = ["burda_epochs", "burda_stages", "constant", "cosine"]
+__all__ = ["burda_epochs", "burda_stages", "constant", "cosine", "late_decay"]
 
 
 def constant(learning_rate: float, *, warmup: int = 0) -> optax.Schedule:
@@ -28,6 +28,20 @@ def cosine(learning_rate: float, steps: int, *, warmup: int = 0) -> optax.Schedu
         raise ValueError(f"the warm-up must be shorter than the training, got {warmup} of {steps} updates")
     decay = optax.cosine_decay_schedule(learning_rate, steps - warmup)
     return optax.join_schedules([optax.linear_schedule(0.0, learning_rate, max(warmup, 1)), decay], [warmup])
+
+
+def late_decay(learning_rate: float, steps: int, steps_per_epoch: int, *, factor: float = 0.998) -> optax.Schedule:
+    """The same rate for a third of all updates, then ``factor`` times the last one with every epoch.
+
+    Li, Zhu and Zhang (2016, arXiv:1602.07416), in their program: 3,000 epochs, from the 1,000th on.
+
+    >>> float(late_decay(0.1, 30, 10, factor=0.5)(29))
+    0.025
+    """
+    constant, decay = optax.constant_schedule(learning_rate), optax.exponential_decay
+    start = steps // 3
+    tail = decay(learning_rate * factor, steps_per_epoch, factor, staircase=True)
+    return optax.join_schedules([constant, tail], [start])
 
 
 def burda_stages(learning_rate: float, steps_per_epoch: int, *, stages: int = 8) -> optax.Schedule:

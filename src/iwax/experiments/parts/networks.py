@@ -55,7 +55,16 @@ def dense(
     how = {"activation": "gated", "initial": _GATED_START} if gated else {"activation": sizes.activation}
     sigma, floor = (None, 0.0) if of is None else sizes.uncertainty(of)
     return nn.dense_network(
-        inputs, hidden, outputs, key=key, heads=heads, output_bias=bias, sigma=sigma, floor=floor, **how
+        inputs,
+        hidden,
+        outputs,
+        key=key,
+        heads=heads,
+        output_bias=bias,
+        sigma=sigma,
+        floor=floor,
+        norm=sizes.layer_norm,
+        **how,
     )
 
 
@@ -87,6 +96,19 @@ def decoder(
 ) -> Any:
     """A network to ``heads`` numbers a feature of the data."""
     features = len(start.mean)
+    if sizes.memory is not None:
+        return nn.MemoryMLP(
+            inputs,
+            hidden,
+            heads * features,
+            slots=tuple(reversed(sizes.memory)),
+            key=key,
+            heads=heads,
+            output_bias=bias,
+            norm=sizes.layer_norm,
+            attention=sizes.attention or "sigmoid",
+            composition=sizes.composition or "full",
+        )
     if sizes.network != "conv":
         return dense(sizes, inputs, hidden, heads * features, of="decoder", key=key, heads=heads, bias=bias)
     if heads != 1:
