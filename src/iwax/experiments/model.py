@@ -95,8 +95,8 @@ class Model(Section):
     sigma_floor: float | None = number(
         None, "what random weights keep of it at least, from 0 to model.sigma; null is 0", ge=0.0, le=10.0
     )
-    layer_norm: bool = Field(
-        default=False, description="whether hidden layers are normalised over their features: true or false"
+    layer_norm: bool | None = Field(
+        default=None, description="true (hidden layers are normalised over their features), false, or null (false)"
     )
     memory: Annotated[tuple[Slots, ...], Field(max_length=LARGEST_DEPTH)] | None = Field(
         default=None,

@@ -63,7 +63,7 @@ def dense(
         output_bias=bias,
         sigma=sigma,
         floor=floor,
-        norm=sizes.layer_norm,
+        norm=bool(sizes.layer_norm),
         **how,
     )
 
@@ -105,7 +105,7 @@ def decoder(
             key=key,
             heads=heads,
             output_bias=bias,
-            norm=sizes.layer_norm,
+            norm=bool(sizes.layer_norm),
             attention=sizes.attention or "sigmoid",
             composition=sizes.composition or "full",
         )
