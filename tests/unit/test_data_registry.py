@@ -10,11 +10,12 @@ from sklearn.datasets import load_digits
 from iwax import data
 from iwax.data import histopathology, omniglot
 
-EMBEDDED = ("digits", "ring", "breast-cancer")
+EMBEDDED = ("digits", "digits-grey", "ring", "breast-cancer")
 ON_DISK = (
     "mnist-dynamic-burda",
     "mnist-dynamic-50k",
     "mnist-dynamic-60k",
+    "mnist-grey",
     "mnist-static",
     "fashion-mnist",
     "omniglot-rebuilt",
@@ -58,7 +59,7 @@ def test_every_protocol_states_split_and_treatment(name):
 def test_a_wrong_name_offers_the_nearest():
     with pytest.raises(ValueError, match=r"'mnist-statik'; did you mean mnist-static"):
         data.load("mnist-statik")
-    with pytest.raises(ValueError, match="known names: digits, ring"):
+    with pytest.raises(ValueError, match="known names: digits, digits-grey, ring"):
         data.info("qqqq")
 
 
@@ -216,3 +217,12 @@ def test_another_binarisation_goes_by_another_name(iwax_data):
         data.load("digits", binarize="sample")
     with pytest.raises(ValueError, match=r"needs real values in \[0, 1\]"):
         data.load("wine-red", binarize="sample")
+
+
+def test_grey_digits_are_the_same_ones_undrawn():
+    drawn, grey = data.load("digits"), data.load("digits-grey")
+    for part in ("train", "valid", "test"):
+        np.testing.assert_array_equal(drawn.split(part).labels, grey.split(part).labels)
+    np.testing.assert_array_equal(drawn.train.values, grey.train.values)
+    assert grey.test.values.max() == 255
+    assert not (drawn.test.values[grey.test.values == 0]).any()

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from iwax.cli import (
+    bnn,
     compare,
     data,
     diagnose,
@@ -74,6 +75,7 @@ for _verb, _words in (
     (embed.embed, "Where rows of data lie in the latent space."),
     (score.score, "log p(x) of each row of a file."),
     (compare.compare, "Runs side by side, with paired differences."),
+    (bnn.bnn, "A classifier or regression with a law over its weights."),
     (reproduce.reproduce, "Published tables: obtained beside published."),
     (settings.settings, "What can be set, and the presets."),
     (doctor.doctor, "Versions, devices, data, and a self-test."),

@@ -51,21 +51,30 @@ def reproduce(
     A row that has been trained in DIR is not trained again; one that was stopped is continued. Each finished row
     becomes a file in the folder of results, from which --table-into makes the table of a README.
     """
+    from iwax.cli import errors_table
     from iwax.cli import rows as printed
-    from iwax.experiments import published
+    from iwax.experiments import bnn, published
     from iwax.experiments.results import read, update_table
 
     terminal: Terminal = context.obj
-    if table_into is not None and (table or rows):
-        raise ValueError("--table-into makes a table of the results that are there: it needs neither TABLE nor --rows")
-    if rows is not None and table is None:
-        raise ValueError(f"--rows needs a TABLE, got {rows!r} alone; the tables: {', '.join(published.table_names())}")
+    _check(table, rows, table_into)
     if table_into is not None:
         changed = update_table(table_into, results)
         terminal.say(f"{table_into}: {'new table' if changed else 'unchanged'}, {len(read(results))} results")
         terminal.document({"page": str(table_into), "changed": changed})
     elif table is None:
-        printed.tables(terminal, [published.read_table(name) for name in published.table_names()])
+        printed.tables(terminal, [published.read_table(name) for name in published.table_names()], bnn.read_errors())
+    elif table == bnn.NAME:
+        refused = {"--recipe": recipe != "quick", "--minutes": minutes is not None, "--limit": limit is not None}
+        errors_table.reproduce(
+            terminal,
+            rows,
+            [name for name, given in refused.items() if given],
+            epochs=epochs,
+            seeds=seeds,
+            output=output,
+            results=results,
+        )
     elif rows is None:
         printed.rows(terminal, published.read_table(table))
     else:
@@ -76,3 +85,10 @@ def reproduce(
         how = {"recipe": recipe, "epochs": epochs, "minutes": minutes, "limit": limit}
         request = Request(chosen, **how, output=output, results=results)
         work_through(terminal, request, published.select_rows(chosen, rows), seeds=seeds)
+
+
+def _check(table: str | None, rows: str | None, table_into: Path | None) -> None:
+    if table_into is not None and (table or rows):
+        raise ValueError("--table-into makes a table of the results that are there: it needs neither TABLE nor --rows")
+    if rows is not None and table is None:
+        raise ValueError(f"--rows needs a TABLE, got {rows!r} alone; iwax reproduce lists the tables")

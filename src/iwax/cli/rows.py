@@ -1,6 +1,7 @@
 """How published tables, their rows and obtained results are printed."""
 
 from iwax.cli.terminal import Terminal
+from iwax.experiments.bnn import ErrorTable
 from iwax.experiments.published import PublishedRow, PublishedTable
 from iwax.experiments.results import Result, plus_minus, units
 
@@ -9,13 +10,14 @@ __all__ = ["obtained", "rows", "tables"]
 OTHER = "other data (rebuilt)"
 
 
-def tables(terminal: Terminal, known: list[PublishedTable]) -> None:
-    """The published tables there are."""
+def tables(terminal: Terminal, known: list[PublishedTable], of_errors: ErrorTable) -> None:
+    """The published tables there are: of log p(x), and of test errors."""
+    counted = [*((each, len(each.all_rows())) for each in known), (of_errors, len(of_errors.rows))]
     terminal.table(
         ("table", "rows", "title", "source", "certainty"),
-        [(t.name, len(t.all_rows()), t.title, t.source, f"{t.certainty}: {t.certainty_meaning}") for t in known],
+        [(t.name, count, t.title, t.source, f"{t.certainty}: {t.certainty_meaning}") for t, count in counted],
     )
-    terminal.document([table.model_dump(exclude={"rows"}) for table in known])
+    terminal.document([table.model_dump(exclude={"rows"}) for table, _ in counted])
 
 
 def rows(terminal: Terminal, table: PublishedTable) -> None:

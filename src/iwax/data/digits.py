@@ -1,5 +1,7 @@
 """The 8x8 digits that come with scikit-learn: small, real, and at hand without a download."""
 
+from dataclasses import replace
+
 import numpy as np
 from sklearn.datasets import load_digits
 
@@ -31,9 +33,33 @@ DIGITS = Info(
     binarize_training=True,
 )
 
+GREY = replace(
+    DIGITS,
+    name="digits-grey",
+    title="Optical digits 8x8, grey (scikit-learn)",
+    protocol=DIGITS.protocol.partition(" Binarised like MNIST")[0] + " Grey values as they are.",
+    kind="grey",
+    binarize_training=False,
+)
+
 
 def load() -> Dataset:
     """The digits, stratified and binarised by their protocol."""
+    train, valid, test = _split()
+    return DIGITS.dataset(
+        train,
+        Split(binarize_once(valid.values, seed=SEED, purpose=Purpose.VALID), valid.labels),
+        Split(binarize_once(test.values, seed=SEED, purpose=Purpose.TEST), test.labels),
+    )
+
+
+def load_grey() -> Dataset:
+    """The digits, stratified, in grey."""
+    return GREY.dataset(*_split())
+
+
+def _split() -> tuple[Split, Split, Split]:
+    """Training, validation and test rows, in grey."""
     values, target = load_digits(return_X_y=True)
     grey = ((np.asarray(values).astype(np.uint16) * 255 + 8) // 16).astype(np.uint8)
     labels = np.asarray(target).astype(np.uint8)
@@ -41,12 +67,7 @@ def load() -> Dataset:
     rank = _rank_within_class(labels[order])
     test = take(grey, labels, order[rank < TEST_EACH])
     valid = take(grey, labels, order[(rank >= TEST_EACH) & (rank < TEST_EACH + VALID_EACH)])
-    train = take(grey, labels, order[rank >= TEST_EACH + VALID_EACH])
-    return DIGITS.dataset(
-        train,
-        Split(binarize_once(valid.values, seed=SEED, purpose=Purpose.VALID), valid.labels),
-        Split(binarize_once(test.values, seed=SEED, purpose=Purpose.TEST), test.labels),
-    )
+    return take(grey, labels, order[rank >= TEST_EACH + VALID_EACH]), valid, test
 
 
 def _rank_within_class(labels: np.ndarray) -> np.ndarray:

@@ -68,6 +68,23 @@ class Dynamic:
         return Split(binarize_once(grey.values, seed=self.seed, purpose=purpose), grey.labels)
 
 
+@dataclass(frozen=True)
+class Grey:
+    """A set whose grey values are given as they are."""
+
+    info: Info
+
+    def load(self) -> Dataset:
+        """Read the four idx files, split by position."""
+        images, labels, test_images, test_labels = (read_idx(read(file), name=file.path) for file in self.info.files)
+        grey = images.reshape(len(images), -1)
+        return self.info.dataset(
+            take(grey, labels, slice(0, self.info.train)),
+            take(grey, labels, slice(self.info.train, None)),
+            take(test_images.reshape(len(test_images), -1), test_labels, slice(None)),
+        )
+
+
 def _protocol(train: int, valid: int, seed: int, used_by: str) -> str:
     held_out = f"the last {valid:,} validation" if valid else "no validation"
     return (
@@ -114,6 +131,23 @@ DYNAMIC_50K = _mnist(
 )
 DYNAMIC_60K = _mnist(
     "mnist-dynamic-60k", 60_000, 0, 1234, "The split of Sonderby et al. (2016) and of the memory-augmented VAEs."
+)
+GREY = Grey(
+    Info(
+        name="mnist-grey",
+        title="MNIST, grey",
+        protocol="MNIST: the first 50,000 of the 60,000 published training images for training, the last 10,000 "
+        "validation, the 10,000 published test images, all in published order; grey 0..255 as published. For "
+        "classification, and for likelihoods of grey values.",
+        shape=(28, 28),
+        kind="grey",
+        train=50_000,
+        valid=10_000,
+        test=10_000,
+        licence=MNIST_LICENCE,
+        source=MNIST_SOURCE,
+        files=MNIST_FILES,
+    )
 )
 FASHION_MNIST = Dynamic(
     Info(

@@ -22,10 +22,12 @@ from iwax.data.info import Info
 
 _ENTRIES: tuple[tuple[Info, Callable[[], Dataset]], ...] = (
     (digits.DIGITS, digits.load),
+    (digits.GREY, digits.load_grey),
     (ring.RING, ring.load),
     (mnist.BURDA.info, mnist.BURDA.load),
     (mnist.DYNAMIC_50K.info, mnist.DYNAMIC_50K.load),
     (mnist.DYNAMIC_60K.info, mnist.DYNAMIC_60K.load),
+    (mnist.GREY.info, mnist.GREY.load),
     (mnist_static.STATIC, mnist_static.load),
     (mnist.FASHION_MNIST.info, mnist.FASHION_MNIST.load),
     (omniglot.REBUILT, omniglot.load_rebuilt),
@@ -46,7 +48,7 @@ def names() -> list[str]:
     """All registered names, aliases after the name they stand for.
 
     >>> names()[:3]
-    ['digits', 'ring', 'mnist-dynamic-burda']
+    ['digits', 'digits-grey', 'ring']
     """
     return list(_BY_NAME)
 

@@ -1,5 +1,6 @@
 """The law of a network's random weights as a whole: its prior, its divergence from it, draws of it, and pruning."""
 
+from iwax.weights.free_energy import free_energy, shares
 from iwax.weights.law import at_mean, drawn, drawn_with_divergence, kl, random_layers
 from iwax.weights.prior import Normal, Prior, ScaleMixture
 from iwax.weights.signal import pruned, signal_to_noise
@@ -11,8 +12,10 @@ __all__ = [
     "at_mean",
     "drawn",
     "drawn_with_divergence",
+    "free_energy",
     "kl",
     "pruned",
     "random_layers",
+    "shares",
     "signal_to_noise",
 ]
