@@ -66,15 +66,8 @@ def reproduce(
         printed.tables(terminal, [published.read_table(name) for name in published.table_names()], bnn.read_errors())
     elif table == bnn.NAME:
         refused = {"--recipe": recipe != "quick", "--minutes": minutes is not None, "--limit": limit is not None}
-        errors_table.reproduce(
-            terminal,
-            rows,
-            [name for name, given in refused.items() if given],
-            epochs=epochs,
-            seeds=seeds,
-            output=output,
-            results=results,
-        )
+        given = [name for name, it_is in refused.items() if it_is]
+        errors_table.reproduce(terminal, rows, given, epochs=epochs, seeds=seeds, output=output, results=results)
     elif rows is None:
         printed.rows(terminal, published.read_table(table))
     else:
