@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy.special import expit, softmax
 
-from iwax import bounds, gradients, likelihoods, posteriors, priors
+from iwax import bounds, gradients, inference, likelihoods, posteriors, priors
 from iwax._typing import Datum
 from iwax.model import LatentVariableModel
 from iwax.nn import MLP, GatedMLP, Memory, MemoryMLP
@@ -93,6 +93,29 @@ def test_attention_is_read_layer_by_layer():
     (shares,) = net.attention(numbers((6, 2), 5))
     assert shares.shape == (6, 3)
     np.testing.assert_allclose(shares.sum(axis=1), 1, rtol=1e-6)
+
+
+def test_preferences_are_mean_attention_and_pictures_what_a_slot_adds():
+    net = MemoryMLP(2, (4, 5), 3, slots=(0, 3), key=KEY, attention="softmax", composition="sum")
+    made, x, labels = model(net), np.array([[1.0, 0, 1], [0, 0, 1], [1, 1, 1]]), np.array([7, 2, 7])
+    (found,) = inference.slot_preferences(made, x, labels, key=KEY, batch=2)
+    assert found.classes.tolist() == [2, 7]
+    np.testing.assert_allclose(found.mean.sum(axis=1), 1, rtol=1e-5)
+    assert found.largest(2).shape == (2, 2)
+    z = [made.propose(Datum(jnp.asarray(row)), jax.random.fold_in(KEY, i)).z for i, row in enumerate(x)]
+    np.testing.assert_allclose(found.mean[0], net.attention(z[1])[0], rtol=1e-4)
+    h = [
+        net.network.activated(1, net.network.layers[1](net.network.activated(0, net.network.layers[0](each))))
+        for each in z
+    ]
+    memory, last = net.memories[1], net.network.layers[-1]
+    pictures = [expit(last(memory.composed(each, memory.slots[2]))) - expit(last(jax.nn.relu(each))) for each in h]
+    (added,) = inference.slot_pictures(made, x, key=KEY)
+    np.testing.assert_allclose(added[2], np.mean(pictures, axis=0), rtol=1e-3, atol=1e-5)
+    with pytest.raises(ValueError, match=r"one label a row was needed, shape \(3,\), got \(2,\)"):
+        inference.slot_preferences(made, x, labels[:2], key=KEY)
+    with pytest.raises(ValueError, match="decoder with memory"):
+        inference.slot_pictures(model(MLP(2, (4,), 3, key=KEY)), x, key=KEY)
 
 
 @pytest.mark.parametrize(

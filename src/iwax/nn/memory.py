@@ -176,6 +176,17 @@ class MemoryMLP(eqx.Module):
             memory.attend(self._before(i, layers[i])) for i, memory in enumerate(self.memories) if memory is not None
         ]
 
+    def reading(
+        self, layer: int, read: Float[AnyArray, " features"], x: Float[AnyArray, " in"]
+    ) -> Float[Array, " out"]:
+        """The output at x where the memory of hidden layer ``layer`` reads this instead, ``attention @ slots``."""
+        h = jnp.asarray(x)
+        for i, memory in enumerate(self.memories):
+            h = self._before(i, h)
+            if memory is not None:
+                h = memory.composed(h, jnp.asarray(read)) if i == layer else memory(h)
+        return h if self.network.trunk else self.network.layers[-1](h)
+
     def _layers(self, x: AnyArray) -> list[Array]:
         """The input, and the outputs of every hidden layer."""
         found = [jnp.asarray(x)]

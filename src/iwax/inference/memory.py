@@ -1,0 +1,92 @@
+"""What the slots of a decoder's memory are for: which classes read them, and what they add to a picture."""
+
+from typing import Any, NamedTuple, cast
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array
+from numpy.typing import ArrayLike
+
+from iwax import batched
+from iwax._typing import Datum, PRNGKey
+from iwax.inference import inputs
+from iwax.inference.pieces import gathered, pieces
+from iwax.model import LatentVariableModel
+from iwax.nn import MemoryMLP
+
+__all__ = ["SlotPreferences", "slot_pictures", "slot_preferences"]
+
+
+class SlotPreferences(NamedTuple):
+    """``mean`` [classes, slots]: how much the rows of each class of ``classes`` read every slot, on average."""
+
+    classes: np.ndarray
+    mean: np.ndarray
+
+    def largest(self, n: int = 3) -> np.ndarray:
+        """The n largest preferences of every class [classes, n], largest first.
+
+        >>> SlotPreferences(np.array([0]), np.array([[0.2, 0.7, 0.1]])).largest(2).tolist()
+        [[0.7, 0.2]]
+        """
+        return -np.sort(-self.mean, axis=1)[:, :n]
+
+
+def slot_preferences(
+    model: LatentVariableModel, x: ArrayLike, labels: ArrayLike, *, key: PRNGKey, batch: int = 500
+) -> list[SlotPreferences]:
+    """The mean attention of each class at one z ~ q(z|x) a row [n, D], for every memory from z to the data.
+
+    As Li, Zhu and Zhang (2016, arXiv:1602.07416) print, of softmax attention. Raises ValueError where the decoder has
+    no memory, labels are not one a row, and for rows that `embed` refuses.
+    """
+    decoder(model)
+    table, given = inputs.rows(model, x, key), np.asarray(labels)
+    if given.shape != (len(table),):
+        raise ValueError(f"one label a row was needed, shape ({len(table)},), got {given.shape}")
+    parts = pieces(table, len(table), size=inputs.check_count("batch", batch))
+    read = gathered(lambda part: _attention(model, key, part.x), parts)
+    classes = np.unique(given)
+    return [SlotPreferences(classes, np.stack([each[given == c].mean(axis=0) for c in classes])) for each in read]
+
+
+def slot_pictures(model: LatentVariableModel, x: ArrayLike, *, key: PRNGKey) -> list[np.ndarray]:
+    """What reading one slot alone adds to the mean of p(x|z), over the rows given: [slots, D] for every memory.
+
+    The difference between reading that slot with weight one and reading none, at one z ~ q(z|x) a row. Raises
+    ValueError as `slot_preferences`.
+    """
+    memories = decoder(model).memories
+    table = inputs.rows(model, x, key)
+    data = Datum(jnp.asarray(table, float), index=jnp.arange(len(table)))
+    return [
+        np.stack([np.asarray(_added(model, key, data, layer, read)) for read in memory.slots])
+        for layer, memory in enumerate(memories)
+        if memory is not None
+    ]
+
+
+def decoder(model: LatentVariableModel) -> MemoryMLP:
+    """The network of the model's likelihood. ValueError where it has no memory."""
+    network = getattr(model.likelihood, "network", None)
+    if not isinstance(network, MemoryMLP) or not any(memory is not None for memory in network.memories):
+        raise ValueError(f"slots are those of a decoder with memory (nn.MemoryMLP), got {type(network).__name__}")
+    return network
+
+
+@eqx.filter_jit
+def _attention(model: LatentVariableModel, key: PRNGKey, x: Datum) -> list[Array]:
+    return batched.over_data(lambda key, datum: decoder(model).attention(model.propose(datum, key).z), key, x)
+
+
+@eqx.filter_jit
+def _added(model: LatentVariableModel, key: PRNGKey, x: Datum, layer: int, read: Array) -> Array:
+    net, likelihood = decoder(model), cast(Any, model.likelihood)
+
+    def one(key: PRNGKey, datum: Datum) -> Array:
+        z = model.propose(datum, key).z
+        with_it, without = (net.reading(layer, each, z) for each in (read, jnp.zeros_like(read)))
+        return likelihood.of_outputs(with_it).mean - likelihood.of_outputs(without).mean
+
+    return jnp.mean(batched.over_data(one, key, x), axis=0)
