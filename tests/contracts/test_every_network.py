@@ -92,6 +92,7 @@ NETWORKS: dict[str, tuple[Callable, tuple, tuple[int, ...]]] = {
 LONG = (
     "mlp, trunk",
     "mlp, normalised",
+    "memory mlp",
     "memory, summed",
     "gated mlp, trunk",
     "gated mlp, affine",

@@ -154,6 +154,7 @@ def test_values_do_not_depend_on_batch_chunk_or_call(monkeypatch: pytest.MonkeyP
     np.testing.assert_allclose(result.log_evidence, expected.log_evidence, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_row_keeps_its_value_whatever_rows_stand_around_it():
     x, key = data().astype(np.float32), jax.random.key(3)
     whole = evaluation.log_evidence(wrong(), x, k=30, key=key)
@@ -167,7 +168,7 @@ def test_a_row_keeps_its_value_whatever_rows_stand_around_it():
 
 
 @pytest.mark.usefixtures("float64")
-@pytest.mark.parametrize("k", [1, 50, 151])
+@pytest.mark.parametrize("k", [50, *(pytest.param(k, marks=pytest.mark.slow) for k in (1, 151))])
 def test_exactly_k_draws_are_taken(k: int):
     """Whatever k is to chunk and call: the estimate is that of the first k log-weights, one by one."""
     log_w = np.asarray(log_weights(wrong(), data(), 160))

@@ -133,7 +133,7 @@ def name_of(case: dict[str, str]) -> str:
 
 def slower(case: dict[str, str]):
     """A few of them stand for all where minutes matter."""
-    fast = case["posterior"] in ("householder", "radial")
+    fast = case["posterior"] == "radial"
     return pytest.param(case, marks=() if fast else pytest.mark.slow, id=name_of(case))
 
 

@@ -129,6 +129,7 @@ def test_the_encoder_loses_signal_with_k_under_pathwise_and_gains_under_dreg(est
     assert abs(found - slope) < 4 * np.hypot(*relative) / np.log(KS[1] / KS[0]) + 0.1
 
 
+@pytest.mark.slow
 def test_the_decoder_gains_under_both():
     for estimator in (gradients.pathwise, gradients.doubly_reparameterized):
         few, many = (found.groups["decoder"] for found in against_k(estimator))

@@ -149,6 +149,7 @@ def test_tables_are_standardised_by_their_training_rows(iwax_data):
         assert np.abs(train.std(axis=0) - 1).max() < 1e-5
 
 
+@pytest.mark.slow
 def test_rebuilt_omniglot_keeps_fifteen_drawings_of_each_character(iwax_data):
     rebuilt = data.load("omniglot-rebuilt")
     training = np.concatenate([rebuilt.train.labels, rebuilt.valid.labels])

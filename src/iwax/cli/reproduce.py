@@ -84,4 +84,4 @@ def _check(table: str | None, rows: str | None, table_into: Path | None) -> None
     if table_into is not None and (table or rows):
         raise ValueError("--table-into makes a table of the results that are there: it needs neither TABLE nor --rows")
     if rows is not None and table is None:
-        raise ValueError(f"--rows needs a TABLE, got {rows!r} alone; iwax reproduce lists the tables")
+        raise ValueError(f"--rows needs a TABLE, such as burda2016, got {rows!r} alone; iwax reproduce lists them all")

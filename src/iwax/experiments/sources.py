@@ -17,6 +17,7 @@ from iwax.training.checkpoint import CorruptCheckpointError
 
 __all__ = ["complete", "defaults", "from_sources", "keys", "read_file", "stored"]
 
+_SHOWN = 8  # keys of a section, in an error
 LARGEST_FILE = 1_000_000  # bytes; a configuration is a page, not a data set
 
 
@@ -227,7 +228,8 @@ def _complaint(key: str, where: str, needed: str, got: object) -> str:
 def _refuse_key(key: str, where: str, known: Mapping[str, str]) -> NoReturn:
     inside = [name for name in known if name.startswith(f"{key}.")]
     if inside:
-        raise ValueError(f"{key} (from {where}): needs to be one of its keys, {', '.join(inside)}")
+        some = ", ".join(inside[:_SHOWN]) + (" ..." if len(inside) > _SHOWN else "")
+        raise ValueError(f"{key} (from {where}): needs to be one of its keys, {some}; all: iwax settings {key}")
     tails = {name.rpartition(".")[2]: name for name in known}
     near = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
     near = near or [tails[t] for t in difflib.get_close_matches(key.rpartition(".")[2], tails, n=1, cutoff=0.6)]

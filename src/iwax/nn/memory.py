@@ -109,9 +109,9 @@ class MemoryMLP(eqx.Module):
     composition. Without slots it is the `MLP` of the same key, bit for bit. Raises ValueError as `MLP` and `Memory`,
     and unless there is one number of slots a hidden layer.
 
-    >>> net = MemoryMLP(50, (500, 500), 784, slots=(30, 70), key=jax.random.key(0), norm=True)
-    >>> net(jnp.zeros(50)).shape
-    (784,)
+    >>> net = MemoryMLP(5, (8, 8), 6, slots=(3, 4), key=jax.random.key(0), norm=True)
+    >>> net(jnp.zeros(5)).shape
+    (6,)
     """
 
     network: MLP
