@@ -1,15 +1,12 @@
 """Objectives that ask the decoder to give back what the encoder's hidden layers saw."""
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
 from iwax import batched
 from iwax._typing import Datum, PRNGKey
-from iwax.gradients.objective import Surrogate
-from iwax.gradients.wrapped import Objective, known_as
+from iwax.gradients.wrapped import Objective, penalised
 from iwax.model import LatentVariableModel
 
 __all__ = ["with_local_reconstruction"]
@@ -35,13 +32,11 @@ def with_local_reconstruction(objective: Objective, *, weight: float, draws: int
     if draws < 1:
         raise ValueError(f"local reconstruction needs at least 1 draw, got draws={draws}")
 
-    def _less(model: LatentVariableModel, key: PRNGKey, x: Datum, **given: Any) -> Surrogate:
-        found = objective(model, key, x, **given)
+    def cost(model: LatentVariableModel, key: PRNGKey, x: Datum) -> Array:
         of_draws = jax.random.fold_in(key, _OF_THE_DRAWS)
-        error = batched.over_data(lambda key, datum: _error(model, key, datum, draws), of_draws, x)
-        return found._replace(value=found.value - weight * error)
+        return weight * batched.over_data(lambda key, datum: _error(model, key, datum, draws), of_draws, x)
 
-    return known_as(objective, _less)
+    return penalised(objective, cost)
 
 
 def _error(model: LatentVariableModel, key: PRNGKey, x: Datum, draws: int) -> Array:

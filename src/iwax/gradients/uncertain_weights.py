@@ -1,14 +1,13 @@
 """Objectives that pay for what the random weights of a model say: a bound on log p(D), or a penalty."""
 
-from collections.abc import Callable
 from typing import Any
 
 import jax
 
 from iwax import weights
-from iwax._typing import Datum, PRNGKey, Scalar
+from iwax._typing import Datum, PRNGKey
 from iwax.gradients.objective import Surrogate
-from iwax.gradients.wrapped import Objective, known_as
+from iwax.gradients.wrapped import Objective, known_as, penalised
 from iwax.model import LatentVariableModel
 
 __all__ = ["bayesian", "with_weight_kl"]
@@ -32,13 +31,16 @@ def bayesian(objective: Objective, *, prior: weights.Prior, rows: int, scale: fl
     """
     share = _share(rows, scale)
 
-    def cost_of_one_draw(model: LatentVariableModel, key: PRNGKey) -> tuple[LatentVariableModel, Scalar]:
+    def _shared(model: LatentVariableModel, key: PRNGKey, x: Datum, **given: Any) -> Surrogate:
+        of_weights = jax.random.fold_in(key, _OF_THE_WEIGHTS)
         if isinstance(prior, weights.Normal):
-            return weights.drawn(model, key), share * weights.kl(model, prior)
-        fixed, divergence = weights.drawn_with_divergence(model, prior, key)
-        return fixed, share * divergence
+            fixed, divergence = weights.drawn(model, of_weights), weights.kl(model, prior)
+        else:
+            fixed, divergence = weights.drawn_with_divergence(model, prior, of_weights)
+        found, cost = objective(fixed, key, x, **given), share * divergence
+        return found._replace(value=found.value - cost, bound=found.bound - jax.lax.stop_gradient(cost))
 
-    return _of_shared_weights(objective, cost_of_one_draw)
+    return known_as(objective, _shared)
 
 
 def with_weight_kl(objective: Objective, *, prior: weights.Normal, rows: int, scale: float = 1.0) -> Objective:
@@ -50,27 +52,7 @@ def with_weight_kl(objective: Objective, *, prior: weights.Normal, rows: int, sc
     rows is below 1 or the scale negative.
     """
     share = _share(rows, scale)
-
-    return _penalised(objective, lambda model: share * weights.kl(model, prior))
-
-
-def _of_shared_weights(
-    objective: Objective, draw: Callable[[LatentVariableModel, PRNGKey], tuple[LatentVariableModel, Scalar]]
-) -> Objective:
-    def _shared(model: LatentVariableModel, key: PRNGKey, x: Datum, **given: Any) -> Surrogate:
-        fixed, cost = draw(model, jax.random.fold_in(key, _OF_THE_WEIGHTS))
-        found = objective(fixed, key, x, **given)
-        return found._replace(value=found.value - cost, bound=found.bound - jax.lax.stop_gradient(cost))
-
-    return known_as(objective, _shared)
-
-
-def _penalised(objective: Objective, cost: Callable[[LatentVariableModel], Scalar]) -> Objective:
-    def _less(model: LatentVariableModel, key: PRNGKey, x: Datum, **given: Any) -> Surrogate:
-        found = objective(model, key, x, **given)
-        return found._replace(value=found.value - cost(model))
-
-    return known_as(objective, _less)
+    return penalised(objective, lambda model, key, x: share * weights.kl(model, prior))
 
 
 def _share(rows: int, scale: float) -> float:
