@@ -8,22 +8,14 @@ ratio of the matrix products that the preset cannot do without.
 """
 
 from functools import partial
-from typing import Any
 
-import equinox as eqx
-import jax
 import machine
-import numpy as np
 import tables
 import turns
-from network import PIXELS, binary_images
+from presets import preset, weights
 
 from iwax import posteriors
-from iwax.experiments import build, from_sources
-from iwax.experiments.objective import build_objective
-from iwax.experiments.parts import Moments
 from iwax.model import LatentVariableModel
-from iwax.training import Objective
 
 REFERENCE = "gated-vae"
 PRESETS = (
@@ -33,26 +25,12 @@ PRESETS = (
 )  # fmt: skip
 
 
-def preset(name: str) -> tuple[LatentVariableModel, Objective]:
-    """The untrained model of a preset, and its objective with pathwise gradients."""
-    config = from_sources(preset=name, flags={"data.name": "mnist-static", "objective.gradient": "pathwise"})
-    config = config.model_copy(update={"model": config.model.model_copy(update={"likelihood": "bernoulli"})})
-    rows = binary_images(build.needs_examples(config) or 1, seed=1).astype(np.float32)
-    start = Moments(np.full(PIXELS, 0.13), np.full(PIXELS, 0.3), (28, 28), rows)
-    key = jax.random.key(0)
-    return build.build_model(config, start, key=key), build_objective(config.objective, PIXELS, key=key)
-
-
 def products(model: LatentVariableModel, batch: int) -> float:
     """Multiply-adds of the matrices a datum, forward: each weight once, but where a part asks for its net again.
 
     A VampPrior encodes its pseudo-inputs; T leapfrog steps take T + 1 gradients of the decoder, each a pass forward and
     one back, and are themselves differentiated.
     """
-
-    def weights(tree: Any) -> float:
-        leaves = jax.tree.leaves(eqx.filter(tree, eqx.is_inexact_array))
-        return float(sum(leaf.size for leaf in leaves if leaf.ndim >= 2))
 
     pseudo = getattr(getattr(model.prior, "top", model.prior), "pseudo_inputs", None)
     pseudo = getattr(model.prior, "exemplars", pseudo)
@@ -72,7 +50,7 @@ def main() -> None:
     work: dict[str, float] = {}
 
     def made(name: str) -> turns.Steps:
-        model, objective = preset(name)
+        model, objective, _ = preset(name)
         work[name] = products(model, options.batch)
         return turns.training_steps(objective, options.batch, model)
 

@@ -94,6 +94,20 @@ def posteriors(result: dict[str, Any]) -> str:
     return "\n".join([table(head, rows), "", f"Batch {result['batch']}, k = 1.", "", provenance(result)])
 
 
+def networks(result: dict[str, Any]) -> str:
+    """A row for each preset of each family: its step, and its products, beside those of the family's first."""
+    head = ["family", "preset", "k", "step, ms", "ratio", "ratio of its products"]
+    rows = [
+        [
+            *(family, name, str(one["k"]), f"{one['milliseconds'][name]['median']:.2f}"),
+            *(spread(ratio), f"{one['products'][name]:.2f}"),
+        ]
+        for family, one in result["families"].items()
+        for name, ratio in one["ratio"].items()
+    ]
+    return "\n".join([table(head, rows), "", provenance(result)])
+
+
 def memory(result: dict[str, Any]) -> str:
     """A row for each k: the peak of resident memory."""
     head = ["k", "peak, MiB", "times the first", "seconds"]
@@ -116,6 +130,7 @@ RENDER: dict[str, Callable[[dict[str, Any]], str]] = {
     "annealed": annealed,
     "estimators": estimators,
     "posteriors": posteriors,
+    "networks": networks,
     "memory": memory,
 }
 

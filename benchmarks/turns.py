@@ -30,10 +30,12 @@ def parser(what: str, name: str, batch: int) -> argparse.ArgumentParser:
     return options
 
 
-def training_steps(objective: training.Objective, batch: int, net: LatentVariableModel | None = None) -> Steps:
-    """Further steps of the real training path, of Burda's net or another."""
+def training_steps(
+    objective: training.Objective, batch: int, net: LatentVariableModel | None = None, k: int = 1
+) -> Steps:
+    """Further steps of the real training path, of Burda's net or another, in the pieces that a run of k would take."""
     optimizer, rows = optax.adam(1e-3), 20 * batch
-    plan = training.Plan(epochs=1, batch=batch, seed=0)
+    plan = training.Plan(epochs=1, batch=batch, seed=0, piece=training.rows_a_piece(batch, k))
     control = training.initial_control(objective)
     net = model(jax.random.key(0)) if net is None else net
     state = training.initial_state(net, optimizer, control=control)

@@ -1,0 +1,70 @@
+"""The time of a training step with uncertain weights, or with memory, beside the same net without.
+
+    python benchmarks/networks.py --save        784-400 and back at k = 25; 784-500-500 and back at k = 1; batch 100
+
+A round times a block of steps of each preset of a family, one after the other, through the compiled stretch that
+every run uses. Ratios are taken within a round, to the family's first, and their median over the rounds is reported;
+beside it stands the ratio of the matrix products: an uncertain layer takes two for one, of means and of variances.
+"""
+
+from functools import partial
+from typing import Any
+
+import jax
+import machine
+import tables
+import turns
+from presets import preset, weights
+
+from iwax import nn
+from iwax.model import LatentVariableModel
+
+# memory's local reconstruction is another objective, not a part of the net: its price is not asked here
+FAMILIES: dict[str, dict[str, list[str]]] = {
+    "uncertain weights": {"iwae-400": [], "iwaeu-rec": [], "iwaeu-dec": [], "iwaeu": []},
+    "memory": {"vae-500": [], "vae-530": [], "mem-vae": ["objective.local_reconstruction=null"]},
+}
+
+
+def products(model: LatentVariableModel, k: int) -> float:
+    """Multiply-adds of the matrices a datum, forward: the decoder's k times, an uncertain encoder's too but its first.
+
+    A certain encoder reads a datum once for all its samples. An uncertain one has noise of its own for each sample; the
+    products of its first layer, whose input is the datum, are still taken once.
+    """
+    leaves = jax.tree.leaves(model.posterior, is_leaf=lambda each: isinstance(each, nn.UncertainLinear))
+    uncertain = [each for each in leaves if isinstance(each, nn.UncertainLinear)]
+    total = weights(model.posterior)
+    once = weights(uncertain[0]) if uncertain else total
+    return k * weights(model.likelihood) + once + k * (total - once)
+
+
+def family(name: str, options: Any) -> dict[str, Any]:
+    """The steps of a family's presets, taking turns."""
+    presets = FAMILIES[name]
+    reference, work, draws = next(iter(presets)), {}, 0
+
+    def made(each: str) -> turns.Steps:
+        nonlocal draws
+        model, objective, draws = preset(each, *presets[each])
+        work[each] = products(model, draws)
+        return turns.training_steps(objective, options.batch, model, draws)
+
+    result = turns.taken({each: partial(made, each) for each in presets}, reference, options)
+    return result | {"k": draws, "products": {each: value / work[reference] for each, value in work.items()}}
+
+
+def main() -> None:
+    """Compile all, take turns, print the table."""
+    options = turns.parser(__doc__.splitlines()[0], "networks", batch=100).parse_args()
+    threads = machine.use_processors(options.threads)
+    result = machine.description(threads, ["iwax", "jax", "jaxlib", "equinox", "optax", "numpy"])
+    result["families"] = {name: family(name, options) for name in FAMILIES}
+    print(tables.networks(result))
+    if options.save:
+        machine.save("networks", result)
+        tables.write()
+
+
+if __name__ == "__main__":
+    main()
