@@ -69,9 +69,8 @@ def test_training_lowers_the_free_energy_and_classifies(digits, trained):
 
 def test_errors_are_those_of_averaged_probabilities(digits, trained):
     keys = jax.random.split(KEY, 3)
-    nets = [weights.drawn(trained.network, key) for key in keys]
-    predicted = jax.jit(lambda net: jax.nn.softmax(net(digits.test.inputs)))
-    probabilities = np.mean([predicted(net) for net in nets], axis=0)
+    predicted = jax.jit(lambda key: jax.nn.softmax(weights.drawn(trained.network, key)(digits.test.inputs)))
+    probabilities = np.mean([predicted(key) for key in keys], axis=0)
     found = bnn.measured(digits, trained.network, digits.test, draws=3, key=KEY)
     assert found.error == np.mean(probabilities.argmax(axis=1) != digits.test.targets)
     right = probabilities[np.arange(300), digits.test.targets]

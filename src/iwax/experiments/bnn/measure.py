@@ -1,7 +1,7 @@
 """What a trained network gets wrong, and which of its weights it needs."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -42,14 +42,12 @@ def measured(task: Task, network: MLP, part: Part, *, draws: int | None, key: PR
     if draws is not None and draws < 1:
         raise ValueError(f"draws of weights must be at least 1, got {draws}")
     if draws is None or not weights.random_layers(network):
-        nets, count = jax.tree.map(lambda leaf: leaf[None], eqx.filter(weights.at_mean(network), eqx.is_array)), None
+        fixed = weights.at_mean(network)
+        nets, count = jax.tree.map(lambda leaf: leaf[None] if eqx.is_array(leaf) else leaf, fixed), None
     else:
-        nets = jax.vmap(lambda key: eqx.filter(weights.drawn(network, key), eqx.is_array))(jax.random.split(key, draws))
-        count = draws
-    static = eqx.filter(weights.at_mean(network), eqx.is_array, inverse=True)
-    score = jax.jit(partial(_scores, task, static))
+        nets, count = _drawn(network, jax.random.split(key, draws)), draws
     found = [
-        score(nets, jnp.asarray(part.inputs[i : i + _ROWS]), jnp.asarray(part.targets[i : i + _ROWS]))
+        _scores(task.log_likelihood, nets, *(jnp.asarray(of[i : i + _ROWS]) for of in (part.inputs, part.targets)))
         for i in range(0, len(part.targets), _ROWS)
     ]
     log_p, wrong = (np.concatenate([np.asarray(each[i], np.float64) for each in found]) for i in range(2))
@@ -60,17 +58,29 @@ def measured(task: Task, network: MLP, part: Part, *, draws: int | None, key: PR
     return Errors(n, count, rate, math.sqrt(rate * (1 - rate) / n), float(log_p.mean()))
 
 
-def _scores(task: Task, static: Any, nets: Any, inputs: Array, targets: Array) -> tuple[Array, Array]:
-    """log p(target) under the mean of the networks' densities, and whether their most probable class is another."""
+@eqx.filter_jit
+@partial(eqx.filter_vmap, in_axes=(None, 0))
+def _drawn(network: MLP, key: PRNGKey) -> MLP:
+    """Networks with drawn weights, one for each key, stacked."""
+    return weights.drawn(network, key)
+
+
+@eqx.filter_jit
+def _scores(
+    log_likelihood: Callable[[Array, Array], Array], nets: MLP, inputs: Array, targets: Array
+) -> tuple[Array, Array]:
+    """log p(target) under the mean of the stacked networks' densities, and whether the class they give most is another.
+
+    The second means nothing of a regression.
+    """
+    parameters, static = eqx.partition(nets, eqx.is_array)
 
     def one(parameters: Any) -> tuple[Array, Array]:
         outputs = eqx.combine(parameters, static)(inputs)
-        return task.log_likelihood(outputs, targets), outputs
+        return log_likelihood(outputs, targets), outputs
 
-    log_p, outputs = jax.lax.map(one, nets)
+    log_p, outputs = jax.lax.map(one, parameters)
     mean = jax.nn.logsumexp(log_p, axis=0) - jnp.log(log_p.shape[0])
-    if task.classes is None:
-        return mean, jnp.zeros_like(mean)
     votes = jnp.mean(jax.nn.softmax(outputs), axis=0)
     return mean, jnp.argmax(votes, axis=-1) != targets
 
