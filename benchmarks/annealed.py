@@ -24,7 +24,7 @@ PLAN = ("chains", "temperatures", "leapfrog")
 
 def parsed() -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--images", type=int, default=100)
     parser.add_argument("--chains", type=int, default=16)

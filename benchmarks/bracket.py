@@ -69,7 +69,7 @@ def summary(both: BidirectionalEvidence, exact: np.ndarray, coarse: np.ndarray) 
 
 def parsed() -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("run", help="a run folder of a model with two latent units and binary data")
     parser.add_argument("--rows", type=int, default=100)
     parser.add_argument("--points", type=int, default=1201, help="of the grid, each way")

@@ -68,7 +68,7 @@ def objectives(k: int) -> dict[str, training.Objective]:
 
 def main() -> None:
     """Compile all, take turns, print the table."""
-    parser = turns.parser(__doc__.splitlines()[0], "estimators", batch=20)
+    parser = turns.parser((__doc__ or "").partition("\n")[0], "estimators", batch=20)
     parser.add_argument("--k", type=int, default=50)
     options = parser.parse_args()
     threads = machine.use_processors(options.threads)

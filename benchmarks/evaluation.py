@@ -29,7 +29,7 @@ def fastest_piece(block: float) -> tuple[int, ceilings.Run]:
 
 def parsed() -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=11)
     parser.add_argument("--images", type=int, default=40)
     parser.add_argument("--k", type=int, default=5000)

@@ -119,7 +119,7 @@ def draw(result: dict[str, Any]) -> Path:
 
 def main() -> None:
     """Race, print, save."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--seconds", type=float, default=600.0, help="of training, a method")
     parser.add_argument("--turn", type=float, default=5.0, help="seconds of a turn")
     parser.add_argument("--evaluations", type=int, default=10)

@@ -33,7 +33,7 @@ def iwax(*arguments: str) -> dict[str, float]:
 
 def parsed() -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--data", default="digits", help="what the model is trained on")
     parser.add_argument("--limit", type=int, default=100, help="images evaluated")
     parser.add_argument("--k", type=int, nargs="+", default=[10_000, 1_000_000])

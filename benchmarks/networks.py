@@ -56,7 +56,7 @@ def family(name: str, options: Any) -> dict[str, Any]:
 
 def main() -> None:
     """Compile all, take turns, print the table."""
-    options = turns.parser(__doc__.splitlines()[0], "networks", batch=100).parse_args()
+    options = turns.parser((__doc__ or "").partition("\n")[0], "networks", batch=100).parse_args()
     threads = machine.use_processors(options.threads)
     result = machine.description(threads, ["iwax", "jax", "jaxlib", "equinox", "optax", "numpy"])
     result["families"] = {name: family(name, options) for name in FAMILIES}

@@ -12,6 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 from types import TracebackType
+from typing import IO, cast
 
 import pooch
 
@@ -54,12 +55,13 @@ class Peer:
         self.process = subprocess.Popen(
             [environment(), str(script), name, str(threads)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
+        self.asks, self.answers = cast(IO[str], self.process.stdin), cast(IO[str], self.process.stdout)
 
     def seconds_a_step(self, *, batch: int, k: int, steps: int) -> float:
         """Train for so many steps; raises RuntimeError where the process has died."""
-        self.process.stdin.write(json.dumps({"batch": batch, "k": k, "steps": steps}) + "\n")
-        self.process.stdin.flush()
-        answer = self.process.stdout.readline()
+        self.asks.write(json.dumps({"batch": batch, "k": k, "steps": steps}) + "\n")
+        self.asks.flush()
+        answer = self.answers.readline()
         if not answer:
             raise RuntimeError(f"the peer {self.name} stopped with exit code {self.process.wait()}")
         return json.loads(answer)["seconds"]
@@ -70,7 +72,7 @@ class Peer:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.process.stdin.close()
+        self.asks.close()
         self.process.wait()
 
 

@@ -45,7 +45,7 @@ def products(model: LatentVariableModel, batch: int) -> float:
 
 def main() -> None:
     """Compile all, take turns, print the table."""
-    options = turns.parser(__doc__.splitlines()[0], "posteriors", batch=100).parse_args()
+    options = turns.parser((__doc__ or "").partition("\n")[0], "posteriors", batch=100).parse_args()
     threads = machine.use_processors(options.threads)
     work: dict[str, float] = {}
 

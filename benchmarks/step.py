@@ -150,7 +150,7 @@ def cell_named(name: str) -> tuple[int, int]:
 
 def parsed() -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=11)
     parser.add_argument("--block", type=float, default=0.5, help="seconds that a timed block lasts, about")
     parser.add_argument("--threads", type=int, default=2)

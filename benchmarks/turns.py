@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -52,7 +52,7 @@ def training_steps(
     return run
 
 
-def taken(made: dict[str, Callable[[], Steps]], reference: str, options: argparse.Namespace) -> dict[str, Any]:
+def taken(made: Mapping[str, Callable[[], Steps]], reference: str, options: argparse.Namespace) -> dict[str, Any]:
     """The milliseconds of a step of each that ``options.only`` asks for, and its ratio to the reference's.
 
     A round times a block of steps of each, one after the other; ratios are taken within a round, and their median over
