@@ -76,7 +76,7 @@ QUICK = (
 
 LIKE_OTHERS = (
     *("gaussian, fixed a feature", "gaussian, a feature", "student t, of network", "discretized logistic"),
-    *("poisson", "negative binomial", "zero-inflated negative binomial"),
+    *("poisson", "negative binomial", "zero-inflated negative binomial", "student t", "log normal"),
 )
 
 

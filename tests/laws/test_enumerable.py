@@ -209,7 +209,7 @@ def test_the_score_function_is_unbiased_for_every_bound_and_control_variate(k: i
             assert error < 1e-10, f"{bound}, {variate}, beta={beta}"
 
 
-@pytest.mark.parametrize("beta", [1.0, 0.4])
+@pytest.mark.parametrize("beta", [1.0, pytest.param(0.4, marks=pytest.mark.slow)])
 def test_a_baseline_that_sees_its_own_draw_is_caught(beta: float):
     """The bound itself as a baseline leaves -beta L' alone: the test above has to see it."""
 
@@ -233,7 +233,7 @@ def test_leaving_one_out_makes_the_gradient_less_noisy():
     assert second_moment(control_variates.leave_one_out) < 0.5 * second_moment(control_variates.none)
 
 
-@pytest.mark.parametrize("k", [2, 3])
+@pytest.mark.parametrize("k", [2, pytest.param(3, marks=pytest.mark.slow)])
 def test_wake_ascends_iwae_in_the_model_and_the_weighted_score_in_the_posterior(k: int):
     update = expected_update(gradients.wake(), k=k, beta=1.0)
     assert largest_error(update, exact_gradient("iwae", k, 1.0), THETA) < 1e-10

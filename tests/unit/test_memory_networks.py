@@ -76,10 +76,10 @@ def test_local_reconstruction_is_the_distance_of_hidden_layers():
         z = jnp.stack(
             [made.propose(jax.tree.map(lambda leaf: leaf[0], x), jax.random.fold_in(of_draws, i)).z for i in range(3)]
         )
-        return first.value - second.value, first.bound - second.bound, z
+        states = made.posterior.network.states(x.values[0]), [h.mean(axis=0) for h in decoder.states(z)][::-1]
+        return first.value - second.value, first.bound - second.bound, states
 
-    difference, same, z = run(made)
-    up, down = made.posterior.network.states(x.values[0]), [h.mean(axis=0) for h in decoder.states(z)][::-1]
+    difference, same, (up, down) = run(made)
     expected = 2.0 * sum(np.mean((np.asarray(a) - np.asarray(b)) ** 2) for a, b in zip(up, down, strict=True))
     np.testing.assert_allclose(difference, expected, rtol=1e-3)
     assert (same == 0).all()
