@@ -1,0 +1,37 @@
+"""Examples that take a trained run do what they say on a small one."""
+
+import runpy
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from iwax import experiments
+from iwax.experiments.reporter import Silent
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+SMALL = ["model.hidden=[8]", "model.latent=2", "training.epochs=1", "training.batch=200"]
+MEMORY = ["model.hidden=[8,8]", "model.memory=[3,2]", "model.attention=softmax", "model.composition=sum", *SMALL[1:]]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("example", "preset", "sets", "words", "pictures"),
+    [
+        ("weight_laws", "iwaeu", SMALL, "decoder: 600 weights; standard deviations 5% 0.0", ["weights.png"]),
+        ("memory_slots", "mem-vae", MEMORY, "memory 1 of 2 from z, 2 slots", ["run/memory/slots_1.png"]),
+    ],
+)
+def test_an_example_runs_on_a_run_of_its_preset(tmp_path, monkeypatch, capsys, example, preset, sets, words, pictures):
+    monkeypatch.chdir(tmp_path)
+    run = experiments.train(
+        experiments.from_sources(preset=preset, data="digits", sets=sets), Path("run"), reporter=Silent()
+    )
+    options = [] if example == "memory_slots" else ["-o", "weights.png"]
+    monkeypatch.setattr(sys, "argv", [example, str(run), *options])
+    runpy.run_path(str(EXAMPLES / f"{example}.py"), run_name="__main__")
+    assert words in capsys.readouterr().out
+    for picture in pictures:
+        with Image.open(picture) as drawn:
+            assert drawn.info["Description"]
