@@ -153,6 +153,13 @@ def test_wrong_objectives_are_refused(bounds, gradients, says):
         variants(Objective(), bounds, gradients, {})
 
 
+def test_a_number_of_repeats_is_refused_before_any_work(trained):
+    told = Told()
+    with pytest.raises(ValueError, match="a multiple of folds=10, 4 or more a fold, got 12"):
+        diagnose(trained, effort=replace(EFFORT, repeats=12), reporter=told)
+    assert not told.notes
+
+
 @pytest.mark.parametrize("text", ["objective.k=5", "m", "objective.m=many"])
 def test_wrong_parameters_are_refused(text):
     with pytest.raises(ValueError, match=f"--set {text}: needs"):

@@ -23,8 +23,9 @@ from iwax._typing import Datum, PRNGKey
 from iwax.evaluation.blocks import at_least, blocks, checked
 from iwax.model import LatentVariableModel
 
-__all__ = ["GroupSignal", "SignalToNoise", "gradient_signal_to_noise"]
+__all__ = ["GroupSignal", "SignalToNoise", "check_repeats", "gradient_signal_to_noise"]
 
+FOLDS = 10  # of the repeats, one at a time left out for an error
 GROUPS = {"encoder": "posterior", "decoder": "likelihood", "prior": "prior"}
 
 
@@ -70,6 +71,13 @@ class SignalToNoise:
         return float(np.sqrt(2 / (np.pi * self.repeats)))
 
 
+def check_repeats(repeats: int, folds: int = FOLDS) -> None:
+    """Raise ValueError unless there are two folds or more, and repeats a multiple of them, four or more a fold."""
+    at_least(2, {"folds": folds})
+    if repeats < 4 * folds or repeats % folds:
+        raise ValueError(f"repeats must be a multiple of folds={folds}, 4 or more a fold, got {repeats}")
+
+
 def gradient_signal_to_noise(
     model: LatentVariableModel,
     x: np.ndarray,
@@ -77,7 +85,7 @@ def gradient_signal_to_noise(
     *,
     repeats: int,
     key: PRNGKey,
-    folds: int = 10,
+    folds: int = FOLDS,
     rows: np.ndarray | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> SignalToNoise:
@@ -90,9 +98,7 @@ def gradient_signal_to_noise(
     repeats are not a multiple of them, four or more a fold.
     """
     x, rows = checked(x, rows)
-    at_least(2, {"folds": folds})
-    if repeats < 4 * folds or repeats % folds:
-        raise ValueError(f"repeats must be a multiple of folds={folds}, 4 or more a fold, got {repeats}")
+    check_repeats(repeats, folds)
     model.refuse_outside(x)
     (block,) = blocks(x, rows, x.shape[0])
     count, means, squares = repeats // folds, [], []

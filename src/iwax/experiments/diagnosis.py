@@ -11,6 +11,7 @@ import numpy as np
 
 from iwax import evaluation
 from iwax._typing import PRNGKey
+from iwax.evaluation.signal_to_noise import check_repeats
 from iwax.experiments import build, cost
 from iwax.experiments.environment import environment
 from iwax.experiments.folder import existing
@@ -81,6 +82,7 @@ def diagnose(
         raise ValueError(f"seed: an integer from 0 to {2**32 - 1} was needed, got {seed}")
     if effort.limit < 1 or effort.k < 1:
         raise ValueError(f"limit and k: 1 or more were needed, got {effort.limit} and {effort.k}")
+    check_repeats(effort.repeats)
     trained = open_run(run, checkpoint=checkpoint or settings.evaluation.checkpoint)
     split, dataset = split or settings.evaluation.split, trained.dataset()
     if dataset.digest() != trained.about.sha256:
