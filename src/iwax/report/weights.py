@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator, PercentFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator, PercentFormatter
 
-from iwax.report.canvas import GREY, PALETTE, quiet, sheet, write
+from iwax.report.canvas import GREY, INK, PALETTE, quiet, sheet, write
 
 __all__ = ["histograms", "pruning_curve"]
 
@@ -21,17 +21,21 @@ def histograms(path: str | Path, found: Mapping[str, Mapping[str, Sequence[float
     "sigma_bins". Raises OSError.
     """
     kinds = [kind for kind in _NAMES if any(kind in each for each in found.values())]
-    figure = sheet(3.4 * len(kinds), 3.0)
+    figure = sheet(3.4 * len(kinds), 3.2)
     panels = np.atleast_1d(figure.subplots(1, len(kinds)))
     for axes, kind in zip(panels, kinds, strict=True):
         quiet(axes).set_xlabel(_NAMES[kind])
         for i, (name, each) in enumerate(found.items()):
             if kind in each:
                 edges = np.asarray(each["sigma_bins" if kind == "sigmas" else "bins"])
+                axes.xaxis.set_major_locator(MaxNLocator(5))
                 axes.stairs(each[kind], edges, color=PALETTE[i % len(PALETTE)], linewidth=1.2, label=name)
         axes.set_ylim(bottom=0)
     panels[0].set_ylabel("density")
-    panels[0].legend(frameon=False, fontsize=9)
+    handles, labels = panels[0].get_legend_handles_labels()
+    figure.legend(
+        handles, labels, loc="outside upper left", ncols=min(len(labels), 3), frameon=False, fontsize=10, labelcolor=INK
+    )
     words = f"Densities of {', '.join(_NAMES[kind] for kind in kinds)} of {', '.join(found)}."
     return write(path, figure, title="Weights", description=words)
 
