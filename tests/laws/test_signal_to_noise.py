@@ -139,7 +139,7 @@ def test_the_decoder_gains_under_both():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"repeats": 30}, "repeats must be a multiple of folds=10, 4 or more a fold, got 30"),
+        ({"repeats": 30}, "repeats must be a multiple of 10, .* at least 40, got 30"),
         ({"repeats": 45}, "got 45"),
         ({"folds": 1}, "folds must be at least 2, got 1"),
         ({"x": np.full((2, 5), np.nan)}, "must be finite, got nan in row 0, column 0"),

@@ -117,6 +117,22 @@ def test_what_cannot_be_served_is_refused(call, said: str):
     assert "\n" not in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda: gradients.pathwise(bounds.ciwae), r"such as .* got ciwae, which makes one: call it"),
+        (lambda: gradients.doubly_reparameterized(bounds.renyi), "got renyi, which makes one: call it"),
+        (lambda: gradients.covariance("thermodynamic"), "covariance needs a bound, .* got 'thermodynamic'"),
+        (lambda: gradients.score_function(bounds.iwae, "leave_one_out"), "needs a control variate, .* 'leave_one_out'"),
+        (lambda: gradients.score_function(bounds.iwae, control_variates.moving_average), "needs a control variate"),
+        (lambda: surrogate(k=2, estimator=bounds.iwae), "estimator needs to be one, such as"),
+    ],
+)
+def test_what_is_of_another_kind_is_refused(call, said: str):
+    with pytest.raises(TypeError, match=said):
+        call()
+
+
 def test_a_side_that_is_neither_is_refused():
     with pytest.raises((ValueError, TypeError)):  # of the wrong type where types are checked
         bounds.thermodynamic(2, side="middle")

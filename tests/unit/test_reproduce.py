@@ -285,6 +285,15 @@ def test_paired_differences_are_those_of_the_rows(pair):
     assert found["seeds"] == []
 
 
+def test_the_settings_that_differ_are_named(pair):
+    again = Path(shutil.copytree(pair[0], pair[0].with_name("again")))
+    objective = json.loads((again / "config.json").read_text())["objective"]
+    change(again / "config.json", seed=7, objective={**objective, "k": objective["k"] + 1, "backward": 1})
+    first, second = comparison.compare([pair[0], again])["runs"]
+    assert first["differs"] == {}
+    assert second["differs"] == {"objective.k": objective["k"] + 1, "objective.backward": 1}
+
+
 def test_one_row_has_a_difference_and_no_error(pair):
     for run in pair:
         change(next(run.glob("evaluation/*.json")), standard_error=None)

@@ -18,7 +18,8 @@ def compare(
     """Compare evaluated runs on the same data: log p(x), paired differences with their errors, spread over seeds.
 
     A paired difference is (this run - the first run), the mean over rows of the difference in log p(x), with its
-    standard error; its error is far smaller than that of either run where the runs find the same rows hard.
+    standard error; its error is far smaller than that of either run where the runs find the same rows hard. Below the
+    table stand the settings in which a run differs from the first.
     """
     from iwax.experiments import comparison
     from iwax.experiments.task import or_unknown
@@ -40,6 +41,10 @@ def compare(
             for i, entry in enumerate(result["runs"])
         ],
     )
+    for entry in result["runs"][1:]:
+        changes = [f"{name}={'null' if value is None else value}" for name, value in entry["differs"].items()]
+        if changes:
+            terminal.data(f"{entry['run']}: {', '.join(changes)}")
     for group in result["seeds"]:
         terminal.data(
             f"{group['preset']} on {group['dataset']}, seeds {', '.join(map(str, group['seeds']))}: "

@@ -23,7 +23,7 @@ Bounds = Annotated[
 ]
 Gradients = Annotated[list[str] | None, typer.Option("--gradient", metavar="NAME", help="Its estimator; repeatable.")]
 Sets = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Of a bound: objective.m=5, ...")]
-Repeats = Annotated[int, typer.Option("--repeats", metavar="N", help="Gradients at each k, a multiple of 10.")]
+Repeats = Annotated[int, typer.Option("--repeats", metavar="N", help="Gradients at each k: 40, 50, 60 ...")]
 Folder = Annotated[Path | None, typer.Option("-o", "--output", metavar="DIR", help="For all files (RUN/diagnosis).")]
 
 

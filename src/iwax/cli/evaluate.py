@@ -47,8 +47,8 @@ def evaluate(
     seed: Seed = 0,
     checkpoint: State = None,
 ) -> None:
-    """Estimate log p(x), with its standard error, and whether to trust it: by importance sampling, by annealing, or by
-    the jackknife.
+    """Estimate log p(x), with its standard error, and whether to trust it: by importance sampling, by annealing, by
+    the jackknife, or, on data simulated from the model, by annealing in both directions.
 
     The last line on stdout is the result; with --json its keys are the whole of it.
     """

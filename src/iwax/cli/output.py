@@ -15,7 +15,7 @@ __all__ = ["Force", "Output", "as_text", "check", "write"]
 Output = Annotated[
     Path | None, typer.Option("-o", "--output", metavar="FILE", help="Where it goes; the ending says how.")
 ]
-Force = Annotated[bool, typer.Option("--force", help="Overwrite FILE.")]
+Force = Annotated[bool, typer.Option("--force", help="Overwrite what is there.")]
 
 TABLES = (".npy", ".npz", ".csv")
 

@@ -75,7 +75,9 @@ def check_repeats(repeats: int, folds: int = FOLDS) -> None:
     """Raise ValueError unless there are two folds or more, and repeats a multiple of them, four or more a fold."""
     at_least(2, {"folds": folds})
     if repeats < 4 * folds or repeats % folds:
-        raise ValueError(f"repeats must be a multiple of folds={folds}, 4 or more a fold, got {repeats}")
+        raise ValueError(
+            f"repeats must be a multiple of {folds}, the folds of their error, and at least {4 * folds}, got {repeats}"
+        )
 
 
 def gradient_signal_to_noise(

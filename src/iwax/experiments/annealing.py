@@ -3,10 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
 from iwax import evaluation
-from iwax.experiments.task import Found, Method, Task, counted_rows, or_unknown
+from iwax.experiments.task import Found, Method, Task, counted_rows, error_of_mean, or_unknown
 
 __all__ = ["ANNEALED", "BIDIRECTIONAL"]
 
@@ -30,7 +28,7 @@ def measure_annealed(task: Task) -> Found:
         "n": int(found.rows.size),
         "log_evidence": found.mean,
         "standard_error": found.standard_error,
-        "monte_carlo_error": _of_mean(found.monte_carlo_error),
+        "monte_carlo_error": error_of_mean(found.monte_carlo_error),
         "ess_median": found.ess_median,
         "acceptance": found.acceptance_mean,
         "warnings": found.warnings(),
@@ -53,7 +51,7 @@ def measure_bidirectional(task: Task) -> Found:
         "n": n,
         "log_evidence": lower.mean,
         "standard_error": lower.standard_error,
-        "monte_carlo_error": _of_mean(lower.monte_carlo_error),
+        "monte_carlo_error": error_of_mean(lower.monte_carlo_error),
         "log_evidence_upper": upper.mean,
         "standard_error_upper": upper.standard_error,
         "gap": both.gap_mean,
@@ -83,8 +81,8 @@ def annealed_line(summary: Mapping[str, Any]) -> str:
 def bidirectional_line(summary: Mapping[str, Any]) -> str:
     """The result in one line."""
     return (
-        f"simulated log p(x) between {summary['log_evidence']:.2f} and {summary['log_evidence_upper']:.2f} "
-        f"+/- {or_unknown(summary['standard_error'], '.2f')} nats "
+        f"simulated log p(x) between {summary['log_evidence']:.2f} +/- {or_unknown(summary['standard_error'], '.2f')} "
+        f"and {summary['log_evidence_upper']:.2f} +/- {or_unknown(summary['standard_error_upper'], '.2f')} nats "
         f"(bidirectional: {_in_words(summary)}, {summary['dataset']}, {counted_rows(summary)}; "
         f"gap {summary['gap']:.2f} +/- {or_unknown(summary['gap_standard_error'], '.2f')}; "
         f"acceptance {summary['acceptance']:.2f} and {summary['acceptance_upper']:.2f}; {summary['seconds']:.0f} s)"
@@ -104,11 +102,6 @@ def _in_words(plan: Mapping[str, Any]) -> str:
 
 def _in_short(plan: Mapping[str, Any]) -> str:
     return f"{plan['start']}-{plan['chains']}x{plan['temperatures']}x{plan['leapfrog']}"
-
-
-def _of_mean(errors: np.ndarray) -> float:
-    """The Monte-Carlo error of the mean over rows, whose chains are independent."""
-    return float(np.sqrt((errors**2).sum()) / errors.size)
 
 
 ANNEALED = Method({"split": None, **PLAN}, measure_annealed, annealed_line)

@@ -1,7 +1,7 @@
 """Runs side by side: paired differences of log p(x) on the same rows, and the spread over seeds."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ __all__ = ["above", "compare", "paired_difference"]
 
 SHOWN = ("dataset", "preset", "seed", "checkpoint", "k", "n", "log_evidence", "standard_error", "elbo", "active_units")
 NUMBERS = ("log_evidence", "standard_error", "elbo")
+NOT_COMPARED = ("preset", "seed", "evaluation", "device", "precision")  # of settings: names, and how it was measured
 Setting = tuple[int, int, int, str]  # n, k, the seed of the importance samples, and which state: best, last, a step
 
 
@@ -39,7 +40,8 @@ def compare(runs: Sequence[Path], *, split: str = "test") -> dict[str, Any]:
 
     The measurements compared are of one split, on the same data binarised alike, the same rows, k and seed of the
     importance samples, and all of the best or all of the last states: the largest such measurement that all runs
-    have, rather of the best. Raises ValueError where there is none.
+    have, rather of the best. "differs" are a run's settings that are not the first's. Raises ValueError where there is
+    none.
     """
     if len(runs) < 2:
         raise ValueError(f"two or more runs are needed to compare, got {len(runs)}")
@@ -146,12 +148,32 @@ def _refuse_unlike(first: Measured, other: Measured) -> None:
         raise ValueError(f"measurements of the same rows are needed; those of {first.run} and {other.run} differ")
 
 
+def _differs(config: Config, first: Config) -> dict[str, Any]:
+    """The settings that are others than the first run's, by their full names, as JSON has them."""
+    ours, theirs = (_flat(each.model_dump(mode="json", exclude=set(NOT_COMPARED))) for each in (config, first))
+    return {name: value for name, value in ours.items() if value != theirs[name]}
+
+
+def _flat(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Sections' settings with the section in front, "objective.k".
+
+    >>> _flat({"start": None, "objective": {"k": 5}})
+    {'start': None, 'objective.k': 5}
+    """
+    return {
+        f"{name}.{key}" if key else name: value
+        for name, section in settings.items()
+        for key, value in (section.items() if isinstance(section, dict) else (("", section),))
+    }
+
+
 def _entries(chosen: list[Measured]) -> list[dict[str, Any]]:
     entries = []
     for measured in chosen:
         difference, error = paired_difference(measured.log_evidence, chosen[0].log_evidence)
         entry = {"run": str(measured.run), **{name: measured.summary[name] for name in SHOWN}}
-        entries.append(entry | {"difference": difference, "difference_error": error})
+        differs = _differs(measured.config, chosen[0].config)
+        entries.append(entry | {"difference": difference, "difference_error": error, "differs": differs})
     return entries
 
 

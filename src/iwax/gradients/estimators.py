@@ -70,6 +70,9 @@ class Estimator:
     control_variate: ControlVariate | None = None
     beside: Bound | None = field(default=None, repr=False)
 
+    def __post_init__(self) -> None:
+        _refuse_another(self.name, self.bound)
+
 
 def pathwise(bound: Bound) -> Estimator:
     """``a = b = L', c = -beta L'``: the gradient of the bound through the draws (Kingma and Welling 2014).
@@ -130,6 +133,12 @@ def score_function(bound: Bound, control_variate: ControlVariate) -> Estimator:
     Array([-0.5, -0.5], dtype=float32)
     """
 
+    if not isinstance(control_variate, ControlVariate):
+        raise TypeError(
+            "score_function needs a control variate, such as control_variates.leave_one_out or "
+            f"control_variates.moving_average(), got {control_variate!r}"
+        )
+
     def weights(log_w: LogWeights, beta: Scalar | float, key: PRNGKey | None = None, baseline: Any = 0.0) -> Weights:
         first, _ = bound.derivatives(log_w, key)
         return Weights(first, None, bound.value(log_w, key) - baseline - beta * first)
@@ -143,6 +152,7 @@ def covariance(bound: Bound) -> Estimator:
     Masrani, Le and Wood (2019, arXiv:1907.00031); the expectations are over the same k draws, so that the weights c are
     right in the limit of large k. Raises ValueError for bounds other than thermodynamic ones.
     """
+    _refuse_another("covariance", bound)
     own = bound.covariance
     if own is None:
         raise ValueError(
@@ -218,7 +228,15 @@ def paired(*, model: Estimator, posterior: Estimator) -> Estimator:
     )
 
 
+def _refuse_another(estimator: str, bound: Any) -> None:
+    """What is no bound, such as a maker of bounds that was not called."""
+    if not isinstance(bound, Bound):
+        got = f"{bound.__name__}, which makes one: call it" if callable(bound) else repr(bound)
+        raise TypeError(f"{estimator} needs a bound, such as bounds.iwae or bounds.ciwae(0.1), got {got}")
+
+
 def _refuse_kink(estimator: str, bound: Bound) -> None:
+    _refuse_another(estimator, bound)
     if not bound.smooth:
         raise ValueError(
             f"{estimator} needs a bound with second derivatives, got {bound.name}, which has a kink: "

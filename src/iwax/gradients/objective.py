@@ -78,6 +78,8 @@ def surrogate(
 
 
 def _refuse(k: int, estimator: Estimator, backward: int | None, chunk: int | None) -> None:
+    if not isinstance(estimator, Estimator):
+        raise TypeError(f"estimator needs to be one, such as gradients.pathwise(bounds.iwae), got {estimator!r}")
     if k < 1:
         raise ValueError(f"k, the number of draws, must be at least 1, got {k}")
     for bound in (estimator.bound, estimator.beside):
