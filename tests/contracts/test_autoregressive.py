@@ -51,7 +51,8 @@ def test_the_probabilities_of_all_images_sum_to_one(name: str, wide: bool, toler
     assert each.max() - each.min() > 2
 
 
-@pytest.mark.parametrize("name", [pytest.param("pixelcnn", marks=pytest.mark.slow), "gated pixelcnn"])
+@pytest.mark.parametrize("name", ["pixelcnn", "gated pixelcnn"])
+@pytest.mark.slow
 def test_draws_follow_the_probabilities_and_means_estimate_theirs(name: str):
     """Goodness of fit of 10,000 images; the mean of means along paths against the sum over all images."""
     part = likelihood(name)

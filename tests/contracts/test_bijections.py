@@ -79,6 +79,7 @@ LONG = (
     "composite",
     "stacked",
     "stacked, no closed inverse",
+    "stacked, in other orders",
     "inverted",
 )
 every_bijection = pytest.mark.parametrize(

@@ -47,6 +47,7 @@ def test_one_dimension():
 
 
 @pytest.mark.usefixtures("float64")
+@pytest.mark.slow
 def test_draws_from_a_mixture_have_the_gradient_of_their_expectation():
     """Implicit reparameterisation: in weights, locs and scales, against the derivative of an integral."""
     parameters = (

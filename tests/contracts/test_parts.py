@@ -86,7 +86,8 @@ QUICK = (
 
 LIKE_OTHERS = (
     *("gaussian, fixed a feature", "gaussian, a feature", "student t, of network", "discretized logistic"),
-    *("poisson", "negative binomial", "zero-inflated negative binomial", "student t", "log normal"),
+    *("poisson", "negative binomial", "zero-inflated negative binomial", "student t", "log normal", "mixed logistics"),
+    "autoregressive",
 )
 
 

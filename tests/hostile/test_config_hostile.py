@@ -131,7 +131,7 @@ def test_files_that_cannot_be_read(tmp_path):
         from_sources(file=tmp_path / "folder.json")
 
 
-@settings(derandomize=True)
+@settings(derandomize=True, max_examples=25)
 @given(st.text(max_size=30), st.text(max_size=30))
 def test_any_words_give_a_configuration_or_a_value_error(key, value):
     with suppress(ValueError):

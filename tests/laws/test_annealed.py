@@ -43,7 +43,8 @@ def annealed(start: str, temperatures: int) -> AnnealedEvidence:
         )
 
 
-@pytest.mark.parametrize("start", ["prior", pytest.param("posterior", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("start", ["prior", "posterior"])
 def test_it_finds_the_exact_value(start: str):
     exact = oracle().log_evidence(data())
     short, long = annealed(start, 50), annealed(start, 1000)

@@ -25,6 +25,7 @@ def oracle_of(fitted: FactorAnalysis) -> LinearGaussian:
     return LinearGaussian(fitted.components_.T, fitted.mean_, fitted.noise_variance_)
 
 
+@pytest.mark.slow
 def test_the_oracle_has_its_log_likelihood_posterior_and_a_flat_optimum(fitted: FactorAnalysis):
     oracle = oracle_of(fitted)
     np.testing.assert_allclose(oracle.log_evidence(X), fitted.score_samples(X), rtol=0, atol=1e-8)

@@ -114,7 +114,7 @@ def test_mean_field_is_left_with_its_known_gap():
 @pytest.mark.parametrize(
     "family",
     [
-        pytest.param(family, marks=pytest.mark.slow) if family.startswith(("full", "convex")) else family
+        pytest.param(family, marks=pytest.mark.slow) if family.startswith(("full", "convex", "linear")) else family
         for family in HOLD_EVERY_GAUSSIAN
     ],
 )

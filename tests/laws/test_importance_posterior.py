@@ -87,6 +87,7 @@ def test_with_many_draws_it_is_the_exact_posterior():
     np.testing.assert_allclose(found.log_prob[0], exact, atol=0.02)
 
 
+@pytest.mark.slow
 def test_the_density_does_not_depend_on_what_is_worked_at_once(monkeypatch: pytest.MonkeyPatch):
     z = plane()[0][None, 600:660]
     arguments = {"k": 3, "outer": 50, "key": KEY}
@@ -160,6 +161,7 @@ def test_at_k_1_all_are_the_elbo_and_few_sets_are_warned_of():
     assert any("ask for more of them" in line for line in few.warnings())
 
 
+@pytest.mark.slow
 def test_it_does_not_depend_on_what_is_held_at_once(monkeypatch: pytest.MonkeyPatch):
     arguments = {"k": 3, "outer": 4, "draws": 7, "key": KEY}
     whole = evaluation.importance_posterior_elbo(wrong(), X, **arguments)

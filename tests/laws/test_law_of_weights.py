@@ -217,6 +217,7 @@ def conv(sampling: str) -> UncertainConv:
     return UncertainConv(eqx.nn.Conv2d(2, 3, 2, key=KEY), sigma=0.3, sampling=sampling)
 
 
+@pytest.mark.slow
 def test_a_convolution_has_the_same_moments_either_way():
     image, keys = jnp.asarray(np.random.default_rng(1).normal(size=(2, 3, 3)), jnp.float32), jax.random.split(KEY, 6000)
     drawn = {s: jax.jit(jax.vmap(lambda k, s=s: conv(s)(image, key=k)))(keys) for s in ("local", "weights")}

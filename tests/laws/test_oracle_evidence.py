@@ -168,7 +168,8 @@ def test_a_row_keeps_its_value_whatever_rows_stand_around_it():
 
 
 @pytest.mark.usefixtures("float64")
-@pytest.mark.parametrize("k", [50, *(pytest.param(k, marks=pytest.mark.slow) for k in (1, 151))])
+@pytest.mark.parametrize("k", [50, 1, 151])
+@pytest.mark.slow
 def test_exactly_k_draws_are_taken(k: int):
     """Whatever k is to chunk and call: the estimate is that of the first k log-weights, one by one."""
     log_w = np.asarray(log_weights(wrong(), data(), 160))

@@ -121,7 +121,7 @@ def test_any_weights_are_applied_draw_by_draw(chunk: int | None):
 
 
 @pytest.mark.usefixtures("float64")
-@pytest.mark.parametrize(("path", "score"), [(True, False), (False, True)])
+@pytest.mark.parametrize(("path", "score"), [pytest.param(True, False, marks=pytest.mark.slow), (False, True)])
 def test_without_path_or_score(path: bool, score: bool):
     a, b, c = some_weights()
     weights = Weights(a, b if path else None, c if score else None)
@@ -181,6 +181,7 @@ def test_the_choice_is_systematic_and_leaves_every_weight_its_mean(m: int):
     [pytest.param(gradients.pathwise, marks=pytest.mark.slow), gradients.doubly_reparameterized],
     ids=["pathwise", "doubly_reparameterized"],
 )
+@pytest.mark.slow
 def test_in_pieces_the_gradient_is_the_same(make):
     whole, cut = (
         gradient(free(np.float64), rows(ROWS), make(bounds.iwae), None, OUTER, jnp.asarray(0.4), chunk=chunk)

@@ -66,7 +66,7 @@ def test_the_mean_of_a_continuous_bernoulli_variable():
     np.testing.assert_allclose(d.ContinuousBernoulli(jnp.asarray(logits)).mean, exact, rtol=1e-14)
 
 
-@pytest.mark.parametrize("rate", [0.7, 63.0, 65.0, 400.0])
+@pytest.mark.parametrize("rate", [0.7, 65.0, *(pytest.param(each, marks=pytest.mark.slow) for each in (63.0, 400.0))])
 def test_poisson_draws_are_the_quantiles_of_what_they_are_made_from(rate: float):
     """A uniform number below a rate of 64 and a normal one above, but for the expansion's error, 1e-6 of the draws."""
     key, shape = jax.random.key(3), (50_000,)

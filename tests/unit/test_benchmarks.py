@@ -24,6 +24,7 @@ def script(monkeypatch):
     return load
 
 
+@pytest.mark.slow
 def test_the_products_are_those_of_reverse_mode(script):
     """Of a linear network with the loss |y|^2 / 2, whose cotangent at the output is the output."""
     widths = (5, 4, 3, 2)
@@ -53,6 +54,7 @@ def test_the_operations_are_counted_as_the_compiler_counts_them(script):
     assert lowered.compile().cost_analysis()["flops"] == network.step_flops(4, 3)
 
 
+@pytest.mark.slow
 def test_every_loop_runs(script):
     ceilings = script("ceilings")
     runs = [ceilings.training_products(2, 3), ceilings.decoder_products(4), ceilings.random_numbers(2, 3)]

@@ -42,7 +42,7 @@ def weights(model):
         pytest.param(3, "bernoulli", marks=pytest.mark.slow),
         ((3,), "gaussian"),
         pytest.param((4, 3), "bernoulli", marks=pytest.mark.slow),
-        ((5, 4, 2), "gaussian"),
+        pytest.param((5, 4, 2), "gaussian", marks=pytest.mark.slow),
     ],
 )
 def test_chains_of_any_depth_give_finite_log_weights(latent, likelihood):
@@ -132,7 +132,7 @@ def test_training_rows_are_drawn_once_to_be_measured():
         pytest.param(Objective(bound="miwae", k=4, m=2), marks=pytest.mark.slow),
         Objective(bound="elbo", k=1, gradient="closed_form_kl", free_bits=0.1),
         Objective(bound="iwae", k=4, m=2, posterior_bound="miwae", gradient="doubly_reparameterized"),
-        Objective(bound="jackknife", order=2, k=4, backward=2),
+        pytest.param(Objective(bound="jackknife", order=2, k=4, backward=2), marks=pytest.mark.slow),
         Objective(bound="renyi", alpha=0.5, k=2, gradient="score_function", control_variate="learned"),
         pytest.param(Objective(bound="thermodynamic", intervals=3, k=3, gradient="covariance"), marks=pytest.mark.slow),
         pytest.param(Objective(bound="sumo", m=1, k=3), marks=pytest.mark.slow),

@@ -76,7 +76,7 @@ trees = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(trees)
 def test_any_tree_comes_back_bit_for_bit(original):
     data = tensors.encode(original)

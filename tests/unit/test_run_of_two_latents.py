@@ -29,7 +29,7 @@ def run(tmp_path_factory) -> Path:
 @pytest.mark.parametrize(
     ("method", "names"),
     [
-        ("resample", "resampled, k = 7"),
+        pytest.param("resample", "resampled, k = 7", marks=pytest.mark.slow),
         ("compare", "mean of q(z|x), one draw of q(z|x), resampled, k = 7"),
     ],
 )
