@@ -100,7 +100,9 @@ LONG = (
     "conv, gated trunk",
     "deconv, gated, biased",
     "residual mlp",
+    "resnet",
     "resnet, back",
+    "gated pixelcnn, of maps",
     "pixelcnn",
     "pixelcnn, of maps",
 )

@@ -84,6 +84,7 @@ def short_log_weights(start: str, row: int, *, back: np.ndarray | None = None) -
 
 @pytest.mark.usefixtures("float64")
 @pytest.mark.parametrize("start", [pytest.param("prior", marks=pytest.mark.slow), "posterior"])
+@pytest.mark.slow
 def test_the_mean_weight_is_p_of_x_with_few_temperatures_and_a_wrong_step(start: str):
     exact = oracle().log_evidence(data())
     for row in (0, 1):

@@ -192,6 +192,7 @@ def test_log_evidence_is_the_exact_one_within_its_error():
 
 
 @pytest.mark.parametrize("k", [2, pytest.param(3, marks=pytest.mark.slow)])
+@pytest.mark.slow
 def test_the_score_function_is_unbiased_for_every_bound_and_control_variate(k: int):
     @jax.jit
     def all_weights(log_w, beta):

@@ -74,6 +74,7 @@ def test_with_correlated_latents_the_approximation_gap_is_the_mean_field_diverge
     assert total["monte_carlo_error"] < 0.1 * least
 
 
+@pytest.mark.slow
 def test_the_parts_add_up_and_the_errors_are_those_of_repetition():
     found = on_the_correlated()
     np.testing.assert_allclose(found.amortised + found.amortisation + found.approximation, found.log_evidence)

@@ -116,6 +116,7 @@ def hot_momenta(z):
 BUILD_KERNEL, UNIT_MASSES = hmc.build_kernel, hamiltonian._unit_masses
 
 
+@pytest.mark.slow
 def test_the_kernel_leaves_its_target_invariant(monkeypatch: pytest.MonkeyPatch):
     """And its trajectory is the leapfrog one, step by step."""
     apart, acceptance = deviations()
@@ -137,6 +138,7 @@ FAULTS = {
     "fault",
     [fault if fault == "a whole first kick" else pytest.param(fault, marks=pytest.mark.slow) for fault in FAULTS],
 )
+@pytest.mark.slow
 def test_a_planted_fault_is_found(fault: str, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(hamiltonian, *FAULTS[fault])
     assert np.abs(deviations()[0]).max() > 6

@@ -157,6 +157,7 @@ def test_few_draws_backward_are_those_chosen_weighed_by_their_probability(m: int
 
 @pytest.mark.usefixtures("float64")
 @pytest.mark.parametrize("m", [1, 3, K])
+@pytest.mark.slow
 def test_the_choice_is_systematic_and_leaves_every_weight_its_mean(m: int):
     """Over rows of the same weights, each with a uniform number of its own."""
     count = 4000

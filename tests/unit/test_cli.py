@@ -193,6 +193,7 @@ def test_reproduce_lists_tables_then_rows(iwax):
     assert "other data (rebuilt)" in line
 
 
+@pytest.mark.slow
 def test_a_reader_that_goes_away_is_no_error():
     words = [sys.executable, "-c", "from iwax.cli import main; main()", "data", "list"]
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:

@@ -70,7 +70,9 @@ def test_embedded_sets_need_no_file(name, empty_home):
     _agrees_with_its_description(loaded)
 
 
-@pytest.mark.parametrize("name", ON_DISK)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow) if name == "omniglot-rebuilt" else name for name in ON_DISK]
+)
 def test_sets_on_disk(name, iwax_data):
     if data.whereabouts(name) != "here":
         pytest.skip(f"the files of {name} are not in IWAX_DATA")

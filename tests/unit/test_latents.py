@@ -46,6 +46,7 @@ def test_kl_is_the_closed_form():
 
 
 @pytest.mark.usefixtures("float64")
+@pytest.mark.slow
 def test_the_layers_of_a_chain_stand_from_the_data_upwards():
     rng = np.random.default_rng(0)
     x = rng.normal(size=(4000, 1))

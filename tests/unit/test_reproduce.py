@@ -208,6 +208,7 @@ def test_a_finished_row_is_not_trained_again(table, trained):
     assert before == {file: file.stat().st_mtime_ns for file in before}
 
 
+@pytest.mark.slow
 def test_minutes_cut_a_row_and_more_of_them_finish_it(table, trained, tmp_path):
     _, cut, path = ask(table, tmp_path, 0, epochs=2, minutes=0)
     assert cut.cut
