@@ -41,17 +41,15 @@ def products(model: LatentVariableModel, k: int) -> float:
 
 def family(name: str, options: Any) -> dict[str, Any]:
     """The steps of a family's presets, taking turns."""
-    presets = FAMILIES[name]
-    reference, work, draws = next(iter(presets)), {}, 0
-
-    def made(each: str) -> turns.Steps:
-        nonlocal draws
-        model, objective, draws = preset(each, *presets[each])
-        work[each] = products(model, draws)
-        return turns.training_steps(objective, options.batch, model, draws)
-
-    result = turns.taken({each: partial(made, each) for each in presets}, reference, options)
-    return result | {"k": draws, "products": {each: value / work[reference] for each, value in work.items()}}
+    made = {each: preset(each, *sets) for each, sets in FAMILIES[name].items()}
+    reference, k = next((each, k) for each, (_, _, k) in made.items())
+    steps = {
+        each: partial(turns.training_steps, objective, options.batch, model, k)
+        for each, (model, objective, k) in made.items()
+    }
+    work = {each: products(model, k) for each, (model, _, k) in made.items()}
+    result = turns.taken(steps, reference, options)
+    return result | {"k": k, "products": {each: value / work[reference] for each, value in work.items()}}
 
 
 def main() -> None:

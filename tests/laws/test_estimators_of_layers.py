@@ -128,7 +128,9 @@ def exact_gradient(name: str, model, nodes, weights, beta):
 
 
 @pytest.mark.usefixtures("float64")
-@pytest.mark.parametrize("name", [pytest.param("two layers", marks=pytest.mark.slow), "uncertain weights"])
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow) if name == "two layers" else name for name in MODELS]
+)
 def test_every_estimator_is_exact_but_sticking_the_landing(name: str):
     make, _, reader = MODELS[name]
     nodes, weights = (jnp.asarray(each) for each in pairs_of_draws())

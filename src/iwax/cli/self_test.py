@@ -30,7 +30,7 @@ def self_test(*, k: int = 2000) -> dict[str, Any]:
     exact = -0.5 * float(np.mean(quadratic) + np.linalg.slogdet(2 * np.pi * covariance)[1])
     model = _model(weight)
     evidence = evaluation.log_evidence(model, x.astype(np.float32), k=k, key=jax.random.key(0))
-    draws = float(np.sqrt(np.sum(np.square(evidence.monte_carlo_error))) / ROWS)
+    draws = evaluation.error_of_mean(evidence.monte_carlo_error)
     allowed = ERRORS * draws + FLOOR
     estimate = float(evidence.mean)
     return {

@@ -14,6 +14,7 @@ from iwax.evaluation.calibration import (
     simulation_based_calibration,
 )
 from iwax.evaluation.convergence import Convergence, convergence_in_k
+from iwax.evaluation.error_of_mean import error_of_mean
 from iwax.evaluation.evidence import Evidence, log_evidence
 from iwax.evaluation.families import Family, mean_field_normal
 from iwax.evaluation.gap import inference_gap
@@ -50,6 +51,7 @@ __all__ = [
     "annealed_evidence",
     "bidirectional_evidence",
     "convergence_in_k",
+    "error_of_mean",
     "gradient_signal_to_noise",
     "importance_posterior_elbo",
     "importance_posterior_log_prob",

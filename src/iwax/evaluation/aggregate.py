@@ -18,6 +18,7 @@ from jaxtyping import Array
 from iwax import batched
 from iwax._typing import Datum, Distribution, Latent, PRNGKey
 from iwax.evaluation.blocks import at_least, blocks, checked
+from iwax.evaluation.error_of_mean import error_of_mean
 from iwax.model import LatentVariableModel
 
 __all__ = ["AggregatePosterior", "aggregate_posterior"]
@@ -56,7 +57,7 @@ class AggregatePosterior:
             name: {
                 "mean": float(np.mean(getattr(self, name))),
                 "standard_error": float(np.std(getattr(self, name), ddof=1) / np.sqrt(n)) if n > 1 else float("nan"),
-                "monte_carlo_error": float(np.sqrt(np.sum(getattr(self, f"{name}_error") ** 2)) / n),
+                "monte_carlo_error": error_of_mean(getattr(self, f"{name}_error")),
             }
             for name in PARTS
         }

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import logsumexp
 
+from iwax.evaluation.error_of_mean import error_of_mean
 from iwax.evaluation.pareto import pareto_k, tail_size
 
 __all__ = ["InferenceGap", "gap_columns"]
@@ -47,7 +48,7 @@ class InferenceGap:
             name: {
                 "mean": float(np.mean(getattr(self, name))),
                 "standard_error": _over_data(getattr(self, name)),
-                "monte_carlo_error": float(np.sqrt(np.sum(getattr(self, f"{name}_error") ** 2)) / self.rows.size),
+                "monte_carlo_error": error_of_mean(getattr(self, f"{name}_error")),
             }
             for name in PARTS
         }

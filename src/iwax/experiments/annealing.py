@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from iwax import evaluation
-from iwax.experiments.task import Found, Method, Task, counted_rows, error_of_mean, or_unknown
+from iwax.experiments.task import Found, Method, Task, counted_rows, or_unknown
 
 __all__ = ["ANNEALED", "BIDIRECTIONAL"]
 
@@ -28,7 +28,7 @@ def measure_annealed(task: Task) -> Found:
         "n": int(found.rows.size),
         "log_evidence": found.mean,
         "standard_error": found.standard_error,
-        "monte_carlo_error": error_of_mean(found.monte_carlo_error),
+        "monte_carlo_error": evaluation.error_of_mean(found.monte_carlo_error),
         "ess_median": found.ess_median,
         "acceptance": found.acceptance_mean,
         "warnings": found.warnings(),
@@ -51,7 +51,7 @@ def measure_bidirectional(task: Task) -> Found:
         "n": n,
         "log_evidence": lower.mean,
         "standard_error": lower.standard_error,
-        "monte_carlo_error": error_of_mean(lower.monte_carlo_error),
+        "monte_carlo_error": evaluation.error_of_mean(lower.monte_carlo_error),
         "log_evidence_upper": upper.mean,
         "standard_error_upper": upper.standard_error,
         "gap": both.gap_mean,

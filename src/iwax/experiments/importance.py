@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from iwax import evaluation
-from iwax.experiments.task import Found, Method, Task, counted_rows, error_of_mean, or_unknown
+from iwax.experiments.task import Found, Method, Task, counted_rows, or_unknown
 
 __all__ = ["ACTIVE", "EVIDENCE", "IMPORTANCE"]
 
@@ -24,7 +24,7 @@ def measure(task: Task) -> Found:
         "k": found.k,
         "log_evidence": found.mean,
         "standard_error": found.standard_error,
-        "monte_carlo_error": error_of_mean(found.monte_carlo_error),
+        "monte_carlo_error": evaluation.error_of_mean(found.monte_carlo_error),
         "elbo": found.elbo_mean,
         "elbo_standard_error": found.elbo_standard_error,
         "ess_median": found.ess_median,

@@ -13,7 +13,7 @@ from iwax.experiments import build, cost
 from iwax.experiments.reporter import Reporter
 from iwax.experiments.stored import Trained
 
-__all__ = ["Found", "Method", "Task", "counted_rows", "error_of_mean", "or_unknown"]
+__all__ = ["Found", "Method", "Task", "counted_rows", "or_unknown"]
 
 
 @dataclass(frozen=True)
@@ -71,15 +71,6 @@ def counted_rows(summary: Mapping[str, Any]) -> str:
     ('3 images', '3 rows')
     """
     return f"{summary['n']} {'images' if len(summary['shape']) > 1 else 'rows'}"
-
-
-def error_of_mean(errors: np.ndarray) -> float:
-    """The Monte-Carlo error of the mean over rows [n], whose noise is independent.
-
-    >>> error_of_mean(np.array([3.0, 4.0]))
-    2.5
-    """
-    return float(np.sqrt(np.sum(errors**2)) / errors.size)
 
 
 def or_unknown(value: float, form: str) -> str:

@@ -17,7 +17,7 @@ wake                         w̃     0               w̃                      an
 doubly_reparameterized_wake  w̃     w̃ - w̃^2         0                      the same target as wake
 ===========================  ====  ==============  =====================  ==============================================
 
-`paired` takes a from one and b, c from another.
+`paired` takes a from one and b, c from another. All of them raise TypeError for what is no bound.
 """
 
 from collections.abc import Callable
@@ -132,7 +132,6 @@ def score_function(bound: Bound, control_variate: ControlVariate) -> Estimator:
     >>> score_function(iwae, control_variates.none).weights(jnp.zeros(2), 1.0).c
     Array([-0.5, -0.5], dtype=float32)
     """
-
     if not isinstance(control_variate, ControlVariate):
         raise TypeError(
             "score_function needs a control variate, such as control_variates.leave_one_out or "
@@ -231,7 +230,7 @@ def paired(*, model: Estimator, posterior: Estimator) -> Estimator:
 def _refuse_another(estimator: str, bound: Any) -> None:
     """What is no bound, such as a maker of bounds that was not called."""
     if not isinstance(bound, Bound):
-        got = f"{bound.__name__}, which makes one: call it" if callable(bound) else repr(bound)
+        got = f"{getattr(bound, '__name__', bound)}, which makes one: call it" if callable(bound) else repr(bound)
         raise TypeError(f"{estimator} needs a bound, such as bounds.iwae or bounds.ciwae(0.1), got {got}")
 
 

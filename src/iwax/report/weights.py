@@ -25,10 +25,10 @@ def histograms(path: str | Path, found: Mapping[str, Mapping[str, Sequence[float
     panels = np.atleast_1d(figure.subplots(1, len(kinds)))
     for axes, kind in zip(panels, kinds, strict=True):
         quiet(axes).set_xlabel(_NAMES[kind])
+        axes.xaxis.set_major_locator(MaxNLocator(5))
         for i, (name, each) in enumerate(found.items()):
             if kind in each:
                 edges = np.asarray(each["sigma_bins" if kind == "sigmas" else "bins"])
-                axes.xaxis.set_major_locator(MaxNLocator(5))
                 axes.stairs(each[kind], edges, color=PALETTE[i % len(PALETTE)], linewidth=1.2, label=name)
         axes.set_ylim(bottom=0)
     panels[0].set_ylabel("density")
