@@ -70,6 +70,27 @@ def training_products(batch: int, k: int) -> Run:
     return looped(products, inputs, weights, jax.tree.map(lambda leaf: jnp.zeros(leaf.shape), shapes))
 
 
+def gated_products(rows: int, widths: tuple[int, ...]) -> Run:
+    """The products of a gated net forward and back to its inputs, every layer but the last being two side by side."""
+    *gated, last = [normals((before, 2 * after), i) for i, (before, after) in enumerate(pairs(widths))]
+    weights = [*gated, last[:, : widths[-1]]]
+
+    def products(inputs: jax.Array, weights: list[jax.Array], _: Any) -> Any:
+        layers = [inputs]
+        for weight in weights[:-1]:
+            gates, values = jnp.split(layers[-1] @ weight, 2, axis=-1)
+            layers.append(gates + values)
+        cotangent, gradients = layers[-1] @ weights[-1], []
+        for inputs_of_layer, weight in zip(reversed(layers), reversed(weights), strict=True):
+            gradients.append(inputs_of_layer.T @ cotangent)
+            cotangent = jnp.tile(cotangent @ weight.T, 2)  # to the gates, and to the values
+        return gradients, cotangent
+
+    inputs = normals((rows, widths[0]), 100)
+    shapes = jax.eval_shape(products, inputs, weights, None)
+    return looped(products, inputs, weights, jax.tree.map(lambda leaf: jnp.zeros(leaf.shape), shapes))
+
+
 def decoder_products(rows: int) -> Run:
     """The decoder's products forward, for so many rows of latents."""
 

@@ -4,20 +4,26 @@
 
 A round times a block of steps of each preset, one after the other, through the compiled stretch that every run uses.
 Ratios are taken within a round, to `gated-vae`, and their median over the rounds is reported; beside it stands the
-ratio of the matrix products that the preset cannot do without.
+ratio of the matrix products that the preset cannot do without. A VampPrior's step stands, besides, against the sum
+of the plain net's and of the bare products of as many more encoder rows, forward and back, as it has pseudo-inputs.
 """
 
 from functools import partial
 
+import ceilings
 import machine
 import tables
 import turns
+from network import PIXELS
 from presets import preset, weights
 
 from iwax import posteriors
 from iwax.model import LatentVariableModel
 
 REFERENCE = "gated-vae"
+PSEUDO_INPUTS = 500  # of the preset vamp
+ROWS = f"products of {PSEUDO_INPUTS} encoder rows"
+ENCODER = (PIXELS, 300, 300, 80)
 PRESETS = (
     REFERENCE, "full-gaussian", "householder-1", "householder-10", "linear-iaf", "cc-linear-iaf-5", "planar-10",
     "planar-80", "nice-10", "nice-80", "hvi-1", "hvi-8", "iaf-2", "real-nvp-4", "sylvester-4", "vamp", "exemplar",
@@ -55,8 +61,13 @@ def main() -> None:
         return turns.training_steps(objective, options.batch, model)
 
     result = machine.description(threads, ["iwax", "jax", "jaxlib", "equinox", "optax", "numpy"])
-    result |= turns.taken({name: partial(made, name) for name in PRESETS}, REFERENCE, options)
+    steps = {name: partial(made, name) for name in PRESETS}
+    result |= turns.taken(steps | {ROWS: partial(ceilings.gated_products, PSEUDO_INPUTS, ENCODER)}, REFERENCE, options)
     result["products"] = {name: each / work[REFERENCE] for name, each in work.items()}
+    rounds = result["rounds"]
+    if {"vamp", ROWS} <= rounds.keys():
+        floor = [plain + rows for plain, rows in zip(rounds[REFERENCE], rounds[ROWS], strict=True)]
+        result["vamp"] = machine.ratios(rounds["vamp"], floor)
     print(tables.posteriors(result))
     if options.save:
         machine.save("posteriors", result)

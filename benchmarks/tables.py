@@ -89,9 +89,17 @@ def posteriors(result: dict[str, Any]) -> str:
     rows = [
         [name, f"{result['milliseconds'][name]['median']:.2f}", spread(ratio), f"{result['products'][name]:.2f}"]
         for name, ratio in result["ratio"].items()
+        if name in result["products"]
     ]
     head = ["preset", "step, ms", "ratio", "ratio of its products"]
-    return "\n".join([table(head, rows), "", f"Batch {result['batch']}, k = 1.", "", provenance(result)])
+    words = [f"Batch {result['batch']}, k = 1."]
+    words += [
+        f"The {name}, forward and back: {result['milliseconds'][name]['median']:.2f} ms; the step of vamp is "
+        f"{spread(result['vamp'])} times the sum of these and the step of gated-vae."
+        for name in result["ratio"]
+        if name not in result["products"]
+    ]
+    return "\n".join([table(head, rows), "", " ".join(words), "", provenance(result)])
 
 
 def networks(result: dict[str, Any]) -> str:
