@@ -3,6 +3,7 @@
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import equinox as eqx
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Key, Num, PyTree
 
@@ -25,6 +26,7 @@ __all__ = [
     "PerDatum",
     "Scalar",
     "Trace",
+    "filled",
     "values_of",
 ]
 
@@ -33,13 +35,15 @@ class Datum(eqx.Module):
     """One row of data, or a batch of rows with one leading axis on every field.
 
     ``values`` are the features, missing ones filled with 0; ``observed`` marks those that are not missing (None: all);
-    ``label`` is carried along; ``index`` is the row's number, from which its noise is keyed.
+    ``label`` is carried along; ``index`` is the row's number, from which its noise is keyed. ``inputs`` are what an
+    encoder reads where that is not the values themselves (`posteriors.Coded`).
     """
 
     values: Num[Array, "*batch features"]
     observed: Bool[Array, "*batch features"] | None = None
     label: Int[Array, "*batch"] | None = None
     index: Int[Array, "*batch"] | None = None
+    inputs: Num[Array, "*batch inputs"] | None = None
 
 
 @runtime_checkable
@@ -65,10 +69,27 @@ class Part(Protocol):
     def __call__(self, context: Any, *, key: PRNGKey) -> Distribution: ...
 
 
+def filled(values: Num[Array, "*batch features"], *, missing: bool, index: Int[Array, "*batch"] | None = None) -> Datum:
+    """Rows as a datum; with ``missing``, NaN marks what was not observed, and 0 is put in its place.
+
+    Filled here, before anything is differentiated: a NaN behind a mask gives a right value and a NaN gradient.
+
+    >>> x = filled(jnp.array([1.0, jnp.nan]), missing=True)
+    >>> x.values.tolist(), x.observed.tolist()
+    ([1.0, 0.0], [True, False])
+    """
+    if not missing:
+        return Datum(values=values, index=index)
+    observed = ~jnp.isnan(values)
+    return Datum(values=jnp.where(observed, values, 0), observed=observed, index=index)
+
+
 def values_of(context: Any) -> Array:
-    """The array that a network reads: a datum's values, or the context itself.
+    """The array that a network reads: a datum's inputs, or else its values, or the context itself.
 
     >>> values_of(Datum(values=1.0)), values_of(2.0)
     (1.0, 2.0)
     """
-    return context.values if isinstance(context, Datum) else context
+    if not isinstance(context, Datum):
+        return context
+    return context.values if context.inputs is None else context.inputs

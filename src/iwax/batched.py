@@ -31,6 +31,7 @@ __all__ = [
     "reparameterized",
     "terms",
     "terms_at",
+    "weighted_means",
 ]
 
 Output = TypeVar("Output")
@@ -98,6 +99,24 @@ def mixture_terms(model: LatentVariableModel, key: PRNGKey, x: Datum, *, k: int)
         return z, jnp.asarray(log_mean_exp(of_all.T)), keys
 
     return _terms_of_draws(model, prior, x, *over_data(one, key, x))
+
+
+def weighted_means(
+    model: LatentVariableModel, key: PRNGKey, x: Datum, *, k: int, first: int | Array = 0
+) -> tuple[LogWeights, Float[Array, "batch k features"]]:
+    """The log-weights of k draws of every row, [k, batch], nats, and the means of ``p(x|z)`` there."""
+    prior = prepared(model, key)
+
+    def one(key: PRNGKey, datum: Datum) -> tuple[Array, Array]:
+        def draw(key: PRNGKey) -> tuple[Array, Array]:
+            proposal, log_posterior = model.propose_with_log_prob(datum, key)
+            terms = model.terms(prior, datum, proposal.keys, proposal.z, log_posterior)
+            return terms.log_w(), model.likelihood(proposal.z, key=proposal.keys[1]).mean
+
+        return over_draws(draw, key, k, first=first)
+
+    log_w, means = over_data(one, key, x)
+    return log_w.T, means
 
 
 def log_weights(

@@ -122,14 +122,16 @@ class LatentVariableModel(eqx.Module):
         x, _ = p_x.draw(jax.random.fold_in(key, 1))
         return z, p_x.mean, x
 
-    def refuse_outside(self, values: np.ndarray) -> None:
+    def refuse_outside(self, values: np.ndarray, *, missing: bool = False) -> None:
         """Raise ValueError, naming the first cell, where rows [n, features] lie outside the likelihood's support.
 
+        With ``missing`` a NaN is a value that was not observed, and passes.
         A likelihood says so in a method ``outside(values) -> marked``; one without is taken at its word. What it needs
         instead it says in words, ``support``, and perhaps in an ``advice``.
         """
         outside = getattr(self.likelihood, "outside", None)
         marked = outside(values) if outside is not None else np.zeros(values.shape, bool)
+        marked = marked & ~np.isnan(values) if missing else marked
         if marked.any():
             row, column = np.argwhere(marked)[0]
             support = getattr(self.likelihood, "support", "values of its support")

@@ -50,6 +50,9 @@ LIKELIHOODS: dict[str, Callable] = {
         GatedLinear(LATENT, 2 * FEATURES, key=jax.random.key(32)),
         PixelCNN((1, FEATURES), channels=4, layers=1, map_channels=2, key=jax.random.key(33)),
     ),
+    "gaussian, in other units": lambda: likelihoods.Scaled(
+        likelihoods.Gaussian.scalar(network(LATENT, FEATURES, 34), 0.7), jnp.arange(float(FEATURES)), jnp.full(5, 3.0)
+    ),
     "columns": lambda: likelihoods.Columns.of_kinds(network(LATENT, 10, 31), COLUMNS),
 }
 COLUMNS = ("gaussian", "bernoulli", ("categorical", 3), "gaussian", "lognormal")
@@ -222,11 +225,12 @@ def goodness_of_fit(counts: np.ndarray, expected: np.ndarray) -> float:
 
 
 @every_part
-def test_every_parameter_matters_but_a_fixed_scale_and_exemplars(name: str):
+def test_every_parameter_matters_but_a_fixed_scale_units_and_exemplars(name: str):
     part, _ = made(name)
     for path, leaf in jax.tree_util.tree_leaves_with_path(found(name).slopes):
         where = jax.tree_util.keystr(path)
         fixed = getattr(part, "variance", "") == "fixed" and "log_scale" in where
+        fixed |= "coding" in where or (type(part).__name__ == "Scaled" and where in ("[0].loc", "[0].scale"))
         fixed |= where.endswith("exemplars") or where.startswith("[1].conditionals")  # of an encoder: its top is used
         assert np.isfinite(leaf).all()
         assert bool((leaf != 0).any()) != fixed, where

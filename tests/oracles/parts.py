@@ -11,7 +11,7 @@ import numpy as np
 
 from iwax import bijections, likelihoods, posteriors, priors
 from iwax._typing import Datum
-from iwax.nn import MLP, Joined, Linear
+from iwax.nn import MLP, Coding, Joined, Linear
 
 FEATURES, LATENT, TRUNK = 5, 2, 3
 X = Datum(values=jnp.array([1.0, 0.0, 1.0, 1.0, 0.0]))
@@ -77,6 +77,19 @@ PRIORS: dict[str, Callable] = {
     "exemplar": lambda: priors.Exemplar(inputs(3, 41), scale=0.6),
     "vamp on top": partial(vamp_on_top, 1),
 }
+
+
+def coded() -> posteriors.Coded:
+    """Reads four numbers and the class of the last feature, which has two, and the marks of what was observed."""
+    coding = Coding(
+        jnp.array([0.5, 0.1, 0.2, -0.3, 0.0]),
+        jnp.array([0.5, 2.0, 0.7, 1.5, 1.0]),
+        ("linear", "log1p", "linear", "log", ("classes", 2)),
+        mask=True,
+    )
+    return posteriors.Coded(posteriors.Gaussian(network(coding.features, 2 * LATENT, 39, heads=2)), coding)
+
+
 POSTERIORS: dict[str, Callable] = {
     "bernoulli": lambda: posteriors.Bernoulli(network(FEATURES, LATENT, 13)),
     "gaussian": lambda: posteriors.Gaussian(network(FEATURES, 2 * LATENT, 9, heads=2)),
@@ -103,6 +116,7 @@ POSTERIORS: dict[str, Callable] = {
     "hamiltonian": lambda: hamiltonian().beside(
         priors.StandardNormal(LATENT), likelihoods.Bernoulli(network(LATENT, FEATURES, 38))
     ),
+    "coded": coded,
     "top down": partial(top_down, 1),  # layers of one latent: two in all
     "ladder": partial(ladder, 1),
 }

@@ -15,6 +15,7 @@ from iwax.distributions.log_normal import LogNormal
 from iwax.distributions.mixture import Mixture
 from iwax.distributions.negative_binomial import NegativeBinomial
 from iwax.distributions.poisson import Poisson
+from iwax.distributions.scaled import Scaled
 from iwax.distributions.student_t import StudentT
 from iwax.distributions.transformed import Transformed
 from iwax.distributions.zero_inflated import ZeroInflated
@@ -35,6 +36,7 @@ __all__ = [
     "Mixture",
     "NegativeBinomial",
     "Poisson",
+    "Scaled",
     "StudentT",
     "Transformed",
     "ZeroInflated",

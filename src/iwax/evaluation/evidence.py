@@ -105,6 +105,7 @@ def log_evidence(
     k: int,
     key: PRNGKey,
     rows: np.ndarray | None = None,
+    missing: bool = False,
     batch: int = 20,
     chunk: int = 50,
     progress: Callable[[int, int], None] | None = None,
@@ -114,12 +115,13 @@ def log_evidence(
     x holds values as the likelihood takes them (Burda, Grosse and Salakhutdinov 2016, arXiv:1509.00519). ``batch`` rows
     and ``chunk`` draws are taken at once; memory does not grow with k. The noise is a function of (key, row number,
     draw), so neither of them changes a value. ``rows`` are the row numbers (0, 1, ... by default);
-    ``progress(done, total)`` is told of rows done. Raises ValueError where x is not a table of finite numbers in the
-    likelihood's support, or k, batch or chunk is below 1.
+    ``progress(done, total)`` is told of rows done. With ``missing`` a NaN marks a value that was not observed, and the
+    estimate is of the log-density of the observed ones (Mattei and Frellsen 2019, arXiv:1812.02633). Raises ValueError
+    where x is not a table of finite numbers in the likelihood's support, or k, batch or chunk is below 1.
     """
-    x, rows = checked(x, rows)
+    x, rows = checked(x, rows, missing=missing)
     at_least(1, {"k": k, "batch": batch, "chunk": chunk})
-    model.refuse_outside(x)
+    model.refuse_outside(x, missing=missing)
     model = batched.ready(model, key)
     n, columns = x.shape[0], np.empty((6, x.shape[0]))
     calls = ((block, call) for block in blocks(x, rows, batch) for call in _calls(model, key, block.x, k, chunk))

@@ -1,20 +1,25 @@
-"""What a trained model is used for: new data, reconstructions, embeddings, scores."""
+"""What a trained model is used for: new data, reconstructions, imputations, embeddings, scores."""
 
 from iwax.inference.embed import embed
 from iwax.inference.generate import Generated, decode, generate
+from iwax.inference.impute import Imputation, impute
 from iwax.inference.memory import SlotPreferences, slot_pictures, slot_preferences
 from iwax.inference.pseudo_inputs import OfPseudoInputs, generate_from_pseudo_inputs, vamp_of
 from iwax.inference.reconstruct import reconstruct, resample
 from iwax.inference.score import score
+from iwax.inference.sweeps import impute_by_sweeps
 
 __all__ = [
     "Generated",
+    "Imputation",
     "OfPseudoInputs",
     "SlotPreferences",
     "decode",
     "embed",
     "generate",
     "generate_from_pseudo_inputs",
+    "impute",
+    "impute_by_sweeps",
     "reconstruct",
     "resample",
     "score",

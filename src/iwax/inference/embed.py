@@ -24,12 +24,21 @@ def _means(model: LatentVariableModel, key: PRNGKey, x: Datum, layer: int) -> Ar
     return batched.over_data(one, key, x)
 
 
-def embed(model: LatentVariableModel, x: ArrayLike, *, key: PRNGKey, layer: int = 1, batch: int = 500) -> np.ndarray:
+def embed(
+    model: LatentVariableModel,
+    x: ArrayLike,
+    *,
+    key: PRNGKey,
+    layer: int = 1,
+    missing: bool = False,
+    batch: int = 500,
+) -> np.ndarray:
     """The means [n, latent] of q(z|x) for data [n, D].
 
     ``layer`` counts stochastic layers from the data upwards: 1 is z_1, the layer next to the data, whose mean is exact;
     above it a chain gives the mean of q(z_l|z_{l-1}) at the mean below. The key serves encoders with noise of their
-    own; others ignore it. Raises ValueError for data of another shape, not finite, or a layer that is not there.
+    own; others ignore it. With ``missing`` a NaN is a value that was not observed. Raises ValueError for data of
+    another shape, not finite, or a layer that is not there.
 
     >>> from iwax import likelihoods, nn, posteriors, priors
     >>> model = LatentVariableModel(
@@ -40,7 +49,7 @@ def embed(model: LatentVariableModel, x: ArrayLike, *, key: PRNGKey, layer: int 
     >>> embed(model, np.zeros((3, 4)), key=jax.random.key(2)).shape
     (3, 2)
     """
-    table = inputs.rows(model, x, key)
+    table = inputs.rows(model, x, key, missing=missing)
     z, _, _ = eqx.filter_eval_shape(batched.generate, model, key, 1)
     layer = inputs.check_count("layer", layer, largest=len(z) if isinstance(z, tuple) else 1)
     parts = pieces(table, len(table), size=inputs.check_count("batch", batch))

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from iwax import batched
 from iwax._typing import PRNGKey
+from iwax.evaluation.blocks import check_cells
 from iwax.model import LatentVariableModel
 
 __all__ = ["check_count", "check_key", "latent_rows", "rows"]
@@ -37,11 +38,14 @@ def check_key(key: Any) -> None:
         raise TypeError(f"key must be one random key, jax.random.key(seed): got {got}")
 
 
-def rows(model: LatentVariableModel, x: ArrayLike, key: PRNGKey) -> np.ndarray:
-    """x as [n, D] finite numbers, D the model's features; an error names what is wrong, and where."""
+def rows(model: LatentVariableModel, x: ArrayLike, key: PRNGKey, *, missing: bool = False) -> np.ndarray:
+    """x as [n, D] finite numbers, D the model's features; an error names what is wrong, and where.
+
+    With ``missing`` a NaN is a value that was not observed; of every row there must be one that was.
+    """
     check_key(key)
     _, mean, _ = eqx.filter_eval_shape(batched.generate, model, key, 1)
-    return _matrix("x", x, (mean.shape[1],))
+    return _matrix("x", x, (mean.shape[1],), missing=missing)
 
 
 def latent_rows(model: LatentVariableModel, z: Any, key: PRNGKey) -> tuple[Any, int]:
@@ -60,14 +64,16 @@ def latent_rows(model: LatentVariableModel, z: Any, key: PRNGKey) -> tuple[Any, 
     return layers, len(layers[0])
 
 
-def _matrix(name: str, values: ArrayLike, event: tuple[int, ...]) -> np.ndarray:
+def _matrix(name: str, values: ArrayLike, event: tuple[int, ...], *, missing: bool = False) -> np.ndarray:
     table = np.asarray(values)
     if table.dtype.kind not in "buif":
         raise TypeError(f"{name} must hold numbers: got values of type {table.dtype}")
     if table.ndim != 1 + len(event) or table.shape[1:] != event or len(table) == 0:
         wanted = ", ".join(["n", *map(str, event)])
         raise ValueError(f"{name} must be [{wanted}] with n of 1 or more: got shape {table.shape}")
-    if table.dtype.kind == "f" and not np.isfinite(table).all():
+    if missing:
+        check_cells(table, missing=True, name=name)
+    elif table.dtype.kind == "f" and not np.isfinite(table).all():
         row, column = np.argwhere(~np.isfinite(table.reshape(len(table), -1)))[0]
         got = table.reshape(len(table), -1)[row, column]
         raise ValueError(f"{name} must be finite: got {got} in row {row}, column {column}; fill or leave out that row")

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from iwax._typing import Datum
+from iwax._typing import Datum, filled
 
 __all__ = ["Piece", "gathered", "pieces"]
 
@@ -20,18 +20,22 @@ class Piece(NamedTuple):
     kept: int
 
 
-def pieces(x: Any, n: int, *, size: int) -> Iterator[Piece]:
+def pieces(x: Any, n: int, *, size: int, numbers: np.ndarray | None = None) -> Iterator[Piece]:
     """The n rows of x (of each of its leaves) in pieces of ``size``; a datum's index is the number of its row.
+
+    These are 0 to n - 1 without ``numbers``. A NaN in a table marks what was not observed.
 
     >>> [(piece.first, piece.kept) for piece in pieces(np.zeros((5, 3)), 5, size=2)]
     [(0, 2), (2, 2), (4, 1)]
     """
     size = min(size, n)
     dtype = jnp.result_type(float)
+    missing = isinstance(x, np.ndarray) and x.dtype.kind == "f" and bool(np.isnan(x).any())
+    numbers = np.arange(n) if numbers is None else numbers
     for first in range(0, n, size):
         index = np.minimum(np.arange(first, first + size), n - 1)
         values = jax.tree.map(lambda leaf, index=index: jnp.asarray(leaf[index], dtype), x)
-        yield Piece(Datum(values=values, index=jnp.asarray(index, jnp.int32)), first, min(size, n - first))
+        yield Piece(filled(values, missing=missing, index=jnp.asarray(numbers[index])), first, min(size, n - first))
 
 
 def gathered(function: Callable[[Piece], Any], parts: Iterator[Piece]) -> Any:

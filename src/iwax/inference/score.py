@@ -20,14 +20,16 @@ def score(
     k: int,
     key: PRNGKey,
     rows: np.ndarray | None = None,
+    missing: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> evaluation.Evidence:
     """An estimate of log p(x), nats, for every row of data [n, D], with its Monte-Carlo error.
 
     The lower it is, the less a row is like the training data. `iwax.evaluation.log_evidence` after a check of the
     input: ``.log_evidence``, ``.monte_carlo_error`` and ``.ess`` are [n], ``.warnings()`` says where not to trust them.
-    ``rows`` are the numbers that key the rows' noise (0 to n - 1 without). Raises ValueError for data of another shape,
-    not finite, or k below 1.
+    ``rows`` are the numbers that key the rows' noise (0 to n - 1 without). With ``missing`` a NaN is a value that was
+    not observed, and the log-density is that of those that were. Raises ValueError for data of another shape, not
+    finite, or k below 1.
     """
-    table = inputs.rows(model, x, key)
-    return evaluation.log_evidence(model, table, k=inputs.check_count("k", k), key=key, rows=rows, progress=progress)
+    table, k = inputs.rows(model, x, key, missing=missing), inputs.check_count("k", k)
+    return evaluation.log_evidence(model, table, k=k, key=key, rows=rows, missing=missing, progress=progress)

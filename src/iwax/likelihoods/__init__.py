@@ -12,6 +12,7 @@ from iwax.likelihoods.gaussian import Gaussian
 from iwax.likelihoods.log_normal import LogNormal
 from iwax.likelihoods.negative_binomial import NegativeBinomial
 from iwax.likelihoods.poisson import Poisson
+from iwax.likelihoods.scaled import Scaled
 from iwax.likelihoods.student_t import StudentT
 from iwax.likelihoods.zero_inflated_negative_binomial import ZeroInflatedNegativeBinomial
 from iwax.likelihoods.zero_inflated_poisson import ZeroInflatedPoisson
@@ -31,6 +32,7 @@ __all__ = [
     "LogNormal",
     "NegativeBinomial",
     "Poisson",
+    "Scaled",
     "StudentT",
     "ZeroInflatedNegativeBinomial",
     "ZeroInflatedPoisson",

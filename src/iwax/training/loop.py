@@ -11,7 +11,7 @@ import numpy as np
 import optax
 from jaxtyping import Array
 
-from iwax._typing import Datum
+from iwax._typing import filled
 from iwax.training.fault import NumericalStop, all_finite, first_fault
 from iwax.training.state import Plan, State, Tally, steps_per_epoch
 from iwax.training.step import Objective, compile_stretch, permutation, updates
@@ -132,7 +132,7 @@ class _Run:
         self.plan, self.data, self.valid = plan, data, valid
         self.observer, self.learning_rate = observer, learning_rate
         self.update = updates(objective, optimizer, plan, rows)
-        self.validate = _validator(objective, plan.seed)
+        self.validate = _validator(objective, plan.seed, missing=plan.missing)
         self.order = lru_cache(maxsize=1)(lambda epoch: jnp.asarray(permutation(plan.seed, epoch, rows)))
 
     def close_epoch(self, state: State, epoch: int, steps: int) -> State:
@@ -160,13 +160,13 @@ class _Run:
         return state
 
 
-def _validator(objective: Objective, seed: int) -> Any:
+def _validator(objective: Objective, seed: int, *, missing: bool) -> Any:
     """``validate(model, valid)``: the mean bound on the validation rows, always with the same noise."""
     key = jax.random.fold_in(jax.random.key(seed), _VALIDATION)
 
     @eqx.filter_jit
     def bounds(model: Any, values: Any, index: Any) -> Any:
-        return objective(model, key, Datum(values=values.astype(float), index=index), beta=1.0).bound
+        return objective(model, key, filled(values.astype(float), missing=missing, index=index), beta=1.0).bound
 
     def validate(model: Any, valid: np.ndarray) -> float:
         rows, total = valid.shape[0], 0.0

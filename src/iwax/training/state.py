@@ -15,7 +15,8 @@ __all__ = ["Plan", "State", "Tally", "initial_state", "steps_per_epoch"]
 class Plan:
     """How a model is trained: what neither the objective nor the optimiser says.
 
-    ``binarize`` redraws grey values 0..255 as 0 or 1 at every access. ``reduction`` is how a batch's loss is taken.
+    ``binarize`` redraws grey values 0..255 as 0 or 1 at every access; with ``missing`` a NaN is a value that was not
+    observed. ``reduction`` is how a batch's loss is taken.
     ``beta_warmup`` is the number of epochs over which the KL temperature rises linearly to 1. ``piece`` splits a batch
     into pieces of that many rows whose gradients are added up (None: the whole at once); it must divide the batch.
     ``validate_every`` epochs (0: never) the bound is taken on validation data; ``patience`` validations without a new
@@ -28,6 +29,7 @@ class Plan:
     seed: int
     beta_warmup: int = 0
     binarize: bool = False
+    missing: bool = False
     reduction: Literal["mean", "sum"] = "mean"
     piece: int | None = None
     validate_every: int = 0

@@ -10,7 +10,7 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float, Int, PyTree
 
-from iwax._typing import Datum, PRNGKey
+from iwax._typing import Datum, PRNGKey, filled
 from iwax.data.binarization import binarize_grey
 from iwax.training.objective import Objective
 from iwax.training.state import Plan, State, Tally, steps_per_epoch
@@ -113,7 +113,7 @@ def _batch(
     if not jnp.issubdtype(values.dtype, jnp.inexact):
         values = values.astype(float)
     weight = None if rows % plan.batch == 0 else (places < rows).astype(values.dtype)
-    return Datum(values=values, index=index), weight
+    return filled(values, missing=plan.missing, index=index), weight
 
 
 class _Ascent(NamedTuple):

@@ -1,0 +1,57 @@
+"""Likelihoods in the units of the data."""
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.core import Tracer
+from jaxtyping import Array, Float
+
+from iwax import distributions
+from iwax._typing import AnyArray, PRNGKey
+
+__all__ = ["Scaled"]
+
+
+class Scaled(eqx.Module):
+    """``x_j = loc_j + scale_j y_j``, y ~ p(y|z): a likelihood of independent features, in units that are not its own.
+
+    A network learns best about numbers of size one. loc and scale, one a column and not learned, bring the data
+    there: the mean and standard deviation of the training rows, say, and 0 and 1 for counts and classes, which are left
+    as they are. log p(x) is that of the data in their own units, ``- log scale_j`` a column. Raises ValueError where
+    they are not one a column or a scale is not positive.
+
+    >>> from iwax.likelihoods import Gaussian
+    >>> from iwax.nn import MLP
+    >>> inner = Gaussian.scalar(MLP(2, (8,), 3, key=jax.random.key(0)))
+    >>> p = Scaled(inner, jnp.array([0.0, 10.0, 1e3]), jnp.array([1.0, 2.0, 50.0]))
+    >>> p(jnp.zeros(2), key=jax.random.key(1)).mean.shape
+    (3,)
+    """
+
+    likelihood: Any
+    loc: Float[Array, " features"]
+    scale: Float[Array, " features"]
+
+    def __init__(self, likelihood: Any, loc: Float[AnyArray, " features"], scale: Float[AnyArray, " features"]) -> None:
+        if np.shape(loc) != np.shape(scale) or np.ndim(loc) != 1:
+            raise ValueError(f"a loc and a scale a column are needed, got shapes {np.shape(loc)} and {np.shape(scale)}")
+        if not isinstance(scale, Tracer) and not np.all(np.asarray(scale) > 0):
+            raise ValueError(f"the scales of a likelihood must be positive, got {scale}")
+        self.likelihood, self.loc, self.scale = likelihood, jnp.asarray(loc, float), jnp.asarray(scale, float)
+
+    @property
+    def support(self) -> str:
+        """The data that have a density, in words."""
+        return self.likelihood.support
+
+    def outside(self, values: np.ndarray) -> np.ndarray:
+        """Which values have no density here."""
+        return self.likelihood.outside((values - np.asarray(self.loc)) / np.asarray(self.scale))
+
+    def __call__(self, context: Any, *, key: PRNGKey) -> distributions.Scaled:
+        """The distribution of x at a latent."""
+        loc, scale = jax.lax.stop_gradient((self.loc, self.scale))
+        return distributions.Scaled(self.likelihood(context, key=key), loc, scale)

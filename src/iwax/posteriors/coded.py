@@ -1,0 +1,47 @@
+"""Posteriors whose encoder reads something other than the row itself."""
+
+from dataclasses import replace
+from typing import Any
+
+import equinox as eqx
+
+from iwax._typing import Datum, Distribution, Part, PRNGKey
+from iwax.nn import Coding
+
+__all__ = ["Coded"]
+
+
+class Coded(eqx.Module):
+    """``q(z | coding(x))``: any posterior, whose networks read x as the coding gives it.
+
+    The row itself stays what it is for whoever evaluates p(x|z), so a posterior that follows its model
+    (`posteriors.Hamiltonian`, `posteriors.Ladder`) can be coded too. What was not observed is 0 for the encoder, as in
+    Mattei and Frellsen (2019, arXiv:1812.02633); with ``coding.mask`` it also sees which values those are.
+
+    >>> import jax
+    >>> import jax.numpy as jnp
+    >>> from iwax.nn import Linear
+    >>> from iwax.posteriors import Gaussian
+    >>> coding = Coding(jnp.zeros(3), jnp.ones(3), mask=True)
+    >>> q = Coded(Gaussian(Linear(coding.features, 4, key=jax.random.key(0))), coding)
+    >>> q(Datum(jnp.ones(3)), key=jax.random.key(1)).mean.shape
+    (2,)
+    """
+
+    posterior: Any
+    coding: Coding
+
+    @property
+    def top(self) -> "Coded":
+        """That of the posterior, coded alike; AttributeError where it has none."""
+        return Coded(self.posterior.top, self.coding)
+
+    def beside(self, prior: Part, likelihood: Part) -> "Coded":
+        """The posterior beside its siblings, where it follows them."""
+        inner = getattr(self.posterior, "beside", None)
+        return self if inner is None else Coded(inner(prior, likelihood), self.coding)
+
+    def __call__(self, context: Any, *, key: PRNGKey) -> Distribution:
+        """The distribution at a datum."""
+        x = context if isinstance(context, Datum) else Datum(context)
+        return self.posterior(replace(x, inputs=self.coding(x.values, x.observed)), key=key)

@@ -1,0 +1,238 @@
+"""Rows with holes, against what a linear-Gaussian model says exactly: densities, imputations, and no leak."""
+
+from functools import cache
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from linear_gaussian import LinearGaussian
+from parts import X, coded
+
+from iwax import bounds, evaluation, gradients, inference, likelihoods, nn, posteriors, priors, training
+from iwax._typing import Datum
+from iwax.model import LatentVariableModel
+
+ROWS, FEATURES, LATENT, SHARE = 2_800, 6, 2, 0.3
+ORACLE = LinearGaussian.random(FEATURES, LATENT, seed=3)
+
+
+@cache
+def rows() -> tuple[np.ndarray, np.ndarray]:
+    """Rows [n, D], and where 30 % of their cells are missing; something is observed in every row."""
+    x, rng = ORACLE.sample(ROWS, seed=5), np.random.default_rng(7)
+    holes = rng.random(x.shape) < SHARE
+    holes[holes.all(axis=1), 0] = False
+    return x, holes
+
+
+def model() -> LatentVariableModel:
+    """The oracle; its encoder, exact for whole rows, reads what was not observed as the mean, and is twice too wide."""
+    exact = ORACLE.model(scale=2.0)
+    network = nn.Linear(FEATURES, 2 * LATENT, key=jax.random.key(0))
+    mean = ORACLE.weight / ORACLE.variance[:, None] @ ORACLE.posterior(ORACLE.bias[None])[1]
+    weight = jnp.asarray(np.concatenate([mean, 0 * mean], axis=1), float)
+    bias = jnp.concatenate([jnp.zeros(LATENT), exact.posterior.network.bias[LATENT:]])
+    network = jax.tree.map(lambda leaf: weight if leaf.ndim == 2 else bias, network)
+    coding = nn.Coding(ORACLE.bias, np.ones(FEATURES))
+    return LatentVariableModel(
+        prior=exact.prior,
+        likelihood=exact.likelihood,
+        posterior=posteriors.Coded(posteriors.Gaussian(network), coding),
+    )
+
+
+@cache
+def exact() -> tuple[np.ndarray, np.ndarray]:
+    """log p(x_observed) [n], and E[x_missing | x_observed] [n, D] (x itself where it was observed)."""
+    x, holes = rows()
+    covariance = ORACLE.weight @ ORACLE.weight.T + np.diag(ORACLE.variance)
+    log_p, means = np.empty(len(x)), x.copy()
+    for i, (row, hole) in enumerate(zip(x, holes, strict=True)):
+        of_seen, off = covariance[np.ix_(~hole, ~hole)], row[~hole] - ORACLE.bias[~hole]
+        solved = np.linalg.solve(of_seen, off)
+        log_p[i] = -0.5 * (off @ solved + np.linalg.slogdet(2 * np.pi * of_seen)[1])
+        means[i, hole] = ORACLE.bias[hole] + covariance[np.ix_(hole, ~hole)] @ solved
+    return log_p, means
+
+
+def holed() -> np.ndarray:
+    x, holes = rows()
+    return np.where(holes, np.nan, x)
+
+
+@cache
+def imputed() -> inference.Imputation:
+    return inference.impute(model(), holed(), k=500, draws=199, key=jax.random.key(1))
+
+
+def test_the_density_of_incomplete_rows_is_the_marginal_one():
+    found = evaluation.log_evidence(model(), holed()[:300], k=2_000, key=jax.random.key(0), missing=True)
+    off = (found.log_evidence - exact()[0][:300]) / found.monte_carlo_error
+    assert abs(off.mean()) < 4.5 / np.sqrt(300) + 0.05  # the logarithm of a mean is low by half its variance
+    assert 0.85 < np.sqrt(np.mean(off**2)) < 1.15
+    assert np.abs(off).max() < 6
+
+
+def test_imputed_means_are_the_conditional_means_within_their_errors():
+    found, holes = imputed(), rows()[1]
+    off = (found.values - exact()[1])[holes] / found.error[holes]
+    assert holes.sum() > 5_000
+    assert 0.9 < np.sqrt(np.mean(off**2)) < 1.1
+    assert np.mean(np.abs(off) < 4) > 0.999
+    assert abs(off.mean()) < 4.5 * 1.1 / np.sqrt(holes.any(axis=1).sum())  # errors of a row hang together
+    assert (found.error[~holes] == 0).all()
+    assert not found.warnings()
+
+
+def test_nine_tenths_of_the_cells_lie_in_intervals_of_nine_tenths():
+    """Between the 10th and the 190th of 199 draws and the value itself, exchangeable all, 0.9 of the values lie."""
+    (x, holes), draws = rows(), np.sort(imputed().draws, axis=0)
+    inside = ((draws[9] < x) & (x < draws[189]))[holes]
+    assert abs(inside.mean() - 0.9) < 0.02
+
+
+def test_draws_have_the_conditional_mean_and_spread():
+    found, holes = imputed(), rows()[1]
+    off = (found.draws.mean(axis=0) - exact()[1])[holes]
+    residual = (rows()[0] - exact()[1])[holes]
+    spread = found.draws.std(axis=0)[holes]
+    assert np.mean(residual**2) == pytest.approx(np.mean(spread**2), rel=4.5 * np.sqrt(2 / ROWS))
+    assert np.sqrt(np.mean(off**2)) < 3 * np.sqrt(np.mean(spread**2) / 199 + np.mean(found.error[holes] ** 2))
+
+
+def test_observed_cells_are_those_that_were_given():
+    x, holes = rows()
+    found = imputed()
+    assert (found.values[~holes] == x[~holes]).all()
+    assert (found.draws[:, ~holes] == x[~holes]).all()
+    assert np.isfinite(found.values).all()
+    assert np.isfinite(found.draws).all()
+    assert np.isnan(found.ess).sum() == (~holes.any(axis=1)).sum()
+
+
+def test_neither_the_batch_nor_the_neighbours_change_an_imputation():
+    few = holed()[:9]
+    whole = inference.impute(model(), few, k=300, draws=3, key=jax.random.key(2))
+    cut = inference.impute(model(), few, k=300, draws=3, key=jax.random.key(2), batch=4)
+    alone = inference.impute(model(), few[5:6], k=300, draws=3, rows=np.array([5]), key=jax.random.key(2))
+    np.testing.assert_allclose(cut.values, whole.values, rtol=2e-5, atol=2e-6)
+    np.testing.assert_allclose(alone.values[0], whole.values[5], rtol=2e-5, atol=2e-6)
+    np.testing.assert_allclose(cut.draws, whole.draws, rtol=2e-5, atol=2e-6)
+
+
+def test_a_value_that_was_not_observed_reaches_nothing():
+    """Whatever stands in a hole: the encoder, log p(x|z) and every gradient are the same to the bit."""
+    part = coded()
+    net = nn.MLP(2, (4,), 5, key=jax.random.key(3))
+    whole = LatentVariableModel(
+        prior=priors.StandardNormal(2),
+        likelihood=likelihoods.Scaled(likelihoods.Gaussian.scalar(net), jnp.ones(5), jnp.full(5, 2.0)),
+        posterior=part,
+    )
+    seen = jnp.array([[True, False, True, False, False]])
+
+    def ascended(model: LatentVariableModel, values):
+        datum = Datum(values=values, observed=seen)
+        estimator = gradients.doubly_reparameterized(bounds.iwae)
+        return gradients.surrogate(model, jax.random.key(0), datum, k=4, estimator=estimator).value.sum()
+
+    found = [
+        jax.value_and_grad(ascended)(whole, jnp.where(seen, X.values, garbage))
+        for garbage in (jnp.zeros(5), jnp.array([9.0, 1e4, -3.0, 2.0, 1.0]))
+    ]
+    for one, other in zip(*map(jax.tree.leaves, found), strict=True):
+        assert (one == other).all()
+
+
+def test_training_on_holes_learns_the_model_of_whole_rows():
+    """Factor analysis on 30 % missing cells: as likely, for new whole rows, as the truth to a tenth of a nat."""
+    start = LatentVariableModel(
+        prior=priors.StandardNormal(LATENT),
+        likelihood=likelihoods.Gaussian.feature(nn.Linear(LATENT, FEATURES, key=jax.random.key(0)), FEATURES),
+        posterior=posteriors.Coded(
+            posteriors.Gaussian(nn.MLP(2 * FEATURES, (32,), 2 * LATENT, key=jax.random.key(1))),
+            nn.Coding(np.nanmean(holed(), axis=0), np.nanstd(holed(), axis=0), mask=True),
+        ),
+    )
+
+    def objective(*args, **kwargs):
+        return gradients.surrogate(*args, k=5, estimator=gradients.pathwise(bounds.iwae), **kwargs)
+
+    def trained(x: np.ndarray, missing: bool) -> LatentVariableModel:
+        adam = optax.adam(optax.cosine_decay_schedule(1e-2, 28 * 60))
+        key = jax.random.key(0)
+        return training.fit(start, objective, x, optimizer=adam, epochs=60, key=key, missing=missing).model
+
+    new = ORACLE.sample(500, seed=99)
+    found = evaluation.log_evidence(trained(holed(), True), new, k=500, key=jax.random.key(4))
+    assert (ORACLE.log_evidence(new) - found.log_evidence).mean() < 0.1
+    guessed = np.where(rows()[1], np.nanmean(holed(), axis=0), rows()[0])  # the control: holes filled with means
+    of_guesses = evaluation.log_evidence(trained(guessed, False), new, k=500, key=jax.random.key(4))
+    gain = found.log_evidence - of_guesses.log_evidence
+    assert gain.mean() > 4.5 * gain.std() / np.sqrt(len(gain))
+
+
+@pytest.mark.parametrize(("scale", "right"), [(1.0, True), (0.7, False)])
+def test_sweeps_that_draw_are_a_gibbs_sampler_where_the_encoder_is_exact(scale: float, right: bool):
+    """From whole draws of p(x), sweeps leave the joint law of observed and missing as it was; a wrong encoder, not."""
+    x, hole = ORACLE.sample(20_000, seed=11), np.array([True, False, True, False, False, False])
+    holed, start = np.where(hole, np.nan, x), x
+    swept = inference.impute_by_sweeps(
+        ORACLE.model(scale=scale), holed, sweeps=6, value="draw", start=start, key=jax.random.key(3), batch=5_000
+    )
+    covariance = ORACLE.weight @ ORACLE.weight.T + np.diag(ORACLE.variance)
+    centred = swept - ORACLE.bias
+    products = centred[:, :, None] * centred[:, None, :]
+    off = (products.mean(axis=0) - covariance) / (products.std(axis=0) / np.sqrt(len(x)))
+    assert (np.abs(off).max() < 4.5) == right
+    assert (swept[:, ~hole] == x[:, ~hole]).all()
+    assert np.isnan(holed[:, hole]).all()  # what was given is left as it was
+
+
+def test_sweeps_of_means_go_where_the_conditional_mean_is():
+    """Their fixed point, for an exact encoder, is the conditional mean; noise of z stays in one sweep's mean."""
+    x, hole = ORACLE.sample(400, seed=12), np.array([False, True, False, False, False, False])
+    swept = inference.impute_by_sweeps(ORACLE.model(), np.where(hole, np.nan, x), sweeps=30, key=jax.random.key(3))
+    covariance = ORACLE.weight @ ORACLE.weight.T + np.diag(ORACLE.variance)
+    slope = np.linalg.solve(covariance[np.ix_(~hole, ~hole)], covariance[~hole][:, hole])
+    mean = ORACLE.bias[hole] + (x[:, ~hole] - ORACLE.bias[~hole]) @ slope
+    off = (swept[:, hole] - mean).ravel()
+    assert abs(off.mean()) < 4.5 * off.std() / np.sqrt(len(off))
+    assert off.std() < np.sqrt(covariance[1, 1])
+
+
+@pytest.mark.parametrize(
+    ("x", "words"),
+    [
+        (np.array([[np.nan] * 6]), "at least one observed value in every row, got none in row 0"),
+        (np.array([[0.0, np.inf, 0, 0, 0, 0]]), "got inf in row 0, column 1"),
+        (np.zeros((1, 5)), r"x must be \[n, 6\]"),
+    ],
+)
+def test_what_cannot_be_imputed_is_refused(x, words):
+    with pytest.raises(ValueError, match=words):
+        inference.impute(model(), x, k=10, key=jax.random.key(0))
+    with pytest.raises(ValueError, match=words):
+        inference.impute_by_sweeps(model(), x, sweeps=1, key=jax.random.key(0))
+
+
+def test_nan_is_refused_where_nobody_said_that_it_means_missing():
+    with pytest.raises(ValueError, match="NaN marks a missing value with missing=True"):
+        evaluation.log_evidence(model(), holed()[:3], k=5, key=jax.random.key(0))
+    x = np.where(np.arange(6) == 2, np.nan, np.ones((4, 6)))
+    with pytest.raises(ValueError, match="got none in column 2"):
+        training.fit(model(), None, x, optimizer=optax.adam(1e-3), epochs=1, key=jax.random.key(0), missing=True)
+
+
+def test_a_likelihood_whose_features_hang_together_refuses_holes():
+    maps = nn.Linear(2, 4, key=jax.random.key(0))
+    network = nn.PixelCNN((2, 2), channels=4, layers=1, map_channels=1, key=jax.random.key(1))
+    whole = LatentVariableModel(
+        prior=priors.StandardNormal(2),
+        likelihood=likelihoods.Autoregressive(maps, network),
+        posterior=posteriors.Gaussian(nn.Linear(4, 4, key=jax.random.key(2))),
+    )
+    with pytest.raises(ValueError, match="autoregressive likelihood cannot take missing values"):
+        inference.impute(whole, np.array([[0.0, np.nan, 1.0, 0.0]]), k=3, key=jax.random.key(0))
