@@ -32,8 +32,9 @@ def refused(path, message, error=ValueError):
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        (np.array([[0.5, 2], [1, np.nan], [0, 0]]), r"x.npy:2:2: needed finite float32 numbers; got nan"),
-        (np.array([[0.5, 2], [1, 1], [-np.inf, 0]]), r"x.npy:3:1: .*got -inf"),
+        (np.array([[0.5, 2], [1, 1], [-np.inf, 0]]), r"x.npy:3:1: .*got -inf.*as missing by NaN"),
+        (np.array([[0.5, 2], [np.nan] * 2, [0, 0]]), r"x.npy:2: needed a value in every row"),
+        (np.full((3, 2, 2), np.nan), r"x.npy:1: needed a value in every row.* 3 such rows in all"),
         (np.array([[1e300, 2.0]] * 4), r"x.npy:1:1: .*got 1e\+300"),
         (np.array([[0, 1], [256, 3], [1, 1]]), r"x.npy:2:1: needed whole numbers 0..255; got 256"),
         (np.array([[0, -1]] * 4, np.int8), r"x.npy:1:2: .*got -1"),
@@ -123,6 +124,10 @@ def test_damaged_archives(tmp_path):
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [
+        (
+            {"x_train": np.array([[np.nan, 1], [np.nan, 2]]), "x_test": np.zeros((4, 2))},
+            "column 1 needs at least one value in the 2 training rows",
+        ),
         ({"x_train": np.zeros((4, 2))}, "needed x, or x_train and x_test"),
         ({"x": np.zeros((4, 2)), "z": np.zeros(3)}, "got x, z"),
         ({"x": np.zeros((4, 2)), "x_test": np.zeros((4, 2))}, "got x, x_test"),
@@ -143,8 +148,8 @@ def test_archives_with_the_wrong_arrays(tmp_path, arrays, message):
 def test_paths_that_lead_nowhere(tmp_path):
     refused(tmp_path / "none.npy", "there is none", FileNotFoundError)
     refused(tmp_path / "none", "there is none", FileNotFoundError)
-    (tmp_path / "x.parquet").write_bytes(b"PAR1")
-    refused(tmp_path / "x.parquet", "got .parquet; save the numbers with")
+    (tmp_path / "x.xlsx").write_bytes(b"PK")
+    refused(tmp_path / "x.xlsx", "got .xlsx; save the numbers with .*, or a table as .csv")
     (tmp_path / "plain").write_text("1 2 3")
     refused(tmp_path / "plain", "needed a name ending in")
     (tmp_path / "folder.npy").mkdir()

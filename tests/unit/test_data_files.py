@@ -76,7 +76,8 @@ def test_a_part_of_zeros_and_ones_takes_the_kind_of_the_others(tmp_path):
 
 def test_csv_and_folders(tmp_path):
     (tmp_path / "t.csv").write_text("a,b\n" + "1.5,2\n" * 10)
-    assert data.load(tmp_path / "t.csv").shape == (2,)
+    table = data.load(tmp_path / "t.csv")
+    assert (table.kind, table.shape, table.train.values.tolist()) == ("table", (2,), [[1.5, 2]] * 8)
     for i, picture in enumerate(GREY):
         folder = tmp_path / "pictures" / "ab"[i % 2]
         folder.mkdir(parents=True, exist_ok=True)

@@ -1,14 +1,17 @@
 """Data sets: registered ones, each with a written protocol, and a user's own arrays and pictures."""
 
+from iwax.data.columns import Column
 from iwax.data.dataset import Dataset, Split
 from iwax.data.fetch import ChecksumError, UnavailableError
-from iwax.data.files import Rows, read_rows
+from iwax.data.files import read_rows
 from iwax.data.info import Info
 from iwax.data.loading import load
 from iwax.data.registry import get, info, names, nearest, whereabouts
+from iwax.data.rows import Rows
 
 __all__ = [
     "ChecksumError",
+    "Column",
     "Dataset",
     "Info",
     "Rows",

@@ -6,7 +6,9 @@ from typing import Literal
 
 import numpy as np
 
-Kind = Literal["binary", "grey", "real"]
+from iwax.data.columns import Column
+
+Kind = Literal["binary", "grey", "real", "table"]
 
 
 @dataclass(frozen=True)
@@ -37,14 +39,17 @@ class Dataset:
     """Train, validation and test rows under one name whose ``protocol`` says how they were made.
 
     ``shape`` is the shape of one row as it was before flattening, e.g. ``(28, 28)`` or ``(28, 28, 3)``.
-    ``kind`` is what a model is given: ``"binary"`` (0 or 1), ``"grey"`` (whole numbers 0..255) or ``"real"``.
+    ``kind`` is what a model is given: ``"binary"`` (0 or 1), ``"grey"`` (whole numbers 0..255), ``"real"``, or
+    ``"table"``, whose ``columns`` say what each feature is. Values are float32, NaN where a cell is missing, in
+    real data, in tables, and in binary and grey data with holes; else they are uint8.
     With ``binarize_training`` the training values are grey uint8 that stand for probabilities value/255 and
     are drawn anew to {0, 1} at every access (then ``kind`` is ``"binary"``). Validation and test values are
     final: they are never drawn again.
 
     >>> rows = Split(np.eye(4, dtype=np.uint8))
-    >>> Dataset("eye", "made by hand", (2, 2), "binary", False, rows, None, rows).features
-    4
+    >>> eye = Dataset("eye", "made by hand", (2, 2), "binary", False, rows, None, rows)
+    >>> eye.features, eye.missing
+    (4, 0)
     """
 
     name: str
@@ -55,10 +60,17 @@ class Dataset:
     train: Split
     valid: Split | None
     test: Split
+    columns: tuple[Column, ...] | None = None
 
     def __post_init__(self) -> None:
-        if self.kind not in ("binary", "grey", "real"):
-            raise ValueError(f"kind must be 'binary', 'grey' or 'real'; got {self.kind!r}")
+        if self.kind not in ("binary", "grey", "real", "table"):
+            raise ValueError(f"kind must be 'binary', 'grey', 'real' or 'table'; got {self.kind!r}")
+        names = [column.name for column in self.columns or ()]
+        if len(names) != (self.features if self.kind == "table" else 0) or len(set(names)) != len(names):
+            raise ValueError(
+                f"{self.name}: a table needs a column of its own name for each of its {self.features} features, and "
+                f"other kinds need none; got {len(names)}, {len(set(names))} of them by name, for kind {self.kind!r}"
+            )
         for part, split in self.splits().items():
             self._check(part, split)
 
@@ -68,19 +80,39 @@ class Dataset:
                 f"{self.name}: {part} needs rows of {self.features} values (shape {self.shape}); "
                 f"got {split.values.shape[1]}"
             )
-        dtype = np.float32 if self.kind == "real" else np.uint8
+        drawn_later = self.binarize_training and part == "train"
+        holes = self.kind in ("binary", "grey") and not drawn_later and split.values.dtype == np.float32
+        dtype = np.float32 if self.kind in ("real", "table") or holes else np.uint8
         if split.values.dtype != dtype:
             raise ValueError(
                 f"{self.name}: {part} of kind {self.kind!r} needs {np.dtype(dtype)} values; got {split.values.dtype}"
             )
-        drawn_later = self.binarize_training and part == "train"
-        if self.kind == "binary" and not drawn_later and split.values.max() > 1:
-            raise ValueError(f"{self.name}: {part} of kind 'binary' needs values in {{0, 1}}; got {split.values.max()}")
+        if not drawn_later:
+            self._check_support(part, split.values)
+
+    def _check_support(self, part: str, values: np.ndarray) -> None:
+        for i, column in enumerate(self.columns or ()):
+            wrong = ~column.allows(values[:, i])
+            if wrong.any():
+                raise ValueError(
+                    f"{self.name}: {part} of kind 'table' needs the values of its columns, and the places of levels "
+                    f"from 0; {column.name!r} needs {column.needs}; got {values[wrong, i][0]}"
+                )
+        outside = _outside(self.kind, values)
+        if outside.size:
+            needed = "values in {0, 1}" if self.kind == "binary" else "whole numbers 0..255"
+            raise ValueError(f"{self.name}: {part} of kind {self.kind!r} needs {needed}; got {outside[0]}")
 
     @property
     def features(self) -> int:
         """D, the number of values in a row."""
         return int(np.prod(self.shape))
+
+    @property
+    def missing(self) -> int:
+        """How many cells of all splits are missing."""
+        values = [split.values for split in self.splits().values()]
+        return sum(int(np.isnan(part).sum()) for part in values if part.dtype == np.float32)
 
     def splits(self) -> dict[str, Split]:
         """The splits that exist, by name: train, valid, test."""
@@ -95,9 +127,21 @@ class Dataset:
         return found[part]
 
     def digest(self) -> str:
-        """SHA-256 of all values, their types and shapes: equal digests mean equal data."""
+        """SHA-256 of all values, their types, shapes and columns: equal digests mean equal data."""
         state = hashlib.sha256()
         for part, split in self.splits().items():
             state.update(f"{part} {split.values.dtype.name} {split.values.shape}".encode())
             state.update(np.ascontiguousarray(split.values).data)
+        for column in self.columns or ():
+            state.update(repr((column.name, column.kind, column.levels)).encode())
         return state.hexdigest()
+
+
+def _outside(kind: Kind, values: np.ndarray) -> np.ndarray:
+    """The values, not missing, that binary or grey data cannot have."""
+    if kind not in ("binary", "grey"):
+        return values[:0]
+    wrong = values > (1 if kind == "binary" else 255)
+    if values.dtype == np.float32:
+        wrong |= (values < 0) | (values != np.floor(values)) & ~np.isnan(values)
+    return values[wrong]

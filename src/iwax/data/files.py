@@ -1,64 +1,76 @@
-"""A user's own data: .npy, .npz, .csv, a folder or a zip file of pictures."""
+"""A user's own data: .npy, .npz, a table in .csv or .parquet, a folder or a zip file of pictures."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
 from iwax.data.bits import Purpose, permutation
+from iwax.data.columns import DROP, Column, listed, summary
 from iwax.data.dataset import Dataset, Kind, Split
 from iwax.data.formats.images import read_images
 from iwax.data.formats.npy import read_npy, read_npz
-from iwax.data.formats.table import read_table
+from iwax.data.rows import Rows, rows_of
+from iwax.data.tables import TABLES, rows_of_new_table, rows_of_table
 
 SPLIT_SEED = 0
 SMALLEST = 3  # one row for each of training, validation and test
-SUFFIXES = (".npy", ".npz", ".csv", ".zip")
+SUFFIXES = (".npy", ".npz", *TABLES, ".zip")
 PICKLES = (".pkl", ".pickle", ".p", ".joblib", ".pt", ".pth")
 PARTS = ("train", "valid", "test")
 
 
-@dataclass(frozen=True)
-class Rows:
-    """Rows [n, D] as stored, the shape of one of them, their kind, and labels where there are any."""
-
-    values: np.ndarray
-    shape: tuple[int, ...]
-    kind: Kind
-    labels: np.ndarray | None = None
-
-
-def load_file(path: Path) -> Dataset:
+def load_file(path: Path, *, kinds: Mapping[str, str] | None = None, missing: Sequence[str] = ()) -> Dataset:
     """The data set in a file or folder; without parts of its own it is split 80/10/10 with a fixed seed.
 
-    Raises FileNotFoundError, PermissionError, or ValueError saying what was needed, got and where.
+    ``kinds`` of columns and further texts for ``missing`` cells are for tables alone. Raises FileNotFoundError,
+    PermissionError, or ValueError saying what was needed, got and where.
     """
-    parts = _read(path)
+    parts = _read(path, kinds, missing)
+    first = next(iter(parts.values()))
     kind = _common_kind(parts, path)
-    splits = {part: Split(_stored(rows.values, kind), rows.labels) for part, rows in parts.items()}
+    splits = _stored(parts, kind)
     how = "the parts that the file gives"
     if "x" in splits:
         splits, how = _split(splits["x"], path)
+    _refuse_unseen(splits["train"].values, first, path)
+    dropped = [name for name, said in (kinds or {}).items() if said == DROP]
     return Dataset(
         name=re.sub(r"[^A-Za-z0-9._-]+", "-", path.resolve().name.removesuffix(path.suffix)) or "data",
-        protocol=f"your own file {path.name}: {how}; {kind} values as stored, nothing scaled, nothing redrawn.",
-        shape=next(iter(parts.values())).shape,
+        protocol=f"your own file {path.name}: {how}; {_described(splits, kind, first.columns, dropped)}",
+        shape=first.shape,
         kind=kind,
         binarize_training=False,
         train=splits["train"],
         valid=splits.get("valid"),
         test=splits["test"],
+        columns=first.columns,
     )
 
 
-def read_rows(path: Path) -> Rows:
+def read_rows(
+    path: Path,
+    columns: Sequence[Column] | None = None,
+    missing: Sequence[str] = (),
+    *,
+    dropped: Collection[str] = (),
+) -> Rows:
     """All rows of a file or folder, unsplit: what a trained model is applied to. Errors as in ``load_file``.
 
-    From an .npz file with parts, the test rows.
+    A model of a table takes tables with the same ``columns``, found by name in any order, and perhaps those that
+    were ``dropped`` from it. Without ``columns`` those of a table are inferred from the file alone. From an .npz file
+    with parts, the test rows.
     """
-    parts = _read(path)
-    return parts["x"] if "x" in parts else parts["test"]
+    if columns is None:
+        parts = _read(path, None, missing)
+        return parts["x"] if "x" in parts else parts["test"]
+    if _suffix(path) not in TABLES:
+        names = listed([column.name for column in columns])
+        raise ValueError(f"{path}: needed a table ({' or '.join(TABLES)}) with the columns {names}; got another file")
+    with _readable(path):
+        return rows_of_table(path, columns, missing=missing, dropped=dropped)
 
 
 def _common_kind(parts: dict[str, Rows], path: Path) -> Kind:
@@ -74,11 +86,27 @@ def _common_kind(parts: dict[str, Rows], path: Path) -> Kind:
         )
     if "train" in parts and len(parts["train"].values) < 2:
         raise ValueError(f"{path}[x_train]: needed at least 2 rows to train on; got 1")
+    if "table" in kinds:
+        return "table"
     return "real" if "real" in kinds else "grey" if "grey" in kinds else "binary"
 
 
-def _read(path: Path) -> dict[str, Rows]:
+def _read(path: Path, kinds: Mapping[str, str] | None, missing: Sequence[str]) -> dict[str, Rows]:
     """{"x": rows}, or {"train": rows, "test": rows} with or without "valid"."""
+    suffix = _suffix(path)
+    if suffix in TABLES:
+        with _readable(path):
+            return {"x": rows_of_new_table(path, kinds=kinds, missing=missing)}
+    if kinds or missing:
+        raise ValueError(
+            f"{path}: kinds of columns and texts for missing cells are for tables ({', '.join(TABLES)}); this is none"
+        )
+    with _readable(path):
+        return _read_as(path, suffix)
+
+
+def _suffix(path: Path) -> str:
+    """The ending that says the format, empty for a folder. Refuses a path that is nothing to be read."""
     suffix = "" if path.is_dir() else path.suffix.lower()
     if suffix in PICKLES:
         raise ValueError(
@@ -90,10 +118,15 @@ def _read(path: Path) -> dict[str, Rows]:
     if suffix and suffix not in SUFFIXES:
         raise ValueError(
             f"{path}: needed one of {', '.join(SUFFIXES)} or a folder of pictures; got {suffix}; "
-            "save the numbers with numpy.save('data.npy', x)"
+            "save the numbers with numpy.save('data.npy', x), or a table as .csv"
         )
+    return suffix
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
     try:
-        return _read_as(path, suffix)
+        yield
     except OSError as error:
         raise type(error)(f"{path}: needed a readable file; {error.strerror or error}") from error
     except MemoryError as error:
@@ -105,8 +138,6 @@ def _read_as(path: Path, suffix: str) -> dict[str, Rows]:
         return {"x": rows_of(read_npy(path), None, where=str(path))}
     if suffix == ".npz":
         return _named_arrays(read_npz(path, name=str(path)), path)
-    if suffix == ".csv":
-        return {"x": rows_of(read_table(path.read_bytes(), name=str(path))[0], None, where=str(path))}
     if suffix in ("", ".zip") and (path.is_dir() or suffix):
         pictures, labels = read_images(path)
         return {"x": rows_of(pictures, labels, where=str(path))}
@@ -147,53 +178,35 @@ def _labels(found: dict[str, np.ndarray], name: str, path: Path) -> np.ndarray |
     return labels.astype(np.int32)
 
 
-def rows_of(values: np.ndarray, labels: np.ndarray | None, *, where: str) -> Rows:
-    """An array [n, D], [n, h, w] or [n, h, w, c] as checked rows.
-
-    bool, and whole numbers all 0 or 1, are binary; other whole numbers 0..255 are grey; floats are real, or
-    binary if all are 0 or 1. Raises ValueError for anything else, for NaN and for infinity.
-
-    >>> rows_of(np.zeros((5, 2, 3)), None, where="x").shape
-    (2, 3)
-    """
-    if values.dtype.kind not in "buif":
-        raise ValueError(f"{where}: needed bool, whole or real numbers; got {values.dtype}")
-    if values.ndim not in (2, 3, 4):
-        raise ValueError(f"{where}: needed [n, D], [n, h, w] or [n, h, w, c]; got shape {values.shape}")
-    if 0 in values.shape:
-        raise ValueError(f"{where}: needed at least one row and one column; got shape {values.shape}")
-    flat = values.reshape(len(values), -1)
-    kind, checked = _real(flat, where) if values.dtype.kind == "f" else _whole(flat, where)
-    return Rows(np.ascontiguousarray(checked), values.shape[1:], kind, labels)
+def _stored(parts: dict[str, Rows], kind: Kind) -> dict[str, Split]:
+    """The parts in one type of number: float32 where values are real or any cell is missing, else uint8."""
+    real = kind in ("real", "table") or any(rows.values.dtype == np.float32 for rows in parts.values())
+    dtype = np.float32 if real else np.uint8
+    return {part: Split(rows.values.astype(dtype), rows.labels) for part, rows in parts.items()}
 
 
-def _real(flat: np.ndarray, where: str) -> tuple[Kind, np.ndarray]:
-    with np.errstate(over="ignore"):
-        single = flat.astype(np.float32)
-    if not np.isfinite(single).all():
-        row, column = np.argwhere(~np.isfinite(single))[0]
+def _refuse_unseen(values: np.ndarray, rows: Rows, path: Path) -> None:
+    """Nothing can be learnt of a column without a value in the training rows."""
+    unseen = np.isnan(values).all(axis=0) if values.dtype == np.float32 else np.zeros(1, bool)
+    if unseen.any():
+        column = int(np.argmax(unseen))
+        name = f"{column + 1}" if rows.columns is None else repr(rows.columns[column].name)
         raise ValueError(
-            f"{where}:{row + 1}:{column + 1}: needed finite float32 numbers; got {flat[row, column]} (row:column of "
-            f"{flat.shape}, counted from 1); leave such rows out or fill them in"
+            f"{path}: column {name} needs at least one value in the {len(values)} training rows; all are missing "
+            f"there ({np.count_nonzero(unseen)} such columns in all); leave such columns out"
         )
-    if ((single == 0) | (single == 1)).all():
-        return "binary", single.astype(np.uint8)
-    return "real", single
 
 
-def _whole(flat: np.ndarray, where: str) -> tuple[Kind, np.ndarray]:
-    wrong = (flat < 0) | (flat > 255)
-    if wrong.any():
-        row, column = np.argwhere(wrong)[0]
-        raise ValueError(
-            f"{where}:{row + 1}:{column + 1}: needed whole numbers 0..255; got {flat[row, column]} (row:column of "
-            f"{flat.shape}, counted from 1); save real values as float32"
-        )
-    return ("binary" if flat.max() <= 1 else "grey"), flat.astype(np.uint8)
-
-
-def _stored(values: np.ndarray, kind: Kind) -> np.ndarray:
-    return values.astype(np.float32 if kind == "real" else np.uint8)
+def _described(splits: dict[str, Split], kind: Kind, columns: Sequence[Column] | None, dropped: Sequence[str]) -> str:
+    """The kind of the values, what is missing, and what was done to them."""
+    values = [split.values for split in splits.values()]
+    holes = sum(int(np.isnan(part).sum()) for part in values if part.dtype == np.float32)
+    cells = sum(part.size for part in values)
+    missing = f"{holes:,} of {cells:,} cells missing" if holes else "no cell missing"
+    if columns is None:
+        return f"{kind} values as stored{f', {missing}' if holes else ''}, nothing scaled, nothing redrawn."
+    left_out = f", left out: {', '.join(dropped)}" if dropped else ""
+    return f"{summary(columns)}{left_out}; {missing}; nothing scaled, nothing redrawn."
 
 
 def _split(rows: Split, path: Path) -> tuple[dict[str, Split], str]:

@@ -1,8 +1,11 @@
 """One call for every data set, registered or your own."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
+
+import numpy as np
 
 from iwax.data.binarization import as_grey, binarize_once, threshold
 from iwax.data.bits import Purpose
@@ -14,14 +17,24 @@ BINARIZE_SEED = 0
 Binarize = Literal["threshold", "sample"]
 
 
-def load(name_or_path: str | Path, *, binarize: Binarize | None = None) -> Dataset:
-    """A registered data set by name, or your own by path (.npy, .npz, .csv, a folder or zip of pictures).
+def load(
+    name_or_path: str | Path,
+    *,
+    binarize: Binarize | None = None,
+    kinds: Mapping[str, str] | None = None,
+    missing: Sequence[str] = (),
+) -> Dataset:
+    """A registered data set by name, or your own by path: arrays, tables, or pictures in a folder or zip file.
 
-    Your own arrays are [n, D], [n, h, w] or [n, h, w, c]; an .npz file holds ``x``, or ``x_train`` and ``x_test``
-    (and ``x_valid``), with labels ``y``, ``y_train`` ...; without such parts the rows are permuted with a fixed
-    seed and split 80/10/10. bool and 0/1 values are binary, other uint8 grey, floats real. ``binarize`` turns
-    grey values, or real ones in [0, 1], into 0 and 1: ``"threshold"`` once (1 above half of the range),
-    ``"sample"`` by Bernoulli draws (training anew at every access, validation and test once, seed 0).
+    Your own arrays (.npy) are [n, D], [n, h, w] or [n, h, w, c]; an .npz file holds ``x``, or ``x_train`` and
+    ``x_test`` (and ``x_valid``), with labels ``y``, ``y_train`` ...; without such parts the rows are permuted with a
+    fixed seed and split 80/10/10. bool and 0/1 values are binary, other uint8 grey, floats real, NaN missing.
+    ``binarize`` turns grey values, or real ones in [0, 1], into 0 and 1: ``"threshold"`` once (1 above half of the
+    range), ``"sample"`` by Bernoulli draws (training anew at every access, validation and test once, seed 0).
+
+    Tables (.csv, and .parquet with ``pip install 'iwax[tables]'``) may have columns of numbers and of texts, and
+    missing cells: empty, NA, N/A, NaN, null, None, ?, -, and the texts in ``missing``. ``kinds`` says by name what a
+    column is where that should not be inferred: continuous, positive, count, binary, categorical, or drop.
 
     Raises ValueError (unknown name, with the nearest ones; unusable values, with their place),
     FileNotFoundError, PermissionError, UnavailableError or ChecksumError.
@@ -33,6 +46,8 @@ def load(name_or_path: str | Path, *, binarize: Binarize | None = None) -> Datas
     if binarize not in (None, "threshold", "sample"):
         raise ValueError(f"binarize must be 'threshold', 'sample' or None; got {binarize!r}")
     if isinstance(name_or_path, str) and (name_or_path in names() or not _looks_like_path(name_or_path)):
+        if (kinds or missing) and name_or_path in names():
+            raise ValueError(f"{name_or_path}: kinds of columns and texts for missing cells are for tables of your own")
         if binarize is not None and info(name_or_path).kind == "binary":
             raise ValueError(
                 f"{name_or_path} is binary by its own protocol; leave out binarize={binarize!r}, which is for grey "
@@ -41,7 +56,7 @@ def load(name_or_path: str | Path, *, binarize: Binarize | None = None) -> Datas
         loaded = load_registered(name_or_path)
         # Another protocol must not go by the same name.
         return loaded if binarize is None else replace(_binarized(loaded, binarize), name=f"{loaded.name}-{binarize}")
-    loaded = load_file(Path(name_or_path).expanduser())
+    loaded = load_file(Path(name_or_path).expanduser(), kinds=kinds, missing=missing)
     return loaded if binarize is None else _binarized(loaded, binarize)
 
 
@@ -53,17 +68,16 @@ def _looks_like_path(text: str) -> bool:
 
 
 def _binarized(dataset: Dataset, how: Binarize) -> Dataset:
-    """The data set in {0, 1}. Raises ValueError for real values outside [0, 1]."""
+    """The data set in {0, 1}. Raises ValueError for real values outside [0, 1], and for draws that would have holes."""
     if dataset.kind == "binary":
         return dataset
-    if dataset.kind == "real":
-        for part, split in dataset.splits().items():
-            low, high = split.values.min(), split.values.max()
-            if low < 0 or high > 1:
-                raise ValueError(
-                    f"{dataset.name}: binarize={how!r} needs real values in [0, 1], or grey ones in uint8; "
-                    f"the {part} values go from {low:g} to {high:g}"
-                )
+    if dataset.kind in ("real", "table"):
+        _refuse_outside(dataset, how)
+    if how == "sample" and dataset.missing:
+        raise ValueError(
+            f"{dataset.name}: binarize='sample' needs data without missing cells; got {dataset.missing} of them; "
+            "use 'threshold'"
+        )
     if how == "threshold":
         note = "1 where a value is above half of the range, else 0"
     else:
@@ -80,12 +94,30 @@ def _binarized(dataset: Dataset, how: Binarize) -> Dataset:
         train=drawn["train"],
         valid=drawn.get("valid"),
         test=drawn["test"],
+        columns=None,
     )
+
+
+def _refuse_outside(dataset: Dataset, how: Binarize) -> None:
+    """Real values, or those of a table, outside [0, 1], and levels, which are no numbers."""
+    for column in dataset.columns or ():
+        if column.levels not in ((), ("0", "1")):
+            raise ValueError(f"{dataset.name}: binarize={how!r} needs numbers; column {column.name!r} holds texts")
+    for part, split in dataset.splits().items():
+        low, high = np.nanmin(split.values), np.nanmax(split.values)
+        if low < 0 or high > 1:
+            raise ValueError(
+                f"{dataset.name}: binarize={how!r} needs real values in [0, 1], or grey ones in uint8; "
+                f"the {part} values go from {low:g} to {high:g}"
+            )
 
 
 def _drawn(split: Split, part: str, how: Binarize) -> Split:
     if how == "threshold":
-        return Split(threshold(split.values), split.labels)
+        ones = threshold(split.values)
+        if split.values.dtype == np.float32 and np.isnan(split.values).any():
+            ones = np.where(np.isnan(split.values), np.float32(np.nan), ones)
+        return Split(ones, split.labels)
     grey = split.values if split.values.dtype == "uint8" else as_grey(split.values)
     if part == "train":
         return Split(grey, split.labels)

@@ -1,10 +1,19 @@
-"""Plain tables of numbers: csv text parted by commas, semicolons or tabs, with or without a header line."""
+"""Tables in csv text parted by commas, semicolons or tabs, with or without a header line.
+
+``read_table`` takes numbers alone; ``read_cells`` takes cells of any kind, some of them missing.
+"""
 
 import csv
+import io
+import re
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
+from iwax.data.formats.cells import Cells, check_names, number, with_holes
+
 DELIMITERS = ",;\t"
+QUOTED = re.compile(r'(?:\A|(?<=[,;\t\r\n]))"(?:[^"]|"")*("|\Z)')  # a cell, perhaps of many lines
 
 
 def read_table(contents: bytes, *, name: str) -> tuple[np.ndarray, list[str]]:
@@ -24,15 +33,15 @@ def read_table(contents: bytes, *, name: str) -> tuple[np.ndarray, list[str]]:
     if not lines:
         raise ValueError(f"{name}: needed at least one line; the file is empty")
     delimiter = max(DELIMITERS, key=lines[0].count)
-    rows = [(number, row) for number, row in enumerate(csv.reader(lines, delimiter=delimiter), 1) if row]
+    rows = [(line, row) for line, row in enumerate(csv.reader(lines, delimiter=delimiter), 1) if row]
     header: list[str] = []
     if rows and not all(_is_number(cell) for cell in rows[0][1]):
         header = [cell.strip() for cell in rows.pop(0)[1]]
     if not rows:
         raise ValueError(f"{name}: needed at least one line of numbers; got none")
     values = np.empty((len(rows), len(header) or len(rows[0][1])))
-    for i, (number, row) in enumerate(rows):
-        values[i] = _numbers(row, values.shape[1], f"{name}:{number}")
+    for i, (line, row) in enumerate(rows):
+        values[i] = _numbers(row, values.shape[1], f"{name}:{line}")
     return values, header
 
 
@@ -51,3 +60,77 @@ def _numbers(row: list[str], columns: int, where: str) -> list[float]:
         if not _is_number(cell):
             raise ValueError(f"{where}:{column}: needed a number; got {cell!r}")
     return [float(cell) for cell in row]
+
+
+def read_cells(contents: bytes, *, name: str, missing: Sequence[str] = (), names: Collection[str] = ()) -> Cells:
+    """The cells of a text table in UTF-8, with quotes around those that hold a delimiter, a quote or a line's end.
+
+    The delimiter is the one of ``, ; tab`` most frequent in the first line, quoted cells aside. A first line in
+    which any cell is neither a number nor missing is the header, and so is one that holds all ``names`` that are
+    expected, if any; without a header the columns are column1, column2 ... Empty lines are skipped. Missing cells as
+    in ``with_holes``. Raises ValueError with file:line:column (from 1) for anything else.
+
+    >>> table = read_cells(b"a;b\\n1;'x'\\n?;y\\n", name="t.csv")
+    >>> table.names, table.columns
+    (('a', 'b'), (['1', None], ["'x'", 'y']))
+    """
+    rows = _rows(_text(contents, name), name)
+    line, first = rows[0]
+    words = [cell for cell in with_holes(first, missing) if cell is not None and number(cell) is None]
+    header = bool(words) or (bool(names) and set(names) <= set(first))
+    if header:
+        check_names(first, f"{name}:{line}")
+        _refuse_numbers(first, f"{name}:{line}", names)
+        rows = rows[1:]
+    if not rows:
+        raise ValueError(f"{name}: needed at least one line below the header; got none")
+    for line, row in rows:
+        if len(row) != len(first):
+            raise ValueError(f"{name}:{line}: needed {len(first)} cells as in the first line; got {len(row)}")
+    return Cells(
+        source=name,
+        names=tuple(first) if header else tuple(f"column{i + 1}" for i in range(len(first))),
+        columns=tuple(with_holes(cells, missing) for cells in zip(*(row for _, row in rows), strict=True)),
+        lines=[line for line, _ in rows],
+    )
+
+
+def _text(contents: bytes, name: str) -> str:
+    try:
+        text = contents.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{name}: needed UTF-8 text; byte {error.start} is not; save the table as UTF-8") from error
+    if "\0" in text:
+        line = text[: text.index("\0")].count("\n") + 1
+        raise ValueError(f"{name}:{line}: needed text; got a NUL byte; save the table as UTF-8 text")
+    if not text.strip():
+        raise ValueError(f"{name}: needed at least one line; the file is empty")
+    return text
+
+
+def _rows(text: str, name: str) -> list[tuple[int, list[str]]]:
+    """The line on which each row begins, and its cells without the space around them."""
+    first = next((line for line in io.StringIO(QUOTED.sub("", text), newline=None) if line.strip()), "")
+    delimiter = max(DELIMITERS, key=first.count)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    rows, begin = [], 1
+    try:
+        for row in reader:
+            if row:
+                rows.append((begin, [cell.strip() for cell in row]))
+            begin = reader.line_num + 1
+    except csv.Error as error:
+        raise ValueError(
+            f"{name}:{begin}: needed cells parted by {delimiter!r}, quoted whole or not at all; {error}"
+        ) from error
+    return rows
+
+
+def _refuse_numbers(header: list[str], where: str, names: Collection[str]) -> None:
+    """A name such as 1990 may be meant; one such as 17.99 is a cell of a table without a header."""
+    for column, cell in enumerate(header, 1):
+        if cell not in names and number(cell) is not None and not cell.isdigit():
+            raise ValueError(
+                f"{where}:{column}: needed a name, for other cells of the first line are no numbers; got {cell!r}; "
+                "add a first line that names the columns"
+            )

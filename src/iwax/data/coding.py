@@ -1,0 +1,131 @@
+"""From the cells of a table to the numbers a model sees, and back to values as their owner writes them."""
+
+from collections.abc import Collection, Sequence
+from typing import Any, NoReturn
+
+import numpy as np
+
+from iwax.data.columns import Column, listed
+from iwax.data.formats.cells import Cells, as_text, number, numbers
+from iwax.data.formats.table import DELIMITERS
+
+
+def code(columns: Sequence[Column], table: Cells, *, dropped: Collection[str] = ()) -> np.ndarray:
+    """The table as float32 [n, D] in the order of ``columns``: numbers, the places of levels, NaN where missing.
+
+    Columns are found by name. The table may have those ``dropped`` in training, and no other. A level may be
+    written as another text of the same number (1.0 for 1). Raises ValueError with file:line:column for a cell
+    that its column cannot hold, and for columns that lack or are unknown.
+
+    >>> table = Cells("t.csv", ("b", "a"), (["no", None], ["1", "2.5"]), (2, 3))
+    >>> code([Column("a", "continuous"), Column("b", "binary", ("no", "yes"))], table)
+    array([[1. , 0. ],
+           [2.5, nan]], dtype=float32)
+    """
+    _match([column.name for column in columns], table, dropped)
+    values = np.empty((len(table), len(columns)), np.float32)
+    for j, column in enumerate(columns):
+        place = table.names.index(column.name)
+        values[:, j] = _codes(column, table, place) if column.levels else _numbers(column, table, place)
+    return values
+
+
+def decode(columns: Sequence[Column], values: np.ndarray) -> list[np.ndarray | list[Any]]:
+    """Each column of ``values`` [n, D] as its owner knows it: the inverse of ``code``.
+
+    An array of real numbers with NaN where one is missing; lists of whole numbers (counts) and of level names with
+    None there. Raises ValueError with row:column for a value that its column cannot hold.
+
+    >>> decode([Column("a", "continuous"), Column("b", "binary", ("no", "yes"))], np.array([[0.5, 1], [2, np.nan]]))
+    [array([0.5, 2. ]), ['yes', None]]
+    """
+    if values.ndim != 2 or values.shape[1] != len(columns):
+        raise ValueError(f"needed values [n, {len(columns)}], a column for each one of the table; got {values.shape}")
+    return [_decoded(column, values[:, j], j) for j, column in enumerate(columns)]
+
+
+def written(columns: Sequence[Column], values: np.ndarray, *, delimiter: str = ",") -> str:
+    """``values`` [n, D] as csv text with a header that ``read_cells`` reads back; missing cells are empty.
+
+    Real numbers are written in the fewest digits that give the float32 back.
+
+    >>> print(written([Column("a", "continuous"), Column("b", "count")], np.array([[0.1, 3], [np.nan, 0]])), end="")
+    a,b
+    0.1,3
+    ,0
+    """
+    if delimiter not in tuple(DELIMITERS):
+        raise ValueError(f"the delimiter must be one of {listed(DELIMITERS)}; got {delimiter!r}")
+    decoded = decode(columns, values)
+    single = [part.astype(np.float32) if isinstance(part, np.ndarray) else part for part in decoded]
+    cells = [["" if text == "nan" else _quoted(text) for text in as_text(part)] for part in single]
+    rows = [[_quoted(column.name) for column in columns], *zip(*cells, strict=True)]
+    return "".join((delimiter.join(row) or '""') + "\n" for row in rows)
+
+
+def _match(wanted: Sequence[str], table: Cells, dropped: Collection[str]) -> None:
+    lacking = [name for name in wanted if name not in table.names]
+    unknown = [name for name in table.names if name not in wanted and name not in dropped]
+    if lacking or unknown:
+        parts = [f"it lacks {listed(lacking)}"] * bool(lacking) + [f"it also has {listed(unknown)}"] * bool(unknown)
+        raise ValueError(
+            f"{table.source}: needed the {len(wanted)} columns of training, in any order; {' and '.join(parts)}; "
+            "name them as there (an empty column counts as missing), and leave others out"
+        )
+
+
+def _numbers(column: Column, table: Cells, place: int) -> np.ndarray:
+    values, words = numbers(table.columns[place])
+    wrong = ~column.allows(values)
+    if words:
+        wrong |= np.array([cell in words for cell in table.columns[place]])
+    if wrong.any():
+        _refuse(column, table, int(np.argmax(wrong)), place)
+    return values
+
+
+def _codes(column: Column, table: Cells, place: int) -> np.ndarray:
+    codes: dict[str | None, float] = {level: float(i) for i, level in enumerate(column.levels)}
+    by_size = {size: codes[level] for level in column.levels if (size := number(level)) is not None}
+    cells = table.columns[place]
+    for cell in dict.fromkeys(cells):
+        if cell is None:
+            codes[cell] = np.nan
+        elif cell in codes:
+            continue
+        elif (size := number(cell)) is not None and size in by_size:
+            codes[cell] = by_size[size]
+        else:
+            _refuse(column, table, cells.index(cell), place)
+    return np.array([codes[cell] for cell in cells], np.float32)
+
+
+def _refuse(column: Column, table: Cells, row: int, place: int) -> NoReturn:
+    if column.levels:
+        advice = "leave the cell empty, or train on rows that have this level"
+    else:
+        advice = f"mend the cell or leave it empty, or train with another kind than {column.kind} for this column"
+    raise ValueError(
+        f"{table.place(row, place)}: column {column.name!r} needs {column.needs}; got {table.columns[place][row]!r}; "
+        f"{advice}"
+    )
+
+
+def _decoded(column: Column, values: np.ndarray, place: int) -> np.ndarray | list[Any]:
+    wrong = ~column.allows(values)
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        needs = f"a place among its {len(column.levels)} levels, from 0" if column.levels else column.needs
+        raise ValueError(f"{row + 1}:{place + 1}: column {column.name!r} needs {needs}; got {values[row]}")
+    if column.kind in ("continuous", "positive"):
+        return values
+    if column.levels:
+        return [None if np.isnan(value) else column.levels[int(value)] for value in values.tolist()]
+    return [None if np.isnan(value) else int(value) for value in values.tolist()]
+
+
+def _quoted(text: str) -> str:
+    """A cell in quotes where it needs them: whichever delimiter stands between the cells."""
+    if any(mark in text for mark in (*DELIMITERS, '"', "\n", "\r")):
+        return '"' + text.replace('"', '""') + '"'
+    return text

@@ -1,0 +1,240 @@
+"""The columns of a table: the kind of values in each, found from its cells or said by the owner of the table."""
+
+import difflib
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal, get_args
+
+import numpy as np
+
+from iwax.data.formats.cells import Cell, Cells, as_text, number, numbers, with_holes
+
+ColumnKind = Literal["continuous", "positive", "count", "binary", "categorical"]
+KINDS: tuple[ColumnKind, ...] = get_args(ColumnKind)
+DROP = "drop"  # said instead of a kind: the column is left out
+LARGEST = float(np.finfo(np.float32).max)
+SMALLEST = float(np.finfo(np.float32).tiny)  # above 0; what is nearer to it may be taken for 0
+LARGEST_COUNT = 2**24  # up to here float32 tells whole numbers apart
+WIDE = 10.0  # largest over smallest value of a column that is positive rather than continuous
+NARROW = 1e-5  # standard deviation over mean below which float32 keeps too few digits
+MANY_LEVELS = 50
+DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Column:
+    """The name of a column, the kind of its values and, for binary and categorical ones, their names.
+
+    A value is a number or the place of its level, from 0; NaN where it is missing.
+
+    >>> Column("smoker", "binary", ("no", "yes")).allows(np.array([0.0, 1.0, 2.0, np.nan]))
+    array([ True,  True, False,  True])
+    """
+
+    name: str
+    kind: ColumnKind
+    levels: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise ValueError(f"column {self.name!r}: the kind must be one of {', '.join(KINDS)}; got {self.kind!r}")
+        if not self.name or self.name != self.name.strip():
+            raise ValueError(f"a column needs a name without space around it; got {self.name!r}")
+        wanted = {"binary": len(self.levels) == 2, "categorical": bool(self.levels)}.get(self.kind, not self.levels)
+        if not isinstance(self.levels, tuple) or not wanted or len(set(self.levels)) != len(self.levels):
+            raise ValueError(
+                f"column {self.name!r}: needed a tuple of 2 levels for binary, of one or more for categorical, none "
+                f"twice, and none else; got {self.levels!r} for {self.kind}"
+            )
+        if with_holes(self.levels) != list(self.levels):
+            raise ValueError(
+                f"column {self.name!r}: a level may have no space around it and be no word for missing cells; "
+                f"got {self.levels!r}"
+            )
+
+    def allows(self, values: np.ndarray) -> np.ndarray:
+        """True where a value is one that this column can hold, or missing."""
+        inside = np.abs(values) <= LARGEST
+        if self.kind == "positive":
+            inside = (values >= SMALLEST) & inside
+        elif self.kind != "continuous":
+            most = len(self.levels) - 1 if self.levels else LARGEST_COUNT
+            inside = (values >= 0) & (values <= most) & (np.floor(values) == values)
+        return inside | np.isnan(values)
+
+    @property
+    def needs(self) -> str:
+        """The values it can hold, in words."""
+        if self.levels:
+            return f"one of the levels {listed(self.levels)}"
+        return {
+            "count": f"whole numbers 0 .. {LARGEST_COUNT}",
+            "positive": f"numbers {SMALLEST:.2g} .. {LARGEST:.2g}",
+        }.get(self.kind, f"numbers of size up to {LARGEST:.2g}")
+
+
+def listed(names: Sequence[str], most: int = 5) -> str:
+    """The first few names, and how many there are.
+
+    >>> listed("abcdefg", most=2)
+    "'a', 'b' ... (7 in all)"
+    """
+    shown = ", ".join(repr(name) for name in names[:most])
+    return shown if len(names) <= most else f"{shown} ... ({len(names)} in all)"
+
+
+def summary(columns: Sequence[Column]) -> str:
+    """How many columns there are of each kind.
+
+    >>> summary([Column("a", "count"), Column("b", "categorical", ("x", "y", "z"))])
+    '2 columns: 1 count, 1 categorical (3 levels)'
+    """
+    parts = []
+    for kind in KINDS:
+        found = [column for column in columns if column.kind == kind]
+        sizes = sorted({len(column.levels) for column in found})
+        levels = (
+            f" ({sizes[0]}{f' to {sizes[-1]}' if len(sizes) > 1 else ''} levels)"
+            if kind == "categorical" and found
+            else ""
+        )
+        parts += [f"{len(found)} {kind}{levels}"] if found else []
+    return f"{len(columns)} column{'s' * (len(columns) != 1)}: {', '.join(parts)}"
+
+
+def infer(name: str, cells: Sequence[Cell | float], *, kind: ColumnKind | None = None, source: str = "table") -> Column:
+    """The column of these cells, texts or numbers, by the first rule that fits those that are not missing.
+
+    1. Any cell is no number: binary of two distinct texts, else categorical. Levels are sorted, numbers by size
+       before other texts.
+    2. Just 0 and 1: binary. One distinct number: continuous.
+    3. Whole numbers 0 .. 2^24 whose variance is at least their mean: count.
+    4. All above 0, the largest more than ten times the smallest, and logarithms less skew than the numbers: positive.
+    5. Anything else: continuous.
+
+    ``kind`` is taken instead where it is given; whether all cells fit it shows when they are coded. Raises
+    ValueError where no cell holds a value, where more than half of the cells, and more than 50, hold a text of
+    their own (an identifier, say), and where numbers lie so close together that float32 would lose their digits.
+
+    >>> infer("colour", ["red", "blue", None, "green"])
+    Column(name='colour', kind='categorical', levels=('blue', 'green', 'red'))
+    >>> infer("visits", [0, 3, 0, 12, 1]).kind, infer("visits", [7, 8, 9]).kind
+    ('count', 'continuous')
+    """
+    where = f"{source}: column {name!r}"
+    observed = [cell for cell in with_holes(as_text(cells)) if cell is not None]
+    if not observed:
+        raise ValueError(f"{where} needs at least one value; every cell is missing; leave it out with the kind 'drop'")
+    texts = set(observed)
+    values, words = numbers(observed)
+    if kind is None and words and len(texts) > max(MANY_LEVELS, len(observed) / 2):
+        raise ValueError(
+            f"{where} needs numbers or few levels; got {len(texts)} distinct texts in {len(observed)} cells, as "
+            "identifiers or free text have; leave it out with the kind 'drop' (or insist with 'categorical')"
+        )
+    chosen = kind or _kind(values, texts, words)
+    if chosen in ("binary", "categorical"):
+        return Column(name, chosen, _levels(chosen, texts, where))
+    if chosen != "count" and not words:
+        _refuse_narrow(values, where)
+    return Column(name, chosen)
+
+
+def typed(table: Cells, kinds: Mapping[str, str] | None = None) -> tuple[Column, ...]:
+    """A column for each one of a table: of the kind said in ``kinds``, left out if that is "drop", else inferred.
+
+    Raises ValueError for a name or a kind that is none, and for columns that cannot be used, as ``infer`` does.
+
+    >>> table = Cells("t.csv", ("id", "a"), (["x1", "x2"], ["0.5", "0"]), (2, 3))
+    >>> typed(table, {"id": "drop"})
+    (Column(name='a', kind='continuous', levels=()),)
+    """
+    said = dict(kinds or {})
+    for name, kind in said.items():
+        if name not in table.names:
+            lower = {each.lower(): each for each in table.names}
+            near = difflib.get_close_matches(name.lower(), lower, n=1)
+            meant = f"did you mean {lower[near[0]]!r}? " if near else ""
+            raise ValueError(f"{table.source}: no column is called {name!r}; {meant}there are {listed(table.names)}")
+        if kind not in (*KINDS, DROP):
+            raise ValueError(
+                f"{table.source}: the kind of column {name!r} must be one of {', '.join(KINDS)} or {DROP}; got {kind!r}"
+            )
+    columns = []
+    for i, (name, cells) in enumerate(zip(table.names, table.columns, strict=True)):
+        kind = said.get(name)
+        if kind is None:
+            _refuse_odd_texts(table, i)
+            columns.append(infer(name, cells, source=table.source))
+        elif kind in KINDS:
+            columns.append(infer(name, cells, kind=kind, source=table.source))
+    if not columns:
+        raise ValueError(f"{table.source}: needed at least one column that is not dropped; got none")
+    return tuple(columns)
+
+
+def _kind(values: np.ndarray, texts: set[str], words: set[str]) -> ColumnKind:
+    if words:
+        return "binary" if len(texts) == 2 else "categorical"
+    low, high = values.min(), values.max()
+    if np.array_equal(np.unique(values), [0, 1]):
+        return "binary"
+    if low == high or not np.abs(values).max() <= LARGEST:
+        return "continuous"
+    whole = low >= 0 and high <= LARGEST_COUNT and bool((np.floor(values) == values).all())
+    if whole and values.var() >= values.mean():
+        return "count"
+    spread = low >= SMALLEST and high > WIDE * low
+    return "positive" if spread and _skewness(np.log(values)) < _skewness(values) else "continuous"
+
+
+def _skewness(values: np.ndarray) -> float:
+    """The size of the third standardised moment."""
+    centred = values - values.mean()
+    return float(np.abs(np.mean(centred**3)) / np.mean(centred**2) ** 1.5)
+
+
+def _levels(kind: str, texts: Iterable[str], where: str) -> tuple[str, ...]:
+    size = {text: number(text) for text in texts}
+    if kind == "binary" and set(size.values()) <= {0.0, 1.0}:
+        return ("0", "1")
+    levels = tuple(sorted(size, key=lambda text: (size[text] is None, size[text] or 0.0, text)))
+    for first, second in pairwise(levels):
+        if size[first] is not None and size[first] == size[second]:
+            raise ValueError(f"{where} needs one way to write a level; got {first!r} and {second!r} for one number")
+    if kind == "binary" and len(levels) != 2:
+        raise ValueError(f"{where} needs two distinct values to be binary; got {listed(levels)}")
+    return levels
+
+
+def _refuse_narrow(values: np.ndarray, where: str) -> None:
+    """Different numbers that float32, which keeps seven digits, would not tell apart well."""
+    if not np.abs(values).max() <= LARGEST or values.min() == values.max():
+        return
+    mean, deviation = values.mean(), values.std()
+    if deviation < NARROW * abs(mean):
+        raise ValueError(
+            f"{where} needs values that seven digits tell apart; got mean {mean:.12g} and standard deviation "
+            f"{deviation:.3g}; subtract an offset such as {mean:.12g} from the column first"
+        )
+
+
+def _refuse_odd_texts(table: Cells, column: int) -> None:
+    """Decimal commas, and the few texts in a column of numbers that would turn it into one of many levels."""
+    _, words = numbers(table.columns[column])
+    if not words:
+        return
+    counts = Counter(cell for cell in table.columns[column] if cell is not None)
+    row = next(row for row, cell in enumerate(table.columns[column]) if cell in words)
+    where, got = f"{table.place(row, column)}: column {table.names[column]!r}", table.columns[column][row]
+    if all(DECIMAL_COMMA.fullmatch(word) for word in words):
+        raise ValueError(f"{where} needs numbers with a decimal point; got {got!r}; write 1.5, not 1,5")
+    odd = sum(counts[word] for word in words)
+    if 2 * odd < counts.total() and len(counts) > MANY_LEVELS:
+        raise ValueError(
+            f"{where} needs numbers, as most of its cells are; got {got!r}; if that stands for a missing cell, say "
+            f"missing=[{got!r}], else choose the column's kind: 'categorical' or 'drop'"
+        )

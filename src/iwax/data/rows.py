@@ -1,0 +1,83 @@
+"""Rows of a user's own numbers, checked: their kind, and where one cannot be used, its place."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from iwax.data.columns import Column
+from iwax.data.dataset import Kind
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows [n, D] as stored, the shape of one of them, their kind, and labels where there are any.
+
+    Missing cells are NaN. Rows of a table have its ``columns``.
+    """
+
+    values: np.ndarray
+    shape: tuple[int, ...]
+    kind: Kind
+    labels: np.ndarray | None = None
+    columns: tuple[Column, ...] | None = None
+
+
+def rows_of(values: np.ndarray, labels: np.ndarray | None, *, where: str) -> Rows:
+    """An array [n, D], [n, h, w] or [n, h, w, c] as checked rows.
+
+    bool, and whole numbers all 0 or 1, are binary; other whole numbers 0..255 are grey; floats are real, or
+    binary if all are 0 or 1. NaN marks a missing cell. Raises ValueError for anything else, for infinity, and for
+    a row of which every cell is missing.
+
+    >>> rows_of(np.zeros((5, 2, 3)), None, where="x").shape
+    (2, 3)
+    """
+    if values.dtype.kind not in "buif":
+        raise ValueError(f"{where}: needed bool, whole or real numbers; got {values.dtype}")
+    if values.ndim not in (2, 3, 4):
+        raise ValueError(f"{where}: needed [n, D], [n, h, w] or [n, h, w, c]; got shape {values.shape}")
+    if 0 in values.shape:
+        raise ValueError(f"{where}: needed at least one row and one column; got shape {values.shape}")
+    flat = values.reshape(len(values), -1)
+    kind, checked = _real(flat, where) if values.dtype.kind == "f" else _whole(flat, where)
+    refuse_empty_rows(checked, range(1, len(flat) + 1), where)
+    return Rows(np.ascontiguousarray(checked), values.shape[1:], kind, labels)
+
+
+def refuse_empty_rows(values: np.ndarray, lines: Sequence[int], where: str) -> None:
+    """Refuse a row of which every cell is missing: ValueError with its line."""
+    empty = np.isnan(values).all(axis=1) if values.dtype == np.float32 else np.zeros(len(values), bool)
+    if empty.any():
+        raise ValueError(
+            f"{where}:{lines[int(np.argmax(empty))]}: needed a value in every row; every cell of this one is missing "
+            f"(nan), {np.count_nonzero(empty)} such rows in all; leave such rows out"
+        )
+
+
+def _real(flat: np.ndarray, where: str) -> tuple[Kind, np.ndarray]:
+    with np.errstate(over="ignore"):
+        single = flat.astype(np.float32)
+    if np.isinf(single).any():
+        row, column = np.argwhere(np.isinf(single))[0]
+        raise ValueError(
+            f"{where}:{row + 1}:{column + 1}: needed finite float32 numbers; got {flat[row, column]} (row:column of "
+            f"{flat.shape}, counted from 1); leave such rows out, fill them in, or mark the cell as missing by NaN"
+        )
+    missing = np.isnan(single)
+    single[missing] = np.nan  # one pattern of bits for all, so that equal data have equal digests
+    binary = (missing | (single == 0) | (single == 1)).all()
+    if binary and not missing.any():
+        return "binary", single.astype(np.uint8)
+    return "binary" if binary else "real", single
+
+
+def _whole(flat: np.ndarray, where: str) -> tuple[Kind, np.ndarray]:
+    wrong = (flat < 0) | (flat > 255)
+    if wrong.any():
+        row, column = np.argwhere(wrong)[0]
+        raise ValueError(
+            f"{where}:{row + 1}:{column + 1}: needed whole numbers 0..255; got {flat[row, column]} (row:column of "
+            f"{flat.shape}, counted from 1); save real values as float32"
+        )
+    return ("binary" if flat.max() <= 1 else "grey"), flat.astype(np.uint8)

@@ -1,0 +1,50 @@
+"""A user's own table: .csv or .parquet, its columns typed and its cells coded."""
+
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from iwax.data.coding import code
+from iwax.data.columns import DROP, Column, typed
+from iwax.data.formats.cells import Cells
+from iwax.data.formats.parquet import read_parquet
+from iwax.data.formats.table import read_cells
+from iwax.data.rows import Rows, refuse_empty_rows
+
+TABLES = (".csv", ".parquet")
+
+
+def rows_of_new_table(path: Path, *, kinds: Mapping[str, str] | None = None, missing: Sequence[str] = ()) -> Rows:
+    """The rows of a table whose columns are of the ``kinds`` said, or inferred from all of its rows.
+
+    A table of nothing but the numbers 0 and 1, of which no cell is missing and no kind said, is binary data.
+    """
+    dropped = [name for name, kind in (kinds or {}).items() if kind == DROP]
+    cells = _cells(path, missing, dropped, ())
+    columns = typed(cells, kinds)
+    rows = _coded(columns, cells, dropped)
+    numbers = all(column.levels in ((), ("0", "1")) for column in columns)
+    if kinds or not numbers or not ((rows.values == 0) | (rows.values == 1)).all():
+        return rows
+    return Rows(rows.values.astype(np.uint8), rows.shape, "binary")
+
+
+def rows_of_table(
+    path: Path, columns: Sequence[Column], *, missing: Sequence[str] = (), dropped: Collection[str] = ()
+) -> Rows:
+    """The rows of a table with the columns of another one, and perhaps those that were ``dropped`` from that."""
+    cells = _cells(path, missing, dropped, [column.name for column in columns])
+    return _coded(tuple(columns), cells, dropped)
+
+
+def _cells(path: Path, missing: Sequence[str], left_out: Collection[str], names: Collection[str]) -> Cells:
+    if path.suffix.lower() == ".parquet":
+        return read_parquet(path.read_bytes(), name=str(path), missing=missing, left_out=left_out)
+    return read_cells(path.read_bytes(), name=str(path), missing=missing, names=names)
+
+
+def _coded(columns: tuple[Column, ...], cells: Cells, dropped: Collection[str]) -> Rows:
+    values = code(columns, cells, dropped=dropped)
+    refuse_empty_rows(values, cells.lines, cells.source)
+    return Rows(values, (len(columns),), "table", columns=columns)

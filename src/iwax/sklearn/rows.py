@@ -1,0 +1,44 @@
+"""Rows of a table as the estimators take them: numbers that key a row's noise, and blocks of one shape."""
+
+import zlib
+
+import numpy as np
+
+__all__ = ["BLOCK", "numbers", "padded", "refuse_unusable"]
+
+BLOCK = 64  # rows worked on at once: always as many, so that the compiled code, and so its rounding, is always the same
+
+
+def numbers(x: np.ndarray) -> np.ndarray:
+    """A number below 2^31 for each row [n, D], a function of its values alone: of the CRC-32 of their bytes.
+
+    >>> found = numbers(np.array([[0.0, 1.0], [2.0, np.nan], [-0.0, 1.0]]))
+    >>> bool(found[0] == found[2]), bool(found[0] == found[1])
+    (True, False)
+    """
+    same = np.where(np.isnan(x), np.nan, x + 0.0)  # one NaN, and one zero, for all that there are
+    return np.array([zlib.crc32(row.tobytes()) >> 1 for row in np.ascontiguousarray(same, np.float64)], np.int32)
+
+
+def padded(x: np.ndarray) -> np.ndarray:
+    """The rows, and copies of the last up to a multiple of BLOCK.
+
+    >>> padded(np.zeros((3, 2))).shape
+    (64, 2)
+    """
+    return x[np.minimum(np.arange(-(-len(x) // BLOCK) * BLOCK), len(x) - 1)]
+
+
+def refuse_unusable(x: np.ndarray, names: list[str]) -> None:
+    """Raise ValueError, naming the row or column, where nothing can be learned from it."""
+    holes = np.isnan(x)
+    if holes.all(axis=1).any():
+        raise ValueError(
+            f"Input X has no observed value in row {int(np.argmax(holes.all(axis=1)))}: at least one is needed in "
+            "every row; leave such rows out"
+        )
+    if holes.all(axis=0).any():
+        raise ValueError(
+            f"Input X has no observed value in {names[int(np.argmax(holes.all(axis=0)))]}: at least one is needed in "
+            "every feature; leave it out"
+        )
