@@ -34,9 +34,17 @@ jaxtyping.install_import_hook([f"iwax.{name}" for name in CHECKED.split()], "bea
 # compiled programs are many small objects that live on: looking for garbage among them was a twentieth of the time
 gc.set_threshold(50_000, 50, 100)
 
-# the same examples at every run, more where the long tests are run, and no limit of time: the first example compiles
+# the same examples at every run, more where the long tests are run, and no limit of time: the first example compiles,
+# and a busy machine is no defect
 EXAMPLES = 60 if os.environ.get("IWAX_CHECK") == "all" else 40
-hypothesis.settings.register_profile("iwax", deadline=None, derandomize=True, database=None, max_examples=EXAMPLES)
+hypothesis.settings.register_profile(
+    "iwax",
+    deadline=None,
+    derandomize=True,
+    database=None,
+    max_examples=EXAMPLES,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
 hypothesis.settings.load_profile("iwax")
 
 

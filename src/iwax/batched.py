@@ -103,20 +103,24 @@ def mixture_terms(model: LatentVariableModel, key: PRNGKey, x: Datum, *, k: int)
 
 def weighted_means(
     model: LatentVariableModel, key: PRNGKey, x: Datum, *, k: int, first: int | Array = 0
-) -> tuple[LogWeights, Float[Array, "batch k features"]]:
-    """The log-weights of k draws of every row, [k, batch], nats, and the means of ``p(x|z)`` there."""
+) -> tuple[LogWeights, Float[Array, "batch k features"], Float[Array, "batch k features classes"] | None]:
+    """The log-weights of k draws of every row, [k, batch], nats, and the means of ``p(x|z)`` there.
+
+    Of a table that has them also the probabilities of classes (`distributions.Columns.classes`); else None.
+    """
     prior = prepared(model, key)
 
-    def one(key: PRNGKey, datum: Datum) -> tuple[Array, Array]:
-        def draw(key: PRNGKey) -> tuple[Array, Array]:
+    def one(key: PRNGKey, datum: Datum) -> tuple[Array, Array, Array | None]:
+        def draw(key: PRNGKey) -> tuple[Array, Array, Array | None]:
             proposal, log_posterior = model.propose_with_log_prob(datum, key)
             terms = model.terms(prior, datum, proposal.keys, proposal.z, log_posterior)
-            return terms.log_w(), model.likelihood(proposal.z, key=proposal.keys[1]).mean
+            p_x = model.likelihood(proposal.z, key=proposal.keys[1])
+            return terms.log_w(), p_x.mean, getattr(p_x, "classes", None)
 
         return over_draws(draw, key, k, first=first)
 
-    log_w, means = over_data(one, key, x)
-    return log_w.T, means
+    log_w, means, classes = over_data(one, key, x)
+    return log_w.T, means, classes
 
 
 def log_weights(

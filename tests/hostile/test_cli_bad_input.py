@@ -128,7 +128,8 @@ def test_a_configuration_that_is_none_is_named(capsys):
     [
         (np.full((40, 4), 0.5), np.float32, ("0.5", "--binarize")),
         (np.full((40, 4), 255), np.uint8, ("255", "--binarize")),
-        (np.where(np.arange(160).reshape(40, 4) == 77, np.nan, 1.0), np.float32, ("nan",)),
+        (np.where(np.arange(160).reshape(40, 4) // 4 == 7, np.nan, 1.0), np.float32, ("row", "8")),
+        (np.where(np.arange(160).reshape(40, 4) % 4 == 2, np.nan, 1.0), np.float32, ("column", "3")),
         (np.where(np.arange(160).reshape(40, 4) == 77, np.inf, 1.0), np.float32, ("inf",)),
         (np.zeros((0, 4)), np.float32, ("0",)),
         (np.zeros((40, 0)), np.float32, ("0",)),
@@ -136,7 +137,7 @@ def test_a_configuration_that_is_none_is_named(capsys):
         (np.zeros(40), np.float32, ("(40,)",)),
         (np.zeros((40, 4)), np.complex64, ("complex",)),
     ],
-    ids=["half", "grey", "nan", "inf", "no rows", "no columns", "one row", "1-D", "complex"],
+    ids=["half", "grey", "empty row", "empty column", "inf", "no rows", "no columns", "one row", "1-D", "complex"],
 )
 def test_data_that_cannot_be_trained_on_are_refused(capsys, values, dtype, says):
     path = array("x.npy", values, dtype)

@@ -214,8 +214,9 @@ def test_the_likelihood_is_chosen_from_the_data():
     [
         ("bernoulli", np.array([[0, 1], [1, 0.5]], np.float32), r"made \(train\):2:2: .* got 0\.5; --binarize"),
         ("bernoulli", np.array([[0, 1], [255, 1]], np.uint8), r"made \(train\):2:1: .* got 255; --binarize"),
-        ("bernoulli", np.array([[np.nan, 1]], np.float32), r"made \(train\):1:1: .* got nan"),
-        ("gaussian", np.array([[0, np.nan]], np.float32), r"made \(train\):1:2: .* finite values, got nan"),
+        ("pixelcnn", np.array([[np.nan, 1]], np.float32), r"made \(train\):1:1: .* needs whole pictures"),
+        ("columns", np.array([[0, 1]], np.float32), r"made: model.likelihood=columns needs a table with columns"),
+        ("gaussian", np.array([[0, np.inf]], np.float32), r"made \(train\):1:2: .* finite values, got inf"),
         ("gaussian", np.array([[np.inf, 0]], np.float32), r"made \(train\):1:1: .* finite values, got inf"),
     ],
 )

@@ -23,11 +23,13 @@ def embed(
     outputs.check(output, force=force)
 
     from iwax import inference
-    from iwax.cli.trained import key_of, opened
+    from iwax.cli.trained import key_of, opened, warn_of_holes
 
     terminal: Terminal = context.obj
     with opened(run, checkpoint=checkpoint) as trained:
-        means = inference.embed(trained.model, trained.rows(file, binarize=binarize), key=key_of(seed))
+        x = trained.rows(file, binarize=binarize)
+        missing = warn_of_holes(terminal, x, "posterior means are given the observed values of a row")
+        means = inference.embed(trained.model, x, key=key_of(seed), missing=missing)
     if output is not None:
         outputs.write(output, {"z": means}, main="z")
         terminal.say(f"wrote the posterior means of {len(means)} rows to {output}")

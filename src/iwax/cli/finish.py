@@ -6,6 +6,7 @@ from iwax import experiments
 from iwax.cli.pictures import draw
 from iwax.cli.reporter import Reporter
 from iwax.cli.terminal import Terminal
+from iwax.experiments.folder import existing
 
 __all__ = ["finish"]
 
@@ -17,7 +18,8 @@ def finish(run: Path, terminal: Terminal) -> None:
     for path in draw(run):
         terminal.say(f"picture     {path}")
     terminal.say(f"run folder  {run}")
-    terminal.say(f"what next   iwax sample {run} -n 100 -o more.png")
+    ending = "csv" if existing(run).environment().data.columns else "png"
+    terminal.say(f"what next   iwax sample {run} -n 100 -o more.{ending}")
     terminal.say(f"            iwax score {run} FILE        log p(x) of your own rows")
     terminal.say(f"            iwax compare {run} RUN       beside another run on the same data")
     terminal.data(experiments.closing_line(report))

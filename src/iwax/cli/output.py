@@ -1,16 +1,18 @@
 """Files that a person asked for: checked before any work, never overwritten unasked, written whole or not at all."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import IO, TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
     import numpy as np
 
-__all__ = ["Force", "Output", "as_text", "check", "write"]
+    from iwax.data import Column
+
+__all__ = ["Force", "Output", "as_text", "check", "rows_as_text", "write", "write_rows"]
 
 Output = Annotated[
     Path | None, typer.Option("-o", "--output", metavar="FILE", help="Where it goes; the ending says how.")
@@ -40,15 +42,44 @@ def write(path: Path, columns: Mapping[str, "np.ndarray"], *, main: str) -> None
     """Write named arrays [n, ...]: all of them (.npz, .csv) or the main one (.npy)."""
     import numpy as np
 
+    def contents(stream: IO[bytes]) -> None:
+        if path.suffix.lower() == ".npy":
+            np.save(stream, columns[main], allow_pickle=False)
+        elif path.suffix.lower() == ".npz":
+            np.savez(stream, allow_pickle=False, **columns)
+        else:
+            stream.write(as_text(columns).encode())
+
+    _whole(path, contents)
+
+
+def write_rows(path: Path, rows: "np.ndarray", columns: "Sequence[Column] | None") -> None:
+    """Write rows [n, D]: of a table with columns as its owner wrote it, where the ending is .csv."""
+    if columns is None or path.suffix.lower() != ".csv":
+        write(path, {"x": rows}, main="x")
+    else:
+        _whole(path, lambda stream: stream.write(rows_as_text(rows, columns).encode()))
+
+
+def rows_as_text(rows: "np.ndarray", columns: "Sequence[Column] | None") -> str:
+    """Rows as CSV: of a table with its names, levels and whole numbers (a mean count is rounded)."""
+    if columns is None:
+        return as_text({"x": rows})
+
+    import numpy as np
+
+    from iwax.data import coding
+
+    counts = np.array([column.kind == "count" for column in columns])
+    return coding.written(columns, np.where(counts, np.round(rows), rows))
+
+
+def _whole(path: Path, contents: Callable[[IO[bytes]], object]) -> None:
+    """Write a file whole or not at all."""
     hidden = path.with_name(f".{path.name}.tmp")
     try:
         with hidden.open("wb") as stream:
-            if path.suffix.lower() == ".npy":
-                np.save(stream, columns[main], allow_pickle=False)
-            elif path.suffix.lower() == ".npz":
-                np.savez(stream, allow_pickle=False, **columns)
-            else:
-                stream.write(as_text(columns).encode())
+            contents(stream)
             stream.flush()
             os.fsync(stream.fileno())
         os.replace(hidden, path)

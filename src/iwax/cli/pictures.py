@@ -1,19 +1,22 @@
 """The pictures at the end of a training, in the run folder."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from iwax import inference
 from iwax.cli.trained import Opened, key_of, opened
+from iwax.data import Column
 from iwax.experiments.folder import existing
-from iwax.report import figures
+from iwax.report import figures, marginals
 from iwax.training import record
 
 __all__ = ["draw"]
 
 SAMPLES, PAIRS, EMBEDDED, SIDE, SEED = 64, 50, 5000, 20, 0
 COMPONENTS, GENERATED = 10, 6
+MEASURED, LEAST_DRAWS = 5_000, 500
 
 
 def draw(run: Path) -> list[Path]:
@@ -22,13 +25,8 @@ def draw(run: Path) -> list[Path]:
         folder = existing(run).path
         samples = folder / "samples"
         samples.mkdir(exist_ok=True)
-        drawn = inference.generate(trained.model, SAMPLES, key=key_of(SEED))
-        x = trained.test_rows(PAIRS)
-        means = inference.reconstruct(trained.model, x, key=key_of(SEED))
-        written = [
-            figures.samples(samples / "samples.png", drawn.mean, trained.shape),
-            figures.reconstructions(samples / "reconstructions.png", x, means, trained.shape),
-        ]
+        columns = trained.trained.about.columns
+        written = _rows(samples, trained) if columns is None else [_columns(samples, trained, columns)]
         metrics = record.read(folder / "metrics.jsonl")
         if any(np.isfinite(row.get("bound") or np.nan) for row in metrics):
             written.append(figures.training(samples / "training.png", metrics))
@@ -37,6 +35,25 @@ def draw(run: Path) -> list[Path]:
         if inference.vamp_of(trained.model) is not None:
             written += _pseudo_inputs(samples, trained)
     return written
+
+
+def _rows(folder: Path, trained: Opened) -> list[Path]:
+    """Draws; and the first test rows of which nothing is missing beside their reconstructions, if there are any."""
+    drawn = inference.generate(trained.model, SAMPLES, key=key_of(SEED))
+    written = [figures.samples(folder / "samples.png", drawn.mean, trained.shape)]
+    x = trained.test_rows(MEASURED)
+    x = x[~np.isnan(x).any(axis=1)][:PAIRS]
+    if len(x):
+        means = inference.reconstruct(trained.model, x, key=key_of(SEED))
+        written.append(figures.reconstructions(folder / "reconstructions.png", x, means, trained.shape))
+    return written
+
+
+def _columns(folder: Path, trained: Opened, columns: Sequence[Column]) -> Path:
+    """Of a table, the values of every column in test rows and in as many draws."""
+    x = trained.test_rows(MEASURED)
+    drawn = inference.generate(trained.model, max(len(x), LEAST_DRAWS), key=key_of(SEED))
+    return marginals.marginals(folder / "columns.png", columns, x, drawn.sample)
 
 
 def _pseudo_inputs(folder: Path, trained: Opened) -> list[Path]:
@@ -55,7 +72,8 @@ def _pseudo_inputs(folder: Path, trained: Opened) -> list[Path]:
 
 def _plane(folder: Path, trained: Opened) -> list[Path]:
     labels = trained.trained.dataset().test.labels
-    means = inference.embed(trained.model, trained.test_rows(EMBEDDED), key=key_of(SEED))
+    x = trained.test_rows(EMBEDDED)
+    means = inference.embed(trained.model, x, key=key_of(SEED), missing=bool(np.isnan(x).any()))
     labels = None if labels is None else labels[:EMBEDDED]
     decoded = inference.decode(trained.model, figures.manifold_grid(SIDE), key=key_of(SEED))
     return [

@@ -36,15 +36,17 @@ def sample(
     terminal: Terminal = context.obj
     with opened(run, checkpoint=checkpoint) as trained:
         drawn = inference.generate(trained.model, n, key=key_of(seed))
-        shape = trained.shape
+        shape, columns = trained.shape, trained.trained.about.columns
     if output is not None and output.suffix.lower() == ".png":
         figures.samples(output, drawn.mean, shape)
-    elif output is not None:
+    elif output is not None and (columns is None or output.suffix.lower() == ".npz"):
         layers = drawn.z if isinstance(drawn.z, tuple) else (drawn.z,)
         latents = {f"z{i}_" if len(layers) > 1 else "z": z for i, z in enumerate(layers, start=1)}
         outputs.write(output, {"x": drawn.sample, "mean": drawn.mean, **latents}, main="x")
+    elif output is not None:
+        outputs.write_rows(output, drawn.sample, columns)
     else:
-        terminal.data(outputs.as_text({"x": drawn.sample}).rstrip())
+        terminal.data(outputs.rows_as_text(drawn.sample, columns).rstrip())
     if output is not None:
         terminal.say(f"wrote {n} draws to {output}")
     listed = None if output else drawn.sample.tolist()

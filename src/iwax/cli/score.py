@@ -29,12 +29,13 @@ def score(
 
     from iwax import inference
     from iwax.cli.reporter import Reporter
-    from iwax.cli.trained import key_of, opened
+    from iwax.cli.trained import key_of, opened, warn_of_holes
 
     terminal: Terminal = context.obj
     with opened(run, checkpoint=checkpoint) as trained, Reporter(terminal) as reporter:
         x = trained.rows(file, binarize=binarize)
-        scores = inference.score(trained.model, x, k=k, key=key_of(seed), progress=reporter.evaluation)
+        missing = warn_of_holes(terminal, x, "log p(x) is that of the observed values of a row")
+        scores = inference.score(trained.model, x, k=k, key=key_of(seed), missing=missing, progress=reporter.evaluation)
     columns = {"log_evidence": scores.log_evidence, "error": scores.monte_carlo_error, "ess": scores.ess}
     for warning in scores.warnings():
         terminal.warn(warning)

@@ -35,6 +35,18 @@ From = Annotated[str | None, typer.Option("--from", metavar="RUN", help="Start a
 Binarize = Annotated[
     str | None, typer.Option("--binarize", metavar="threshold|sample", help="Make grey values binary.")
 ]
+Kinds = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--kind",
+        metavar="COLUMN=KIND",
+        help="Of a table's column: continuous, positive, count, binary, categorical, drop; may be repeated.",
+    ),
+]
+Missing = Annotated[
+    list[str] | None,
+    typer.Option("--missing", metavar="TEXT", help="What marks a missing cell, besides NA, ? and others; repeatable."),
+]
 Device = Annotated[str | None, typer.Option("--device", metavar="cpu|gpu", help="Where to compute.")]
 Precision = Annotated[int | None, typer.Option("--precision", metavar="32|64", help="Bits of a number.")]
 
@@ -54,6 +66,8 @@ def train(
     recipe: Recipe = None,
     start: From = None,
     binarize: Binarize = None,
+    kind: Kinds = None,
+    missing: Missing = None,
     device: Device = None,
     precision: Precision = None,
 ) -> None:
@@ -66,17 +80,9 @@ def train(
     from iwax.cli.finish import finish
     from iwax.cli.reporter import Reporter
 
-    flags = {
-        "seed": seed,
-        "training.epochs": epochs,
-        "objective.k": k,
-        "objective.bound": bound,
-        "objective.gradient": gradient,
-        "start": start,
-        "data.binarize": binarize,
-        "device": device,
-        "precision": precision,
-    }
+    flags = {"seed": seed, "start": start, "device": device, "precision": precision, "data.binarize": binarize}
+    flags |= {"training.epochs": epochs, "objective.k": k, "objective.bound": bound, "objective.gradient": gradient}
+    flags |= _of_table(kind, missing)
     config = experiments.from_sources(preset=preset, recipe=recipe, data=data, file=file, sets=sets or (), flags=flags)
     terminal: Terminal = context.obj
     for warning in config.warnings():
@@ -84,3 +90,14 @@ def train(
     with Reporter(terminal) as reporter:
         run = experiments.train(config, output, reporter=reporter)
     finish(run, terminal)
+
+
+def _of_table(kinds: list[str] | None, missing: list[str] | None) -> dict[str, object]:
+    """The settings of a table; ValueError where a kind has no = in it."""
+    found: dict[str, str] = {}
+    for word in kinds or ():
+        name, equals, kind = word.rpartition("=")
+        if not equals or not name:
+            raise ValueError(f"--kind: needs COLUMN=KIND, got {word!r}; for example --kind quality=categorical")
+        found[name] = kind
+    return {"data.kinds": found or None, "data.missing": missing or None}

@@ -11,6 +11,7 @@ import jax
 import numpy as np
 
 from iwax.cli.arguments import check_seed
+from iwax.cli.terminal import Terminal
 from iwax.data.binarization import as_grey, binarize_once, threshold
 from iwax.data.bits import Purpose
 from iwax.data.files import read_rows
@@ -18,7 +19,7 @@ from iwax.experiments import build
 from iwax.experiments.place import placed
 from iwax.experiments.stored import Trained, open_run
 
-__all__ = ["Opened", "key_of", "opened"]
+__all__ = ["Opened", "key_of", "opened", "warn_of_holes"]
 
 
 @dataclass(frozen=True)
@@ -47,13 +48,18 @@ class Opened:
 
         Raises ValueError where they are of another width or the model has no density for them.
         """
-        found, wanted = read_rows(file), prod(self.shape)
+        about, settings = self.trained.about, self.trained.config.data
+        dropped = tuple(name for name, kind in (settings.kinds or {}).items() if kind == "drop")
+        found = read_rows(file, columns=about.columns, missing=settings.missing or (), dropped=dropped)
+        wanted = prod(self.shape)
         if found.values.shape[1] != wanted:
             raise ValueError(
                 f"{file}: rows of {wanted} values were needed, as the run was trained on (shape {self.shape}); "
                 f"got {found.values.shape[1]}"
             )
-        how = binarize or self.trained.config.data.binarize
+        if found.kind == "table" and about.columns is None and any(c.levels for c in found.columns or ()):
+            raise ValueError(f"{file}: needed numbers, as the run was trained on; got columns of text")
+        how = binarize or settings.binarize
         values = found.values if how is None or found.kind == "binary" else _binary(file, found.values, how)
         return self.trained.as_taken(values, source=str(file))
 
@@ -73,13 +79,22 @@ def opened(run: Path, *, checkpoint: str) -> Iterator[Opened]:
 def _binary(file: Path, values: np.ndarray, how: str) -> np.ndarray:
     if how not in ("threshold", "sample"):
         raise ValueError(f"--binarize must be threshold or sample, got {how!r}")
-    if values.dtype != np.uint8 and not (values.min() >= 0 and values.max() <= 1):
+    if values.dtype != np.uint8 and not (np.nanmin(values) >= 0 and np.nanmax(values) <= 1):
         raise ValueError(
-            f"{file}: --binarize needs grey values, or real ones in [0, 1]; got {values.min()} to {values.max()}"
+            f"{file}: --binarize needs grey values, or real ones in [0, 1]; got {np.nanmin(values)} to "
+            f"{np.nanmax(values)}"
         )
     if how == "threshold":
         return threshold(values)
     return binarize_once(values if values.dtype == np.uint8 else as_grey(values), seed=0, purpose=Purpose.SAMPLE)
+
+
+def warn_of_holes(terminal: Terminal, x: np.ndarray, meaning: str) -> bool:
+    """Whether cells are missing; where so, says how many and what that means."""
+    holes = int(np.isnan(x).sum()) if x.dtype.kind == "f" else 0
+    if holes:
+        terminal.say(f"{holes:,} of {x.size:,} cells are missing: {meaning}")
+    return holes > 0
 
 
 def key_of(seed: int) -> jax.Array:

@@ -9,6 +9,8 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from iwax._typing import AnyArray, PRNGKey, Trace
+from iwax.distributions.bernoulli import Bernoulli
+from iwax.distributions.categorical import Categorical
 from iwax.distributions.independent import AbstractIndependent
 
 __all__ = ["Columns", "check_columns"]
@@ -41,6 +43,20 @@ class Columns(AbstractIndependent):
         """``E x_j`` of every column."""
         return self._in_order([group.mean for group in self.groups])
 
+    @property
+    def classes(self) -> Float[Array, "features classes"] | None:
+        """``P(x_j = c)`` of columns that are classes, or 0 or 1; all 0 for others, and None where there are no such."""
+        parts = [_classes(group) for group in self.groups]
+        most = max((part.shape[-1] for part in parts if part is not None), default=0)
+        if not most:
+            return None
+        sizes = [len(columns) for columns in self.columns]
+        padded = [
+            jnp.zeros((size, most)) if part is None else jnp.pad(part, ((0, 0), (0, most - part.shape[-1])))
+            for part, size in zip(parts, sizes, strict=True)
+        ]
+        return jnp.concatenate(padded)[np.argsort(np.concatenate(self.columns))]
+
     def draw(self, key: PRNGKey) -> tuple[Array, Trace]:
         """A row; there is no trace."""
         return self._in_order([g.draw(jax.random.fold_in(key, i))[0] for i, g in enumerate(self.groups)]), None
@@ -53,6 +69,12 @@ class Columns(AbstractIndependent):
     def _in_order(self, parts: list[Array]) -> Array:
         """Numbers of the groups' columns, put where the columns stand."""
         return jnp.concatenate(parts, axis=-1)[..., np.argsort(np.concatenate(self.columns))]
+
+
+def _classes(group: Any) -> Array | None:
+    if isinstance(group, Categorical):
+        return group.probabilities
+    return jnp.stack([1 - group.mean, group.mean], axis=-1) if isinstance(group, Bernoulli) else None
 
 
 def check_columns(columns: tuple[tuple[int, ...], ...], groups: int) -> None:

@@ -34,6 +34,11 @@ class Scaled(AbstractIndependent):
         """``loc + scale E y`` of every feature."""
         return self.loc + self.scale * self.base.mean
 
+    @property
+    def classes(self) -> Array | None:
+        """Those of the base, which are not scaled; None where it has none."""
+        return getattr(self.base, "classes", None)
+
     def draw(self, key: PRNGKey) -> tuple[Array, Trace]:
         """A value; there is no trace."""
         return self.loc + self.scale * self.base.draw(key)[0], None

@@ -4,6 +4,8 @@ Networks follow the configuration from the data up: layer l of the posterior goe
 and a log-scale, and the generative net of the same layer goes back through the same widths reversed.
 """
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -20,6 +22,7 @@ from iwax.experiments import parts
 from iwax.experiments.config import Config, Training
 from iwax.experiments.model import LARGEST_WEIGHTS
 from iwax.experiments.parts import FRACTIONS, Moments
+from iwax.experiments.parts.columns import table_start
 from iwax.model import LatentVariableModel
 from iwax.training import Plan, rows_a_piece, schedules
 
@@ -37,6 +40,7 @@ __all__ = [
     "values",
 ]
 
+_LIKELIHOODS = {"real": "gaussian", "table": "columns"}  # of data that are neither binary nor grey
 FINAL_SEED = 0  # of the one draw at which training rows binarised at every access are measured
 _OF_THE_TOP = 2**31  # key of what the topmost prior starts at: no layer has this number
 SMALLEST_SCALE = 0.05  # of a constant feature, as a fraction of that of all: no density starts infinite
@@ -49,13 +53,12 @@ def resolve(config: Config, dataset: Dataset) -> Config:
     >>> resolve(Config(), data.load("digits")).model.likelihood
     'bernoulli'
     """
-    chosen = config.model.likelihood or ("gaussian" if dataset.kind == "real" else "bernoulli")
-    return config.model_copy(
-        update={
-            "data": config.data.model_copy(update={"name": spelt_out(config.data.name)}),
-            "model": config.model.model_copy(update={"likelihood": chosen}),
-        }
-    )
+    chosen = config.model.likelihood or _LIKELIHOODS.get(dataset.kind, "bernoulli")
+    model: dict[str, Any] = {"likelihood": chosen}
+    if dataset.missing and config.model.mask is None:
+        model["mask"] = True
+    tree = config.model_dump() | {"data": config.data.model_dump() | {"name": spelt_out(config.data.name)}}
+    return Config.model_validate(tree | {"model": config.model.model_dump() | model})
 
 
 def spelt_out(name: str) -> str:
@@ -76,10 +79,18 @@ def moments(config: Config, dataset: Dataset) -> Moments:
     """
     shown = values(config, dataset, "train")
     unit = 255.0 if dataset.binarize_training else 1.0
-    mean = shown.mean(axis=0, dtype=np.float64) / unit
-    scale = shown.std(axis=0, dtype=np.float64) / unit
+    if dataset.missing:
+        wide = shown.astype(np.float64)
+        mean, scale = np.nanmean(wide, axis=0) / unit, np.nanstd(wide, axis=0) / unit
+    else:
+        mean = shown.mean(axis=0, dtype=np.float64) / unit
+        scale = shown.std(axis=0, dtype=np.float64) / unit
     overall = float(np.sqrt(np.mean(scale**2))) or 1.0
-    return Moments(mean, np.maximum(scale, SMALLEST_SCALE * overall), dataset.shape, _examples(config, shown, unit))
+    scale = np.maximum(scale, SMALLEST_SCALE * overall)
+    table = None
+    if config.model.likelihood == "columns" and dataset.columns is not None:
+        table = table_start(dataset.columns, shown)
+    return Moments(mean, scale, dataset.shape, _examples(config, shown, unit), table)
 
 
 def needs_examples(config: Config) -> int:
@@ -125,7 +136,8 @@ def as_taken(config: Config, kind: Kind, rows: Num[np.ndarray, "rows features"])
     >>> as_taken(Config(model=Model(likelihood="gaussian")), "grey", np.array([[255]], np.uint8))
     array([[1.]], dtype=float32)
     """
-    if kind == "grey" and config.model.likelihood in FRACTIONS and rows.dtype == np.uint8:
+    whole = rows.dtype == np.uint8 or np.isnan(rows).any()
+    if kind == "grey" and config.model.likelihood in FRACTIONS and whole:
         return rows.astype(np.float32) / np.float32(255)
     return rows
 
@@ -202,6 +214,7 @@ def build_plan(config: Config, dataset: Dataset) -> Plan:
         seed=config.seed,
         beta_warmup=config.objective.beta_warmup,
         binarize=dataset.binarize_training,
+        missing=bool(dataset.missing),
         reduction=settings.reduction,
         # free bits look at the mean over a whole batch
         piece=None if config.objective.free_bits else rows_a_piece(settings.batch, config.objective.k),

@@ -6,9 +6,10 @@ from types import MappingProxyType
 
 from iwax.experiments.presets import LADDER, MEMORY, PRESETS, TOMCZAK, UNCERTAIN, Settings
 
-__all__ = ["DEFAULT_PRESET", "RECIPES", "names", "settings"]
+__all__ = ["DEFAULT_PRESET", "RECIPES", "default_preset", "names", "settings"]
 
 DEFAULT_PRESET = "iwae-1-k5"
+_TABLES = (".csv", ".parquet")
 
 RECIPES: Mapping[str, Settings] = MappingProxyType(
     {
@@ -59,6 +60,15 @@ _NORMALISED = ("vamp", "exemplar", "hvae", "hvae-vamp", "conv-hvae-vamp", "pixel
 
 
 def _own_recipe(preset: str, recipe: str) -> Settings:
+    if preset == "table":
+        own = {"objective.gradient": "pathwise", "training.learning_rate": 1e-3, "training.batch": 64}
+        return {
+            **RECIPES["quick"],
+            **own,
+            "training.epochs": 200,
+            "training.validate_every": 4,
+            "training.patience": 10,
+        }
     if preset in TOMCZAK:
         if recipe == "quick":  # draws whose inverse is searched for, or that have none: pathwise is the calmer gradient
             return {"objective.gradient": "pathwise", "training.learning_rate": 1e-3}
@@ -102,6 +112,15 @@ _SIZED_ALIKE = ("density-network", "factor-analysis")  # on all data
 _EPOCHS: Mapping[str, Settings] = MappingProxyType(
     {"digits": {"training.epochs": 300}, "ring": {"training.epochs": 100}}
 )
+
+
+def default_preset(data: str) -> str:
+    """The preset for data where none is asked for.
+
+    >>> default_preset("digits"), default_preset("mine.csv")
+    ('iwae-1-k5', 'table')
+    """
+    return "table" if data.lower().endswith(_TABLES) else DEFAULT_PRESET
 
 
 def names() -> list[str]:

@@ -8,6 +8,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
+from iwax import data
+from iwax.data import Dataset
 from iwax.experiments.families import IMAGE_LIKELIHOODS, WITHOUT_DENSITY
 from iwax.experiments.fields import LARGEST_K, Section, integer, number
 from iwax.experiments.model import Model
@@ -28,6 +30,18 @@ class Data(Section):
     binarize: Literal["threshold", "sample"] | None = Field(
         default=None, description="threshold, sample, or null (as the data are)"
     )
+    kinds: dict[str, Literal["continuous", "positive", "count", "binary", "categorical", "drop"]] | None = Field(
+        default=None,
+        description="of a table, kinds of columns by name (continuous, positive, count, binary, categorical, drop), or "
+        "null (found from its cells)",
+    )
+    missing: tuple[str, ...] | None = Field(
+        default=None, description="of a table, texts that mark a missing cell besides the usual ones, a list, or null"
+    )
+
+    def load(self) -> Dataset:
+        """The data; raises as `iwax.data.load`."""
+        return data.load(self.name, binarize=self.binarize, kinds=self.kinds, missing=self.missing or ())
 
 
 class Training(Section):
@@ -122,11 +136,25 @@ class Config(Section):
                 f"got {self.model.prior} and {self.model.posterior}; use pathwise"
             )
         self._weights_agree()
+        self._columns_agree()
         self._memory_agrees()
         rows = self.objective.k * self.training.batch
         if rows > LARGEST_ROWS:
             raise ValueError(f"objective.k x training.batch needs to be at most {LARGEST_ROWS} rows a step, got {rows}")
         return self
+
+    def _columns_agree(self) -> None:
+        table = self.model.likelihood == "columns"
+        if not table and not self.model.mask:
+            return
+        asked = "model.likelihood=columns" if table else "model.mask=true"
+        if self.model.network == "conv" or self.objective.local_reconstruction is not None:
+            raise ValueError(f"{asked} needs dense networks (network=mlp or gated) and no local_reconstruction")
+        if table and (self.model.memory is not None or self.model.prior in ("vamp", "exemplar")):
+            raise ValueError(
+                f"{asked} needs a decoder without memory, and a prior that is not made of rows, got "
+                f"model.memory={self.model.memory} and model.prior={self.model.prior}"
+            )
 
     def _memory_agrees(self) -> None:
         if self.objective.local_reconstruction is not None and (

@@ -32,6 +32,7 @@ Likelihood = Literal[
     "zero_inflated_negative_binomial",
     "pixelcnn",
     "gated_pixelcnn",
+    "columns",
 ]
 Prior = Literal["standard_normal", "bernoulli", "mixture", "vamp", "exemplar", "flow", "autoregressive"]
 Posterior = Literal[

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, ValidationError
 
+from iwax.data import Column
 from iwax.data.dataset import Kind
 from iwax.experiments.config import Config
 from iwax.experiments.sources import stored
@@ -35,6 +36,7 @@ class DataRecord(BaseModel):
     shape: tuple[Annotated[int, Field(ge=1, lt=2**31)], ...] = Field(min_length=1)
     rows: dict[str, int]
     sha256: str
+    columns: tuple[Column, ...] | None = None
 
 
 class Start(BaseModel):

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from iwax import evaluation
 from iwax.experiments.task import Found, Method, Task, counted_rows, or_unknown
 
@@ -16,7 +18,8 @@ def measure(task: Task) -> Found:
     """k importance samples a row."""
     x, k, model = task.rows(), task.options["k"], task.trained.model
     task.announce(f"{len(x)} rows with k={k}", len(x) * k)
-    found = evaluation.log_evidence(model, x, k=k, key=task.key(EVIDENCE), progress=task.reporter.evaluation)
+    holes, progress = float(np.isnan(x).mean()), task.reporter.evaluation
+    found = evaluation.log_evidence(model, x, k=k, key=task.key(EVIDENCE), missing=holes > 0, progress=progress)
     activity = evaluation.unit_activity(model, x, key=task.key(ACTIVITY))
     divergence = evaluation.kl_per_unit(model, x, key=task.key(DIVERGENCE))
     summary = {
@@ -32,6 +35,7 @@ def measure(task: Task) -> Found:
         "active_units": evaluation.active_units(activity, threshold=ACTIVE),
         "active_units_threshold": ACTIVE,
         "units": [len(layer) for layer in activity],
+        **({"missing": holes} if holes else {}),
         "warnings": found.warnings(),
     }
     stored = {
@@ -48,13 +52,19 @@ def line(summary: Mapping[str, Any]) -> str:
     units, active = summary["units"], summary["active_units"]
     counted = f"{active[0]}/{units[0]}" if len(units) == 1 else "+".join(map(str, active))
     share = or_unknown(summary["pareto_k_over_0_7"], ".0%").replace("%", " %")
+    rows = f"{counted_rows(summary)}{_holes(summary)}"
     return (
         f"{summary['split']} log p(x) = {summary['log_evidence']:.2f} "
         f"+/- {or_unknown(summary['standard_error'], '.2f')} nats "
-        f"(k={summary['k']}, {summary['dataset']}, {counted_rows(summary)}; ELBO {summary['elbo']:.1f}; "
+        f"(k={summary['k']}, {summary['dataset']}, {rows}; ELBO {summary['elbo']:.1f}; "
         f"ESS median {summary['ess_median']:.0f}; Pareto k > 0.7: {share}; "
         f"active units {counted}; {summary['seconds']:.0f} s)"
     )
+
+
+def _holes(summary: Mapping[str, Any]) -> str:
+    """What share of the cells was missing, of whose density nothing is said."""
+    return f", {100 * summary['missing']:.1f} % of cells missing" if summary.get("missing") else ""
 
 
 IMPORTANCE = Method({"split": None, "k": None}, measure, line)

@@ -84,6 +84,10 @@ def evaluate(
     dataset = trained.dataset()
     if dataset.digest() != trained.about.sha256:
         reporter.warning(f"{dataset.name} is not what the run was trained on: its SHA-256 has changed")
+    if dataset.missing and method != "importance":
+        raise ValueError(
+            f"method {method} needs whole rows, {dataset.name} has {dataset.missing:,} missing cells; use importance"
+        )
     with placed(device=trained.config.device, precision=trained.config.precision):
         return _measure(method, Task(trained, dataset, limit, seed, options, reporter))
 

@@ -60,6 +60,11 @@ class Model(Section):
         "images), or null (mlp)",
     )
     likelihood: Likelihood | None = Field(default=None, description=_one_of(Likelihood, "chosen from the data"))
+    mask: bool | None = Field(
+        default=None,
+        description="true (the encoder also reads which values were observed), false, or null (where the training data "
+        "have holes)",
+    )
     variance: Literal["fixed", "scalar", "feature", "network"] = Field(
         default="network", description="of a Gaussian likelihood: fixed, scalar, feature or network"
     )

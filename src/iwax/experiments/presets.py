@@ -143,6 +143,15 @@ MEMORY: Mapping[str, Settings] = MappingProxyType(
     }
 )
 
+# For tables of your own: the bound of Mattei and Frellsen (2019, arXiv:1812.02633) where they have holes.
+TABLE: dict[str, Any] = {
+    "model.latent": 10,
+    "model.hidden": [128, 128],
+    "model.activation": "relu",
+    "objective.bound": "iwae",
+    "objective.k": 20,
+}
+
 PRESETS: Mapping[str, Settings] = MappingProxyType(
     {
         **{
@@ -166,6 +175,7 @@ PRESETS: Mapping[str, Settings] = MappingProxyType(
         **LADDER,
         **UNCERTAIN,
         **MEMORY,
+        "table": MappingProxyType(TABLE),
         "density-network": MappingProxyType(
             {
                 "model.latent": 2,

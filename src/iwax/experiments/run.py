@@ -109,7 +109,7 @@ class _Work:
 
 def _prepare(config: Config) -> _Work:
     """Load, check and build; everything that could be refused is refused here."""
-    dataset = data.load(config.data.name, binarize=config.data.binarize)
+    dataset = config.data.load()
     config = build.resolve(config, dataset)
     support.check(config.model.likelihood or "", dataset, source=config.data.name)
     if config.training.validate_every and dataset.valid is None:
@@ -164,7 +164,7 @@ def _first_state(work: _Work, start: Path | None) -> State:
             )
     checkpoint.verify(start)
     try:
-        model = load_model(start, work.config, shape=work.dataset.shape)
+        model = load_model(start, work.config, shape=work.dataset.shape, columns=work.dataset.columns)
     except CorruptCheckpointError as error:  # it verifies, so it is whole, and of other data
         raise ValueError(
             f"--from {source}: data of {work.dataset.features} values a row need weights of their size, "
@@ -183,6 +183,7 @@ def _write_down(folder: RunFolder, work: _Work, source: Path | None, reporter: R
         shape=dataset.shape,
         rows={part: len(rows) for part, rows in dataset.splits().items()},
         sha256=dataset.digest(),
+        columns=dataset.columns,
     )
     start = None if source is None else Start(checkpoint=source.name, sha256=_weights_digest(source))
     folder.write_json("env.json", Environment(**environment(), data=about, start=start).model_dump(mode="json"))
@@ -193,6 +194,9 @@ def _write_down(folder: RunFolder, work: _Work, source: Path | None, reporter: R
         f"{work.config.preset} on {dataset.name}: {rows} training rows, {size} parameters, "
         f"{training.epochs} epochs of {steps_per_epoch(rows, training.batch)} steps"
     )
+    if dataset.missing:
+        cells = sum(split.values.size for split in dataset.splits().values())
+        text += f"; {dataset.missing:,} of {cells:,} cells are missing: the bound is that on the observed ones"
     folder.log(text)
     reporter.note(f"{text}; run folder {folder.path}")
     for warning in work.config.warnings():

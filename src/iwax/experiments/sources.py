@@ -82,6 +82,8 @@ def from_sources(
     recorded = {"preset": inherited.pop("preset")} if "preset" in inherited else {}  # its objective is not taken over
     chosen = {"preset": catalogue.DEFAULT_PRESET, "recipe": "quick", "data.name": "digits"}
     chosen |= {key: value for key, value in (inherited | given).items() if key in chosen and value is not None}
+    if isinstance(chosen["data.name"], str) and (inherited | given).get("preset") is None:
+        chosen["preset"] = catalogue.default_preset(chosen["data.name"])
     for key, value in chosen.items():
         if not isinstance(value, str):
             raise ValueError(_complaint(key, origin.get(key, ""), known[key], value))

@@ -11,6 +11,7 @@ from iwax import data
 from iwax.experiments import build, support
 from iwax.experiments.config import Config
 from iwax.experiments.folder import DataRecord, RunFolder, existing
+from iwax.experiments.parts.columns import table_start
 from iwax.experiments.place import placed
 from iwax.model import LatentVariableModel
 from iwax.training import checkpoint as checkpoints
@@ -49,7 +50,7 @@ class Trained:
 
     def dataset(self) -> data.Dataset:
         """The data it was trained on, loaded anew."""
-        return data.load(self.config.data.name, binarize=self.config.data.binarize)
+        return self.config.data.load()
 
 
 def load(run: str | Path, *, checkpoint: str = "best") -> LatentVariableModel:
@@ -66,7 +67,7 @@ def open_run(run: str | Path, *, checkpoint: str = "best") -> Trained:
     config, about = folder.config(), folder.environment().data
     path = choose(folder, checkpoint)
     with placed(device=config.device, precision=config.precision):
-        model = load_model(path, config, shape=about.shape)
+        model = load_model(path, config, shape=about.shape, columns=about.columns)
     return Trained(folder.path, config, about, model, path)
 
 
@@ -84,12 +85,15 @@ def choose(folder: RunFolder, which: str) -> Path:
     return found.path
 
 
-def load_model(path: Path, config: Config, *, shape: tuple[int, ...]) -> LatentVariableModel:
+def load_model(
+    path: Path, config: Config, *, shape: tuple[int, ...], columns: tuple[data.Column, ...] | None = None
+) -> LatentVariableModel:
     """The model of one checkpoint, which must be of this configuration and of rows of this shape."""
     features = math.prod(shape)
     examples = build.needs_examples(config)
     rows = np.zeros((examples, features), np.float32) if examples else None
-    blank = build.Moments(np.zeros(features), np.ones(features), shape, rows)
+    table = None if columns is None else table_start(columns, None)
+    blank = build.Moments(np.zeros(features), np.ones(features), shape, rows, table)
     template = build.build_model(config, blank, key=jax.random.key(0))
     model, _, _ = checkpoints.load(path, model=template, train=None)
     return model

@@ -6,6 +6,7 @@ import numpy as np
 
 from iwax.data import Dataset
 from iwax.experiments import parts
+from iwax.experiments.families import IMAGE_LIKELIHOODS
 from iwax.experiments.parts import FRACTIONS
 
 __all__ = ["check", "check_values"]
@@ -31,20 +32,41 @@ def check(likelihood: str, dataset: Dataset, *, source: str) -> None:
         if not (dataset.binarize_training and part == "train"):
             fractions = dataset.kind == "grey" and likelihood in FRACTIONS
             values = split.values / np.float32(255) if fractions else split.values
+            if (likelihood == "columns") != (dataset.kind == "table"):
+                _refuse_kind(likelihood, dataset, source)
             check_values(likelihood, values, source=f"{source} ({part})")
 
 
 def check_values(likelihood: str, values: np.ndarray, *, source: str, trained: bool = False) -> None:
     """Refuse rows [n, D] outside the support of a likelihood, to be ``trained`` or so already; ValueError names a cell.
 
+    NaN marks a value that was not observed, and passes; the columns of a table have been checked as they were read.
+
     >>> check_values("bernoulli", np.array([[0.0, 0.5]]), source="x.npy")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
         ...
     ValueError: x.npy:1:2: a Bernoulli likelihood needs values 0 or 1, got 0.5; --binarize threshold or ...
     """
-    wrong = parts.outside(likelihood, values)
+    if likelihood == "columns":
+        return
+    if likelihood in IMAGE_LIKELIHOODS and np.isnan(values).any():
+        row, column = np.argwhere(np.isnan(values))[0]
+        raise ValueError(
+            f"{source}:{row + 1}:{column + 1}: model.likelihood={likelihood} needs whole pictures, as every pixel "
+            "depends on those before it, got a missing one; use model.likelihood=bernoulli"
+        )
+    wrong = parts.outside(likelihood, values) & ~np.isnan(values)
     if wrong.any():
         _refuse(likelihood, values, wrong, source, trained=trained)
+
+
+def _refuse_kind(likelihood: str, dataset: Dataset, source: str) -> NoReturn:
+    wanted = "a table with columns (.csv or .parquet)" if likelihood == "columns" else "rows of one kind of numbers"
+    got = f"a table of {len(dataset.columns)} columns" if dataset.columns else f"{dataset.kind} rows"
+    raise ValueError(
+        f"{source}: model.likelihood={likelihood} needs {wanted}, got {got}; leave model.likelihood out, or save the "
+        "numbers as .npy"
+    )
 
 
 def _refuse(likelihood: str, values: np.ndarray, wrong: np.ndarray, source: str, *, trained: bool) -> NoReturn:

@@ -28,7 +28,8 @@ class Imputation:
     """Rows [n, D] with their holes filled; observed cells are those that were given, untouched.
 
     ``values`` hold ``E[x_missing | x_observed]``, ``error`` [n, D] the Monte-Carlo error of these means (0 where x was
-    observed), ``ess`` [n] how many of the k draws count (NaN for a row without holes), ``missing`` [n, D] marks the
+    observed). In columns that are classes they hold the most probable class, and the probability that it is another.
+    ``ess`` [n] how many of the k draws count (NaN for a row without holes), ``missing`` [n, D] marks the
     holes. ``draws`` [m, n, D] are m draws of ``p(x_missing | x_observed)``, where they were asked for: whole tables,
     over which whatever is computed varies as it should.
     """
@@ -40,14 +41,20 @@ class Imputation:
     missing: np.ndarray
     draws: np.ndarray | None
 
+    @property
+    def ess_median(self) -> float | None:
+        """The median effective sample size of the rows with holes; None without any."""
+        known = self.ess[np.isfinite(self.ess)]
+        return float(np.median(known)) if known.size else None
+
     def warnings(self) -> list[str]:
         """Reasons to distrust the numbers, in words; empty where there are none."""
         few = int(np.sum(self.ess < _FEW))
         if not few:
             return []
         return [
-            f"of {few} of {int(np.isfinite(self.ess).sum())} rows with holes fewer than {_FEW} of the k={self.k} draws "
-            "count: their means are uncertain by more than their errors say; take a larger k"
+            f"for {few:,} of {int(np.isfinite(self.ess).sum()):,} rows with holes fewer than {_FEW} of the k={self.k} "
+            "draws count: what fills them is less certain than its error says; a larger k helps"
         ]
 
 
@@ -132,30 +139,39 @@ class _Sums(NamedTuple):
     ww: Float[Array, " batch"]
     wwd: Float[Array, "batch features"]
     wwdd: Float[Array, "batch features"]
+    wp: Float[Array, "batch features classes"] | None  # p: the probabilities of classes
 
 
 @eqx.filter_jit
 def _imputed(model: LatentVariableModel, key: PRNGKey, x: Datum, k: int, chunk: int, draws: int) -> _Found:
     """All k draws, ``chunk`` of them at a time; of each, the log-weight is kept."""
-    anchor = batched.weighted_means(model, key, x, k=1)[1][:, 0]
+    _, first_means, first_classes = batched.weighted_means(model, key, x, k=1)
+    anchor = first_means[:, 0]
     none, zeros = jnp.zeros(anchor.shape[0]), jnp.zeros_like(anchor)
 
     def add(sums: _Sums, first: Array) -> tuple[_Sums, Array]:
-        log_w, means = batched.weighted_means(model, key, x, k=chunk, first=first)
+        log_w, means, classes = batched.weighted_means(model, key, x, k=chunk, first=first)
         there = (first + jnp.arange(chunk) < k)[:, None] & ~jnp.isnan(log_w)
         log_w = jnp.where(there, log_w, -jnp.inf).T
-        return _added(sums, log_w, means - anchor[:, None]), log_w
+        return _added(sums, log_w, means - anchor[:, None], classes), log_w
 
-    start = _Sums(none - jnp.inf, none, zeros, none, zeros, zeros)
+    no_classes = None if first_classes is None else jnp.zeros_like(first_classes[:, 0])
+    start = _Sums(none - jnp.inf, none, zeros, none, zeros, zeros, no_classes)
     sums, log_w = jax.lax.scan(add, start, chunk * jnp.arange(-(-k // chunk)))
     shift = sums.wd / sums.w[:, None]
     variance = sums.wwdd - 2 * shift * sums.wwd + shift**2 * sums.ww[:, None]
     error = jnp.sqrt(jnp.maximum(variance, 0)) / sums.w[:, None]
+    means = anchor + shift
+    if sums.wp is not None:
+        p = sums.wp / sums.w[:, None, None]
+        of_classes = p.sum(axis=-1) > 0
+        means = jnp.where(of_classes, jnp.argmax(p, axis=-1), means)
+        error = jnp.where(of_classes, 1 - p.max(axis=-1), error)
     chosen = _chosen(key, x, jnp.swapaxes(log_w, 0, 1).reshape(len(none), -1), draws)
-    return _Found(anchor + shift, error, sums.w**2 / sums.ww, _values(model, key, x, chosen))
+    return _Found(means, error, sums.w**2 / sums.ww, _values(model, key, x, chosen))
 
 
-def _added(sums: _Sums, log_w: Array, d: Array) -> _Sums:
+def _added(sums: _Sums, log_w: Array, d: Array, p: Array | None) -> _Sums:
     """The sums after further draws: log-weights [batch, chunk], means less the anchor [batch, chunk, features]."""
     largest = jnp.maximum(sums.largest, log_w.max(axis=1))
     safe = jnp.where(jnp.isfinite(largest), largest, 0)
@@ -168,6 +184,7 @@ def _added(sums: _Sums, log_w: Array, d: Array) -> _Sums:
         old**2 * sums.ww + ww.sum(axis=1),
         old[:, None] ** 2 * sums.wwd + jnp.einsum("bk,bkf->bf", ww, d),
         old[:, None] ** 2 * sums.wwdd + jnp.einsum("bk,bkf->bf", ww, d**2),
+        None if sums.wp is None else old[:, None, None] * sums.wp + jnp.einsum("bk,bkfc->bfc", w, p),
     )
 
 

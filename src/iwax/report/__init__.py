@@ -1,5 +1,5 @@
 """Pictures of trained models."""
 
-from iwax.report import figures, posterior_shape
+from iwax.report import figures, marginals, posterior_shape
 
-__all__ = ["figures", "posterior_shape"]
+__all__ = ["figures", "marginals", "posterior_shape"]

@@ -13,6 +13,7 @@ from iwax import likelihoods, nn
 from iwax._typing import Part, PRNGKey
 from iwax.experiments.families import IMAGE_LIKELIHOODS
 from iwax.experiments.model import Model
+from iwax.experiments.parts.columns import kinds, output_bias
 from iwax.experiments.parts.networks import Moments, decoder, dense, image, one_layer
 
 __all__ = ["FRACTIONS", "likelihood", "outside", "support"]
@@ -27,6 +28,8 @@ def likelihood(sizes: Model, start: Moments, *, key: PRNGKey) -> Any:
     """The likelihood given all latents: of the lowest layer, or jointly of all of them if q is drawn from the top."""
     if sizes.likelihood in IMAGE_LIKELIHOODS:
         part = _autoregressive(sizes, start, key=key)
+    elif sizes.likelihood == "columns":
+        part = _columns(sizes, start, key=key)
     else:
         part = _featurewise(sizes, start, key=key)
     return likelihoods.Chain(part) if len(sizes.latents) > 1 and sizes.order != "top_down" else part
@@ -87,6 +90,17 @@ def _featurewise(sizes: Model, start: Moments, *, key: PRNGKey) -> Part:
     start_of_loc = mean if name == "student_t" else jnp.log(jnp.maximum(mean, _LEAST_RATE))
     biases = (start_of_loc, log_scale) if name == "student_t" else (start_of_loc,)
     return made(net(made(None).outputs_a_feature, *biases))
+
+
+def _columns(sizes: Model, start: Moments, *, key: PRNGKey) -> Part:
+    """A likelihood a column, in the column's own units."""
+    table = start.table
+    if table is None:
+        raise ValueError("model.likelihood=columns needs a table with columns (.csv or .parquet), got rows without")
+    blank = likelihoods.Columns.of_kinds(None, kinds(table.columns))
+    bias = jnp.asarray(output_bias(table, blank), float)
+    net = _network(sizes, start, 1, key=key, bias=bias)
+    return likelihoods.Scaled(likelihoods.Columns(net, blank.columns, blank.groups), table.loc, table.scale)
 
 
 def _gaussian(sizes: Model, net: Callable[..., Any], mean: Array, log_scale: Array) -> Part:

@@ -8,8 +8,9 @@ from jaxtyping import Array, Float
 from iwax import nn
 from iwax._typing import PRNGKey
 from iwax.experiments.model import Model
+from iwax.experiments.parts.columns import TableStart, coding
 
-__all__ = ["Moments", "decoder", "dense", "encoder", "image", "one_layer"]
+__all__ = ["Moments", "coded", "decoder", "dense", "encoder", "image", "one_layer"]
 
 Owner: TypeAlias = Literal["encoder", "decoder"]
 
@@ -18,12 +19,21 @@ _GATED_START = "glorot_normal"  # s = sqrt(2 / (in + out)), as in the Householde
 
 class Moments(NamedTuple):
     """What an untrained model is made to fit: mean and standard deviation of every feature of the training data as the
-    model sees them, the shape of one row before flattening, and some rows [m, features]."""
+    model sees them, the shape of one row before flattening, some rows [m, features], and the columns of a table."""
 
     mean: Float[np.ndarray, " features"]
     scale: Float[np.ndarray, " features"]
     shape: tuple[int, ...] = ()
     rows: Float[np.ndarray, "rows features"] | None = None
+    table: TableStart | None = None
+
+
+def coded(sizes: Model, start: Moments) -> nn.Coding | None:
+    """How the encoder reads a row, where it does not read the values themselves."""
+    if start.table is not None:
+        return coding(start.table, mask=bool(sizes.mask))
+    features = len(start.mean)
+    return nn.Coding(np.zeros(features), np.ones(features), mask=True) if sizes.mask else None
 
 
 def image(sizes: Model, start: Moments) -> tuple[int, int, int]:
@@ -94,8 +104,10 @@ def decoder(
     key: PRNGKey,
     bias: Float[Array, " out"] | None = None,
 ) -> Any:
-    """A network to ``heads`` numbers a feature of the data."""
+    """A network to ``heads`` numbers a feature of the data; of a table, to as many as there are biases."""
     features = len(start.mean)
+    if start.table is not None and bias is not None:
+        return dense(sizes, inputs, hidden, len(bias), of="decoder", key=key, bias=bias)
     if sizes.memory is not None:
         return nn.MemoryMLP(
             inputs,

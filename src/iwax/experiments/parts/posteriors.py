@@ -9,20 +9,28 @@ import jax
 from iwax import nn, posteriors
 from iwax._typing import Part, PRNGKey
 from iwax.experiments.model import Model
-from iwax.experiments.parts.networks import Moments, dense, encoder, one_layer
+from iwax.experiments.parts.networks import Moments, coded, dense, encoder, one_layer
 
 __all__ = ["posterior"]
 
 
 def posterior(sizes: Model, start: Moments, *, keys: list[PRNGKey]) -> Part:
     """The posterior of all stochastic layers; ``keys`` has one for each of them, from the data up."""
+    coding = coded(sizes, start)
+    if coding is None or sizes.posterior == "prior":
+        return _of_rows(sizes, start, len(start.mean), keys)
+    return posteriors.Coded(_of_rows(sizes, start, coding.features, keys), coding)
+
+
+def _of_rows(sizes: Model, start: Moments, features: int, keys: list[PRNGKey]) -> Part:
+    """The posterior whose encoder reads so many numbers."""
     if len(sizes.latents) == 1:
-        return _one_layer(sizes, start, key=keys[0])
+        return _one_layer(sizes, start, features, key=keys[0])
     if sizes.order == "top_down":
-        return _top_down(sizes, start, keys)
+        return _top_down(sizes, start, features, keys)
     if sizes.order == "ladder":
-        return _ladder(sizes, start, keys)
-    inputs = (len(start.mean), *sizes.latents[:-1])
+        return _ladder(sizes, start, features, keys)
+    inputs = (features, *sizes.latents[:-1])
     upwards = tuple(
         _factorised(sizes, start, below, hidden, latent, key=key)
         for below, hidden, latent, key in zip(inputs, sizes.hiddens, sizes.latents, keys, strict=True)
@@ -38,8 +46,8 @@ def _factorised(
     return posteriors.Gaussian(encoder(sizes, start, inputs, hidden, 2 * latent, key=key, heads=2))
 
 
-def _one_layer(sizes: Model, start: Moments, *, key: PRNGKey) -> Part:
-    features, latent, hidden = len(start.mean), sizes.latents[0], sizes.hiddens[0]
+def _one_layer(sizes: Model, start: Moments, features: int, *, key: PRNGKey) -> Part:
+    latent, hidden = sizes.latents[0], sizes.hiddens[0]
     if sizes.posterior in ("gaussian", "bernoulli"):
         return _factorised(sizes, start, features, hidden, latent, key=key)
     if sizes.posterior == "prior":
@@ -100,9 +108,8 @@ _FLOWS: Mapping[str, Callable[..., Part]] = MappingProxyType(
 )
 
 
-def _top_down(sizes: Model, start: Moments, keys: list[PRNGKey]) -> Part:
+def _top_down(sizes: Model, start: Moments, features: int, keys: list[PRNGKey]) -> Part:
     """q(z_L|x), then q(z_l|x, z_{l+1}) with a branch for x and one for what is above, as in the HVAE."""
-    features = len(start.mean)
     top = encoder(sizes, start, features, sizes.hiddens[-1], 2 * sizes.latents[-1], key=keys[-1], heads=2)
     conditionals = []
     for layer in reversed(range(len(sizes.latents) - 1)):
@@ -117,8 +124,8 @@ def _top_down(sizes: Model, start: Moments, keys: list[PRNGKey]) -> Part:
     return posteriors.TopDown(posteriors.Gaussian(top), tuple(conditionals))
 
 
-def _ladder(sizes: Model, start: Moments, keys: list[PRNGKey]) -> Part:
-    rungs, inputs = [], len(start.mean)
+def _ladder(sizes: Model, start: Moments, features: int, keys: list[PRNGKey]) -> Part:
+    rungs, inputs = [], features
     for hidden, latent, key in zip(sizes.hiddens, sizes.latents, keys, strict=True):
         of_trunk, of_head = jax.random.split(key)
         trunk = encoder(sizes, start, inputs, hidden, None, key=of_trunk)

@@ -1,0 +1,195 @@
+"""A table of one's own with holes and columns of all kinds: trained, measured, and used by every verb."""
+
+import json
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+
+from iwax import data, experiments, inference
+from iwax.cli.app import main
+from iwax.data.files import read_rows
+from iwax.experiments import build
+from iwax.experiments.reporter import Silent
+
+ROWS = 120
+SETS = ["model.hidden=[6]", "model.latent=2", "training.epochs=2", "evaluation.k=7", "objective.k=2"]
+
+
+def table(rows: int, seed: int, *, sep: str = ";") -> str:
+    """Columns of all five kinds; a tenth of the cells are missing, written in different ways."""
+    rng = np.random.default_rng(seed)
+    lines = [sep.join(("height", "income", "visits", "smoker", "colour"))]
+    for i in range(rows):
+        z = rng.normal()
+        colour = ("red", "green", "blue")[int(z > -0.5) + int(z > 0.5)]
+        cells = [
+            f"{170 + 8 * z:.1f}",
+            f"{np.exp(2 + z):.3f}",
+            str(rng.poisson(np.exp(1 + z))),
+            "no" if z < 0 else "yes",
+        ]
+        cells = [("", "NA", "?", "n.b.")[i % 4] if rng.random() < 0.1 else cell for cell in [*cells, colour]]
+        cells[0] = f"{170 + 8 * z:.1f}" if all(cell in ("", "NA", "?", "n.b.") for cell in cells) else cells[0]
+        lines.append(sep.join(cells))
+    return "\n".join(lines) + "\n"
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory) -> Path:
+    """A run on the table, and beside it the table and new rows with their columns in another order."""
+    folder = tmp_path_factory.mktemp("table")
+    (folder / "mine.csv").write_text(table(ROWS, 0))
+    config = experiments.from_sources(
+        data=str(folder / "mine.csv"), sets=SETS, flags={"data.missing": ["n.b."], "data.kinds": {"visits": "count"}}
+    )
+    return experiments.train(config, folder / "run", reporter=Silent())
+
+
+def called(capsys, *words: object) -> tuple[int, str, str]:
+    with pytest.raises(SystemExit) as end:
+        main([str(word) for word in words])
+    said = capsys.readouterr()
+    return int(str(end.value.code)), said.out, said.err
+
+
+def test_the_run_knows_its_columns(run):
+    trained = experiments.open_run(run)
+    kinds = [column.kind for column in trained.about.columns]
+    assert kinds == ["continuous", "positive", "count", "binary", "categorical"]
+    assert trained.config.preset is None or trained.config.preset == "table"
+    assert trained.config.model.likelihood == "columns"
+    assert trained.config.model.mask is True
+    found = experiments.evaluate(run, reporter=Silent())
+    assert np.isfinite(found["log_evidence"])
+    cells = trained.dataset().test.values
+    assert found["missing"] == pytest.approx(np.isnan(cells).mean())
+    assert f"{100 * found['missing']:.1f} % of cells missing" in experiments.closing_line(found)
+
+
+def test_an_untrained_model_starts_at_what_each_column_is(run):
+    """Its draws have the training rows' means, shares and spreads: nothing of it was made for other units."""
+    config = experiments.open_run(run).config
+    dataset = config.data.load()
+    model = build.build_model(config, build.moments(config, dataset), key=jax.random.key(0))
+    drawn = inference.generate(model, 4_000, key=jax.random.key(1)).sample
+    seen = dataset.train.values
+    for j, column in enumerate(dataset.columns):
+        cells = seen[:, j][~np.isnan(seen[:, j])].astype(np.float64)
+        if column.kind == "categorical":
+            shares = [np.bincount(v.astype(int), minlength=3) / len(v) for v in (cells, drawn[:, j])]
+            np.testing.assert_allclose(*shares, atol=0.15)
+        elif column.kind == "positive":
+            assert np.log(drawn[:, j]).mean() == pytest.approx(np.log(cells).mean(), abs=0.5)
+        elif column.kind == "continuous":
+            assert drawn[:, j].mean() == pytest.approx(cells.mean(), abs=0.6 * cells.std())
+            assert 0.6 < drawn[:, j].std() / cells.std() < 2.0
+        else:
+            assert drawn[:, j].mean() == pytest.approx(cells.mean(), abs=0.5 * cells.std())
+
+
+def test_imputing_fills_the_holes_and_nothing_else(run, capsys, tmp_path):
+    source, filled = run.parent / "mine.csv", tmp_path / "filled.csv"
+    code, _, err = called(capsys, "impute", run, source, "-o", filled, "--k", 9)
+    assert code == 0, err
+    columns = experiments.open_run(run).about.columns
+    before = read_rows(source, columns, ("n.b.",)).values
+    after = read_rows(filled, columns).values
+    assert not np.isnan(after).any()
+    assert (after[~np.isnan(before)] == before[~np.isnan(before)]).all()
+    assert f"filled {np.isnan(before).sum()} of {before.size} cells" in err
+    code, out, _ = called(capsys, "impute", run, source, "--draws", 2, "--k", 9, "--json")
+    first, second = json.loads(out)["x"]
+    assert code == 0
+    assert first != second
+
+
+def test_drawn_tables_are_numbered(run, capsys, tmp_path):
+    code, _, err = called(
+        capsys, "impute", run, run.parent / "mine.csv", "-o", tmp_path / "a.csv", "--draws", 2, "--k", 9
+    )
+    assert code == 0, err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a-1.csv", "a-2.csv"]
+    code, _, err = called(
+        capsys, "impute", run, run.parent / "mine.csv", "-o", tmp_path / "a.csv", "--draws", 2, "--k", 9
+    )
+    assert code == 2
+    assert "a-1.csv" in err
+
+
+def test_draws_are_rows_of_such_a_table(run, capsys):
+    code, out, err = called(capsys, "sample", run, "-n", 5)
+    assert code == 0, err
+    lines = out.strip().splitlines()
+    assert lines[0] == "height,income,visits,smoker,colour"
+    assert len(lines) == 6
+    assert {line.split(",")[4] for line in lines[1:]} <= {"red", "green", "blue"}
+    assert all(line.split(",")[2].isdigit() for line in lines[1:])
+
+
+@pytest.mark.parametrize(("verb", "words"), [("score", ["--k", 5]), ("embed", [])])
+def test_rows_with_holes_can_be_scored_and_embedded(run, capsys, verb, words):
+    code, out, err = called(capsys, verb, run, run.parent / "mine.csv", *words)
+    assert code == 0, err
+    assert len(out.strip().splitlines()) == ROWS + 1
+    assert "cells are missing" in err
+
+
+def test_columns_are_found_by_name_and_unknown_levels_refused(run, capsys):
+    columns = experiments.open_run(run).about.columns
+    text = "colour,smoker,visits,income,height\nred,no,3,2.5,171\n"
+    (run.parent / "new.csv").write_text(text)
+    values = read_rows(run.parent / "new.csv", columns).values
+    assert values.tolist() == [[171.0, 2.5, 3.0, 0.0, columns[4].levels.index("red")]]
+    (run.parent / "odd.csv").write_text(text.replace("red", "mauve"))
+    code, _, err = called(capsys, "score", run, run.parent / "odd.csv", "--k", 5)
+    assert code == 2
+    assert "mauve" in err
+    assert "colour" in err
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--kind", "colour"], "COLUMN=KIND"),
+        (["--kind", "colur=drop"], "colour"),
+        (["--kind", "colour=count"], "colour"),
+        (["--set", "model.likelihood=gaussian"], "needs rows of one kind of numbers"),
+        (["--set", "model.prior=vamp"], "model.likelihood=columns needs"),
+    ],
+)
+def test_what_a_table_cannot_be_is_refused(run, capsys, tmp_path, words, says):
+    code, _, err = called(
+        capsys, "train", run.parent / "mine.csv", "--missing", "n.b.", *words, "--output", tmp_path / "out"
+    )
+    assert code == 2, err
+    assert says in err
+
+
+def test_a_constant_column_is_refused_by_name(capsys, tmp_path):
+    lines = table(40, 1).replace("height", "same").splitlines()
+    text = "\n".join([lines[0], *("1;" + line.partition(";")[2] for line in lines[1:])])
+    (tmp_path / "c.csv").write_text(text)
+    code, _, err = called(capsys, "train", tmp_path / "c.csv", "--missing", "n.b.", "--output", tmp_path / "out")
+    assert code == 2
+    assert "column 'same'" in err
+    assert "--kind same=drop" in err
+
+
+def test_holes_in_an_array_are_missing_values(tmp_path):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(60, 4)).astype(np.float32)
+    x[rng.random(x.shape) < 0.2] = np.nan
+    x[:, 0] = 1.0 + rng.normal(size=60)
+    np.save(tmp_path / "x.npy", x)
+    assert data.load(tmp_path / "x.npy").missing == np.isnan(x).sum()
+    run = experiments.train(
+        experiments.from_sources(data=str(tmp_path / "x.npy"), sets=[*SETS, "training.batch=20"]),
+        tmp_path / "run",
+        reporter=Silent(),
+    )
+    assert experiments.open_run(run).config.model.mask is True
+    assert np.isfinite(experiments.evaluate(run, reporter=Silent())["log_evidence"])
+    with pytest.raises(ValueError, match="needs whole rows"):
+        experiments.evaluate(run, method="jackknife", reporter=Silent())
