@@ -106,7 +106,8 @@ def weighted_means(
 ) -> tuple[LogWeights, Float[Array, "batch k features"], Float[Array, "batch k features classes"] | None]:
     """The log-weights of k draws of every row, [k, batch], nats, and the means of ``p(x|z)`` there.
 
-    Of a table that has them also the probabilities of classes (`distributions.Columns.classes`); else None.
+    Of a model of missingness, the rows with their holes drawn, as they are weighed, in the place of means. Of a table
+    that has them also the probabilities of classes (`distributions.Columns.classes`); else None.
     """
     prior = prepared(model, key)
 
@@ -115,6 +116,8 @@ def weighted_means(
             proposal, log_posterior = model.propose_with_log_prob(datum, key)
             terms = model.terms(prior, datum, proposal.keys, proposal.z, log_posterior)
             p_x = model.likelihood(proposal.z, key=proposal.keys[1])
+            if model.missingness is not None:  # its weight hangs on the values that were drawn
+                return terms.log_w(), model.completed(datum, proposal.keys, proposal.z), None
             return terms.log_w(), p_x.mean, getattr(p_x, "classes", None)
 
         return over_draws(draw, key, k, first=first)

@@ -13,6 +13,8 @@ from iwax._typing import Datum, Distribution, Latent, Part, PRNGKey, Scalar, Tra
 
 __all__ = ["Draw", "LatentVariableModel", "Terms"]
 
+_OF_HOLES, _OF_MARKS = 2**32 - 6, 2**32 - 7  # numbers that no layer of a network has: keys beside a likelihood's own
+
 
 class Draw(NamedTuple):
     """A draw from q(z|x): the distribution it came from, the value, its trace, and keys for prior and likelihood."""
@@ -46,6 +48,9 @@ class LatentVariableModel(eqx.Module):
     """``p(x, z) = p(z) p(x|z)`` with an approximate posterior ``q(z|x)``; log w = log p(z) + log p(x|z) - log q(z|x).
 
     Parts are functions of (context, key) that give a distribution: any Equinox module that keeps that protocol will do.
+    A fourth one, ``missingness``, is for values that are missing not at random: ``p(s|x)``, the probability of what was
+    observed, s [features] in {0, 1}, given the whole row. The joint is then ``p(z) p(x|z) p(s|x)``, and what was not
+    observed is drawn, once for each draw of z: not-MIWAE of Ipsen, Mattei and Frellsen (2021, arXiv:2006.12871).
 
     >>> from iwax import likelihoods, posteriors, priors
     >>> from iwax.nn import MLP
@@ -59,6 +64,7 @@ class LatentVariableModel(eqx.Module):
     prior: Any
     likelihood: Part
     posterior: Part
+    missingness: Part | None = None
 
     def __check_init__(self) -> None:
         """Raise ValueError, naming both parts and both sizes, where the parts do not fit; nothing is computed."""
@@ -84,6 +90,11 @@ class LatentVariableModel(eqx.Module):
             f"posterior {named(self.posterior)} at an x of shape {_said(x)} from likelihood {named(self.likelihood)}"
         )
         found = shapes(given, lambda: self.infer(Datum(_zeros(x)), key=key).draw(key)[0])
+        if self.missingness is not None:
+            part, given = self.missingness, f"missingness {named(self.missingness)} at an x of shape {_said(x)}"
+            marks = shapes(given, lambda: part(_zeros(x), key=key).draw(key)[0])
+            if _said(marks) != _said(x):
+                raise ValueError(f"{given} needs a mark for each value of x, got marks of shape {_said(marks)}")
         if _said(found) != _said(z):
             raise ValueError(
                 f"prior {named(self.prior)} and posterior {named(self.posterior)} need z of one shape, "
@@ -112,7 +123,26 @@ class LatentVariableModel(eqx.Module):
         """The terms of log w at z; ``prior`` is prepared (`prior.prepare`), ``keys`` are the draw's."""
         log_prior = prior(x, key=keys[0]).log_prob(z)
         log_likelihood = self.likelihood(z, key=keys[1]).log_prob(x.values, where=x.observed)
+        if self.missingness is not None:
+            marks = jnp.ones_like(x.values) if x.observed is None else x.observed.astype(x.values.dtype)
+            p_marks = self.missingness(self.completed(x, keys, z), key=jax.random.fold_in(keys[1], _OF_MARKS))
+            log_likelihood = log_likelihood + p_marks.log_prob(marks)
         return Terms(log_prior, log_likelihood, log_posterior)
+
+    def completed(self, x: Datum, keys: tuple[PRNGKey, PRNGKey], z: Latent) -> Array:
+        """x with what was not observed drawn from p(x|z), a function of the draw's keys; differentiable in z.
+
+        Raises ValueError where such a draw has no derivative.
+        """
+        if x.observed is None:
+            return x.values
+        p_x = self.likelihood(z, key=keys[1])
+        if not getattr(p_x, "reparameterized", True):
+            raise ValueError(
+                "a model of missingness needs a likelihood whose draws have a derivative, as Gaussian, StudentT and "
+                f"LogNormal have, got {type(self.likelihood).__name__}"
+            )
+        return jnp.where(x.observed, x.values, p_x.draw(jax.random.fold_in(keys[1], _OF_HOLES))[0])
 
     def generate(self, prior: Part, key: PRNGKey) -> tuple[Latent, Array, Array]:
         """``z ~ p(z)``, the mean of ``p(x|z)``, and ``x ~ p(x|z)``."""

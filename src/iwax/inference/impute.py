@@ -80,7 +80,8 @@ def impute(
     """``sum_i w̃_i E[x_missing | z_i]``, z_i ~ q(z|x_observed), for every NaN of x [n, D]; w̃_i = w_i / sum w.
 
     w = p(x_observed, z) / q(z|x_observed). A mean of means, which varies less than one of draws of x (Mattei and
-    Frellsen 2019, arXiv:1812.02633, section 3.4). With ``draws`` = m there are m imputed tables besides, by sampling
+    Frellsen 2019, arXiv:1812.02633, section 3.4); with a model of missingness w has its p(s|x) too, which hangs on what
+    was drawn into the holes, and that is averaged. With ``draws`` = m there are m imputed tables besides, by sampling
     importance resampling: z_j of the k draws, j ~ Cat(w̃), then x_missing ~ p(x|z_j); they are draws of
     p(x_missing|x_observed) as k grows. ``batch`` rows are taken at once; of their draws a log-weight each is kept. The
     result is a function of (key, row number, k), but for rounding; ``rows`` are the row numbers (0, 1, ... by default).
@@ -205,6 +206,8 @@ def _values(model: LatentVariableModel, key: PRNGKey, x: Datum, chosen: Int[Arra
     def one(key: PRNGKey, datum: Datum, chosen: Array) -> Array:
         def value(key_of_value: PRNGKey, number: Array) -> Array:
             drawn = model.propose(datum, jax.random.fold_in(key, number))
+            if model.missingness is not None:
+                return model.completed(datum, drawn.keys, drawn.z)
             return model.likelihood(drawn.z, key=drawn.keys[1]).draw(key_of_value)[0]
 
         of_values = jax.random.fold_in(key, _OF_VALUES)

@@ -13,6 +13,7 @@ from iwax.likelihoods.log_normal import LogNormal
 from iwax.likelihoods.negative_binomial import NegativeBinomial
 from iwax.likelihoods.poisson import Poisson
 from iwax.likelihoods.scaled import Scaled
+from iwax.likelihoods.self_masking import SelfMasking
 from iwax.likelihoods.student_t import StudentT
 from iwax.likelihoods.zero_inflated_negative_binomial import ZeroInflatedNegativeBinomial
 from iwax.likelihoods.zero_inflated_poisson import ZeroInflatedPoisson
@@ -33,6 +34,7 @@ __all__ = [
     "NegativeBinomial",
     "Poisson",
     "Scaled",
+    "SelfMasking",
     "StudentT",
     "ZeroInflatedNegativeBinomial",
     "ZeroInflatedPoisson",

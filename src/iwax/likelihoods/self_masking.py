@@ -1,0 +1,49 @@
+"""Values that hide themselves: which are observed, given the values."""
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.core import Tracer
+from jaxtyping import Array, Float
+
+from iwax import distributions
+from iwax._typing import AnyArray, PRNGKey
+
+__all__ = ["SelfMasking"]
+
+
+class SelfMasking(eqx.Module):
+    """``P(s_j = 1 | x) = sigmoid(slope_j (x_j - loc_j) / scale_j + bias_j)``: whether x_j is observed hangs on x_j.
+
+    A model of missingness (`LatentVariableModel.missingness`), as in Ipsen, Mattei and Frellsen (2021,
+    arXiv:2006.12871, section 2.2): incomes that are not told where they are high. Slopes and biases are learned, from
+    0; loc and scale, the units of the data, are not. What hangs on all values is `likelihoods.Bernoulli` with a network
+    of x. Raises ValueError where loc and scale are not one a feature, or a scale is not positive.
+
+    >>> p = SelfMasking(jnp.zeros(3), jnp.ones(3))
+    >>> p(jnp.array([1.0, 2.0, 3.0]), key=jax.random.key(0)).mean.tolist()
+    [0.5, 0.5, 0.5]
+    """
+
+    slope: Float[Array, " features"]
+    bias: Float[Array, " features"]
+    loc: Float[Array, " features"]
+    scale: Float[Array, " features"]
+
+    def __init__(self, loc: Float[AnyArray, " features"], scale: Float[AnyArray, " features"]) -> None:
+        if np.shape(loc) != np.shape(scale) or np.ndim(loc) != 1:
+            raise ValueError(
+                f"a loc and a scale a feature are needed, got shapes {np.shape(loc)} and {np.shape(scale)}"
+            )
+        if not isinstance(scale, Tracer) and not np.all(np.asarray(scale) > 0):
+            raise ValueError(f"the scales of a model of missingness must be positive, got {scale}")
+        self.loc, self.scale = jnp.asarray(loc, float), jnp.asarray(scale, float)
+        self.slope, self.bias = jnp.zeros_like(self.loc), jnp.zeros_like(self.loc)
+
+    def __call__(self, context: Any, *, key: PRNGKey) -> distributions.Bernoulli:
+        """The law of the marks s of what is observed, at a row x."""
+        loc, scale = jax.lax.stop_gradient((self.loc, self.scale))
+        return distributions.Bernoulli(self.slope * (context - loc) / scale + self.bias)
