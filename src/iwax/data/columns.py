@@ -16,6 +16,9 @@ ColumnKind = Literal["continuous", "positive", "count", "binary", "categorical"]
 KINDS: tuple[ColumnKind, ...] = get_args(ColumnKind)
 DROP = "drop"  # said instead of a kind: the column is left out
 LARGEST = float(np.finfo(np.float32).max)
+OVERFLOWS = (
+    2.0**128 - 2.0**103
+)  # the least number that float32 rounds to infinity: its largest, printed, lies in between
 SMALLEST = float(np.finfo(np.float32).tiny)  # above 0; what is nearer to it may be taken for 0
 LARGEST_COUNT = 2**24  # up to here float32 tells whole numbers apart
 WIDE = 10.0  # largest over smallest value of a column that is positive rather than continuous
@@ -57,7 +60,7 @@ class Column:
 
     def allows(self, values: np.ndarray) -> np.ndarray:
         """True where a value is one that this column can hold, or missing."""
-        inside = np.abs(values) <= LARGEST
+        inside = np.abs(np.asarray(values, np.float64)) < OVERFLOWS
         if self.kind == "positive":
             inside = (values >= SMALLEST) & inside
         elif self.kind != "continuous":
