@@ -1,63 +1,81 @@
 """Density models: log p(x), embeddings, new rows."""
 
-from dataclasses import fields, replace
-from typing import Any, Self
+from numbers import Integral
+from typing import Any, ClassVar, Self
 
 import jax
 import numpy as np
-from sklearn.base import ClassNamePrefixFeaturesOutMixin, DensityMixin, TransformerMixin
-from sklearn.utils import check_array
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, DensityMixin, TransformerMixin, _fit_context
+from sklearn.utils import check_array, check_scalar
 from sklearn.utils.validation import check_is_fitted
 
-from iwax import bounds, evaluation, inference
-from iwax.sklearn.estimator import LatentVariableEstimator, new_seed
-from iwax.sklearn.rows import BLOCK, numbers, padded
+from iwax import evaluation, inference
+from iwax.sklearn.estimator import (
+    AT_LEAST_ONE,
+    OF_DECODING,
+    OF_EMBEDDINGS,
+    OF_SAMPLES,
+    LatentVariableEstimator,
+    new_seed,
+)
+from iwax.sklearn.rows import BLOCK, padded, with_hole
 
 __all__ = ["IWAE", "VAE"]
-
-_OF_SCORES, _OF_EMBEDDINGS, _OF_SAMPLES, _OF_DECODING = range(4)  # purposes of random numbers
 
 
 class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, LatentVariableEstimator):
     """A variational autoencoder of real features: ``z ~ N(0, I)``, ``x ~ p(x|z)``, trained by the ELBO.
 
     Kingma and Welling (2014, arXiv:1312.6114). NaN is a missing value: the bound is then that on the log-density of
-    what was observed (Mattei and Frellsen 2019, arXiv:1812.02633). Features are standardised inside; densities, samples
-    and decoded values are in the units of X.
+    what was observed (Mattei and Frellsen 2019, arXiv:1812.02633). The model is one of features standardised; densities
+    (in nats), samples and decoded values are in the units of X.
+
+    The scale of p(x|z) is at least a thousandth of the feature's standard deviation, or the density of a feature that
+    takes few values could grow without bound. A constant feature has scale 1, as in `StandardScaler`, and is learned
+    like the others: its density is finite, and a row with another value there is an unlikely one.
 
     Parameters
     ----------
     n_components : int, default=10
         Latent units.
     hidden_layer_sizes : tuple of int, default=(128, 128)
-        Hidden layers of the encoder; the decoder has them in reverse.
+        Hidden layers of the encoder; the decoder has them in reverse. Without any, both are affine.
     activation : str, default="relu"
         One of `iwax.nn.ACTIVATIONS`.
     likelihood : {"gaussian", "student_t"}, default="gaussian"
-        p(x|z), its location and scale given by the decoder.
+        p(x|z), its location and scale (and degrees of freedom) given by the decoder.
     n_score_samples : int, default=500
         Draws of the estimate of log p(x).
     learning_rate_init : float, default=1e-3
-        Adam's, decaying to 0 along a cosine.
+        Adam's, decaying to 0 along a cosine; in `partial_fit` it stays.
     batch_size, max_iter : int, default=64, 200
         Rows a step, and passes through the rows.
     validation_fraction, n_iter_no_change : float, int or None, default=0.1, 10
         The share of rows by which the best model is kept, and after how many validations without a better one training
-        ends; there are 50 of them in max_iter passes. None: the last model is kept, and all rows are trained on.
+        ends; there are about 50 in max_iter passes. None: the last model is kept, and all rows are trained on.
     random_state : int, RandomState or None, default=None
+        The seed of the first weights, of the order of rows, and of all draws, those of a fitted model among them.
 
     Attributes
     ----------
     model_ : iwax.model.LatentVariableModel
+        The model of ``(X - mean_) / scale_``.
+    mean_, scale_ : array of shape (n_features_in_,)
+        Mean and standard deviation of what was observed of every feature.
     bounds_ : list of float
-        The bound after every pass, nats a row.
-    n_iter_, n_features_in_, feature_names_in_, seed_
+        The bound in every pass, nats a row.
+    n_iter_, n_features_in_, seed_ : int
+    feature_names_in_ : array of str
+        Where X had names.
 
-    >>> from sklearn.datasets import load_iris
-    >>> vae = VAE(n_components=2, hidden_layer_sizes=(8,), max_iter=5, random_state=0).fit(load_iris().data)
-    >>> vae.transform(load_iris().data).shape, vae.score_samples(load_iris().data[:3]).shape
-    ((150, 2), (3,))
+    >>> VAE(n_components=2, hidden_layer_sizes=(8,), max_iter=5)
+    VAE(hidden_layer_sizes=(8,), max_iter=5, n_components=2)
     """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **LatentVariableEstimator._parameter_constraints,
+        "n_score_samples": [AT_LEAST_ONE],
+    }
 
     def __init__(
         self,
@@ -86,20 +104,19 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, Laten
         self.n_iter_no_change = n_iter_no_change
         self.random_state = random_state
 
-    _bound = bounds.elbo
-
+    @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any = None) -> Self:
         """Train on the rows of X [n, D]; NaN is a missing value."""
-        self._train(X)
+        self._fit_rows(X)
         return self
 
+    @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X: Any, y: Any = None) -> Self:
-        """One more pass over the rows of X, at the constant rate; the first call sets the units of the features."""
-        if not hasattr(self, "model_"):
-            x = self._rows(X, reset=True)
-            self.seed_ = new_seed(self.random_state)
-            self.model_ = self._model(*self._units(x), self.seed_)
-        self._ascend(self._rows(X, reset=False), None, 1, cosine=False)
+        """One more pass over the rows of X, at a constant rate; the first call sets the units of the features.
+
+        All rows are trained on. Every call compiles the pass anew, seconds that large pieces of X repay.
+        """
+        self._fit_pass(X)
         return self
 
     def score_samples(self, X: Any) -> np.ndarray:
@@ -108,13 +125,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, Laten
 
     def evidence(self, X: Any) -> evaluation.Evidence:
         """log p(x) of every row with its Monte-Carlo error, and what the importance weights know of themselves."""
-        check_is_fitted(self)
-        x = self._rows(X, reset=False)
-        rows = padded(x)
-        key, k = self._key(_OF_SCORES), self.n_score_samples
-        found = evaluation.log_evidence(self.model_, rows, k=k, key=key, rows=numbers(rows), missing=True, batch=BLOCK)
-        columns = [each.name for each in fields(found) if each.name != "k"]
-        return replace(found, **{name: getattr(found, name)[: len(x)] for name in columns})
+        return self._evidence(X, self.n_score_samples)
 
     def score(self, X: Any, y: Any = None) -> float:  # pyright: ignore[reportIncompatibleMethodOverride]
         """The mean log p(x), nats a row."""
@@ -123,32 +134,39 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, Laten
     def transform(self, X: Any) -> np.ndarray:
         """The means [n, n_components] of q(z|x)."""
         check_is_fitted(self)
-        x = self._rows(X, reset=False)
-        z = inference.embed(self.model_, padded(x), key=self._key(_OF_EMBEDDINGS), missing=True, batch=BLOCK)
+        x = self._rows(X)
+        y = padded(with_hole(self._units.inner(x)))
+        z = inference.embed(self.model_, y, key=self._key(OF_EMBEDDINGS), missing=True, batch=BLOCK)
         return np.asarray(z[: len(x)], np.float64)
 
     def inverse_transform(self, Z: Any) -> np.ndarray:
         """The means [n, D] of p(x|z), in the units of X."""
         check_is_fitted(self)
-        z = np.asarray(check_array(Z, dtype="numeric"), np.float64)
-        if z.shape[1] != self.n_components:
-            raise ValueError(f"Z has {z.shape[1]} features, but n_components={self.n_components} are expected")
-        means = inference.decode(self.model_, padded(z), key=self._key(_OF_DECODING), batch=BLOCK)
-        return np.asarray(means[: len(z)], np.float64)
+        z = np.asarray(check_array(Z), np.float64)
+        if z.shape[1] != self._n_features_out:
+            raise ValueError(
+                f"Z has {z.shape[1]} features, but {type(self).__name__} is expecting its {self._n_features_out} "
+                "components as input"
+            )
+        means = inference.decode(self.model_, padded(z), key=self._key(OF_DECODING), batch=BLOCK)
+        return self._units.outer(means[: len(z)])
 
     def sample(self, n_samples: int = 1, *, random_state: Any = None) -> np.ndarray:
-        """New rows [n_samples, D]: the same ones at every call, unless there is a ``random_state``."""
+        """New rows [n_samples, D], the same ones at every call unless there is a ``random_state``.
+
+        The first rows of many are those of few.
+        """
         check_is_fitted(self)
-        key = self._key(_OF_SAMPLES)
+        n = check_scalar(n_samples, "n_samples", Integral, min_val=1)
+        key = self._key(OF_SAMPLES)
         if random_state is not None:
             key = jax.random.fold_in(key, new_seed(random_state))
-        if n_samples < 1:
-            raise ValueError(f"n_samples must be at least 1: got {n_samples}")
-        return np.asarray(inference.generate(self.model_, n_samples, key=key).sample, np.float64)
+        drawn = inference.generate(self.model_, -(-n // BLOCK) * BLOCK, key=key, batch=BLOCK).sample
+        return self._units.outer(drawn[:n])
 
     @property
     def _n_features_out(self) -> int:
-        return self.n_components
+        return self.model_.prior.features
 
 
 class IWAE(VAE):
@@ -166,11 +184,17 @@ class IWAE(VAE):
     others
         As in `VAE`.
 
-    >>> from sklearn.datasets import load_iris
-    >>> iwae = IWAE(n_components=2, hidden_layer_sizes=(8,), max_iter=5, random_state=0).fit(load_iris().data)
-    >>> iwae.sample(3).shape
-    (3, 4)
+    Attributes
+    ----------
+    model_, mean_, scale_, bounds_, n_iter_, n_features_in_, feature_names_in_, seed_
+        As in `VAE`.
+
+    >>> iwae = IWAE(n_components=2, k=3, hidden_layer_sizes=(4,), max_iter=1, random_state=0)
+    >>> iwae.fit([[0.0, 1.0], [2.0, np.nan], [3.0, 5.0]]).transform([[1.0, 2.0]]).shape
+    (1, 2)
     """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {**VAE._parameter_constraints, "k": [AT_LEAST_ONE]}
 
     def __init__(
         self,
@@ -202,9 +226,3 @@ class IWAE(VAE):
             random_state=random_state,
         )
         self.k = k
-
-    _bound = bounds.iwae
-
-    @property
-    def _k(self) -> int:
-        return self.k

@@ -1,24 +1,36 @@
-"""What the estimators share: parameters, the model they are made into, and how it is trained."""
+"""What the estimators share: parameters and their ranges, how rows are read, how a model is fitted and weighed."""
 
-from functools import partial
-from typing import Any
+from dataclasses import replace
+from numbers import Integral, Real
+from typing import Any, ClassVar
 
 import jax
 import numpy as np
 import optax
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from iwax import bounds, gradients, likelihoods, nn, posteriors, priors, training
+from iwax import evaluation, nn, training
 from iwax.model import LatentVariableModel
-from iwax.sklearn.rows import refuse_unusable
-from iwax.training import Plan, State
+from iwax.sklearn.ascent import Ascent, ascend
+from iwax.sklearn.model import LIKELIHOODS, model_of
+from iwax.sklearn.rows import BLOCK, numbers, padded, refuse_unobserved, with_hole
+from iwax.sklearn.units import Units
 
-__all__ = ["LatentVariableEstimator", "new_seed"]
+__all__ = [
+    "AT_LEAST_ONE",
+    "OF_DECODING",
+    "OF_EMBEDDINGS",
+    "OF_IMPUTATIONS",
+    "OF_SAMPLES",
+    "LatentVariableEstimator",
+    "new_seed",
+]
 
-_LIKELIHOODS = ("gaussian", "student_t")
-_LARGEST = 1e30  # of a value, far inside single precision when it is squared in units of the feature's spread
+AT_LEAST_ONE = Interval(Integral, 1, None, closed="left")
+_OF_SCORES, OF_EMBEDDINGS, OF_SAMPLES, OF_DECODING, OF_IMPUTATIONS = range(16, 21)  # purposes of random numbers
 
 
 class LatentVariableEstimator(BaseEstimator):
@@ -27,7 +39,7 @@ class LatentVariableEstimator(BaseEstimator):
     Not to be used by itself: `IWAE`, `VAE`, `IWAEImputer` and `IWAEOutlierDetector` are.
     """
 
-    # set by the subclasses' __init__
+    # parameters, set by the subclasses' __init__
     n_components: int
     hidden_layer_sizes: tuple[int, ...]
     activation: str
@@ -39,8 +51,27 @@ class LatentVariableEstimator(BaseEstimator):
     n_iter_no_change: int | None
     random_state: Any
 
-    _bound = bounds.iwae
-    _k = 1
+    # what a fit finds
+    model_: LatentVariableModel
+    mean_: np.ndarray
+    scale_: np.ndarray
+    bounds_: list[float]
+    n_iter_: int
+    n_features_in_: int
+    seed_: int
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "n_components": [AT_LEAST_ONE],
+        "hidden_layer_sizes": ["array-like"],
+        "activation": [StrOptions(set(nn.ACTIVATIONS))],
+        "likelihood": [StrOptions(set(LIKELIHOODS))],
+        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
+        "batch_size": [AT_LEAST_ONE],
+        "max_iter": [AT_LEAST_ONE],
+        "validation_fraction": [Interval(Real, 0, 1, closed="left")],
+        "n_iter_no_change": [AT_LEAST_ONE, None],
+        "random_state": ["random_state"],
+    }
 
     def __sklearn_tags__(self) -> Any:
         """A NaN is a missing value."""
@@ -48,86 +79,123 @@ class LatentVariableEstimator(BaseEstimator):
         tags.input_tags.allow_nan = True
         return tags
 
-    def _train(self, X: Any) -> np.ndarray:
+    def _fit_rows(self, X: Any) -> np.ndarray:
         """Fit a new model to the rows; gives them as numbers."""
+        x = self._begin(X)
+        order = np.random.default_rng(self.seed_).permutation(len(x))
+        held_out = 0 if self.n_iter_no_change is None else int(self.validation_fraction * len(x))
+        rows, valid = x[order[held_out:]], x[order[:held_out]]
+        steps = training.steps_per_epoch(len(rows), min(self.batch_size, len(rows)))
+        adam = optax.adam(optax.cosine_decay_schedule(self.learning_rate_init, self.max_iter * steps))
+        self._take(rows, valid, adam, epochs=self.max_iter, seed=self.seed_)
+        return x
+
+    def _fit_pass(self, X: Any) -> None:
+        """One pass over the rows at a constant rate, on from where the last one ended."""
+        begun = hasattr(self, "model_")
+        x = self._rows(X) if begun else self._begin(X)
+        seed = int(np.random.SeedSequence((self.seed_, self.n_iter_)).generate_state(1)[0])
+        moments = getattr(self, "_moments", None)
+        adam = optax.adam(self.learning_rate_init)
+        self._moments = self._take(x, x[:0], adam, epochs=1, seed=seed, moments=moments).moments
+
+    def _begin(self, X: Any) -> np.ndarray:
+        """A new model in the units of the rows, which are given as numbers."""
         x = self._rows(X, reset=True)
-        self.seed_ = seed = new_seed(self.random_state)
-        order = np.random.default_rng(seed).permutation(len(x))
-        held_out = int(self.validation_fraction * len(x)) if self.n_iter_no_change else 0
-        train, valid = x[order[held_out:]], x[order[:held_out]]
-        loc, scale = self._units(x)
-        self.model_ = self._model(loc, scale, seed)
-        self._ascend(train, valid if held_out else None, self.max_iter, cosine=True)
+        hidden = hidden_layers(self.hidden_layer_sizes)
+        self.mean_, self.scale_ = Units.of(x, self._names())
+        self.seed_ = new_seed(self.random_state)
+        self.model_ = model_of(
+            self.n_features_in_,
+            int(self.n_components),
+            hidden,
+            activation=self.activation,
+            likelihood=self.likelihood,  # pyright: ignore[reportArgumentType]  # its range was checked
+            key=jax.random.key(self.seed_),
+        )
+        self.bounds_, self.n_iter_, self._moments = [], 0, None
         return x
 
-    def _rows(self, X: Any, *, reset: bool) -> np.ndarray:
-        least = 2 if reset else 1
-        x = np.asarray(
-            validate_data(
-                self, X, reset=reset, dtype=np.float64, ensure_all_finite="allow-nan", ensure_min_samples=least
-            )
-        )
-        names = getattr(self, "feature_names_in_", None)
-        named = [f"feature {j}" if names is None else f"feature {names[j]!r}" for j in range(x.shape[1])]
-        holes = np.isnan(x)
-        if holes.all(axis=1).any() or (reset and holes.all(axis=0).any()):
-            refuse_unusable(x, named)
-        if np.abs(np.where(holes, 0, x)).max() > _LARGEST:
-            raise ValueError(f"Input X has a value too large for single precision: above {_LARGEST:g}; use other units")
-        return x
-
-    def _units(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Mean and standard deviation of the observed values of every feature; of a constant one, 1."""
-        loc, scale = np.nanmean(x, axis=0), np.nanstd(x, axis=0)
-        constant = scale <= 1e-7 * np.maximum(np.abs(loc), 1e-30)
-        return loc, np.where(constant, np.maximum(np.abs(loc), 1.0), scale)
-
-    def _model(self, loc: np.ndarray, scale: np.ndarray, seed: int) -> LatentVariableModel:
-        if self.likelihood not in _LIKELIHOODS:
-            raise ValueError(f"likelihood must be one of {', '.join(_LIKELIHOODS)}: got {self.likelihood!r}")
-        of_decoder, of_encoder = jax.random.split(jax.random.key(seed))
-        features, latent, hidden = len(loc), self.n_components, tuple(self.hidden_layer_sizes)
-        coding = nn.Coding(loc, scale, mask=True)
-        heads = 2 if self.likelihood == "gaussian" else 3
-        decoder = nn.MLP(
-            latent, hidden[::-1], heads * features, key=of_decoder, heads=heads, activation=self.activation
-        )
-        encoder = nn.MLP(coding.features, hidden, 2 * latent, key=of_encoder, heads=2, activation=self.activation)
-        made = likelihoods.Gaussian if self.likelihood == "gaussian" else likelihoods.StudentT
-        return LatentVariableModel(
-            prior=priors.StandardNormal(latent),
-            likelihood=likelihoods.Scaled(made.of_network(decoder), loc, scale),
-            posterior=posteriors.Coded(posteriors.Gaussian(encoder), coding),
-        )
-
-    def _ascend(self, x: np.ndarray, valid: np.ndarray | None, epochs: int, *, cosine: bool) -> None:
-        batch = min(self.batch_size, len(x))
-        steps = training.steps_per_epoch(len(x), batch)
-        rate = optax.cosine_decay_schedule(self.learning_rate_init, epochs * steps) if cosine else None
-        optimizer = optax.adam(self.learning_rate_init if rate is None else rate)
-        objective = partial(gradients.surrogate, k=self._k, estimator=gradients.pathwise(self._bound))
-        plan = Plan(
+    def _take(
+        self,
+        x: np.ndarray,
+        valid: np.ndarray,
+        optimizer: optax.GradientTransformation,
+        *,
+        epochs: int,
+        seed: int,
+        moments: Any = None,
+    ) -> Ascent:
+        """Ascend on the rows, and keep the model."""
+        found = ascend(
+            self.model_,
+            self._units.inner(x),
+            self._units.inner(valid),
+            k=getattr(self, "k", 1),  # a VAE has one draw
+            optimizer=optimizer,
+            moments=moments,
             epochs=epochs,
-            batch=batch,
-            seed=self.seed_,
-            missing=bool(np.isnan(x).any() or (valid is not None and np.isnan(valid).any())),
-            piece=training.rows_a_piece(batch, self._k),
-            validate_every=0 if valid is None else max(1, epochs // 50),
-            patience=None if valid is None else self.n_iter_no_change,
+            batch=self.batch_size,
+            seed=seed,
+            patience=self.n_iter_no_change,
         )
-        best = _Best()
-        start = training.initial_state(self.model_, optimizer)
-        single = x.astype(np.float32), None if valid is None else valid.astype(np.float32)
-        state = training.train(
-            start, objective, single[0], optimizer=optimizer, plan=plan, valid=single[1], observer=best
+        volume = self._units.log_volume(x).mean()
+        self.model_ = found.model
+        self.bounds_ = [*self.bounds_, *(bound - float(volume) for bound in found.bounds)]
+        self.n_iter_ += len(found.bounds)
+        return found
+
+    @property
+    def _units(self) -> Units:
+        return Units(self.mean_, self.scale_)
+
+    def _rows(self, X: Any, *, reset: bool = False) -> np.ndarray:
+        """X as numbers [n, D], NaN where a value is missing; refused where it is not fit for that."""
+        if isinstance(X, np.ma.MaskedArray):
+            X = np.ma.filled(X.astype(np.float64), np.nan)
+        finite, least = "allow-nan", 2 if reset else 1
+        read = validate_data(
+            self, X, reset=reset, dtype=np.float64, order="C", ensure_all_finite=finite, ensure_min_samples=least
         )
-        self.model_ = state.model if best.model is None else best.model
-        self.n_iter_ = int(state.step) // steps
-        self.bounds_ = best.bounds
+        x = np.asarray(read)
+        refuse_unobserved(x, self._names(), columns=reset)
+        return x
+
+    def _names(self) -> list[str]:
+        return [str(name) for name in getattr(self, "feature_names_in_", range(self.n_features_in_))]
+
+    def _evidence(self, X: Any, k: int) -> evaluation.Evidence:
+        """log p(x) of every row by k draws, in the units of X, with its Monte-Carlo error."""
+        check_is_fitted(self)
+        x = self._rows(X)
+        y = padded(with_hole(self._units.inner(x)))
+        key = self._key(_OF_SCORES)
+        found = evaluation.log_evidence(self.model_, y, k=k, key=key, rows=numbers(y), missing=True, batch=BLOCK)
+        n, volume = len(x), self._units.log_volume(x)
+        return replace(
+            found,
+            rows=np.arange(n),
+            log_evidence=found.log_evidence[:n] - volume,
+            monte_carlo_error=found.monte_carlo_error[:n],
+            elbo=found.elbo[:n] - volume,
+            elbo_error=found.elbo_error[:n],
+            ess=found.ess[:n],
+            pareto_k=found.pareto_k[:n],
+        )
 
     def _key(self, purpose: int) -> Any:
-        check_is_fitted(self)
         return jax.random.fold_in(jax.random.key(self.seed_), purpose)
+
+
+def hidden_layers(sizes: Any) -> tuple[int, ...]:
+    """The sizes of hidden layers as a tuple; ValueError where one is no whole number of at least 1.
+
+    >>> hidden_layers([8, 4])
+    (8, 4)
+    """
+    if not all(isinstance(size, int | np.integer) and size >= 1 for size in sizes):
+        raise ValueError(f"hidden_layer_sizes must be whole numbers in the range [1, inf). Got {sizes!r} instead.")
+    return tuple(int(size) for size in sizes)
 
 
 def new_seed(random_state: Any) -> int:
@@ -137,20 +205,3 @@ def new_seed(random_state: Any) -> int:
     True
     """
     return int(check_random_state(random_state).randint(2**31 - 1))
-
-
-class _Best:
-    """Keeps the model that was best on the validation rows, and the bound of every epoch."""
-
-    def __init__(self) -> None:
-        self.model: Any = None
-        self.bounds: list[float] = []
-
-    def stretch(self, state: State, progress: Any) -> bool:
-        return False
-
-    def epoch(self, state: State, row: dict[str, int | float]) -> None:
-        self.bounds.append(float(row["bound"]))
-
-    def improved(self, state: State) -> None:
-        self.model = state.model

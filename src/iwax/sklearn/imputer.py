@@ -1,18 +1,18 @@
 """Missing values filled by a model of the rows that they are missing from."""
 
-from typing import Any, Self
+from numbers import Integral
+from typing import Any, ClassVar, Self
 
 import numpy as np
-from sklearn.base import OneToOneFeatureMixin, TransformerMixin
+from sklearn.base import OneToOneFeatureMixin, TransformerMixin, _fit_context
+from sklearn.utils import check_scalar
 from sklearn.utils.validation import check_is_fitted
 
-from iwax import bounds, inference
-from iwax.sklearn.estimator import LatentVariableEstimator
+from iwax import inference
+from iwax.sklearn.estimator import AT_LEAST_ONE, OF_IMPUTATIONS, LatentVariableEstimator
 from iwax.sklearn.rows import BLOCK, numbers, padded
 
 __all__ = ["IWAEImputer"]
-
-_OF_IMPUTATIONS = 8  # a purpose of random numbers
 
 
 class IWAEImputer(OneToOneFeatureMixin, TransformerMixin, LatentVariableEstimator):
@@ -20,7 +20,7 @@ class IWAEImputer(OneToOneFeatureMixin, TransformerMixin, LatentVariableEstimato
 
     MIWAE of Mattei and Frellsen (2019, arXiv:1812.02633), trained on the observed values; a row's imputation is the
     mean of p(x|z) over draws of q(z|x_observed), weighed by p(x_observed, z) / q(z|x_observed). `multiple` draws whole
-    tables instead.
+    tables instead. Every row and every feature needs an observed value.
 
     Parameters
     ----------
@@ -33,14 +33,20 @@ class IWAEImputer(OneToOneFeatureMixin, TransformerMixin, LatentVariableEstimato
     others
         As in `iwax.sklearn.VAE`.
 
-    >>> from sklearn.datasets import load_iris
-    >>> x = load_iris().data.copy()
-    >>> x[::7, 2] = np.nan
-    >>> imputer = IWAEImputer(n_components=2, hidden_layer_sizes=(8,), max_iter=5, random_state=0)
-    >>> filled = imputer.fit_transform(x)
-    >>> bool(np.isnan(filled).any()), bool((filled[1] == x[1]).all())
-    (False, True)
+    Attributes
+    ----------
+    model_, mean_, scale_, bounds_, n_iter_, n_features_in_, feature_names_in_, seed_
+        As in `iwax.sklearn.VAE`.
+
+    >>> IWAEImputer(n_components=2, n_impute_samples=100).set_params(k=5)
+    IWAEImputer(k=5, n_components=2, n_impute_samples=100)
     """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **LatentVariableEstimator._parameter_constraints,
+        "k": [AT_LEAST_ONE],
+        "n_impute_samples": [AT_LEAST_ONE],
+    }
 
     def __init__(
         self,
@@ -71,15 +77,10 @@ class IWAEImputer(OneToOneFeatureMixin, TransformerMixin, LatentVariableEstimato
         self.n_iter_no_change = n_iter_no_change
         self.random_state = random_state
 
-    _bound = bounds.iwae
-
-    @property
-    def _k(self) -> int:
-        return self.k
-
+    @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any = None) -> Self:
         """Train on the observed values of X [n, D]."""
-        self._train(X)
+        self._fit_rows(X)
         return self
 
     def transform(self, X: Any) -> np.ndarray:
@@ -88,17 +89,25 @@ class IWAEImputer(OneToOneFeatureMixin, TransformerMixin, LatentVariableEstimato
 
     def multiple(self, X: Any, n_draws: int) -> np.ndarray:
         """``n_draws`` tables [n_draws, n, D], each with its NaN drawn from p(x_missing | x_observed)."""
-        found = self.imputation(X, n_draws=n_draws).draws
-        return np.empty((0, *np.shape(X))) if found is None else found
+        check_scalar(n_draws, "n_draws", Integral, min_val=1)
+        return np.asarray(self.imputation(X, n_draws=n_draws).draws)
 
     def imputation(self, X: Any, *, n_draws: int = 0) -> inference.Imputation:
-        """Filled values with their Monte-Carlo errors, effective sample sizes and, perhaps, draws."""
+        """Filled values with their Monte-Carlo errors, effective sample sizes and, with ``n_draws``, draws of tables.
+
+        Only rows with holes are worked on, always as many at once: none depends on the others or on their number.
+        """
         check_is_fitted(self)
-        x = self._rows(X, reset=False)
-        rows, key = padded(x), self._key(_OF_IMPUTATIONS)
-        found = inference.impute(
-            self.model_, rows, k=self.n_impute_samples, key=key, draws=n_draws, rows=numbers(rows), batch=BLOCK
-        )
-        n = len(x)
-        draws = None if found.draws is None else found.draws[:, :n]
-        return inference.Imputation(found.k, found.values[:n], found.error[:n], found.ess[:n], found.missing[:n], draws)
+        draws, k = check_scalar(n_draws, "n_draws", Integral, min_val=0), self.n_impute_samples
+        x = self._rows(X)
+        missing = np.isnan(x)
+        error, ess = np.zeros(x.shape), np.full(len(x), np.nan)
+        tables = np.repeat(x[None], 1 + draws, axis=0)  # the means, and the draws
+        (at,) = np.nonzero(missing.any(axis=1))
+        if len(at):
+            y, key, n = padded(self._units.inner(x[at])), self._key(OF_IMPUTATIONS), len(at)
+            found = inference.impute(self.model_, y, k=k, key=key, draws=draws, rows=numbers(y), batch=BLOCK)
+            inner = found.values[None] if found.draws is None else np.concatenate([found.values[None], found.draws])
+            tables[:, at] = np.where(missing[at], self._units.outer(inner[:, :n]), x[at])
+            error[at], ess[at] = self.scale_ * found.error[:n], found.ess[:n]
+        return inference.Imputation(k, tables[0], error, ess, missing, tables[1:] if draws else None)

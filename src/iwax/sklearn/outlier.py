@@ -1,41 +1,58 @@
 """Rows that are unlike the others."""
 
-from typing import Any, Self
+from numbers import Real
+from typing import Any, ClassVar, Self
 
 import numpy as np
-from sklearn.base import OutlierMixin
+from sklearn.base import OutlierMixin, _fit_context
+from sklearn.utils._param_validation import Interval, StrOptions
 
-from iwax.sklearn.density import IWAE
+from iwax import evaluation
+from iwax.sklearn.estimator import AT_LEAST_ONE, LatentVariableEstimator
 
 __all__ = ["IWAEOutlierDetector"]
 
 
-class IWAEOutlierDetector(OutlierMixin, IWAE):
+class IWAEOutlierDetector(OutlierMixin, LatentVariableEstimator):
     """Outliers by log p(x) under an importance-weighted autoencoder of the rows.
 
-    A row's score is log p(x), the lower the more unlike the others, or, with ``score="typicality"``,
-    ``-|log p(x) - mean log p|`` over the training rows (Nalisnick et al. 2019, arXiv:1906.02994): a plain density can
-    be higher for rows that are simpler than any that was trained on. Rows with missing values are judged by those
-    observed.
+    A row's score is log p(x), the lower the more unlike the others, or, with ``outlier_score="typicality"``,
+    ``-|log p(x) - mean log p|``, the mean over the training rows (Nalisnick et al. 2019, arXiv:1906.02994): a plain
+    density can be higher for rows that are simpler than any that was trained on. Rows with missing values are judged by
+    those observed, whose log-density is higher the fewer they are.
 
     Parameters
     ----------
+    n_components : int, default=10
+        Latent units.
     contamination : float, default=0.1
-        The share of the training rows that lie below the threshold.
+        The share of the training rows that lie below the threshold, in (0, 0.5].
     outlier_score : {"log_prob", "typicality"}, default="log_prob"
+    k : int, default=20
+        Draws of the bound that is trained.
     others
-        As in `iwax.sklearn.IWAE`.
+        As in `iwax.sklearn.VAE`.
 
     Attributes
     ----------
     offset_ : float
         The threshold: ``decision_function`` is the score less it.
+    mean_log_prob_ : float
+        The mean of log p(x) over the training rows, nats.
+    model_, mean_, scale_, bounds_, n_iter_, n_features_in_, feature_names_in_, seed_
+        As in `iwax.sklearn.VAE`.
 
-    >>> from sklearn.datasets import load_iris
-    >>> detector = IWAEOutlierDetector(n_components=2, hidden_layer_sizes=(8,), max_iter=5, random_state=0)
-    >>> set(detector.fit_predict(load_iris().data).tolist()) == {-1, 1}
-    True
+    >>> IWAEOutlierDetector(contamination=0.05).get_params()["outlier_score"]
+    'log_prob'
     """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **LatentVariableEstimator._parameter_constraints,
+        "contamination": [Interval(Real, 0, 0.5, closed="right")],
+        "outlier_score": [StrOptions({"log_prob", "typicality"})],
+        "k": [AT_LEAST_ONE],
+        "n_score_samples": [AT_LEAST_ONE],
+    }
 
     def __init__(
         self,
@@ -55,38 +72,37 @@ class IWAEOutlierDetector(OutlierMixin, IWAE):
         n_iter_no_change: int | None = 10,
         random_state: Any = None,
     ) -> None:
-        super().__init__(
-            n_components,
-            k=k,
-            hidden_layer_sizes=hidden_layer_sizes,
-            activation=activation,
-            likelihood=likelihood,
-            n_score_samples=n_score_samples,
-            learning_rate_init=learning_rate_init,
-            batch_size=batch_size,
-            max_iter=max_iter,
-            validation_fraction=validation_fraction,
-            n_iter_no_change=n_iter_no_change,
-            random_state=random_state,
-        )
+        self.n_components = n_components
         self.contamination = contamination
         self.outlier_score = outlier_score
+        self.k = k
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.likelihood = likelihood
+        self.n_score_samples = n_score_samples
+        self.learning_rate_init = learning_rate_init
+        self.batch_size = batch_size
+        self.max_iter = max_iter
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.random_state = random_state
 
+    @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any = None) -> Self:
         """Train on the rows of X, and set the threshold."""
-        if not 0 < self.contamination <= 0.5:
-            raise ValueError(f"contamination must lie above 0 and be at most 0.5: got {self.contamination}")
-        if self.outlier_score not in ("log_prob", "typicality"):
-            raise ValueError(f"outlier_score must be 'log_prob' or 'typicality': got {self.outlier_score!r}")
-        super().fit(X)
+        self._fit_rows(X)
         log_prob = self.evidence(X).log_evidence
         self.mean_log_prob_ = float(log_prob.mean())
-        self.offset_ = float(np.percentile(self._outlier_score(log_prob), 100 * self.contamination))
+        self.offset_ = float(np.percentile(self._score(log_prob), 100 * self.contamination))
         return self
+
+    def evidence(self, X: Any) -> evaluation.Evidence:
+        """log p(x) of every row with its Monte-Carlo error, and what the importance weights know of themselves."""
+        return self._evidence(X, self.n_score_samples)
 
     def score_samples(self, X: Any) -> np.ndarray:
         """The score of every row [n]: the lower, the more unlike the training rows."""
-        return self._outlier_score(super().score_samples(X))
+        return self._score(self.evidence(X).log_evidence)
 
     def decision_function(self, X: Any) -> np.ndarray:
         """The score less the threshold: below 0 for outliers."""
@@ -96,5 +112,5 @@ class IWAEOutlierDetector(OutlierMixin, IWAE):
         """-1 for outliers, 1 for the others."""
         return np.where(self.decision_function(X) < 0, -1, 1)
 
-    def _outlier_score(self, log_prob: np.ndarray) -> np.ndarray:
+    def _score(self, log_prob: np.ndarray) -> np.ndarray:
         return log_prob if self.outlier_score == "log_prob" else -np.abs(log_prob - self.mean_log_prob_)

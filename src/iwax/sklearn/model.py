@@ -1,0 +1,88 @@
+"""The model of standardised features, and what keeps it finite at rows unlike any it was trained on."""
+
+from typing import Any, Literal
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from iwax import likelihoods, nn, posteriors, priors
+from iwax._typing import AnyArray, PRNGKey
+from iwax.model import LatentVariableModel
+
+__all__ = ["LIKELIHOODS", "Bounded", "Near", "model_of"]
+
+LIKELIHOODS = ("gaussian", "student_t")
+_OF_FEATURES, _OF_LATENTS = 1e-3, 1e-6  # the least scale of p(x|z), in standard deviations, and of q(z|x)
+_NEAR = 5.0  # standard deviations up to which an encoder is given the values themselves
+_START = float(np.log(np.expm1(1.0)))  # softplus of it is 1
+
+
+class Bounded(eqx.Module):
+    """A network of (loc, log scale, ...) [heads D] whose scale is ``floor + softplus(s)``, and grows no faster than s.
+
+    ``exp(s)`` would be 0 or infinite at rows a few hundred standard deviations away, and the density NaN. The floor
+    also bounds the likelihood, which is otherwise infinite at the best fit of any feature that is constant or takes
+    few values (Mattei and Frellsen 2018, arXiv:1802.04826).
+    """
+
+    network: Any
+    heads: int = eqx.field(static=True)
+    floor: float = eqx.field(static=True)
+
+    @classmethod
+    def of(cls, network: nn.MLP, heads: int, floor: float) -> "Bounded":
+        """The network, made to start at scale 1 for every input: scales that vary at random lead into poor optima."""
+        weight = network.layers[-1].weight
+        part = jnp.arange(weight.shape[1]) * heads // weight.shape[1]
+        even = eqx.tree_at(lambda net: net.layers[-1].weight, network, jnp.where(part == 1, 0, weight))
+        return cls(even, heads, floor)
+
+    def __call__(self, x: Float[AnyArray, " in"], *, key: PRNGKey | None = None) -> Float[Array, " out"]:
+        """The outputs at x, the second of their ``heads`` parts made a log scale that is bounded from below."""
+        loc, s, *rest = jnp.split(self.network(x, key=key), self.heads)
+        return jnp.concatenate([loc, jnp.log(self.floor + jax.nn.softplus(s + _START)), *rest])
+
+
+class Near(eqx.Module):
+    """A network that is given x_j itself up to 5, and ``5 + log(1 + |x_j| - 5)``, with its sign, beyond.
+
+    An encoder carried on in a straight line proposes latents ever further out, where no weight is left: the estimate of
+    log p(x) at 30 standard deviations would be low by thousands of nats. The order of inputs is kept.
+    """
+
+    network: Any
+
+    def __call__(self, x: Float[AnyArray, " in"], *, key: PRNGKey | None = None) -> Float[Array, " out"]:
+        """The outputs at x, drawn in."""
+        near = jnp.clip(x, -_NEAR, _NEAR)
+        return self.network(near + jnp.sign(x) * jnp.log1p(jnp.abs(x - near)), key=key)
+
+
+def model_of(
+    features: int,
+    latent: int,
+    hidden: tuple[int, ...],
+    *,
+    activation: str,
+    likelihood: Literal["gaussian", "student_t"],
+    key: PRNGKey,
+) -> LatentVariableModel:
+    """``z ~ N(0, I)``, ``x ~ p(x|z)``, and q(z|x) = N given (values, 0 for missing ones, and what was observed).
+
+    >>> model_of(3, 2, (8,), activation="relu", likelihood="gaussian", key=jax.random.key(0)).prior.features
+    2
+    """
+    of_decoder, of_encoder = jax.random.split(key)
+    coding = nn.Coding(np.zeros(features), np.ones(features), mask=True)
+    heads = 2 if likelihood == "gaussian" else 3
+    decoder = nn.MLP(latent, hidden[::-1], heads * features, key=of_decoder, heads=heads, activation=activation)
+    encoder = nn.MLP(coding.features, hidden, 2 * latent, key=of_encoder, heads=2, activation=activation)
+    made = likelihoods.Gaussian if likelihood == "gaussian" else likelihoods.StudentT
+    return LatentVariableModel(
+        prior=priors.StandardNormal(latent),
+        likelihood=made.of_network(Bounded.of(decoder, heads, _OF_FEATURES)),
+        posterior=posteriors.Coded(posteriors.Gaussian(Near(Bounded.of(encoder, 2, _OF_LATENTS))), coding),
+    )
