@@ -18,7 +18,7 @@ from iwax.training import checkpoint
 from iwax.training.checkpoint import CorruptCheckpointError
 
 # One process imports, and forks a saver a trial: an import a trial would take longer than all the rest. The saver
-# says "saved n" down a pipe; it is killed at a random moment, in a save or a pruning.
+# says "saved n" down a pipe; it is killed at a random moment of its first five saves, in one or in a pruning.
 KILLS = """
 import json, os, random, signal, sys, time
 from pathlib import Path
@@ -38,8 +38,13 @@ def save_for_ever(pipe, step):
         os.write(pipe, f"{step}\\n".encode())
         checkpoint.prune(folder, 3)
 
-acknowledged, failures, partial = 0, [], 0
-for trial in range(trials):
+began = time.monotonic()
+checkpoint.save(folder, 1, model=tree(1), train=tree(-1), state={"validation": -2.5})
+a_save = time.monotonic() - began  # moments are counted in saves: a slow disk makes all of them later
+acknowledged, failures, partial = 1, [], 0
+for trial in range(10 * trials):
+    if trial >= trials and acknowledged >= 4 and partial >= 1:
+        break  # on a busy machine some of them die before a save, or between two, and more are needed
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
@@ -49,7 +54,7 @@ for trial in range(trials):
         finally:
             os._exit(1)
     os.close(writer)
-    time.sleep(chance.uniform(0.005, 0.1 + 0.012 * megabytes))
+    time.sleep(a_save * chance.uniform(0.1, 5))
     os.kill(child, signal.SIGKILL)
     if not os.WIFSIGNALED(os.waitpid(child, 0)[1]):
         failures.append((trial, "the saver stopped by itself"))
@@ -129,7 +134,7 @@ def test_kill_at_any_moment(tmp_path, trials, megabytes):
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)
     assert result["failures"] == []
-    assert result["acknowledged"] >= 3
+    assert result["acknowledged"] >= 4
     assert result["partial"] >= 1, "no kill fell into a save: the test tests nothing"
 
 
