@@ -18,6 +18,7 @@ ON_DISK = (
     "mnist-grey",
     "mnist-static",
     "fashion-mnist",
+    "fashion-mnist-grey",
     "omniglot-rebuilt",
     "ocr-letters",
     "frey-faces",

@@ -1,4 +1,7 @@
-"""`iwax score`: log p(x) of rows of data, with its error."""
+"""`iwax score`: log p(x) of rows of data with its error, and what is made of it to find rows unlike the others."""
+
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
@@ -8,6 +11,20 @@ from iwax.cli.terminal import Terminal
 
 __all__ = ["score"]
 
+_REFERENCE = 1000  # validation rows, whose log p(x) is typical
+
+Background = Annotated[
+    Path | None,
+    typer.Option(
+        "--background",
+        metavar="RUN",
+        help="Add log p(x) less that of this run, trained alike but with --set data.perturb=0.2.",
+    ),
+]
+Typical = Annotated[
+    bool, typer.Option("--typical", help=f"Add -|log p(x) - its mean over {_REFERENCE:,} validation rows|.")
+]
+
 
 def score(
     context: typer.Context,
@@ -15,6 +32,8 @@ def score(
     file: Rows,
     output: outputs.Output = None,
     k: Draws = 1000,
+    background: Background = None,
+    typical: Typical = False,
     binarize: Binarize = None,
     seed: Seed = 0,
     checkpoint: Checkpoint = "best",
@@ -22,8 +41,9 @@ def score(
 ) -> None:
     """log p(x) of every row of FILE in nats, with its Monte-Carlo error: a density, and an anomaly score.
 
-    The higher the value, the more a row is like the training data. Goes to -o FILE (.npy holds the values
-    alone), or to stdout as CSV.
+    The higher a value, the more a row is like the training data. But log p(x) is also high for rows that are simpler
+    than those, which --background and --typical may tell apart. Goes to -o FILE (.npy holds log p(x) alone), or to
+    stdout as CSV.
     """
     outputs.check(output, force=force)
 
@@ -34,10 +54,21 @@ def score(
     terminal: Terminal = context.obj
     with opened(run, checkpoint=checkpoint) as trained, Reporter(terminal) as reporter:
         x = trained.rows(file, binarize=binarize)
+        beside = None if background is None else trained.beside(background, checkpoint=checkpoint)
+        known = trained.typical_rows(_REFERENCE) if typical else None
         missing = warn_of_holes(terminal, x, "log p(x) is that of the observed values of a row")
-        scores = inference.score(trained.model, x, k=k, key=key_of(seed), missing=missing, progress=reporter.evaluation)
-    columns = {"log_evidence": scores.log_evidence, "error": scores.monte_carlo_error, "ess": scores.ess}
-    for warning in scores.warnings():
+        how: dict[str, Any] = {"k": k, "key": key_of(seed), "progress": reporter.evaluation}
+        ratio = None
+        if beside is not None:
+            ratio = inference.likelihood_ratio(trained.model, beside, x, missing=missing, **how)
+        scores = ratio.evidence if ratio else inference.score(trained.model, x, missing=missing, **how)
+        columns = {"log_evidence": scores.log_evidence, "error": scores.monte_carlo_error, "ess": scores.ess}
+        if known is not None:
+            reference = inference.score(trained.model, known, missing=known.dtype.kind == "f", **how)
+            columns["typicality"] = inference.typicality(scores.log_evidence, reference.log_evidence)
+        if ratio is not None:
+            columns |= {"ratio": ratio.ratio, "ratio_error": ratio.monte_carlo_error}
+    for warning in (ratio or scores).warnings():
         terminal.warn(warning)
     if output is not None:
         outputs.write(output, columns, main="log_evidence")

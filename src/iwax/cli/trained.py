@@ -67,6 +67,28 @@ class Opened:
         """The first n test rows of the data the run was trained on."""
         return build.values(self.trained.config, self.trained.dataset(), "test")[:n]
 
+    def typical_rows(self, n: int) -> np.ndarray:
+        """The first n validation rows of the data the run was trained on; training rows where there are no such."""
+        dataset = self.trained.dataset()
+        part = "train" if dataset.valid is None else "valid"
+        return build.values(self.trained.config, dataset, part, final=True)[:n]
+
+    def beside(self, run: Path, *, checkpoint: str) -> Any:
+        """The model of another run, whose log p(x) can be subtracted: ValueError unless it is of the same numbers."""
+        other = open_run(run, checkpoint=checkpoint)
+        for name, ours, theirs in (
+            ("rows of shape", self.shape, other.shape),
+            ("data of kind", self.trained.about.kind, other.about.kind),
+            ("a likelihood", self.trained.config.model.likelihood, other.config.model.likelihood),
+            ("values binarised by", self.trained.config.data.binarize, other.config.data.binarize),
+        ):
+            if ours != theirs:
+                raise ValueError(
+                    f"--background {run}: needs {name} {ours}, as {self.trained.path} has, got {theirs}; "
+                    "train it alike, with --set data.perturb=0.2"
+                )
+        return other.model
+
 
 @contextmanager
 def opened(run: Path, *, checkpoint: str) -> Iterator[Opened]:

@@ -6,6 +6,7 @@ from iwax.data.fetch import ChecksumError, UnavailableError
 from iwax.data.files import read_rows
 from iwax.data.info import Info
 from iwax.data.loading import load
+from iwax.data.perturbation import perturb
 from iwax.data.registry import get, info, names, nearest, whereabouts
 from iwax.data.rows import Rows
 
@@ -22,6 +23,7 @@ __all__ = [
     "load",
     "names",
     "nearest",
+    "perturb",
     "read_rows",
     "whereabouts",
 ]

@@ -20,6 +20,8 @@ class Purpose(IntEnum):
     LEFT_OUT = 5
     TEST_ORDER = 6
     EXAMPLES = 7
+    PERTURBED = 10
+    REPLACEMENT = 11
 
 
 def bits64(seed: int, purpose: Purpose, n: int) -> np.ndarray:

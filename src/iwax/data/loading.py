@@ -11,6 +11,7 @@ from iwax.data.binarization import as_grey, binarize_once, threshold
 from iwax.data.bits import Purpose
 from iwax.data.dataset import Dataset, Split
 from iwax.data.files import PICKLES, SUFFIXES, load_file
+from iwax.data.perturbation import perturbed
 from iwax.data.registry import info, load_registered, names
 
 BINARIZE_SEED = 0
@@ -23,6 +24,7 @@ def load(
     binarize: Binarize | None = None,
     kinds: Mapping[str, str] | None = None,
     missing: Sequence[str] = (),
+    perturb: float | None = None,
 ) -> Dataset:
     """A registered data set by name, or your own by path: arrays, tables, or pictures in a folder or zip file.
 
@@ -36,6 +38,9 @@ def load(
     missing cells: empty, NA, N/A, NaN, null, None, ?, -, and the texts in ``missing``. ``kinds`` says by name what a
     column is where that should not be inferred: continuous, positive, count, binary, categorical, or drop.
 
+    ``perturb`` replaces that share of the values of training and validation rows by uniform ones, last of all, as a
+    background model needs it (`perturb`).
+
     Raises ValueError (unknown name, with the nearest ones; unusable values, with their place),
     FileNotFoundError, PermissionError, UnavailableError or ChecksumError.
 
@@ -43,6 +48,14 @@ def load(
     >>> digits.shape, digits.kind, len(digits.train), len(digits.valid), len(digits.test)
     ((8, 8), 'binary', 1297, 200, 300)
     """
+    loaded = _loaded(name_or_path, binarize, kinds, missing)
+    return loaded if perturb is None else perturbed(loaded, perturb)
+
+
+def _loaded(
+    name_or_path: str | Path, binarize: Binarize | None, kinds: Mapping[str, str] | None, missing: Sequence[str]
+) -> Dataset:
+    """The data set, binarised as asked."""
     if binarize not in (None, "threshold", "sample"):
         raise ValueError(f"binarize must be 'threshold', 'sample' or None; got {binarize!r}")
     if isinstance(name_or_path, str) and (name_or_path in names() or not _looks_like_path(name_or_path)):

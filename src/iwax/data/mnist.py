@@ -1,6 +1,6 @@
 """MNIST and Fashion-MNIST from their idx files, binarised anew at every access, under four protocols."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from iwax.data.binarization import binarize_once
 from iwax.data.bits import Purpose
@@ -166,4 +166,14 @@ FASHION_MNIST = Dynamic(
         binarize_training=True,
     ),
     777,
+)
+FASHION_GREY = Grey(
+    replace(
+        FASHION_MNIST.info,
+        name="fashion-mnist-grey",
+        title="Fashion-MNIST, grey",
+        protocol=GREY.info.protocol.replace("MNIST:", "Fashion-MNIST:"),
+        kind="grey",
+        binarize_training=False,
+    )
 )

@@ -30,6 +30,7 @@ _ENTRIES: tuple[tuple[Info, Callable[[], Dataset]], ...] = (
     (mnist.GREY.info, mnist.GREY.load),
     (mnist_static.STATIC, mnist_static.load),
     (mnist.FASHION_MNIST.info, mnist.FASHION_MNIST.load),
+    (mnist.FASHION_GREY.info, mnist.FASHION_GREY.load),
     (omniglot.REBUILT, omniglot.load_rebuilt),
     (omniglot.BURDA, omniglot.load_burda),
     (ocr_letters.OCR_LETTERS, ocr_letters.load),

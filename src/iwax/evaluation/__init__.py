@@ -7,6 +7,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from iwax.evaluation.aggregate import AggregatePosterior, aggregate_posterior
+from iwax.evaluation.auroc import Auroc, auroc
 from iwax.evaluation.calibration import (
     Calibration,
     posterior_sampler,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:  # for editors and type checkers, which cannot follow `__getat
 __all__ = [
     "AggregatePosterior",
     "AnnealedEvidence",
+    "Auroc",
     "BidirectionalEvidence",
     "Calibration",
     "Convergence",
@@ -49,6 +51,7 @@ __all__ = [
     "active_units",
     "aggregate_posterior",
     "annealed_evidence",
+    "auroc",
     "bidirectional_evidence",
     "convergence_in_k",
     "error_of_mean",

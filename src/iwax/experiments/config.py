@@ -38,10 +38,17 @@ class Data(Section):
     missing: tuple[str, ...] | None = Field(
         default=None, description="of a table, texts that mark a missing cell besides the usual ones, a list, or null"
     )
+    perturb: float | None = number(
+        None,
+        "a number from 2^-16 to 1 (share of training values made random, for a background model), or null",
+        ge=2**-16,
+        le=1.0,
+    )
 
     def load(self) -> Dataset:
         """The data; raises as `iwax.data.load`."""
-        return data.load(self.name, binarize=self.binarize, kinds=self.kinds, missing=self.missing or ())
+        missing = self.missing or ()
+        return data.load(self.name, binarize=self.binarize, kinds=self.kinds, missing=missing, perturb=self.perturb)
 
 
 class Training(Section):

@@ -1,5 +1,6 @@
 """What a trained model is used for: new data, reconstructions, imputations, embeddings, scores."""
 
+from iwax.inference.anomaly import LikelihoodRatio, code_length, likelihood_ratio, typicality
 from iwax.inference.embed import embed
 from iwax.inference.generate import Generated, decode, generate
 from iwax.inference.impute import Imputation, impute
@@ -12,18 +13,22 @@ from iwax.inference.sweeps import impute_by_sweeps
 __all__ = [
     "Generated",
     "Imputation",
+    "LikelihoodRatio",
     "OfPseudoInputs",
     "SlotPreferences",
+    "code_length",
     "decode",
     "embed",
     "generate",
     "generate_from_pseudo_inputs",
     "impute",
     "impute_by_sweeps",
+    "likelihood_ratio",
     "reconstruct",
     "resample",
     "score",
     "slot_pictures",
     "slot_preferences",
+    "typicality",
     "vamp_of",
 ]

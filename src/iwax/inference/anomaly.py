@@ -1,0 +1,112 @@
+"""Scores that tell rows unlike the training data where log p(x) does not; for all of them, the higher the more alike.
+
+log p(x) is also high for rows that are simpler than any that was trained on (Nalisnick et al. 2019, arXiv:1810.09136).
+Each score takes off something that does not speak of the data: typicality the wish for ever higher values, the
+likelihood ratio what a background model knows as well, and the code length how simple the row is.
+"""
+
+import io
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import jax
+import numpy as np
+from numpy.typing import ArrayLike
+from PIL import Image
+
+from iwax import evaluation
+from iwax._typing import PRNGKey
+from iwax.inference.score import score
+from iwax.model import LatentVariableModel
+
+__all__ = ["LikelihoodRatio", "code_length", "likelihood_ratio", "typicality"]
+
+_OF_BACKGROUND = 1  # purpose of random numbers: the two models' errors are independent
+
+
+@dataclass(frozen=True)
+class LikelihoodRatio:
+    """``log p(x) - log p_background(x)``, nats, [n] with its Monte-Carlo error, and both terms."""
+
+    ratio: np.ndarray
+    monte_carlo_error: np.ndarray
+    evidence: evaluation.Evidence
+    background: evaluation.Evidence
+
+    def warnings(self) -> list[str]:
+        """In plain words, why the ratio is not to be trusted; empty where nothing speaks against it."""
+        of_background = [f"of the background model: {each}" for each in self.background.warnings()]
+        return [*self.evidence.warnings(), *of_background]
+
+
+def likelihood_ratio(
+    model: LatentVariableModel,
+    background: LatentVariableModel,
+    x: ArrayLike,
+    *,
+    k: int,
+    key: PRNGKey,
+    rows: np.ndarray | None = None,
+    missing: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> LikelihoodRatio:
+    """``log p(x) - log p_background(x)`` of every row of x [n, D], nats: what is known above the background.
+
+    The background model is one of the same parts, trained on the same rows perturbed (`iwax.data.perturb`), which
+    leaves how bright or simple a row is and destroys what it shows (Ren et al. 2019, arXiv:1906.02845). Both must give
+    a density of the same numbers. k draws of each with noise of its own, keyed by ``rows``; ``missing`` as in
+    `iwax.inference.score`. Raises ValueError as that does, for either model.
+    """
+    evidence = score(model, x, k=k, key=key, rows=rows, missing=missing, progress=progress)
+    key = jax.random.fold_in(key, _OF_BACKGROUND)
+    below = score(background, x, k=k, key=key, rows=rows, missing=missing, progress=progress)
+    error = np.hypot(evidence.monte_carlo_error, below.monte_carlo_error)
+    return LikelihoodRatio(evidence.log_evidence - below.log_evidence, error, evidence, below)
+
+
+def typicality(log_prob: ArrayLike, reference: ArrayLike) -> np.ndarray:
+    """``-|log p(x) - mean_i log p(x_i)|``, nats, [n]; 0 is most typical.
+
+    ``reference`` [m] are log p(x) of rows known to be alike, best of the validation split and with as many draws. The
+    test for typicality of Nalisnick et al. (2019, arXiv:1906.02994) at one row: the mean is minus the entropy of the
+    model where it is right. Raises ValueError where either is not [n], or the reference not finite.
+
+    >>> typicality([-90.0, -40.0], [-95.0, -85.0])
+    array([  0., -50.])
+    """
+    values, known = np.asarray(log_prob, np.float64), np.asarray(reference, np.float64)
+    if values.ndim != 1 or known.ndim != 1 or known.size < 1:
+        raise ValueError(
+            f"typicality needs log p(x) as [n] and [m], m at least 1, got {values.shape} and {known.shape}"
+        )
+    if not np.isfinite(known).all():
+        row = int(np.argmin(np.isfinite(known)))
+        raise ValueError(f"the reference needs finite log p(x), got {known[row]} in row {row}; leave that row out")
+    return -np.abs(values - known.mean())
+
+
+def code_length(x: ArrayLike, shape: tuple[int, int]) -> np.ndarray:
+    """``8 ln 2`` times the bytes of every grey picture x [n, height width] as PNG, nats: how complex it is, [n].
+
+    ``log p(x) + code_length(x)`` is the likelihood ratio to a code that knows nothing of the training data, the score
+    of Serra et al. (2020, arXiv:1909.11480); it needs log p(x) of grey values 0..255, not a density of real numbers.
+    Raises ValueError unless x is uint8 of that shape.
+
+    >>> flat, noise = np.zeros(64), np.random.default_rng(0).integers(256, size=64)
+    >>> short, long = code_length(np.stack([flat, noise]).astype(np.uint8), (8, 8))
+    >>> bool(short < long)
+    True
+    """
+    pictures = np.asarray(x)
+    if pictures.dtype != np.uint8 or pictures.ndim != 2 or pictures.shape[1] != math.prod(shape):
+        raise ValueError(
+            f"code_length needs grey values uint8 [n, {math.prod(shape)}], got {pictures.dtype} {pictures.shape}"
+        )
+    return 8 * math.log(2) * np.array([_bytes(picture.reshape(shape)) for picture in pictures], np.float64)
+
+
+def _bytes(picture: np.ndarray) -> int:
+    stream = io.BytesIO()
+    Image.fromarray(picture).save(stream, format="PNG", optimize=True)
+    return stream.tell()
