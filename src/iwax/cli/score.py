@@ -1,13 +1,16 @@
 """`iwax score`: log p(x) of rows of data with its error, and what is made of it to find rows unlike the others."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from iwax.cli import output as outputs
 from iwax.cli.arguments import Binarize, Checkpoint, Draws, Rows, Run, Seed
 from iwax.cli.terminal import Terminal
+
+if TYPE_CHECKING:
+    import numpy as np
 
 __all__ = ["score"]
 
@@ -47,7 +50,6 @@ def score(
     """
     outputs.check(output, force=force)
 
-    from iwax import inference
     from iwax.cli.reporter import Reporter
     from iwax.cli.trained import key_of, opened, warn_of_holes
 
@@ -57,23 +59,32 @@ def score(
         beside = None if background is None else trained.beside(background, checkpoint=checkpoint)
         known = trained.typical_rows(_REFERENCE) if typical else None
         missing = warn_of_holes(terminal, x, "log p(x) is that of the observed values of a row")
-        how: dict[str, Any] = {"k": k, "key": key_of(seed), "progress": reporter.evaluation}
-        ratio = None
-        if beside is not None:
-            ratio = inference.likelihood_ratio(trained.model, beside, x, missing=missing, **how)
-        scores = ratio.evidence if ratio else inference.score(trained.model, x, missing=missing, **how)
-        columns = {"log_evidence": scores.log_evidence, "error": scores.monte_carlo_error, "ess": scores.ess}
-        if known is not None:
-            reference = inference.score(trained.model, known, missing=known.dtype.kind == "f", **how)
-            columns["typicality"] = inference.typicality(scores.log_evidence, reference.log_evidence)
-        if ratio is not None:
-            columns |= {"ratio": ratio.ratio, "ratio_error": ratio.monte_carlo_error}
-    for warning in (ratio or scores).warnings():
+        how = {"k": k, "key": key_of(seed), "missing": missing, "progress": reporter.evaluation}
+        columns, warnings = _scored(trained.model, x, beside, known, how)
+    for warning in warnings:
         terminal.warn(warning)
     if output is not None:
         outputs.write(output, columns, main="log_evidence")
-        terminal.say(f"wrote log p(x) of {len(scores.log_evidence)} rows to {output}")
+        terminal.say(f"wrote {', '.join(columns)} of {len(x)} rows to {output}")
     else:
         terminal.data(outputs.as_text(columns).rstrip())
     lists = {} if output else {name: values.tolist() for name, values in columns.items()}
-    terminal.document({"n": len(scores.log_evidence), "k": k, "file": output and str(output), **lists})
+    terminal.document({"n": len(x), "k": k, "file": output and str(output), **lists})
+
+
+def _scored(
+    model: Any, x: "np.ndarray", background: Any, known: "np.ndarray | None", how: dict[str, Any]
+) -> tuple[dict[str, "np.ndarray"], list[str]]:
+    """The columns, and what speaks against them: beside log p(x) its typicality and its ratio, where asked for."""
+    from iwax import inference
+
+    ratio = None if background is None else inference.likelihood_ratio(model, background, x, **how)
+    scores = inference.score(model, x, **how) if ratio is None else ratio.evidence
+    columns = {"log_evidence": scores.log_evidence, "error": scores.monte_carlo_error, "ess": scores.ess}
+    if known is not None:
+        of_known: dict[str, Any] = how | {"missing": known.dtype.kind == "f"}
+        reference = inference.score(model, known, **of_known)
+        columns["typicality"] = inference.typicality(scores.log_evidence, reference.log_evidence)
+    if ratio is not None:
+        columns |= {"ratio": ratio.ratio, "ratio_error": ratio.monte_carlo_error}
+    return columns, (ratio or scores).warnings()
