@@ -21,6 +21,7 @@ RNG = np.random.default_rng(0)
 POINTS = RNG.normal(size=(50, 2))
 ROWS = [{"epoch": e, "step": 10 * e, "bound": -90.0 - 200.0 / e**2, "beta": 1.0} for e in range(1, 41)]
 FULL_ROWS = [row | {"validation": row["bound"] - 1.0, "learning_rate": 1 / row["epoch"]} for row in ROWS]
+HOLED = np.where(DIGITS[:3] > 0.5, np.nan, DIGITS[:3])
 HOLE = np.where(np.arange(8) == 5, np.nan, 0.0)
 
 CALLS = {
@@ -35,6 +36,7 @@ CALLS = {
     "one feature": lambda p: figures.samples(p, WINE[:5, :1], (1,)),
     "pairs": lambda p: figures.reconstructions(p, DIGITS[:13], DIGITS[1:14], (8, 8)),
     "bands": lambda p: figures.reconstructions(p, DIGITS[:3], {"one": DIGITS[1:4], "two $": DIGITS[2:5]}, (8, 8)),
+    "holes": lambda p: figures.imputations(p, DIGITS[:3], HOLED, {"made": DIGITS[1:4]}, (8, 8)),
     "moved points": lambda p: figures.reconstructions(p, POINTS, 0.5 * POINTS, (2,)),
     "moved twice": lambda p: figures.reconstructions(p, POINTS, {"a": 0.5 * POINTS, "b": 2.0 * POINTS}, (2,)),
     "two tables": lambda p: figures.reconstructions(p, WINE[:9], WINE[1:10], (13,)),
@@ -99,7 +101,7 @@ def test_a_reconstruction_stands_under_its_datum(tmp_path: Path):
     path = figures.reconstructions(tmp_path / "r.png", DIGITS[:12], DIGITS[12:24], (8, 8))
     with Image.open(path) as picture:
         page = np.asarray(picture.convert("L"))
-    scale, left = 12, 16 + 172
+    scale, left = 12, 16 + 188
     for i in (0, 9, 10, 11):
         x = left + (i % 10) * (8 * scale + 4)
         y = 16 + (i // 10) * (2 * 8 * scale + 4 + 20)
@@ -188,6 +190,11 @@ def test_the_first_epochs_do_not_squash_the_rest():
         (lambda p: figures.samples(p, DIGITS[:3], (2, 2, 4, 4)), r"shape \(h, w\)"),
         (lambda p: figures.reconstructions(p, DIGITS[:3], DIGITS[:2], (8, 8)), "got 3 and 2 rows"),
         (lambda p: figures.reconstructions(p, DIGITS[:3], {"a": DIGITS[:3], "b": DIGITS[:4]}, (8, 8)), "3 and 4 rows"),
+        (
+            lambda p: figures.imputations(p, DIGITS[:3], DIGITS[:2], {}, (8, 8)),
+            r"as originals were needed, 3: got \[2\]",
+        ),
+        (lambda p: figures.imputations(p, WINE[:3], WINE[:3], {}, (13,)), r"got \(13,\)"),
         (lambda p: figures.latents(p, POINTS, [1, 2]), "50 means and 2 labels"),
         (lambda p: figures.latents(p, DIGITS[:2], None), r"\[n, 2\]"),
         (lambda p: figures.manifold(p, DIGITS[:10], 3, (8, 8)), "needs 9 rows: got 10"),

@@ -20,6 +20,7 @@ class Purpose(IntEnum):
     LEFT_OUT = 5
     TEST_ORDER = 6
     EXAMPLES = 7
+    MASK = 8
     PERTURBED = 10
     REPLACEMENT = 11
 

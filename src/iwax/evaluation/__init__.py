@@ -27,6 +27,7 @@ from iwax.evaluation.latents import active_units, kl_by_row, kl_per_unit, poster
 from iwax.evaluation.pareto import pareto_k, tail_size
 from iwax.evaluation.plane import PosteriorPlane, posterior_plane
 from iwax.evaluation.signal_to_noise import GroupSignal, SignalToNoise, gradient_signal_to_noise
+from iwax.evaluation.squared_error import squared_error, squared_error_difference
 
 if TYPE_CHECKING:  # for editors and type checkers, which cannot follow `__getattr__`
     from iwax.evaluation.annealed import AnnealedEvidence, annealed_evidence
@@ -70,6 +71,8 @@ __all__ = [
     "posterior_sampler",
     "resampling_sampler",
     "simulation_based_calibration",
+    "squared_error",
+    "squared_error_difference",
     "tail_size",
     "unit_activity",
 ]

@@ -16,7 +16,17 @@ from numpy.typing import ArrayLike
 from iwax.report import curves, features, images, latent
 from iwax.report.latent import manifold_grid
 
-__all__ = ["generations", "latents", "manifold", "manifold_grid", "reconstructions", "samples", "scatter", "training"]
+__all__ = [
+    "generations",
+    "imputations",
+    "latents",
+    "manifold",
+    "manifold_grid",
+    "reconstructions",
+    "samples",
+    "scatter",
+    "training",
+]
 
 Array = np.ndarray
 
@@ -83,6 +93,31 @@ def generations(
     if not _pictures(shape):
         return features.heat_maps(path, {"pseudo-input": given, **made}, title="Generated from pseudo-inputs")
     return images.bands(path, given, made, shape, first="pseudo-input", title="Generated from pseudo-inputs")
+
+
+def imputations(
+    path: str | Path,
+    originals: ArrayLike,
+    given: ArrayLike,
+    imputed: Mapping[str, ArrayLike],
+    shape: tuple[int, ...],
+    *,
+    title: str = "Imputations",
+) -> Path:
+    """Each image above what was given of it, its NaN in mid grey, and above what was made of that, a row a name.
+
+    Raises as `reconstructions`, and ValueError for a shape that is no image's.
+    """
+    data = _rows("originals", originals, prod(shape))
+    if not _pictures(shape):
+        raise ValueError(f"a picture of what was hidden needs a shape (h, w) or (h, w, channels): got {shape}")
+    low, high = images.limits(data)
+    shown = np.asarray(given, np.float64).reshape(-1, prod(shape))
+    made = {"given": np.where(np.isnan(shown), (low + high) / 2, shown), **imputed}
+    rows = {name: _rows(name, values, prod(shape)) for name, values in made.items()}
+    if any(len(each) != len(data) for each in rows.values()):
+        raise ValueError(f"as many rows as originals were needed, {len(data)}: got {[len(r) for r in rows.values()]}")
+    return images.bands(path, data, rows, shape, first="data", title=title)
 
 
 def training(path: str | Path, rows: Sequence[Mapping[str, int | float]]) -> Path:

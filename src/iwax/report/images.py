@@ -117,7 +117,7 @@ def bands(
 ) -> Path:
     """Bands of rows, each with its name: the originals above, under them what was made of them; their grey scale."""
     n, names = len(originals), [first, *reconstructions]
-    label = 4 + 12 * max(map(len, names))
+    label = 20 + 12 * max(map(len, names))
     across = min(10, n)
     span = limits(originals)
     rows = [originals, *reconstructions.values()]
