@@ -36,7 +36,7 @@ class Datum(eqx.Module):
 
     ``values`` are the features, missing ones filled with 0; ``observed`` marks those that are not missing (None: all);
     ``label`` is carried along; ``index`` is the row's number, from which its noise is keyed. ``inputs`` are what an
-    encoder reads where that is not the values themselves (`posteriors.Coded`).
+    encoder reads where that is not the values themselves: a row filled in, or what `posteriors.Coded` makes of it.
     """
 
     values: Num[Array, "*batch features"]

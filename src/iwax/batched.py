@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Num, PyTree
 
-from iwax._typing import Datum, Latent, LogWeights, Part, PRNGKey, Scalar
+from iwax._typing import Datum, Distribution, Latent, LogWeights, Part, PRNGKey, Scalar
 from iwax.model import LatentVariableModel, Terms
 from iwax.numerics import log_mean_exp
 
@@ -29,6 +29,7 @@ __all__ = [
     "ready",
     "redraw",
     "reparameterized",
+    "sought",
     "terms",
     "terms_at",
     "weighted_means",
@@ -106,8 +107,9 @@ def weighted_means(
 ) -> tuple[LogWeights, Float[Array, "batch k features"], Float[Array, "batch k features classes"] | None]:
     """The log-weights of k draws of every row, [k, batch], nats, and the means of ``p(x|z)`` there.
 
-    Of a model of missingness, the rows with their holes drawn, as they are weighed, in the place of means. Of a table
-    that has them also the probabilities of classes (`distributions.Columns.classes`); else None.
+    Of what is seen through noise, the means of what is behind it (`sought`). Of a model of missingness, the rows with
+    their holes drawn, as they are weighed, in the place of means. Of a table that has them also the probabilities of
+    classes (`distributions.Columns.classes`); else None.
     """
     prior = prepared(model, key)
 
@@ -118,12 +120,22 @@ def weighted_means(
             p_x = model.likelihood(proposal.z, key=proposal.keys[1])
             if model.missingness is not None:  # its weight hangs on the values that were drawn
                 return terms.log_w(), model.completed(datum, proposal.keys, proposal.z), None
-            return terms.log_w(), p_x.mean, getattr(p_x, "classes", None)
+            law = sought(p_x, datum)
+            return terms.log_w(), law.mean, getattr(law, "classes", None)
 
         return over_draws(draw, key, k, first=first)
 
     log_w, means, classes = over_data(one, key, x)
     return log_w.T, means, classes
+
+
+def sought(p_x: Distribution, x: Datum) -> Distribution:
+    """The law of a row given what is seen of it, x, and z: p(x|z) itself, but of a law of rows seen through noise.
+
+    Such a one (`distributions.FlippedBernoulli`) has it as ``clean(values, observed)``.
+    """
+    clean = getattr(p_x, "clean", None)
+    return p_x if clean is None else clean(x.values, x.observed)
 
 
 def log_weights(

@@ -9,6 +9,7 @@ from iwax.distributions.continuous_bernoulli import ContinuousBernoulli
 from iwax.distributions.discretized_logistic import DiscretizedLogistic
 from iwax.distributions.factorized import Factorized
 from iwax.distributions.feature_mixture import FeatureMixture
+from iwax.distributions.flipped_bernoulli import FlippedBernoulli
 from iwax.distributions.hamiltonian import Hamiltonian
 from iwax.distributions.independent import AbstractIndependent
 from iwax.distributions.log_normal import LogNormal
@@ -31,6 +32,7 @@ __all__ = [
     "DiscretizedLogistic",
     "Factorized",
     "FeatureMixture",
+    "FlippedBernoulli",
     "Hamiltonian",
     "LogNormal",
     "Mixture",

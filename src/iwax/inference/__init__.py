@@ -1,6 +1,7 @@
 """What a trained model is used for: new data, reconstructions, imputations, embeddings, scores."""
 
 from iwax.inference.anomaly import LikelihoodRatio, code_length, likelihood_ratio, typicality
+from iwax.inference.denoise import Denoised, denoise
 from iwax.inference.embed import embed
 from iwax.inference.generate import Generated, decode, generate
 from iwax.inference.impute import Imputation, impute
@@ -11,6 +12,7 @@ from iwax.inference.score import score
 from iwax.inference.sweeps import impute_by_sweeps
 
 __all__ = [
+    "Denoised",
     "Generated",
     "Imputation",
     "LikelihoodRatio",
@@ -18,6 +20,7 @@ __all__ = [
     "SlotPreferences",
     "code_length",
     "decode",
+    "denoise",
     "embed",
     "generate",
     "generate_from_pseudo_inputs",

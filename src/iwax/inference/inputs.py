@@ -16,8 +16,8 @@ from iwax.model import LatentVariableModel
 __all__ = ["check_count", "check_key", "latent_rows", "rows"]
 
 
-def check_count(name: str, value: int, *, largest: int = 2**31 - 1) -> int:
-    """A whole number from 1 to ``largest``; TypeError and ValueError name what was got.
+def check_count(name: str, value: int, *, least: int = 1, largest: int = 2**31 - 1) -> int:
+    """A whole number from ``least`` to ``largest``; TypeError and ValueError name what was got.
 
     >>> check_count("k", 0)
     Traceback (most recent call last):
@@ -26,8 +26,8 @@ def check_count(name: str, value: int, *, largest: int = 2**31 - 1) -> int:
     """
     if isinstance(value, bool) or not isinstance(value, int | np.integer):
         raise TypeError(f"{name} must be a whole number: got {value!r}")
-    if not 1 <= value <= largest:
-        raise ValueError(f"{name} must be from 1 to {largest}: got {value}")
+    if not least <= value <= largest:
+        raise ValueError(f"{name} must be from {least} to {largest}: got {value}")
     return int(value)
 
 

@@ -6,16 +6,16 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array
+from jaxtyping import Array, Float
 from numpy.typing import ArrayLike
 
-from iwax import batched
+from iwax import batched, likelihoods
 from iwax._typing import Datum, PRNGKey
 from iwax.inference import inputs
 from iwax.inference.pieces import pieces
 from iwax.model import LatentVariableModel
 
-__all__ = ["impute_by_sweeps"]
+__all__ = ["impute_by_sweeps", "swept"]
 
 _OF_START = 2**32 - 4  # a number that no sweep has
 
@@ -35,9 +35,11 @@ def impute_by_sweeps(
     Rezende, Mohamed and Wierstra (2014, arXiv:1401.4082, appendix F), with the mean of p(x|z) in place of a draw as Li,
     Zhu and Zhang (2016, arXiv:1602.07416) impute images. With ``value="draw"`` a sweep draws x_missing ~ p(x|z): where
     q(z|x) is exact, a Gibbs sampler whose law tends to p(x_missing|x_observed); where it is not, nothing is known of
-    the error, and `impute`, which weighs the encoder's draws, is the one to trust. ``start`` are the first values, a
-    number or [n, D]; without, uniform on [0, 1). The encoder reads whole rows, as it was trained to. Raises ValueError
-    as `impute`, for another ``value``, and for a start of another shape or not finite.
+    the error, and `impute`, which weighs the encoder's draws, is the one to trust. No density is evaluated: for binary
+    data grey values in [0, 1] will do, and are read as they are. ``start`` are the first values, a number or [n, D];
+    without, uniform on [0, 1). The encoder reads whole rows, as it was trained to. Raises ValueError for rows of
+    another shape, infinite, or without an observed value, beyond 0 and 1 for binary data, for another ``value``, and
+    for a start of another shape or not finite.
 
     >>> from iwax import likelihoods, nn, posteriors, priors
     >>> model = LatentVariableModel(
@@ -52,14 +54,28 @@ def impute_by_sweeps(
         raise ValueError(f"value must be 'mean' or 'draw': got {value!r}")
     table = np.array(inputs.rows(model, x, key, missing=True), float)
     sweeps, batch = inputs.check_count("sweeps", sweeps), inputs.check_count("batch", batch)
+    if getattr(model.likelihood, "support", None) == likelihoods.Bernoulli.support:
+        _refuse_beyond_grey(table)
     holes = np.isnan(table)
     first = _start(start, table)
     filled = np.where(holes, 0.0, table)
     for piece in pieces((filled, holes, first), len(table), size=batch):
-        swept = _swept(model, key, piece.x, sweeps, value == "draw", start is None)
+        rows, marks, begun = piece.x.values
+        datum = Datum(rows, observed=marks == 0, index=piece.x.index)
+        new = swept(model, key, datum, sweeps, start=None if start is None else begun, draw=value == "draw")
         at = slice(piece.first, piece.first + piece.kept)
-        table[at] = np.where(holes[at], np.asarray(swept)[: piece.kept], table[at])
+        table[at] = np.where(holes[at], np.asarray(new)[: piece.kept], table[at])
     return table
+
+
+def _refuse_beyond_grey(table: np.ndarray) -> None:
+    beyond = (table < 0) | (table > 1)
+    if beyond.any():
+        row, column = np.argwhere(beyond)[0]
+        raise ValueError(
+            f"a Bernoulli likelihood needs values from 0 to 1, got {table[row, column]:g} in row {row}, column "
+            f"{column}; divide grey values 0..255 by 255"
+        )
 
 
 def _start(start: ArrayLike | None, table: np.ndarray) -> np.ndarray:
@@ -70,20 +86,35 @@ def _start(start: ArrayLike | None, table: np.ndarray) -> np.ndarray:
 
 
 @eqx.filter_jit
-def _swept(model: LatentVariableModel, key: PRNGKey, x: Datum, sweeps: int, draw: bool, noise: bool) -> Array:
-    """The rows after so many sweeps; ``x.values`` are the rows, the marks of their holes, and what these start at."""
-    rows, holes, first = x.values
+def swept(
+    model: LatentVariableModel,
+    key: PRNGKey,
+    x: Datum,
+    sweeps: int,
+    *,
+    start: Float[Array, "batch features"] | None = None,
+    draw: bool = False,
+) -> Float[Array, "batch features"]:
+    """The rows of x after so many sweeps; what was not observed starts at ``start``, or as uniform noise.
 
-    def one(key: PRNGKey, datum: Datum, hole: Array, first: Array) -> Array:
-        uniform = jax.random.uniform(jax.random.fold_in(key, _OF_START), hole.shape)
-        begun = jnp.where(hole, uniform if noise else first, datum.values)
+    Where p(x|z) is the law of what is seen through noise, all of a row is not observed: a sweep makes it the mean, or
+    a draw, of `batched.sought`, from what is seen on.
+    """
+
+    def one(key: PRNGKey, datum: Datum, first: Array | None) -> Array:
+        seen = jnp.ones_like(datum.values, bool) if datum.observed is None else datum.observed
+        uniform = jax.random.uniform(jax.random.fold_in(key, _OF_START), seen.shape)
 
         def sweep(i: Array, values: Array) -> Array:
             drawn = model.propose(Datum(values), jax.random.fold_in(key, i))
             p_x = model.likelihood(drawn.z, key=drawn.keys[1])
-            new = p_x.draw(jax.random.fold_in(jax.random.fold_in(key, i), 4))[0] if draw else p_x.mean
-            return jnp.where(hole, new, values)
+            law = batched.sought(p_x, datum)
+            new = law.draw(jax.random.fold_in(jax.random.fold_in(key, i), 4))[0] if draw else law.mean
+            return jnp.where(seen & (law is p_x), datum.values, new)
 
+        begun = jnp.where(seen, datum.values, uniform if first is None else first)
         return jax.lax.fori_loop(0, sweeps, sweep, begun)
 
-    return batched.over_data(one, key, Datum(rows, index=x.index), holes > 0, first)
+    if start is None:
+        return batched.over_data(lambda key, datum: one(key, datum, None), key, x)
+    return batched.over_data(one, key, x, start)

@@ -8,6 +8,7 @@ from iwax.likelihoods.columns import COLUMN_KINDS, ColumnKind, Columns
 from iwax.likelihoods.continuous_bernoulli import ContinuousBernoulli
 from iwax.likelihoods.discretized_logistic import DiscretizedLogistic
 from iwax.likelihoods.discretized_logistic_mixture import DiscretizedLogisticMixture
+from iwax.likelihoods.flipped import Flipped
 from iwax.likelihoods.gaussian import Gaussian
 from iwax.likelihoods.log_normal import LogNormal
 from iwax.likelihoods.negative_binomial import NegativeBinomial
@@ -29,6 +30,7 @@ __all__ = [
     "ContinuousBernoulli",
     "DiscretizedLogistic",
     "DiscretizedLogisticMixture",
+    "Flipped",
     "Gaussian",
     "LogNormal",
     "NegativeBinomial",

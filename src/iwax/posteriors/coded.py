@@ -16,7 +16,8 @@ class Coded(eqx.Module):
 
     The row itself stays what it is for whoever evaluates p(x|z), so a posterior that follows its model
     (`posteriors.Hamiltonian`, `posteriors.Ladder`) can be coded too. What was not observed is 0 for the encoder, as in
-    Mattei and Frellsen (2019, arXiv:1812.02633); with ``coding.mask`` it also sees which values those are.
+    Mattei and Frellsen (2019, arXiv:1812.02633); with ``coding.mask`` it also sees which values those are. A datum's
+    ``inputs`` are a whole row to be read in the place of its values.
 
     >>> import jax
     >>> import jax.numpy as jnp
@@ -44,4 +45,5 @@ class Coded(eqx.Module):
     def __call__(self, context: Any, *, key: PRNGKey) -> Distribution:
         """The distribution at a datum."""
         x = context if isinstance(context, Datum) else Datum(context)
-        return self.posterior(replace(x, inputs=self.coding(x.values, x.observed)), key=key)
+        values, observed = (x.values, x.observed) if x.inputs is None else (x.inputs, None)
+        return self.posterior(replace(x, inputs=self.coding(values, observed)), key=key)

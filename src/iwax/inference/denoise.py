@@ -1,0 +1,90 @@
+"""Binary rows seen through noise, given back as they were: means by importance weights."""
+
+from dataclasses import dataclass
+
+import equinox as eqx
+import numpy as np
+from numpy.typing import ArrayLike
+
+from iwax import batched, likelihoods
+from iwax._typing import PRNGKey
+from iwax.inference import inputs, weighing
+from iwax.inference.pieces import pieces
+from iwax.model import LatentVariableModel
+
+__all__ = ["Denoised", "denoise"]
+
+
+@dataclass(frozen=True)
+class Denoised:
+    """Rows [n, D] as they were before noise, as far as can be known.
+
+    ``values`` hold ``P(x = 1 | what is seen)``, ``error`` [n, D] the Monte-Carlo error of these means, ``ess`` [n] how
+    many of the k draws count; ``draws`` [m, n, D] are m draws of ``p(x | what is seen)``, where they were asked for.
+    """
+
+    k: int
+    flips: float
+    values: np.ndarray
+    error: np.ndarray
+    ess: np.ndarray
+    draws: np.ndarray | None
+
+    @property
+    def ess_median(self) -> float | None:
+        """The median effective sample size of the rows."""
+        return weighing.ess_median(self.ess)
+
+    def warnings(self) -> list[str]:
+        """Reasons to distrust the numbers, in words; empty where there are none."""
+        return weighing.few_draws(
+            self.ess,
+            self.k,
+            "noisy rows fewer than {few} of the k={k} draws count: what is made of them is less certain than its "
+            "error says; a larger k or other sweeps help",
+        )
+
+
+def denoise(
+    model: LatentVariableModel,
+    x: ArrayLike,
+    *,
+    flips: float,
+    k: int,
+    key: PRNGKey,
+    sweeps: int = 50,
+    draws: int = 0,
+    batch: int = 100,
+) -> Denoised:
+    """``sum_i w̃_i P(x_j = 1 | y_j, z_i)`` of binary rows y [n, D], each value a coin's with chance ``flips``.
+
+    Which ones were is not known: w = p(z) prod_j P(y_j | z) / q(z|.) with P(y_j = 1 | z) = (1 - flips) pi_j + flips/2
+    (`likelihoods.Flipped`), and P(x_j | y_j, z) by Bayes. NaN in y is a value not seen at all. The encoder was not
+    trained on such rows, so it reads what ``sweeps`` sweeps of z ~ q(z|x), x = E[x|y, z] make of y, from y on (0: y
+    itself); the weights are right whatever it reads, and ``ess`` says how many draws count. ``draws`` and ``batch`` are
+    those of `impute`. Raises ValueError for rows of another shape or not of 0, 1 and NaN, flips outside 0 < flips < 1,
+    a likelihood that is not Bernoulli, a model of missingness, and counts that are too small.
+
+    >>> import jax
+    >>> from iwax import nn, posteriors, priors
+    >>> model = LatentVariableModel(
+    ...     prior=priors.StandardNormal(2),
+    ...     likelihood=likelihoods.Bernoulli(nn.Linear(2, 3, key=jax.random.key(0))),
+    ...     posterior=posteriors.Gaussian(nn.Linear(3, 4, key=jax.random.key(1))),
+    ... )
+    >>> found = denoise(model, np.array([[1, 0, 1]]), flips=0.2, k=100, key=jax.random.key(2))
+    >>> found.values.shape, bool((found.error > 0).all())
+    ((1, 3), True)
+    """
+    if model.missingness is not None:
+        raise ValueError("values replaced by noise need a model without one of missingness")
+    noisy = eqx.tree_at(lambda each: each.likelihood, model, likelihoods.Flipped(model.likelihood, flips))
+    table = np.asarray(inputs.rows(noisy, x, key, missing=True))
+    k, batch = inputs.check_count("k", k), inputs.check_count("batch", batch)
+    draws, sweeps = inputs.check_count("draws", draws, least=0), inputs.check_count("sweeps", sweeps, least=0)
+    noisy.refuse_outside(table, missing=True)
+    noisy = batched.ready(noisy, key)
+    parts = [weighing.weighed(noisy, key, piece, k, draws, sweeps) for piece in pieces(table, len(table), size=batch)]
+    values, error, ess = (np.concatenate([part[i] for part in parts]) for i in range(3))
+    copies = np.concatenate([part.draws for part in parts], axis=1) if draws else None
+    return Denoised(k, float(flips), values, error, ess, copies)

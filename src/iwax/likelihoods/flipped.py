@@ -1,0 +1,56 @@
+"""Binary data seen through salt-and-pepper noise."""
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.core import Tracer
+from jaxtyping import Array, Float
+
+from iwax import distributions
+from iwax._typing import PRNGKey
+
+__all__ = ["Flipped"]
+
+
+class Flipped(eqx.Module):
+    """``P(x_j = 1 | z) = (1 - p) pi_j(z) + p/2``: a Bernoulli likelihood, each value replaced by a coin with chance p.
+
+    Salt-and-pepper noise of which it is not known where it fell, p in ``flips``, not learned. Raises ValueError for a
+    p outside 0 < p < 1, and, where it is called, for a likelihood that is not Bernoulli.
+
+    >>> from iwax.likelihoods import Bernoulli
+    >>> from iwax.nn import Linear
+    >>> seen = Flipped(Bernoulli(Linear(2, 3, key=jax.random.key(0))), 0.2)
+    >>> seen(jnp.zeros(2), key=jax.random.key(1)).mean.tolist()
+    [0.5, 0.5, 0.5]
+    """
+
+    likelihood: Any
+    flips: Float[Array, ""]
+
+    def __init__(self, likelihood: Any, flips: float) -> None:
+        if not isinstance(flips, Tracer) and not 0 < flips < 1:
+            raise ValueError(f"flips, the probability that a value was replaced, must lie in 0 < p < 1: got {flips}")
+        self.likelihood, self.flips = likelihood, jnp.asarray(flips, float)
+
+    @property
+    def support(self) -> str:
+        """The data that have a density, in words."""
+        return self.likelihood.support
+
+    def outside(self, values: np.ndarray) -> np.ndarray:
+        """Which values have no density here: those of the likelihood."""
+        return self.likelihood.outside(values)
+
+    def __call__(self, context: Any, *, key: PRNGKey) -> distributions.FlippedBernoulli:
+        """The distribution of what is seen, at a latent."""
+        p_x = self.likelihood(context, key=key)
+        if not isinstance(p_x, distributions.Bernoulli):
+            raise ValueError(
+                f"values replaced by 0 or 1 need a Bernoulli likelihood, got {type(self.likelihood).__name__}; where a "
+                "value shows by itself that it was replaced, make it NaN and impute it"
+            )
+        return distributions.FlippedBernoulli(p_x.logits, jax.lax.stop_gradient(self.flips))
