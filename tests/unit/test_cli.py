@@ -18,8 +18,8 @@ from iwax.training.checkpoint import CorruptCheckpointError
 from iwax.training.loop import NumericalStop
 
 VERBS = (
-    "train", "resume", "evaluate", "diagnose", "sample", "reconstruct", "embed", "score", "compare", "reproduce",
-    "data", "settings", "doctor",
+    "train", "resume", "evaluate", "diagnose", "sample", "reconstruct", "embed", "impute", "denoise", "score",
+    "compare", "reproduce", "data", "settings", "doctor",
 )  # fmt: skip
 
 

@@ -1,27 +1,49 @@
-"""`iwax impute`: missing cells filled in."""
+"""`iwax impute`: missing cells filled in, and hidden pixels."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from iwax.cli import output as outputs
-from iwax.cli.arguments import Checkpoint, Draws, Rows, Run, Seed
+from iwax.cli.arguments import Checkpoint, Draws, Limit, Run, Seed
 from iwax.cli.terminal import Terminal
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from iwax.cli.trained import Opened
 
 __all__ = ["impute"]
 
+IMAGES = 100  # of the test data, where nobody says how many
+SHOWN = 50
+
+File = Annotated[
+    Path | None, typer.Argument(metavar="FILE", help="Rows; with --mask the first test images of the run without.")
+]
 Copies = Annotated[
     int, typer.Option("--draws", metavar="N", help="N whole tables, drawn, in place of one of means (0).")
+]
+Mask = Annotated[
+    str | None,
+    typer.Option("--mask", metavar="rectangle|half|random:SHARE", help="Hide pixels of images, fill them, compare."),
+]
+Sweeps = Annotated[
+    int,
+    typer.Option("--sweeps", metavar="N", help="N times encode and decode, in place of importance weights (0)."),
 ]
 
 
 def impute(
     context: typer.Context,
     run: Run,
-    file: Rows,
+    file: File = None,
     output: outputs.Output = None,
+    mask: Mask = None,
+    sweeps: Sweeps = 0,
     draws: Copies = 0,
+    limit: Limit = None,
     k: Draws = 1000,
     seed: Seed = 0,
     checkpoint: Checkpoint = "best",
@@ -31,11 +53,10 @@ def impute(
 
     Missing are NaN, empty cells, and the words that marked them in training. Other cells stay as they are. With
     --draws N the cells are drawn, N times, and -o a.csv becomes a-1.csv to a-N.csv: what is computed from each varies
-    as it should. Goes to -o FILE, or to stdout as CSV.
+    as it should. Goes to -o FILE, or to stdout as CSV. With --mask pixels of images are hidden first, the mean squared
+    error of what fills them is printed, and -o FILE.png is a picture of data, what was given, and result.
     """
-    outputs.check(output, force=force)
-    if not 0 <= draws <= 10_000:
-        raise ValueError(f"--draws must be from 0 to 10000, got {draws}")
+    _check(file, output, mask, sweeps, draws)
     paths = _paths(output, draws, force=force)
 
     from iwax import inference
@@ -43,29 +64,102 @@ def impute(
 
     terminal: Terminal = context.obj
     with opened(run, checkpoint=checkpoint) as trained:
-        x = trained.rows(file)
-        found = inference.impute(trained.model, x, k=k, key=key_of(seed), draws=draws)
-        columns = trained.trained.about.columns
-    for warning in found.warnings():
-        terminal.warn(warning)
-    tables = [found.values] if found.draws is None else list(found.draws)
-    for path, table in zip(paths, tables, strict=False):
-        outputs.write_rows(path, table, columns)
-    for table in [] if paths else tables:
-        terminal.data(outputs.rows_as_text(table, columns).rstrip())
-    about = {"n": len(x), "filled": int(found.missing.sum()), "k": k, "ess_median": found.ess_median}
-    ess = "" if found.ess_median is None else f"; ESS median {found.ess_median:.0f}"
-    wrote = f"; wrote {', '.join(map(str, paths))}" if paths else ""
-    terminal.say(f"filled {about['filled']:,} of {x.size:,} cells with k={k}{ess}{wrote}")
-    listed = None if paths else [table.tolist() for table in tables]
-    terminal.document({**about, "files": [str(path) for path in paths], "x": listed})
+        x = trained.test_rows(limit or IMAGES) if file is None else trained.rows(file)[:limit]
+        given = x if mask is None else _hidden(x, mask, trained.shape, seed)
+        about: dict[str, Any] = {"n": len(x), "k": None if sweeps else k, "sweeps": sweeps or None}
+        if sweeps:
+            tables = [inference.impute_by_sweeps(trained.model, given, key=key_of(seed), sweeps=sweeps)]
+        else:
+            found = inference.impute(trained.model, given, k=k, key=key_of(seed), draws=draws)
+            tables = [found.values] if found.draws is None else list(found.draws)
+            about["ess_median"] = found.ess_median
+            for warning in found.warnings():
+                terminal.warn(warning)
+        about |= _compared(x, given, tables[0]) if mask is not None else {}
+        _write(terminal, paths, trained, x, given, tables)
+    _say(terminal, about, paths, given)
+    terminal.document(
+        {
+            **about,
+            "filled": _holes(given),
+            "files": [str(path) for path in paths],
+            "x": None if paths else [table.tolist() for table in tables],
+        }
+    )
+
+
+def _check(file: Path | None, output: Path | None, mask: str | None, sweeps: int, draws: int) -> None:
+    """ValueError for what does not go together, before anything is opened."""
+    if file is None and mask is None:
+        raise ValueError("FILE was needed, rows with missing cells; or --mask, which hides pixels of the test images")
+    if not 0 <= draws <= 10_000:
+        raise ValueError(f"--draws must be from 0 to 10000, got {draws}")
+    if sweeps < 0 or (sweeps and draws):
+        raise ValueError(f"--sweeps must be 0 or more, and 0 with --draws; got {sweeps} and --draws {draws}")
+    if output is not None and output.suffix.lower() == ".png" and (mask is None or draws):
+        raise ValueError(f"-o {output}: a picture needs --mask, and no --draws; rows go to .npy, .npz or .csv")
 
 
 def _paths(output: Path | None, draws: int, *, force: bool) -> list[Path]:
     """Where the tables go: the file asked for or, of so many draws, one with a number each; all of them checked."""
-    if output is None or not draws:
-        return [] if output is None else [output]
-    paths = [output.with_stem(f"{output.stem}-{i + 1}") for i in range(draws)]
+    if output is None:
+        return []
+    endings = (".png", *outputs.TABLES)
+    outputs.check(output, force=force, endings=endings)
+    paths = [output.with_stem(f"{output.stem}-{i + 1}") for i in range(draws)] if draws else [output]
     for path in paths:
-        outputs.check(path, force=force)
+        outputs.check(path, force=force, endings=endings)
     return paths
+
+
+def _holes(x: "np.ndarray") -> int:
+    return int((x != x).sum())  # NaN alone is not itself
+
+
+def _hidden(x: "np.ndarray", mask: str, shape: tuple[int, ...], seed: int) -> "np.ndarray":
+    import numpy as np
+
+    from iwax.data import masks
+
+    return np.where(masks.mask(mask, shape, n=len(x), seed=seed), np.nan, x)
+
+
+def _compared(x: "np.ndarray", given: "np.ndarray", filled: "np.ndarray") -> dict[str, float]:
+    """How far the filled pixels are from those that were hidden."""
+    import numpy as np
+
+    from iwax.evaluation import squared_error
+
+    mean, error = squared_error(filled, x, np.isnan(given) & ~np.isnan(x))
+    return {"squared_error": mean, "standard_error": error}
+
+
+def _write(
+    terminal: Terminal,
+    paths: list[Path],
+    trained: "Opened",
+    x: "np.ndarray",
+    given: "np.ndarray",
+    tables: "list[np.ndarray]",
+) -> None:
+    """The tables to their files or to stdout; or the picture."""
+    from iwax.report import figures
+
+    columns = trained.trained.about.columns
+    for path, table in zip(paths, tables, strict=False):
+        if path.suffix.lower() == ".png":
+            figures.imputations(path, x[:SHOWN], given[:SHOWN], {"imputed": table[:SHOWN]}, trained.shape)
+        else:
+            outputs.write_rows(path, table, columns)
+    for table in [] if paths else tables:
+        terminal.data(outputs.rows_as_text(table, columns).rstrip())
+
+
+def _say(terminal: Terminal, about: dict[str, Any], paths: list[Path], given: "np.ndarray") -> None:
+    how = f"by {about['sweeps']} sweeps" if about["sweeps"] else f"with k={about['k']}"
+    ess = f"; ESS median {about['ess_median']:.0f}" if about.get("ess_median") is not None else ""
+    wrote = f"; wrote {', '.join(map(str, paths))}" if paths else ""
+    terminal.say(f"filled {_holes(given):,} of {given.size:,} cells {how}{ess}{wrote}")
+    if "squared_error" in about:
+        error = f"{about['squared_error']:.5f} +/- {about['standard_error']:.5f}"
+        terminal.say(f"mean squared error of the hidden pixels {error} ({about['n']:,} images)")
