@@ -1,6 +1,8 @@
-"""`iwax score --background --typical` on small runs, against the same from Python."""
+"""`iwax score --background --typical` on small runs, against the same from Python; and the example of anomalies."""
 
 import json
+import runpy
+import sys
 from pathlib import Path
 
 import jax
@@ -11,6 +13,7 @@ from iwax import cli, data, experiments, inference
 from iwax.experiments import build
 from iwax.experiments.reporter import Silent
 
+EXAMPLE = Path(__file__).parents[2] / "examples" / "anomalies.py"
 SMALL = ["model.hidden=[8]", "model.latent=2", "training.epochs=1", "training.batch=200"]
 
 
@@ -57,3 +60,22 @@ def test_a_background_of_other_numbers_is_refused(tmp_path, capsys):
     error = said(capsys, 2, "score", plain, tmp_path / "x.npy", "--background", other).err
     assert "needs data of kind binary" in error
     assert "got grey; train it alike, with --set data.perturb=0.2" in error
+
+
+@pytest.mark.slow
+def test_the_example_leaves_a_class_out_and_goes_on_from_there(tmp_path, monkeypatch, capsys):
+    tables = []
+    for _ in range(2):  # the second time everything is there
+        words = ["digits", "--epochs", "1", "--classes", "2", "--output", str(tmp_path)]
+        monkeypatch.setattr(sys, "argv", ["anomalies.py", *words])
+        runpy.run_path(str(EXAMPLE), run_name="__main__")
+        tables.append(capsys.readouterr().out)
+    assert tables[0] == tables[1]
+    assert [line.split(" | ")[0] for line in tables[0].splitlines()[2:]] == ["| 0", "| 1", "| mean"]
+    numbers = json.loads((tmp_path / "digits.json").read_text())
+    row = numbers["rows"]["1"]
+    assert row["rows"] == {"training": 1292, "inliers": 323, "outliers": 182}
+    both = [numbers["rows"][name]["auroc"]["isolation forest"]["value"] for name in ("0", "1")]
+    forest = numbers["over_classes"]["isolation forest"]
+    assert forest["mean"] == pytest.approx(np.mean(both))
+    assert min(both) > 0.6
