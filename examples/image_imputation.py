@@ -9,7 +9,7 @@ hidden pixels of all test images. Differences are from the first RUN, image by i
 On the first --weighted images the same is done by importance weights (`inference.impute`), which has an error of its
 own: the encoder reads zeros for what is hidden, or what sweeps have made of it. A density is evaluated there, so a
 Bernoulli likelihood is given binary pixels: grey ones drawn once, pixel ~ Bernoulli(grey). The squared error is from
-the grey values still. "sweeps, same pixels" are sweeps given these, for comparison.
+the grey values still. "sweeps, same pixels" are sweeps given these, and "less" is the difference from them.
 """
 
 import argparse
@@ -70,7 +70,9 @@ def by_weights(trained: Trained, x: np.ndarray, hidden: np.ndarray, given: argpa
         each = inference.impute(trained.model, holed, k=given.k, key=key, sweeps=sweeps)
         mse, error = squared_error(each.values, x, hidden)
         noise = float(np.sum(each.error[hidden] ** 2) / hidden.sum())  # what the draws add to the squared error
-        found[name] = {"mse": mse, "error": error, "monte_carlo": noise, "ess_median": each.ess_median}
+        less, less_error = squared_error_difference(each.values, swept, x, hidden)
+        found[name] = {"mse": mse, "error": error, "less_sweeps": less, "less_sweeps_error": less_error}
+        found[name] |= {"monte_carlo": noise, "ess_median": each.ess_median}
     return found
 
 
@@ -91,8 +93,11 @@ def measured(trained: dict[str, Trained], x: np.ndarray, hidden: np.ndarray, giv
         figures_of[name]["first images"] = weighted
         sys.stdout.write(f"  {name}: {mse:.5f} +/- {error:.5f}, less {less:.5f} +/- {less_error:.5f}\n")
         for how, each in weighted.items():
-            count = f", ESS median {each['ess_median']:.1f}" if "ess_median" in each else ""
-            sys.stdout.write(f"    {given.weighted} images, {how}: {each['mse']:.5f} +/- {each['error']:.5f}{count}\n")
+            sys.stdout.write(f"    {given.weighted} images, {how}: {each['mse']:.5f} +/- {each['error']:.5f}")
+            if "ess_median" in each:
+                less = f"{each['less_sweeps']:.5f} +/- {each['less_sweeps_error']:.5f}"
+                sys.stdout.write(f", less {less}, ESS median {each['ess_median']:.1f}")
+            sys.stdout.write("\n")
         sys.stdout.flush()
     return figures_of, filled
 

@@ -18,6 +18,7 @@ __all__ = ["impute"]
 
 IMAGES = 100  # of the test data, where nobody says how many
 SHOWN = 50
+READ = 50  # sweeps whose result an encoder that never saw hidden pixels reads, before its draws are weighed
 
 File = Annotated[
     Path | None, typer.Argument(metavar="FILE", help="Rows; with --mask the first test images of the run without.")
@@ -53,14 +54,14 @@ def impute(
 
     Missing are NaN, empty cells, and the words that marked them in training. Other cells stay as they are. With
     --draws N the cells are drawn, N times, and -o a.csv becomes a-1.csv to a-N.csv: what is computed from each varies
-    as it should. Goes to -o FILE, or to stdout as CSV. With --mask pixels of images are hidden first, the mean squared
-    error of what fills them is printed, and -o FILE.png is a picture of data, what was given, and result.
+    as it should. Goes to -o FILE, or to stdout as CSV. With --mask pixels of images are hidden first (the encoder reads
+    what 50 sweeps fill in), the mean squared error of what fills them is printed, and -o FILE.png is a picture of data,
+    what was given, and result.
     """
     _check(file, output, mask, sweeps, draws)
     paths = _paths(output, draws, force=force)
 
-    from iwax import inference
-    from iwax.cli.trained import key_of, opened
+    from iwax.cli.trained import opened
 
     terminal: Terminal = context.obj
     with opened(run, checkpoint=checkpoint) as trained:
@@ -68,24 +69,16 @@ def impute(
         given = x if mask is None else _hidden(x, mask, trained.shape, seed)
         about: dict[str, Any] = {"n": len(x), "k": None if sweeps else k, "sweeps": sweeps or None}
         if sweeps:
-            tables = [inference.impute_by_sweeps(trained.model, given, key=key_of(seed), sweeps=sweeps)]
+            tables = _swept(trained, given, sweeps, seed)
         else:
-            found = inference.impute(trained.model, given, k=k, key=key_of(seed), draws=draws)
-            tables = [found.values] if found.draws is None else list(found.draws)
-            about["ess_median"] = found.ess_median
-            for warning in found.warnings():
-                terminal.warn(warning)
+            tables, about["ess_median"] = _weighed(
+                terminal, trained, given, k, seed, draws, 0 if mask is None else READ
+            )
         about |= _compared(x, given, tables[0]) if mask is not None else {}
         _write(terminal, paths, trained, x, given, tables)
     _say(terminal, about, paths, given)
-    terminal.document(
-        {
-            **about,
-            "filled": _holes(given),
-            "files": [str(path) for path in paths],
-            "x": None if paths else [table.tolist() for table in tables],
-        }
-    )
+    listed = None if paths else [table.tolist() for table in tables]
+    terminal.document({**about, "filled": _holes(given), "files": [str(path) for path in paths], "x": listed})
 
 
 def _check(file: Path | None, output: Path | None, mask: str | None, sweeps: int, draws: int) -> None:
@@ -110,6 +103,26 @@ def _paths(output: Path | None, draws: int, *, force: bool) -> list[Path]:
     for path in paths:
         outputs.check(path, force=force, endings=endings)
     return paths
+
+
+def _swept(trained: "Opened", given: "np.ndarray", sweeps: int, seed: int) -> "list[np.ndarray]":
+    from iwax import inference
+    from iwax.cli.trained import key_of
+
+    return [inference.impute_by_sweeps(trained.model, given, key=key_of(seed), sweeps=sweeps)]
+
+
+def _weighed(
+    terminal: Terminal, trained: "Opened", given: "np.ndarray", k: int, seed: int, draws: int, read: int
+) -> "tuple[list[np.ndarray], float | None]":
+    """The table of means, or those drawn, and how many draws count; warnings are said."""
+    from iwax import inference
+    from iwax.cli.trained import key_of
+
+    found = inference.impute(trained.model, given, k=k, key=key_of(seed), draws=draws, sweeps=read)
+    for warning in found.warnings():
+        terminal.warn(warning)
+    return [found.values] if found.draws is None else list(found.draws), found.ess_median
 
 
 def _holes(x: "np.ndarray") -> int:
