@@ -20,7 +20,13 @@ WEAK = LinearGaussian.random(FEATURES, LATENT, seed=3)
 UNITS = np.array([1.0, 30.0, 1e-3, 2.0, 500.0])
 ORACLE = LinearGaussian(2 * WEAK.weight * UNITS[:, None], WEAK.bias * UNITS + 7, 0.5 * WEAK.variance * UNITS**2)
 COVARIANCE = ORACLE.weight @ ORACLE.weight.T + np.diag(ORACLE.variance)
-AFFINE = {"n_components": LATENT, "hidden_layer_sizes": (), "learning_rate_init": 1e-2, "random_state": 0}
+AFFINE = {
+    "n_components": LATENT,
+    "likelihood": "gaussian",
+    "hidden_layer_sizes": (),
+    "learning_rate_init": 1e-2,
+    "random_state": 0,
+}
 
 
 def holed(x: np.ndarray, seed: int) -> np.ndarray:

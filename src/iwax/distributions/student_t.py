@@ -5,7 +5,6 @@ from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
-from jax.scipy.special import gammaln
 from jaxtyping import Array, Float
 
 from iwax._typing import AnyArray, PRNGKey, Trace
@@ -14,8 +13,11 @@ from iwax.numerics import reciprocal
 
 __all__ = ["StudentT"]
 
-_LARGE = 16.0  # from here on, the ratio of gamma functions is summed from its asymptotic series
-_SERIES = (-1 / 8, 1 / 192, -1 / 640, 17 / 14336, -31 / 18432)  # of 1/a, 1/a^3, 1/a^5 ...
+_LARGE = 8  # from here on, the ratio of gamma functions is summed from its asymptotic series
+_SERIES = (
+    *(-1 / 8, 1 / 192, -1 / 640, 17 / 14336, -31 / 18432, 691 / 180224, -5461 / 425984, 929569 / 15728640),
+    -3202291 / 8912896,
+)  # of 1/a, 1/a^3, 1/a^5 ...: (4^-n - 1) B_2n / (n (2n - 1)), B the numbers of Bernoulli
 
 
 class StudentT(AbstractIndependent):
@@ -69,10 +71,16 @@ def _log_one_plus_square(r: Array) -> Array:
 
 
 def _log_gamma_ratio(a: Array) -> Array:
-    """``log Gamma(a + 1/2) - log Gamma(a) - log(a) / 2``, which tends to 0."""
-    large = a > _LARGE
-    below, inverse = jnp.where(large, 1, a), 1 / jnp.where(large, a, _LARGE)
+    """``log Gamma(a + 1/2) - log Gamma(a) - log(a) / 2``, which tends to 0.
+
+    Stirling's series from 8 on; from below, ``Gamma(a + 1) = a Gamma(a)`` leads there.
+    """
+    small = a < _LARGE
+    below, inverse = jnp.where(small, a, 1), 1 / jnp.where(small, a + _LARGE, a)
+    ratio = jnp.ones_like(a)
+    for i in range(_LARGE):
+        ratio = ratio * ((below + i) / (below + i + 0.5))
     series = jnp.zeros_like(a)
     for coefficient in reversed(_SERIES):
         series = series * inverse**2 + coefficient
-    return jnp.where(large, series * inverse, gammaln(below + 0.5) - gammaln(below) - 0.5 * jnp.log(below))
+    return series * inverse + jnp.where(small, 0.5 * jnp.log1p(_LARGE / below) + jnp.log(ratio), 0)

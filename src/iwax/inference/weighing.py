@@ -17,7 +17,7 @@ from iwax.model import LatentVariableModel
 
 __all__ = ["Found", "ess_median", "few_draws", "weighed"]
 
-_CHUNK = 2_000  # rows times draws worked on at once
+_CHUNK, _NUMBERS = 2_000, 90_000  # rows times draws worked on at once: so many, or, of short rows, so many numbers
 _OF_VALUES, _OF_CHOICE = 2**32 - 4, 2**32 - 5  # numbers that no draw has: keys of what is drawn beside the draws
 _OF_SWEEPS = 2**32 - 8  # a number that no row has: sweeps and the draws that are weighed share no noise
 _FEW = 10  # draws that count: below so many, an error of a mean is a guess
@@ -40,7 +40,8 @@ def weighed(model: LatentVariableModel, key: PRNGKey, piece: Piece, k: int, draw
     x = piece.x
     if sweeps:
         x = replace(x, inputs=swept(model, jax.random.fold_in(key, _OF_SWEEPS), x, sweeps))
-    chunk = max(1, min(k, _CHUNK // x.values.shape[0]))
+    rows, features = x.values.shape[:2]
+    chunk = max(1, min(k, max(_CHUNK, _NUMBERS // features) // rows))
     found = _averaged(model, key, x, k, chunk, draws)
     kept = piece.kept
     means, error, ess = (np.asarray(each)[:kept] for each in found[:3])

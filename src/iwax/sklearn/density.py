@@ -36,21 +36,22 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, Laten
 
     Parameters
     ----------
-    n_components : int, default=10
+    n_components : int, default=20
         Latent units.
     hidden_layer_sizes : tuple of int, default=(128, 128)
-        Hidden layers of the encoder; the decoder has them in reverse. Without any, both are affine.
-    activation : str, default="relu"
+        Hidden layers of what bends the encoder's affine map; the decoder has them in reverse. Without any, both are
+        affine.
+    activation : str, default="tanh"
         One of `iwax.nn.ACTIVATIONS`.
-    likelihood : {"gaussian", "student_t"}, default="gaussian"
+    likelihood : {"gaussian", "student_t"}, default="student_t"
         p(x|z), its location and scale (and degrees of freedom) given by the decoder.
     n_score_samples : int, default=500
         Draws of the estimate of log p(x).
-    learning_rate_init : float, default=1e-3
+    learning_rate_init : float, default=2e-3
         Adam's, decaying to 0 along a cosine; in `partial_fit` it stays.
-    batch_size, max_iter : int, default=64, 200
-        Rows a step, and passes through the rows.
-    validation_fraction, n_iter_no_change : float, int or None, default=0.1, 10
+    batch_size, max_iter : int, int or None, default=64, None
+        Rows a step, and passes through the rows. None: as many as 5,000 steps take, and at least 10.
+    validation_fraction, n_iter_no_change : float, int or None, default=0.1, 20
         The share of rows by which the best model is kept, and after how many validations without a better one training
         ends; there are about 50 in max_iter passes. None: the last model is kept, and all rows are trained on.
     random_state : int, RandomState or None, default=None
@@ -79,17 +80,17 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, Laten
 
     def __init__(
         self,
-        n_components: int = 10,
+        n_components: int = 20,
         *,
         hidden_layer_sizes: tuple[int, ...] = (128, 128),
-        activation: str = "relu",
-        likelihood: str = "gaussian",
+        activation: str = "tanh",
+        likelihood: str = "student_t",
         n_score_samples: int = 500,
-        learning_rate_init: float = 1e-3,
+        learning_rate_init: float = 2e-3,
         batch_size: int = 64,
-        max_iter: int = 200,
+        max_iter: int | None = None,
         validation_fraction: float = 0.1,
-        n_iter_no_change: int | None = 10,
+        n_iter_no_change: int | None = 20,
         random_state: Any = None,
     ) -> None:
         self.n_components = n_components
@@ -177,9 +178,9 @@ class IWAE(VAE):
 
     Parameters
     ----------
-    n_components : int, default=10
+    n_components : int, default=20
         Latent units.
-    k : int, default=20
+    k : int, default=5
         Draws of the bound.
     others
         As in `VAE`.
@@ -198,18 +199,18 @@ class IWAE(VAE):
 
     def __init__(
         self,
-        n_components: int = 10,
+        n_components: int = 20,
         *,
-        k: int = 20,
+        k: int = 5,
         hidden_layer_sizes: tuple[int, ...] = (128, 128),
-        activation: str = "relu",
-        likelihood: str = "gaussian",
+        activation: str = "tanh",
+        likelihood: str = "student_t",
         n_score_samples: int = 500,
-        learning_rate_init: float = 1e-3,
+        learning_rate_init: float = 2e-3,
         batch_size: int = 64,
-        max_iter: int = 200,
+        max_iter: int | None = None,
         validation_fraction: float = 0.1,
-        n_iter_no_change: int | None = 10,
+        n_iter_no_change: int | None = 20,
         random_state: Any = None,
     ) -> None:
         super().__init__(

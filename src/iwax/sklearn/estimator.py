@@ -30,6 +30,7 @@ __all__ = [
 ]
 
 AT_LEAST_ONE = Interval(Integral, 1, None, closed="left")
+_STEPS, _PASSES = 5_000, 10  # of a training whose length was not given: so many steps, and at least so many passes
 _OF_SCORES, OF_EMBEDDINGS, OF_SAMPLES, OF_DECODING, OF_IMPUTATIONS = range(16, 21)  # purposes of random numbers
 
 
@@ -46,7 +47,7 @@ class LatentVariableEstimator(BaseEstimator):
     likelihood: str
     learning_rate_init: float
     batch_size: int
-    max_iter: int
+    max_iter: int | None
     validation_fraction: float
     n_iter_no_change: int | None
     random_state: Any
@@ -67,7 +68,7 @@ class LatentVariableEstimator(BaseEstimator):
         "likelihood": [StrOptions(set(LIKELIHOODS))],
         "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
         "batch_size": [AT_LEAST_ONE],
-        "max_iter": [AT_LEAST_ONE],
+        "max_iter": [AT_LEAST_ONE, None],
         "validation_fraction": [Interval(Real, 0, 1, closed="left")],
         "n_iter_no_change": [AT_LEAST_ONE, None],
         "random_state": ["random_state"],
@@ -86,8 +87,9 @@ class LatentVariableEstimator(BaseEstimator):
         held_out = 0 if self.n_iter_no_change is None else int(self.validation_fraction * len(x))
         rows, valid = x[order[held_out:]], x[order[:held_out]]
         steps = training.steps_per_epoch(len(rows), min(self.batch_size, len(rows)))
-        adam = optax.adam(optax.cosine_decay_schedule(self.learning_rate_init, self.max_iter * steps))
-        self._take(rows, valid, adam, epochs=self.max_iter, seed=self.seed_)
+        epochs = max(_PASSES, -(-_STEPS // steps)) if self.max_iter is None else self.max_iter
+        adam = optax.adam(optax.cosine_decay_schedule(self.learning_rate_init, epochs * steps))
+        self._take(rows, valid, adam, epochs=epochs, seed=self.seed_)
         return x
 
     def _fit_pass(self, X: Any) -> None:

@@ -24,9 +24,9 @@ class IWAEImputer(OneToOneFeatureMixin, TransformerMixin, LatentVariableEstimato
 
     Parameters
     ----------
-    n_components : int, default=10
+    n_components : int, default=20
         Latent units.
-    k : int, default=20
+    k : int, default=5
         Draws of the bound that is trained.
     n_impute_samples : int, default=1000
         Draws of an imputation.
@@ -38,8 +38,8 @@ class IWAEImputer(OneToOneFeatureMixin, TransformerMixin, LatentVariableEstimato
     model_, mean_, scale_, bounds_, n_iter_, n_features_in_, feature_names_in_, seed_
         As in `iwax.sklearn.VAE`.
 
-    >>> IWAEImputer(n_components=2, n_impute_samples=100).set_params(k=5)
-    IWAEImputer(k=5, n_components=2, n_impute_samples=100)
+    >>> IWAEImputer(n_components=2, n_impute_samples=100).set_params(k=50)
+    IWAEImputer(k=50, n_components=2, n_impute_samples=100)
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
@@ -50,18 +50,18 @@ class IWAEImputer(OneToOneFeatureMixin, TransformerMixin, LatentVariableEstimato
 
     def __init__(
         self,
-        n_components: int = 10,
+        n_components: int = 20,
         *,
-        k: int = 20,
+        k: int = 5,
         hidden_layer_sizes: tuple[int, ...] = (128, 128),
-        activation: str = "relu",
-        likelihood: str = "gaussian",
+        activation: str = "tanh",
+        likelihood: str = "student_t",
         n_impute_samples: int = 1000,
-        learning_rate_init: float = 1e-3,
+        learning_rate_init: float = 2e-3,
         batch_size: int = 64,
-        max_iter: int = 200,
+        max_iter: int | None = None,
         validation_fraction: float = 0.1,
-        n_iter_no_change: int | None = 10,
+        n_iter_no_change: int | None = 20,
         random_state: Any = None,
     ) -> None:
         self.n_components = n_components

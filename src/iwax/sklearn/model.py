@@ -12,11 +12,12 @@ from iwax import likelihoods, nn, posteriors, priors
 from iwax._typing import AnyArray, PRNGKey
 from iwax.model import LatentVariableModel
 
-__all__ = ["LIKELIHOODS", "Bounded", "Near", "model_of"]
+__all__ = ["LIKELIHOODS", "Bent", "Bounded", "Near", "model_of"]
 
 LIKELIHOODS = ("gaussian", "student_t")
 _OF_FEATURES, _OF_LATENTS = 1e-3, 1e-6  # the least scale of p(x|z), in standard deviations, and of q(z|x)
 _NEAR = 5.0  # standard deviations up to which an encoder is given the values themselves
+_BEND = 0.1  # how much a network adds to its affine map at first, of what it would by itself
 _START = float(np.log(np.expm1(1.0)))  # softplus of it is 1
 
 
@@ -32,18 +33,25 @@ class Bounded(eqx.Module):
     heads: int = eqx.field(static=True)
     floor: float = eqx.field(static=True)
 
-    @classmethod
-    def of(cls, network: nn.MLP, heads: int, floor: float) -> "Bounded":
-        """The network, made to start at scale 1 for every input: scales that vary at random lead into poor optima."""
-        weight = network.layers[-1].weight
-        part = jnp.arange(weight.shape[1]) * heads // weight.shape[1]
-        even = eqx.tree_at(lambda net: net.layers[-1].weight, network, jnp.where(part == 1, 0, weight))
-        return cls(even, heads, floor)
-
     def __call__(self, x: Float[AnyArray, " in"], *, key: PRNGKey | None = None) -> Float[Array, " out"]:
         """The outputs at x, the second of their ``heads`` parts made a log scale that is bounded from below."""
         loc, s, *rest = jnp.split(self.network(x, key=key), self.heads)
         return jnp.concatenate([loc, jnp.log(self.floor + jax.nn.softplus(s + _START)), *rest])
+
+
+class Bent(eqx.Module):
+    """``A x + b + f(x)``: factor analysis, and a network that bends it.
+
+    Features of a table go together first of all in straight lines, which a few hundred rows tell an affine map and not
+    a network by itself (a residual, as in He et al. 2016, arXiv:1512.03385).
+    """
+
+    affine: Any
+    network: Any
+
+    def __call__(self, x: Float[AnyArray, " in"], *, key: PRNGKey | None = None) -> Float[Array, " out"]:
+        """The outputs at x."""
+        return self.affine(x) + self.network(x, key=key)
 
 
 class Near(eqx.Module):
@@ -78,11 +86,35 @@ def model_of(
     of_decoder, of_encoder = jax.random.split(key)
     coding = nn.Coding(np.zeros(features), np.ones(features), mask=True)
     heads = 2 if likelihood == "gaussian" else 3
-    decoder = nn.MLP(latent, hidden[::-1], heads * features, key=of_decoder, heads=heads, activation=activation)
-    encoder = nn.MLP(coding.features, hidden, 2 * latent, key=of_encoder, heads=2, activation=activation)
+    decoder = _network(latent, hidden[::-1], features, heads, activation, floor=_OF_FEATURES, key=of_decoder)
+    encoder = _network(coding.features, hidden, latent, 2, activation, floor=_OF_LATENTS, key=of_encoder)
     made = likelihoods.Gaussian if likelihood == "gaussian" else likelihoods.StudentT
     return LatentVariableModel(
         prior=priors.StandardNormal(latent),
-        likelihood=made.of_network(Bounded.of(decoder, heads, _OF_FEATURES)),
-        posterior=posteriors.Coded(posteriors.Gaussian(Near(Bounded.of(encoder, 2, _OF_LATENTS))), coding),
+        likelihood=made.of_network(decoder),
+        posterior=posteriors.Coded(posteriors.Gaussian(Near(encoder)), coding),
     )
+
+
+def _network(
+    inputs: int, hidden: tuple[int, ...], width: int, heads: int, activation: str, *, floor: float, key: PRNGKey
+) -> Bounded:
+    """An affine map, bent where there are hidden layers, of so many heads of one width.
+
+    It starts at scale 1 for every input, for scales that vary at random lead into poor optima, and nearly straight.
+    """
+    of_affine, of_bend = jax.random.split(key)
+    affine = _even(nn.MLP(inputs, (), heads * width, key=of_affine, heads=heads), width)
+    if not hidden:
+        return Bounded(affine, heads, floor)
+    bend = _even(nn.MLP(inputs, hidden, heads * width, key=of_bend, heads=heads, activation=activation), width)
+    last = bend.layers[-1].weight
+    bend = eqx.tree_at(lambda net: net.layers[-1].weight, bend, _BEND * last)
+    return Bounded(Bent(affine.layers[-1], bend), heads, floor)
+
+
+def _even(network: nn.MLP, width: int) -> nn.MLP:
+    """The network with its scales, the second head, the same at every input."""
+    weight = network.layers[-1].weight
+    of_scales = jnp.arange(weight.shape[1]) // width == 1
+    return eqx.tree_at(lambda net: net.layers[-1].weight, network, jnp.where(of_scales, 0, weight))

@@ -23,12 +23,12 @@ class IWAEOutlierDetector(OutlierMixin, LatentVariableEstimator):
 
     Parameters
     ----------
-    n_components : int, default=10
+    n_components : int, default=20
         Latent units.
     contamination : float, default=0.1
         The share of the training rows that lie below the threshold, in (0, 0.5].
     outlier_score : {"log_prob", "typicality"}, default="log_prob"
-    k : int, default=20
+    k : int, default=5
         Draws of the bound that is trained.
     others
         As in `iwax.sklearn.VAE`.
@@ -56,20 +56,20 @@ class IWAEOutlierDetector(OutlierMixin, LatentVariableEstimator):
 
     def __init__(
         self,
-        n_components: int = 10,
+        n_components: int = 20,
         *,
         contamination: float = 0.1,
         outlier_score: str = "log_prob",
-        k: int = 20,
+        k: int = 5,
         hidden_layer_sizes: tuple[int, ...] = (128, 128),
-        activation: str = "relu",
-        likelihood: str = "gaussian",
+        activation: str = "tanh",
+        likelihood: str = "student_t",
         n_score_samples: int = 500,
-        learning_rate_init: float = 1e-3,
+        learning_rate_init: float = 2e-3,
         batch_size: int = 64,
-        max_iter: int = 200,
+        max_iter: int | None = None,
         validation_fraction: float = 0.1,
-        n_iter_no_change: int | None = 10,
+        n_iter_no_change: int | None = 20,
         random_state: Any = None,
     ) -> None:
         self.n_components = n_components
