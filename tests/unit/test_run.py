@@ -330,7 +330,7 @@ def test_what_is_stored_wrong_is_said(run):
 def test_a_run_goes_on_only_with_its_own_data(run, binary, monkeypatch):
     true = data.load(binary)
     other = replace(true, train=data.Split(1 - true.train.values))
-    monkeypatch.setattr(data, "load", lambda name, *, binarize, kinds, missing: other)
+    monkeypatch.setattr(data, "load", lambda name, **settings: other)
     with pytest.raises(ValueError, match="the data that it began with"):
         experiments.resume(run, reporter=Silent())
     told = Told()
