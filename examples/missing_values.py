@@ -89,7 +89,8 @@ def measure(kept: Path, name: str, of: Callable[[], dict[str, Any]]) -> None:
 def rows(table: str) -> np.ndarray:
     """All rows [n, D], standardised by all of them."""
     dataset = data.load(table)
-    x = np.concatenate([split.values for split in (dataset.train, dataset.valid, dataset.test)]).astype(float)
+    splits = (dataset.train, dataset.valid, dataset.test)
+    x = np.concatenate([split.values for split in splits if split is not None]).astype(float)
     return (x - x.mean(axis=0)) / x.std(axis=0)
 
 
