@@ -154,3 +154,20 @@ def test_progress_tells_where_the_run_stands():
     assert all(p.images_per_second > 0 for p in watcher.progress[1:])
     assert [row["epoch"] for row in watcher.rows] == [1, 2]
     assert [row["step"] for row in watcher.rows] == [3, 6]
+
+
+def test_a_training_is_compiled_once(caplog):
+    """Whatever the types of the model it is given: a weak one, that of ``jnp.full(2, 1.0)``, is strong after a step."""
+
+    def objective(model, key, x, *, beta):
+        value = jnp.full(x.values.shape[0], (model.w + 1).sum())
+        return Surrogate(value, value)
+
+    data = np.zeros((6, 1), np.float32)
+    plan = Plan(epochs=3, batch=2, seed=0, validate_every=1, stretch_seconds=1e-9)
+    with jax.log_compiles():
+        train(Weights(jnp.full(2, 1.0)), objective, data, plan, valid=data)
+    compiled = [
+        record.getMessage() for record in caplog.records if record.getMessage().startswith("Compiling jit(run)")
+    ]
+    assert len(compiled) == 1

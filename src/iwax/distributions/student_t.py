@@ -66,8 +66,8 @@ def _log_one_plus_square(r: Array) -> Array:
     """``log(1 + r^2)``, where r^2 may overflow."""
     size = jnp.abs(r)
     far = size > 1
-    near, beyond = jnp.where(far, 0, r), jnp.where(far, size, 1)
-    return jnp.where(far, 2 * jnp.log(beyond) + jnp.log1p((1 / beyond) ** 2), jnp.log1p(near**2))
+    beyond = jnp.where(far, size, 1)
+    return jnp.log1p(jnp.where(far, 1 / beyond, size) ** 2) + 2 * jnp.log(beyond)
 
 
 def _log_gamma_ratio(a: Array) -> Array:
@@ -77,10 +77,11 @@ def _log_gamma_ratio(a: Array) -> Array:
     """
     small = a < _LARGE
     below, inverse = jnp.where(small, a, 1), 1 / jnp.where(small, a + _LARGE, a)
-    ratio = jnp.ones_like(a)
-    for i in range(_LARGE):
-        ratio = ratio * ((below + i) / (below + i + 0.5))
     series = jnp.zeros_like(a)
     for coefficient in reversed(_SERIES):
         series = series * inverse**2 + coefficient
-    return series * inverse + jnp.where(small, 0.5 * jnp.log1p(_LARGE / below) + jnp.log(ratio), 0)
+    above, under = jnp.ones_like(a), below + 0.5
+    for i in range(1, _LARGE):
+        above, under = above * (below + i), under * (below + i + 0.5)
+    steps = jnp.log(below * (below + _LARGE) * (above / under) ** 2)  # twice what _LARGE steps of the recurrence add
+    return series * inverse + jnp.where(small, 0.5 * steps, 0)

@@ -75,10 +75,10 @@ def train(
         epoch, before = int(state.step) // steps, int(state.step)
         order = run.order(epoch)
         stop = min(before + clock.length, (epoch + 1) * steps)
-        start = jax.tree.map(lambda leaf: jnp.array(leaf) if eqx.is_array(leaf) else leaf, state)
+        start = jax.tree.map(lambda leaf: jnp.array(leaf, leaf.dtype) if eqx.is_array(leaf) else leaf, state)
         clock.start()
         after, finite = advance(start, run.data, order, stop)
-        if not (bool(finite) and bool(all_finite(eqx.filter(after.model, eqx.is_inexact_array)))):
+        if not (bool(finite) and all_finite(eqx.filter(after.model, eqx.is_inexact_array))):
             raise first_fault(run.update, state, run.data, order, stop)
         state = after
         progress = clock.progress(state, stop - before, steps)

@@ -93,7 +93,7 @@ def initial_state(model: Any, optimizer: optax.GradientTransformation, *, contro
         optimizer=optimizer.init(eqx.filter(model, eqx.is_inexact_array)),
         step=zero,
         tally=Tally.zero(),
-        best=jnp.asarray(-jnp.inf),
+        best=jnp.full((), -jnp.inf, float),
         best_step=zero,
         stale=zero,
         control=control,
