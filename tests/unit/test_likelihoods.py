@@ -39,6 +39,7 @@ NEEDED = {
     "student t, df learned": (likelihoods.StudentT.feature(None, FEATURES), 1),
     "student t, scale of network": (likelihoods.StudentT.of_network(None, df=3.0), 2),
     "student t, of network": (likelihoods.StudentT.of_network(None), 3),
+    "student t, of network but for df": (likelihoods.StudentT.of_network(None, features=FEATURES), 2),
     "log normal": (likelihoods.LogNormal.feature(None, FEATURES), 1),
     "log normal, of network": (likelihoods.LogNormal.of_network(None), 2),
     "poisson": (likelihoods.Poisson(None), 1),
@@ -91,6 +92,9 @@ def test_what_is_learned_beside_the_network_starts_where_it_is_told():
     t = at(likelihoods.StudentT.feature(constant([0.0, 1.0, 2.0]), FEATURES, 0.7, start_df=5.0))
     np.testing.assert_allclose(t.scale, [0.7] * 3, rtol=1e-6)
     np.testing.assert_allclose(t.df, [5.0] * 3, rtol=1e-6)
+    scaled = likelihoods.StudentT.of_network(constant([0.0, 1.0, 2.0, 3.0, 4.0, 5.0]), features=FEATURES, start_df=7.0)
+    np.testing.assert_allclose(at(scaled).scale, np.exp([3.0, 4.0, 5.0]), rtol=1e-6)
+    np.testing.assert_allclose(at(scaled).df, [7.0] * 3, rtol=1e-6)
     fixed = likelihoods.StudentT.scalar(constant([0.0, 1.0, 2.0]), df=1.5)
     np.testing.assert_array_equal(at(fixed).df, [1.5] * 3)
     assert len(jax.tree.leaves(fixed)) == 2, "network and log scale: a fixed df is not learned"
@@ -258,6 +262,7 @@ def test_the_refusal_says_what_the_likelihood_needs(likelihood, said: str):
         (lambda: likelihoods.StudentT.scalar(None, df=INF), "got df=inf"),
         (lambda: likelihoods.StudentT.scalar(None, start_df=2.0), "stay above 2: start_df=2.0 is not"),
         (lambda: likelihoods.StudentT(None, None, jnp.zeros(()), 3.0), "give df or log_excess, got both"),
+        (lambda: likelihoods.StudentT.of_network(None, df=3.0, features=2), "give df or log_excess, got both"),
         (
             lambda: likelihoods.StudentT.feature(constant(np.zeros(3)), 4)(jnp.zeros(2), key=KEY),
             r"of 3 features needs one scale, or one a feature; got scales of shape \(4,\)",

@@ -10,6 +10,7 @@ from known_updates import ROWS, Watcher, Weights, train, visits
 from iwax import training
 from iwax.gradients import Surrogate
 from iwax.training import Plan
+from iwax.training.compiler import compiler_options
 
 
 def test_beta_rises_linearly_over_the_warm_up():
@@ -171,3 +172,12 @@ def test_a_training_is_compiled_once(caplog):
         record.getMessage() for record in caplog.records if record.getMessage().startswith("Compiling jit(run)")
     ]
     assert len(compiled) == 1
+
+
+def test_a_level_of_optimisation_that_the_environment_chooses_is_kept(monkeypatch):
+    monkeypatch.setenv("XLA_FLAGS", "--xla_backend_optimization_level=2 --xla_force_host_platform_device_count=1")
+    assert compiler_options() is None
+    monkeypatch.delenv("XLA_FLAGS")
+    assert compiler_options() == {"xla_backend_optimization_level": 1}
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    assert compiler_options() is None

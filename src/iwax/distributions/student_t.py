@@ -13,6 +13,7 @@ from iwax.numerics import reciprocal
 
 __all__ = ["StudentT"]
 
+_HUGE = 1e18  # |r| above which r^2 may overflow
 _LARGE = 8  # from here on, the ratio of gamma functions is summed from its asymptotic series
 _SERIES = (
     *(-1 / 8, 1 / 192, -1 / 640, 17 / 14336, -31 / 18432, 691 / 180224, -5461 / 425984, 929569 / 15728640),
@@ -63,11 +64,11 @@ class StudentT(AbstractIndependent):
 
 
 def _log_one_plus_square(r: Array) -> Array:
-    """``log(1 + r^2)``, where r^2 may overflow."""
+    """``log(1 + r^2)``, where r^2 may overflow: ``2 log(1 + |r|)`` beyond `_HUGE`, where the one is lost in both."""
     size = jnp.abs(r)
-    far = size > 1
-    beyond = jnp.where(far, size, 1)
-    return jnp.log1p(jnp.where(far, 1 / beyond, size) ** 2) + 2 * jnp.log(beyond)
+    huge = size > _HUGE
+    log = jnp.log1p(jnp.where(huge, size, jnp.where(huge, 1, size) ** 2))
+    return jnp.where(huge, 2 * log, log)
 
 
 def _log_gamma_ratio(a: Array) -> Array:

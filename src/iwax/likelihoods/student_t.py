@@ -64,9 +64,15 @@ class StudentT(eqx.Module):
         return cls(network, jnp.full(features, log_of_positive(scale, "scale", _WHO)), excess, df)
 
     @classmethod
-    def of_network(cls, network: Any, *, df: float | None = None) -> "StudentT":
-        """The network gives location and log scale of every feature and, without a fixed df, ``log(df - 2)``."""
-        return cls(network, None, None, df)
+    def of_network(
+        cls, network: Any, *, df: float | None = None, features: int | None = None, start_df: float = 4.0
+    ) -> "StudentT":
+        """The network gives location and log scale of every feature and, without a fixed df, ``log(df - 2)``.
+
+        With the number of ``features`` the degrees of freedom are learned, one a feature, from ``start_df`` > 2 on.
+        """
+        excess = None if features is None else jnp.full(features, _log_excess(None, start_df))
+        return cls(network, None, excess, df)
 
     @staticmethod
     def outside(values: np.ndarray) -> np.ndarray:

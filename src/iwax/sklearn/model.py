@@ -22,7 +22,7 @@ _START = float(np.log(np.expm1(1.0)))  # softplus of it is 1
 
 
 class Bounded(eqx.Module):
-    """A network of (loc, log scale, ...) [heads D] whose scale is ``floor + softplus(s)``, and grows no faster than s.
+    """A network of (loc, log scale) [2 D] whose scale is ``floor + softplus(s)``, and grows no faster than s.
 
     ``exp(s)`` would be 0 or infinite at rows a few hundred standard deviations away, and the density NaN. The floor
     also bounds the likelihood, which is otherwise infinite at the best fit of any feature that is constant or takes
@@ -30,13 +30,12 @@ class Bounded(eqx.Module):
     """
 
     network: Any
-    heads: int = eqx.field(static=True)
     floor: float = eqx.field(static=True)
 
     def __call__(self, x: Float[AnyArray, " in"], *, key: PRNGKey | None = None) -> Float[Array, " out"]:
-        """The outputs at x, the second of their ``heads`` parts made a log scale that is bounded from below."""
-        loc, s, *rest = jnp.split(self.network(x, key=key), self.heads)
-        return jnp.concatenate([loc, jnp.log(self.floor + jax.nn.softplus(s + _START)), *rest])
+        """The outputs at x, their second half made a log scale that is bounded from below."""
+        loc, s = jnp.split(self.network(x, key=key), 2)
+        return jnp.concatenate([loc, jnp.log(self.floor + jax.nn.softplus(s + _START))])
 
 
 class Bent(eqx.Module):
@@ -85,32 +84,37 @@ def model_of(
     """
     of_decoder, of_encoder = jax.random.split(key)
     coding = nn.Coding(np.zeros(features), np.ones(features), mask=True)
-    heads = 2 if likelihood == "gaussian" else 3
-    decoder = _network(latent, hidden[::-1], features, heads, activation, floor=_OF_FEATURES, key=of_decoder)
-    encoder = _network(coding.features, hidden, latent, 2, activation, floor=_OF_LATENTS, key=of_encoder)
-    made = likelihoods.Gaussian if likelihood == "gaussian" else likelihoods.StudentT
+    decoder = _network(latent, hidden[::-1], features, activation, floor=_OF_FEATURES, key=of_decoder)
+    encoder = _network(coding.features, hidden, latent, activation, floor=_OF_LATENTS, key=of_encoder)
     return LatentVariableModel(
         prior=priors.StandardNormal(latent),
-        likelihood=made.of_network(decoder),
+        likelihood=_likelihood(likelihood, decoder, features),
         posterior=posteriors.Coded(posteriors.Gaussian(Near(encoder)), coding),
     )
 
 
+def _likelihood(name: Literal["gaussian", "student_t"], decoder: Bounded, features: int) -> Any:
+    """How heavy the tails of a feature are is learned for it, not for each row: a third as much to compute."""
+    if name == "gaussian":
+        return likelihoods.Gaussian.of_network(decoder)
+    return likelihoods.StudentT.of_network(decoder, features=features)
+
+
 def _network(
-    inputs: int, hidden: tuple[int, ...], width: int, heads: int, activation: str, *, floor: float, key: PRNGKey
+    inputs: int, hidden: tuple[int, ...], width: int, activation: str, *, floor: float, key: PRNGKey
 ) -> Bounded:
-    """An affine map, bent where there are hidden layers, of so many heads of one width.
+    """An affine map, bent where there are hidden layers, to a loc and a log scale of so many features each.
 
     It starts at scale 1 for every input, for scales that vary at random lead into poor optima, and nearly straight.
     """
     of_affine, of_bend = jax.random.split(key)
-    affine = _even(nn.MLP(inputs, (), heads * width, key=of_affine, heads=heads), width)
+    affine = _even(nn.MLP(inputs, (), 2 * width, key=of_affine, heads=2), width)
     if not hidden:
-        return Bounded(affine, heads, floor)
-    bend = _even(nn.MLP(inputs, hidden, heads * width, key=of_bend, heads=heads, activation=activation), width)
+        return Bounded(affine, floor)
+    bend = _even(nn.MLP(inputs, hidden, 2 * width, key=of_bend, heads=2, activation=activation), width)
     last = bend.layers[-1].weight
     bend = eqx.tree_at(lambda net: net.layers[-1].weight, bend, _BEND * last)
-    return Bounded(Bent(affine.layers[-1], bend), heads, floor)
+    return Bounded(Bent(affine.layers[-1], bend), floor)
 
 
 def _even(network: nn.MLP, width: int) -> nn.MLP:

@@ -12,6 +12,7 @@ from jaxtyping import Array, Float, Int, PyTree
 
 from iwax._typing import Datum, PRNGKey, filled
 from iwax.data.binarization import binarize_grey
+from iwax.training.compiler import compiler_options
 from iwax.training.objective import Objective
 from iwax.training.state import Plan, State, Tally, steps_per_epoch
 
@@ -53,7 +54,7 @@ def compile_stretch(update: Update, template: State) -> Stretch:
 
         return jax.lax.while_loop(unfinished, body, (arrays, jnp.array(True)))
 
-    compiled = jax.jit(run, donate_argnums=0)
+    compiled = jax.jit(run, donate_argnums=0, compiler_options=compiler_options())
 
     def stretch(state: State, data: Array, order: Array, stop: int) -> tuple[State, Array]:
         arrays, finite = compiled(eqx.filter(state, eqx.is_array), data, order, jnp.int32(stop))
