@@ -1,0 +1,40 @@
+"""`iwax report`: what a run has learned and whether to believe it, as one page."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from iwax.cli.output import Force, check
+from iwax.cli.terminal import Terminal
+
+__all__ = ["report"]
+
+NAME = "report.html"
+
+Runs = Annotated[list[Path], typer.Argument(metavar="RUN [RUN ...]", help="One run, or several on the same data.")]
+Page = Annotated[
+    Path | None, typer.Option("-o", "--output", metavar="FILE.html", help="Where it goes (RUN/report.html).")
+]
+
+
+def report(context: typer.Context, runs: Runs, output: Page = None, force: Force = False) -> None:
+    """Write one HTML file that shows what was learned and whether to believe the number; it loads nothing else.
+
+    Numbers are those of the run's evaluation/ folder; pictures are drawn now. Where the decoder is a dense network, the
+    page has it inside and decodes in the browser. Several runs stand side by side with paired differences.
+    """
+    terminal: Terminal = context.obj
+    path = output or (runs[0] / NAME if len(runs) == 1 else Path(NAME))
+    if output is not None or len(runs) > 1 or runs[0].is_dir():  # else the run is what is missing, and said to be
+        check(path, force=force, endings=(".html", ".htm"))
+
+    from iwax.report import page
+    from iwax.training import durable
+
+    document = page.compose(runs, note=terminal.say, warn=terminal.warn).encode()
+    if len(document) > page.LARGEST:
+        terminal.warn(f"{path} has {len(document):,} bytes, more than the {page.LARGEST:,} that a mail can take")
+    durable.replace(path, document)
+    terminal.say(f"wrote       {path}")
+    terminal.document({"report": str(path), "bytes": len(document), "runs": [str(run) for run in runs]})

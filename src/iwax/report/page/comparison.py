@@ -1,0 +1,101 @@
+"""Several runs on one page: whether they can be, their paired differences, and their curves over each other."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from markupsafe import Markup
+
+from iwax.experiments import comparison
+from iwax.report.canvas import number
+from iwax.report.page.charts import histogram
+from iwax.report.page.course import course
+from iwax.report.page.panel import Panel, table
+from iwax.report.page.subject import Subject
+from iwax.report.page.words import several
+
+__all__ = ["Compared", "compared", "refuse_unlike"]
+
+
+class Compared(NamedTuple):
+    """The table of runs, what it says, and the panels beside it."""
+
+    body: Markup
+    words: str
+    panels: list[Panel]
+
+
+def refuse_unlike(subjects: Sequence[Subject]) -> None:
+    """Raise ValueError, naming both protocols, unless all runs are on the same data."""
+    first = subjects[0]
+    for other in subjects[1:]:
+        ours, theirs = first.trained.about, other.trained.about
+        if ours.sha256 != theirs.sha256:
+            raise ValueError(
+                f"runs on the same data are needed for one report; got {first.path} on {ours.name} ({ours.protocol}) "
+                f"and {other.path} on {theirs.name} ({theirs.protocol}); write a report of each"
+            )
+
+
+def compared(subjects: Sequence[Subject]) -> Compared:
+    """The runs side by side; without measurements of the same rows, k and seed, a sentence says what lacks."""
+    panels = [panel for panel in (course(subjects), _over_each_other(subjects)) if panel is not None]
+    try:
+        found = comparison.compare([each.path for each in subjects], split=subjects[0].split)
+    except ValueError as error:
+        return Compared(_alone(subjects), f"No paired differences: {error}.", panels)
+    names = [each.name for each in subjects]
+    rows = [_row(name, entry, first=i == 0) for i, (name, entry) in enumerate(zip(names, found["runs"], strict=True))]
+    headers = ["run", "preset", "seed", "log p(x), nats", "ELBO", "active units", "difference to the first"]
+    words = (
+        f"{several(found['n'], 'row')} of the {found['split']} data, k = {found['k']:,}, the same noise. A difference "
+        "is the mean over rows of log p(x) of this run less that of the first, with its paired standard error: "
+        "far smaller than the error of either run where both find the same rows hard."
+    )
+    for entry, name in zip(found["runs"][1:], names[1:], strict=True):
+        changes = ", ".join(f"{key} = {'none' if value is None else value}" for key, value in entry["differs"].items())
+        words += f" {name} differs from the first in {changes or 'its seed alone'}."
+    for group in found["seeds"]:
+        words += f" Seeds {', '.join(map(str, group['seeds']))} of {group['preset']}: mean {number(group['mean'])}, "
+        words += f"standard deviation {group['sd']:.2f} nats."
+    return Compared(table(headers, rows, numeric=2), words, panels)
+
+
+def _row(name: str, entry: dict[str, Any], *, first: bool) -> list[str]:
+    difference = "" if first else _plus_minus(entry["difference"], entry["difference_error"], signed=True)
+    return [
+        name,
+        str(entry["preset"]),
+        str(entry["seed"]),
+        _plus_minus(entry["log_evidence"], entry["standard_error"]),
+        number(entry["elbo"]),
+        " + ".join(map(str, entry["active_units"])),
+        difference,
+    ]
+
+
+def _plus_minus(value: float, error: float, *, signed: bool = False) -> str:
+    text = f"{value:+.3f}" if signed else f"{value:.2f}"
+    spread = "unknown" if not np.isfinite(error) else f"{error:.3f}" if signed else f"{error:.2f}"
+    return f"{text} ± {spread}".replace("-", "\N{MINUS SIGN}")
+
+
+def _alone(subjects: Sequence[Subject]) -> Markup:
+    rows = []
+    for each in subjects:
+        found = each.measured.summary if each.measured else {"log_evidence": None}
+        value = "not measured"
+        if found["log_evidence"] is not None:
+            error = np.nan if found["standard_error"] is None else found["standard_error"]
+            value = _plus_minus(float(found["log_evidence"]), error)
+        rows.append([each.name, str(each.trained.config.preset), str(each.trained.config.seed), value])
+    return table(["run", "preset", "seed", "log p(x), nats"], rows, numeric=2)
+
+
+def _over_each_other(subjects: Sequence[Subject]) -> Panel | None:
+    found = {each.name: each.measured.columns["log_evidence"].astype(np.float64) for each in subjects if each.measured}
+    if len(found) < 2:
+        return None
+    words = "; ".join(f"{name}: mean {number(float(values.mean()))}" for name, values in found.items())
+    drawing = histogram(found, name="log p(x), nats", words=words)
+    return Panel("log p(x) row by row", drawing, f"{words} nats.")

@@ -1,0 +1,127 @@
+"""The whole page: every part of a run in the order in which a reader asks for it, in one file that asks for nothing."""
+
+import re
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import numpy as np
+from markupsafe import Markup
+
+from iwax import __version__
+from iwax.experiments import closing_line
+from iwax.experiments.place import placed
+from iwax.report.canvas import number
+from iwax.report.page.comparison import compared, refuse_unlike
+from iwax.report.page.course import course
+from iwax.report.page.filled import filled
+from iwax.report.page.latents import latents
+from iwax.report.page.learned import learned
+from iwax.report.page.origin import command, made_with, settings
+from iwax.report.page.special import special
+from iwax.report.page.subject import Subject, opened
+from iwax.report.page.trust import others, trust
+from iwax.report.page.words import key_numbers, verdict
+
+__all__ = ["LARGEST", "compose"]
+
+LARGEST = 8_000_000  # bytes of a page
+Say = Callable[[str], None]
+
+
+def compose(runs: Sequence[Path], *, note: Say, warn: Say) -> str:
+    """The report of one run, or of several on the same data, as one HTML document.
+
+    ``note`` and ``warn`` are told what is being done and what a reader should know. Raises ValueError for runs on
+    different data, naming both protocols; CorruptCheckpointError for what is stored and damaged; and FileNotFoundError
+    where there is no run.
+    """
+    subjects = [opened(Path(run)) for run in runs]
+    refuse_unlike(subjects)
+    parts = []
+    for subject in subjects:
+        config = subject.trained.config
+        with ExitStack() as stack:
+            stack.enter_context(placed(device=config.device, precision=config.precision))
+            note(f"drawing     {subject.path}")
+            parts.append(_of_run(subject, warn))
+    several = compared(subjects) if len(subjects) > 1 else None
+    title = f"{subjects[0].trained.config.preset or 'model'} on {subjects[0].trained.about.name}"
+    heading = title if several is None else f"{len(subjects)} runs on {subjects[0].trained.about.name}"
+    page = (
+        _environment().get_template("page.html").render(title=heading, runs=parts, several=several, version=__version__)
+    )
+    return re.sub(r"\n\s*\n+", "\n", page)
+
+
+def _environment() -> jinja2.Environment:
+    """Templates that escape whatever they are given, and fail on what they are not given."""
+    loader = jinja2.FunctionLoader(_source)
+    made = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined)
+    made.globals["plain"] = lambda name: Markup(_source(name))  # noqa: S704 (a file of this package)
+    return made
+
+
+def _source(name: str) -> str:
+    return (resources.files("iwax.report.page") / "files" / name).read_text(encoding="utf-8")
+
+
+def _of_run(subject: Subject, warn: Say) -> dict[str, Any]:
+    """All that the template of one run shows."""
+    config, digest = subject.trained.config, subject.dataset.digest()
+    notes = list(subject.measured.summary["warnings"]) if subject.measured else []
+    if digest != subject.trained.about.sha256:
+        notes.append(f"{subject.dataset.name} is not what the run was trained on: its SHA-256 has changed.")
+    if subject.measured and subject.measured.summary["checkpoint"] != subject.trained.checkpoint.name:
+        notes.append(
+            f"The numbers are those of {subject.measured.summary['checkpoint']}, the pictures of "
+            f"{subject.trained.checkpoint.name}: measure it anew with iwax evaluate {subject.path}."
+        )
+    for text in notes[len(subject.measured.summary["warnings"]) if subject.measured else 0 :]:
+        warn(text)
+    notes = [f"{text[:1].upper()}{text[1:].rstrip('.')}." for text in notes]
+    training = course([subject])
+    return {
+        "name": subject.name,
+        "title": f"{config.preset or 'model'} on {subject.trained.about.name}",
+        "protocol": subject.trained.about.protocol,
+        "path": str(subject.path),
+        "number": _closing(subject),
+        "notes": notes,
+        "learned": [*learned(subject), *special(subject), *filled(subject)],
+        "trust": trust(subject),
+        "latents": latents(subject),
+        "training": [] if training is None else [training],
+        "others": others(subject),
+        "command": command(subject),
+        "settings": settings(subject),
+        "made_with": made_with(subject),
+        "explorer": None,
+    }
+
+
+def _closing(subject: Subject) -> dict[str, Any] | None:
+    """The number with its verdict; None where the run was not measured."""
+    if subject.measured is None:
+        return None
+    summary = subject.measured.summary
+    exact = np.float64(subject.measured.columns["log_evidence"].mean()) if summary["n"] else None
+    known = summary["log_evidence"] is not None
+    return {
+        "value": number(summary["log_evidence"]) if known else "not finite",
+        "exact": "" if exact is None else repr(float(exact)),
+        "error": None if summary["standard_error"] is None else f"{summary['standard_error']:.2f}",
+        "split": summary["split"],
+        "n": f"{summary['n']:,}",
+        "k": f"{summary['k']:,}",
+        "rows": subject.row,
+        "verdict": verdict(summary, rows=subject.row),
+        "beside": key_numbers(summary, rows=subject.row) if known else [],
+        "line": closing_line({name: np.nan if each is None else each for name, each in summary.items()})
+        if known
+        else "",
+        "file": f"evaluation/{subject.measured.file.name}",
+    }

@@ -1,0 +1,133 @@
+"""What the latent units are used for: KL and activity of each, where the data lie, and the plane that is decoded."""
+
+import numpy as np
+
+from iwax import inference
+from iwax.report.canvas import number
+from iwax.report.latent import manifold_grid
+from iwax.report.page.charts import Mark, bars, cloud, histogram
+from iwax.report.page.mosaic import mosaic
+from iwax.report.page.panel import Panel, gathered
+from iwax.report.page.subject import Subject
+from iwax.report.page.words import several
+
+__all__ = ["embedded", "latents", "order"]
+
+EMBEDDED, SIDE = 1500, 16
+MOST_CLASSES = 12
+LEAST = 1e-7  # a variance below this is drawn there
+
+
+def latents(subject: Subject) -> list[Panel]:
+    """KL per unit, the bimodal histogram of their activity, the scatter of posterior means, and the manifold."""
+    return gathered(
+        lambda: _divergence(subject),
+        lambda: _activity(subject),
+        lambda: _scatter(subject),
+        lambda: _manifold(subject),
+    )
+
+
+def _layers(subject: Subject, name: str) -> list[np.ndarray]:
+    stored = subject.measured.summary.get(name) if subject.measured else None
+    return [np.array(layer, np.float64) for layer in stored or ()]
+
+
+def _threshold(subject: Subject) -> float:
+    return float(subject.measured.summary["active_units_threshold"]) if subject.measured else 0.01
+
+
+def order(subject: Subject, means: np.ndarray) -> np.ndarray:
+    """The units of z_1, the most used first: by KL as measured, or by the variance of the posterior means."""
+    kl = _layers(subject, "kl_per_unit")
+    found = kl[0] if kl and len(kl[0]) == means.shape[1] else means.var(axis=0)
+    return np.argsort(-found, kind="stable")
+
+
+def embedded(subject: Subject, n: int = EMBEDDED) -> np.ndarray:
+    """The posterior means of z_1 of the first rows."""
+    x = subject.x[:n]
+    holes = bool(x.dtype.kind == "f" and np.isnan(x).any())
+    return inference.embed(subject.model, x, key=subject.key, missing=holes)
+
+
+def _divergence(subject: Subject) -> Panel | None:
+    """KL per unit: as measured."""
+    layers, activity = _layers(subject, "kl_per_unit"), _layers(subject, "unit_activity")
+    if not layers:
+        return None
+    kl = np.concatenate(layers)
+    same = [len(a) == len(b) for a, b in zip(layers, activity, strict=True)]
+    strong = np.concatenate(
+        [
+            a > _threshold(subject) if alike else np.ones(len(b), bool)
+            for a, b, alike in zip(activity, layers, same, strict=True)
+        ]
+    )
+    ranked = np.argsort(-kl, kind="stable")
+    together = "" if all(same) else " A layer that is no product over units is one bar."
+    over = f" of {len(layers)} layers" if len(layers) > 1 else ""
+    words = (
+        f"{number(float(kl.sum()))} nats in {several(len(kl), 'unit')}{over}, the largest "
+        f"{number(float(kl[ranked[0]]))}.{together} What lies near zero follows the prior and says nothing of the data."
+    )
+    drawing = bars(
+        kl[ranked],
+        strong=strong[ranked],
+        names=("latent unit, by KL", "KL, nats"),
+        kinds=("active", "not active"),
+        words=words,
+    )
+    return Panel("KL divergence of every latent unit", drawing, words)
+
+
+def _activity(subject: Subject) -> Panel | None:
+    layers = _layers(subject, "unit_activity")
+    if not layers:
+        return None
+    activity, threshold = np.concatenate(layers), _threshold(subject)
+    active = int((activity > threshold).sum())
+    words = (
+        f"{active} of {several(len(activity), 'unit')} are active: the variance over data of their posterior mean is "
+        f"above {threshold:g}."
+    )
+    if len(activity) < 8:
+        return None
+    drawing = histogram(
+        {"": np.maximum(activity, LEAST)},
+        name="variance over data of the posterior mean",
+        words=words,
+        logarithmic=True,
+        mark=Mark(threshold, f"active above {threshold:g}"),
+        bins=30,
+    )
+    return Panel("Active units", drawing, f"{words} Two hills far apart are a clear answer; units in between are not.")
+
+
+def _scatter(subject: Subject) -> Panel | None:
+    """Where the data lie: posterior means."""
+    means = embedded(subject)
+    if means.shape[1] < 2:
+        return None
+    first, second = (0, 1) if means.shape[1] == 2 else order(subject, means)[:2]
+    points, labels = means[:, [first, second]].astype(np.float64), subject.labels
+    names = (f"z, unit {first + 1}", f"z, unit {second + 1}")
+    classes, of = (["rows"], np.zeros(len(means), int))
+    if labels is not None and len(np.unique(labels)) <= MOST_CLASSES:
+        values, of = np.unique(labels[: len(means)], return_inverse=True)
+        classes = [str(value) for value in values]
+    coloured = f", coloured by {len(classes)} classes" if len(classes) > 1 else ""
+    chosen = "" if means.shape[1] == 2 else " in the two units of largest KL"
+    words = f"Posterior means of {several(len(means), subject.row)}{chosen}{coloured}."
+    drawing = cloud(points, classes, of, names=names, words=words, plain=len(classes) == 1)
+    return Panel("Where the data lie in the latent space", drawing, words)
+
+
+def _manifold(subject: Subject) -> Panel | None:
+    """The plane of latents: decoded."""
+    if subject.trained.config.model.latents != (2,) or not subject.pictures:
+        return None
+    decoded = inference.decode(subject.model, manifold_grid(SIDE), key=subject.key)
+    alt = f"{SIDE} by {SIDE} decoded images; z₁ grows to the right and z₂ upwards, in equal steps of probability."
+    body = mosaic(decoded, subject.shape, across=SIDE, span=subject.span, alt=alt, gutter=0)
+    return Panel("The plane of the two latents, decoded", body, alt)

@@ -1,0 +1,121 @@
+"""Whether to believe the number: log p(x) row by row, the rows a model finds hard, and its importance weights."""
+
+import numpy as np
+from markupsafe import Markup
+
+from iwax.report.canvas import number
+from iwax.report.page.charts import Mark, histogram, said
+from iwax.report.page.learned import MOST_COLUMNS, written
+from iwax.report.page.mosaic import mosaic
+from iwax.report.page.panel import Panel, bands, gathered, table
+from iwax.report.page.subject import Subject
+from iwax.report.page.words import RULE, several
+
+__all__ = ["others", "trust"]
+
+EXTREMES = 10  # rows of the highest and of the lowest log p(x)
+TRUSTED_K_HAT = 0.7
+
+
+def trust(subject: Subject) -> list[Panel]:
+    """Nothing without a measurement."""
+    if subject.measured is None:
+        return []
+    return gathered(
+        lambda: _log_evidence(subject), lambda: _extremes(subject), lambda: _pareto(subject), lambda: _ess(subject)
+    )
+
+
+def _column(subject: Subject, name: str) -> np.ndarray:
+    return subject.measured.columns[name].astype(np.float64) if subject.measured else np.empty(0)
+
+
+def _log_evidence(subject: Subject) -> Panel:
+    values = _column(subject, "log_evidence")
+    mean = float(values.mean())
+    words = f"log p(x) of {several(len(values), subject.row)}: {said(values)}, mean {number(mean)} nats."
+    drawing = histogram(
+        {subject.row: values}, name="log p(x), nats", words=words, mark=Mark(mean, f"mean {number(mean)}")
+    )
+    return Panel(
+        "log p(x) row by row", drawing, f"{words} A long tail to the left is rows that the model cannot explain."
+    )
+
+
+def _extremes(subject: Subject) -> Panel | None:
+    values = _column(subject, "log_evidence")
+    order = np.argsort(-values, kind="stable")
+    best, worst = order[:EXTREMES], order[::-1][:EXTREMES]
+    numbers = _column(subject, "rows").astype(int)
+    shown = {"highest log p(x)": best, "lowest log p(x)": worst}
+    words = (
+        f"Highest: {number(float(values[best[0]]))} (row {numbers[best[0]]}); "
+        f"lowest: {number(float(values[worst[0]]))} (row {numbers[worst[0]]}). Rows count from 0."
+    )
+    if not subject.pictures:
+        cells = [
+            [name, str(numbers[i]), number(float(values[i])), *row]
+            for name, rows in shown.items()
+            for i, row in zip(rows[:5], written(subject, subject.x[numbers[rows[:5]]]), strict=True)
+        ]
+        names = [c.name for c in subject.columns or ()] or [f"x{j + 1}" for j in range(subject.features)]
+        headers = ["", "row", "log p(x)", *names[:MOST_COLUMNS]]
+        return Panel("The easiest and the hardest rows", table(headers, cells), words, wide=True)
+    filled = np.nan_to_num(subject.x.astype(np.float64), nan=float(np.mean(subject.span)))
+    strips = [
+        (
+            name,
+            mosaic(
+                filled[numbers[rows]],
+                subject.shape,
+                across=len(rows),
+                span=subject.span,
+                alt=f"{several(len(rows), 'image')} of {name}: rows {', '.join(map(str, numbers[rows]))}.",
+            ),
+        )
+        for name, rows in shown.items()
+    ]
+    return Panel("The easiest and the hardest images", bands(strips), words)
+
+
+def _pareto(subject: Subject) -> Panel:
+    values = _column(subject, "pareto_k")
+    known = values[np.isfinite(values)]
+    if not len(known):
+        text = Markup('<p class="absent">Unknown: too few importance samples to fit a tail.</p>')
+        return Panel("Pareto k̂ of the importance weights", text, RULE)
+    share = float((known > TRUSTED_K_HAT).mean())
+    words = f"{100 * share:.1f} % of {several(len(known), subject.row)} lie above 0.7."
+    drawing = histogram(
+        {"": known}, name="Pareto k̂", words=words, mark=Mark(TRUSTED_K_HAT, "0.7: not to be trusted above")
+    )
+    return Panel("Pareto k̂ of the importance weights", drawing, f"{words} {RULE}")
+
+
+def _ess(subject: Subject) -> Panel:
+    values, k = _column(subject, "ess"), subject.measured.summary["k"] if subject.measured else 0
+    words = f"Of k = {k:,} importance samples so many count: {said(values)}."
+    drawing = histogram(
+        {"": values}, name="effective sample size", words=words, logarithmic=True, mark=Mark(10.0, "10")
+    )
+    return Panel("Effective sample size", drawing, f"{words} Below 10, a row's log p(x) rests on a handful of samples.")
+
+
+def others(subject: Subject) -> Markup:
+    """All measurements of a run as a table; nothing where there are none."""
+    if not subject.summaries:
+        return Markup("")
+    rows = [
+        [
+            summary["method"],
+            summary["split"],
+            f"{summary['n']:,}",
+            f"{summary['k']:,}" if summary.get("k") else "",
+            "not finite" if summary["log_evidence"] is None else number(summary["log_evidence"]),
+            "" if summary["standard_error"] is None else f"{summary['standard_error']:.2f}",
+            summary["checkpoint"],
+        ]
+        for _, summary in subject.summaries
+    ]
+    headers = ["method", "split", "rows", "k", "log p(x), nats", "±", "checkpoint"]
+    return table(headers, rows, numeric=2)
