@@ -180,7 +180,7 @@ def test_a_copy_scores_alike(iwae, imputer):
 def test_a_pass_goes_on_with_the_moments_of_the_last_one():
     """Adam's first step is the rate in every weight that has a gradient, and its second one is not."""
     model = IWAE(k=1, **QUICK)
-    bias = np.zeros((3, 9))  # of p(x|z), before the first pass and after each
+    bias = np.zeros((3, 6))  # of p(x|z), before the first pass and after each
     for i in (1, 2):
         model.partial_fit(X)  # 40 rows are one step
         bias[i] = model.model_.likelihood.network.network.affine.bias

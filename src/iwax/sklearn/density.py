@@ -50,7 +50,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, Laten
     learning_rate_init : float, default=2e-3
         Adam's, decaying to 0 along a cosine; in `partial_fit` it stays.
     batch_size, max_iter : int, int or None, default=64, None
-        Rows a step, and passes through the rows. None: as many as 5,000 steps take, and at least 10.
+        Rows a step, and passes through the rows. None: as many as 7,500 steps take, and at least 10.
     validation_fraction, n_iter_no_change : float, int or None, default=0.1, 20
         The share of rows by which the best model is kept, and after how many validations without a better one training
         ends; there are about 50 in max_iter passes. None: the last model is kept, and all rows are trained on.

@@ -30,7 +30,7 @@ __all__ = [
 ]
 
 AT_LEAST_ONE = Interval(Integral, 1, None, closed="left")
-_STEPS, _PASSES = 5_000, 10  # of a training whose length was not given: so many steps, and at least so many passes
+_STEPS, _PASSES = 7_500, 10  # of a training whose length was not given: so many steps, and at least so many passes
 _OF_SCORES, OF_EMBEDDINGS, OF_SAMPLES, OF_DECODING, OF_IMPUTATIONS = range(16, 21)  # purposes of random numbers
 
 

@@ -1,7 +1,7 @@
 """Training: compiled stretches, between which the host records, validates and asks whether to go on."""
 
 import time
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, NamedTuple, Protocol
 
 import equinox as eqx
@@ -12,6 +12,7 @@ import optax
 from jaxtyping import Array
 
 from iwax._typing import filled
+from iwax.training.compiler import compiler_options
 from iwax.training.fault import NumericalStop, all_finite, first_fault
 from iwax.training.state import Plan, State, Tally, steps_per_epoch
 from iwax.training.step import Objective, compile_stretch, permutation, updates
@@ -69,7 +70,7 @@ def train(
     if plan.validate_every and valid is None:
         raise ValueError("validate_every needs validation data, got none")
     steps = steps_per_epoch(rows, plan.batch)
-    run = _Run(objective, optimizer, plan, rows, jnp.asarray(data), valid, observer, learning_rate)
+    run = _Run(objective, optimizer, plan, state.model, jnp.asarray(data), valid, observer, learning_rate)
     advance, clock = compile_stretch(run.update, state), _Clock(plan)
     while int(state.step) < plan.epochs * steps and not _out_of_patience(state, plan):
         epoch, before = int(state.step) // steps, int(state.step)
@@ -123,7 +124,7 @@ class _Run:
         objective: Objective,
         optimizer: optax.GradientTransformation,
         plan: Plan,
-        rows: int,
+        model: Any,
         data: Array,
         valid: np.ndarray | None,
         observer: Observer | None,
@@ -131,8 +132,9 @@ class _Run:
     ) -> None:
         self.plan, self.data, self.valid = plan, data, valid
         self.observer, self.learning_rate = observer, learning_rate
+        rows = data.shape[0]
         self.update = updates(objective, optimizer, plan, rows)
-        self.validate = _validator(objective, plan.seed, missing=plan.missing)
+        self.validate = _validator(objective, plan.seed, model, missing=plan.missing)
         self.order = lru_cache(maxsize=1)(lambda epoch: jnp.asarray(permutation(plan.seed, epoch, rows)))
 
     def close_epoch(self, state: State, epoch: int, steps: int) -> State:
@@ -160,19 +162,21 @@ class _Run:
         return state
 
 
-def _validator(objective: Objective, seed: int, *, missing: bool) -> Any:
+def _validator(objective: Objective, seed: int, template: Any, *, missing: bool) -> Any:
     """``validate(model, valid)``: the mean bound on the validation rows, always with the same noise."""
     key = jax.random.fold_in(jax.random.key(seed), _VALIDATION)
+    _, static = eqx.partition(template, eqx.is_array)
 
-    @eqx.filter_jit
-    def bounds(model: Any, values: Any, index: Any) -> Any:
+    @partial(jax.jit, compiler_options=compiler_options())
+    def bounds(arrays: Any, values: Any, index: Any) -> Any:
+        model = eqx.combine(arrays, static)
         return objective(model, key, filled(values.astype(float), missing=missing, index=index), beta=1.0).bound
 
     def validate(model: Any, valid: np.ndarray) -> float:
-        rows, total = valid.shape[0], 0.0
+        rows, total, arrays = valid.shape[0], 0.0, eqx.filter(model, eqx.is_array)
         for first in range(0, rows, _VALIDATION_ROWS):
             index = np.minimum(np.arange(first, first + min(_VALIDATION_ROWS, rows)), rows - 1)  # one shape, padded
-            each = np.asarray(bounds(model, jnp.asarray(valid[index]), jnp.asarray(index)), np.float64)
+            each = np.asarray(bounds(arrays, jnp.asarray(valid[index]), jnp.asarray(index)), np.float64)
             total += float(each[: rows - first].sum())
         return total / rows
 

@@ -17,6 +17,7 @@ from iwax.experiments.place import placed
 from iwax.report.canvas import number
 from iwax.report.page.comparison import compared, refuse_unlike
 from iwax.report.page.course import course
+from iwax.report.page.explorer import LARGEST_WEIGHTS, explorer
 from iwax.report.page.filled import filled
 from iwax.report.page.latents import latents
 from iwax.report.page.learned import learned
@@ -47,7 +48,7 @@ def compose(runs: Sequence[Path], *, note: Say, warn: Say) -> str:
         with ExitStack() as stack:
             stack.enter_context(placed(device=config.device, precision=config.precision))
             note(f"drawing     {subject.path}")
-            parts.append(_of_run(subject, warn))
+            parts.append(_of_run(subject, warn, room=LARGEST_WEIGHTS // len(subjects)))
     several = compared(subjects) if len(subjects) > 1 else None
     title = f"{subjects[0].trained.config.preset or 'model'} on {subjects[0].trained.about.name}"
     heading = title if several is None else f"{len(subjects)} runs on {subjects[0].trained.about.name}"
@@ -69,7 +70,7 @@ def _source(name: str) -> str:
     return (resources.files("iwax.report.page") / "files" / name).read_text(encoding="utf-8")
 
 
-def _of_run(subject: Subject, warn: Say) -> dict[str, Any]:
+def _of_run(subject: Subject, warn: Say, *, room: int) -> dict[str, Any]:
     """All that the template of one run shows."""
     config, digest = subject.trained.config, subject.dataset.digest()
     notes = list(subject.measured.summary["warnings"]) if subject.measured else []
@@ -99,7 +100,7 @@ def _of_run(subject: Subject, warn: Say) -> dict[str, Any]:
         "command": command(subject),
         "settings": settings(subject),
         "made_with": made_with(subject),
-        "explorer": None,
+        "explorer": explorer(subject, room=room),
     }
 
 
