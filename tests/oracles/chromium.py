@@ -103,7 +103,7 @@ class Page:
         elif name == "Runtime.exceptionThrown":
             details = about["exceptionDetails"]
             self.complaints.append(details.get("exception", {}).get("description") or details["text"])
-        elif name == "Log.entryAdded" and about["entry"]["level"] in ("error", "warning"):
+        elif name == "Log.entryAdded" and about["entry"]["level"] == "error":
             self.complaints.append(about["entry"]["text"])
         elif name == "Runtime.consoleAPICalled" and about["type"] in ("error", "warning", "assert"):
             self.complaints.append(str(about["args"]))

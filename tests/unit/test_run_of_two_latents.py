@@ -1,9 +1,7 @@
 """What is made of a trained run of images: reconstructions, hidden pixels, noise, and its posteriors' shape."""
 
 import json
-import re
 import runpy
-import shutil
 import sys
 from pathlib import Path
 
@@ -83,44 +81,6 @@ def test_what_does_not_go_together_is_refused(run: Path, words: str, said: str, 
         main(words.replace("RUN", str(run)).split())
     assert left.value.code == 2
     assert said in capsys.readouterr().err
-
-
-def test_a_report_is_one_page_with_the_numbers_of_the_evaluation(run: Path, tmp_path: Path, capsys):
-    path = tmp_path / "r.html"
-    iwax("report", run, "-o", path)
-    page = path.read_text(encoding="utf-8")
-    (values,) = (run / "evaluation").glob("test-*.npz")
-    mean = np.load(values)["log_evidence"].mean()
-    shown = f"{mean:.2f}".replace("-", "\N{MINUS SIGN}")
-    assert f'<data value="{float(mean)!r}">{shown}</data>' in page
-    assert path.stat().st_size < 8_000_000
-    assert not re.search(r"""(?:src|href|action|url\()\s*=?\s*["'(]?\s*(?:https?:)?//""", page)
-    assert page.count("<img ") == page.count('alt="') > 9
-    assert page.count('<svg class="chart"') == page.count('role="img" aria-label="') > 4
-    assert "Left out" not in page
-    for words in ("New images", "Hidden pixels filled in", "The plane of the two latents", "iwax train -c"):
-        assert words in page
-    with pytest.raises(SystemExit) as left:
-        main(["report", str(run), "-o", str(path)])
-    assert left.value.code == 2
-    assert "--force" in capsys.readouterr().err
-    assert path.read_text(encoding="utf-8") == page
-    iwax("report", run, "-o", path, "--force")
-    assert path.read_text(encoding="utf-8") == page
-
-
-@pytest.mark.parametrize(
-    ("ending", "contents"), [("json", b"{"), ("npz", b"PK"), ("json", b'{"method": "importance"}')]
-)
-def test_no_report_of_a_damaged_evaluation(run: Path, tmp_path: Path, ending: str, contents: bytes, capsys):
-    copy = Path(shutil.copytree(run, tmp_path / "run"))
-    (damaged,) = (copy / "evaluation").glob(f"test-*.{ending}")
-    damaged.write_bytes(contents)
-    with pytest.raises(SystemExit) as left:
-        main(["report", str(copy)])
-    assert left.value.code == 3
-    assert damaged.name in capsys.readouterr().err
-    assert not (copy / "report.html").exists()
 
 
 @pytest.mark.slow

@@ -52,9 +52,9 @@ def compose(runs: Sequence[Path], *, note: Say, warn: Say) -> str:
     several = compared(subjects) if len(subjects) > 1 else None
     title = f"{subjects[0].trained.config.preset or 'model'} on {subjects[0].trained.about.name}"
     heading = title if several is None else f"{len(subjects)} runs on {subjects[0].trained.about.name}"
-    page = (
-        _environment().get_template("page.html").render(title=heading, runs=parts, several=several, version=__version__)
-    )
+    template = _environment().get_template("page.html")
+    live = any(part["explorer"] and part["explorer"]["live"] for part in parts)
+    page = template.render(title=heading, runs=parts, several=several, version=__version__, live=live)
     return re.sub(r"\n\s*\n+", "\n", page)
 
 

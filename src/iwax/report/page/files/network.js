@@ -1,0 +1,61 @@
+// A dense network is a list of steps; every step takes a vector and gives one. Sums are in double precision.
+const sigmoid = (a) => 1 / (1 + Math.exp(-a));
+const softplus = (a) => Math.max(a, 0) + Math.log1p(Math.exp(-Math.abs(a)));
+
+const ELEMENTWISE = {
+  tanh: Math.tanh,
+  relu: (a) => Math.max(a, 0),
+  softplus,
+  gelu: (a) => 0.5 * a * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (a + 0.044715 * a ** 3))),
+  silu: (a) => a * sigmoid(a),
+  leaky_relu: (a) => (a >= 0 ? a : 0.01 * a),
+};
+
+class Network {
+  constructor(steps, tensors) {
+    this.steps = steps.map((step) => {
+      const found = { kind: step.kind };
+      for (const [role, name] of Object.entries(step)) if (role !== "kind") found[role] = tensors[name].data;
+      return found;
+    });
+  }
+
+  // The output at x; an encoder that is told what was observed (1 or 0 a value) is given that too.
+  forward(x, observed) {
+    return this.steps.reduce((h, step) => this.apply(step, h, observed), Float64Array.from(x));
+  }
+
+  apply(step, x, observed) {
+    if (step.kind === "affine") return this.affine(x, step.weight, step.bias);
+    if (step.kind === "norm") return this.norm(x, step.gain, step.shift);
+    if (step.kind === "gate") {
+      const half = x.length / 2;
+      return x.subarray(0, half).map((a, i) => a * sigmoid(x[half + i]));
+    }
+    if (step.kind.startsWith("coding")) return this.coding(x, step, observed);
+    return x.map(ELEMENTWISE[step.kind]);
+  }
+
+  affine(x, weight, bias) {
+    const out = Float64Array.from(bias);
+    const width = out.length;
+    for (let i = 0; i < x.length; i++) {
+      const a = x[i];
+      if (a === 0) continue;
+      for (let j = 0, at = i * width; j < width; j++, at++) out[j] += a * weight[at];
+    }
+    return out;
+  }
+
+  norm(x, gain, shift) {
+    const mean = x.reduce((sum, a) => sum + a, 0) / x.length;
+    const variance = x.reduce((sum, a) => sum + (a - mean) ** 2, 0) / x.length;
+    return x.map((a, i) => (gain[i] * (a - mean)) / Math.sqrt(variance + 1e-5) + shift[i]);
+  }
+
+  coding(x, step, observed) {
+    const seen = observed ?? x.map(() => 1);
+    const numbers = x.map((a, i) => (seen[i] * (a - step.loc[i])) / step.scale[i]);
+    return step.kind === "coding" ? numbers : Float64Array.from([...numbers, ...seen]);
+  }
+}
