@@ -24,7 +24,7 @@ from iwax.report.page.learned import learned
 from iwax.report.page.origin import command, made_with, settings
 from iwax.report.page.special import special
 from iwax.report.page.subject import Subject, opened
-from iwax.report.page.trust import others, trust
+from iwax.report.page.trust import independent, others, trust
 from iwax.report.page.words import key_numbers, verdict
 
 __all__ = ["LARGEST", "compose"]
@@ -120,7 +120,7 @@ def _closing(subject: Subject) -> dict[str, Any] | None:
         "k": f"{summary['k']:,}",
         "rows": subject.row,
         "verdict": verdict(summary, rows=subject.row),
-        "beside": key_numbers(summary, rows=subject.row) if known else [],
+        "beside": key_numbers(summary, rows=subject.row, independent=independent(subject)) if known else [],
         "line": closing_line({name: np.nan if each is None else each for name, each in summary.items()})
         if known
         else "",

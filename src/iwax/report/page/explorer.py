@@ -40,19 +40,17 @@ def explorer(subject: Subject, *, room: int) -> dict[str, Any] | None:
 def _live(subject: Subject, program: dense.Program, likelihood: str, *, room: int) -> dict[str, Any]:
     means = embedded(subject, MEANS)
     shown = subject.whole[subject.whole < len(means)][:IMAGES]
+    if not len(shown):
+        raise TypeError("it has no image without holes to begin with")
     z = inference.generate(subject.model, DRAWS, key=subject.key).z
-    tensors = {
-        **program.tensors,
+    prior = dense.prior(subject.model, subject.key)
+    tensors = program.tensors | {
         "draws": np.asarray(z[0] if isinstance(z, tuple) else z, np.float32),
         "means": means.astype(np.float32),
         "images": subject.x[shown].astype(np.float32),
+        **(prior or {}),
     }
-    prior = dense.prior(subject.model, subject.key)
     steps, why = _encoder(subject, tensors, room) if prior else (None, "its prior is no mixture of normals")
-    tensors |= prior or {}
-    standard = prior is not None and prior["prior.loc"].shape[0] == 1
-    standard = standard and bool((tensors["prior.loc"] == 0).all() and (tensors["prior.scale"] == 1).all())
-    labels = None if subject.labels is None else [str(label) for label in subject.labels[: len(means)]]
     spec = {
         "shape": list(subject.shape),
         "span": list(subject.span),
@@ -60,24 +58,22 @@ def _live(subject: Subject, program: dense.Program, likelihood: str, *, room: in
         "likelihood": likelihood,
         "decoder": program.steps,
         "encoder": steps,
-        "normal": standard,
+        "normal": prior is not None and _is_standard(prior),
         "mixture": prior is not None,
         "units": order(subject, means)[:SLIDERS].tolist(),
         "ranges": _ranges(means, tensors["draws"]).tolist(),
         "shown": shown.tolist(),
-        "labels": labels,
+        "labels": None if subject.labels is None else [str(label) for label in subject.labels[: len(means)]],
     }
-    return {
-        "live": True,
-        "spec": spec,
-        "weights": base64.b64encode(encode(tensors)).decode(),
-        "sliders": spec["units"],
-        "erase": steps is not None,
-        "why_not_erase": why,
-        "plane": means.shape[1] == 2,
-        "pad": means.shape[1] > 1,
-        "layers": len(subject.trained.config.model.latents),
-    }
+    weights, layers = base64.b64encode(encode(tensors)).decode(), len(subject.trained.config.model.latents)
+    about = {"live": True, "erase": steps is not None, "why_not_erase": why, "layers": layers}
+    return about | {"plane": means.shape[1] == 2, "pad": means.shape[1] > 1, "spec": spec, "weights": weights}
+
+
+def _is_standard(prior: dense.Tensors) -> bool:
+    """Whether a mixture of normals is N(0, I)."""
+    loc, scale = prior["prior.loc"], prior["prior.scale"]
+    return len(loc) == 1 and bool((loc == 0).all() and (scale == 1).all())
 
 
 def _encoder(subject: Subject, tensors: dense.Tensors, room: int) -> tuple[list[dict[str, str]] | None, str]:

@@ -11,7 +11,7 @@ from iwax.report.page.words import several
 
 __all__ = ["filled"]
 
-IMAGES, ROWS, K, SWEEPS = 10, 8, 200, 5
+IMAGES, ROWS, K, SWEEPS = 10, 8, 500, 20
 
 
 def filled(subject: Subject) -> list[Panel]:

@@ -3,6 +3,7 @@
 import numpy as np
 from markupsafe import Markup
 
+from iwax.experiments import build
 from iwax.report.canvas import number
 from iwax.report.page.charts import Mark, histogram, said
 from iwax.report.page.learned import MOST_COLUMNS, written
@@ -11,7 +12,7 @@ from iwax.report.page.panel import Panel, bands, gathered, table
 from iwax.report.page.subject import Subject
 from iwax.report.page.words import RULE, several
 
-__all__ = ["others", "trust"]
+__all__ = ["independent", "others", "trust"]
 
 EXTREMES = 10  # rows of the highest and of the lowest log p(x)
 TRUSTED_K_HAT = 0.7
@@ -99,6 +100,20 @@ def _ess(subject: Subject) -> Panel:
         {"": values}, name="effective sample size", words=words, logarithmic=True, mark=Mark(10.0, "10")
     )
     return Panel("Effective sample size", drawing, f"{words} Below 10, a row's log p(x) rests on a handful of samples.")
+
+
+def independent(subject: Subject) -> float | None:
+    """Mean log p(x) of the measured rows under independent binary values with the training means; None of other data.
+
+    Half a 0 and half a 1 are added to the training rows, so that no value is impossible.
+    """
+    if subject.measured is None or subject.trained.about.kind != "binary" or subject.dataset.missing:
+        return None
+    rows = build.values(subject.trained.config, subject.dataset, "train")
+    ones = rows.sum(axis=0, dtype=np.float64) / (255.0 if subject.dataset.binarize_training else 1.0)
+    p = (ones + 0.5) / (len(rows) + 1.0)
+    x = subject.x[_column(subject, "rows").astype(int)].astype(np.float64)
+    return float((x @ np.log(p) + (1.0 - x) @ np.log1p(-p)).mean())
 
 
 def others(subject: Subject) -> Markup:

@@ -82,8 +82,10 @@ def _noise(error: float | None) -> str:
     return "" if error is None else f"The noise of the importance samples themselves adds ± {error:.3f}."
 
 
-def key_numbers(summary: Mapping[str, Any], *, rows: str) -> list[tuple[str, str, str]]:
-    """Name, value and meaning of the numbers beside log p(x)."""
+def key_numbers(
+    summary: Mapping[str, Any], *, rows: str, independent: float | None = None
+) -> list[tuple[str, str, str]]:
+    """Name, value and meaning of the numbers beside log p(x); ``independent`` is that of a model without latents."""
     active, units = summary["active_units"], summary["units"]
     counted = f"{active[0]} of {units[0]}" if len(units) == 1 else " + ".join(
         f"{a} of {u}" for a, u in zip(active, units, strict=True)
@@ -103,6 +105,9 @@ def key_numbers(summary: Mapping[str, Any], *, rows: str) -> list[tuple[str, str
         ("Pareto k̂ > 0.7", "unknown" if share is None else f"{100 * share:.0f} %", "of the rows; below 5 % is good"),
         ("active units", counted, "latent units that follow the data"),
     ]
+    if independent is not None:
+        gain = summary["log_evidence"] - independent
+        found.append(("without latents", number(independent), f"independent values; the latents gain {gain:.2f} nats"))
     if summary.get("bits_per_dim") is not None:
         found.append(
             ("bits per value", f"{summary['bits_per_dim']:.3f}", f"\N{MINUS SIGN}log₂ p(x) over the values of a {rows}")
