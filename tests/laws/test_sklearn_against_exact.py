@@ -21,6 +21,7 @@ UNITS = np.array([1.0, 30.0, 1e-3, 2.0, 500.0])
 ORACLE = LinearGaussian(2 * WEAK.weight * UNITS[:, None], WEAK.bias * UNITS + 7, 0.5 * WEAK.variance * UNITS**2)
 COVARIANCE = ORACLE.weight @ ORACLE.weight.T + np.diag(ORACLE.variance)
 AFFINE = {
+    "prior_components": 1,
     "n_components": LATENT,
     "likelihood": "gaussian",
     "hidden_layer_sizes": (),

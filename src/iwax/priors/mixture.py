@@ -37,6 +37,11 @@ class Mixture(eqx.Module):
         self.loc = jax.random.normal(key, (components, features))
         self.log_scale = jnp.zeros((components, features))
 
+    @property
+    def features(self) -> int:
+        """How many numbers z has."""
+        return self.loc.shape[1]
+
     def prepare(self, posterior: Part | None, *, key: PRNGKey) -> "Mixture":
         """Itself: nothing in it depends on the posterior."""
         return self

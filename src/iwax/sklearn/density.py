@@ -24,7 +24,7 @@ __all__ = ["IWAE", "VAE"]
 
 
 class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, LatentVariableEstimator):
-    """A variational autoencoder of real features: ``z ~ N(0, I)``, ``x ~ p(x|z)``, trained by the ELBO.
+    """A variational autoencoder of real features: ``z ~ p(z)``, ``x ~ p(x|z)``, trained by the ELBO.
 
     Kingma and Welling (2014, arXiv:1312.6114). NaN is a missing value: the bound is then that on the log-density of
     what was observed (Mattei and Frellsen 2019, arXiv:1812.02633). The model is one of features standardised; densities
@@ -44,13 +44,15 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, Laten
     activation : str, default="tanh"
         One of `iwax.nn.ACTIVATIONS`.
     likelihood : {"gaussian", "student_t"}, default="student_t"
-        p(x|z), its location and scale (and degrees of freedom) given by the decoder.
+        p(x|z), its location and scale given by the decoder; the degrees of freedom are one learned number a feature.
+    prior_components : int, default=20
+        Gaussians in the mixture, learned, that is p(z); with 1, p(z) is N(0, I).
     n_score_samples : int, default=500
         Draws of the estimate of log p(x).
-    learning_rate_init : float, default=2e-3
+    learning_rate_init : float, default=4e-3
         Adam's, decaying to 0 along a cosine; in `partial_fit` it stays.
     batch_size, max_iter : int, int or None, default=64, None
-        Rows a step, and passes through the rows. None: as many as 7,500 steps take, and at least 10.
+        Rows a step, and passes through the rows. None: as many as 8,000 steps take, and at least 10.
     validation_fraction, n_iter_no_change : float, int or None, default=0.1, 20
         The share of rows by which the best model is kept, and after how many validations without a better one training
         ends; there are about 50 in max_iter passes. None: the last model is kept, and all rows are trained on.
@@ -85,8 +87,9 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, Laten
         hidden_layer_sizes: tuple[int, ...] = (128, 128),
         activation: str = "tanh",
         likelihood: str = "student_t",
+        prior_components: int = 20,
         n_score_samples: int = 500,
-        learning_rate_init: float = 2e-3,
+        learning_rate_init: float = 4e-3,
         batch_size: int = 64,
         max_iter: int | None = None,
         validation_fraction: float = 0.1,
@@ -97,6 +100,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, Laten
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
         self.likelihood = likelihood
+        self.prior_components = prior_components
         self.n_score_samples = n_score_samples
         self.learning_rate_init = learning_rate_init
         self.batch_size = batch_size
@@ -205,8 +209,9 @@ class IWAE(VAE):
         hidden_layer_sizes: tuple[int, ...] = (128, 128),
         activation: str = "tanh",
         likelihood: str = "student_t",
+        prior_components: int = 20,
         n_score_samples: int = 500,
-        learning_rate_init: float = 2e-3,
+        learning_rate_init: float = 4e-3,
         batch_size: int = 64,
         max_iter: int | None = None,
         validation_fraction: float = 0.1,
@@ -218,6 +223,7 @@ class IWAE(VAE):
             hidden_layer_sizes=hidden_layer_sizes,
             activation=activation,
             likelihood=likelihood,
+            prior_components=prior_components,
             n_score_samples=n_score_samples,
             learning_rate_init=learning_rate_init,
             batch_size=batch_size,

@@ -30,12 +30,12 @@ __all__ = [
 ]
 
 AT_LEAST_ONE = Interval(Integral, 1, None, closed="left")
-_STEPS, _PASSES = 7_500, 10  # of a training whose length was not given: so many steps, and at least so many passes
+_STEPS, _PASSES = 8_000, 10  # of a training whose length was not given: so many steps, and at least so many passes
 _OF_SCORES, OF_EMBEDDINGS, OF_SAMPLES, OF_DECODING, OF_IMPUTATIONS = range(16, 21)  # purposes of random numbers
 
 
 class LatentVariableEstimator(BaseEstimator):
-    """A model of standardised features, ``z ~ N(0, I)``, ``x ~ p(x|z)``, trained on the observed ones of every row.
+    """A model of standardised features, ``z ~ p(z)``, ``x ~ p(x|z)``, trained on the observed ones of every row.
 
     Not to be used by itself: `IWAE`, `VAE`, `IWAEImputer` and `IWAEOutlierDetector` are.
     """
@@ -45,6 +45,7 @@ class LatentVariableEstimator(BaseEstimator):
     hidden_layer_sizes: tuple[int, ...]
     activation: str
     likelihood: str
+    prior_components: int
     learning_rate_init: float
     batch_size: int
     max_iter: int | None
@@ -66,6 +67,7 @@ class LatentVariableEstimator(BaseEstimator):
         "hidden_layer_sizes": ["array-like"],
         "activation": [StrOptions(set(nn.ACTIVATIONS))],
         "likelihood": [StrOptions(set(LIKELIHOODS))],
+        "prior_components": [AT_LEAST_ONE],
         "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
         "batch_size": [AT_LEAST_ONE],
         "max_iter": [AT_LEAST_ONE, None],
@@ -112,6 +114,7 @@ class LatentVariableEstimator(BaseEstimator):
             int(self.n_components),
             hidden,
             activation=self.activation,
+            components=int(self.prior_components),
             likelihood=self.likelihood,  # pyright: ignore[reportArgumentType]  # its range was checked
             key=jax.random.key(self.seed_),
         )

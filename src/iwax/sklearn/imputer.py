@@ -56,8 +56,9 @@ class IWAEImputer(OneToOneFeatureMixin, TransformerMixin, LatentVariableEstimato
         hidden_layer_sizes: tuple[int, ...] = (128, 128),
         activation: str = "tanh",
         likelihood: str = "student_t",
+        prior_components: int = 20,
         n_impute_samples: int = 1000,
-        learning_rate_init: float = 2e-3,
+        learning_rate_init: float = 4e-3,
         batch_size: int = 64,
         max_iter: int | None = None,
         validation_fraction: float = 0.1,
@@ -69,6 +70,7 @@ class IWAEImputer(OneToOneFeatureMixin, TransformerMixin, LatentVariableEstimato
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
         self.likelihood = likelihood
+        self.prior_components = prior_components
         self.n_impute_samples = n_impute_samples
         self.learning_rate_init = learning_rate_init
         self.batch_size = batch_size

@@ -76,19 +76,26 @@ def model_of(
     *,
     activation: str,
     likelihood: Literal["gaussian", "student_t"],
+    components: int,
     key: PRNGKey,
 ) -> LatentVariableModel:
-    """``z ~ N(0, I)``, ``x ~ p(x|z)``, and q(z|x) = N given (values, 0 for missing ones, and what was observed).
+    """``z ~ p(z)``, ``x ~ p(x|z)``, and q(z|x) = N given (values, 0 for missing ones, and what was observed).
 
-    >>> model_of(3, 2, (8,), activation="relu", likelihood="gaussian", key=jax.random.key(0)).prior.features
+    p(z) is a mixture of so many Gaussians: rows of a table come in kinds, which one Gaussian bent by a decoder tells
+    apart late in a training, if at all.
+
+    >>> made = model_of(3, 2, (8,), activation="relu", likelihood="gaussian", components=5, key=jax.random.key(0))
+    >>> made.prior.features
     2
     """
-    of_decoder, of_encoder = jax.random.split(key)
+    of_decoder, of_encoder, of_prior = jax.random.split(key, 3)
     coding = nn.Coding(np.zeros(features), np.ones(features), mask=True)
     decoder = _network(latent, hidden[::-1], features, activation, floor=_OF_FEATURES, key=of_decoder)
     encoder = _network(coding.features, hidden, latent, activation, floor=_OF_LATENTS, key=of_encoder)
     return LatentVariableModel(
-        prior=priors.StandardNormal(latent),
+        prior=priors.StandardNormal(latent)
+        if components == 1
+        else priors.Mixture(latent, components=components, key=of_prior),
         likelihood=_likelihood(likelihood, decoder, features),
         posterior=posteriors.Coded(posteriors.Gaussian(Near(encoder)), coding),
     )

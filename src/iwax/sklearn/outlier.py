@@ -64,8 +64,9 @@ class IWAEOutlierDetector(OutlierMixin, LatentVariableEstimator):
         hidden_layer_sizes: tuple[int, ...] = (128, 128),
         activation: str = "tanh",
         likelihood: str = "student_t",
+        prior_components: int = 20,
         n_score_samples: int = 500,
-        learning_rate_init: float = 2e-3,
+        learning_rate_init: float = 4e-3,
         batch_size: int = 64,
         max_iter: int | None = None,
         validation_fraction: float = 0.1,
@@ -79,6 +80,7 @@ class IWAEOutlierDetector(OutlierMixin, LatentVariableEstimator):
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
         self.likelihood = likelihood
+        self.prior_components = prior_components
         self.n_score_samples = n_score_samples
         self.learning_rate_init = learning_rate_init
         self.batch_size = batch_size
