@@ -145,14 +145,14 @@ def test_a_page_without_markers_is_left_alone(tmp_path):
     assert page.read_text() == "# Title\n"
 
 
-def test_the_readme_shows_the_results_of_the_folder():
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+def test_the_page_shows_the_results_of_the_folder():
+    text = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
     _, begin, rest = text.partition(results.BEGIN)
     table, end, _ = rest.partition(results.END)
     assert begin
     assert end
     assert table.strip() == results.markdown(results.read(ROOT / "results")).strip(), (
-        "make the table anew: iwax reproduce --table-into README.md"
+        "make the table anew: iwax reproduce --table-into docs/results.md"
     )
 
 

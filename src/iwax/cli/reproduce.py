@@ -49,7 +49,7 @@ def reproduce(
     """Train and measure the rows of a published table, and print what was obtained beside what was published.
 
     A row that has been trained in DIR is not trained again; one that was stopped is continued. Each finished row
-    becomes a file in the folder of results, from which --table-into makes the table of a README.
+    becomes a file in the folder of results, from which --table-into makes the tables of a page.
     """
     from iwax.cli import errors_table
     from iwax.cli import rows as printed

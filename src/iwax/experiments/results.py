@@ -1,4 +1,4 @@
-"""Results as files: one JSON document a trained row, and the tables of the README that are made from them."""
+"""Results as files: one JSON document a trained row, and the tables of a page that are made from them."""
 
 import json
 from collections.abc import Sequence
