@@ -105,6 +105,16 @@ def test_imputing_fills_the_holes_and_nothing_else(run, capsys, tmp_path):
     assert first != second
 
 
+def test_a_report_shows_columns_rows_and_what_fills_them(run, capsys, tmp_path):
+    code, _, err = called(capsys, "report", run, "-o", tmp_path / "r.html")
+    assert code == 0, err
+    page = (tmp_path / "r.html").read_text(encoding="utf-8")
+    for words in ("Columns of the data and of draws", "Missing cells filled in", "is no picture", "income"):
+        assert words in page
+    assert 'class="n filled"' in page
+    assert "Left out" not in page
+
+
 def test_drawn_tables_are_numbered(run, capsys, tmp_path):
     code, _, err = called(
         capsys, "impute", run, run.parent / "mine.csv", "-o", tmp_path / "a.csv", "--draws", 2, "--k", 9

@@ -9,7 +9,7 @@ from markupsafe import Markup
 from iwax.report.canvas import number
 from iwax.report.page.svg import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, Scale, axes, chart, coordinates, legend, short
 
-__all__ = ["Mark", "bars", "cloud", "curves", "histogram"]
+__all__ = ["Mark", "bars", "cloud", "curves", "histogram", "net", "said"]
 
 Array = np.ndarray
 SHADES = 8  # classes of colour and dash that the style sheet has
@@ -64,8 +64,9 @@ def histogram(
     mark: Mark | None = None,
     logarithmic: bool = False,
     bins: int = 40,
+    of: str = "rows",
 ) -> Markup:
-    """How many rows have which value: filled where there is one series, outlines where several lie over each other."""
+    """How many have which value: filled where there is one series, outlines where several lie over each other."""
     kept = {
         title: values[np.isfinite(values) & (values > 0 if logarithmic else True)] for title, values in series.items()
     }
@@ -82,7 +83,7 @@ def histogram(
     shares = {title: count / count.sum() for title, count in counts.items()}
     top = 1.06 * max(float(share.max()) for share in shares.values())
     x, y = _across(low, high, logarithmic=logarithmic), _up(0.0, 100 * top)
-    parts = [axes(x, y, names=(name, "% of rows"))]
+    parts = [axes(x, y, names=(name, f"% of {of}"))]
     if len(kept) > 1:
         parts.append(legend([(title, i % SHADES) for i, title in enumerate(kept)], kind="line"))
     floor = float(y(np.zeros(1))[0])
@@ -144,6 +145,8 @@ def cloud(
         mine = points[inside & (of == c)]
         dots = " ".join(f"M{a}h0" for a in coordinates(x(mine[:, 0]), y(mine[:, 1])).split())
         parts.append(Markup('<path class="dots p{0}" d="{1}"/>').format(c % 10, dots))
+    if plain and len(classes) > 1:
+        parts.append(legend([(name, c) for c, name in enumerate(classes)], kind="dot"))
     for c, name in enumerate(classes if not plain else ()):
         mine = points[inside & (of == c)]
         if len(mine):
@@ -156,6 +159,21 @@ def cloud(
         parts.append(
             Markup('<text class="number" x="{0}" y="18" text-anchor="end">{1}</text>').format(WIDTH - RIGHT, note)
         )
+    return chart(Markup("").join(parts), words=words, height=TOP + tall + BOTTOM)
+
+
+def net(points: Array, *, names: tuple[str, str], words: str) -> Markup:
+    """Points [side, side, 2] of a bent plane as the lines that join them, a colour for either way."""
+    low, high = points.reshape(-1, 2).min(axis=0), points.reshape(-1, 2).max(axis=0)
+    middle, side = (low + high) / 2, 1.1 * float((high - low).max()) or 1.0
+    tall = WIDTH - LEFT - RIGHT
+    x = Scale(middle[0] - side / 2, middle[0] + side / 2, LEFT, WIDTH - RIGHT)
+    y = Scale(middle[1] - side / 2, middle[1] + side / 2, TOP + tall, TOP)
+    parts = [_square(x, y, names), legend([("z₁ varies", 0), ("z₂ varies", 1)], kind="line")]
+    for colour, lines in enumerate((points, points.swapaxes(0, 1))):
+        for line in lines:
+            at = coordinates(x(line[:, 0]), y(line[:, 1]))
+            parts.append(Markup('<polyline class="stroke thin s{0}" points="{1}"/>').format(colour, at))
     return chart(Markup("").join(parts), words=words, height=TOP + tall + BOTTOM)
 
 
@@ -190,7 +208,7 @@ def _square(x: Scale, y: Scale, names: tuple[str, str]) -> Markup:
 
 
 def said(values: Array) -> str:
-    """The range and the middle of some numbers, in words.
+    """The range and the middle of some numbers, in words; small ones to three figures.
 
     >>> said(np.array([1.0, 2.0, 4.0]))
     'from 1.00 to 4.00, median 2.00'
@@ -198,4 +216,6 @@ def said(values: Array) -> str:
     known = values[np.isfinite(values)]
     if not len(known):
         return "not known"
-    return f"from {number(known.min())} to {number(known.max())}, median {number(float(np.median(known)))}"
+    low, high, middle = known.min(), known.max(), float(np.median(known))
+    digits = 2 if high - low >= 0.1 else 2 - int(np.floor(np.log10(max(abs(low), abs(high), 1e-12))))
+    return f"from {number(low, digits)} to {number(high, digits)}, median {number(middle, digits)}"

@@ -14,6 +14,7 @@ from iwax.report.page.subject import Subject
 __all__ = ["grid"]
 
 UNITS, STEPS, REACH = 5, 9, 2.5
+OF_ROWS = 3  # units of a table: five lines each
 Rows = list[tuple[str, np.ndarray]]
 
 
@@ -21,6 +22,8 @@ def grid(subject: Subject) -> list[Panel]:
     """Along the most used units, and from one row of the data to another."""
     if not len(subject.whole):
         return []
+    if subject.features == 2 and subject.trained.config.model.latents == (2,):
+        return []  # the whole plane is drawn as a net
     return gathered(lambda: _along_units(subject), lambda: _between(subject))
 
 
@@ -36,7 +39,7 @@ def _along_units(subject: Subject) -> Panel:
     """Along latent units: decoded."""
     means, base = embedded(subject, 300), _base(subject, subject.whole[:1])
     first = base[0] if isinstance(base, tuple) else base
-    units = order(subject, means)[:UNITS]
+    units = order(subject, means)[: UNITS if subject.pictures else OF_ROWS]
     rows: Rows = []
     for unit in units:
         middle, reach = float(means[:, unit].mean()), REACH * max(float(means[:, unit].std()), 0.1)
@@ -65,7 +68,7 @@ def _between(subject: Subject) -> Panel | None:
     z = tuple(map(line, ends)) if isinstance(ends, tuple) else line(ends)
     rows: Rows = [("decoded", inference.decode(subject.model, z, key=subject.key))]
     words = f"From row {subject.whole[0]} to row {subject.whole[1]} on a straight line between their posterior means."
-    return _panel(subject, "Between two rows of the data", rows, words)
+    return _panel(subject, f"Between two {subject.row}s of the data", rows, words)
 
 
 def _panel(subject: Subject, title: str, rows: Rows, words: str) -> Panel:

@@ -5,7 +5,7 @@ import numpy as np
 from iwax import inference
 from iwax.report.canvas import number
 from iwax.report.latent import manifold_grid
-from iwax.report.page.charts import Mark, bars, cloud, histogram
+from iwax.report.page.charts import Mark, bars, cloud, histogram, net
 from iwax.report.page.mosaic import mosaic
 from iwax.report.page.panel import Panel, gathered
 from iwax.report.page.subject import Subject
@@ -100,6 +100,7 @@ def _activity(subject: Subject) -> Panel | None:
         logarithmic=True,
         mark=Mark(threshold, f"active above {threshold:g}"),
         bins=30,
+        of="units",
     )
     return Panel("Active units", drawing, f"{words} Two hills far apart are a clear answer; units in between are not.")
 
@@ -125,7 +126,13 @@ def _scatter(subject: Subject) -> Panel | None:
 
 def _manifold(subject: Subject) -> Panel | None:
     """The plane of latents: decoded."""
-    if subject.trained.config.model.latents != (2,) or not subject.pictures:
+    if subject.trained.config.model.latents != (2,):
+        return None
+    if subject.features == 2:
+        net_of = inference.decode(subject.model, manifold_grid(SIDE), key=subject.key).reshape(SIDE, SIDE, 2)
+        words = f"The {SIDE} by {SIDE} grid of equal steps of probability in z, as it is decoded: the mean of p(x|z)."
+        return Panel("The plane of the two latents, decoded", net(net_of, names=("x₁", "x₂"), words=words), words)
+    if not subject.pictures:
         return None
     decoded = inference.decode(subject.model, manifold_grid(SIDE), key=subject.key)
     alt = f"{SIDE} by {SIDE} decoded images; z₁ grows to the right and z₂ upwards, in equal steps of probability."

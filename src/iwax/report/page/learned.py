@@ -61,7 +61,7 @@ def _points(subject: Subject) -> Panel:
     drawn = inference.generate(subject.model, len(x), key=subject.key).sample
     of = np.repeat([0, 1], [len(x), len(drawn)])
     both = np.concatenate([x, drawn])
-    words = f"{several(len(x), 'point')} of the {subject.split} data in the first colour, as many draws in the second."
+    words = f"{several(len(x), 'point')} of the {subject.split} data, and as many draws of x from the model."
     drawing = cloud(both, ["data", "draws"], of, names=("x₁", "x₂"), words=words, plain=True)
     return Panel("Data and draws", drawing, words)
 

@@ -1,7 +1,6 @@
 """What only some models have: pseudo-inputs, slots of a memory, weights with a spread."""
 
 import numpy as np
-from markupsafe import Markup
 
 from iwax import inference
 from iwax.nn import MemoryMLP
@@ -50,7 +49,7 @@ def _slots(subject: Subject) -> Panel | None:
     span = float(np.abs(added).max()) or 1.0
     words = (
         f"What reading one slot alone adds to the mean image, for {several(len(added), 'slot')} of the memory nearest "
-        f"the data: mid grey is nothing, lighter is more, darker is less, at most {span:.2f}."
+        f"the data: mid grey is nothing, lighter is more, darker is less, at most {span:.2g}."
     )
     return Panel("Memory slots", mosaic(added, subject.shape, across=ACROSS, span=(-span, span), alt=words), words)
 
@@ -80,8 +79,7 @@ def _sigmas(subject: Subject) -> Panel | None:
     if not found:
         return None
     words = "; ".join(f"{name}: {several(len(sigma), 'weight')}, {said(sigma)}" for name, sigma in found.items())
-    drawing = histogram(found, name="standard deviation of a weight", words=words, logarithmic=True)
-    body = Markup("{0}").format(drawing)
+    drawing = histogram(found, name="standard deviation of a weight", words=words, logarithmic=True, of="weights")
     return Panel(
-        "Standard deviations of the weights", body, f"{words}. Large ones are weights that the data do not fix."
+        "Standard deviations of the weights", drawing, f"{words}. Large ones are weights that the data do not fix."
     )

@@ -53,11 +53,19 @@ class Scale:
     def ticks(self, most: int = 6) -> list[float]:
         """A few round numbers in the range; powers of ten on a logarithmic scale."""
         if self.logarithmic:
-            powers = np.arange(np.ceil(np.log10(self.low) - 1e-9), np.floor(np.log10(self.high) + 1e-9) + 1)
-            return [float(10.0**p) for p in powers[:: max(1, -(-len(powers) // most))]]
+            return self._powers(most)
         found = MaxNLocator(most, steps=[1, 2, 2.5, 5, 10]).tick_values(self.low, self.high)
         air = 1e-9 * (self.high - self.low)
         return [float(t) for t in found if self.low - air <= t <= self.high + air]
+
+    def _powers(self, most: int) -> list[float]:
+        """Powers of ten; of a short range, 2 and 5 times them too."""
+        low, high = np.log10(self.low) - 1e-9, np.log10(self.high) + 1e-9
+        powers = np.arange(np.floor(low), np.ceil(high) + 1)
+        steps = np.log10([1, 2, 5] if high - low < 2.5 else [1])
+        every = np.sort((powers[:, None] + steps).ravel())
+        every = every[(every >= low) & (every <= high)]
+        return [float(f"{10.0**p:.6g}") for p in every[:: max(1, -(-len(every) // most))]]
 
 
 def short(value: float) -> str:
@@ -112,10 +120,12 @@ def axes(x: Scale, y: Scale, *, names: tuple[str, str], whole: bool = False, ver
 
 
 def legend(entries: Sequence[tuple[str, int]], *, kind: str) -> Markup:
-    """Names of series above the axes, each behind its mark, a "line" or a "bar"."""
+    """Names of series above the axes, each behind its mark: a "line", a "bar" or a "dot"."""
     parts, left = [], float(LEFT)
     for name, colour in entries:
-        if kind == "line":
+        if kind == "dot":
+            mark = Markup('<path class="key p{0}" d="M{1:.0f},14h0"/>')
+        elif kind == "line":
             mark = Markup('<line class="stroke s{0} d{0}" x1="{1:.0f}" x2="{2:.0f}" y1="14" y2="14"/>')
         else:
             mark = Markup('<rect class="fill s{0}" x="{1:.0f}" y="8" width="14" height="12"/>')
