@@ -65,6 +65,10 @@ class Scale:
         steps = np.log10([1, 2, 5] if high - low < 2.5 else [1])
         every = np.sort((powers[:, None] + steps).ravel())
         every = every[(every >= low) & (every <= high)]
+        if len(every) < 3:  # less than a decade: evenly spaced numbers say more
+            return [
+                t for t in map(float, MaxNLocator(5).tick_values(self.low, self.high)) if self.low <= t <= self.high
+            ]
         return [float(f"{10.0**p:.6g}") for p in every[:: max(1, -(-len(every) // most))]]
 
 
