@@ -1,6 +1,6 @@
 // An image under a brush: what is erased is missing, what is painted is observed, and what is missing is filled in.
-const QUICK = { chains: 6, sweeps: 8 };
-const THOROUGH = { chains: 30, sweeps: 10 };
+const QUICK = { chains: 6, sweeps: 8, milliseconds: 30 };
+const THOROUGH = { chains: 30, sweeps: 10, milliseconds: 800 };
 
 class Eraser {
   constructor(root, model, pictures, images) {

@@ -96,10 +96,12 @@ class Model {
 
   // E[x | what is observed], by importance weights: z ~ q(z|f), w = p(x_observed, z) / q(z|f), where f is x with its
   // holes filled from p(x|z) of the draw before. Whatever f is, w is right; a better f makes more of the draws count.
-  impute(x, observed, { chains = 8, sweeps = 8, seed = 1 } = {}) {
+  // After so many milliseconds no further chain of draws is begun.
+  impute(x, observed, { chains = 8, sweeps = 8, seed = 1, milliseconds = Infinity } = {}) {
     const random = randomNumbers(seed);
     const draws = [];
-    for (let chain = 0; chain < chains; chain++) {
+    const end = performance.now() + milliseconds;
+    for (let chain = 0; chain < chains && (chain === 0 || performance.now() < end); chain++) {
       let filled = Float64Array.from(x, (a, j) => (observed[j] ? a : 0));
       for (let sweep = 0; sweep < sweeps; sweep++) {
         const q = this.posterior(filled, sweep ? undefined : observed);

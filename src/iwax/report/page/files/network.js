@@ -36,14 +36,19 @@ class Network {
     return x.map(ELEMENTWISE[step.kind]);
   }
 
+  // Four inputs at a time: the sums are read and written a quarter as often.
   affine(x, weight, bias) {
     const out = Float64Array.from(bias);
     const width = out.length;
-    for (let i = 0; i < x.length; i++) {
-      const a = x[i];
-      if (a === 0) continue;
-      for (let j = 0, at = i * width; j < width; j++, at++) out[j] += a * weight[at];
+    let i = 0;
+    for (; i + 4 <= x.length; i += 4) {
+      const [a, b, c, d] = [x[i], x[i + 1], x[i + 2], x[i + 3]];
+      const at = i * width;
+      for (let j = 0; j < width; j++) {
+        out[j] += a * weight[at + j] + b * weight[at + width + j] + c * weight[at + 2 * width + j] + d * weight[at + 3 * width + j];
+      }
     }
+    for (; i < x.length; i++) for (let j = 0; j < width; j++) out[j] += x[i] * weight[i * width + j];
     return out;
   }
 

@@ -1,10 +1,10 @@
-// Every explorer of the page is set up once all of the page is there; scripts and tests find them by their number.
+// Every explorer of the page is set up once the page has been painted; scripts and tests find them by their number.
 window.iwax = { explorers: [] };
-document.addEventListener("DOMContentLoaded", () => {
+window.addEventListener("load", () => requestAnimationFrame(() => setTimeout(() => {
   for (const root of document.querySelectorAll(".explorer")) {
     const number = root.id.split("-")[1];
     const spec = JSON.parse(document.getElementById(`spec-${number}`).textContent);
     const tensors = parseSafetensors(document.getElementById(`weights-${number}`).textContent.trim());
     window.iwax.explorers.push(new Explorer(root, new Model(spec, tensors)));
   }
-});
+})));
