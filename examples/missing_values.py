@@ -144,9 +144,11 @@ def tables(folder: Path) -> str:
         found = json.loads((folder / file).read_text())["rows"]
         names = [name.split(" ", 2) for name in found]
         columns = list(dict.fromkeys(name[2] for name in names if len(name) > 2)) or list(values)
-        lines += ["| | seeds | " + " | ".join(columns) + " |", "|---" * (len(columns) + 2) + "|"]
+        heads = [*columns, "iwax less the best other"] if file == "imputation.json" else columns
+        lines += ["| | seeds | " + " | ".join(heads) + " |", "|---" * (len(heads) + 2) + "|"]
         for table in dict.fromkeys(name[0] for name in names):
             cells = [_cell(found, table, column, values[0]) for column in columns]
+            cells += [_less_the_best(found, table)] if file == "imputation.json" else []
             seeds = len({name[1] for name in names if name[0] == table})
             lines.append(f"| {table} | {seeds} | " + " | ".join(cells) + " |")
         lines.append("")
@@ -160,6 +162,18 @@ def _cell(found: dict[str, Any], table: str, column: str, value: str) -> str:
     each = np.array(methods or [row[column] for row in of_table.values() if column in row])
     spread = f" +/- {each.std(ddof=1):.3f}" if len(each) > 1 else ""
     return f"{each.mean():.3f}{spread}" if len(each) else ""
+
+
+def _less_the_best(found: dict[str, Any], table: str) -> str:
+    """The error of iwax less the least of the others', seed by seed; empty where a seed has no such pair."""
+    seeds: dict[str, dict[str, float]] = {}
+    for name, row in found.items():
+        of, seed, method = name.split(" ", 2)
+        if of == table:
+            seeds.setdefault(seed, {})[method] = row["rmse"]
+    pairs = [each for each in seeds.values() if "iwax" in each and len(each) > 1]
+    off = np.array([each["iwax"] - min(error for method, error in each.items() if method != "iwax") for each in pairs])
+    return f"{off.mean():.3f} +/- {off.std(ddof=1):.3f}" if len(off) > 1 else ""
 
 
 if __name__ == "__main__":

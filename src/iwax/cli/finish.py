@@ -19,7 +19,8 @@ def finish(run: Path, terminal: Terminal) -> None:
         terminal.say(f"picture     {path}")
     terminal.say(f"run folder  {run}")
     ending = "csv" if existing(run).environment().data.columns else "png"
-    terminal.say(f"what next   iwax sample {run} -n 100 -o more.{ending}")
+    terminal.say(f"what next   iwax report {run}            a page of what was learned, for any browser")
+    terminal.say(f"            iwax sample {run} -n 100 -o more.{ending}")
     terminal.say(f"            iwax score {run} FILE        log p(x) of your own rows")
     terminal.say(f"            iwax compare {run} RUN       beside another run on the same data")
     terminal.data(experiments.closing_line(report))
