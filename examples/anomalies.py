@@ -166,7 +166,7 @@ def fitted(x: np.ndarray, seed: int, epochs: int) -> LatentVariableModel:
 
 def digits(left_out: int, epochs: int) -> dict[str, Any]:
     """AUROC of every score with one class left out of training: a fifth of the others against it."""
-    values, labels = load_digits(return_X_y=True)
+    values, labels = map(np.asarray, load_digits(return_X_y=True))
     inside, outliers = values[labels != left_out], values[labels == left_out]
     train_rows, held_out = (
         np.asarray(part)

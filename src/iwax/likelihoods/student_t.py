@@ -71,7 +71,7 @@ class StudentT(eqx.Module):
 
         With the number of ``features`` the degrees of freedom are learned, one a feature, from ``start_df`` > 2 on.
         """
-        excess = None if features is None else jnp.full(features, _log_excess(None, start_df))
+        excess = None if features is None else jnp.full(features, _start(start_df))
         return cls(network, None, excess, df)
 
     @staticmethod
@@ -107,8 +107,10 @@ class StudentT(eqx.Module):
 
 
 def _log_excess(df: float | None, start_df: float) -> Array | None:
-    if df is not None:
-        return None
+    return _start(start_df) if df is None else None
+
+
+def _start(start_df: float) -> Array:
     if not start_df > 2:
         raise ValueError(f"the degrees of freedom that {_WHO} learns stay above 2: start_df={start_df} is not")
     return jnp.log(jnp.asarray(start_df - 2, float))
