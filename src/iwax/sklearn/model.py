@@ -102,7 +102,7 @@ def model_of(
 
 
 def _likelihood(name: Literal["gaussian", "student_t"], decoder: Bounded, features: int) -> Any:
-    """How heavy the tails of a feature are is learned for it, not for each row: a third as much to compute."""
+    """How heavy the tails of a feature are is one learned number, not a function of the row."""
     if name == "gaussian":
         return likelihoods.Gaussian.of_network(decoder)
     return likelihoods.StudentT.of_network(decoder, features=features)

@@ -8,7 +8,7 @@ __all__ = ["compiler_options"]
 
 
 def compiler_options() -> dict[str, int] | None:
-    """On a processor, LLVM's first level of optimisation: steps as fast as at its third, compiled in 0.6 of the time.
+    """On a processor, LLVM's first level of optimisation: steps no slower than at its third, compiled sooner.
 
     Where ``XLA_FLAGS`` chooses a level it is kept, as everything is on other devices.
     """
