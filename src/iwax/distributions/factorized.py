@@ -38,6 +38,7 @@ class Factorized(AbstractIndependent):
     """
 
     reparameterized: ClassVar[bool] = True
+    one_a_feature: ClassVar[bool] = True
 
     family: str = eqx.field(static=True)
     parameters: tuple[Float[AnyArray, "*batch features"], ...]

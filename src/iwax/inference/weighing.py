@@ -63,8 +63,12 @@ def few_draws(ess: np.ndarray, k: int, rows: str) -> list[str]:
 
 
 class _Sums(NamedTuple):
-    """Sums over draws of w, w d, w^2, w^2 d and w^2 d^2: w relative to the ``largest`` so far, d = mean - anchor."""
+    """Sums over draws of w, w d, w^2, w^2 d and w^2 d^2: w relative to the ``largest`` so far, d = mean - anchor.
 
+    The ``anchor`` is the first draw's mean: sums of differences from it lose no digits.
+    """
+
+    anchor: Float[Array, "batch features"]
     largest: Float[Array, " batch"]
     w: Float[Array, " batch"]
     wd: Float[Array, "batch features"]
@@ -77,30 +81,33 @@ class _Sums(NamedTuple):
 @eqx.filter_jit
 def _averaged(model: LatentVariableModel, key: PRNGKey, x: Datum, k: int, chunk: int, draws: int) -> Found:
     """All k draws, ``chunk`` of them at a time; of each, the log-weight is kept."""
-    _, first_means, first_classes = batched.weighted_means(model, key, x, k=1)
-    anchor = first_means[:, 0]
-    none, zeros = jnp.zeros(anchor.shape[0]), jnp.zeros_like(anchor)
+    _, *shapes = eqx.filter_eval_shape(batched.weighted_means, model, key, x, k=1)
+    zeros, no_classes = (each and jnp.zeros((each.shape[0], *each.shape[2:]), each.dtype) for each in shapes)
+    none = jnp.zeros(zeros.shape[0])
 
     def add(sums: _Sums, first: Array) -> tuple[_Sums, Array]:
         log_w, means, classes = batched.weighted_means(model, key, x, k=chunk, first=first)
+        sums = sums._replace(anchor=jnp.where(first == 0, means[:, 0], sums.anchor))
         there = (first + jnp.arange(chunk) < k)[:, None] & ~jnp.isnan(log_w)
         log_w = jnp.where(there, log_w, -jnp.inf).T
-        return _added(sums, log_w, means - anchor[:, None], classes), log_w
+        return _added(sums, log_w, means - sums.anchor[:, None], classes), log_w
 
-    no_classes = None if first_classes is None else jnp.zeros_like(first_classes[:, 0])
-    start = _Sums(none - jnp.inf, none, zeros, none, zeros, zeros, no_classes)
+    start = _Sums(zeros, none - jnp.inf, none, zeros, none, zeros, zeros, no_classes)
     sums, log_w = jax.lax.scan(add, start, chunk * jnp.arange(-(-k // chunk)))
     shift = sums.wd / sums.w[:, None]
     variance = sums.wwdd - 2 * shift * sums.wwd + shift**2 * sums.ww[:, None]
     error = jnp.sqrt(jnp.maximum(variance, 0)) / sums.w[:, None]
-    means = anchor + shift
+    means = sums.anchor + shift
     if sums.wp is not None:
         p = sums.wp / sums.w[:, None, None]
         of_classes = p.sum(axis=-1) > 0
         means = jnp.where(of_classes, jnp.argmax(p, axis=-1), means)
         error = jnp.where(of_classes, 1 - p.max(axis=-1), error)
+    ess = sums.w**2 / sums.ww
+    if not draws:
+        return Found(means, error, ess, jnp.zeros((0, *means.shape)))
     chosen = _chosen(key, x, jnp.swapaxes(log_w, 0, 1).reshape(len(none), -1), draws)
-    return Found(means, error, sums.w**2 / sums.ww, _values(model, key, x, chosen))
+    return Found(means, error, ess, _values(model, key, x, chosen))
 
 
 def _added(sums: _Sums, log_w: Array, d: Array, p: Array | None) -> _Sums:
@@ -110,6 +117,7 @@ def _added(sums: _Sums, log_w: Array, d: Array, p: Array | None) -> _Sums:
     old, w = jnp.exp(sums.largest - safe), jnp.exp(log_w - safe[:, None])
     ww = w**2
     return _Sums(
+        sums.anchor,
         largest,
         old * sums.w + w.sum(axis=1),
         old[:, None] * sums.wd + jnp.einsum("bk,bkf->bf", w, d),

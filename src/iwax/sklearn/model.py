@@ -1,5 +1,7 @@
 """The model of standardised features, and what keeps it finite at rows unlike any it was trained on."""
 
+from collections.abc import Callable
+from functools import lru_cache, partial
 from typing import Any, Literal
 
 import equinox as eqx
@@ -11,6 +13,7 @@ from jaxtyping import Array, Float
 from iwax import likelihoods, nn, posteriors, priors
 from iwax._typing import AnyArray, PRNGKey
 from iwax.model import LatentVariableModel
+from iwax.training.compiler import compiler_options
 
 __all__ = ["LIKELIHOODS", "Bent", "Bounded", "Near", "model_of"]
 
@@ -68,7 +71,6 @@ class Near(eqx.Module):
         return self.network(near + jnp.sign(x) * jnp.log1p(jnp.abs(x - near)), key=key)
 
 
-@eqx.filter_jit  # one program, not the twenty of its arrays: a second and a half less
 def model_of(
     features: int,
     latent: int,
@@ -88,6 +90,26 @@ def model_of(
     >>> made.prior.features
     2
     """
+    program = _one_program(features, latent, hidden, activation, likelihood, components)
+    return program(key)
+
+
+@lru_cache(maxsize=8)
+def _one_program(*shape: Any) -> Callable[[PRNGKey], LatentVariableModel]:
+    """Not the twenty of its arrays, and compiled for a single run: two seconds less."""
+    options = compiler_options(level=0)
+    return eqx.filter_jit(partial(_made, *shape), compiler_options=options)  # pyright: ignore[reportCallIssue]  # jax's
+
+
+def _made(
+    features: int,
+    latent: int,
+    hidden: tuple[int, ...],
+    activation: str,
+    likelihood: Literal["gaussian", "student_t"],
+    components: int,
+    key: PRNGKey,
+) -> LatentVariableModel:
     of_decoder, of_encoder, of_prior = jax.random.split(key, 3)
     coding = nn.Coding(np.zeros(features), np.ones(features), mask=True)
     decoder = _network(latent, hidden[::-1], features, activation, floor=_OF_FEATURES, key=of_decoder)
