@@ -19,7 +19,7 @@ from iwax.training.loop import NumericalStop
 
 VERBS = (
     "train", "resume", "evaluate", "diagnose", "sample", "reconstruct", "embed", "impute", "denoise", "score",
-    "compare", "reproduce", "data", "settings", "doctor",
+    "compare", "report", "bnn", "reproduce", "data", "settings", "doctor", "completion",
 )  # fmt: skip
 
 
@@ -73,10 +73,24 @@ def test_help_loads_no_array_library():
     assert done.stdout.splitlines()[-1] == "[]"
 
 
-def test_no_words_at_all_show_the_help(iwax):
+def test_no_words_at_all_say_what_to_type_first(iwax, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     code, out, _ = iwax()
     assert code == 0
-    assert "Commands:" in out
+    typed = [line.split()[1] for line in out.splitlines() if line.startswith("  iwax ")]
+    assert typed[:2] == ["train", "report"]
+    assert set(typed) <= set(VERBS)
+    assert max(len(line) for line in out.splitlines()) <= 120
+    for name in ("older", "newer"):
+        (tmp_path / "runs" / name).mkdir(parents=True)
+        (tmp_path / "runs" / name / "config.json").touch()
+    os.utime(tmp_path / "runs" / "older", (1, 1))
+    assert "iwax report runs/newer " in iwax()[1]
+
+
+def test_no_words_and_json(iwax):
+    code, out, _ = iwax("--json")
+    assert (code, set(json.loads(out)["verbs"])) == (0, set(VERBS))
 
 
 def test_version(iwax):

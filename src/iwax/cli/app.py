@@ -13,6 +13,7 @@ import typer
 from iwax.cli import (
     bnn,
     compare,
+    completion,
     data,
     denoise,
     diagnose,
@@ -31,6 +32,7 @@ from iwax.cli import (
 )
 from iwax.cli.failure import DONE, exit_code, one_line
 from iwax.cli.terminal import Terminal
+from iwax.cli.welcome import welcome
 
 __all__ = ["app", "main"]
 
@@ -52,8 +54,15 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback(no_args_is_help=True)
+def _begin(context: typer.Context) -> None:
+    number, terminal = importlib.metadata.version("iwax"), context.obj
+    terminal.data(welcome(number).rstrip())
+    terminal.document({"version": number, "verbs": list(typer.main.get_group(app).commands)})
+
+
+@app.callback(invoke_without_command=True)
 def root(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
@@ -66,6 +75,8 @@ def root(
     `iwax train` alone trains an IWAE on scikit-learn's digits and measures it: start there.
     --json, --quiet and --debug may stand before or after the verb.
     """
+    if context.invoked_subcommand is None:
+        _begin(context)
 
 
 for _verb, _words in (
@@ -85,6 +96,7 @@ for _verb, _words in (
     (reproduce.reproduce, "Published tables: obtained beside published."),
     (settings.settings, "What can be set, and the presets."),
     (doctor.doctor, "Versions, devices, data, and a self-test."),
+    (completion.completion, "A script by which your shell completes words."),
 ):
     app.command(short_help=_words)(_verb)
 app.add_typer(data.app, name="data", short_help="List, describe and get data sets.")

@@ -26,7 +26,7 @@ def doctor(context: typer.Context) -> None:
         "python": platform.python_version(),
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} processors",
         "versions": {name: importlib.metadata.version(name) for name in LIBRARIES},
-        "devices": [f"{device.platform}: {device.device_kind}" for device in jax.devices()],
+        "devices": [_name(device.platform, device.device_kind) for device in jax.devices()],
         "data_folder": os.environ.get("IWAX_DATA"),
         "data": {name: registry.whereabouts(name) for name in registry.names()},
     }
@@ -41,6 +41,10 @@ def doctor(context: typer.Context) -> None:
             f"the self-test failed: log p(x) = {test['exact']:.6f} exactly, {test['estimate']:.6f} by importance "
             f"sampling, allowed difference {test['allowed']:.6f}; these libraries or this device cannot be trusted"
         )
+
+
+def _name(platform: str, kind: str) -> str:
+    return platform if kind.lower() == platform else f"{platform}: {kind}"
 
 
 def _show(terminal: Terminal, report: dict, test: dict) -> None:

@@ -216,6 +216,11 @@ class Objective(Section):
         model = gradients.pathwise(self._bound(self.bound))  # whose weights of the model are every estimator's
         return gradients.paired(model=model, posterior=make(self._bound(self.posterior_bound)))
 
+    @property
+    def ascends_a_lower_bound(self) -> bool:
+        """Whether what training reports is at most log p(x) on average."""
+        return self._bound(self.bound).kind == "lower"
+
     def warnings(self) -> list[str]:
         """Settings that run but do not mean what they may seem to.
 
@@ -229,7 +234,7 @@ class Objective(Section):
                 f"objective.gradient=sticking_the_landing is biased for objective.bound={ascended}; "
                 "doubly_reparameterized is the unbiased rule of its kind"
             )
-        if self._bound(self.bound).kind == "estimate":
+        if not self.ascends_a_lower_bound:
             found.append(
                 f"objective.bound={self.bound} is an estimate, no lower bound: "
                 "what training reports may lie above log p(x)"

@@ -1,6 +1,7 @@
 """Training: compiled stretches, between which the host records, validates and asks whether to go on."""
 
 import time
+from dataclasses import replace
 from functools import lru_cache, partial
 from typing import Any, NamedTuple, Protocol
 
@@ -71,14 +72,15 @@ def train(
         raise ValueError("validate_every needs validation data, got none")
     steps = steps_per_epoch(rows, plan.batch)
     run = _Run(objective, optimizer, plan, state.model, jnp.asarray(data), valid, observer, learning_rate)
+    # of the types that a stretch gives back, or it would be compiled a second time
+    state = jax.tree.map(lambda leaf: jnp.asarray(leaf, leaf.dtype) if eqx.is_array(leaf) else leaf, state)
     advance, clock = compile_stretch(run.update, state), _Clock(plan)
     while int(state.step) < plan.epochs * steps and not _out_of_patience(state, plan):
         epoch, before = int(state.step) // steps, int(state.step)
         order = run.order(epoch)
         stop = min(before + clock.length, (epoch + 1) * steps)
-        start = jax.tree.map(lambda leaf: jnp.array(leaf, leaf.dtype) if eqx.is_array(leaf) else leaf, state)
         clock.start()
-        after, finite = advance(start, run.data, order, stop)
+        after, finite = advance(state, run.data, order, stop)
         if not (bool(finite) and all_finite(eqx.filter(after.model, eqx.is_inexact_array))):
             raise first_fault(run.update, state, run.data, order, stop)
         state = after
@@ -145,7 +147,7 @@ class _Run:
             row["learning_rate"] = float(np.asarray(self.learning_rate(int(state.step) - 1)))
         if self.plan.beta_warmup:
             row["beta"] = min(1.0, int(state.step) / (self.plan.beta_warmup * steps))
-        state = eqx.tree_at(lambda s: s.tally, state, Tally.zero())
+        state = replace(state, tally=Tally.zero())
         improved = False
         if self.plan.validate_every and (epoch + 1) % self.plan.validate_every == 0:
             row["validation"] = self.validate(state.model, self.valid)
@@ -153,8 +155,9 @@ class _Run:
             improved = bool(reached > state.best)
             warming = epoch + 1 < self.plan.beta_warmup  # patience begins once beta is 1
             stale = jnp.int32(0) if improved or warming else state.stale + 1
-            counts = (reached, state.step, stale) if improved else (state.best, state.best_step, stale)
-            state = eqx.tree_at(lambda s: (s.best, s.best_step, s.stale), state, counts)
+            state = replace(state, stale=stale)
+            if improved:
+                state = replace(state, best=reached, best_step=state.step)
         if self.observer is not None:
             self.observer.epoch(state, row)
             if improved:

@@ -39,7 +39,7 @@ def permutation(seed: int, epoch: int, rows: int) -> Int[np.ndarray, " rows"]:
 def compile_stretch(update: Update, template: State) -> Stretch:
     """``stretch(state, data, order, stop)``: updates until ``stop`` steps are done, or the loss is not finite.
 
-    Gives the state, which is donated, and whether every loss was finite. ``order`` is the epoch's `permutation`, and a
+    Gives the new state, and whether every loss was finite. ``order`` is the epoch's `permutation`, and a
     stretch must not cross the end of an epoch. How a run is cut into stretches does not change a bit of it.
     """
     _, static = eqx.partition(template, eqx.is_array)
@@ -54,7 +54,7 @@ def compile_stretch(update: Update, template: State) -> Stretch:
 
         return jax.lax.while_loop(unfinished, body, (arrays, jnp.array(True)))
 
-    compiled = jax.jit(run, donate_argnums=0, compiler_options=compiler_options())
+    compiled = jax.jit(run, compiler_options=compiler_options())
 
     def stretch(state: State, data: Array, order: Array, stop: int) -> tuple[State, Array]:
         arrays, finite = compiled(eqx.filter(state, eqx.is_array), data, order, jnp.int32(stop))

@@ -131,7 +131,7 @@ def _like(leaf: Any, value: np.ndarray, name: str) -> Any:
         return value[()]
     if isinstance(leaf, np.ndarray):
         return value.copy()  # the bytes parsed are read-only
-    # A copy: on a CPU JAX may otherwise share NumPy's memory, which a donated buffer must not.
+    # A copy: on a CPU JAX may otherwise share NumPy's memory, which its owner may write to.
     array = jnp.array(value, copy=True) if _fits(value) else None
     if array is None:
         raise ValueError(f"{name} needs {_describe(leaf)}: switch double precision on with jax.enable_x64(True)")

@@ -1,0 +1,45 @@
+"""A first model in Python: points on a ring, two latents, an IWAE, and a picture of data beside samples.
+
+python examples/first_model.py -o ring.png
+"""
+
+import argparse
+import sys
+from functools import partial
+from pathlib import Path
+
+import jax
+import optax
+
+from iwax import bounds, data, evaluation, gradients, inference, likelihoods, nn, posteriors, priors, training
+from iwax.model import LatentVariableModel
+from iwax.report import figures
+
+
+def main() -> None:
+    """Train, measure, draw."""
+    words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    words.add_argument("-o", "--output", type=Path, default=Path("ring.png"))
+    words.add_argument("--epochs", type=int, default=40)
+    words.add_argument("--k", type=int, default=1000, help="importance samples of the evaluation")
+    asked = words.parse_args()
+
+    ring, keys = data.load("ring"), jax.random.split(jax.random.key(0), 5)
+    model = LatentVariableModel(
+        prior=priors.StandardNormal(2),
+        likelihood=likelihoods.Gaussian.scalar(nn.MLP(2, (64, 64), 2, key=keys[0]), 0.5),
+        posterior=posteriors.Gaussian(nn.MLP(2, (64, 64), 2 * 2, key=keys[1])),
+    )
+    objective = partial(gradients.surrogate, k=20, estimator=gradients.doubly_reparameterized(bounds.iwae))
+    result = training.fit(
+        model, objective, ring.train.values, optimizer=optax.adam(2e-3), epochs=asked.epochs, key=keys[2]
+    )
+    evidence = evaluation.log_evidence(result.model, ring.test.values, k=asked.k, key=keys[3])
+    said = [f"log p(x) = {evidence.mean:.3f} +/- {evidence.standard_error:.3f} nats", *evidence.warnings()]
+    drawn = inference.generate(result.model, 1000, key=keys[4])
+    said.append(f"wrote {figures.scatter(asked.output, ring.test.values, drawn.sample)}")
+    sys.stdout.write("\n".join(said) + "\n")
+
+
+if __name__ == "__main__":
+    main()
