@@ -8,6 +8,7 @@ from iwax.report.canvas import number
 __all__ = ["Verdict", "key_numbers", "several", "verdict"]
 
 TRUSTED, DOUBTED = 0.05, 0.25  # shares of rows with a Pareto k above 0.7
+WIDE = 10.0  # nats between log p(x) and the ELBO
 FEWEST_DRAWS, FEWEST_THAT_COUNT = 100, 10
 RULE = (
     "Pareto k̂ says how heavy the tail of a row's importance weights is (Vehtari et al. 2024, arXiv:1507.02646). Above "
@@ -61,6 +62,10 @@ def verdict(summary: Mapping[str, Any], *, rows: str) -> Verdict:
         reasons.append(
             f"The ELBO, the same bound with one sample, is {number(summary['elbo'])}: {gap:.2f} nats lower. That is "
             "what q(z|x) loses against the true posterior, as far as k samples can tell."
+            + (
+                " So wide a gap comes of samples that land where p(x, z) is almost 0; others carry log p(x)."
+                * (gap > WIDE)
+            )
         )
     return Verdict(level, answer, reasons)
 
