@@ -23,7 +23,8 @@ def main() -> None:
     words.add_argument("--passes", type=int, default=None, help="through the rows in training; 8,000 steps without")
     asked = words.parse_args()
 
-    whole = load_breast_cancer().data
+    whole, _ = load_breast_cancer(return_X_y=True)
+    whole = np.asarray(whole)
     whole = (whole - whole.mean(axis=0)) / whole.std(axis=0)
     hidden = np.random.default_rng(0).uniform(size=whole.shape) < asked.share
     table = np.where(hidden, np.nan, whole)
