@@ -29,16 +29,7 @@ def commands(page: Path) -> Iterator[str]:
             yield found[1]
 
 
-LACKS_AN_ACTIVATION = "iwax train mine.npy --set model.hidden=500,500 --set model.memory=70,30"
-COMMANDS = [
-    pytest.param(
-        line,
-        id=f"{page.name}: {line}",
-        marks=[pytest.mark.xfail(reason="memory needs relu")] if line.strip() == LACKS_AN_ACTIVATION else [],
-    )
-    for page in PAGES
-    for line in commands(page)
-]
+COMMANDS = [pytest.param(line, id=f"{page.name}: {line}") for page in PAGES for line in commands(page)]
 
 
 def parsed(words: list[str]) -> dict[str, Any]:

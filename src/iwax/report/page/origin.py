@@ -45,7 +45,7 @@ def made_with(subject: Subject) -> list[tuple[str, str]]:
             "checkpoint shown",
             f"{subject.trained.checkpoint.name}, the best on the validation data where it was validated",
         ),
-        ("device", f"{made.device.get('kind')} ({made.device.get('platform')})"),
+        ("device", " ".join(dict.fromkeys(str(made.device.get(word)) for word in ("platform", "kind")))),
         ("versions", ", ".join(f"{name} {version}" for name, version in made.versions.items())),
     ]
     if made.git:
