@@ -49,10 +49,10 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, Laten
         Gaussians in the mixture, learned, that is p(z); with 1, p(z) is N(0, I).
     n_score_samples : int, default=500
         Draws of the estimate of log p(x).
-    learning_rate_init : float, default=2e-3
+    learning_rate_init : float, default=4e-3
         Adam's, decaying to 0 along a cosine; in `partial_fit` it stays.
     batch_size, max_iter : int, int or None, default=64, None
-        Rows a step, and passes through the rows. None: as many as 8,000 steps take, and at least 10.
+        Rows a step, and passes through the rows. None: as many as 8,000 steps take, from 10 to 700.
     validation_fraction, n_iter_no_change : float, int or None, default=0.1, 20
         The share of rows by which the best model is kept, and after how many validations without a better one training
         ends; there are about 50 in max_iter passes. None: the last model is kept, and all rows are trained on.
@@ -89,7 +89,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, Laten
         likelihood: str = "student_t",
         prior_components: int = 20,
         n_score_samples: int = 500,
-        learning_rate_init: float = 2e-3,
+        learning_rate_init: float = 4e-3,
         batch_size: int = 64,
         max_iter: int | None = None,
         validation_fraction: float = 0.1,
@@ -211,7 +211,7 @@ class IWAE(VAE):
         likelihood: str = "student_t",
         prior_components: int = 20,
         n_score_samples: int = 500,
-        learning_rate_init: float = 2e-3,
+        learning_rate_init: float = 4e-3,
         batch_size: int = 64,
         max_iter: int | None = None,
         validation_fraction: float = 0.1,

@@ -30,7 +30,7 @@ __all__ = [
 ]
 
 AT_LEAST_ONE = Interval(Integral, 1, None, closed="left")
-_STEPS, _PASSES = 8_000, 10  # of a training whose length was not given: so many steps, and at least so many passes
+_STEPS, _LEAST, _MOST = 8_000, 10, 700  # of a training whose length was not given: steps, and limits of its passes
 _OF_SCORES, OF_EMBEDDINGS, OF_SAMPLES, OF_DECODING, OF_IMPUTATIONS = range(16, 21)  # purposes of random numbers
 
 
@@ -89,7 +89,7 @@ class LatentVariableEstimator(BaseEstimator):
         held_out = 0 if self.n_iter_no_change is None else int(self.validation_fraction * len(x))
         rows, valid = x[order[held_out:]], x[order[:held_out]]
         steps = training.steps_per_epoch(len(rows), min(self.batch_size, len(rows)))
-        epochs = max(_PASSES, -(-_STEPS // steps)) if self.max_iter is None else self.max_iter
+        epochs = min(_MOST, max(_LEAST, -(-_STEPS // steps))) if self.max_iter is None else self.max_iter
         adam = _adam(optax.cosine_decay_schedule(self.learning_rate_init, epochs * steps))
         self._take(rows, valid, adam, epochs=epochs, seed=self.seed_)
         return x

@@ -58,7 +58,7 @@ class IWAEImputer(OneToOneFeatureMixin, TransformerMixin, LatentVariableEstimato
         likelihood: str = "student_t",
         prior_components: int = 20,
         n_impute_samples: int = 1000,
-        learning_rate_init: float = 2e-3,
+        learning_rate_init: float = 4e-3,
         batch_size: int = 64,
         max_iter: int | None = None,
         validation_fraction: float = 0.1,

@@ -22,11 +22,10 @@ _OF_FEATURES, _OF_LATENTS = 1e-3, 1e-6  # the least scale of p(x|z), in standard
 _NEAR = 5.0  # standard deviations up to which an encoder is given the values themselves
 _BEND = 0.1  # how much a network adds to its affine map at first, of what it would by itself
 _START = float(np.log(np.expm1(1.0)))  # softplus of it is 1
-_GAIN = 3.0  # of the scales' outputs: Adam moves each by its rate a step, and a spike's scale is far from 1
 
 
 class Bounded(eqx.Module):
-    """A network of (loc, s) [2 D] whose scale is ``floor + softplus(3 s + 0.54)``, and grows no faster than s.
+    """A network of (loc, log scale) [2 D] whose scale is ``floor + softplus(s)``, and grows no faster than s.
 
     ``exp(s)`` would be 0 or infinite at rows a few hundred standard deviations away, and the density NaN. The floor
     also bounds the likelihood, which is otherwise infinite at the best fit of any feature that is constant or takes
@@ -39,7 +38,7 @@ class Bounded(eqx.Module):
     def __call__(self, x: Float[AnyArray, " in"], *, key: PRNGKey | None = None) -> Float[Array, " out"]:
         """The outputs at x, their second half made a log scale that is bounded from below."""
         loc, s = jnp.split(self.network(x, key=key), 2)
-        return jnp.concatenate([loc, jnp.log(self.floor + jax.nn.softplus(_GAIN * s + _START))])
+        return jnp.concatenate([loc, jnp.log(self.floor + jax.nn.softplus(s + _START))])
 
 
 class Bent(eqx.Module):

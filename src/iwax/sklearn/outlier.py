@@ -66,7 +66,7 @@ class IWAEOutlierDetector(OutlierMixin, LatentVariableEstimator):
         likelihood: str = "student_t",
         prior_components: int = 20,
         n_score_samples: int = 500,
-        learning_rate_init: float = 2e-3,
+        learning_rate_init: float = 4e-3,
         batch_size: int = 64,
         max_iter: int | None = None,
         validation_fraction: float = 0.1,
