@@ -5,8 +5,9 @@
 
 Five tables of numbers: scikit-learn's diabetes and wine, nine pixels of its digits, and the first 12 principal
 components of 1,965 Frey faces and of 3,000 grey images of Fashion-MNIST. Of each, half of the cells are hidden
-completely at random and filled, and the log-density of a fifth of the rows is taken after training on the others. Nothing is
-chosen within a table or seed. What was measured is kept in the file of numbers; a second call goes on from there.
+completely at random and filled, and the log-density of a fifth of the rows is taken after a training on the others.
+Nothing is chosen within a table or seed. What was measured is kept in the file of numbers; a second call goes on from
+there.
 """
 
 import argparse
