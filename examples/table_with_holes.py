@@ -38,7 +38,9 @@ def main() -> None:
         error = np.sqrt(np.mean((filled[hidden] - whole[hidden]) ** 2))
         sys.stdout.write(f"{name:14s} {error:.3f}\n")
     found = imputer.imputation(table[:5])
-    sys.stdout.write(f"draws that count in the first rows: {np.round(found.ess, 1).tolist()}\n")
+    sys.stdout.write(f"draws that count, of {found.k}, in the first rows: {np.round(found.ess, 1).tolist()}\n")
+    if asked.passes is not None:
+        sys.stdout.write(f"after {asked.passes} passes only: without --passes the imputer trains as long as it needs\n")
 
 
 if __name__ == "__main__":

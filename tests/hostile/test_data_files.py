@@ -146,8 +146,8 @@ def test_archives_with_the_wrong_arrays(tmp_path, arrays, message):
 
 
 def test_paths_that_lead_nowhere(tmp_path):
-    refused(tmp_path / "none.npy", "there is none", FileNotFoundError)
-    refused(tmp_path / "none", "there is none", FileNotFoundError)
+    refused(tmp_path / "none.npy", "there is no such file or folder", FileNotFoundError)
+    refused(tmp_path / "none", "there is no such file or folder", FileNotFoundError)
     (tmp_path / "x.xlsx").write_bytes(b"PK")
     refused(tmp_path / "x.xlsx", "got .xlsx; save the numbers with .*, or a table as .csv")
     (tmp_path / "plain").write_text("1 2 3")

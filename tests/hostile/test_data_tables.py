@@ -178,7 +178,7 @@ def test_tables_are_needed_where_columns_are(tmp_path):
     refused(message, data.load, tmp_path / "x.npy", kinds={"a": "count"})
     refused(message, data.load, tmp_path / "x.npy", missing=["-1"])
     refused("digits: kinds of columns", data.load, "digits", missing=["-1"])
-    with pytest.raises(FileNotFoundError, match="there is none"):
+    with pytest.raises(FileNotFoundError, match="there is no such file"):
         data.read_rows(tmp_path / "none.csv", COLUMNS)
 
 

@@ -82,8 +82,9 @@ def test_no_words_at_all_say_what_to_type_first(iwax, tmp_path, monkeypatch):
     assert set(typed) <= set(VERBS)
     assert max(len(line) for line in out.splitlines()) <= 120
     for name in ("older", "newer"):
-        (tmp_path / "runs" / name).mkdir(parents=True)
-        (tmp_path / "runs" / name / "config.json").touch()
+        (tmp_path / "runs" / name / "evaluation").mkdir(parents=True)
+        (tmp_path / "runs" / name / "evaluation" / "test.json").touch()
+    (tmp_path / "runs" / "under way").mkdir()
     os.utime(tmp_path / "runs" / "older", (1, 1))
     assert "iwax report runs/newer " in iwax()[1]
 

@@ -29,9 +29,13 @@ def report(context: typer.Context, runs: Runs, output: Page = None, force: Force
     if output is not None or len(runs) > 1 or runs[0].is_dir():  # else the run is what is missing, and said to be
         check(path, force=force, endings=(".html", ".htm"))
 
+    from iwax.experiments.folder import LOCK
     from iwax.report import page
     from iwax.training import durable
 
+    for run in runs:
+        if (run / LOCK).exists():
+            terminal.warn(f"{run} is at work, or was stopped: write the report again, with --force, when it is done")
     document = page.compose(runs, note=terminal.say, warn=terminal.warn).encode()
     if len(document) > page.LARGEST:
         terminal.warn(f"{path} has {len(document):,} bytes, more than the {page.LARGEST:,} that a mail can take")

@@ -5,7 +5,7 @@ from pathlib import Path
 __all__ = ["welcome"]
 
 _WORDS = """\
-iwax {version}: deep latent-variable models with importance-weighted bounds, trained fast and measured right
+iwax {version}: train, measure and use deep latent-variable models with importance-weighted bounds
 
 Start here (half a minute; the data are built in)
 
@@ -29,11 +29,11 @@ This machine: iwax doctor     Words completed by your shell: iwax completion --h
 
 
 def welcome(version: str, runs: Path = Path("runs")) -> str:
-    """The first screen; where there are runs, it names the latest.
+    """The first screen; where there are runs that were measured, it names the latest.
 
     >>> welcome("0.1.0", Path("nowhere")).splitlines()[5]
     '  iwax report RUN                         what it learned, and whether to believe its number'
     """
-    found = [each.parent for each in runs.glob("*/config.json")]
+    found = [each.parent.parent for each in runs.glob("*/evaluation/*.json")]  # those that have ended
     latest = str(max(found, key=lambda run: run.stat().st_mtime)) if found else "RUN"
-    return _WORDS.format(version=version, run=latest if len(latest) < 28 else f"{latest}   ")
+    return _WORDS.format(version=version, run=latest if len(latest) < 28 else f"{latest}\n{'':42}")

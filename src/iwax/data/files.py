@@ -114,7 +114,9 @@ def _suffix(path: Path) -> str:
             "load it yourself and save the numbers with numpy.savez('data.npz', x=...)"
         )
     if not path.exists():
-        raise FileNotFoundError(f"{path}: needed a file or a folder of pictures; there is none")
+        raise FileNotFoundError(
+            f"{path}: there is no such file or folder; a file of rows or a folder of pictures was needed"
+        )
     if suffix and suffix not in SUFFIXES:
         raise ValueError(
             f"{path}: needed one of {', '.join(SUFFIXES)} or a folder of pictures; got {suffix}; "

@@ -112,6 +112,6 @@ def _entry(name: str) -> tuple[Info, Callable[[], Dataset]]:
         meant = f"did you mean {' or '.join(near)}? " if near else ""
         raise ValueError(
             f"no data set is called {name!r}; {meant}known names: {', '.join(names())}; "
-            "your own data: a path to a .npy or .npz file or to a folder of images"
+            "your own data: a path to a .csv, .parquet, .npy or .npz file or to a folder of images"
         )
     return _BY_NAME[name]

@@ -199,6 +199,8 @@ def _write_down(folder: RunFolder, work: _Work, source: Path | None, reporter: R
         text += f"; {dataset.missing:,} of {cells:,} cells are missing: the bound is that on the observed ones"
     folder.log(text)
     reporter.note(f"{text}; run folder {folder.path}")
+    if dataset.columns:
+        reporter.note(dataset.protocol)
     if work.config.objective.ascends_a_lower_bound:
         reporter.note("the bound is below log p(x) on average, in nats a row: the higher, the better")
     for warning in work.config.warnings():
