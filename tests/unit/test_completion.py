@@ -25,7 +25,7 @@ TYPED = [  # a line up to the cursor, and words that must be, and must not be, a
 @pytest.fixture(scope="module")
 def scripts(tmp_path_factory):
     """A file for each shell."""
-    folder, group = tmp_path_factory.mktemp("scripts"), typer.main.get_command(app)
+    folder, group = tmp_path_factory.mktemp("scripts"), typer.main.get_group(app)
     verbs = tuple(completion._verbs(group, completion._known()))
     files = {}
     for shell, write in completion.SHELLS.items():
@@ -66,7 +66,7 @@ def test_zsh_reads_its_script(scripts):
 
 
 def test_every_verb_and_option_is_in_every_script(scripts):
-    for verb, command in typer.main.get_command(app).commands.items():
+    for verb, command in typer.main.get_group(app).commands.items():
         for shell, file in scripts.items():
             text = file.read_text()
             assert verb in text
