@@ -32,7 +32,7 @@ BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"
 BEGIN_EVALUATORS, END_EVALUATORS = "<!-- evaluators:begin -->", "<!-- evaluators:end -->"
 COLUMNS = (
     "row", "recipe", "epochs", "seed", "obtained log p(x)", "above the baseline", "ELBO", "published",
-    "active units", "published", "k", "images", "minutes",
+    "active units", "units published", "k", "images", "minutes",
 )  # fmt: skip
 
 
