@@ -205,6 +205,19 @@ def test_a_mask_sums_the_observed_features_alone(name: str):
     assert float(distribution.log_prob(value, where=jnp.zeros(3, bool))) == 0.0
 
 
+@pytest.mark.parametrize("features", [1, 3, 8, 11, 40])
+@pytest.mark.parametrize("scale", [np.float32(0.5), np.array([0.5], np.float32)])
+def test_one_parameter_may_stand_for_all_features(features: int, scale: np.ndarray):
+    x, loc = np.linspace(-1, 2, features), np.linspace(0, 1, features)
+    observed = np.arange(features) % 3 == 0
+    for found, each in (
+        (distributions.Factorized.normal(jnp.asarray(loc), scale), scipy.stats.norm.logpdf(x, loc, 0.5)),
+        (distributions.StudentT(5 * scale / scale, jnp.asarray(loc), scale), scipy.stats.t.logpdf(x, 5, loc, 0.5)),
+    ):
+        np.testing.assert_allclose(found.log_prob(jnp.asarray(x)), each.sum(), rtol=1e-5)
+        np.testing.assert_allclose(found.log_prob(jnp.asarray(x), where=observed), each[observed].sum(), rtol=1e-5)
+
+
 def test_a_chain_refuses_a_mask():
     value, _ = chain(False).draw(jax.random.key(0))
     with pytest.raises(ValueError, match="where must be None"):

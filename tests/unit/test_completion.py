@@ -1,5 +1,6 @@
 """The words that a shell completes: the scripts are read by the shells themselves."""
 
+import contextlib
 import shutil
 import subprocess
 
@@ -25,12 +26,11 @@ TYPED = [  # a line up to the cursor, and words that must be, and must not be, a
 @pytest.fixture(scope="module")
 def scripts(tmp_path_factory):
     """A file for each shell."""
-    folder, group = tmp_path_factory.mktemp("scripts"), typer.main.get_group(app)
-    verbs = tuple(completion._verbs(group, completion._known()))
-    files = {}
-    for shell, write in completion.SHELLS.items():
+    folder, files = tmp_path_factory.mktemp("scripts"), {}
+    for shell in completion.SHELLS:
         files[shell] = folder / f"iwax.{shell}"
-        files[shell].write_text(write(verbs))
+        with files[shell].open("w") as file, contextlib.redirect_stdout(file), pytest.raises(SystemExit, match="0"):
+            main(["completion", shell])
     return files
 
 

@@ -81,8 +81,9 @@ class _Sums(NamedTuple):
 @eqx.filter_jit
 def _averaged(model: LatentVariableModel, key: PRNGKey, x: Datum, k: int, chunk: int, draws: int) -> Found:
     """All k draws, ``chunk`` of them at a time; of each, the log-weight is kept."""
-    _, *shapes = eqx.filter_eval_shape(batched.weighted_means, model, key, x, k=1)
-    zeros, no_classes = (each and jnp.zeros((each.shape[0], *each.shape[2:]), each.dtype) for each in shapes)
+    _, mean, probability = eqx.filter_eval_shape(batched.weighted_means, model, key, x, k=1)
+    zeros = jnp.zeros((mean.shape[0], *mean.shape[2:]), mean.dtype)
+    no_classes = None if probability is None else jnp.zeros((probability.shape[0], *probability.shape[2:]))
     none = jnp.zeros(zeros.shape[0])
 
     def add(sums: _Sums, first: Array) -> tuple[_Sums, Array]:

@@ -1,8 +1,7 @@
 """The model of standardised features, and what keeps it finite at rows unlike any it was trained on."""
 
-from collections.abc import Callable
-from functools import lru_cache, partial
-from typing import Any, Literal
+from functools import partial
+from typing import Any, Literal, cast
 
 import equinox as eqx
 import jax
@@ -13,7 +12,6 @@ from jaxtyping import Array, Float
 from iwax import likelihoods, nn, posteriors, priors
 from iwax._typing import AnyArray, PRNGKey
 from iwax.model import LatentVariableModel
-from iwax.training.compiler import compiler_options
 
 __all__ = ["LIKELIHOODS", "Bent", "Bounded", "Near", "model_of"]
 
@@ -22,6 +20,8 @@ _OF_FEATURES, _OF_LATENTS = 1e-3, 1e-6  # the least scale of p(x|z), in standard
 _NEAR = 5.0  # standard deviations up to which an encoder is given the values themselves
 _BEND = 0.1  # how much a network adds to its affine map at first, of what it would by itself
 _START = float(np.log(np.expm1(1.0)))  # softplus of it is 1
+# not the twenty of a model's arrays, and compiled for a single run: two seconds less
+_one_program: Any = partial(cast(Any, eqx.filter_jit), compiler_options={"xla_backend_optimization_level": 0})
 
 
 class Bounded(eqx.Module):
@@ -71,6 +71,7 @@ class Near(eqx.Module):
         return self.network(near + jnp.sign(x) * jnp.log1p(jnp.abs(x - near)), key=key)
 
 
+@_one_program
 def model_of(
     features: int,
     latent: int,
@@ -90,26 +91,6 @@ def model_of(
     >>> made.prior.features
     2
     """
-    program = _one_program(features, latent, hidden, activation, likelihood, components)
-    return program(key)
-
-
-@lru_cache(maxsize=8)
-def _one_program(*shape: Any) -> Callable[[PRNGKey], LatentVariableModel]:
-    """Not the twenty of its arrays, and compiled for a single run: two seconds less."""
-    options = compiler_options(level=0)
-    return eqx.filter_jit(partial(_made, *shape), compiler_options=options)  # pyright: ignore[reportCallIssue]  # jax's
-
-
-def _made(
-    features: int,
-    latent: int,
-    hidden: tuple[int, ...],
-    activation: str,
-    likelihood: Literal["gaussian", "student_t"],
-    components: int,
-    key: PRNGKey,
-) -> LatentVariableModel:
     of_decoder, of_encoder, of_prior = jax.random.split(key, 3)
     coding = nn.Coding(np.zeros(features), np.ones(features), mask=True)
     decoder = _network(latent, hidden[::-1], features, activation, floor=_OF_FEATURES, key=of_decoder)

@@ -62,11 +62,9 @@ def verdict(summary: Mapping[str, Any], *, rows: str) -> Verdict:
         reasons.append(
             f"The ELBO, the same bound with one sample, is {number(summary['elbo'])}: {gap:.2f} nats lower. That is "
             "what q(z|x) loses against the true posterior, as far as k samples can tell."
-            + (
-                " So wide a gap comes of samples that land where p(x, z) is almost 0; others carry log p(x)."
-                * (gap > WIDE)
-            )
         )
+        if gap > WIDE:
+            reasons.append("So wide a gap comes of samples that land where p(x, z) is almost 0; others carry log p(x).")
     return Verdict(level, answer, reasons)
 
 
