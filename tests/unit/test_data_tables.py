@@ -1,6 +1,8 @@
 """A user's own tables: the kinds of their columns, codes and back, csv and Parquet, holes."""
 
+import csv
 import dataclasses
+import io
 import json
 import sys
 
@@ -14,7 +16,7 @@ from iwax import data
 from iwax.data.coding import code, decode, written
 from iwax.data.columns import LARGEST_COUNT, Column, infer, summary, typed
 from iwax.data.formats.cells import MISSING, Cells, as_text, with_holes
-from iwax.data.formats.table import DELIMITERS, read_cells
+from iwax.data.formats.table import DELIMITERS, quoted, read_cells, replace_cells
 
 RANDOM = np.random.default_rng(11)
 COUNTS = ["0", "3", "0", "12", "1"]
@@ -161,6 +163,34 @@ def test_what_is_written_is_short_and_quoted_where_it_must_be():
     assert read_cells(text.encode(), name="t").columns == (["0.33333334", "7"], ["x\ry", "٣"], ["5", None])
     assert infer("x", ["٣", "٤", "٣٤"]).kind == "categorical"  # digits, but not those of a number in csv
     assert written(columns[2:], np.array([[np.nan]])) == 'n\n""\n'
+
+
+@given(tables(), st.sampled_from(DELIMITERS), st.sampled_from(("\n", "\r\n", "\n\n")), st.booleans(), st.data())
+def test_cells_are_replaced_and_no_other(table, delimiter, end, mark, more):
+    """Holes get texts of any kind, with any delimiter, end of lines and mark of bytes; then fewer rows."""
+    columns, values = table
+    text = written(columns, values, delimiter=delimiter)
+    lines = [delimiter.join(map(quoted, row)) or '""' for row in csv.reader(io.StringIO(text), delimiter=delimiter)]
+    contents = (end.join(lines) + more.draw(st.sampled_from(("", end)))).encode("utf-8-sig" if mark else "utf-8")
+    names = [column.name for column in columns]
+    before = read_cells(contents, name="t", names=names)
+    holes = [(i, j) for j, column in enumerate(before.columns) for i, cell in enumerate(column) if cell is None]
+    new = {hole: more.draw(TEXTS) for hole in holes}
+    assert replace_cells(contents, {}, rows=len(values)) == contents
+    after = read_cells(replace_cells(contents, new, rows=len(values)), name="t", names=names)
+    assert after.names == before.names
+    assert [[new.get((i, j), cell) for i, cell in enumerate(column)] for j, column in enumerate(before.columns)] == [
+        list(column) for column in after.columns
+    ]
+    first = replace_cells(contents, new, rows=len(values), kept=1)
+    assert replace_cells(contents, new, rows=len(values)).startswith(first)
+    assert len(read_cells(first, name="t", names=names)) == 1
+
+
+def test_other_cells_stay_as_their_owner_wrote_them():
+    table = b'\xef\xbb\xbfid;"x;1";y\r\n\r\n01;147.0;NA\r\n"a""b";?;  3e0'
+    new = replace_cells(table, {(0, 2): "2.5", (1, 1): "7"}, rows=2)
+    assert new == table.replace(b"NA", b"2.5").replace(b"?", b"7")
 
 
 def test_decoded_values_are_those_of_the_owner():

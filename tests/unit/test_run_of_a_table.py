@@ -99,6 +99,11 @@ def test_imputing_fills_the_holes_and_nothing_else(run, capsys, tmp_path):
     assert not np.isnan(after).any()
     assert (after[~np.isnan(before)] == before[~np.isnan(before)]).all()
     assert f"filled {np.isnan(before).sum()} of {before.size} cells" in err
+    given, got = ([line.split(";") for line in file.read_text().splitlines()] for file in (source, filled))
+    assert [
+        [old if old not in ("", "NA", "?", "n.b.") else new for old, new in zip(*each, strict=True)]
+        for each in zip(given, got, strict=True)
+    ] == got
     code, out, _ = called(capsys, "impute", run, source, "--draws", 2, "--k", 9, "--json")
     first, second = json.loads(out)["x"]
     assert code == 0

@@ -52,11 +52,11 @@ def impute(
 ) -> None:
     """FILE with its missing cells filled: the mean of p(x_missing | x_observed), or the most probable class.
 
-    Missing are NaN, empty cells, and the words that marked them in training. Other cells stay as they are. With
-    --draws N the cells are drawn, N times, and -o a.csv becomes a-1.csv to a-N.csv: what is computed from each varies
-    as it should. Goes to -o FILE, or to stdout as CSV. With --mask pixels of images are hidden first (the encoder reads
-    what 50 sweeps fill in), the mean squared error of what fills them is printed, and -o FILE.png is a picture of data,
-    what was given, and result.
+    Missing are NaN, empty cells, and the words that marked them in training. A .csv goes out as it came in but for
+    them: delimiter, other columns, digits of other cells. With --draws N the cells are drawn, N times, and -o a.csv
+    becomes a-1.csv to a-N.csv: what is computed from each varies as it should. Goes to -o FILE, or to stdout. With
+    --mask pixels of images are hidden first (the encoder reads what 50 sweeps fill in), the mean squared error of what
+    fills them is printed, and -o FILE.png is a picture of data, what was given, and result.
     """
     _check(file, output, mask, sweeps, draws)
     paths = _paths(output, draws, force=force)
@@ -75,7 +75,7 @@ def impute(
                 terminal, trained, given, k, seed, draws, 0 if mask is None else READ
             )
         about |= _compared(x, given, tables[0]) if mask is not None else {}
-        _write(terminal, paths, trained, x, given, tables)
+        _write(terminal, paths, trained, file, x, given, tables)
     _say(terminal, about, paths, given)
     listed = None if paths else [table.tolist() for table in tables]
     terminal.document({**about, "filled": _holes(given), "files": [str(path) for path in paths], "x": listed})
@@ -151,6 +151,7 @@ def _write(
     terminal: Terminal,
     paths: list[Path],
     trained: "Opened",
+    file: Path | None,
     x: "np.ndarray",
     given: "np.ndarray",
     tables: "list[np.ndarray]",
@@ -162,10 +163,22 @@ def _write(
     for path, table in zip(paths, tables, strict=False):
         if path.suffix.lower() == ".png":
             figures.imputations(path, x[:SHOWN], given[:SHOWN], {"imputed": table[:SHOWN]}, trained.shape)
+        elif path.suffix.lower() == ".csv":
+            outputs.write_bytes(path, _as_csv(trained, file, given, table))
         else:
             outputs.write_rows(path, table, columns)
     for table in [] if paths else tables:
-        terminal.data(outputs.rows_as_text(table, columns).rstrip())
+        terminal.data(_as_csv(trained, file, given, table).decode("utf-8-sig").rstrip())
+
+
+def _as_csv(trained: "Opened", file: Path | None, given: "np.ndarray", table: "np.ndarray") -> bytes:
+    """The user's own .csv with its holes filled; of other rows, CSV of all that the model knows of them."""
+    from iwax import data
+
+    columns = trained.trained.about.columns
+    if columns is None or file is None or file.suffix.lower() != ".csv":
+        return outputs.rows_as_text(table, columns).encode()
+    return data.filled_table(file, columns, outputs.whole_counts(table, columns), given != given)  # NaN is not itself
 
 
 def _say(terminal: Terminal, about: dict[str, Any], paths: list[Path], given: "np.ndarray") -> None:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from iwax.data import Column
 
-__all__ = ["Force", "Output", "as_text", "check", "rows_as_text", "write", "write_rows"]
+__all__ = ["Force", "Output", "as_text", "check", "rows_as_text", "whole_counts", "write", "write_bytes", "write_rows"]
 
 Output = Annotated[
     Path | None, typer.Option("-o", "--output", metavar="FILE", help="Where it goes; the ending says how.")
@@ -53,12 +53,17 @@ def write(path: Path, columns: Mapping[str, "np.ndarray"], *, main: str) -> None
     _whole(path, contents)
 
 
+def write_bytes(path: Path, contents: bytes) -> None:
+    """Write a file as it is to be."""
+    _whole(path, lambda stream: stream.write(contents))
+
+
 def write_rows(path: Path, rows: "np.ndarray", columns: "Sequence[Column] | None") -> None:
     """Write rows [n, D]: of a table with columns as its owner wrote it, where the ending is .csv."""
     if columns is None or path.suffix.lower() != ".csv":
         write(path, {"x": rows}, main="x")
     else:
-        _whole(path, lambda stream: stream.write(rows_as_text(rows, columns).encode()))
+        write_bytes(path, rows_as_text(rows, columns).encode())
 
 
 def rows_as_text(rows: "np.ndarray", columns: "Sequence[Column] | None") -> str:
@@ -66,12 +71,16 @@ def rows_as_text(rows: "np.ndarray", columns: "Sequence[Column] | None") -> str:
     if columns is None:
         return as_text({"x": rows})
 
-    import numpy as np
-
     from iwax.data import coding
 
-    counts = np.array([column.kind == "count" for column in columns])
-    return coding.written(columns, np.where(counts, np.round(rows), rows))
+    return coding.written(columns, whole_counts(rows, columns))
+
+
+def whole_counts(rows: "np.ndarray", columns: "Sequence[Column]") -> "np.ndarray":
+    """The rows with numbers of a column of counts, which may be means, rounded."""
+    import numpy as np
+
+    return np.where([column.kind == "count" for column in columns], np.round(rows), rows)
 
 
 def _whole(path: Path, contents: Callable[[IO[bytes]], object]) -> None:

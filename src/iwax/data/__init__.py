@@ -9,6 +9,7 @@ from iwax.data.loading import load
 from iwax.data.perturbation import perturb
 from iwax.data.registry import get, info, names, nearest, whereabouts
 from iwax.data.rows import Rows
+from iwax.data.tables import filled_table
 
 __all__ = [
     "ChecksumError",
@@ -18,6 +19,7 @@ __all__ = [
     "Rows",
     "Split",
     "UnavailableError",
+    "filled_table",
     "get",
     "info",
     "load",

@@ -7,7 +7,7 @@ import numpy as np
 
 from iwax.data.columns import Column, listed
 from iwax.data.formats.cells import Cells, as_text, number, numbers
-from iwax.data.formats.table import DELIMITERS
+from iwax.data.formats.table import DELIMITERS, quoted
 
 
 def code(columns: Sequence[Column], table: Cells, *, dropped: Collection[str] = ()) -> np.ndarray:
@@ -44,10 +44,21 @@ def decode(columns: Sequence[Column], values: np.ndarray) -> list[np.ndarray | l
     return [_decoded(column, values[:, j], j) for j, column in enumerate(columns)]
 
 
-def written(columns: Sequence[Column], values: np.ndarray, *, delimiter: str = ",") -> str:
-    """``values`` [n, D] as csv text with a header that ``read_cells`` reads back; missing cells are empty.
+def texts(columns: Sequence[Column], values: np.ndarray) -> list[list[str]]:
+    """Each column of ``values`` [n, D] as the cells of a text table, empty where one is missing.
 
     Real numbers are written in the fewest digits that give the float32 back.
+
+    >>> texts([Column("a", "continuous"), Column("b", "binary", ("no", "yes"))], np.array([[0.1, 1], [np.nan, 0]]))
+    [['0.1', ''], ['yes', 'no']]
+    """
+    decoded = decode(columns, values)
+    single = [part.astype(np.float32) if isinstance(part, np.ndarray) else part for part in decoded]
+    return [["" if text == "nan" else text for text in as_text(part)] for part in single]
+
+
+def written(columns: Sequence[Column], values: np.ndarray, *, delimiter: str = ",") -> str:
+    """``values`` [n, D] as csv text with a header that ``read_cells`` reads back; the cells are those of `texts`.
 
     >>> print(written([Column("a", "continuous"), Column("b", "count")], np.array([[0.1, 3], [np.nan, 0]])), end="")
     a,b
@@ -56,10 +67,8 @@ def written(columns: Sequence[Column], values: np.ndarray, *, delimiter: str = "
     """
     if delimiter not in tuple(DELIMITERS):
         raise ValueError(f"the delimiter must be one of {listed(DELIMITERS)}; got {delimiter!r}")
-    decoded = decode(columns, values)
-    single = [part.astype(np.float32) if isinstance(part, np.ndarray) else part for part in decoded]
-    cells = [["" if text == "nan" else _quoted(text) for text in as_text(part)] for part in single]
-    rows = [[_quoted(column.name) for column in columns], *zip(*cells, strict=True)]
+    cells = [[quoted(text) for text in part] for part in texts(columns, values)]
+    rows = [[quoted(column.name) for column in columns], *zip(*cells, strict=True)]
     return "".join((delimiter.join(row) or '""') + "\n" for row in rows)
 
 
@@ -122,10 +131,3 @@ def _decoded(column: Column, values: np.ndarray, place: int) -> np.ndarray | lis
     if column.levels:
         return [None if np.isnan(value) else column.levels[int(value)] for value in values.tolist()]
     return [None if np.isnan(value) else int(value) for value in values.tolist()]
-
-
-def _quoted(text: str) -> str:
-    """A cell in quotes where it needs them: whichever delimiter stands between the cells."""
-    if any(mark in text for mark in (*DELIMITERS, '"', "\n", "\r")):
-        return '"' + text.replace('"', '""') + '"'
-    return text

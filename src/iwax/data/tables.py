@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
-from iwax.data.coding import code
+from iwax.data.coding import code, texts
 from iwax.data.columns import DROP, Column, typed
 from iwax.data.formats.cells import Cells
 from iwax.data.formats.parquet import read_parquet
-from iwax.data.formats.table import read_cells
+from iwax.data.formats.table import read_cells, replace_cells
 from iwax.data.rows import Rows, refuse_empty_rows
 
 TABLES = (".csv", ".parquet")
@@ -36,6 +36,23 @@ def rows_of_table(
     """The rows of a table with the columns of another one, and perhaps those that were ``dropped`` from that."""
     cells = _cells(path, missing, dropped, [column.name for column in columns])
     return _coded(tuple(columns), cells, dropped)
+
+
+def filled_table(path: Path, columns: Sequence[Column], values: np.ndarray, holes: np.ndarray) -> bytes:
+    """A .csv with its ``holes`` [n, D] filled by ``values``, all else of its first n rows to the byte as it stands.
+
+    Delimiter, names, other columns and the digits of other cells are the owner's. Raises ValueError where
+    the file no longer has these columns or so many rows.
+    """
+    contents = path.read_bytes()
+    cells = read_cells(contents, name=str(path), names=[column.name for column in columns])
+    lacking = [column.name for column in columns if column.name not in cells.names]
+    if lacking or len(cells) < len(values):
+        raise ValueError(f"{path}: needed the {len(values)} rows and the columns that were read; it has changed since")
+    places = [cells.names.index(column.name) for column in columns]
+    new = texts(columns, np.where(holes, values, np.nan))
+    filled = {(int(i), places[j]): new[j][i] for i, j in np.argwhere(holes)}
+    return replace_cells(contents, filled, rows=len(cells), kept=len(values))
 
 
 def _cells(path: Path, missing: Sequence[str], left_out: Collection[str], names: Collection[str]) -> Cells:

@@ -1,12 +1,13 @@
 """Tables in csv text parted by commas, semicolons or tabs, with or without a header line.
 
-``read_table`` takes numbers alone; ``read_cells`` takes cells of any kind, some of them missing.
+``read_table`` takes numbers alone; ``read_cells`` takes cells of any kind, some of them missing; ``replace_cells``
+writes such a table again with some cells replaced.
 """
 
 import csv
 import io
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
@@ -95,6 +96,47 @@ def read_cells(contents: bytes, *, name: str, missing: Sequence[str] = (), names
     )
 
 
+def replace_cells(
+    contents: bytes, cells: Mapping[tuple[int, int], str], *, rows: int, kept: int | None = None
+) -> bytes:
+    """A text table that ``read_cells`` takes, the cells at (row, column) replaced, all else to the byte as it was.
+
+    ``rows`` is how many it has below the header; of them the first ``kept`` are written (all without). A replacement
+    is put in quotes where it needs them.
+
+    >>> replace_cells(b"a;b\\n 1.50;\\n\\n2;x\\n", {(0, 1): "p;q"}, rows=2)
+    b'a;b\\n 1.50;"p;q"\\n\\n2;x\\n'
+    """
+    text = contents.decode("utf-8")
+    mark = text[: text.startswith("\ufeff")]  # of the order of bytes, as spreadsheets write it
+    delimiter = _delimiter(text[len(mark) :])
+    cell = re.compile(rf'("(?:[^"]|"")*"|[^{delimiter}\r\n]*)({delimiter}|\r\n|\r|\n|\Z)')
+    written, at, end = [mark], len(mark), ""
+    row, column = rows - len(_rows(text[at:], "")), 0  # below 0: the header
+    while (at < len(text) or end == delimiter) and (kept is None or row < kept):
+        found = cell.match(text, at)
+        if found is None:
+            raise ValueError(f"needed a table of cells parted by {delimiter!r}; got {text[at : at + 20]!r}")
+        was, end = found.groups()
+        empty = not (column or was) and end != delimiter  # a line that is no row
+        new = None if empty else cells.get((row, column))
+        written += [was if new is None else quoted(new), end]
+        at = found.end()
+        row, column = (row, column + 1) if end == delimiter else (row + (not empty), 0)
+    return "".join(written).encode()
+
+
+def quoted(text: str) -> str:
+    """A cell in quotes where it needs them, whichever delimiter stands between the cells.
+
+    >>> quoted("a"), quoted("a;b")
+    ('a', '"a;b"')
+    """
+    if any(mark in text for mark in (*DELIMITERS, '"', "\n", "\r")):
+        return '"' + text.replace('"', '""') + '"'
+    return text
+
+
 def _text(contents: bytes, name: str) -> str:
     try:
         text = contents.decode("utf-8-sig")
@@ -110,8 +152,7 @@ def _text(contents: bytes, name: str) -> str:
 
 def _rows(text: str, name: str) -> list[tuple[int, list[str]]]:
     """The line on which each row begins, and its cells without the space around them."""
-    first = next((line for line in io.StringIO(QUOTED.sub("", text), newline=None) if line.strip()), "")
-    delimiter = max(DELIMITERS, key=first.count)
+    delimiter = _delimiter(text)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     rows, begin = [], 1
     try:
@@ -124,6 +165,12 @@ def _rows(text: str, name: str) -> list[tuple[int, list[str]]]:
             f"{name}:{begin}: needed cells parted by {delimiter!r}, quoted whole or not at all; {error}"
         ) from error
     return rows
+
+
+def _delimiter(text: str) -> str:
+    """The one most frequent in the first line, quoted cells aside."""
+    first = next((line for line in io.StringIO(QUOTED.sub("", text), newline=None) if line.strip()), "")
+    return max(DELIMITERS, key=first.count)
 
 
 def _refuse_numbers(header: list[str], where: str, names: Collection[str]) -> None:
