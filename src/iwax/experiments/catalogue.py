@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Mapping
+from os.path import commonprefix
 from types import MappingProxyType
 
 from iwax.experiments.presets import LADDER, MEMORY, PRESETS, TOMCZAK, UNCERTAIN, Settings
@@ -144,8 +145,7 @@ def settings(preset: str, *, recipe: str, data: str) -> Settings:
     16
     """
     if preset not in PRESETS:
-        near = difflib.get_close_matches(preset, PRESETS, n=4, cutoff=0.4) or names()
-        raise ValueError(f"preset: needs a name of the catalogue, got {preset!r}; nearest: {', '.join(near)}")
+        raise ValueError(f"preset: needs a name of the catalogue, got {preset!r}; nearest: {', '.join(_near(preset))}")
     if recipe not in RECIPES:
         raise ValueError(f"recipe: needs one of {', '.join(RECIPES)}, got {recipe!r}")
     chosen = PRESETS[preset]
@@ -154,3 +154,9 @@ def settings(preset: str, *, recipe: str, data: str) -> Settings:
     sizes = {} if preset in _SIZED_ALIKE else _SIZES.get(data, {}).get(layers, {})
     epochs = _EPOCHS.get(data, {}) if recipe == "quick" else {}
     return {**RECIPES[recipe], **_own_recipe(preset, recipe), **chosen, **sizes, **epochs}
+
+
+def _near(preset: str) -> list[str]:
+    """A few names like it, those that begin alike first; all of them where none is."""
+    like = difflib.get_close_matches(preset, PRESETS, n=len(PRESETS), cutoff=0.4)
+    return sorted(like, key=lambda name: -len(commonprefix([name, preset])))[:4] or names()  # noqa: RUF071  # no paths
