@@ -36,9 +36,9 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, Laten
 
     Parameters
     ----------
-    n_components : int, default=20
+    n_components : int, default=16
         Latent units.
-    hidden_layer_sizes : tuple of int, default=(128, 128)
+    hidden_layer_sizes : tuple of int, default=(96, 96)
         Hidden layers of what bends the encoder's affine map; the decoder has them in reverse. Without any, both are
         affine.
     activation : str, default="tanh"
@@ -82,9 +82,9 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, Laten
 
     def __init__(
         self,
-        n_components: int = 20,
+        n_components: int = 16,
         *,
-        hidden_layer_sizes: tuple[int, ...] = (128, 128),
+        hidden_layer_sizes: tuple[int, ...] = (96, 96),
         activation: str = "tanh",
         likelihood: str = "student_t",
         prior_components: int = 20,
@@ -182,7 +182,7 @@ class IWAE(VAE):
 
     Parameters
     ----------
-    n_components : int, default=20
+    n_components : int, default=16
         Latent units.
     k : int, default=5
         Draws of the bound.
@@ -203,10 +203,10 @@ class IWAE(VAE):
 
     def __init__(
         self,
-        n_components: int = 20,
+        n_components: int = 16,
         *,
         k: int = 5,
-        hidden_layer_sizes: tuple[int, ...] = (128, 128),
+        hidden_layer_sizes: tuple[int, ...] = (96, 96),
         activation: str = "tanh",
         likelihood: str = "student_t",
         prior_components: int = 20,

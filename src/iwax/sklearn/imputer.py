@@ -24,7 +24,7 @@ class IWAEImputer(OneToOneFeatureMixin, TransformerMixin, LatentVariableEstimato
 
     Parameters
     ----------
-    n_components : int, default=20
+    n_components : int, default=16
         Latent units.
     k : int, default=5
         Draws of the bound that is trained.
@@ -50,10 +50,10 @@ class IWAEImputer(OneToOneFeatureMixin, TransformerMixin, LatentVariableEstimato
 
     def __init__(
         self,
-        n_components: int = 20,
+        n_components: int = 16,
         *,
         k: int = 5,
-        hidden_layer_sizes: tuple[int, ...] = (128, 128),
+        hidden_layer_sizes: tuple[int, ...] = (96, 96),
         activation: str = "tanh",
         likelihood: str = "student_t",
         prior_components: int = 20,

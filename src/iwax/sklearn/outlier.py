@@ -23,7 +23,7 @@ class IWAEOutlierDetector(OutlierMixin, LatentVariableEstimator):
 
     Parameters
     ----------
-    n_components : int, default=20
+    n_components : int, default=16
         Latent units.
     contamination : float, default=0.1
         The share of the training rows that lie below the threshold, in (0, 0.5].
@@ -56,12 +56,12 @@ class IWAEOutlierDetector(OutlierMixin, LatentVariableEstimator):
 
     def __init__(
         self,
-        n_components: int = 20,
+        n_components: int = 16,
         *,
         contamination: float = 0.1,
         outlier_score: str = "log_prob",
         k: int = 5,
-        hidden_layer_sizes: tuple[int, ...] = (128, 128),
+        hidden_layer_sizes: tuple[int, ...] = (96, 96),
         activation: str = "tanh",
         likelihood: str = "student_t",
         prior_components: int = 20,
