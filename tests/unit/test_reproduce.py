@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from iwax.experiments import comparison, from_sources, published, reproduce, results
+from iwax.experiments import comparison, from_sources, published, reproduce, results, results_page
 from iwax.experiments.reporter import Silent
 from iwax.experiments.results import Published, Result
 from iwax.training.checkpoint import CorruptCheckpointError
@@ -117,7 +117,7 @@ def test_a_file_that_is_no_result_is_named(tmp_path, text):
 
 def test_the_table_states_error_cut_and_other_data():
     other = result().published.model_copy(update={"other_data": True})
-    text = results.markdown([result(), result(seed=1, epochs=40, cut=True), result(seed=2, published=other)])
+    text = results_page.markdown([result(), result(seed=1, epochs=40, cut=True), result(seed=2, published=other)])
     assert "-88.60 +/- 0.24" in text
     assert "40/100\\*" in text
     assert "-85.54 †" in text
@@ -125,33 +125,50 @@ def test_the_table_states_error_cut_and_other_data():
     assert len({line.count("|") for line in text.splitlines() if line.startswith("|")}) == 1
 
 
+def test_every_published_table_has_its_own_and_says_once_what_all_its_rows_share():
+    bare = result().published.model_copy(update={"active_units": []})
+    alone = result(table="vampprior", row="mnist-static-vae", published=bare)
+    text = results_page.markdown([alone, result(), result(seed=1)])
+    first, second = text.split("### ")[1:]
+    assert first.startswith("burda2016\n\nBurda, Grosse, Salakhutdinov 2016, arXiv:1509.00519. Here: ")
+    assert "Here: quick recipe, k = 5,000, 10,000 images.\n" in first
+    assert "Here: quick recipe, seed 0, k = 5,000, 10,000 images.\n" in second
+    heads = [next(line for line in each.splitlines() if line.startswith("|")) for each in (first, second)]
+    shared = "obtained log p(x) | ELBO | published | active units"
+    assert heads == [
+        f"| row | epochs | seed | {shared} | units published | minutes |",
+        f"| row | epochs | {shared} | minutes |",
+    ]
+    assert "| mnist-static-vae | 100 | -88.60 +/- 0.24 | -90.10 | -85.54 | 23 | 4.0 |" in second
+
+
 def test_the_table_goes_between_the_markers_and_nowhere_else(tmp_path):
     page, folder = tmp_path / "README.md", tmp_path / "results"
     results.write(result(), folder)
-    page.write_text(f"# Title\n\n{results.BEGIN}\nold\n{results.END}\n\nafter\n")
-    assert results.update_table(page, folder)
+    page.write_text(f"# Title\n\n{results_page.BEGIN}\nold\n{results_page.END}\n\nafter\n")
+    assert results_page.update_table(page, folder)
     text = page.read_text()
-    assert text.startswith("# Title\n\n<!-- results:begin -->\n| row |")
+    assert text.startswith("# Title\n\n<!-- results:begin -->\n### burda2016\n")
     assert text.endswith("<!-- results:end -->\n\nafter\n")
     assert "old" not in text
-    assert not results.update_table(page, folder)
+    assert not results_page.update_table(page, folder)
 
 
 def test_a_page_without_markers_is_left_alone(tmp_path):
     page = tmp_path / "README.md"
     page.write_text("# Title\n")
     with pytest.raises(ValueError, match="results:begin"):
-        results.update_table(page, tmp_path)
+        results_page.update_table(page, tmp_path)
     assert page.read_text() == "# Title\n"
 
 
 def test_the_page_shows_the_results_of_the_folder():
     text = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
-    _, begin, rest = text.partition(results.BEGIN)
-    table, end, _ = rest.partition(results.END)
+    _, begin, rest = text.partition(results_page.BEGIN)
+    table, end, _ = rest.partition(results_page.END)
     assert begin
     assert end
-    assert table.strip() == results.markdown(results.read(ROOT / "results")).strip(), (
+    assert table.strip() == results_page.markdown(results.read(ROOT / "results")).strip(), (
         "make the table anew: iwax reproduce --table-into docs/results.md"
     )
 

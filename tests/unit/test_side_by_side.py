@@ -12,7 +12,7 @@ import pytest
 from iwax import evaluation, experiments
 from iwax.cli import rows as printed
 from iwax.cli.terminal import Terminal
-from iwax.experiments import build, evaluators, published, reproduce, results
+from iwax.experiments import build, evaluators, published, reproduce, results, results_page
 from iwax.experiments.reporter import Silent
 
 pytestmark = pytest.mark.slow
@@ -229,34 +229,36 @@ def test_other_weights_are_another_measurement(table, again, tmp_path):
 
 def test_the_table_of_evaluators_goes_between_its_own_markers(measured, result, tmp_path):
     page = tmp_path / "README.md"
-    page.write_text(f"{results.BEGIN}\n{results.END}\n\n{results.BEGIN_EVALUATORS}\nold\n{results.END_EVALUATORS}\n")
-    assert results.update_table(page, measured / "results")
+    page.write_text(
+        f"{results_page.BEGIN}\n{results_page.END}\n\n{results_page.BEGIN_EVALUATORS}\nold\n{results_page.END_EVALUATORS}\n"
+    )
+    assert results_page.update_table(page, measured / "results")
     text = page.read_text()
-    assert text.startswith(f"{results.BEGIN}\n{results.END}\n")
+    assert text.startswith(f"{results_page.BEGIN}\n{results_page.END}\n")
     assert "old" not in text
     assert f"| {result.row} | 1 | 0 | obtained |" in text
     assert "-20.00 +/- 0.10" in text
     assert "Nowozin" in text
     assert len({line.count("|") for line in text.splitlines() if line.startswith("|")}) == 1
-    assert not results.update_table(page, measured / "results")
+    assert not results_page.update_table(page, measured / "results")
 
 
 def test_a_page_without_a_place_for_evaluators_is_left_alone(measured, tmp_path):
     page = tmp_path / "README.md"
-    page.write_text(f"{results.BEGIN}\n{results.END}\n")
+    page.write_text(f"{results_page.BEGIN}\n{results_page.END}\n")
     with pytest.raises(ValueError, match="evaluators:begin"):
-        results.update_table(page, measured / "results")
-    assert page.read_text() == f"{results.BEGIN}\n{results.END}\n"
+        results_page.update_table(page, measured / "results")
+    assert page.read_text() == f"{results_page.BEGIN}\n{results_page.END}\n"
 
 
 def test_the_page_shows_the_evaluators_of_the_folder():
     """Made anew by `iwax reproduce --table-into docs/results.md`; and the order of the paper's evaluators is there."""
     root = Path(__file__).parents[2]
-    _, _, rest = (root / "docs" / "results.md").read_text(encoding="utf-8").partition(results.BEGIN_EVALUATORS)
-    shown, end, _ = rest.partition(results.END_EVALUATORS)
+    _, _, rest = (root / "docs" / "results.md").read_text(encoding="utf-8").partition(results_page.BEGIN_EVALUATORS)
+    shown, end, _ = rest.partition(results_page.END_EVALUATORS)
     kept = [each for each in results.read(root / "results") if each.evaluators]
     assert end
-    assert shown.strip() == results.evaluators_markdown(kept).strip()
+    assert shown.strip() == results_page.evaluators_markdown(kept).strip()
     for each in kept:
         means = [evaluator.mean for evaluator in each.evaluators]
         assert [evaluator.name for evaluator in each.evaluators] == ["ELBO", "IWAE", "JVI-1", "JVI-2", "L_5000", "AIS"]

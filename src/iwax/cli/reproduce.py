@@ -54,7 +54,8 @@ def reproduce(
     from iwax.cli import errors_table
     from iwax.cli import rows as printed
     from iwax.experiments import bnn, published
-    from iwax.experiments.results import read, update_table
+    from iwax.experiments.results import read
+    from iwax.experiments.results_page import update_table
 
     terminal: Terminal = context.obj
     _check(table, rows, table_into)

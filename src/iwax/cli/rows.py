@@ -3,7 +3,8 @@
 from iwax.cli.terminal import Terminal
 from iwax.experiments.bnn import ErrorTable
 from iwax.experiments.published import PublishedRow, PublishedTable
-from iwax.experiments.results import Result, plus_minus, units
+from iwax.experiments.results import Result
+from iwax.experiments.results_page import plus_minus, units
 
 __all__ = ["obtained", "rows", "tables"]
 
