@@ -9,11 +9,16 @@ from sphinx.util.math import get_node_equation_number
 from sphinx.writers.html5 import HTML5Translator
 
 NAMES = re.compile(r"(<mi>(?:log|tanh|exp)</mi>)(?!<mo stretchy=\"false\">&#x00028;)")
+PRIME = r"<mi>(&#x0203[23];)</mi>"  # raised by its own form: as a superscript it would be small twice
+PRIMED = re.compile(rf"<msup>(<mi>\w</mi>){PRIME}</msup>")
+PRIMED_WITH_INDEX = re.compile(rf"<msubsup>(<mi>\w</mi>)(<m[in]>[^<]*</m[in]>){PRIME}</msubsup>")
 
 
 def made(formula: str, display: str = "inline") -> str:
-    """MathML, with the thin space behind the name of a function that has no brackets."""
-    return NAMES.sub(r'\1<mspace width="0.17em" />', convert(formula, display=display))
+    """MathML, with the thin space behind the name of a function that has no brackets, and primes one can see."""
+    text = NAMES.sub(r'\1<mspace width="0.17em" />', convert(formula, display=display))
+    text = PRIMED.sub(r"<mrow>\1<mi>\2</mi></mrow>", text)
+    return PRIMED_WITH_INDEX.sub(r"<msub><mrow>\1<mi>\3</mi></mrow>\2</msub>", text)
 
 
 def inline(writer: HTML5Translator, node: nodes.math) -> None:
