@@ -22,6 +22,7 @@ MEMORY = ["model.hidden=[8,8]", "model.memory=[3,2]", "model.attention=softmax",
         ("weight_laws", "iwaeu", SMALL, "decoder: 600 weights; standard deviations 5% 0.0", ["weights.png"]),
         ("cost_of_noise", "iwaeu", SMALL, "run, as trained: ", []),
         ("image_imputation", "vae-500", SMALL, "    9 images, weights, reading sweeps: ", ["imputation.png"]),
+        ("samples_by_latents", "aevb", SMALL, "samples.png", ["samples.png"]),
         ("memory_slots", "mem-vae", MEMORY, "memory 1 of 2 from z, 2 slots", ["run/memory/slots_1.png"]),
     ],
 )
@@ -31,6 +32,7 @@ def test_an_example_runs_on_a_run_of_its_preset(tmp_path, monkeypatch, capsys, e
         experiments.from_sources(preset=preset, data="digits", sets=sets), Path("run"), reporter=Silent()
     )
     options = {
+        "samples_by_latents": [str(run), "--across", "3", "-o", "samples.png"],
         "weight_laws": ["-o", "weights.png"],
         "cost_of_noise": [str(run), "--k", "20", "--limit", "5"],
         "image_imputation": ["--data", "digits-grey", "--limit", "20", "--weighted", "9", "--k", "20", "--sweeps", "3"],
