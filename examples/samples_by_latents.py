@@ -32,7 +32,7 @@ def panel(run: Path, across: int, key: jax.Array) -> tuple[str, np.ndarray]:
     coarse = pixels(mean, trained.shape, span=limits(mean)) // LEVEL * LEVEL  # blacks stay black; a smaller file
     page = tile(coarse, across, gutter=1)
     latent = "+".join(str(size) for size in np.ravel(trained.config.model.latent))
-    return f"{latent} latents", page.repeat(SCALE, axis=0).repeat(SCALE, axis=1)
+    return "1 latent" if latent == "1" else f"{latent} latents", page.repeat(SCALE, axis=0).repeat(SCALE, axis=1)
 
 
 def draw(path: Path, panels: list[tuple[str, str, np.ndarray]], *, columns: int) -> Path:

@@ -22,7 +22,6 @@ MEMORY = ["model.hidden=[8,8]", "model.memory=[3,2]", "model.attention=softmax",
         ("weight_laws", "iwaeu", SMALL, "decoder: 600 weights; standard deviations 5% 0.0", ["weights.png"]),
         ("cost_of_noise", "iwaeu", SMALL, "run, as trained: ", []),
         ("image_imputation", "vae-500", SMALL, "    9 images, weights, reading sweeps: ", ["imputation.png"]),
-        ("samples_by_latents", "aevb", SMALL, "samples.png", ["samples.png"]),
         ("memory_slots", "mem-vae", MEMORY, "memory 1 of 2 from z, 2 slots", ["run/memory/slots_1.png"]),
     ],
 )
@@ -32,7 +31,6 @@ def test_an_example_runs_on_a_run_of_its_preset(tmp_path, monkeypatch, capsys, e
         experiments.from_sources(preset=preset, data="digits", sets=sets), Path("run"), reporter=Silent()
     )
     options = {
-        "samples_by_latents": [str(run), "--across", "3", "-o", "samples.png"],
         "weight_laws": ["-o", "weights.png"],
         "cost_of_noise": [str(run), "--k", "20", "--limit", "5"],
         "image_imputation": ["--data", "digits-grey", "--limit", "20", "--weighted", "9", "--k", "20", "--sweeps", "3"],
@@ -43,3 +41,18 @@ def test_an_example_runs_on_a_run_of_its_preset(tmp_path, monkeypatch, capsys, e
     for picture in pictures:
         with Image.open(picture) as drawn:
             assert drawn.info["Description"]
+
+
+@pytest.mark.slow
+def test_samples_stand_beside_each_other_with_what_was_measured(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for latent in ("1", "2"):
+        sets = [*SMALL, f"model.latent={latent}", "evaluation.k=5", "evaluation.limit=20"]
+        run = experiments.train(
+            experiments.from_sources(preset="aevb", data="digits", sets=sets), Path(latent), reporter=Silent()
+        )
+        experiments.evaluate(run, reporter=Silent())
+    monkeypatch.setattr(sys, "argv", ["samples_by_latents", "1", "2", "--across", "3"])
+    runpy.run_path(str(EXAMPLES / "samples_by_latents.py"), run_name="__main__")
+    with Image.open("samples_by_latents.png") as drawn:
+        assert drawn.info["Description"].startswith("Samples of models with 1 latent, log p(x) = ")

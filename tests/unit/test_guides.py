@@ -10,7 +10,7 @@ import pytest
 import typer.main
 
 from iwax.cli.app import app
-from iwax.experiments import from_sources
+from iwax.experiments import Silent, from_sources, train
 
 ROOT = Path(__file__).parents[2]
 GUIDES = sorted((ROOT / "docs" / "guides").glob("*.md"))
@@ -53,10 +53,32 @@ def test_a_printed_command_can_be_typed(line):
         from_sources(preset=given["preset"], recipe=given["recipe"], sets=given["sets"] or (), flags=flags)
 
 
+def table(path: Path) -> Path:
+    """Sixty rows of numbers and texts, with holes."""
+    lines = [f"{i % 7}.5,{'' if i % 5 == 0 else i * 1.7 % 11},{'red' if i % 3 else 'white'}" for i in range(60)]
+    path.write_text("\n".join(["acid,sugar,colour", *lines]) + "\n", encoding="utf-8")
+    return path
+
+
+GREY = {"data": "digits-grey", "sets": ["model.likelihood=discretized_logistic"]}
+RUNS: dict[str, list[tuple[str, dict[str, Any]]]] = {  # what a page's Python opens, and its commands make
+    "images": [("first", {"data": "digits"})],
+    "tables": [("wine", {"data": "wine.csv"})],
+    "anomalies": [("plain", GREY), ("background", {**GREY, "sets": [*GREY["sets"], "data.perturb=0.2"]})],
+}
+PYTHON = [page for page in PAGES[1:] if "```python" in page.read_text(encoding="utf-8")]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("page", GUIDES, ids=lambda page: page.stem)
-def test_the_python_of_a_guide_runs(page, capsys):
-    """All blocks of a page together, from top to bottom, as printed."""
+@pytest.mark.parametrize("page", PYTHON, ids=lambda page: page.stem)
+def test_the_python_of_a_page_runs(page, capsys, monkeypatch, tmp_path):
+    """All blocks of a page together, from top to bottom, as printed but for the steps of estimators."""
+    monkeypatch.chdir(tmp_path)
+    table(Path("wine.csv"))
+    for name, given in RUNS.get(page.stem, ()):
+        sets = [*given.get("sets", ()), "model.hidden=[8]", "model.latent=2", "training.epochs=1"]
+        train(from_sources(data=given["data"], sets=sets), Path("runs") / name, reporter=Silent())
     blocks = re.findall(r"^```python\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
-    exec(compile("\n".join(blocks), str(page), "exec"), {"__name__": page.stem})  # noqa: S102
+    text = "\n".join(blocks).replace("random_state=0", "random_state=0, max_iter=1")
+    exec(compile(text, str(page), "exec"), {"__name__": page.stem})  # noqa: S102
     assert "nan" not in capsys.readouterr().out
