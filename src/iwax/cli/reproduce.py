@@ -53,14 +53,13 @@ def reproduce(
     """
     from iwax.cli import errors_table
     from iwax.cli import rows as printed
-    from iwax.experiments import bnn, published
+    from iwax.experiments import bnn, published, results_page
     from iwax.experiments.results import read
-    from iwax.experiments.results_page import update_table
 
     terminal: Terminal = context.obj
     _check(table, rows, table_into)
     if table_into is not None:
-        changed = update_table(table_into, results)
+        changed = results_page.update_table(table_into, results)
         terminal.say(f"{table_into}: {'new table' if changed else 'unchanged'}, {len(read(results))} results")
         terminal.document({"page": str(table_into), "changed": changed})
     elif table is None:
