@@ -22,7 +22,7 @@ __all__ = [
 
 BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"
 BEGIN_EVALUATORS, END_EVALUATORS = "<!-- evaluators:begin -->", "<!-- evaluators:end -->"
-COLUMNS = (
+COLUMNS: tuple[str, ...] = (
     "row", "recipe", "epochs", "seed", "obtained log p(x)", "above the baseline", "ELBO", "published",
     "active units", "units published", "k", "images", "minutes",
 )  # fmt: skip
