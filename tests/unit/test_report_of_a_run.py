@@ -178,7 +178,7 @@ def test_imputation_is_the_conditional_mean(run: Path, page: chromium.Page):
     along = np.linspace(-5, 5, 121)
     z = np.stack(np.meshgrid(along, along), axis=-1).reshape(-1, 2).astype(np.float32)
     p = inference.decode(model, z, key=jax.random.key(0)).astype(np.float64)
-    x = np.array(page.value(f"[...{EXPLORER}.model.row('images', 2)]"))
+    x = np.array(page.value(f"[...{EXPLORER}.model.row('rows', 2)]"))
     observed = np.arange(64) < 32
     log_w = (x * np.log(p) + (1 - x) * np.log1p(-p))[:, observed].sum(axis=1) - 0.5 * (z**2).sum(axis=1)
     w = np.exp(log_w - log_w.max())
@@ -206,7 +206,7 @@ def test_every_dense_network_gives_what_python_gives(page: chromium.Page):
     for network in networks():
         program, likelihood = dense.decoder(likelihoods.Gaussian.of_network(network))
         spec = {"decoder": program.steps, "likelihood": likelihood}
-        tensors = program.tensors | {"means": np.zeros((1, LATENT)), "images": np.zeros((1, FEATURES))}
+        tensors = program.tensors | {"means": np.zeros((1, LATENT)), "rows": np.zeros((1, FEATURES))}
         weights = base64.b64encode(encode({name: np.float32(each) for name, each in tensors.items()})).decode()
         found = page.value(
             f"(() => {{const m = new Model({json.dumps(spec)}, parseSafetensors({weights!r}));"
@@ -228,7 +228,7 @@ def test_log_weights_are_those_of_python(page: chromium.Page):
     decoder, likelihood = dense.decoder(model.likelihood)
     encoder = dense.encoder(model.posterior)
     tensors = decoder.tensors | encoder.tensors | dense.prior(model, key)
-    tensors |= {"means": np.zeros((1, LATENT), np.float32), "images": np.zeros((1, FEATURES), np.float32)}
+    tensors |= {"means": np.zeros((1, LATENT), np.float32), "rows": np.zeros((1, FEATURES), np.float32)}
     spec = {"decoder": decoder.steps, "encoder": encoder.steps, "likelihood": likelihood, "mixture": True}
     x, seen, z = jnp.array([0.5, 1.0, -1.0, 2.0, 0.0, 3.0]), jnp.array([1, 1, 0, 1, 0, 1]), jnp.array([0.3, -1.2, 2.0])
     weights = base64.b64encode(encode(tensors)).decode()
@@ -236,7 +236,7 @@ def test_log_weights_are_those_of_python(page: chromium.Page):
         f"(() => {{const m = new Model({json.dumps(spec)}, parseSafetensors({weights!r}));"
         f"const [x, seen, z] = {json.dumps([x.tolist(), seen.tolist(), z.tolist()])};"
         "const q = m.posterior(x, seen);"
-        "return [m.logLikelihood(m.decode(z), x, seen), m.logPrior(z), logNormal(z, q.loc, q.scale)]})()"
+        "return [m.likelihood.logProb(m.decode(z).outputs, x, seen), m.logPrior(z), logNormal(z, q.loc, q.scale)]})()"
     )
 
     @eqx.filter_jit

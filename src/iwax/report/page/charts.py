@@ -65,8 +65,12 @@ def histogram(
     logarithmic: bool = False,
     bins: int = 40,
     of: str = "rows",
+    small: bool = False,
 ) -> Markup:
-    """How many have which value: filled where there is one series, outlines where several lie over each other."""
+    """How many have which value: filled where there is one series, outlines where several lie over each other.
+
+    ``small`` where the chart is shown small, in large letters.
+    """
     kept = {
         title: values[np.isfinite(values) & (values > 0 if logarithmic else True)] for title, values in series.items()
     }
@@ -85,7 +89,7 @@ def histogram(
     x, y = _across(low, high, logarithmic=logarithmic), _up(0.0, 100 * top)
     parts = [axes(x, y, names=(name, f"% of {of}"))]
     if len(kept) > 1:
-        parts.append(legend([(title, i % SHADES) for i, title in enumerate(kept)], kind="line"))
+        parts.append(legend([(title, i % SHADES) for i, title in enumerate(kept)], kind="line", small=small))
     floor = float(y(np.zeros(1))[0])
     for i, share in enumerate(shares.values()):
         along, up = np.repeat(x(edges), 2), np.concatenate([[floor], np.repeat(y(100 * share), 2), [floor]])

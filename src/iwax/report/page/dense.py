@@ -1,5 +1,6 @@
 """Dense networks and the parts around them as a list of steps and tensors that a short script can carry out."""
 
+import re
 from typing import Any, NamedTuple
 
 import jax
@@ -7,20 +8,27 @@ import numpy as np
 
 from iwax import batched
 from iwax.distributions import Factorized, Mixture
-from iwax.likelihoods import Bernoulli, Chain, Gaussian
-from iwax.nn import MLP, GatedMLP, LayerNorm, Linear
+from iwax.likelihoods import Bernoulli, Categorical, Chain, Columns, Gaussian, LogNormal, NegativeBinomial, Scaled
+from iwax.nn import MLP, GatedMLP, LayerNorm, Linear, MemoryMLP, UncertainLinear
 from iwax.posteriors import Coded
 from iwax.posteriors import Gaussian as GaussianPosterior
 
 __all__ = ["Program", "decoder", "encoder", "prior"]
 
 Tensors = dict[str, np.ndarray]
+FAMILIES = {
+    Bernoulli: "bernoulli",
+    Categorical: "categorical",
+    Gaussian: "gaussian",
+    LogNormal: "lognormal",
+    NegativeBinomial: "negative binomial",
+}
 
 
 class Program(NamedTuple):
     """``steps``, each with a "kind" and the names of its tensors, and ``tensors`` in single precision."""
 
-    steps: list[dict[str, str]]
+    steps: list[dict[str, Any]]
     tensors: Tensors
 
     @property
@@ -29,21 +37,53 @@ class Program(NamedTuple):
         return sum(each.nbytes for each in self.tensors.values())
 
 
-def decoder(likelihood: Any) -> tuple[Program, str]:
-    """The network from z (of several layers: from z_1) to what the likelihood is made of, and the likelihood's name.
+def decoder(likelihood: Any) -> tuple[Program, dict[str, Any]]:
+    """The network from z (of several layers: from z_1) to what the likelihood is made of, and how that is read.
 
-    TypeError says what is in the way, where the likelihood is neither Bernoulli nor Gaussian or the network not dense.
+    The latter is ``groups``, each a family of `FAMILIES` with its columns, whose outputs follow each other, and the
+    names of the tensors ``loc`` and ``scale`` that bring x to the units of the data, where there are such. TypeError
+    says what is in the way, where a likelihood is of another family or the network not dense.
     """
     part = likelihood.likelihood if isinstance(likelihood, Chain) else likelihood
-    if not isinstance(part, Bernoulli | Gaussian):
-        raise TypeError(f"the likelihood is {type(part).__name__}, and the page knows Bernoulli and Gaussian ones")
+    scaled, part = (part, part.likelihood) if isinstance(part, Scaled) else (None, part)
+    _known(part)
     program = _network(part.network, "decoder")
-    if isinstance(part, Bernoulli):
-        return program, "bernoulli"
-    if part.log_scale is not None:
-        features = np.shape(program.tensors[program.steps[-1]["bias"]])
-        program.tensors["log_scale"] = _single(np.broadcast_to(np.asarray(part.log_scale), features))
-    return program, "gaussian"
+    if isinstance(part, Columns):
+        groups = [_group(p, c, program) for p, c in zip(part.groups, part.columns, strict=True)]
+    else:
+        outputs = len(program.tensors[program.steps[-1]["bias"]])
+        groups = [_group(part, range(outputs // _outputs_a_feature(part)), program)]
+    found: dict[str, Any] = {"groups": groups}
+    if scaled is not None:
+        found |= {"loc": "units.loc", "scale": "units.scale"}
+        program.tensors.update({"units.loc": _single(scaled.loc), "units.scale": _single(scaled.scale)})
+    return program, found
+
+
+def _known(part: Any) -> None:
+    for each in part.groups if isinstance(part, Columns) else (part,):
+        if type(each) not in FAMILIES or (isinstance(each, Categorical) and each is part):
+            raise TypeError(f"its likelihood is of kind {_named(each)}, which the page cannot evaluate")
+
+
+def _outputs_a_feature(part: Any) -> int:
+    return 1 if isinstance(part, Bernoulli) else 1 + (_learned(part) is None)
+
+
+def _learned(part: Any) -> Any:
+    """What is learned beside the network, of a Gaussian or log-normal a log scale, of counts a log concentration."""
+    return part.log_concentration if isinstance(part, NegativeBinomial) else part.log_scale
+
+
+def _group(part: Any, columns: Any, program: Program) -> dict[str, Any]:
+    """One family and its columns; what it learns beside the network is added to the tensors."""
+    found: dict[str, Any] = {"family": FAMILIES[type(part)], "columns": list(columns)}
+    if isinstance(part, Categorical):
+        return found | {"classes": part.classes}
+    if not isinstance(part, Bernoulli) and _learned(part) is not None:
+        found["second"] = f"{found['family']}.second"
+        program.tensors[found["second"]] = _single(np.broadcast_to(np.asarray(_learned(part)), len(found["columns"])))
+    return found
 
 
 def encoder(posterior: Any) -> Program:
@@ -52,15 +92,14 @@ def encoder(posterior: Any) -> Program:
     if isinstance(posterior, Coded):
         coding, part = posterior.coding, posterior.posterior
     if not isinstance(part, GaussianPosterior):
-        raise TypeError(f"the posterior is {type(part).__name__}, and the page knows mean-field Gaussian ones")
+        raise TypeError(f"q(z|x) is of kind {_named(part)}, and the page evaluates mean-field normal ones alone")
     program = _network(part.network, "encoder")
     if coding is None:
         return program
-    if any(reading != "linear" for reading in coding.readings):
-        raise TypeError("the encoder reads columns of several kinds, and the page knows numbers as they are")
     names = {"loc": "coding.loc", "scale": "coding.scale"}
     tensors = {names["loc"]: _single(coding.loc), names["scale"]: _single(coding.scale)}
-    first = {"kind": "coding with marks" if coding.mask else "coding", **names}
+    readings = [reading if isinstance(reading, str) else reading[1] for reading in coding.readings]
+    first = {"kind": "coding", "readings": readings, "marks": coding.mask, **names}
     return Program([first, *program.steps], tensors | program.tensors)
 
 
@@ -80,17 +119,27 @@ def prior(model: Any, key: jax.Array) -> Tensors | None:
     }
 
 
+def _named(part: Any) -> str:
+    """The kind of a part in words.
+
+    >>> _named(LayerNorm(2))
+    'layer norm'
+    """
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(part).__name__).lower()
+
+
 def _single(values: Any) -> np.ndarray:
     return np.ascontiguousarray(np.asarray(values), np.float32)
 
 
 def _network(network: Any, prefix: str) -> Program:
-    steps: list[dict[str, str]] = []
+    steps: list[dict[str, Any]] = []
     tensors: Tensors = {}
 
     def affine(layer: Any) -> None:
         if not isinstance(layer, Linear):
-            raise TypeError(f"a layer is {type(layer).__name__}, and the page knows layers whose weights are numbers")
+            why = "has random weights" if isinstance(layer, UncertainLinear) else f"has layers of {_named(layer)}"
+            raise TypeError(f"the {prefix} {why}, and the page evaluates dense layers of fixed weights alone")
         _add("affine", {"weight": layer.weight, "bias": layer.bias})
 
     def normed(layer: LayerNorm) -> None:
@@ -116,6 +165,8 @@ def _network(network: Any, prefix: str) -> Program:
             steps.append({"kind": "gate"})
         if network.output is not None:
             affine(network.output)
+    elif isinstance(network, MemoryMLP):
+        raise TypeError(f"the {prefix} reads a memory, and the page evaluates dense networks without one alone")
     else:
-        raise TypeError(f"the network is {type(network).__name__}, and the page knows dense ones")
+        raise TypeError(f"the {prefix} is a {_named(network)}, and the page evaluates dense networks alone")
     return Program(steps, tensors)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from iwax import inference
-from iwax.report.page.learned import MOST_COLUMNS, written
+from iwax.report.page.learned import MOST_COLUMNS, first_of, written
 from iwax.report.page.mosaic import mosaic
 from iwax.report.page.panel import Panel, bands, gathered, table
 from iwax.report.page.subject import Subject
@@ -58,7 +58,7 @@ def _cells(subject: Subject) -> Panel | None:
     rows = [[str(number), *cells] for number, cells in zip(holed, written(subject, found.values), strict=True)]
     words = (
         f"The first {several(len(x), 'row')} with holes. Marked cells were missing and hold E[x_missing | x_observed] "
-        f"from k = {K} importance samples, or the most probable class; the others are as given."
+        f"from k = {K} importance samples, or the most probable class; the others are as given.{first_of(subject)}"
     )
     return Panel(
         "Missing cells filled in", table(["row", *names[:MOST_COLUMNS]], rows, marked=marked), words, wide=True

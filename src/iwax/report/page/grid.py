@@ -6,7 +6,7 @@ import numpy as np
 
 from iwax import inference
 from iwax.report.page.latents import embedded, order
-from iwax.report.page.learned import MOST_COLUMNS, written
+from iwax.report.page.learned import MOST_COLUMNS, first_of, written
 from iwax.report.page.mosaic import mosaic
 from iwax.report.page.panel import Panel, bands, gathered, table
 from iwax.report.page.subject import Subject
@@ -84,7 +84,7 @@ def _panel(subject: Subject, title: str, rows: Rows, words: str) -> Panel:
     names = [column.name for column in subject.columns or ()] or [f"x{j + 1}" for j in range(subject.features)]
     some = range(0, STEPS, 2)
     cells = [[name if i == 0 else "", *row] for name, values in rows for i, row in _some(subject, values, some)]
-    return Panel(title, table(["", *names[:MOST_COLUMNS]], cells), words, wide=True)
+    return Panel(title, table(["", *names[:MOST_COLUMNS]], cells), words + first_of(subject), wide=True)
 
 
 def _some(subject: Subject, values: np.ndarray, places: range) -> list[tuple[int, list[str]]]:

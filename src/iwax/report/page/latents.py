@@ -119,7 +119,7 @@ def _scatter(subject: Subject) -> Panel | None:
         classes = [str(value) for value in values]
     coloured = f", coloured by {len(classes)} classes" if len(classes) > 1 else ""
     chosen = "" if means.shape[1] == 2 else " in the two units of largest KL"
-    words = f"Posterior means of {several(len(means), subject.row)}{chosen}{coloured}."
+    words = f"Posterior means E[z|x] of {several(len(means), subject.row)}{chosen}{coloured}."
     drawing = cloud(points, classes, of, names=names, words=words, plain=len(classes) == 1)
     return Panel("Where the data lie in the latent space", drawing, words)
 

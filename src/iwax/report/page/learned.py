@@ -11,10 +11,10 @@ from iwax.report.page.panel import Panel, bands, gathered, table
 from iwax.report.page.subject import Subject
 from iwax.report.page.words import several
 
-__all__ = ["learned"]
+__all__ = ["MOST_COLUMNS", "first_of", "learned", "written"]
 
 DRAWS, ACROSS, PAIRS, K = 60, 10, 10, 50
-ROWS, MOST_COLUMNS, SHOWN = 1000, 12, 8  # of tables: draws for histograms, columns, rows
+ROWS, MOST_COLUMNS, SHOWN = 1000, 24, 8  # of tables: draws for histograms, columns, rows
 STRIPS = {"posterior": "through the mean of q(z|x)", "resample": f"through q_IW(z|x), k = {K}"}
 
 
@@ -50,8 +50,8 @@ def _reconstructions(subject: Subject) -> Panel | None:
         for name, values in made.items()
     ]
     words = (
-        f"Each image goes to a z and back. Below, z is resampled from {K} draws of q(z|x) by importance weight: the "
-        "posterior that the IWAE bound stands for."
+        f"Each image goes to a z and back: shown is the mean of p(x|z). In the last line z is resampled from {K} draws "
+        "of q(z|x) by importance weight: the posterior that the IWAE bound stands for."
     )
     return Panel("Data through the model and back", bands(strips), words)
 
@@ -81,9 +81,11 @@ def _marginals(subject: Subject) -> Panel:
         seen = subject.x[:, j].astype(np.float64)
         both = {f"{subject.split} rows": seen[~np.isnan(seen)], "draws": drawn[:, j].astype(np.float64)}
         parts.append(_levels(column, both) if column.levels else _numbers(column, both))
-    left = len(columns) - len(parts)
-    more = f" Shown are the first {MOST_COLUMNS} of {len(columns)} columns." if left else ""
-    words = f"If the model is right, both have the same shape in every column.{more}"
+    words = (
+        f"Each column of the {subject.split} data beside {several(ROWS, 'row')} drawn from the model; draws beyond the "
+        "data's range count at its ends. If the model is right, both have the same shape in every column."
+    )
+    words += first_of(subject)
     body = Markup('<div class="small">{0}</div>').format(Markup("").join(parts))
     return Panel("Columns of the data and of draws", body, words, wide=True)
 
@@ -94,7 +96,7 @@ def _numbers(column: Column, both: dict[str, np.ndarray]) -> Markup:
     shown = {name: np.clip(values, low, high) for name, values in both.items()}
     words = f"Histograms of {column.name}: data and draws."
     positive = column.kind == "positive" and low > 0
-    return histogram(shown, name=column.name, words=words, logarithmic=positive, bins=24)
+    return histogram(shown, name=column.name, words=words, logarithmic=positive, bins=24, small=True)
 
 
 def _levels(column: Column, both: dict[str, np.ndarray]) -> Markup:
@@ -108,7 +110,14 @@ def _drawn_rows(subject: Subject) -> Panel:
     drawn = inference.generate(subject.model, SHOWN, key=subject.key).sample
     names = _names(subject)[:MOST_COLUMNS]
     body = table(names, written(subject, drawn), numeric=0)
-    return Panel("New rows", body, "z is drawn from the prior p(z), and x from p(x|z).", wide=True)
+    words = f"z is drawn from the prior p(z), and x from p(x|z).{first_of(subject)}"
+    return Panel("New rows", body, words, wide=True)
+
+
+def first_of(subject: Subject) -> str:
+    """A sentence where a table has more columns than are shown; else nothing."""
+    n = subject.features
+    return f" Shown are the first {MOST_COLUMNS} of {n} columns." if n > MOST_COLUMNS else ""
 
 
 def written(subject: Subject, rows: np.ndarray) -> list[list[str]]:

@@ -59,17 +59,16 @@ class Scale:
         return [float(t) for t in found if self.low - air <= t <= self.high + air]
 
     def _powers(self, most: int) -> list[float]:
-        """Powers of ten; of a short range, 2 and 5 times them too."""
+        """Powers of ten; of a short range, 2 and 5 times them too; of a shorter one, evenly spaced numbers."""
         low, high = np.log10(self.low) - 1e-9, np.log10(self.high) + 1e-9
         powers = np.arange(np.floor(low), np.ceil(high) + 1)
-        steps = np.log10([1, 2, 5] if high - low < 2.5 else [1])
-        every = np.sort((powers[:, None] + steps).ravel())
-        every = every[(every >= low) & (every <= high)]
-        if len(every) < 3:  # less than a decade: evenly spaced numbers say more
-            return [
-                t for t in map(float, MaxNLocator(5).tick_values(self.low, self.high)) if self.low <= t <= self.high
-            ]
-        return [float(f"{10.0**p:.6g}") for p in every[:: max(1, -(-len(every) // most))]]
+        for steps in ([1], [1, 3], [1, 2, 5]):
+            every = np.sort((powers[:, None] + np.log10(steps)).ravel())
+            every = every[(every >= low) & (every <= high)]
+            if len(every) >= min(4, high - low + 2):  # three in a decade, four in more
+                return [float(f"{10.0**p:.3g}") for p in every[:: max(1, -(-len(every) // most))]]
+        linear = MaxNLocator(4).tick_values(self.low, self.high)
+        return [float(t) for t in linear if self.low <= t <= self.high]
 
 
 def short(value: float) -> str:
@@ -123,7 +122,7 @@ def axes(x: Scale, y: Scale, *, names: tuple[str, str], whole: bool = False, ver
     return Markup("").join(parts)
 
 
-def legend(entries: Sequence[tuple[str, int]], *, kind: str) -> Markup:
+def legend(entries: Sequence[tuple[str, int]], *, kind: str, small: bool = False) -> Markup:
     """Names of series above the axes, each behind its mark: a "line", a "bar" or a "dot"."""
     parts, left = [], float(LEFT)
     for name, colour in entries:
@@ -135,7 +134,7 @@ def legend(entries: Sequence[tuple[str, int]], *, kind: str) -> Markup:
             mark = Markup('<rect class="fill s{0}" x="{1:.0f}" y="8" width="14" height="12"/>')
         parts.append(mark.format(colour, left, left + 20))
         parts.append(Markup('<text class="number" x="{0:.0f}" y="18">{1}</text>').format(left + 26, name))
-        left += 26 + 7.2 * len(name) + 18
+        left += 26 + (9.5 if small else 8.5) * len(name) + 14
     return Markup("").join(parts)
 
 

@@ -6,7 +6,7 @@ from markupsafe import Markup
 from iwax.experiments import build
 from iwax.report.canvas import number
 from iwax.report.page.charts import Mark, histogram, said
-from iwax.report.page.learned import MOST_COLUMNS, written
+from iwax.report.page.learned import MOST_COLUMNS, first_of, written
 from iwax.report.page.mosaic import mosaic
 from iwax.report.page.panel import Panel, bands, gathered, table
 from iwax.report.page.subject import Subject
@@ -36,10 +36,16 @@ def _log_evidence(subject: Subject) -> Panel:
     mean = float(values.mean())
     words = f"log p(x) of {several(len(values), subject.row)}: {said(values)}, mean {number(mean)} nats."
     drawing = histogram(
-        {subject.row: values}, name="log p(x), nats", words=words, mark=Mark(mean, f"mean {number(mean)}")
+        {subject.row: values},
+        name="log p(x), nats",
+        words=words,
+        mark=Mark(mean, f"mean {number(mean)}"),
+        of=f"{subject.row}s",
     )
     return Panel(
-        "log p(x) row by row", drawing, f"{words} A long tail to the left is rows that the model cannot explain."
+        "log p(x) row by row",
+        drawing,
+        f"{words} A long tail to the left is {subject.row}s that the model cannot explain.",
     )
 
 
@@ -55,13 +61,13 @@ def _extremes(subject: Subject) -> Panel | None:
     )
     if not subject.pictures:
         cells = [
-            [name, str(numbers[i]), number(float(values[i])), *row]
+            [name if i == rows[0] else "", str(numbers[i]), number(float(values[i])), *row]
             for name, rows in shown.items()
             for i, row in zip(rows[:5], written(subject, subject.x[numbers[rows[:5]]]), strict=True)
         ]
         names = [c.name for c in subject.columns or ()] or [f"x{j + 1}" for j in range(subject.features)]
         headers = ["", "row", "log p(x)", *names[:MOST_COLUMNS]]
-        return Panel("The easiest and the hardest rows", table(headers, cells), words, wide=True)
+        return Panel("The easiest and the hardest rows", table(headers, cells), words + first_of(subject), wide=True)
     filled = np.nan_to_num(subject.x.astype(np.float64), nan=float(np.mean(subject.span)))
     strips = [
         (
@@ -88,18 +94,27 @@ def _pareto(subject: Subject) -> Panel:
     share = float((known > TRUSTED_K_HAT).mean())
     words = f"{100 * share:.1f} % of {several(len(known), subject.row)} lie above 0.7."
     drawing = histogram(
-        {"": known}, name="Pareto k̂", words=words, mark=Mark(TRUSTED_K_HAT, "0.7: not to be trusted above")
+        {"": known},
+        name="Pareto k̂",
+        words=words,
+        mark=Mark(TRUSTED_K_HAT, "0.7: not to be trusted above"),
+        of=f"{subject.row}s",
     )
     return Panel("Pareto k̂ of the importance weights", drawing, f"{words} {RULE}")
 
 
 def _ess(subject: Subject) -> Panel:
     values, k = _column(subject, "ess"), subject.measured.summary["k"] if subject.measured else 0
-    words = f"Of k = {k:,} importance samples so many count: {said(values)}."
+    words = f"Of k = {k:,} importance samples a {subject.row} so many count as if equally weighted: {said(values)}."
     drawing = histogram(
-        {"": values}, name="effective sample size", words=words, logarithmic=True, mark=Mark(10.0, "10")
+        {"": values},
+        name="effective sample size",
+        words=words,
+        logarithmic=True,
+        mark=Mark(10.0, "10 samples"),
+        of=f"{subject.row}s",
     )
-    return Panel("Effective sample size", drawing, f"{words} Below 10, a row's log p(x) rests on a handful of samples.")
+    return Panel("Effective sample size", drawing, f"{words} Below 10, log p(x) rests on a handful of them.")
 
 
 def independent(subject: Subject) -> float | None:

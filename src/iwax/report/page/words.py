@@ -45,7 +45,7 @@ def verdict(summary: Mapping[str, Any], *, rows: str) -> Verdict:
         words = "log p(x) is not finite for at least one row: the model gives data of this kind no density somewhere."
         return Verdict("none", "No", [words])
     share, k, ess = summary["pareto_k_over_0_7"], summary["k"], summary["ess_median"]
-    level, answer, reason = _judged(share, k, ess)
+    level, answer, reason = _judged(share, k, ess, rows)
     reasons = [
         reason,
         f"It is a lower bound on average: with more samples than k = {k:,} for each {rows} it can rise, and will not "
@@ -68,16 +68,16 @@ def verdict(summary: Mapping[str, Any], *, rows: str) -> Verdict:
     return Verdict(level, answer, reasons)
 
 
-def _judged(share: float | None, k: int, ess: float) -> tuple[str, str, str]:
+def _judged(share: float | None, k: int, ess: float, rows: str) -> tuple[str, str, str]:
     if k < FEWEST_DRAWS or share is None:
         words = f"k = {k} importance samples are too few to judge it; measure with 100 or more: iwax evaluate RUN"
         return "bound", "As a lower bound", f"{words} --k 1000."
-    weights = f"Pareto k̂ is above 0.7 for {100 * share:.0f} % of the rows, and of {k:,} samples "
-    weights += f"{ess:.0f} count in the median row."
+    weights = f"Pareto k̂ is above 0.7 for {100 * share:.0f} % of the {rows}s, and of {k:,} samples "
+    weights += f"{ess:,.0f} count in the median {rows}."
     if ess < FEWEST_THAT_COUNT or share > DOUBTED:
         return "bound", "As a lower bound", f"{weights} Too few samples carry the sum: the number is still rising in k."
     if share > TRUSTED:
-        return "care", "With care", f"{weights} For most rows it is well estimated, for these it is likely too low."
+        return "care", "With care", f"{weights} For most {rows}s it is well estimated, for these it is likely too low."
     return "good", "Yes", f"{weights} The importance weights are well behaved."
 
 
@@ -105,7 +105,11 @@ def key_numbers(
             f"{summary['ess_median']:,.0f} of {summary['k']:,}",
             f"effective sample size, median {rows}",
         ),
-        ("Pareto k̂ > 0.7", "unknown" if share is None else f"{100 * share:.0f} %", "of the rows; below 5 % is good"),
+        (
+            "Pareto k̂ > 0.7",
+            "unknown" if share is None else f"{100 * share:.0f} %",
+            f"of the {rows}s; below 5 % is good",
+        ),
         ("active units", counted, "latent units that follow the data"),
     ]
     if independent is not None:

@@ -20,7 +20,7 @@ class Eraser {
   }
 
   take() {
-    this.x = Float64Array.from(this.model.row("images", Number(this.tools.image.value)));
+    this.x = Float64Array.from(this.model.row("rows", Number(this.tools.image.value)));
     this.original = this.x.slice();
     this.observed = new Uint8Array(this.x.length).fill(1);
     this.show();

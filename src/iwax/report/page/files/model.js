@@ -1,5 +1,4 @@
 // p(z), p(x|z) and, where it is here, q(z|x): the same formulas as in iwax, on the same weights.
-const LOG_2_PI = Math.log(2 * Math.PI);
 
 // Uniform numbers in (0, 1) from a seed, and normal ones from those (Box and Muller): the same each time.
 function randomNumbers(seed) {
@@ -34,7 +33,8 @@ class Model {
     this.spec = spec;
     this.tensors = tensors;
     this.latent = tensors.means.shape[1];
-    this.features = tensors.images.shape[1];
+    this.features = tensors.rows.shape[1];
+    this.likelihood = new Likelihood(spec.likelihood, tensors);
     this.decoder = new Network(spec.decoder, tensors);
     this.encoder = spec.encoder ? new Network(spec.encoder, tensors) : null;
   }
@@ -44,25 +44,10 @@ class Model {
     return data.subarray(i * shape[1], (i + 1) * shape[1]);
   }
 
-  // What p(x|z) is made of: the mean of every value and, as they are, the outputs behind it.
+  // The mean of p(x|z) and the outputs of the network, which it is made of.
   decode(z) {
     const outputs = this.decoder.forward(z);
-    const mean = this.spec.likelihood === "bernoulli" ? outputs.map(sigmoid) : outputs.subarray(0, this.features);
-    return { mean, outputs };
-  }
-
-  logLikelihood({ mean, outputs }, x, observed) {
-    const fixed = this.tensors.log_scale?.data;
-    let sum = 0;
-    for (let j = 0; j < this.features; j++) {
-      if (!observed[j]) continue;
-      if (this.spec.likelihood === "bernoulli") sum += x[j] * outputs[j] - softplus(outputs[j]);
-      else {
-        const logScale = fixed ? fixed[j] : outputs[this.features + j];
-        sum -= 0.5 * ((x[j] - mean[j]) / Math.exp(logScale)) ** 2 + logScale + 0.5 * LOG_2_PI;
-      }
-    }
-    return sum;
+    return { mean: this.likelihood.mean(outputs), outputs };
   }
 
   logPrior(z) {
@@ -80,13 +65,6 @@ class Model {
     while (c < weights.length - 1 && (left -= Math.exp(weights[c])) > 0) c++;
     const scale = this.row("prior.scale", c);
     return Float64Array.from(this.row("prior.loc", c), (loc, d) => loc + scale[d] * random.normal());
-  }
-
-  // A draw from p(x|z).
-  drawData({ mean, outputs }, random) {
-    if (this.spec.likelihood === "bernoulli") return mean.map((p) => Number(random.uniform() < p));
-    const fixed = this.tensors.log_scale?.data;
-    return mean.map((loc, j) => loc + Math.exp(fixed ? fixed[j] : outputs[this.features + j]) * random.normal());
   }
 
   posterior(x, observed) {
@@ -107,22 +85,22 @@ class Model {
         const q = this.posterior(filled, sweep ? undefined : observed);
         const z = q.loc.map((loc, d) => loc + q.scale[d] * random.normal());
         const found = this.decode(z);
-        const logW = this.logLikelihood(found, x, observed) + this.logPrior(z) - logNormal(z, q.loc, q.scale);
-        draws.push({ logW, mean: found.mean });
-        const redrawn = this.drawData(found, random);
+        const logW = this.likelihood.logProb(found.outputs, x, observed) + this.logPrior(z) - logNormal(z, q.loc, q.scale);
+        draws.push({ logW, ...found });
+        const redrawn = this.likelihood.draw(found.outputs, random);
         filled = Float64Array.from(x, (a, j) => (observed[j] ? a : redrawn[j]));
       }
     }
     const most = Math.max(...draws.map((draw) => draw.logW));
-    const mean = new Float64Array(this.features);
-    let total = 0, squares = 0;
-    for (const draw of draws) {
-      const w = Math.exp(draw.logW - most);
-      total += w;
-      squares += w * w;
-      for (let j = 0; j < mean.length; j++) mean[j] += w * draw.mean[j];
-    }
-    return { values: mean.map((a, j) => (observed[j] ? x[j] : a / total)), count: draws.length, ess: (total * total) / squares };
+    const weights = draws.map((draw) => Math.exp(draw.logW - most));
+    const total = weights.reduce((sum, w) => sum + w, 0);
+    const average = (of) => { // E[f(z) | what is observed] of an f with so many values
+      const sum = new Float64Array(of(draws[0]).length);
+      draws.forEach((draw, i) => of(draw).forEach((a, j) => { sum[j] += weights[i] * a; }));
+      return sum.map((a) => a / total);
+    };
+    const values = average((draw) => draw.mean).map((a, j) => (observed[j] ? x[j] : a));
+    return { values, average, count: draws.length, ess: total ** 2 / weights.reduce((sum, w) => sum + w * w, 0) };
   }
 }
 

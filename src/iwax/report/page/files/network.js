@@ -14,8 +14,8 @@ const ELEMENTWISE = {
 class Network {
   constructor(steps, tensors) {
     this.steps = steps.map((step) => {
-      const found = { kind: step.kind };
-      for (const [role, name] of Object.entries(step)) if (role !== "kind") found[role] = tensors[name].data;
+      const found = {};
+      for (const [role, name] of Object.entries(step)) found[role] = tensors[name]?.data ?? name;
       return found;
     });
   }
@@ -32,7 +32,7 @@ class Network {
       const half = x.length / 2;
       return x.subarray(0, half).map((a, i) => a * sigmoid(x[half + i]));
     }
-    if (step.kind.startsWith("coding")) return this.coding(x, step, observed);
+    if (step.kind === "coding") return this.coding(x, step, observed);
     return x.map(ELEMENTWISE[step.kind]);
   }
 
@@ -58,9 +58,15 @@ class Network {
     return x.map((a, i) => (gain[i] * (a - mean)) / Math.sqrt(variance + 1e-5) + shift[i]);
   }
 
+  // A row of a table as the encoder is given it: numbers, then classes as marks, then, if it is told, what was observed.
   coding(x, step, observed) {
     const seen = observed ?? x.map(() => 1);
-    const numbers = x.map((a, i) => (seen[i] * (a - step.loc[i])) / step.scale[i]);
-    return step.kind === "coding" ? numbers : Float64Array.from([...numbers, ...seen]);
+    const read = { linear: (a) => a, log: (a) => Math.log(Math.max(a, 1e-30)), log1p: (a) => Math.log1p(Math.max(a, 0)) };
+    const numbers = [], classes = [];
+    step.readings.forEach((reading, j) => {
+      if (read[reading]) numbers.push(seen[j] ? (read[reading](x[j]) - step.loc[j]) / step.scale[j] : 0);
+      else for (let c = 0; c < reading; c++) classes.push(seen[j] && x[j] === c ? 1 : 0);
+    });
+    return Float64Array.from([...numbers, ...classes, ...(step.marks ? seen : [])]);
   }
 }

@@ -5,7 +5,7 @@ const EDGE = 0.005;
 class Pad {
   constructor(canvas, explorer) {
     Object.assign(this, { canvas, explorer, model: explorer.model, spec: explorer.spec });
-    this.plane = this.model.latent === 2;
+    this.plane = this.model.latent === 2 && Boolean(explorer.pictures);
     this.stretched = this.plane && this.spec.normal;
     this.units = this.plane ? [0, 1] : this.spec.units.slice(0, 2);
     if (!this.plane) [".across", ".up"].forEach((name, axis) => this.chooser(explorer.find(name), axis));

@@ -5,6 +5,7 @@ window.addEventListener("load", () => requestAnimationFrame(() => setTimeout(() 
     const number = root.id.split("-")[1];
     const spec = JSON.parse(document.getElementById(`spec-${number}`).textContent);
     const tensors = parseSafetensors(document.getElementById(`weights-${number}`).textContent.trim());
-    window.iwax.explorers.push(new Explorer(root, new Model(spec, tensors)));
+    const Kind = spec.columns ? RowExplorer : ImageExplorer;
+    window.iwax.explorers.push(new Kind(root, new Model(spec, tensors)));
   }
 })));
