@@ -30,7 +30,7 @@ GOOD = {
     ("change", "level", "said"),
     [
         ({}, "good", "of 5,000 samples 120 count"),
-        ({"pareto_k_over_0_7": 0.12}, "care", "for 12 % of the rows"),
+        ({"pareto_k_over_0_7": 0.12}, "care", "for 12 % of the images"),
         ({"pareto_k_over_0_7": 0.4}, "bound", "still rising in k"),
         ({"ess_median": 3.0}, "bound", "still rising in k"),
         ({"k": 50}, "bound", "iwax evaluate RUN --k 1000"),

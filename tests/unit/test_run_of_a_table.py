@@ -3,7 +3,10 @@
 import json
 from pathlib import Path
 
+import chromium
+import equinox as eqx
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -12,9 +15,13 @@ from iwax.cli.app import main
 from iwax.data.files import read_rows
 from iwax.experiments import build
 from iwax.experiments.reporter import Silent
+from iwax.report.page import compose
+
+in_a_browser = pytest.mark.skipif(chromium.program() is None, reason="needs chromium: apt-get install chromium")
 
 ROWS = 120
 SETS = ["model.hidden=[6]", "model.latent=2", "training.epochs=2", "evaluation.k=7", "objective.k=2"]
+EXPLORER = "window.iwax.explorers[0]"
 
 
 def table(rows: int, seed: int, *, sep: str = ";") -> str:
@@ -114,10 +121,94 @@ def test_a_report_shows_columns_rows_and_what_fills_them(run, capsys, tmp_path):
     code, _, err = called(capsys, "report", run, "-o", tmp_path / "r.html")
     assert code == 0, err
     page = (tmp_path / "r.html").read_text(encoding="utf-8")
-    for words in ("Columns of the data and of draws", "Missing cells filled in", "is no picture", "income"):
+    for words in ("Columns of the data and of draws", "Missing cells filled in", "Blank cells of a row", "income"):
         assert words in page
     assert 'class="n filled"' in page
     assert "Left out" not in page
+
+
+@pytest.fixture(scope="module")
+def page(run):
+    """Its report in a browser, as wide as a phone."""
+    (run.parent / "r.html").write_text(compose([run], note=len, warn=len), encoding="utf-8")
+    with chromium.Page((run.parent / "r.html").as_uri(), width=390) as opened:
+        opened.until(f"{EXPLORER}?.spreads?.length")
+        yield opened
+
+
+def law(model, z):
+    """Means of p(x|z) and probabilities of classes at latents [n, 2]."""
+    found = eqx.filter_jit(jax.vmap(lambda at: model.likelihood(at, key=jax.random.key(0))))(jnp.float32(z))
+    return [np.asarray(each, np.float64) for each in jax.vmap(lambda p: (p.mean, p.classes))(found)]
+
+
+@in_a_browser
+def test_a_decoded_row_is_that_of_python(run, page):
+    model = experiments.load(run)
+    scale = np.nanstd(experiments.open_run(run).dataset().train.values.astype(np.float64), axis=0)
+    for z in ([0.0, 0.0], [1.5, -2.0], [-0.3, 0.7]):
+        (wanted,), (classes,) = law(model, np.array([z]))
+        found = np.array(page.value(f"[...{EXPLORER}.model.decode({z}).mean]"))
+        assert (np.abs(found - wanted) <= 1e-4 * scale).all()
+        found = page.value(f"{EXPLORER}.model.likelihood.chances({EXPLORER}.model.decode({z}).outputs, 4)")
+        np.testing.assert_allclose(found, classes[4], atol=1e-4)
+
+
+@in_a_browser
+def test_a_slider_changes_the_decoded_row(page):
+    shown = "[...document.querySelectorAll('.decoded-row .value')].map(cell => cell.textContent)"
+    before = page.value(shown)
+    page.value("document.querySelector('.sliders input').focus()")
+    for _ in range(60):
+        page.press("ArrowRight")
+    page.value("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    after = page.value(shown)
+    assert after[0] != before[0]
+    assert " \N{PLUS-MINUS SIGN} " in after[0]
+    assert after[4] in ("red", "green", "blue")
+
+
+@in_a_browser
+def test_a_blank_cell_gets_the_conditional_mean(run, page):
+    """Against the integral over the plane of latents, by the trapezoid rule."""
+    model = experiments.load(run)
+    along = np.linspace(-6, 6, 151)
+    z = np.stack(np.meshgrid(along, along), axis=-1).reshape(-1, 2).astype(np.float32)
+    mean, classes = law(model, z)
+    x = np.array([np.nan, 12.0, 4.0, 1.0, np.nan])
+    observed, key = jnp.array(~np.isnan(x)), jax.random.key(0)
+    each = jax.jit(jax.vmap(lambda at: model.likelihood(at, key=key).log_prob(jnp.nan_to_num(x), where=observed)))
+    log_w = np.asarray(each(z), np.float64) - 0.5 * (z.astype(np.float64) ** 2).sum(axis=1)
+    w = np.exp(log_w - log_w.max()) / np.exp(log_w - log_w.max()).sum()
+    wanted = np.concatenate([[w @ mean[:, 0]], w @ classes[:, 4, :3]])
+    cells, seen = json.dumps(np.nan_to_num(x).tolist()), observed.astype(int).tolist()
+    found = np.array(
+        page.value(
+            f"Array.from({{length: 20}}, (_, seed) => {{const m = {EXPLORER}.model;"
+            f"const f = m.impute({cells}, {seen}, {{chains: 200, sweeps: 1, seed}});"
+            "return [f.values[0], ...f.average(d => m.likelihood.chances(d.outputs, 4))]})"
+        )
+    )
+    error = found.std(axis=0, ddof=1) / np.sqrt(20)
+    assert (np.abs(found.mean(axis=0) - wanted) <= 5 * error + 1e-3 * np.abs(wanted)).all()
+
+
+@in_a_browser
+def test_a_box_blanks_a_cell_and_restores_it(page):
+    page.value("document.querySelector('.restore').click()")
+    values = "[...document.querySelectorAll('.given-row tr')].map(row => [row.className, row.children[1].textContent])"
+    before = page.value(values)
+    assert before[0] == ["", page.value(f"figures({EXPLORER}.x[0])")]
+    page.value("document.querySelector('.given-row input').click()")
+    blank = page.value(values)
+    assert blank[0][0] == "blank"
+    assert "\N{PLUS-MINUS SIGN}" in blank[0][1]
+    assert page.value("document.querySelector('.said').textContent").endswith("count")
+    page.value("document.querySelector('.given-row input').click()")
+    assert page.value(values) == before
+    assert page.value("document.documentElement.scrollWidth") <= 390
+    assert [each for each in page.requests if not each.startswith(("data:", "file:"))] == []
+    assert page.complaints == []
 
 
 def test_drawn_tables_are_numbered(run, capsys, tmp_path):

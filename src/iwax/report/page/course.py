@@ -23,6 +23,10 @@ def _curve(subject: Subject, name: str) -> tuple[np.ndarray, np.ndarray]:
     return table[:, 0], table[:, 1]
 
 
+def _from_to(values: np.ndarray) -> str:
+    return number(values[0]) + (f" to {number(values[-1])}" if len(values) > 1 else "")
+
+
 def course(subjects: Sequence[Subject]) -> Panel | None:
     """The bound against the epoch: of one run on training and validation data, of several on one kind alone."""
     alone = len(subjects) == 1
@@ -35,7 +39,7 @@ def course(subjects: Sequence[Subject]) -> Panel | None:
     found = {name: curve for name, curve in found.items() if len(curve[0])}
     if not found:
         return None
-    ends = "; ".join(f"{name} {number(y[0])} to {number(y[-1])}" for name, (_, y) in found.items())
+    ends = "; ".join(f"{name} {_from_to(y)}" for name, (_, y) in found.items())
     objective = subjects[0].trained.config.objective
     of = f"{objective.bound}, k = {objective.k}" if alone else "each run's own objective"
     kind = "" if alone else f" on the {'validation' if of_validation else 'training'} data"
@@ -43,5 +47,9 @@ def course(subjects: Sequence[Subject]) -> Panel | None:
     drawing = curves(
         found, names=("epoch", "bound, nats"), limits=visible_range(*(y for _, y in found.values())), words=words
     )
-    more = " Where validation falls while training rises, the model learns its training rows by heart." if alone else ""
+    more = (
+        " Where validation falls while training rises, the model learns its training rows by heart."
+        if alone and len(found) > 1
+        else ""
+    )
     return Panel("Training", drawing, words + more)

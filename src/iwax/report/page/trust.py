@@ -105,7 +105,7 @@ def _pareto(subject: Subject) -> Panel:
 
 def _ess(subject: Subject) -> Panel:
     values, k = _column(subject, "ess"), subject.measured.summary["k"] if subject.measured else 0
-    words = f"Of k = {k:,} importance samples a {subject.row} so many count as if equally weighted: {said(values)}."
+    words = f"Of k = {k:,} importance samples for each {subject.row} so many count: {said(values)}."
     drawing = histogram(
         {"": values},
         name="effective sample size",

@@ -117,7 +117,11 @@ def key_numbers(
         found.append(("without latents", number(independent), f"independent values; the latents gain {gain:.2f} nats"))
     if summary.get("bits_per_dim") is not None:
         found.append(
-            ("bits per value", f"{summary['bits_per_dim']:.3f}", f"\N{MINUS SIGN}log₂ p(x) over the values of a {rows}")
+            (
+                "bits per value",
+                f"{summary['bits_per_dim']:.3f}",
+                f"\N{MINUS SIGN}log₂ p(x) over the values of {'an' if rows == 'image' else 'a'} {rows}",
+            )
         )
     return found
 
