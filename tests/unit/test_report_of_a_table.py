@@ -62,14 +62,15 @@ def test_every_family_has_the_density_and_the_moments_of_python(tmp_path: Path):
 
     log_p, log_q, mean, groups = wanted(model)
     normal, binary, classes, positive, counts = groups
-    p, m, r = classes.probabilities[0], counts.mean, np.exp(counts.log_concentration)
-    other = {
-        1: binary.mean * (1 - binary.mean),
-        2: p @ (np.arange(3) - p @ np.arange(3)) ** 2,
-        3: np.expm1(positive.scale**2) * positive.mean**2,
-        4: m + m**2 / r,
-    }
-    variance = np.array([normal.scale[0] ** 2, *(float(np.squeeze(v)) for v in other.values()), normal.scale[1] ** 2])
+    share, p, m = binary.mean[0], classes.probabilities[0], counts.mean[0]
+    variance = [
+        normal.parameters[1][0] ** 2,
+        share * (1 - share),
+        p @ (np.arange(3) - p @ np.arange(3)) ** 2,
+        np.expm1(positive.scale[0] ** 2) * positive.mean[0] ** 2,
+        m + m**2 / np.exp(counts.log_concentration[0]),
+        normal.parameters[1][1] ** 2,
+    ]
     np.testing.assert_allclose(found[:2], [float(log_p), float(log_q)], rtol=1e-5)
     np.testing.assert_allclose(found[2 : 2 + features], mean, rtol=1e-5)
-    np.testing.assert_allclose(found[2 + features :], variance * units[1] ** 2, rtol=1e-5)
+    np.testing.assert_allclose(found[2 + features :], np.array(variance) * units[1] ** 2, rtol=1e-5)

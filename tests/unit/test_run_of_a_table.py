@@ -130,7 +130,7 @@ def test_a_report_shows_columns_rows_and_what_fills_them(run, capsys, tmp_path):
 @pytest.fixture(scope="module")
 def page(run):
     """Its report in a browser, as wide as a phone."""
-    (run.parent / "r.html").write_text(compose([run], note=len, warn=len), encoding="utf-8")
+    (run.parent / "r.html").write_text(compose([run], note=print, warn=print), encoding="utf-8")
     with chromium.Page((run.parent / "r.html").as_uri(), width=390) as opened:
         opened.until(f"{EXPLORER}?.spreads?.length")
         yield opened

@@ -204,7 +204,7 @@ def _square(x: Scale, y: Scale, names: tuple[str, str]) -> Markup:
         )
     )
     parts.append(
-        Markup('<text class="name" transform="translate(10 {0}) rotate(-90)" text-anchor="middle">{1}</text>').format(
+        Markup('<text class="name" transform="translate(5 {0}) rotate(-90)" text-anchor="middle">{1}</text>').format(
             (y.start + y.end) / 2, names[1]
         )
     )

@@ -1,7 +1,6 @@
 """What the page needs to decode by itself: weights as safetensors in base64, and a few rows to begin with."""
 
 import base64
-from itertools import count, islice
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,7 @@ from iwax import inference
 from iwax.data import Column
 from iwax.report.page import dense
 from iwax.report.page.grid import grid
-from iwax.report.page.latents import embedded, order
+from iwax.report.page.latents import embedded, order, used_by
 from iwax.report.page.subject import Subject
 from iwax.training.tensors import encode
 
@@ -62,7 +61,13 @@ def _live(subject: Subject, program: dense.Program, likelihood: dict[str, Any], 
         "normal": prior is not None and _is_standard(prior),
         "mixture": prior is not None,
     }
-    about = {"live": True, "erase": steps is not None, "why_not_erase": why, "layers": layers}
+    about = {
+        "live": True,
+        "by": used_by(subject, means),
+        "erase": steps is not None,
+        "why_not_erase": why,
+        "layers": layers,
+    }
     about |= {"pictures": subject.pictures, "bars": _BARS.format(subject.split)}
     about |= {"plane": means.shape[1] == 2 and subject.pictures, "pad": means.shape[1] > 1, "spec": spec}
     return about | {"weights": base64.b64encode(encode(tensors)).decode()}
@@ -87,9 +92,12 @@ def _shown(subject: Subject, means: np.ndarray, shown: np.ndarray, draws: np.nda
 def _columns(subject: Subject) -> list[dict[str, Any]]:
     """Name, levels and range of every column that is shown: from the 1st to the 99th percentile of its cells."""
     binary = subject.trained.about.kind == "binary"
-    unnamed = (Column(f"x{j + 1}", *(("binary", ("0", "1")) if binary else ("continuous",))) for j in count())
+    columns = subject.columns or [
+        Column(f"x{j + 1}", "binary", ("0", "1")) if binary else Column(f"x{j + 1}", "continuous")
+        for j in range(subject.features)
+    ]
     found = []
-    for j, column in enumerate(islice(subject.columns or unnamed, min(subject.features, COLUMNS))):
+    for j, column in enumerate(columns[:COLUMNS]):
         cells = subject.x[:, j].astype(np.float64)
         cells = cells[np.isfinite(cells)]
         low, high = np.quantile(cells, (0.01, 0.99)).tolist() if len(cells) else (0.0, 1.0)

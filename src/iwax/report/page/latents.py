@@ -1,6 +1,7 @@
 """What the latent units are used for: KL and activity of each, where the data lie, and the plane that is decoded."""
 
 import numpy as np
+from markupsafe import Markup
 
 from iwax import inference
 from iwax.report.canvas import number
@@ -11,10 +12,11 @@ from iwax.report.page.panel import Panel, gathered
 from iwax.report.page.subject import Subject
 from iwax.report.page.words import several
 
-__all__ = ["embedded", "latents", "order"]
+__all__ = ["embedded", "latents", "order", "used_by"]
 
 EMBEDDED, SIDE = 1500, 16
 MOST_CLASSES = 12
+BY_KL = "KL divergence"
 LEAST = 1e-7  # a variance below this is drawn there
 
 
@@ -38,10 +40,15 @@ def _threshold(subject: Subject) -> float:
 
 
 def order(subject: Subject, means: np.ndarray) -> np.ndarray:
-    """The units of z_1, the most used first: by KL as measured, or by the variance of the posterior means."""
+    """The units of z_1, the most used first, as `used_by` says."""
+    of_kl = used_by(subject, means) == BY_KL
+    return np.argsort(-(_layers(subject, "kl_per_unit")[0] if of_kl else means.var(axis=0)), kind="stable")
+
+
+def used_by(subject: Subject, means: np.ndarray) -> str:
+    """What units are ordered by: KL where it was measured unit by unit, else the variance of the posterior means."""
     kl = _layers(subject, "kl_per_unit")
-    found = kl[0] if kl and len(kl[0]) == means.shape[1] else means.var(axis=0)
-    return np.argsort(-found, kind="stable")
+    return BY_KL if kl and len(kl[0]) == means.shape[1] else "variance of the posterior mean"
 
 
 def embedded(subject: Subject, n: int = EMBEDDED) -> np.ndarray:
@@ -65,6 +72,8 @@ def _divergence(subject: Subject) -> Panel | None:
         ]
     )
     ranked = np.argsort(-kl, kind="stable")
+    if not any(same):
+        return _undivided(kl)
     together = "" if all(same) else " A layer that is no product over units is one bar."
     over = f" of {len(layers)} layers" if len(layers) > 1 else ""
     words = (
@@ -79,6 +88,13 @@ def _divergence(subject: Subject) -> Panel | None:
         words=words,
     )
     return Panel("KL divergence of every latent unit", drawing, words)
+
+
+def _undivided(kl: np.ndarray) -> Panel:
+    """Where no layer is a product over units, there is a number and nothing to draw."""
+    words = f"{' + '.join(map(number, kl.tolist()))} nats: the mean over the data of KL(q(z|x) \N{PARALLEL TO} p(z))."
+    text = f"{words} The prior or q(z|x) is no product over units, so that it is no sum over them either."
+    return Panel("KL divergence of the latents", Markup('<p class="absent">{0}</p>').format(text), "")
 
 
 def _activity(subject: Subject) -> Panel | None:
@@ -118,7 +134,7 @@ def _scatter(subject: Subject) -> Panel | None:
         values, of = np.unique(labels[: len(means)], return_inverse=True)
         classes = [str(value) for value in values]
     coloured = f", coloured by {len(classes)} classes" if len(classes) > 1 else ""
-    chosen = "" if means.shape[1] == 2 else " in the two units of largest KL"
+    chosen = "" if means.shape[1] == 2 else f" in the two units of largest {used_by(subject, means)}"
     words = f"Posterior means E[z|x] of {several(len(means), subject.row)}{chosen}{coloured}."
     drawing = cloud(points, classes, of, names=names, words=words, plain=len(classes) == 1)
     return Panel("Where the data lie in the latent space", drawing, words)

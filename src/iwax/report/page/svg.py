@@ -116,7 +116,7 @@ def axes(x: Scale, y: Scale, *, names: tuple[str, str], whole: bool = False, ver
     if names[1]:
         parts.append(
             Markup(
-                '<text class="name" transform="translate(10 {0}) rotate(-90)" text-anchor="middle">{1}</text>'
+                '<text class="name" transform="translate(5 {0}) rotate(-90)" text-anchor="middle">{1}</text>'
             ).format((TOP + floor) / 2, names[1])
         )
     return Markup("").join(parts)
