@@ -52,7 +52,11 @@ def _live(subject: Subject, program: dense.Program, likelihood: dict[str, Any], 
         **(prior or {}),
     }
     layers = len(subject.trained.config.model.latents)
-    lacking = "its prior is no mixture of normals" if layers == 1 else "the page weighs draws of one layer alone"
+    lacking = (
+        "its prior is no mixture of normals"
+        if layers == 1
+        else f"the model has {layers} layers of latents, and the page weighs draws of one alone"
+    )
     steps, why = _encoder(subject, tensors, room) if prior else (None, lacking)
     spec = _shown(subject, means, shown, tensors["draws"]) | {
         "likelihood": likelihood,

@@ -65,7 +65,10 @@ def _preferences(subject: Subject) -> Panel | None:
         [str(name), *(f"{slot} ({found.mean[i, slot]:.2f})" for slot in best[i])]
         for i, name in enumerate(found.classes)
     ]
-    words = f"The three of {found.mean.shape[1]} slots that each class reads most, with the mean attention."
+    words = (
+        f"The three of {found.mean.shape[1]} slots that each class reads most, with the mean attention, from 0 to 1. "
+        "A sigmoid reads every slot by itself: attention then need not sum to 1."
+    )
     return Panel("Which classes read which slots", table(["class", "first", "second", "third"], rows), words)
 
 

@@ -65,7 +65,7 @@ class Scale:
         for steps in ([1], [1, 3], [1, 2, 5]):
             every = np.sort((powers[:, None] + np.log10(steps)).ravel())
             every = every[(every >= low) & (every <= high)]
-            if len(every) >= min(4, high - low + 2):  # three in a decade, four in more
+            if len(every) >= (3 if high - low < 2 else 4):
                 return [float(f"{10.0**p:.3g}") for p in every[:: max(1, -(-len(every) // most))]]
         linear = MaxNLocator(4).tick_values(self.low, self.high)
         return [float(t) for t in linear if self.low <= t <= self.high]
