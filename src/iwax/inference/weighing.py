@@ -41,7 +41,8 @@ def weighed(model: LatentVariableModel, key: PRNGKey, piece: Piece, k: int, draw
     if sweeps:
         x = replace(x, inputs=swept(model, jax.random.fold_in(key, _OF_SWEEPS), x, sweeps))
     rows, features = x.values.shape[:2]
-    chunk = max(1, min(k, max(_CHUNK, _NUMBERS // features) // rows))
+    most = max(1, min(k, max(_CHUNK, _NUMBERS // features) // rows))
+    chunk = -(-k // -(-k // most))  # of all chunks alike: none is mostly empty
     found = _averaged(model, key, x, k, chunk, draws)
     kept = piece.kept
     means, error, ess = (np.asarray(each)[:kept] for each in found[:3])
