@@ -15,6 +15,7 @@ from jaxtyping import Array, Float, Int, Num, PyTree
 from iwax._typing import Datum, Distribution, Latent, LogWeights, Part, PRNGKey, Scalar
 from iwax.model import LatentVariableModel, Terms
 from iwax.numerics import log_mean_exp
+from iwax.threefry import in_one_pass
 
 __all__ = [
     "Draws",
@@ -48,7 +49,7 @@ def over_data(
     >>> over_data(lambda key, datum: 2 * datum.values, jax.random.key(0), x).shape
     (3, 1)
     """
-    rows = jnp.arange(x.values.shape[0]) if x.index is None else x.index
+    key, rows = in_one_pass(key), jnp.arange(x.values.shape[0]) if x.index is None else x.index
     return jax.vmap(lambda row, *each: function(jax.random.fold_in(key, row), *each))(rows, x, *others)
 
 
@@ -64,7 +65,7 @@ def over_draws(
     >>> over_draws(lambda key: jax.random.normal(key), jax.random.key(0), 5).shape
     (5,)
     """
-    numbers = first + jnp.arange(k)
+    key, numbers = in_one_pass(key), first + jnp.arange(k)
     return jax.vmap(lambda i, *each: function(jax.random.fold_in(key, i), *each))(numbers, *others)
 
 

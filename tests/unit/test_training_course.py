@@ -10,7 +10,7 @@ from known_updates import ROWS, Watcher, Weights, train, visits
 from iwax import training
 from iwax.gradients import Surrogate
 from iwax.training import Plan
-from iwax.training.compiler import compiler_options
+from iwax.compiler import compiler_options
 
 
 def test_beta_rises_linearly_over_the_warm_up():

@@ -1,5 +1,6 @@
 """Mixtures of random variables of one kind."""
 
+import math
 from functools import partial
 from typing import Any, TypeGuard
 
@@ -90,9 +91,14 @@ def _in_eights(z: Array, loc: Array, scale: Array) -> tuple[Array, Array, Array]
 
 @partial(jax.custom_jvp, nondiff_argnums=(3,))
 def _log_normals(z: Array, loc: Array, scale: Array, features: int) -> Array:
-    """log N(z; loc_c, scale_c) of the first features, for every component c."""
-    counted = jnp.arange(z.shape[-1]) < features
-    return jnp.sum(Factorized.normal(loc, scale).each(z), axis=-1, where=counted)
+    """log N(z; loc_c, scale_c) of the first features, for every component c.
+
+    The further ones (`_in_eights`) add nothing to either sum, which is quicker than leaving them out: a plain sum of
+    squares is computed as it is summed, and not laid down first (two fifths of the time of an imputation).
+    """
+    ratio = (z - loc) * reciprocal(scale)
+    log_volume = jnp.sum(jnp.log(scale), axis=-1) + 0.5 * features * math.log(2 * math.pi)
+    return -0.5 * jnp.sum(ratio**2, axis=-1) - log_volume
 
 
 @_log_normals.defjvp

@@ -68,12 +68,8 @@ def _alike(runs: Sequence[Path], split: str) -> tuple[Setting, list[Measured]]:
     stored = [_stored(Path(run), split) for run in runs]
     common = set.intersection(*(set(found) for found in stored))
     if not common:
-        have = "; ".join(f"{run}: {_words(found)}" for run, found in zip(runs, stored, strict=True))
-        raise ValueError(
-            f"measurements of the same rows with the same k, seed and checkpoint are needed, got {have}; "
-            f"measure them alike: iwax evaluate RUN --split {split} --k K"
-        )
-    setting = max(common, key=lambda each: (each[:3], each[3] == "best", each[3]))
+        raise ValueError(_nothing_alike(runs, stored, split))
+    setting = max(common, key=_preferred)
     chosen = [_read(Path(run), found[setting]) for run, found in zip(runs, stored, strict=True)]
     for other in chosen[1:]:
         _refuse_unlike(chosen[0], other)
@@ -197,5 +193,25 @@ def _seeds(chosen: list[Measured]) -> list[dict[str, Any]]:
     ]
 
 
+def _preferred(setting: Setting) -> tuple[Any, ...]:
+    return setting[:3], setting[3] == "best", setting[3]
+
+
+def _nothing_alike(runs: Sequence[Path], stored: list[dict[Setting, Path]], split: str) -> str:
+    """What the runs have, and the commands that measure as the first measured one is what is not."""
+    have = "; ".join(f"{run} has {_words(found)}" for run, found in zip(runs, stored, strict=True))
+    measured = next((found for found in stored if found), {})
+    n, k, seed, state = max(measured, key=_preferred, default=(None, None, 0, "best"))
+    options = f" --split {split}" + (f" --k {k} --limit {n}" if k else "")
+    options += (f" --seed {seed}" if seed else "") + ("" if state == "best" else f" --checkpoint {state}")
+    lacking = [run for run, found in zip(runs, stored, strict=True) if (n, k, seed, state) not in found]
+    commands = "; ".join(f"iwax evaluate {run}{options}" for run in lacking)
+    return (
+        f"runs are compared on measurements of the same {split} rows, with the same k, seed and checkpoint: {have}. "
+        f"Measure them alike: {commands}"
+    )
+
+
 def _words(found: dict[Setting, Path]) -> str:
-    return " or ".join(f"n={n} k={k} seed={seed} {state}" for n, k, seed, state in sorted(found)) or "none"
+    each = [f"{n:,} rows at k = {k:,} (seed {seed}, {state})" for n, k, seed, state in sorted(found)]
+    return " and ".join(each) or "none"

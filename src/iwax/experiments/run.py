@@ -190,9 +190,10 @@ def _write_down(folder: RunFolder, work: _Work, source: Path | None, reporter: R
     folder.write_json("config.json", work.config.model_dump(mode="json"))
     size = sum(leaf.size for leaf in jax.tree.leaves(eqx.filter(work.model, eqx.is_inexact_array)))
     training, rows = work.config.training, len(dataset.train)
+    epochs = f"{training.epochs} {'epoch' if training.epochs == 1 else 'epochs'}"
     text = (
         f"{work.config.preset} on {dataset.name}: {rows} training rows, {size} parameters, "
-        f"{training.epochs} epochs of {steps_per_epoch(rows, training.batch)} steps"
+        f"{epochs} of {steps_per_epoch(rows, training.batch)} steps"
     )
     if dataset.missing:
         cells = sum(split.values.size for split in dataset.splits().values())

@@ -11,13 +11,14 @@ from jaxtyping import Array, Float, Int
 
 from iwax import batched
 from iwax._typing import Datum, PRNGKey
+from iwax.compiler import compiler_options
 from iwax.inference.pieces import Piece
 from iwax.inference.sweeps import swept
 from iwax.model import LatentVariableModel
 
 __all__ = ["Found", "ess_median", "few_draws", "weighed"]
 
-_CHUNK, _NUMBERS = 2_000, 90_000  # rows times draws worked on at once: so many, or, of short rows, so many numbers
+_CHUNK, _NUMBERS = 2_000, 180_000  # rows times draws worked on at once: so many, or, of short rows, so many numbers
 _OF_VALUES, _OF_CHOICE = 2**32 - 4, 2**32 - 5  # numbers that no draw has: keys of what is drawn beside the draws
 _OF_SWEEPS = 2**32 - 8  # a number that no row has: sweeps and the draws that are weighed share no noise
 _FEW = 10  # draws that count: below so many, an error of a mean is a guess
@@ -43,7 +44,7 @@ def weighed(model: LatentVariableModel, key: PRNGKey, piece: Piece, k: int, draw
     rows, features = x.values.shape[:2]
     most = max(1, min(k, max(_CHUNK, _NUMBERS // features) // rows))
     chunk = -(-k // -(-k // most))  # of all chunks alike: none is mostly empty
-    found = _averaged(model, key, x, k, chunk, draws)
+    found = eqx.filter_jit(_averaged, compiler_options=compiler_options())(model, key, x, k, chunk, draws)
     kept = piece.kept
     means, error, ess = (np.asarray(each)[:kept] for each in found[:3])
     return Found(means, error, ess, np.asarray(found.draws)[:, :kept])
@@ -79,16 +80,18 @@ class _Sums(NamedTuple):
     wp: Float[Array, "batch features classes"] | None  # p: the probabilities of classes
 
 
-@eqx.filter_jit
 def _averaged(model: LatentVariableModel, key: PRNGKey, x: Datum, k: int, chunk: int, draws: int) -> Found:
     """All k draws, ``chunk`` of them at a time; of each, the log-weight is kept."""
-    _, mean, probability = eqx.filter_eval_shape(batched.weighted_means, model, key, x, k=1)
+    weighted = eqx.filter_closure_convert(
+        lambda first: batched.weighted_means(model, key, x, k=chunk, first=first), jnp.int32(0)
+    )  # traced here, for its shapes and for the loop
+    _, mean, probability = eqx.filter_eval_shape(weighted, jnp.int32(0))
     zeros = jnp.zeros((mean.shape[0], *mean.shape[2:]), mean.dtype)
     no_classes = None if probability is None else jnp.zeros((probability.shape[0], *probability.shape[2:]))
     none = jnp.zeros(zeros.shape[0])
 
     def add(sums: _Sums, first: Array) -> tuple[_Sums, Array]:
-        log_w, means, classes = batched.weighted_means(model, key, x, k=chunk, first=first)
+        log_w, means, classes = weighted(first)
         sums = sums._replace(anchor=jnp.where(first == 0, means[:, 0], sums.anchor))
         there = (first + jnp.arange(chunk) < k)[:, None] & ~jnp.isnan(log_w)
         log_w = jnp.where(there, log_w, -jnp.inf).T

@@ -12,6 +12,7 @@ from jaxtyping import Array, Float
 from iwax import likelihoods, nn, posteriors, priors
 from iwax._typing import AnyArray, PRNGKey
 from iwax.model import LatentVariableModel
+from iwax.numerics import softplus
 
 __all__ = ["LIKELIHOODS", "Bent", "Bounded", "Near", "model_of"]
 
@@ -38,7 +39,7 @@ class Bounded(eqx.Module):
     def __call__(self, x: Float[AnyArray, " in"], *, key: PRNGKey | None = None) -> Float[Array, " out"]:
         """The outputs at x, their second half made a log scale that is bounded from below."""
         loc, s = jnp.split(self.network(x, key=key), 2)
-        return jnp.concatenate([loc, jnp.log(self.floor + jax.nn.softplus(s + _START))])
+        return jnp.concatenate([loc, jnp.log(self.floor + softplus(s + _START))])
 
 
 class Bent(eqx.Module):

@@ -13,7 +13,7 @@ import optax
 from jaxtyping import Array
 
 from iwax._typing import filled
-from iwax.training.compiler import compiler_options
+from iwax.compiler import compiler_options
 from iwax.training.fault import NumericalStop, all_finite, first_fault
 from iwax.training.state import Plan, State, Tally, steps_per_epoch
 from iwax.training.step import Objective, compile_stretch, permutation, updates

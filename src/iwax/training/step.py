@@ -11,8 +11,9 @@ import optax
 from jaxtyping import Array, Float, Int, PyTree
 
 from iwax._typing import Datum, PRNGKey, filled
+from iwax.compiler import compiler_options
 from iwax.data.binarization import binarize_grey
-from iwax.training.compiler import compiler_options
+from iwax.threefry import in_one_pass
 from iwax.training.objective import Objective
 from iwax.training.state import Plan, State, Tally, steps_per_epoch
 
@@ -66,7 +67,7 @@ def compile_stretch(update: Update, template: State) -> Stretch:
 def updates(objective: Objective, optimizer: optax.GradientTransformation, plan: Plan, rows: int) -> Update:
     """``update(state, data, order) -> (state, loss, gradient)``: one step of the optimiser."""
     steps = steps_per_epoch(rows, plan.batch)
-    root = jax.random.key(plan.seed)
+    root = in_one_pass(jax.random.key(plan.seed))
 
     def update(state: State, data: Array, order: Array) -> tuple[State, Array, PyTree]:
         keys = [jax.random.fold_in(jax.random.fold_in(root, p), state.step) for p in (_NOISE, _BINARIZATION)]

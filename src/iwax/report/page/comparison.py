@@ -46,7 +46,7 @@ def compared(subjects: Sequence[Subject]) -> Compared:
         return Compared(_alone(subjects), f"No paired differences: {error}.", panels)
     names = [each.name for each in subjects]
     rows = [_row(name, entry, first=i == 0) for i, (name, entry) in enumerate(zip(names, found["runs"], strict=True))]
-    headers = ["run", "preset", "seed", "log p(x), nats", "ELBO", "active units", "difference to the first"]
+    headers = ["run", "log p(x), nats", "difference", "ELBO", "active units", "seed", "preset"]
     words = (
         f"{several(found['n'], 'row')} of the {found['split']} data, k = {found['k']:,}, the same noise. A difference "
         "is the mean over rows of log p(x) of this run less that of the first, with its paired standard error: "
@@ -58,19 +58,19 @@ def compared(subjects: Sequence[Subject]) -> Compared:
     for group in found["seeds"]:
         words += f" Seeds {', '.join(map(str, group['seeds']))} of {group['preset']}: mean {number(group['mean'])}, "
         words += f"standard deviation {group['sd']:.2f} nats."
-    return Compared(table(headers, rows, numeric=2), words, panels)
+    return Compared(table(headers, rows), words, panels)
 
 
 def _row(name: str, entry: dict[str, Any], *, first: bool) -> list[str]:
     difference = "" if first else _plus_minus(entry["difference"], entry["difference_error"], signed=True)
     return [
         name,
-        str(entry["preset"]),
-        str(entry["seed"]),
         _plus_minus(entry["log_evidence"], entry["standard_error"]),
+        difference,
         number(entry["elbo"]),
         " + ".join(map(str, entry["active_units"])),
-        difference,
+        str(entry["seed"]),
+        str(entry["preset"]),
     ]
 
 

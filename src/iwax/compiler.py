@@ -1,4 +1,4 @@
-"""How the programs of a training are compiled."""
+"""How programs that run for seconds are compiled."""
 
 import os
 
