@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from iwax.threefry import in_one_pass
 
 WORDS = st.integers(0, 2**32 - 1)
-SHAPES = st.lists(st.integers(0, 5), max_size=3).map(tuple)
+SHAPES = st.lists(st.integers(0, 3), max_size=2).map(tuple)
 
 
 def key_of(first, second):
@@ -21,7 +21,7 @@ def same(a, b):
     return np.asarray(a).dtype == np.asarray(b).dtype and np.array_equal(a, b)
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)  # a shape is a compilation
 @given(WORDS, WORDS, SHAPES, st.sampled_from([8, 16, 32]))
 def test_bits(first, second, shape, width):
     key = key_of(first, second)

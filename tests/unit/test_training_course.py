@@ -8,9 +8,9 @@ import pytest
 from known_updates import ROWS, Watcher, Weights, train, visits
 
 from iwax import training
+from iwax.compiler import compiler_options
 from iwax.gradients import Surrogate
 from iwax.training import Plan
-from iwax.compiler import compiler_options
 
 
 def test_beta_rises_linearly_over_the_warm_up():
