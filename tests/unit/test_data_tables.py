@@ -367,6 +367,55 @@ def test_parquet_and_csv_say_the_same(tmp_path):
     assert np.array_equal(rows.values[:, 2], [3, 0, np.nan, 200], equal_nan=True)
 
 
+def test_a_parquet_file_is_filled_and_otherwise_stays_as_it_is(tmp_path):
+    arrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    given = arrow.table(
+        {
+            "real": arrow.array([0.1, None, float("nan"), 2.5e10], "float32"),
+            "when": arrow.array([0, None, 2, 3], arrow.timestamp("ms")),
+            "count": arrow.array([3, 0, None, 200], "int16"),
+            "small": arrow.array([3, 0, None, 120], "int8"),
+            "whole": arrow.array([-3, 0, None, 200], "int64"),
+            "truth": arrow.array([True, False, None, True]),
+            "text": arrow.array(["a", "n/a", None, "a"]),
+            "level": arrow.DictionaryArray.from_arrays([1, 0, None, 1], ["y", "x"], ordered=True),
+        }
+    ).replace_schema_metadata({"pandas": "{}", "mine": "kept"})
+    parquet.write_table(given, tmp_path / "t.parquet")
+    columns = [
+        *(Column(name, "count") for name in ("count", "small")),
+        *(Column(name, "continuous") for name in ("real", "whole")),
+        Column("truth", "binary", ("False", "True")),
+        Column("text", "categorical", ("a", "b")),
+        Column("level", "binary", ("x", "y")),
+    ]
+    holes = np.zeros((3, 7), bool)
+    holes[2] = holes[1, 2] = holes[1, 5] = True
+    values = np.where(holes, [[0] * 7, [0, 0, 0.25, 0, 0, 1, 0], [7, 300, 0.5, -2.5, 0, 0, 1]], 9)
+    (tmp_path / "filled.parquet").write_bytes(data.filled_table(tmp_path / "t.parquet", columns, values, holes))
+    found = parquet.read_table(tmp_path / "filled.parquet")
+    assert found.column_names == given.column_names
+    assert found.to_pydict() == given.slice(0, 3).to_pydict() | {
+        "real": [np.float32(0.1), 0.25, 0.5],
+        "count": [3, 0, 7],
+        "small": [3, 0, 300],
+        "whole": [-3.0, 0.0, -2.5],
+        "truth": [True, False, False],
+        "text": ["a", "b", "a"],
+        "level": ["x", "y", "y"],
+    }
+    types = dict(zip(found.column_names, found.schema.types, strict=True))
+    assert types == dict(zip(given.column_names, given.schema.types, strict=True)) | {
+        "small": arrow.int64(),
+        "whole": arrow.float64(),
+    }
+    assert found.column("level").chunk(0).dictionary.to_pylist() == ["y", "x"]
+    assert found.schema.metadata == {b"mine": b"kept"}
+    with pytest.raises(ValueError, match=r"t.parquet: needed the 3 rows and the columns"):
+        data.filled_table(tmp_path / "t.parquet", [Column("other", "continuous")], values[:, :1], holes[:, :1])
+
+
 def test_arrays_with_holes(tmp_path):
     real = RANDOM.normal(size=(20, 4))
     real[2, 1] = real[7, 3] = np.nan

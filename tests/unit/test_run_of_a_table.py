@@ -117,6 +117,21 @@ def test_imputing_fills_the_holes_and_nothing_else(run, capsys, tmp_path):
     assert first != second
 
 
+def test_a_parquet_goes_out_as_it_came_in(run, capsys, tmp_path):
+    frame, source = pytest.importorskip("pandas"), tmp_path / "mine.parquet"
+    given = frame.read_csv(run.parent / "mine.csv", sep=";", na_values=["n.b.", "?"]).astype({"colour": "category"})
+    given.to_parquet(source)
+    code, _, err = called(capsys, "impute", run, source, "-o", tmp_path / "filled.parquet", "--k", 9)
+    assert code == 0, err
+    filled = frame.read_parquet(tmp_path / "filled.parquet")
+    assert not filled.isna().any(axis=None)
+    assert list(filled.dtypes) == list(given.dtypes)
+    assert filled.where(given.notna()).equals(given)
+    code, _, err = called(capsys, "impute", run, run.parent / "mine.csv", "-o", tmp_path / "other.parquet")
+    assert code == 2
+    assert "must be one of" in err
+
+
 def test_a_report_shows_columns_rows_and_what_fills_them(run, capsys, tmp_path):
     code, _, err = called(capsys, "report", run, "-o", tmp_path / "r.html")
     assert code == 0, err

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["impute"]
 
+PARQUET = ".parquet"  # as an output, of a file of the kind
 IMAGES = 100  # of the test data, where nobody says how many
 SHOWN = 50
 READ = 50  # sweeps whose result an encoder that never saw hidden pixels reads, before its draws are weighed
@@ -53,13 +54,14 @@ def impute(
     """FILE with its missing cells filled: the mean of p(x_missing | x_observed), or the most probable class.
 
     Missing are NaN, empty cells, and the words that marked them in training. A .csv goes out as it came in but for
-    them: delimiter, other columns, digits of other cells. With --draws N the cells are drawn, N times, and -o a.csv
-    becomes a-1.csv to a-N.csv: what is computed from each varies as it should. Goes to -o FILE, or to stdout. With
-    --mask pixels of images are hidden first (the encoder reads what 50 sweeps fill in), the mean squared error of what
-    fills them is printed, and -o FILE.png is a picture of data, what was given, and result.
+    them: delimiter, other columns, digits of other cells; a .parquet likewise, with the types of its columns. With
+    --draws N the cells are drawn, N times, and -o a.csv becomes a-1.csv to a-N.csv: what is computed from each varies
+    as it should. Goes to -o FILE, or to stdout. With --mask pixels of images are hidden first (the encoder reads what
+    50 sweeps fill in), the mean squared error of what fills them is printed, and -o FILE.png is a picture of data, what
+    was given, and result.
     """
     _check(file, output, mask, sweeps, draws)
-    paths = _paths(output, draws, force=force)
+    paths = _paths(file, output, draws, force=force)
 
     from iwax.cli.trained import opened
 
@@ -93,11 +95,11 @@ def _check(file: Path | None, output: Path | None, mask: str | None, sweeps: int
         raise ValueError(f"-o {output}: a picture needs --mask, and no --draws; rows go to .npy, .npz or .csv")
 
 
-def _paths(output: Path | None, draws: int, *, force: bool) -> list[Path]:
+def _paths(file: Path | None, output: Path | None, draws: int, *, force: bool) -> list[Path]:
     """Where the tables go: the file asked for or, of so many draws, one with a number each; all of them checked."""
     if output is None:
         return []
-    endings = (".png", *outputs.TABLES)
+    endings = (".png", *outputs.TABLES) + ((PARQUET,) if _is(file, PARQUET) else ())
     outputs.check(output, force=force, endings=endings)
     paths = [output.with_stem(f"{output.stem}-{i + 1}") for i in range(draws)] if draws else [output]
     for path in paths:
@@ -163,8 +165,10 @@ def _write(
     for path, table in zip(paths, tables, strict=False):
         if path.suffix.lower() == ".png":
             figures.imputations(path, x[:SHOWN], given[:SHOWN], {"imputed": table[:SHOWN]}, trained.shape)
-        elif path.suffix.lower() == ".csv":
+        elif _is(path, ".csv"):
             outputs.write_bytes(path, _as_csv(trained, file, given, table))
+        elif _is(path, PARQUET):
+            outputs.write_bytes(path, _filled(trained, file, given, table))
         else:
             outputs.write_rows(path, table, columns)
     for table in [] if paths else tables:
@@ -173,12 +177,24 @@ def _write(
 
 def _as_csv(trained: "Opened", file: Path | None, given: "np.ndarray", table: "np.ndarray") -> bytes:
     """The user's own .csv with its holes filled; of other rows, CSV of all that the model knows of them."""
+    columns = trained.trained.about.columns
+    if columns is None or not _is(file, ".csv"):
+        return outputs.rows_as_text(table, columns).encode()
+    return _filled(trained, file, given, table)
+
+
+def _filled(trained: "Opened", file: Path | None, given: "np.ndarray", table: "np.ndarray") -> bytes:
+    """The user's own file of a table with its holes filled."""
     from iwax import data
 
     columns = trained.trained.about.columns
-    if columns is None or file is None or file.suffix.lower() != ".csv":
-        return outputs.rows_as_text(table, columns).encode()
+    if file is None or columns is None:
+        raise ValueError(f"-o FILE{PARQUET}: a run of a table with columns was needed; rows go to .npy, .npz or .csv")
     return data.filled_table(file, columns, outputs.whole_counts(table, columns), given != given)  # NaN is not itself
+
+
+def _is(path: Path | None, ending: str) -> bool:
+    return path is not None and path.suffix.lower() == ending
 
 
 def _say(terminal: Terminal, about: dict[str, Any], paths: list[Path], given: "np.ndarray") -> None:

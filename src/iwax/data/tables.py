@@ -8,7 +8,7 @@ import numpy as np
 from iwax.data.coding import code, texts
 from iwax.data.columns import DROP, Column, typed
 from iwax.data.formats.cells import Cells
-from iwax.data.formats.parquet import read_parquet
+from iwax.data.formats.parquet import fill_parquet, parquet_shape, read_parquet
 from iwax.data.formats.table import read_cells, replace_cells
 from iwax.data.rows import Rows, refuse_empty_rows
 
@@ -39,20 +39,27 @@ def rows_of_table(
 
 
 def filled_table(path: Path, columns: Sequence[Column], values: np.ndarray, holes: np.ndarray) -> bytes:
-    """A .csv with its ``holes`` [n, D] filled by ``values``, all else of its first n rows to the byte as it stands.
+    """A table file with its ``holes`` [n, D] filled by ``values``, all else of its first n rows as it stands.
 
-    Delimiter, names, other columns and the digits of other cells are the owner's. Raises ValueError where
-    the file no longer has these columns or so many rows.
+    Of a .csv to the byte: delimiter, names, other columns and the digits of other cells are the owner's. A .parquet
+    keeps the types of its columns (`fill_parquet`). Raises ValueError where the file no longer has these columns or so
+    many rows.
     """
-    contents = path.read_bytes()
-    cells = read_cells(contents, name=str(path), names=[column.name for column in columns])
-    lacking = [column.name for column in columns if column.name not in cells.names]
-    if lacking or len(cells) < len(values):
+    contents, names = path.read_bytes(), [column.name for column in columns]
+    parquet = path.suffix.lower() == ".parquet"
+    if parquet:
+        there, rows = parquet_shape(contents, name=str(path))
+    else:
+        cells = read_cells(contents, name=str(path), names=names)
+        there, rows = list(cells.names), len(cells)
+    if not set(names) <= set(there) or rows < len(values):
         raise ValueError(f"{path}: needed the {len(values)} rows and the columns that were read; it has changed since")
-    places = [cells.names.index(column.name) for column in columns]
+    places = [there.index(name) for name in names]
     new = texts(columns, np.where(holes, values, np.nan))
     filled = {(int(i), places[j]): new[j][i] for i, j in np.argwhere(holes)}
-    return replace_cells(contents, filled, rows=len(cells), kept=len(values))
+    if parquet:
+        return fill_parquet(contents, filled, name=str(path), kept=len(values))
+    return replace_cells(contents, filled, rows=rows, kept=len(values))
 
 
 def _cells(path: Path, missing: Sequence[str], left_out: Collection[str], names: Collection[str]) -> Cells:

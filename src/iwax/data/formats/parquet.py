@@ -1,7 +1,8 @@
-"""Parquet tables, read by pyarrow, which is loaded only when there is one to read."""
+"""Parquet tables, read and written by pyarrow, which is loaded only when there is one to read."""
 
 import importlib
-from collections.abc import Collection, Sequence
+import io
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from iwax.data.formats.cells import Cells, as_text, with_holes
@@ -30,6 +31,74 @@ def read_parquet(contents: bytes, *, name: str, missing: Sequence[str] = (), lef
         ),
         lines=range(1, table.num_rows + 1),
     )
+
+
+def parquet_shape(contents: bytes, *, name: str) -> tuple[list[str], int]:
+    """The names of a Parquet file's columns, as they are read, and how many rows it has; ValueError as above."""
+    table = _table(contents, name)
+    return [column.strip() for column in table.column_names], table.num_rows
+
+
+def fill_parquet(contents: bytes, cells: Mapping[tuple[int, int], str], *, name: str, kept: int | None = None) -> bytes:
+    """A Parquet file that ``read_parquet`` takes, its cells at (row, column) replaced; of its rows the first ``kept``.
+
+    A column keeps its type, but one of whole numbers that gets another number becomes one of float64 (of int64, where
+    the number is too large for it). All other values, columns and notes stay as they are; pandas' notes on types go
+    where a type has changed.
+    """
+    table = _table(contents, name)
+    table = table.slice(0, kept) if kept is not None else table
+    changed = False
+    for i in sorted({column for _, column in cells}):
+        field, new = table.schema.field(i), {row: text for (row, column), text in cells.items() if column == i}
+        filled = _filled(table.column(i), new)
+        changed = changed or filled.type != field.type
+        table = table.set_column(i, field.with_type(filled.type), filled)
+    if changed and table.schema.metadata:
+        notes = {key: text for key, text in table.schema.metadata.items() if key != b"pandas"}
+        table = table.replace_schema_metadata(notes)
+    stream = io.BytesIO()
+    importlib.import_module("pyarrow.parquet").write_table(table, stream)
+    return stream.getvalue()
+
+
+def _filled(column: Any, new: Mapping[int, str]) -> Any:
+    """A column with the cells of some rows replaced, given as texts."""
+    arrow, types = importlib.import_module("pyarrow"), importlib.import_module("pyarrow.types")
+    values, kind = column.to_pylist(), column.type
+    if types.is_dictionary(kind):
+        return _filled_levels(column, new)
+    if types.is_integer(kind) and not all(float(text).is_integer() for text in new.values()):
+        kind = arrow.float64()
+    for row, text in new.items():
+        values[row] = _value(text, kind)
+    try:
+        return arrow.chunked_array([arrow.array(values, type=kind)])
+    except (arrow.ArrowInvalid, OverflowError):
+        return arrow.chunked_array([arrow.array(values, type=arrow.int64())])
+
+
+def _filled_levels(column: Any, new: Mapping[int, str]) -> Any:
+    """A dictionary with the cells of some rows replaced: its values stay in their order."""
+    arrow, kind = importlib.import_module("pyarrow"), column.type
+    whole = column.unify_dictionaries().combine_chunks()
+    levels, places = whole.dictionary.to_pylist(), whole.indices.to_pylist()
+    for row, text in new.items():
+        value = _value(text, kind.value_type)
+        levels += [] if value in levels else [value]
+        places[row] = levels.index(value)
+    indices = arrow.array(places, type=kind.index_type)
+    dictionary = arrow.array(levels, type=kind.value_type)
+    return arrow.chunked_array([arrow.DictionaryArray.from_arrays(indices, dictionary, ordered=kind.ordered)])
+
+
+def _value(text: str, kind: Any) -> object:
+    types = importlib.import_module("pyarrow.types")
+    if types.is_boolean(kind):
+        return text == "True"
+    if types.is_integer(kind):
+        return int(float(text))
+    return float(text) if types.is_floating(kind) else text
 
 
 def _table(contents: bytes, name: str) -> Any:
