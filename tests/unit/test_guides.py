@@ -19,14 +19,24 @@ PLACEHOLDERS = {"OPTIONS", "..."}  # stand for words that a reader puts there
 
 
 def commands(page: Path) -> Iterator[str]:
-    """Every printed line that starts with `iwax`, in fenced sh blocks and indented ones, joined where it goes on."""
+    """Every printed line that starts with `iwax`, in fenced sh blocks and indented ones, joined where it goes on.
+
+    Of a loop, ``for x in 1 2; do iwax ... $x; done``, one line a turn.
+    """
     text = page.read_text(encoding="utf-8").replace("\\\n", " ")
     fenced = "\n".join(re.findall(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL))
     indented = "\n".join(re.findall(r"^ {4,}(.*)$", text, re.MULTILINE))
-    for line in f"{fenced}\n{indented}".splitlines():
+    for line in turns(f"{fenced}\n{indented}".splitlines()):
         found = re.match(r"(?:[A-Z_]+=\S+ )?(?:\.venv/bin/)?(iwax [^|]*?)(?:  +#.*|&)?$", line)
         if found:
             yield found[1]
+
+
+def turns(lines: list[str]) -> Iterator[str]:
+    """The lines, a loop of the shell as what each of its turns is."""
+    for line in lines:
+        loop = re.fullmatch(r"for (\w+) in (.*?); do (.*); done", line)
+        yield from (loop[3].replace(f"${loop[1]}", word) for word in loop[2].split()) if loop else [line]
 
 
 COMMANDS = [pytest.param(line, id=f"{page.name}: {line}") for page in PAGES for line in commands(page)]

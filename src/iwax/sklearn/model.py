@@ -13,6 +13,7 @@ from iwax import likelihoods, nn, posteriors, priors
 from iwax._typing import AnyArray, PRNGKey
 from iwax.model import LatentVariableModel
 from iwax.numerics import softplus
+from iwax.threefry import in_one_pass
 
 __all__ = ["LIKELIHOODS", "Bent", "Bounded", "Near", "model_of"]
 
@@ -92,7 +93,7 @@ def model_of(
     >>> made.prior.features
     2
     """
-    of_decoder, of_encoder, of_prior = jax.random.split(key, 3)
+    of_decoder, of_encoder, of_prior = jax.random.split(in_one_pass(key), 3)
     coding = nn.Coding(np.zeros(features), np.ones(features), mask=True)
     decoder = _network(latent, hidden[::-1], features, activation, floor=_OF_FEATURES, key=of_decoder)
     encoder = _network(coding.features, hidden, latent, activation, floor=_OF_LATENTS, key=of_encoder)
