@@ -1,7 +1,7 @@
 """Means and draws of what was not seen, by importance weights: all draws of a piece of rows, a chunk at a time."""
 
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import equinox as eqx
 import jax
@@ -44,7 +44,8 @@ def weighed(model: LatentVariableModel, key: PRNGKey, piece: Piece, k: int, draw
     rows, features = x.values.shape[:2]
     most = max(1, min(k, max(_CHUNK, _NUMBERS // features) // rows))
     chunk = -(-k // -(-k // most))  # of all chunks alike: none is mostly empty
-    found = eqx.filter_jit(_averaged, compiler_options=compiler_options())(model, key, x, k, chunk, draws)
+    compiled = cast(Any, eqx.filter_jit)(_averaged, compiler_options=compiler_options())
+    found = compiled(model, key, x, k, chunk, draws)
     kept = piece.kept
     means, error, ess = (np.asarray(each)[:kept] for each in found[:3])
     return Found(means, error, ess, np.asarray(found.draws)[:, :kept])

@@ -75,6 +75,8 @@ def _filled(column: Any, new: Mapping[int, str]) -> Any:
     try:
         return arrow.chunked_array([arrow.array(values, type=kind)])
     except (arrow.ArrowInvalid, OverflowError):
+        if not types.is_integer(kind):
+            raise
         return arrow.chunked_array([arrow.array(values, type=arrow.int64())])
 
 
