@@ -38,7 +38,7 @@ TEN = [f"{i}.5,{'ab'[i % 2]}" for i in range(10)]
         ("a,b\n1,2\n".encode("utf-16"), "needed UTF-8 text; byte 0 is not"),
         ("a,b\n1,2\n".encode("utf-16-le"), "t.csv:1: needed text; got a NUL byte"),
         (b"a,b\n1,2\n3,\0\n", "t.csv:3: needed text; got a NUL byte"),
-        (b"a,b\n1,2\n\n3\n", "t.csv:4: needed 2 cells as in the first line; got 1"),
+        (b"a,b\n1,2\n\n3\n", "t.csv:4: needed 2 cells as in the first line, parted by ','; got 1"),
         (b"a,b\n1,2\n3,4,\n", "t.csv:3: .*got 3"),
         (b'a,b\n"1\n2",3\n4\n', "t.csv:4: .*got 1"),
         (b'a,b\n1,"2\n3,4\n', "t.csv:2: needed cells parted by ',', quoted whole or not at all"),

@@ -127,9 +127,13 @@ def test_a_parquet_goes_out_as_it_came_in(run, capsys, tmp_path):
     assert not filled.isna().any(axis=None)
     assert list(filled.dtypes) == list(given.dtypes)
     assert filled.where(given.notna()).equals(given)
+    code, _, err = called(capsys, "impute", run, source, "-o", tmp_path / "filled.csv", "--k", 9)
+    assert code == 0, err
+    as_csv = frame.read_csv(tmp_path / "filled.csv")
+    frame.testing.assert_frame_equal(as_csv, filled.astype({"colour": "str"}), check_dtype=False)
     code, _, err = called(capsys, "impute", run, run.parent / "mine.csv", "-o", tmp_path / "other.parquet")
     assert code == 2
-    assert "must be one of" in err
+    assert "a .parquet goes out where one comes in, got mine.csv; name a .csv" in err
 
 
 def test_a_report_shows_columns_rows_and_what_fills_them(run, capsys, tmp_path):

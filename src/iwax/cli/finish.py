@@ -18,8 +18,11 @@ def finish(run: Path, terminal: Terminal) -> None:
     for path in draw(run):
         terminal.say(f"picture     {path}")
     terminal.say(f"run folder  {run}")
-    ending = "csv" if existing(run).environment().data.columns else "png"
+    folder = existing(run)
+    ending = "csv" if folder.environment().data.columns else "png"
     terminal.say(f"what next   iwax report {run}            a page of what was learned, for any browser")
+    if folder.config().model.mask:  # the data have holes
+        terminal.say(f"            iwax impute {run} FILE -o filled.{ending}        its missing cells filled in")
     terminal.say(f"            iwax sample {run} -n 100 -o more.{ending}")
     terminal.say(f"            iwax score {run} FILE        log p(x) of your own rows")
     terminal.say(f"            iwax compare {run} RUN       beside another run on the same data")

@@ -54,7 +54,7 @@ def impute(
     """FILE with its missing cells filled: the mean of p(x_missing | x_observed), or the most probable class.
 
     Missing are NaN, empty cells, and the words that marked them in training. A .csv goes out as it came in but for
-    them: delimiter, other columns, digits of other cells; a .parquet likewise, with the types of its columns. With
+    them: delimiter, columns dropped in training, digits of other cells; a .parquet likewise, with its types. With
     --draws N the cells are drawn, N times, and -o a.csv becomes a-1.csv to a-N.csv: what is computed from each varies
     as it should. Goes to -o FILE, or to stdout. With --mask pixels of images are hidden first (the encoder reads what
     50 sweeps fill in), the mean squared error of what fills them is printed, and -o FILE.png is a picture of data, what
@@ -99,7 +99,10 @@ def _paths(file: Path | None, output: Path | None, draws: int, *, force: bool) -
     """Where the tables go: the file asked for or, of so many draws, one with a number each; all of them checked."""
     if output is None:
         return []
-    endings = (".png", *outputs.TABLES) + ((PARQUET,) if _is(file, PARQUET) else ())
+    if _is(output, PARQUET) and not _is(file, PARQUET):
+        came = "none" if file is None else file.name
+        raise ValueError(f"-o {output}: a {PARQUET} goes out where one comes in, got {came}; name a .csv, .npy or .npz")
+    endings = (".png", *outputs.TABLES, PARQUET)
     outputs.check(output, force=force, endings=endings)
     paths = [output.with_stem(f"{output.stem}-{i + 1}") for i in range(draws)] if draws else [output]
     for path in paths:
@@ -176,21 +179,24 @@ def _write(
 
 
 def _as_csv(trained: "Opened", file: Path | None, given: "np.ndarray", table: "np.ndarray") -> bytes:
-    """The user's own .csv with its holes filled; of other rows, CSV of all that the model knows of them."""
+    """The user's own table with its holes filled, as CSV; of other rows, all that the model knows of them."""
     columns = trained.trained.about.columns
-    if columns is None or not _is(file, ".csv"):
+    if columns is None or not (_is(file, ".csv") or _is(file, PARQUET)):
         return outputs.rows_as_text(table, columns).encode()
-    return _filled(trained, file, given, table)
+    return _filled(trained, file, given, table, as_csv=True)
 
 
-def _filled(trained: "Opened", file: Path | None, given: "np.ndarray", table: "np.ndarray") -> bytes:
+def _filled(
+    trained: "Opened", file: Path | None, given: "np.ndarray", table: "np.ndarray", *, as_csv: bool = False
+) -> bytes:
     """The user's own file of a table with its holes filled."""
     from iwax import data
 
     columns = trained.trained.about.columns
     if file is None or columns is None:
         raise ValueError(f"-o FILE{PARQUET}: a run of a table with columns was needed; rows go to .npy, .npz or .csv")
-    return data.filled_table(file, columns, outputs.whole_counts(table, columns), given != given)  # NaN is not itself
+    values, holes = outputs.whole_counts(table, columns), given != given  # NaN is not itself
+    return data.filled_table(file, columns, values, holes, as_csv=as_csv)
 
 
 def _is(path: Path | None, ending: str) -> bool:

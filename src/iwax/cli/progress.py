@@ -58,7 +58,7 @@ class Meter:
     def training(self, stage: Stage) -> None:
         """Show where training stands."""
         known = not math.isnan(stage.images_per_second)  # not while the first steps hold the compilation
-        rate = f"{stage.images_per_second:,.0f} images/s  {clock(stage.seconds_left)} left" if known else "compiled"
+        rate = f"{stage.images_per_second:,.0f} rows/s  {clock(stage.seconds_left)} left" if known else "compiled"
         words = f"epoch {stage.epoch + 1}/{stage.epochs}  bound {stage.bound:.2f}  {rate}"
         self.show(stage.step, stage.steps * stage.epochs, words)
 

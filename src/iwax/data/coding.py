@@ -5,9 +5,11 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from iwax.data.columns import Column, listed
+from iwax.data.columns import DECIMAL_COMMA, Column, listed
 from iwax.data.formats.cells import Cells, as_text, number, numbers
 from iwax.data.formats.table import DELIMITERS, quoted
+
+TRUTHS = {"True", "False", "0", "1"}
 
 
 def code(columns: Sequence[Column], table: Cells, *, dropped: Collection[str] = ()) -> np.ndarray:
@@ -110,14 +112,19 @@ def _codes(column: Column, table: Cells, place: int) -> np.ndarray:
 
 
 def _refuse(column: Column, table: Cells, row: int, place: int) -> NoReturn:
+    got = str(table.columns[place][row])
+    needs, advice = column.needs, "mend the cell or leave it empty"
     if column.levels:
         advice = "leave the cell empty, or train on rows that have this level"
-    else:
-        advice = f"mend the cell or leave it empty, or train with another kind than {column.kind} for this column"
-    raise ValueError(
-        f"{table.place(row, place)}: column {column.name!r} needs {column.needs}; got {table.columns[place][row]!r}; "
-        f"{advice}"
-    )
+        if {got, *column.levels} <= TRUTHS:
+            advice = f"write truth values as the table of training has them, {listed(column.levels)}"
+    elif DECIMAL_COMMA.fullmatch(got):
+        needs, advice = "numbers with a decimal point", "write 1.5, not 1,5"
+    elif number(got) is None:
+        advice += ", or train with the kind categorical for this column"
+    elif column.kind != "continuous":
+        advice += f", or train with another kind than {column.kind} for this column"
+    raise ValueError(f"{table.place(row, place)}: column {column.name!r} needs {needs}; got {got!r}; {advice}")
 
 
 def _decoded(column: Column, values: np.ndarray, place: int) -> np.ndarray | list[Any]:

@@ -8,7 +8,7 @@ import numpy as np
 from iwax.data.coding import code, texts
 from iwax.data.columns import DROP, Column, typed
 from iwax.data.formats.cells import Cells
-from iwax.data.formats.parquet import fill_parquet, parquet_shape, read_parquet
+from iwax.data.formats.parquet import fill_parquet, parquet_as_csv, parquet_shape, read_parquet
 from iwax.data.formats.table import read_cells, replace_cells
 from iwax.data.rows import Rows, refuse_empty_rows
 
@@ -38,12 +38,14 @@ def rows_of_table(
     return _coded(tuple(columns), cells, dropped)
 
 
-def filled_table(path: Path, columns: Sequence[Column], values: np.ndarray, holes: np.ndarray) -> bytes:
+def filled_table(
+    path: Path, columns: Sequence[Column], values: np.ndarray, holes: np.ndarray, *, as_csv: bool = False
+) -> bytes:
     """A table file with its ``holes`` [n, D] filled by ``values``, all else of its first n rows as it stands.
 
     Of a .csv to the byte: delimiter, names, other columns and the digits of other cells are the owner's. A .parquet
-    keeps the types of its columns (`fill_parquet`). Raises ValueError where the file no longer has these columns or so
-    many rows.
+    keeps the types of its columns (`fill_parquet`), or is given as CSV. Raises ValueError where the file no longer has
+    these columns or so many rows.
     """
     contents, names = path.read_bytes(), [column.name for column in columns]
     parquet = path.suffix.lower() == ".parquet"
@@ -58,7 +60,8 @@ def filled_table(path: Path, columns: Sequence[Column], values: np.ndarray, hole
     new = texts(columns, np.where(holes, values, np.nan))
     filled = {(int(i), places[j]): new[j][i] for i, j in np.argwhere(holes)}
     if parquet:
-        return fill_parquet(contents, filled, name=str(path), kept=len(values))
+        whole = fill_parquet(contents, filled, name=str(path), kept=len(values))
+        return parquet_as_csv(whole, name=str(path)) if as_csv else whole
     return replace_cells(contents, filled, rows=rows, kept=len(values))
 
 

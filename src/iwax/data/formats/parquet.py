@@ -62,6 +62,18 @@ def fill_parquet(contents: bytes, cells: Mapping[tuple[int, int], str], *, name:
     return stream.getvalue()
 
 
+def parquet_as_csv(contents: bytes, *, name: str) -> bytes:
+    """All columns of a Parquet file as CSV, dictionaries by their values, what is missing empty."""
+    types, csv = importlib.import_module("pyarrow.types"), importlib.import_module("pyarrow.csv")
+    table = _table(contents, name)
+    for i, field in enumerate(table.schema):
+        if types.is_dictionary(field.type):
+            table = table.set_column(i, field.name, table.column(i).cast(field.type.value_type))
+    stream = io.BytesIO()
+    csv.write_csv(table, stream, csv.WriteOptions(quoting_style="needed"))
+    return stream.getvalue()
+
+
 def _filled(column: Any, new: Mapping[int, str]) -> Any:
     """A column with the cells of some rows replaced, given as texts."""
     arrow, types = importlib.import_module("pyarrow"), importlib.import_module("pyarrow.types")

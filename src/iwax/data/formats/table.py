@@ -75,7 +75,8 @@ def read_cells(contents: bytes, *, name: str, missing: Sequence[str] = (), names
     >>> table.names, table.columns
     (('a', 'b'), (['1', None], ["'x'", 'y']))
     """
-    rows = _rows(_text(contents, name), name)
+    text = _text(contents, name)
+    rows = _rows(text, name)
     line, first = rows[0]
     words = [cell for cell in with_holes(first, missing) if cell is not None and number(cell) is None]
     header = bool(words) or (bool(names) and set(names) <= set(first))
@@ -87,7 +88,10 @@ def read_cells(contents: bytes, *, name: str, missing: Sequence[str] = (), names
         raise ValueError(f"{name}: needed at least one line below the header; got none")
     for line, row in rows:
         if len(row) != len(first):
-            raise ValueError(f"{name}:{line}: needed {len(first)} cells as in the first line; got {len(row)}")
+            raise ValueError(
+                f"{name}:{line}: needed {len(first)} cells as in the first line, parted by {_delimiter(text)!r}; got "
+                f"{len(row)}"
+            )
     return Cells(
         source=name,
         names=tuple(first) if header else tuple(f"column{i + 1}" for i in range(len(first))),
