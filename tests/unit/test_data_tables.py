@@ -416,6 +416,26 @@ def test_a_parquet_file_is_filled_and_otherwise_stays_as_it_is(tmp_path):
         data.filled_table(tmp_path / "t.parquet", [Column("other", "continuous")], values[:, :1], holes[:, :1])
 
 
+@pytest.mark.parametrize(
+    ("column", "cell", "message"),
+    [
+        (Column("a", "continuous"), "415,31", "needs numbers with a decimal point; got '415,31'; write 1.5, not 1,5"),
+        (
+            Column("a", "continuous"),
+            "x",
+            "got 'x'; mend the cell or leave it empty, or train with the kind categorical",
+        ),
+        (Column("a", "continuous"), "inf", "got 'inf'; mend the cell or leave it empty$"),
+        (Column("a", "count"), "0.5", "got '0.5'; mend .* or train with another kind than count for this column$"),
+        (Column("a", "binary", ("0", "1")), "True", "got 'True'; write truth values as the table of training has them"),
+        (Column("a", "binary", ("no", "yes")), "True", "got 'True'; leave the cell empty, or train on rows that have"),
+    ],
+)
+def test_a_cell_that_a_column_cannot_hold_is_refused_with_what_to_do(column, cell, message):
+    with pytest.raises(ValueError, match=rf"^t.csv:2:1: column 'a' needs .*{message}|^t.csv:2:1: column 'a' {message}"):
+        code([column], Cells("t.csv", ("a",), ([cell],), (2,)))
+
+
 def test_arrays_with_holes(tmp_path):
     real = RANDOM.normal(size=(20, 4))
     real[2, 1] = real[7, 3] = np.nan
