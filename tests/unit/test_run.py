@@ -4,6 +4,8 @@ import json
 import os
 import shutil
 import signal
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -241,6 +243,38 @@ def test_the_second_signal_has_its_ordinary_effect():
         assert signals() == signal.SIGINT
         assert signal.getsignal(signal.SIGINT) == signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
     assert signal.getsignal(signal.SIGINT) == before
+
+
+COMPILING = """
+import hashlib, os, sys
+from iwax.experiments.interrupt import watch
+
+def end(signum):
+    print("told", signum, flush=True)
+    os._exit(128 + signum)
+
+with watch(end) as signals:
+    if sys.argv[1] == "begun":
+        signals.begun()
+    print("ready", flush=True)
+    hashlib.pbkdf2_hmac("sha256", b"a long call into", b"compiled code", int(float(sys.argv[2])))
+    print("heard", signals(), flush=True)
+"""
+
+
+@pytest.mark.parametrize(("when", "work", "words"), [("compiling", 1e9, "told 15"), ("begun", 3e6, "heard 15")])
+def test_sigterm_is_obeyed_inside_a_long_compiled_call_unless_there_is_something_to_save(when, work, words):
+    """Python hears no signal there; before the first step is done a thread does, afterwards the call is waited for."""
+    command = [sys.executable, "-c", COMPILING, when, str(work)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout.readline() == "ready\n"
+            process.send_signal(signal.SIGTERM)
+            output, _ = process.communicate(timeout=120)
+        finally:
+            process.kill()
+    assert output.strip() == words
+    assert process.returncode == (128 + signal.SIGTERM if when == "compiling" else 0)
 
 
 def test_folders_in_the_way_are_refused(tmp_path, binary):

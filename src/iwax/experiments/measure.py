@@ -117,6 +117,7 @@ def _check_ranges(options: Mapping[str, Any]) -> None:
 
 def _measure(method: str, task: Task) -> dict[str, Any]:
     trained, begun = task.trained, time.perf_counter()
+    task.reporter.begun("evaluation")
     found = METHODS[method].measure(task)
     summary = {
         "dataset": task.dataset.name,

@@ -1,6 +1,7 @@
 """Train and resume: from a configuration to a run folder, and from a run folder to its end."""
 
 import hashlib
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -233,13 +234,24 @@ def _go(
     """Train from a state to the end of the plan, or to the first wish to stop."""
     config, dataset = work.config, work.dataset
     valid = build.values(config, dataset, "valid") if config.training.validate_every else None
-    with watch() as signals:
+
+    def end(signum: int) -> None:
+        """Before the first step is done nothing is to be saved, and nobody waits for the compiler."""
+        told = str(Interrupted(signum, int(state.step), folder.path))
+        folder.log(told)
+        reporter.warning(told)
+        os._exit(128 + signum)
+
+    with watch(end) as signals:
 
         def asked() -> bool:
             return signals() is not None or (stop is not None and stop())
 
-        with Session(folder, config, reporter=reporter, asked=asked, validation=validation) as session:
+        with Session(
+            folder, config, reporter=reporter, asked=asked, begun=signals.begun, validation=validation
+        ) as session:
             session.save(state)
+            reporter.begun("training")
             try:
                 state = ascend(
                     state,

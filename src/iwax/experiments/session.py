@@ -31,9 +31,11 @@ class Session:
         *,
         reporter: Reporter,
         asked: Callable[[], bool],
+        begun: Callable[[], None] = lambda: None,
         validation: tuple[int, float] | None = None,
     ) -> None:
         self.folder, self.settings, self.reporter, self.asked = folder, config.training, reporter, asked
+        self._begun = begun  # called once a step is done, which a signal must not lose
         self.epochs = config.training.epochs
         self.stopped = False
         self._validation = validation  # the last one, with the step at which it was taken
@@ -51,6 +53,7 @@ class Session:
 
     def stretch(self, state: State, progress: Progress) -> bool:
         """Tell, save where it is time, and stop where that was asked for."""
+        self._begun()
         now = time.monotonic()
         row = {"step": int(progress.step), "seconds": now - self._spoken}
         self._timing.write({**row, "images_per_second": float(progress.images_per_second)})

@@ -143,6 +143,8 @@ def complete(path: Path) -> Config:
     for key in flat:
         if key not in known:
             _refuse_key(key, str(path), known)
+    if flat.get("model.network") == "conv" and "model.channels" not in flat:
+        flat["model.network"] = "conv_hvae"  # what it was called before there was a plain convolutional network
     missing = sorted(key for key in known.keys() - flat.keys() if defaults()[key] is not None)
     if missing:
         raise ValueError(f"{path}: needs the key {missing[0]}, got {len(flat)} keys of {len(known)}")

@@ -12,6 +12,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import ShapedArray
 from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 from jaxtyping import Array, Float
@@ -51,19 +52,23 @@ def convolve(
     """
     if jax.default_backend() != "cpu":
         strides, gaps = (stride, stride), (dilation, dilation)
-        return jax.lax.conv_general_dilated(jnp.asarray(x)[None], kernel, strides, edges, lhs_dilation=gaps)[0]
+        image, weight = jnp.asarray(x)[None], jnp.asarray(kernel)
+        return jax.lax.conv_general_dilated(image, weight, strides, edges, lhs_dilation=gaps)[0]
     image, last = jnp.transpose(x, (1, 2, 0))[None], jnp.transpose(kernel, (2, 3, 1, 0))
     return _convolution.bind(image, last, window=_Window(stride, dilation, edges))[0].transpose(2, 0, 1)
 
 
 def layer(conv: eqx.nn.Conv2d | eqx.nn.ConvTranspose2d, x: Float[AnyArray, "in height width"]) -> Array:
-    """What Equinox's layer, of one stride, square padding and neither groups nor dilation, gives for an image.
+    """What Equinox's layer gives for an image. ValueError where it has groups, dilation or padding that is not square.
 
     >>> conv = eqx.nn.Conv2d(1, 4, 3, key=jax.random.key(0))
     >>> bool(jnp.allclose(layer(conv, jnp.ones((1, 5, 5))), conv(jnp.ones((1, 5, 5))), atol=1e-6))
     True
     """
-    (stride, _), ((before, after), _) = conv.stride, conv.padding
+    (stride, _), padding = conv.stride, conv.padding
+    if isinstance(padding, str) or conv.groups != 1 or set(conv.dilation) != {1} or len({*padding}) != 1:
+        raise ValueError(f"needs square padding in numbers, one group and no dilation, got {conv}")
+    before, after = padding[0]
     if isinstance(conv, eqx.nn.ConvTranspose2d):
         reach = conv.kernel_size[0] - 1
         edge = (reach - before, reach - after + conv.output_padding[0])
@@ -214,7 +219,7 @@ def _batched(arguments: tuple[Array, Array], axes: tuple[Any, Any], *, window: _
 
 def _shaped(x: Any, kernel: Any, *, window: _Window) -> Any:
     sizes = _sizes(x.shape[1:3], kernel.shape[:2], window)
-    return jax.core.ShapedArray((x.shape[0], *sizes, kernel.shape[-1]), jnp.result_type(x.dtype, kernel.dtype))
+    return ShapedArray((x.shape[0], *sizes, kernel.shape[-1]), jnp.result_type(x.dtype, kernel.dtype))
 
 
 _convolution = Primitive("convolution_in_a_loop")

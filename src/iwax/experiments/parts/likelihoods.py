@@ -81,7 +81,7 @@ def _featurewise(sizes: Model, start: Moments, *, key: PRNGKey) -> Part:
         made = likelihoods.Bernoulli if name == "bernoulli" else likelihoods.ContinuousBernoulli
         return made(net(1, nn.mean_logits(mean)))
     if name == "discretized_logistic":
-        if sizes.network == "conv":
+        if sizes.network == "conv_hvae":
             return likelihoods.DiscretizedLogistic.scalar(net(1, mean))
         return likelihoods.DiscretizedLogistic.of_network(net(2, mean, log_scale))
     if name == "gaussian":
