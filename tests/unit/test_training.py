@@ -11,6 +11,7 @@ import optax
 import pytest
 from known_updates import ROWS, Watcher, Weights, train, visits
 
+import iwax
 from iwax import bounds, gradients, likelihoods, posteriors, priors, training
 from iwax.gradients import Surrogate
 from iwax.model import LatentVariableModel
@@ -184,6 +185,25 @@ def test_plans_that_cannot_be_are_refused(options: dict, message: str):
             np.zeros((4, 1), np.float32),
             Plan(**({"epochs": 1, "batch": 4, "seed": 0} | options)),
         )
+
+
+def test_objectives_take_arrays_of_rows():
+    x, key = (grey() > 127).astype(int), jax.random.key(1)
+    expected = dreg()(vae(), key, iwax.Datum(jnp.asarray(x, float)))
+    for rows in (x, jnp.asarray(x), x.astype(np.float32), x.astype(bool)):
+        np.testing.assert_array_equal(dreg()(vae(), key, rows).bound, expected.bound)
+    np.testing.assert_array_equal(dreg()(vae(), key, iwax.Datum.of(x, index=np.arange(ROWS))).bound, expected.bound)
+    kl = partial(gradients.closed_form_kl, k=2)
+    np.testing.assert_array_equal(kl(vae(), key, x).bound, kl(vae(), key, iwax.Datum.of(x)).bound)
+    holes = np.where(x == 1, np.nan, x)
+    for wrong, message in (
+        (x[0], r"array of shape \[n, features\], such as x.reshape\(len\(x\), -1\).*got shape \(6,\)"),
+        (holes, r"missing values \(NaN\): give iwax.Datum.of\(x, missing=True\)"),
+        (x.tolist(), "must be an array of rows .* got list"),
+    ):
+        with pytest.raises((TypeError, ValueError), match=message):
+            dreg()(vae(), key, wrong)
+    assert np.isfinite(dreg()(vae(), key, iwax.Datum.of(holes, missing=True)).bound).all()
 
 
 def test_bad_data_are_refused():
