@@ -170,7 +170,7 @@ def test_fit_raises_the_bound_and_leaves_the_model_given_alone():
     [
         ({"epochs": -1}, "epochs must be at least 0, got -1"),
         ({"batch": 0}, "batch must be at least 1, got 0"),
-        ({"seed": 2**32}, r"0 <= seed < 2\*\*32, got 4294967296"),
+        ({"seed": 2**64}, r"0 <= seed < 2\*\*64, got 18446744073709551616"),
         ({"seed": -1}, "got -1"),
         ({"piece": 3}, "piece must divide the batch of 4 rows, got 3"),
         ({"patience": 2}, "needs validate_every of at least 1"),

@@ -63,6 +63,12 @@ def surrogate(
             "weights against the mixture of posteriors need a pathwise estimator and all draws at once, got "
             f"{estimator.name} with backward={backward} and chunk={chunk}"
         )
+    variate = estimator.control_variate
+    if control is None and variate is not None and eqx.filter_eval_shape(variate.init) is not None:
+        raise ValueError(
+            f"the {estimator.name} gradient has a control variate with a state: give control=, at first its init(). "
+            "Training does so where the objective is a functools.partial of gradients.surrogate with its estimator"
+        )
     if estimator.path and not batched.reparameterized(model, key, x):
         raise ValueError(
             f"the {estimator.name} gradient needs draws with a derivative, and the posterior's are discrete: "
