@@ -128,13 +128,22 @@ def test_a_longer_fit_goes_on_and_an_interrupted_one_is_saved(tmp_path):
     [
         ({"key": jax.random.key(6)}, "belongs to a fit with another key: a fit goes on only with what it began with"),
         ({"batch": 6, "x_valid": VALID}, "another x_valid and batch and validate_every"),
-        ({"epochs": 1}, "was trained for 2 epochs already, got epochs=1"),
+        ({"epochs": 1}, "is at step 6 already, got epochs that end at 3"),
     ],
 )
 def test_a_folder_serves_one_fit(tmp_path, change, message):
     fit(epochs=2, checkpoint=tmp_path / "a")
     with pytest.raises(ValueError, match=message):
         fit(**{"epochs": 2, **change}, checkpoint=tmp_path / "a")
+
+
+def test_one_fit_at_a_time_holds_a_folder(tmp_path):
+    def second(row):
+        with pytest.raises(BlockingIOError, match=r"is in use by .*wait for it, or stop that process first"):
+            fit(epochs=1, checkpoint=tmp_path)
+
+    fit(epochs=1, checkpoint=tmp_path, callbacks=[second])
+    assert {path.name for path in tmp_path.iterdir()} == {"fit.json", "history.jsonl", "step-3"}
 
 
 def test_other_folders_and_damaged_checkpoints_are_refused(tmp_path):

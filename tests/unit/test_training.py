@@ -13,6 +13,7 @@ from known_updates import ROWS, Watcher, Weights, train, visits
 
 import iwax
 from iwax import bounds, gradients, likelihoods, posteriors, priors, training
+from iwax._typing import as_datum
 from iwax.gradients import Surrogate
 from iwax.model import LatentVariableModel
 from iwax.nn import Linear
@@ -189,12 +190,12 @@ def test_plans_that_cannot_be_are_refused(options: dict, message: str):
 
 def test_objectives_take_arrays_of_rows():
     x, key = (grey() > 127).astype(int), jax.random.key(1)
-    expected = dreg()(vae(), key, iwax.Datum(jnp.asarray(x, float)))
+    datum = iwax.Datum(jnp.asarray(x, float))
     for rows in (x, jnp.asarray(x), x.astype(np.float32), x.astype(bool)):
-        np.testing.assert_array_equal(dreg()(vae(), key, rows).bound, expected.bound)
-    np.testing.assert_array_equal(dreg()(vae(), key, iwax.Datum.of(x, index=np.arange(ROWS))).bound, expected.bound)
+        assert eqx.tree_equal(as_datum(rows, axes=2), datum)
+    np.testing.assert_array_equal(dreg()(vae(), key, x).bound, dreg()(vae(), key, datum).bound)
     kl = partial(gradients.closed_form_kl, k=2)
-    np.testing.assert_array_equal(kl(vae(), key, x).bound, kl(vae(), key, iwax.Datum.of(x)).bound)
+    np.testing.assert_array_equal(kl(vae(), key, x).bound, kl(vae(), key, datum).bound)
     holes = np.where(x == 1, np.nan, x)
     for wrong, message in (
         (x[0], r"array of shape \[n, features\], such as x.reshape\(len\(x\), -1\).*got shape \(6,\)"),
@@ -203,7 +204,10 @@ def test_objectives_take_arrays_of_rows():
     ):
         with pytest.raises((TypeError, ValueError), match=message):
             dreg()(vae(), key, wrong)
-    assert np.isfinite(dreg()(vae(), key, iwax.Datum.of(holes, missing=True)).bound).all()
+    found = iwax.Datum.of(holes, missing=True, index=np.arange(ROWS))
+    np.testing.assert_array_equal(found.observed, x == 0)
+    assert np.isfinite(found.values).all()
+    assert found.index.tolist() == list(range(ROWS))
 
 
 def test_bad_data_are_refused():

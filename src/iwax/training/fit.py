@@ -14,7 +14,7 @@ from iwax.evaluation.blocks import check_cells
 from iwax.training.keeping import Keeper, digest
 from iwax.training.loop import train
 from iwax.training.objective import Objective, initial_control, rows_a_piece
-from iwax.training.state import Plan, initial_state, steps_per_epoch
+from iwax.training.state import Plan, State, initial_state, steps_per_epoch
 from iwax.training.watching import Callback, ProgressLine, Watchers
 
 __all__ = ["Result", "fit"]
@@ -53,46 +53,52 @@ def fit(
 
     ``binarize``: the rows are grey values 0..255, drawn anew as 0 or 1 at every access (those of x_valid are 0 or 1).
     ``missing``: a NaN is a value that was not observed; the objective is the bound on the log-density of the observed
-    ones, MIWAE of Mattei and Frellsen (2019, arXiv:1812.02633).
-    ``piece``: rows whose gradient is taken at once; it must divide the batch (None: what is fast for the k of a
-    ``partial(gradients.surrogate, k=k, ...)``, and the whole batch for a function of your own).
+    ones, MIWAE of Mattei and Frellsen (2019, arXiv:1812.02633). ``piece``: rows whose gradient is taken at once, a
+    divisor of the batch (None: what is fast for the k of a ``partial(gradients.surrogate, k=k)``, or the whole batch).
     ``x_valid``: rows on which the objective's bound is taken every ``validate_every`` epochs, always with the same
     noise; the model returned is the best on them. ``patience``: so many validations without a new best end training.
     ``callbacks``: functions of an epoch's row, which end training by returning True, or each an `Observer`.
-    ``progress``: a line of it on stderr (None: where that is a terminal).
-    ``checkpoint``: a folder; the same call with the same folder takes up a fit that was stopped, to the same bits, and
-    returns at once where it had ended. Data, model, key and batch are compared with those that the fit began with;
-    objective and optimiser cannot be, and callbacks hear of new epochs alone.
+    ``progress``: a line of it on stderr (None: where that is a terminal). ``checkpoint``: a folder; the same call with
+    it takes up a fit that was stopped, to the same bits, or returns at once where it had ended. Data, model, key and
+    batch are compared with those that it began with; objective and optimiser cannot be; callbacks hear of new epochs.
 
     Raises ValueError for rows that are no table of finite numbers in the likelihood's support (of uint8 to binarise),
     a row or column without any value, a key that is none of `jax.random.key`'s, or a folder of another fit;
     NumericalStop where the loss is not finite.
     """
-    x_train = _rows(x_train, "x_train", None if binarize else model, missing=missing)
-    x_valid = None if x_valid is None else _rows(x_valid, "x_valid", model, missing=missing)
-    if x_valid is not None and x_valid.shape[1] != x_train.shape[1]:
-        raise ValueError(f"x_valid needs rows of {x_train.shape[1]} features, as x_train has, got {x_valid.shape[1]}")
+    x_train, x_valid = _checked(model, x_train, x_valid, binarize=binarize, missing=missing)
     batch = min(batch, len(x_train))
     plan = Plan(
         epochs=epochs,
         batch=batch,
         seed=_seed(key),
         binarize=binarize,
-        missing=missing and any(_holes(rows) for rows in (x_train, x_valid)),
+        missing=missing and any(map(_has_holes, (x_train, x_valid))),
         piece=_piece(objective, batch) if piece is None else piece,
         validate_every=0 if x_valid is None else validate_every,
         patience=_patience(patience, x_valid, validate_every),
     )
     start = initial_state(model, optimizer, control=initial_control(objective))
-    about = {"x_train": digest(x_train), "x_valid": digest(x_valid), **_of_plan(plan)}
-    keeper = Keeper(start, folder=None if checkpoint is None else Path(checkpoint), about=about)
-    trained = int(keeper.start.step) / steps_per_epoch(len(x_train), batch)
-    if trained > epochs:
-        raise ValueError(f"checkpoint={checkpoint}: was trained for {trained:g} epochs already, got epochs={epochs}")
-    with keeper, ProgressLine.asked(progress) as line:
+    with _keeper(start, plan, x_train, x_valid, checkpoint) as keeper, ProgressLine.asked(progress) as line:
         watchers = Watchers([keeper, *callbacks, line])
         end = train(keeper.start, objective, x_train, optimizer=optimizer, plan=plan, valid=x_valid, observer=watchers)
     return Result(end.model if keeper.best is None else keeper.best, keeper.history)
+
+
+def _checked(
+    model: Any, x_train: np.ndarray, x_valid: np.ndarray | None, *, binarize: bool, missing: bool
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Both sets of rows, in the support of the model's likelihood and of as many features."""
+    x_train = _rows(x_train, "x_train", None if binarize else model, missing=missing)
+    if _has_holes(x_train) and np.isnan(x_train).all(axis=0).any():
+        column = int(np.argmax(np.isnan(x_train).all(axis=0)))
+        raise ValueError(f"x_train needs at least one observed value in every column, got none in column {column}")
+    if x_valid is None:
+        return x_train, None
+    x_valid = _rows(x_valid, "x_valid", model, missing=missing)
+    if x_valid.shape[1] != x_train.shape[1]:
+        raise ValueError(f"x_valid needs rows of {x_train.shape[1]} features, as x_train has, got {x_valid.shape[1]}")
+    return x_train, x_valid
 
 
 def _rows(rows: np.ndarray, name: str, model: Any, *, missing: bool) -> np.ndarray:
@@ -101,15 +107,12 @@ def _rows(rows: np.ndarray, name: str, model: Any, *, missing: bool) -> np.ndarr
     if rows.ndim != 2 or 0 in rows.shape:
         raise ValueError(f"{name} must have shape [rows, features] with at least one of each, got {rows.shape}")
     check_cells(rows, missing=missing, name=name)
-    if name == "x_train" and _holes(rows) and np.isnan(rows).all(axis=0).any():
-        column = int(np.argmax(np.isnan(rows).all(axis=0)))
-        raise ValueError(f"x_train needs at least one observed value in every column, got none in column {column}")
     if model is not None:
         model.refuse_outside(rows, missing=missing)
     return rows
 
 
-def _holes(rows: np.ndarray | None) -> bool:
+def _has_holes(rows: np.ndarray | None) -> bool:
     return rows is not None and rows.dtype.kind == "f" and bool(np.isnan(rows).any())
 
 
@@ -143,7 +146,12 @@ def _patience(patience: int | None, x_valid: np.ndarray | None, validate_every: 
     return patience
 
 
-def _of_plan(plan: Plan) -> dict[str, int | str | None]:
-    """What of a plan the bits of a fit depend on, but for its end."""
+def _keeper(
+    start: State, plan: Plan, x_train: np.ndarray, x_valid: np.ndarray | None, folder: str | Path | None
+) -> Keeper:
+    """What keeps the fit; told apart from others by all that its bits depend on, but for its end."""
     names = ("batch", "piece", "binarize", "missing", "validate_every")
-    return {"key": f"{plan.seed:016x}", **{name: getattr(plan, name) for name in names}}
+    about = {"x_train": digest(x_train), "x_valid": digest(x_valid), "key": f"{plan.seed:016x}"}
+    about |= {name: getattr(plan, name) for name in names}
+    last = plan.epochs * steps_per_epoch(len(x_train), plan.batch)
+    return Keeper(start, folder=None if folder is None else Path(folder), about=about, last=last)

@@ -6,13 +6,14 @@ fit.json  history.jsonl  step-<n>/ (checkpoints)
 import hashlib
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
 
-from iwax.training import checkpoint, durable, record, strict_json, tensors
+from iwax.training import checkpoint, durable, lock, record, strict_json, tensors
 from iwax.training.loop import Progress
 from iwax.training.record import Record
 from iwax.training.saved_state import load_state, save_state
@@ -40,51 +41,57 @@ def digest(rows: np.ndarray | None) -> str | None:
 class Keeper:
     """An Observer that keeps the history and the best model; in a ``folder`` also checkpoints. A context manager.
 
-    ``about`` tells fits apart: a folder serves one alone. What a checkpoint holds is a function of its step, so that a
-    fit that was killed and taken up again ends in the same bits.
+    ``about`` tells fits apart: a folder serves one alone; ``last`` is the step at which training is to end. What a
+    checkpoint holds is a function of its step, so that a fit that was killed and taken up again ends in the same bits.
     """
 
-    def __init__(self, start: State, *, folder: Path | None, about: Mapping[str, str | int | bool | None]) -> None:
+    def __init__(self, start: State, *, folder: Path | None, about: Mapping[str, str | int | None], last: int) -> None:
         self.history: list[dict[str, Any]] = []
         self.best: Any = None
-        self.start, self.folder = start, folder
+        self.start, self.folder, self.about, self.last = start, folder, about, last
         self._validation: tuple[int, float] | None = None  # the last one, with its step
         self._record: Record | None = None
-        if folder is not None:
-            weights = hashlib.sha256(tensors.encode(start.model)).hexdigest()
-            self._open(folder, {"format": _FORMAT, "model": weights, **about})
+        self._held = ExitStack()
 
-    def _open(self, folder: Path, about: dict[str, Any]) -> None:
+    def _open(self, folder: Path) -> Record:
         """Take up what the folder holds, or begin in it. ValueError where it is not a folder of this fit."""
-        folder.mkdir(parents=True, exist_ok=True)
-        _claim(folder, about)
+        weights = hashlib.sha256(tensors.encode(self.start.model)).hexdigest()
+        _claim(folder, {"format": _FORMAT, "model": weights, **self.about})
         checkpoint.sweep(folder)
-        self._file = folder / "history.jsonl"
+        file = folder / "history.jsonl"
         found = load_state(folder, self.start)
         if found is not None:
             self.start = found.state
             step, best = int(self.start.step), int(self.start.best_step)
+            if step > self.last:
+                raise ValueError(f"checkpoint={folder}: is at step {step} already, got epochs that end at {self.last}")
             if found.validation is not None:
                 self._validation = (step, found.validation)
             if best:
                 self.best = checkpoint.load(folder / f"step-{best}", model=self.start.model, train=None)[0]
-        record.truncate(self._file, int(self.start.step))
-        self.history = record.read(self._file)
+        record.truncate(file, int(self.start.step))
+        self.history = record.read(file)
+        return Record(file)
 
     def __enter__(self) -> Self:
-        self._latest, self._saved = self.start, time.monotonic()
         if self.folder is not None:
-            self._record = Record(self._file)
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with self._held:
+                self._held.enter_context(lock.held(self.folder / ".lock"))
+                self._record = self._open(self.folder)
+                self._held = self._held.pop_all()  # still held, unless opening failed
+        self._latest, self._saved = self.start, time.monotonic()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Save the last state, at the end and where somebody interrupts."""
-        if self._record is not None:
-            if kind is None or issubclass(kind, KeyboardInterrupt):
-                self._save(self._latest)
-            self._record.close()
+        with self._held:
+            if self._record is not None:
+                if kind is None or issubclass(kind, KeyboardInterrupt):
+                    self._save(self._latest)
+                self._record.close()
 
     def stretch(self, state: State, progress: Progress) -> bool:
         """Save where it is time; never stop."""
