@@ -3,6 +3,7 @@
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -37,9 +38,10 @@ def load_file(path: Path, *, kinds: Mapping[str, str] | None = None, missing: Se
         splits, how = _split(splits["x"], path)
     _refuse_unseen(splits["train"].values, first, path)
     dropped = [name for name, said in (kinds or {}).items() if said == DROP]
+    left_out = f" {first.left_out}." if first.left_out else ""
     return Dataset(
         name=re.sub(r"[^A-Za-z0-9._-]+", "-", path.resolve().name.removesuffix(path.suffix)) or "data",
-        protocol=f"your own file {path.name}: {how}; {_described(splits, kind, first.columns, dropped)}",
+        protocol=f"your own file {path.name}: {how}; {_described(splits, kind, first.columns, dropped)}{left_out}",
         shape=first.shape,
         kind=kind,
         binarize_training=False,
@@ -141,8 +143,9 @@ def _read_as(path: Path, suffix: str) -> dict[str, Rows]:
     if suffix == ".npz":
         return _named_arrays(read_npz(path, name=str(path)), path)
     if suffix in ("", ".zip") and (path.is_dir() or suffix):
-        pictures, labels = read_images(path)
-        return {"x": rows_of(pictures, labels, where=str(path))}
+        pictures = read_images(path)
+        rows = rows_of(pictures.values, pictures.labels, where=str(path))
+        return {"x": replace(rows, left_out=pictures.left_out)}
     raise ValueError(f"{path}: needed a name ending in one of {', '.join(SUFFIXES)}, or a folder; got neither")
 
 

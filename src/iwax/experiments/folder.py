@@ -1,12 +1,9 @@
 """The run folder: made before anything slow, never overwritten, held by one process at a time."""
 
-import json
-import os
-import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,11 +13,8 @@ from iwax.data import Column
 from iwax.data.dataset import Kind
 from iwax.experiments.config import Config
 from iwax.experiments.sources import stored
-from iwax.training import durable, strict_json
+from iwax.training import durable, lock, strict_json
 from iwax.training.checkpoint import CorruptCheckpointError
-
-if sys.platform != "win32":
-    import fcntl
 
 __all__ = ["DataRecord", "Environment", "RunFolder", "Start", "claim", "existing", "held"]
 
@@ -148,38 +142,6 @@ def _fresh_name(preset: str, data: str, seed: int) -> Path:
     return path
 
 
-@contextmanager
-def held(folder: RunFolder) -> Iterator[None]:
-    """Hold the run folder alone. BlockingIOError names the process that holds it already.
-
-    The lock dies with its process, however that ends, so that none is ever stale; the file says who, for a reader.
-    """
-    if sys.platform == "win32":
-        yield
-        return
-    path = folder.path / LOCK
-    descriptor = _lock(path)
-    try:
-        owner = json.dumps({"pid": os.getpid(), "host": os.uname().nodename}) + "\n"
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, owner.encode(), 0)
-        yield
-    finally:
-        path.unlink(missing_ok=True)  # while still held: whoever waits for this file sees that it is gone
-        os.close(descriptor)
-
-
-def _lock(path: Path) -> int:
-    while True:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if path.exists() and os.fstat(descriptor).st_ino == path.stat().st_ino:
-                return descriptor
-        except BlockingIOError as error:
-            owner = os.pread(descriptor, 200, 0).decode(errors="replace").strip() or "another process"
-            os.close(descriptor)
-            raise BlockingIOError(
-                f"run {path.parent}: is in use by {owner}; wait for it, or stop that process first"
-            ) from error
-        os.close(descriptor)  # the file was removed between opening and locking: try the new one
+def held(folder: RunFolder) -> AbstractContextManager[None]:
+    """Hold the run folder alone. BlockingIOError names the process that holds it already."""
+    return lock.held(folder.path / LOCK)

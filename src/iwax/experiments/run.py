@@ -201,7 +201,7 @@ def _write_down(folder: RunFolder, work: _Work, source: Path | None, reporter: R
         text += f"; {dataset.missing:,} of {cells:,} cells are missing: the bound is that on the observed ones"
     folder.log(text)
     reporter.note(f"{text}; run folder {folder.path}")
-    if dataset.columns:
+    if work.config.data.name not in data.names():  # a file of one's own: what was read, split and left out
         reporter.note(dataset.protocol)
     if work.config.objective.ascends_a_lower_bound:
         reporter.note("the bound is below log p(x) on average, in nats a row: the higher, the better")
