@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import jax
@@ -13,7 +14,9 @@ import pytest
 import safetensors.numpy
 
 from iwax import data, experiments
+from iwax.cli import main
 from iwax.experiments import comparison
+from iwax.experiments.diagnosis import Effort, diagnose
 from iwax.experiments.folder import RunFolder, held
 from iwax.experiments.interrupt import watch
 from iwax.experiments.reporter import Silent
@@ -333,6 +336,28 @@ def test_a_run_goes_on_only_with_its_own_data(run, binary, monkeypatch):
     monkeypatch.setattr(data, "load", lambda name, **settings: other)
     with pytest.raises(ValueError, match="the data that it began with"):
         experiments.resume(run, reporter=Silent())
+    for measured in (experiments.evaluate, partial(diagnose, effort=Effort(limit=2, k=2))):
+        with pytest.raises(ValueError, match="the data that it began with"):
+            measured(run, reporter=Silent())
+
+
+def test_a_run_is_measured_wherever_it_lies(tmp_path, trained, binary, monkeypatch, capsys):
+    """Its data are found where they lay, or are named; its measurements say which they were."""
+    moved = Path(shutil.copytree(trained, tmp_path / "moved"))
+    about = json.loads((moved / "env.json").read_text())
+    assert about["data"]["path"] == binary
+    monkeypatch.chdir(tmp_path)
+    report = experiments.evaluate("moved", k=2, reporter=Silent())
+    assert report["data_sha256"] == about["data"]["sha256"]
+    for name in ("config.json", "env.json"):  # as of data that are not where they were
+        (moved / name).write_text((moved / name).read_text().replace(binary, "gone.npy"))
+    words = ["evaluate", "moved", "--k", "2", "--json"]
+    for more, code, said in (([], 2, "there is no gone.npy"), (["--data", binary], 0, '"log_evidence"')):
+        with pytest.raises(SystemExit) as left:
+            main([*words, *more])
+        assert (int(left.value.code or 0), said in "".join(capsys.readouterr())) == (code, True)
+    with pytest.raises(FileNotFoundError, match=r"no gone\.npy"):
+        experiments.resume(moved, reporter=Silent())
     told = Told()
-    experiments.evaluate(run, k=2, reporter=told)
-    assert "has changed" in told.warnings[0]
+    experiments.resume(moved, data_path=Path(binary), reporter=told)
+    assert "iwax train --from moved -c moved/config.json --epochs N" in " ".join(told.notes).replace(f"{tmp_path}/", "")

@@ -31,7 +31,7 @@ def compare(
         [
             (
                 entry["run"],
-                entry["preset"],
+                entry["name"],
                 entry["seed"],
                 f"{entry['log_evidence']:.2f} +/- {or_unknown(entry['standard_error'], '.2f')}",
                 f"{entry['elbo']:.2f}",
@@ -47,7 +47,9 @@ def compare(
             terminal.data(f"{entry['run']}: {', '.join(changes)}")
     for group in result["seeds"]:
         terminal.data(
-            f"{group['preset']} on {group['dataset']}, seeds {', '.join(map(str, group['seeds']))}: "
+            f"{group['name']} on {group['dataset']}, seeds {', '.join(map(str, group['seeds']))}: "
             f"mean {group['mean']:.2f}, sd {group['sd']:.2f} nats"
         )
+    for difference in result["seed_differences"]:
+        terminal.data(comparison.over_seeds(result, difference))
     terminal.document(result)

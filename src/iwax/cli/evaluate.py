@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from iwax.cli.arguments import Run, check_seed
+from iwax.cli.arguments import DataPath, Run, check_seed
 from iwax.cli.terminal import Terminal
 
 __all__ = ["evaluate"]
@@ -46,6 +46,7 @@ def evaluate(
     limit: Limit = None,
     seed: Seed = 0,
     checkpoint: State = None,
+    data_path: DataPath = None,
 ) -> None:
     """Estimate log p(x), with its standard error, and whether to trust it: by importance sampling, by annealing, by
     the jackknife, or, on data simulated from the model, by annealing in both directions.
@@ -72,6 +73,7 @@ def evaluate(
             limit=limit,
             seed=seed,
             checkpoint=checkpoint,
+            data_path=data_path,
             reporter=reporter,
         )
     terminal.data(experiments.closing_line(report))

@@ -16,6 +16,7 @@ from iwax.experiments import build, cost
 from iwax.experiments.environment import environment
 from iwax.experiments.folder import existing
 from iwax.experiments.importance import ACTIVE
+from iwax.experiments.naming import display_name
 from iwax.experiments.objective import Objective
 from iwax.experiments.place import placed
 from iwax.experiments.reporter import Reporter
@@ -65,6 +66,7 @@ def diagnose(
     bounds: Sequence[str] = (),
     gradients: Sequence[str] = (),
     parameters: Mapping[str, Any] | None = None,
+    data_path: str | Path | None = None,
     reporter: Reporter,
 ) -> dict[str, Any]:
     """The inference gap, KL and activity of units, the aggregate posterior, convergence in k, and signal-to-noise.
@@ -83,10 +85,8 @@ def diagnose(
     if effort.limit < 1 or effort.k < 1:
         raise ValueError(f"limit and k: 1 or more were needed, got {effort.limit} and {effort.k}")
     check_repeats(effort.repeats)
-    trained = open_run(run, checkpoint=checkpoint or settings.evaluation.checkpoint)
+    trained = open_run(run, checkpoint=checkpoint or settings.evaluation.checkpoint, data_path=data_path)
     split, dataset = split or settings.evaluation.split, trained.dataset()
-    if dataset.digest() != trained.about.sha256:
-        reporter.warning(f"{dataset.name} is not what the run was trained on: its SHA-256 has changed")
     with placed(device=settings.device, precision=settings.precision):
         x = build.values(trained.config, dataset, split, final=True)
         seconds = cost.forecast(trained, effort.products(len(chosen)))
@@ -97,7 +97,12 @@ def diagnose(
         parts = _Parts(trained, x, jax.random.key(seed), effort, reporter)
         found = parts.all(chosen)
     about = {"dataset": dataset.name, "split": split, "seed": seed, "checkpoint": trained.checkpoint.name}
-    origin = {"preset": settings.preset, "run_seed": settings.seed, "shape": list(trained.shape)}
+    origin = {
+        "preset": settings.preset,
+        "name": display_name(settings),
+        "run_seed": settings.seed,
+        "shape": list(trained.shape),
+    }
     return about | origin | {"environment": environment()} | found
 
 
