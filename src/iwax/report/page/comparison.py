@@ -59,7 +59,8 @@ def compared(subjects: Sequence[Subject]) -> Compared:
     for group in found["seeds"]:
         words += f" Seeds {', '.join(map(str, group['seeds']))} of {group['name']}: mean {number(group['mean'])}, "
         words += f"standard deviation {group['sd']:.2f} nats."
-    words += "".join(f" {comparison.over_seeds(found, each)}." for each in found["seed_differences"])
+    for each in found["seed_differences"]:
+        words += f" {comparison.over_seeds(found, each)}.".replace("+/-", "±").replace(": -", ": \N{MINUS SIGN}")
     return Compared(table(headers, rows), words, panels)
 
 
