@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from iwax.cli.output import Force, check
 from iwax.cli.terminal import Terminal
 
 __all__ = ["compare"]
@@ -14,13 +15,20 @@ def compare(
     context: typer.Context,
     runs: Annotated[list[Path], typer.Argument(metavar="RUN RUN ...", help="Two or more evaluated runs.")],
     split: Annotated[str, typer.Option("--split", metavar="NAME", help="The evaluated split to compare.")] = "test",
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="FILE.png", help="Draw the differences, with their errors.")
+    ] = None,
+    force: Force = False,
 ) -> None:
     """Compare evaluated runs on the same data: log p(x), paired differences with their errors, spread over seeds.
 
     A paired difference is (this run - the first run), the mean over rows of the difference in log p(x), with its
     standard error; its error is far smaller than that of either run where the runs find the same rows hard. Below the
-    table stand the settings in which a run differs from the first.
+    table stand the settings in which a run differs from the first. Of settings that were run with several seeds each,
+    the means are compared too: their difference with its error over seeds, and over rows.
     """
+    check(output, force=force, endings=(".png",))
+
     from iwax.experiments import comparison
     from iwax.experiments.task import or_unknown
 
@@ -52,4 +60,8 @@ def compare(
         )
     for difference in result["seed_differences"]:
         terminal.data(comparison.over_seeds(result, difference))
-    terminal.document(result)
+    if output is not None:
+        from iwax.report.differences import differences
+
+        terminal.say(f"wrote       {differences(output, result)}")
+    terminal.document(result | ({} if output is None else {"file": str(output)}))
