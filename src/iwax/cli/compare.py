@@ -1,7 +1,7 @@
 """`iwax compare`: runs side by side, and their differences pair by pair on the same data."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -49,6 +49,18 @@ def compare(
             for i, entry in enumerate(result["runs"])
         ],
     )
+    _say_more(terminal, result)
+    if output is not None:
+        from iwax.report.differences import differences
+
+        terminal.say(f"wrote       {differences(output, result)}")
+    terminal.document(result | ({} if output is None else {"file": str(output)}))
+
+
+def _say_more(terminal: Terminal, result: dict[str, Any]) -> None:
+    """In which settings runs differ from the first, and what runs of several seeds say together."""
+    from iwax.experiments import comparison
+
     for entry in result["runs"][1:]:
         changes = [f"{name}={'null' if value is None else value}" for name, value in entry["differs"].items()]
         if changes:
@@ -60,8 +72,3 @@ def compare(
         )
     for difference in result["seed_differences"]:
         terminal.data(comparison.over_seeds(result, difference))
-    if output is not None:
-        from iwax.report.differences import differences
-
-        terminal.say(f"wrote       {differences(output, result)}")
-    terminal.document(result | ({} if output is None else {"file": str(output)}))

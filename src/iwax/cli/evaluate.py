@@ -58,23 +58,11 @@ def evaluate(
 
     terminal: Terminal = context.obj
     check_seed(seed)
+    chosen = {"method": method, "split": split, "k": k, "chains": chains, "temperatures": temperatures}
+    chosen |= {"leapfrog": leapfrog, "start": start, "order": order, "repeats": repeats, "limit": limit}
     with Reporter(terminal) as reporter:
         report = experiments.evaluate(
-            run,
-            method=method,
-            split=split,
-            k=k,
-            chains=chains,
-            temperatures=temperatures,
-            leapfrog=leapfrog,
-            start=start,
-            order=order,
-            repeats=repeats,
-            limit=limit,
-            seed=seed,
-            checkpoint=checkpoint,
-            data_path=data_path,
-            reporter=reporter,
+            run, seed=seed, checkpoint=checkpoint, data_path=data_path, reporter=reporter, **chosen
         )
     terminal.data(experiments.closing_line(report))
     terminal.document(report)

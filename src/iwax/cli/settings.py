@@ -29,21 +29,7 @@ def settings(
 
     terminal: Terminal = context.obj
     if presets:
-        chosen = {
-            name: dict(catalogue.settings(name, recipe="quick", data=DATA_OF_THE_SIZES)) for name in catalogue.names()
-        }
-        own = {
-            name: {key: value for key, value in flat.items() if not key.startswith("training.")}
-            for name, flat in chosen.items()
-        }
-        lines = {
-            name: "  ".join(f"{key}={json.dumps(value)}" for key, value in flat.items()) for name, flat in own.items()
-        }
-        lines = {name: line for name, line in lines.items() if word.lower() in f"{name} {line}".lower()}
-        if not lines:
-            raise ValueError(f"no preset has {word!r} in its name or settings; iwax settings --presets lists all")
-        terminal.table(("preset", "settings (quick recipe, MNIST)"), list(lines.items()))
-        terminal.document({name: chosen[name] for name in lines})
+        _presets(terminal, word.lower())
         return
     defaults = sources.defaults()
     found = _with_word(word.lower(), sources.keys(), {key: json.dumps(value) for key, value in defaults.items()})
@@ -57,6 +43,27 @@ def settings(
     if named:
         terminal.say(f"presets of the name: {', '.join(named)} (iwax settings --presets {word})")
     terminal.document({key: {"default": defaults[key], "needs": needs} for key, needs in found.items()})
+
+
+def _presets(terminal: Terminal, word: str) -> None:
+    """The presets that have a word in their name or settings, with what each sets."""
+    import json
+
+    from iwax.experiments import catalogue
+
+    chosen = {
+        name: dict(catalogue.settings(name, recipe="quick", data=DATA_OF_THE_SIZES)) for name in catalogue.names()
+    }
+    own = {
+        name: {key: value for key, value in flat.items() if not key.startswith("training.")}
+        for name, flat in chosen.items()
+    }
+    lines = {name: "  ".join(f"{key}={json.dumps(value)}" for key, value in flat.items()) for name, flat in own.items()}
+    lines = {name: line for name, line in lines.items() if word in f"{name} {line}".lower()}
+    if not lines:
+        raise ValueError(f"no preset has {word!r} in its name or settings; iwax settings --presets lists all")
+    terminal.table(("preset", "settings (quick recipe, MNIST)"), list(lines.items()))
+    terminal.document({name: chosen[name] for name in lines})
 
 
 def _with_word(word: str, needs: dict[str, str], defaults: dict[str, str]) -> dict[str, str]:

@@ -27,9 +27,9 @@ class _Compiled:
             jax.monitoring.register_event_duration_secs_listener(self._hear)
             self.listens = True
 
-    def _hear(self, event: str, seconds: float, **more: object) -> None:
+    def _hear(self, event: str, duration_secs: float, **more: str | int) -> None:
         if event in EVENTS:
-            self.seconds += seconds
+            self.seconds += duration_secs
 
 
 _COMPILED = _Compiled()

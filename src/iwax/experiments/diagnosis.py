@@ -80,11 +80,7 @@ def diagnose(
     settings = folder.config()
     chosen = variants(settings.objective, bounds, gradients, parameters or {})
     seed = COMMON_SEED if seed is None else seed
-    if not 0 <= seed < 2**32:
-        raise ValueError(f"seed: an integer from 0 to {2**32 - 1} was needed, got {seed}")
-    if effort.limit < 1 or effort.k < 1:
-        raise ValueError(f"limit and k: 1 or more were needed, got {effort.limit} and {effort.k}")
-    check_repeats(effort.repeats)
+    _check(effort, seed)
     trained = open_run(run, checkpoint=checkpoint or settings.evaluation.checkpoint, data_path=data_path)
     split, dataset = split or settings.evaluation.split, trained.dataset()
     with placed(device=settings.device, precision=settings.precision):
@@ -104,6 +100,14 @@ def diagnose(
         "shape": list(trained.shape),
     }
     return about | origin | {"environment": environment()} | found
+
+
+def _check(effort: Effort, seed: int) -> None:
+    if not 0 <= seed < 2**32:
+        raise ValueError(f"seed: an integer from 0 to {2**32 - 1} was needed, got {seed}")
+    if effort.limit < 1 or effort.k < 1:
+        raise ValueError(f"limit and k: 1 or more were needed, got {effort.limit} and {effort.k}")
+    check_repeats(effort.repeats)
 
 
 @dataclass(frozen=True)
