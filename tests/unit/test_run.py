@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import shutil
 import signal
 from dataclasses import replace
@@ -164,7 +165,36 @@ def test_from_a_run_with_another_objective(tmp_path, trained):
     folders = (trained / "checkpoints" / "step-8", second / "checkpoints" / "step-0")
     weights = [(folder / "model.safetensors").read_bytes() for folder in folders]
     assert weights[0] == weights[1]
-    assert json.loads((second / "env.json").read_text())["start"]["checkpoint"] == "step-8"
+    about = json.loads((second / "env.json").read_text())["start"]
+    assert (about["checkpoint"], Path(about["run"]).expanduser()) == ("step-8", trained)
+    assert f"starts at the weights of {trained} (step-8)" in (second / "log.txt").read_text()
+    report = experiments.evaluate(second, k=2, reporter=Silent())
+    assert report["name"].startswith(f"{report['preset']} with bound=elbo")
+    assert experiments.closing_line(report).endswith(f" s; {report['name']}; started at {trained})")
+
+
+def test_a_run_is_not_lengthened_and_the_command_that_trains_for_longer_is_told(trained, capsys):
+    with pytest.raises(SystemExit) as left:
+        main(["resume", str(trained), "--epochs", "9"])
+    said = capsys.readouterr().err
+    assert (left.value.code, "its own plan, 2 epochs" in said) == (2, True)
+    command = shlex.split(said.rpartition(": iwax ")[2])
+    assert command == ["train", "--from", str(trained), "-c", str(trained / "config.json"), "--epochs", "9"]
+    flags = {"start": str(trained), "training.epochs": 9}
+    longer = experiments.from_sources(file=trained / "config.json", flags=flags).model_dump()
+    before = experiments.from_sources(file=trained / "config.json").model_dump()
+    assert longer == before | {"start": str(trained), "training": before["training"] | {"epochs": 9}}
+
+
+def test_a_comparison_is_drawn_where_it_is_asked_for(tmp_path, trained, capsys):
+    experiments.evaluate(trained, k=2, reporter=Silent())
+    words = ["compare", str(trained), str(trained), "-o", str(tmp_path / "both.png")]
+    for code in (0, 2):  # what is there is not overwritten
+        with pytest.raises(SystemExit) as left:
+            main(words)
+        assert int(left.value.code or 0) == code
+    assert (tmp_path / "both.png").read_bytes()[:4] == b"\x89PNG"
+    assert "exists already" in capsys.readouterr().err
 
 
 def test_from_a_run_of_another_shape_is_refused(tmp_path, trained):
