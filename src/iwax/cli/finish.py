@@ -11,11 +11,11 @@ from iwax.experiments.folder import existing
 __all__ = ["finish"]
 
 
-def finish(run: Path, terminal: Terminal) -> None:
+def finish(run: Path, terminal: Terminal, *, data_path: Path | None = None) -> None:
     """Measure a trained run, draw its pictures, say where everything is; the last line is the result."""
     with Reporter(terminal) as reporter:
-        report = experiments.evaluate(run, reporter=reporter)
-    for path in draw(run):
+        report = experiments.evaluate(run, data_path=data_path, reporter=reporter)
+    for path in draw(run, data_path=data_path):
         terminal.say(f"picture     {path}")
     terminal.say(f"run folder  {run}")
     folder = existing(run)

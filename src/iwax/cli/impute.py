@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from iwax.cli import output as outputs
-from iwax.cli.arguments import Checkpoint, Draws, Limit, Run, Seed
+from iwax.cli.arguments import Checkpoint, DataPath, Draws, Limit, Run, Seed
 from iwax.cli.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ def impute(
     k: Draws = 1000,
     seed: Seed = 0,
     checkpoint: Checkpoint = "best",
+    data_path: DataPath = None,
     force: outputs.Force = False,
 ) -> None:
     """FILE with its missing cells filled: the mean of p(x_missing | x_observed), or the most probable class.
@@ -66,7 +67,7 @@ def impute(
     from iwax.cli.trained import opened
 
     terminal: Terminal = context.obj
-    with opened(run, checkpoint=checkpoint) as trained:
+    with opened(run, checkpoint=checkpoint, data_path=data_path) as trained:
         x = trained.test_rows(limit or IMAGES) if file is None else trained.rows(file)[:limit]
         given = x if mask is None else _hidden(x, mask, trained.shape, seed)
         about: dict[str, Any] = {"n": len(x), "k": None if sweeps else k, "sweeps": sweeps or None}

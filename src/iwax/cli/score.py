@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from iwax.cli import output as outputs
-from iwax.cli.arguments import Binarize, Checkpoint, Draws, Rows, Run, Seed
+from iwax.cli.arguments import Binarize, Checkpoint, DataPath, Draws, Rows, Run, Seed
 from iwax.cli.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ def score(
     binarize: Binarize = None,
     seed: Seed = 0,
     checkpoint: Checkpoint = "best",
+    data_path: DataPath = None,
     force: outputs.Force = False,
 ) -> None:
     """log p(x) of every row of FILE in nats, with its Monte-Carlo error: a density, and an anomaly score.
@@ -54,7 +55,7 @@ def score(
     from iwax.cli.trained import key_of, opened, warn_of_holes
 
     terminal: Terminal = context.obj
-    with opened(run, checkpoint=checkpoint) as trained, Reporter(terminal) as reporter:
+    with opened(run, checkpoint=checkpoint, data_path=data_path) as trained, Reporter(terminal) as reporter:
         x = trained.rows(file, binarize=binarize)
         beside = None if background is None else trained.beside(background, checkpoint=checkpoint)
         known = trained.typical_rows(_REFERENCE) if typical else None

@@ -91,9 +91,9 @@ class Opened:
 
 
 @contextmanager
-def opened(run: Path, *, checkpoint: str) -> Iterator[Opened]:
+def opened(run: Path, *, checkpoint: str, data_path: Path | None = None) -> Iterator[Opened]:
     """Open a run and compute where, and in the precision in which, it was trained."""
-    trained = open_run(run, checkpoint=checkpoint)
+    trained = open_run(run, checkpoint=checkpoint, data_path=data_path)
     with placed(device=trained.config.device, precision=trained.config.precision):
         yield Opened(trained)
 

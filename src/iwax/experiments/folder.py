@@ -5,13 +5,12 @@ import time
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, ValidationError
 
-from iwax.data import Column
-from iwax.data.dataset import Kind
 from iwax.experiments.config import Config
+from iwax.experiments.run_data import DataRecord
 from iwax.experiments.sources import stored
 from iwax.training import durable, lock, strict_json
 from iwax.training.checkpoint import CorruptCheckpointError
@@ -21,23 +20,12 @@ __all__ = ["DataRecord", "Environment", "RunFolder", "Start", "claim", "existing
 LOCK = "run.lock"
 
 
-class DataRecord(BaseModel):
-    """The data that a run began with."""
-
-    name: str
-    protocol: str
-    kind: Kind
-    shape: tuple[Annotated[int, Field(ge=1, lt=2**31)], ...] = Field(min_length=1)
-    rows: dict[str, int]
-    sha256: str
-    columns: tuple[Column, ...] | None = None
-
-
 class Start(BaseModel):
-    """The checkpoint whose weights a run began with."""
+    """The checkpoint whose weights a run began with; ``run`` is the folder it lay in."""
 
     checkpoint: str
     sha256: str
+    run: str | None = None
 
 
 class Environment(BaseModel):
@@ -98,12 +86,12 @@ class RunFolder:
             stream.write(f"{stamp} {text}\n")
 
 
-def claim(output: Path | None, *, preset: str, data: str, seed: int) -> RunFolder:
-    """Make the folder of a new run: exactly `output`, or runs/<time>-<preset>-<data>-<seed>.
+def claim(output: Path | None, *, name: str, data: str, seed: int) -> RunFolder:
+    """Make the folder of a new run: exactly `output`, or runs/<time>-<name>-<data>-<seed>.
 
     Raises FileExistsError where it exists and is not empty, and the OSError of making it or of writing in it.
     """
-    path = _fresh_name(preset, data, seed) if output is None else output
+    path = _fresh_name(name, data, seed) if output is None else output
     if path.exists() and not path.is_dir():
         raise NotADirectoryError(f"output {path}: a folder was needed, got a file")
     if path.exists() and any(path.iterdir()):
@@ -131,9 +119,9 @@ def existing(path: Path) -> RunFolder:
     return RunFolder(path)
 
 
-def _fresh_name(preset: str, data: str, seed: int) -> Path:
+def _fresh_name(name: str, data: str, seed: int) -> Path:
     stem = Path(data).stem or "data"
-    words = "".join(letter if letter.isalnum() or letter in "-._" else "_" for letter in f"{preset}-{stem}")
+    words = "".join(letter if letter.isalnum() or letter in "-._" else "_" for letter in f"{name}-{stem}")
     base = Path("runs") / f"{time.strftime('%Y%m%d-%H%M%S')}-{words[:100]}-{seed}"
     path, count = base, 1
     while path.exists():
