@@ -1,7 +1,7 @@
 """Rows of a user's own numbers, checked: their kind, and where one cannot be used, its place."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -13,7 +13,9 @@ from iwax.data.dataset import Kind
 class Rows:
     """Rows [n, D] as stored, the shape of one of them, their kind, and labels where there are any.
 
-    Missing cells are NaN. Rows of a table have its ``columns``.
+    Missing cells are NaN. Rows of a table have its ``columns`` and, where no cell refuses a file, why those cells are
+    NaN that their column cannot hold: ``refused``, {(row, column): reason}. ``unread`` are the cells of the table's
+    other columns, by name, None where one is missing.
     """
 
     values: np.ndarray
@@ -21,6 +23,8 @@ class Rows:
     kind: Kind
     labels: np.ndarray | None = None
     columns: tuple[Column, ...] | None = None
+    refused: Mapping[tuple[int, int], str] = field(default_factory=dict)
+    unread: Mapping[str, Sequence[str | None]] = field(default_factory=dict)
 
 
 def rows_of(values: np.ndarray, labels: np.ndarray | None, *, where: str) -> Rows:
