@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from linear_gaussian import LinearGaussian
 
-from iwax import evaluation, inference, likelihoods, posteriors
+from iwax import evaluation, inference, likelihoods, nn, posteriors
 from iwax.evaluation import marginals
 
 FEATURES, LATENT, ROWS = 6, 2, 400
@@ -65,7 +65,7 @@ def test_one_table_of_draws_serves_a_set_as_well_as_draws_of_its_own(monkeypatch
     directly, _ = marginals._log_marginals(of_model, sets, key, 40, 400, None)
     assert np.abs(shared - directly)[:, 0].max() < 0.5
     assert np.abs((shared - directly)[:, 0].mean()) < 0.05
-    assert (ess > 50).all()
+    assert np.median(ess) > 100
     # of less than a whole row this encoder, which takes 0 for what is missing, is wrong: only the shared draws are near
     assert np.corrcoef(shared[:, 1], directly[:, 1])[0, 1] > 0.9
 
@@ -121,7 +121,9 @@ def test_what_has_no_such_moments_is_refused():
 
 def test_a_posterior_without_a_density_at_a_given_z_is_asked_set_by_set():
     model = ORACLE.model()
-    walk = eqx.tree_at(lambda m: m.posterior, model, posteriors.Hamiltonian(model.posterior, steps=1, features=LATENT))
+    trunk, reverse = (nn.MLP(*sizes, key=jax.random.key(0)) for sizes in ((FEATURES, (4,), 3), (3 + LATENT, (4,), 4)))
+    walk = posteriors.hamiltonian(trunk, LATENT, steps=1, reverse=reverse, key=jax.random.key(1))
+    walk = eqx.tree_at(lambda m: m.posterior, model, walk)
     assert not marginals._shares_draws(walk, jax.random.key(0), SETS)
     assert marginals._shares_draws(model, jax.random.key(0), SETS)
 
