@@ -185,7 +185,9 @@ def test_an_empty_row_is_no_reason_to_refuse_the_others(iwae, imputer, detector)
     evidence = iwae.evidence(beside)
     assert (evidence.log_evidence[3], evidence.monte_carlo_error[3]) == (0, 0)
     np.testing.assert_array_equal(np.delete(iwae.transform(beside), 3, 0), iwae.transform(X))
-    np.testing.assert_allclose(iwae.transform(beside)[3], iwae.model_.prior(None, key=jax.random.key(0)).mean, atol=1e-6)
+    np.testing.assert_allclose(
+        iwae.transform(beside)[3], iwae.model_.prior(None, key=jax.random.key(0)).mean, atol=1e-6
+    )
     found = imputer.imputation(beside, n_draws=2)
     assert np.isfinite(found.values).all()
     assert found.ess[3] == pytest.approx(4)

@@ -97,7 +97,7 @@ def _whole(path: Path, contents: Callable[[IO[bytes]], object]) -> None:
 
 
 def as_text(columns: Mapping[str, "np.ndarray"]) -> str:
-    """The arrays as CSV: one line a row, a column for each number, nine figures; whole numbers and texts as they are."""
+    """The arrays as CSV: one line a row, a column for each number, nine figures; whole numbers and texts as such."""
     import numpy as np
 
     from iwax.data.formats.table import quoted

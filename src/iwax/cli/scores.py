@@ -12,7 +12,19 @@ from iwax.data.rows import Rows
 
 __all__ = ["Scores"]
 
-_OWN = ("row", "log_evidence", "error", "ess", "khat", "missing", "score", "typicality", "ratio", "ratio_error", "reason")
+_OWN = (
+    "row",
+    "log_evidence",
+    "error",
+    "ess",
+    "khat",
+    "missing",
+    "score",
+    "typicality",
+    "ratio",
+    "ratio_error",
+    "reason",
+)
 
 
 @dataclass
@@ -61,7 +73,9 @@ class Scores:
         """Every column [n] by its name: row number, columns left out in training, numbers, reasons (of a table)."""
         n = len(self.missing)
         names = {name: f"{name} (file)" if name in _OWN else name for name in self.read.unread}
-        unread = {names[name]: np.array(["" if c is None else c for c in cells]) for name, cells in self.read.unread.items()}
+        unread = {
+            names[name]: np.array(["" if c is None else c for c in cells]) for name, cells in self.read.unread.items()
+        }
         reason = {"reason": np.array(self.reasons)} if self.read.kind == "table" else {}
         numbers = {name: self.numbers[name] for name in _OWN if name in self.numbers}
         return {"row": np.arange(1, n + 1), **unread, **numbers, **reason}
@@ -88,7 +102,9 @@ class Scores:
             self.numbers[name][at] = values
         self.warnings += (ratio or scores).warnings()
 
-    def _compare(self, model: Any, x: np.ndarray, there: np.ndarray, known: np.ndarray | None, how: dict[str, Any]) -> None:
+    def _compare(
+        self, model: Any, x: np.ndarray, there: np.ndarray, known: np.ndarray | None, how: dict[str, Any]
+    ) -> None:
         """log p(x) made comparable where cells are missing, and how typical that is of the known rows."""
         self.numbers["score"] = self.numbers["log_evidence"].copy()
         if there.any():
@@ -106,13 +122,13 @@ class Scores:
         unknown = np.isnan(self.numbers["error"]) & ~refused
         if unknown.any() and not any("Monte-Carlo error" in warning for warning in self.warnings):
             self.warnings.append(
-                f"the error of {unknown.sum():,} of {len(refused):,} rows is not known, and given as nan: too few draws "
-                "count (ess, khat), and their log p(x) is a lower bound"
+                f"the error of {unknown.sum():,} of {len(refused):,} rows is not known and given as nan: too few draws "
+                "count there (ess, khat), and log p(x) is a lower bound"
             )
         if refused.any():
             self.warnings.append(
-                f"{refused.sum():,} of {len(refused):,} rows have a cell that its column cannot hold, and log p(x) = -inf; "
-                f"the first: {self.reasons[int(np.argmax(refused))]}"
+                f"{refused.sum():,} of {len(refused):,} rows have a cell that its column cannot hold, and log p(x) = "
+                f"-inf; the first: {self.reasons[int(np.argmax(refused))]}"
             )
 
 

@@ -5,14 +5,16 @@ x_S, changes with every feature more or less, so that log p(x_S) by itself ranks
 
 Rows ``x ~ p(x)`` are drawn whole. The draws z_i of a row serve all sets: half of them are from q(z|x) and half from
 p(z), and ``log (1/k) sum_i p(z_i) prod_{j in S} p(x_j|z_i) / ((q(z_i|x) + p(z_i)) / 2)`` is the estimate of log p(x_S),
-for every S from one table of log p(x_j|z_i): one matrix product, and a logarithm of a sum of exponentials. The weights are
-those of the balance heuristic (Veach and Guibas 1995). q(z|x) alone knows more than x_S says and may be too narrow for
-p(z|x_S); with the prior as half of the mixture no weight is above ``2 p(x_S|z)``, and the variance is finite whatever S is
-(defensive importance sampling, Hesterberg 1995, Technometrics 37, 185; Owen and Zhou 2000, JASA 95, 135).
+for every S from one table of log p(x_j|z_i): one matrix product, and a logarithm of a sum of exponentials. The weights
+are those of the balance heuristic (Veach and Guibas 1995). q(z|x) alone knows more than x_S says and may be too narrow
+for p(z|x_S); with the prior as half of the mixture no weight is above ``2 p(x_S|z)``, and the variance is finite for
+every S (defensive importance sampling, Hesterberg 1995, Technometrics 37, 185; Owen and Zhou 2000, JASA 95, 135).
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -31,7 +33,7 @@ _ROWS, _SETS = 20, 32  # worked on at once, always as many: what is found for a 
 _OF_ROWS = 2**32 - 9  # a number that no row has: the key of the rows that are drawn
 _OF_PRIOR = 4  # beside the numbers of keys that a draw of the model uses
 _IMPOSSIBLE = -1e30  # for a log-density of -inf, which is NaN times 0; its exponential is 0 all the same
-_FEW = 10  # effective draws below which an estimate of log p(x_S) is too low by more than a twentieth of a nat
+_FEW = 5  # effective draws below which an estimate of log p(x_S) is too low by more than a tenth of a nat
 
 
 @dataclass(frozen=True)
@@ -75,9 +77,9 @@ def marginal_moments(
 
     ``rows`` are drawn and k draws of z taken for each (k is made even). The rows and draws are a function of the key:
     the same for all sets, so that differences of means are known better than the means. Where q has no density at a
-    given z (`posteriors.Hamiltonian`) every set is evaluated by itself, as `log_evidence` does it. Raises ValueError for
-    sets of another shape, features that are not independent given z, a model of missingness, or fewer than 2 rows or
-    draws.
+    given z (`posteriors.Hamiltonian`) every set is evaluated by itself, as `log_evidence` does it. Raises ValueError
+    for sets of another shape, features that are not independent given z, a model of missingness, or fewer than 2 rows
+    or draws.
 
     >>> from iwax import likelihoods, nn, posteriors, priors
     >>> model = LatentVariableModel(
@@ -143,7 +145,8 @@ def _shares_draws(model: LatentVariableModel, key: PRNGKey, sets: np.ndarray) ->
     law = eqx.filter_eval_shape(lambda: model.likelihood(model.propose(one, key).z, key=key))
     if not hasattr(law, "each"):
         raise ValueError(
-            f"needed features that are independent given z, got {type(model.likelihood).__name__}: it cannot leave one out"
+            f"needed features that are independent given z, got {type(model.likelihood).__name__}, which cannot leave "
+            "one out"
         )
     try:
         eqx.filter_eval_shape(_at, model, model.prior, one, key)
@@ -169,7 +172,8 @@ def _at(model: LatentVariableModel, prior: Part, x: Datum, key: PRNGKey) -> tupl
     def at(z: Latent, log_q: Scalar) -> tuple[Array, Array]:
         log_p = p.log_prob(z)
         base = log_p - jnp.logaddexp(log_p, log_q) + jnp.log(2.0)
-        return base, model.likelihood(z, key=proposal.keys[1]).each(x.values)
+        p_x: Any = model.likelihood(z, key=proposal.keys[1])
+        return base, p_x.each(x.values)
 
     both = jax.tree.map(lambda *z: jnp.stack(z), proposal.z, of_p)
     return jax.vmap(at)(both, log_q)

@@ -143,7 +143,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, Laten
         """The means [n, n_components] of q(z|x); of p(z), where no value of a row was observed."""
         check_is_fitted(self)
         x, key = self._rows(X), self._key(OF_EMBEDDINGS)
-        empty = np.isnan(x).all(axis=1)[:, None]
+        empty = np.isnan(x).all(axis=1, keepdims=True)
         y = padded(with_hole(self._units.inner(np.where(empty, self.mean_, x))))
         z = inference.embed(self.model_, y, key=key, missing=True, batch=BLOCK)[: len(x)]
         return np.asarray(np.where(empty, self.model_.prior(None, key=key).mean, z), np.float64)

@@ -175,7 +175,7 @@ class LatentVariableEstimator(BaseEstimator):
         check_is_fitted(self)
         x = self._rows(X)
         empty = np.isnan(x).all(axis=1)
-        y = padded(with_hole(self._units.inner(np.where(empty[:, None], self.mean_, x))))
+        y = padded(with_hole(self._units.inner(np.where(np.isnan(x).all(axis=1, keepdims=True), self.mean_, x))))
         key = self._key(_OF_SCORES)
         found = evaluation.log_evidence(self.model_, y, k=k, key=key, rows=numbers(y), missing=True, batch=BLOCK)
         n, volume = len(x), self._units.log_volume(x)

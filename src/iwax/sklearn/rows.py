@@ -53,9 +53,10 @@ def refuse_unobserved(x: np.ndarray, names: list[str]) -> None:
     """
     empty = np.isnan(x).all(axis=0)
     if empty.any():
+        name = names[int(np.argmax(empty))]
         raise ValueError(
-            f"Input X contains no observed value in feature {names[int(np.argmax(empty))]!r}: at least one is needed in "
-            "every feature; leave it out"
+            f"Input X contains no observed value in feature {name!r}: at least one is needed in every feature; "
+            "leave it out"
         )
 
 
