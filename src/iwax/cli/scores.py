@@ -66,6 +66,8 @@ class Scores:
         found.numbers["error"][empty] = 0
         for row in np.flatnonzero(empty):
             reasons[row] = "no value in this row: it says nothing, and log p(x) is 0"
+        for row in np.flatnonzero(~refused & ~np.isfinite(found.numbers["log_evidence"])):
+            reasons[row] = "log p(x) is not finite: its values lie beyond what the model's numbers can hold"
         found._warn(refused)
         return found
 

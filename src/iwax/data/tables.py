@@ -44,11 +44,14 @@ def rows_of_table(
     ``empty`` rows, without a value, are let through where that is said; with ``each``, so are cells that their columns
     cannot hold (`code_each`), and the columns that are not read come along.
     """
-    cells = _cells(path, missing, () if each else dropped, [column.name for column in columns])
+    names = [column.name for column in columns]
     if not each:
-        return _coded(tuple(columns), cells, dropped, empty=empty)
+        return _coded(tuple(columns), _cells(path, missing, dropped, names), dropped, empty=empty)
+    try:
+        cells = _cells(path, missing, (), names)
+    except ValueError:  # perhaps only for a left-out column of Parquet, of a type that is not read: none comes along
+        cells = _cells(path, missing, dropped, names)
     values, refused = code_each(columns, cells, dropped=dropped)
-    names = {column.name for column in columns}
     unread = {name: part for name, part in zip(cells.names, cells.columns, strict=True) if name not in names}
     return Rows(values, (len(columns),), "table", columns=tuple(columns), refused=refused, unread=unread)
 
