@@ -101,7 +101,7 @@ class Evidence:
                 "reliable mean, so log p(x) is likely to be underestimated; a larger k helps slowly"
             )
         unknown = int(np.isnan(self.known_error).sum()) - broken
-        if self.k >= _FEW and unknown > 0.05 * self.rows.size:
+        if self.k >= 100 and unknown > 0.05 * self.rows.size:
             found.append(
                 f"the Monte-Carlo error of log p(x) is unknown for {unknown:,} of {self.rows.size:,} rows, whose "
                 f"effective sample size is below {_FEW} or Pareto k above {_TRUSTED_K_HAT}: a few of the k={self.k} "
