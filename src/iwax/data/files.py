@@ -58,12 +58,15 @@ def read_rows(
     missing: Sequence[str] = (),
     *,
     dropped: Collection[str] = (),
+    empty: bool = False,
+    each: bool = False,
 ) -> Rows:
     """All rows of a file or folder, unsplit: what a trained model is applied to. Errors as in ``load_file``.
 
     A model of a table takes tables with the same ``columns``, found by name in any order, and perhaps those that
     were ``dropped`` from it. Without ``columns`` those of a table are inferred from the file alone. From an .npz file
-    with parts, the test rows.
+    with parts, the test rows. Of a table with ``columns``, ``empty`` rows are let through where that is said, and with
+    ``each`` so are cells that their columns cannot hold, with the reason (`Rows.refused`).
     """
     if columns is None:
         parts = _read(path, None, missing)
@@ -72,7 +75,7 @@ def read_rows(
         names = listed([column.name for column in columns])
         raise ValueError(f"{path}: needed a table ({' or '.join(TABLES)}) with the columns {names}; got another file")
     with _readable(path):
-        return rows_of_table(path, columns, missing=missing, dropped=dropped)
+        return rows_of_table(path, columns, missing=missing, dropped=dropped, empty=empty, each=each)
 
 
 def _common_kind(parts: dict[str, Rows], path: Path) -> Kind:

@@ -1,7 +1,7 @@
 """Rows of a user's own numbers, checked: their kind, and where one cannot be used, its place."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -15,7 +15,9 @@ _CHANNELS = 4  # of a picture, at most: fewer in the place of a height are taken
 class Rows:
     """Rows [n, D] as stored, the shape of one of them, their kind, and labels where there are any.
 
-    Missing cells are NaN. Rows of a table have its ``columns``; ``left_out`` says which files of a folder gave none.
+    Missing cells are NaN. ``left_out`` says which files of a folder gave no row. Rows of a table have its ``columns`` and,
+    where no cell refuses a file, why those cells are NaN that their column cannot hold: ``refused``, {(row, column):
+    reason}. ``unread`` are the cells of the table's other columns, by name, None where one is missing.
     """
 
     values: np.ndarray
@@ -24,6 +26,8 @@ class Rows:
     labels: np.ndarray | None = None
     columns: tuple[Column, ...] | None = None
     left_out: str = ""
+    refused: Mapping[tuple[int, int], str] = field(default_factory=dict)
+    unread: Mapping[str, Sequence[str | None]] = field(default_factory=dict)
 
 
 def rows_of(values: np.ndarray, labels: np.ndarray | None, *, where: str) -> Rows:
