@@ -11,10 +11,7 @@ __all__ = ["resume"]
 def resume(context: typer.Context, run: Run) -> None:
     """Continue a run where it stopped, bit for bit as if it had never been stopped; then measure it."""
     from iwax import experiments
-    from iwax.cli.finish import finish
-    from iwax.cli.reporter import Reporter
+    from iwax.cli.finish import train_and_finish
 
     terminal: Terminal = context.obj
-    with Reporter(terminal) as reporter:
-        experiments.resume(run, reporter=reporter)
-    finish(run, terminal)
+    train_and_finish(terminal, lambda reporter: experiments.resume(run, reporter=reporter))

@@ -40,7 +40,8 @@ Kinds = Annotated[
     typer.Option(
         "--kind",
         metavar="COLUMN=KIND",
-        help="Of a table's column: continuous, positive, count, binary, categorical, drop; may be repeated.",
+        help="Of a table's column: continuous, positive, nonnegative, count, integer, nonnegative_integer, binary, "
+        "categorical, drop; may be repeated.",
     ),
 ]
 Missing = Annotated[

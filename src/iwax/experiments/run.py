@@ -49,7 +49,7 @@ def train(config: Config, output: Path | None = None, *, reporter: Reporter, sto
     Everything that can be wrong with settings, data or folder is found before the first step. `stop` is asked
     after every stretch of at most two seconds; where it says True the run is left, resumable, as if finished.
     Raises ValueError or an OSError for what is wrong, NumericalStop where the loss or a gradient is not finite
-    (the last checkpoint stays), Interrupted after SIGINT or SIGTERM (with a checkpoint written).
+    (its last finite state is saved; `error.run` is the folder), Interrupted after SIGINT or SIGTERM (with a checkpoint written).
     """
     folder = claim(output, preset=config.preset or "model", data=config.data.name, seed=config.seed)
     try:
@@ -265,6 +265,9 @@ def _go(
                 )
             except NumericalStop as error:
                 folder.log(str(error))
+                if error.state is not None:
+                    session.save(error.state)
+                error.run = folder.path
                 raise
             session.save(state)
     if (signum := signals()) is not None:  # after the last stretch too: whoever sent it wants what follows to end
