@@ -130,7 +130,7 @@ def infer(name: str, cells: Sequence[Cell | float], *, kind: ColumnKind | None =
     3. Whole numbers of size up to 2^24: integer where one is below 0, count where their variance is at least their
        mean, else nonnegative_integer.
     4. All above 0, the largest more than ten times the smallest, and logarithms less skew than the numbers: positive.
-    5. Zeros, and the others as in 4; or at least two zeros, and one cell in twenty, and all others above 0: nonnegative.
+    5. Zeros, and the others as in 4; or at least two zeros, one cell in twenty, and the others above 0: nonnegative.
     6. Anything else: continuous.
 
     ``kind`` is taken instead where it is given; whether all cells fit it shows when they are coded. Raises

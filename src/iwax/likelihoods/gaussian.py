@@ -22,9 +22,9 @@ class Gaussian(eqx.Module):
     """``p(x|z) = N(loc(z), diag scale^2)`` with a scale that is fixed, learned, or given by the network.
 
     ``log_scale`` is an array of shape () (one for all features) or [features], learned unless ``variance="fixed"``;
-    with ``variance="network"`` it is None and the network gives ``(loc, log scale)``, or, with a ``floor``, what a scale
-    of at least that is made of (`numerics.scale_of`). Make one with `fixed`, `scalar`, `feature` or `of_network`. Raises
-    ValueError where the network's outputs and the variance do not fit, or the floor is below 0.
+    with ``variance="network"`` it is None and the network gives ``(loc, log scale)``, or, with a ``floor``, what a
+    scale of at least that is made of (`numerics.scale_of`). Make one with `fixed`, `scalar`, `feature` or `of_network`.
+    Raises ValueError where the network's outputs and the variance do not fit, or the floor is below 0.
 
     >>> import jax
     >>> from iwax.nn import MLP

@@ -24,10 +24,11 @@ _WHO = "a rounded logistic likelihood"
 class IntegerLogistic(eqx.Module):
     """``p(x|z) = prod_j P(x_j)``: a logistic variable of ``loc_j(z)`` and scale, rounded to a whole number.
 
-    The network gives (loc, log scale) of every feature in units that are not learned: x has location
-    ``centre_j + unit_j loc_j`` and scale ``unit_j exp(s_j)`` or, with a ``floor``, unit_j times what `numerics.scale_of`
-    makes of s_j. Whole numbers reach from ``lower`` (0 for what is never negative) to 2^24, which take the tails.
-    Raises ValueError where a unit is not positive, lower is not below 2^24, or the floor is below 0.
+    The network gives (loc, s) of every feature in units that are not learned: x has location
+    ``centre_j + unit_j loc_j`` and scale ``unit_j exp(s_j)`` or, with a ``floor``, unit_j times what
+    `numerics.scale_of` makes of s_j. Whole numbers reach from ``lower`` (0 for what is never negative) to 2^24, and
+    both ends take the tails. Raises ValueError where a unit is not positive, lower is not below 2^24, or the floor is
+    below 0.
 
     >>> from iwax.nn import MLP
     >>> net = MLP(2, (8,), 2 * 5, key=jax.random.key(0))

@@ -26,14 +26,17 @@ class Coding(eqx.Module):
     ``readings`` say f_j: "linear" (x itself), "log", "log1p", "log_or_zero", or ``("classes", C)`` for the numbers 0 to
     C - 1 of classes, which become C numbers, all 0 where nothing was observed. "log_or_zero" is two numbers: the
     logarithm, 0 where x is, and the mark 1 of a zero among the classes: a mass at 0 is no value near the small ones.
-    With ``mask`` the marks of what was observed stand behind them, 1 or 0 a column. loc and scale are not learned. Raises ValueError where there is not one of each
-    a column, a scale is not positive, or a reading is unknown.
+    With ``mask`` the marks of what was observed stand behind them, 1 or 0 a column. loc and scale are not learned.
+    Raises ValueError where there is not one of each a column, a scale is not positive, or a reading is unknown.
 
     >>> coding = Coding(jnp.array([10.0, 0.0]), jnp.array([2.0, 1.0]), ("linear", ("classes", 3)))
     >>> coding(jnp.array([14.0, 1.0]), None).tolist(), coding.features
     ([2.0, 0.0, 1.0, 0.0], 4)
     >>> coding(jnp.array([0.0, 1.0]), jnp.array([False, True])).tolist()
     [0.0, 0.0, 1.0, 0.0]
+    >>> rain = Coding(jnp.array([1.0]), jnp.array([2.0]), ("log_or_zero",))
+    >>> [rain(jnp.array([x]), None).round(3).tolist() for x in (1.0, 0.0)]
+    [[-0.5, 0.0], [0.0, 1.0]]
     """
 
     loc: Float[Array, " columns"]
