@@ -33,8 +33,8 @@ class Data(Section):
     )
     kinds: dict[str, ColumnKind | Literal["drop"]] | None = Field(
         default=None,
-        description="of a table, kinds of columns by name (continuous, positive, count, binary, categorical, drop), or "
-        "null (found from its cells)",
+        description="of a table, kinds of columns by name (continuous, positive, nonnegative, count, integer, "
+        "nonnegative_integer, binary, categorical, drop), or null (found from its cells)",
     )
     missing: tuple[str, ...] | None = Field(
         default=None, description="of a table, texts that mark a missing cell besides the usual ones, a list, or null"
