@@ -12,7 +12,8 @@ from PIL import Image
 from scipy.stats import norm
 from sklearn.datasets import load_digits, load_wine
 
-from iwax.report import figures, images
+from iwax.data import Column
+from iwax.report import figures, images, marginals
 from iwax.report.curves import visible_range
 
 DIGITS = load_digits().data / 16.0
@@ -23,6 +24,8 @@ ROWS = [{"epoch": e, "step": 10 * e, "bound": -90.0 - 200.0 / e**2, "beta": 1.0}
 FULL_ROWS = [row | {"validation": row["bound"] - 1.0, "learning_rate": 1 / row["epoch"]} for row in ROWS]
 HOLED = np.where(DIGITS[:3] > 0.5, np.nan, DIGITS[:3])
 HOLE = np.where(np.arange(8) == 5, np.nan, 0.0)
+
+COLUMNS = [Column("$a", "nonnegative_integer"), Column("b", "nonnegative"), Column("c", "integer")]
 
 CALLS = {
     "grid": lambda p: figures.samples(p, DIGITS[:7], (8, 8), title="Samples of $a_model"),
@@ -51,6 +54,8 @@ CALLS = {
     "manifold": lambda p: figures.manifold(p, DIGITS[:25], 5, (8, 8)),
     "net": lambda p: figures.manifold(p, figures.manifold_grid(5), 5, (2,)),
     "maps": lambda p: figures.manifold(p, WINE[:25], 5, (13,)),
+    "columns": lambda p: marginals.marginals(p, COLUMNS[:3], WINE[:9, :3].round(), np.abs(WINE[:, :3])),
+    "many columns": lambda p: marginals.marginals(p, COLUMNS * 30, np.tile(WINE[:9, :3], 30), np.tile(WINE[:, :3], 30)),
     "training": lambda p: figures.training(p, FULL_ROWS),
     "one epoch": lambda p: figures.training(p, ROWS[:1]),
 }  # fmt: skip
@@ -87,6 +92,17 @@ def test_samples_are_read_row_by_row_with_every_pixel_a_square(tmp_path: Path):
     seen = pieces(path, side=8 * scale, left=16, top=16, gutter=4, across=3, n=6)
     expected = np.rint(DIGITS[:6].reshape(6, 8, 8) * 255).astype(np.uint8)
     np.testing.assert_array_equal(seen, expected.repeat(scale, 1).repeat(scale, 2))
+
+
+def test_of_many_columns_the_first_are_drawn_and_the_others_counted(tmp_path: Path):
+    path = CALLS["many columns"](tmp_path / "p.png")
+    with Image.open(path) as picture:
+        assert "Histograms of the first 24 of 90 columns: 9 test rows beside 178 draws" in picture.info["Description"]
+        many = picture.size
+    path = marginals.marginals(tmp_path / "q.png", COLUMNS * 8, np.tile(WINE[:9, :3], 8), np.tile(WINE[:, :3], 8))
+    with Image.open(path) as picture:
+        assert "Histograms of 24 columns" in picture.info["Description"]
+        assert picture.size == many
 
 
 def test_reconstructions_are_named_in_the_picture(tmp_path: Path):

@@ -266,9 +266,7 @@ def _go(
                 )
             except NumericalStop as error:
                 folder.log(str(error))
-                if error.state is not None:
-                    session.save(error.state)
-                error.run = folder.path
+                session.keep(error)
                 raise
             session.save(state)
     if (signum := signals()) is not None:  # after the last stretch too: whoever sent it wants what follows to end

@@ -55,6 +55,7 @@ def first_fault(update: Update, state: State, data: Array, order: Array, stop: i
         finite = [jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(gradient)]
         return state, jnp.isfinite(loss), jnp.stack(finite)
 
+    before = state
     while int(state.step) < stop:
         step, before = int(state.step), state
         state, loss, gradient = examined(state)
@@ -65,4 +66,4 @@ def first_fault(update: Update, state: State, data: Array, order: Array, stop: i
             return NumericalStop(
                 step, f"the gradient of {bad[0]}" + f" (and {len(bad) - 1} more)" * (len(bad) > 1), state=before
             )
-    return NumericalStop(stop, "the optimiser's update")
+    return NumericalStop(stop, "the optimiser's update", state=before)
