@@ -13,7 +13,8 @@ from PIL import Image
 from scipy.stats import norm
 from sklearn.datasets import load_digits, load_wine
 
-from iwax.report import curves, figures, images
+from iwax.data import Column
+from iwax.report import curves, figures, images, marginals
 from iwax.report.curves import visible_range
 from iwax.report.differences import differences
 
@@ -46,6 +47,7 @@ COMPARED = {
     "seeds": [{"name": name, "seeds": [0, 1]} for name in NAMES],
     "seed_differences": [{"group": 1, "difference": 2.0, "error": 0.3}],
 }
+COLUMNS = [Column("$a", "nonnegative_integer"), Column("b", "nonnegative"), Column("c", "integer")]
 
 CALLS = {
     "grid": lambda p: figures.samples(p, DIGITS[:7], (8, 8), title="Samples of $a_model"),
@@ -74,6 +76,8 @@ CALLS = {
     "manifold": lambda p: figures.manifold(p, DIGITS[:25], 5, (8, 8)),
     "net": lambda p: figures.manifold(p, figures.manifold_grid(5), 5, (2,)),
     "maps": lambda p: figures.manifold(p, WINE[:25], 5, (13,)),
+    "columns": lambda p: marginals.marginals(p, COLUMNS[:3], WINE[:9, :3].round(), np.abs(WINE[:, :3])),
+    "many columns": lambda p: marginals.marginals(p, COLUMNS * 30, np.tile(WINE[:9, :3], 30), np.tile(WINE[:, :3], 30)),
     "training": lambda p: figures.training(p, FULL_ROWS),
     "one epoch": lambda p: figures.training(p, ROWS[:1]),
     "differences": lambda p: differences(p, COMPARED),
@@ -140,6 +144,17 @@ def test_a_comparison_says_what_is_unknown(tmp_path: Path):
         words = picture.info["Description"]
     assert "0: +0.000 ± unknown" in words
     assert "2: +2.000 ± 0.200" in words
+
+
+def test_of_many_columns_the_first_are_drawn_and_the_others_counted(tmp_path: Path):
+    path = CALLS["many columns"](tmp_path / "p.png")
+    with Image.open(path) as picture:
+        assert "Histograms of the first 24 of 90 columns: 9 test rows beside 178 draws" in picture.info["Description"]
+        many = picture.size
+    path = marginals.marginals(tmp_path / "q.png", COLUMNS * 8, np.tile(WINE[:9, :3], 8), np.tile(WINE[:, :3], 8))
+    with Image.open(path) as picture:
+        assert "Histograms of 24 columns" in picture.info["Description"]
+        assert picture.size == many
 
 
 def test_reconstructions_are_named_in_the_picture(tmp_path: Path):

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import shutil
 from pathlib import Path
 
 import chromium
@@ -16,6 +17,7 @@ from iwax import data, experiments, inference
 from iwax.cli.app import main
 from iwax.cli.output import as_text
 from iwax.cli.scores import Scores
+from iwax.data import coding
 from iwax.data.files import read_rows
 from iwax.experiments import build
 from iwax.experiments.reporter import Silent
@@ -29,9 +31,9 @@ EXPLORER = "window.iwax.explorers[0]"
 
 
 def table(rows: int, seed: int, *, sep: str = ";") -> str:
-    """Columns of all five kinds; a tenth of the cells are missing, written in different ways."""
-    rng = np.random.default_rng(seed)
-    lines = [sep.join(("height", "income", "visits", "smoker", "colour"))]
+    """Columns of all kinds; a tenth of the cells are missing, written in different ways."""
+    rng, more = np.random.default_rng(seed), np.random.default_rng(seed + 1)
+    lines = [sep.join(("height", "income", "visits", "smoker", "colour", "rain", "rating", "change"))]
     for i in range(rows):
         z = rng.normal()
         colour = ("red", "green", "blue")[int(z > -0.5) + int(z > 0.5)]
@@ -42,6 +44,11 @@ def table(rows: int, seed: int, *, sep: str = ";") -> str:
             "no" if z < 0 else "yes",
         ]
         cells = [("", "NA", "?", "n.b.")[i % 4] if rng.random() < 0.1 else cell for cell in [*cells, colour]]
+        cells += [
+            f"{np.exp(z + more.normal()):.3f}" if more.random() < 0.5 else "0",
+            str(more.integers(1, 4)),
+            "NA" if i % 9 == 1 else f"{300 * (z + more.normal()):.0f}",
+        ]
         cells[0] = f"{170 + 8 * z:.1f}" if all(cell in ("", "NA", "?", "n.b.") for cell in cells) else cells[0]
         lines.append(sep.join(cells))
     return "\n".join(lines) + "\n"
@@ -53,7 +60,9 @@ def run(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("table")
     (folder / "mine.csv").write_text(table(ROWS, 0))
     config = experiments.from_sources(
-        data=str(folder / "mine.csv"), sets=SETS, flags={"data.missing": ["n.b."], "data.kinds": {"visits": "count"}}
+        data=str(folder / "mine.csv"),
+        sets=SETS,
+        flags={"data.missing": ["n.b."], "data.kinds": {"visits": "count", "rating": "nonnegative_integer"}},
     )
     return experiments.train(config, folder / "run", reporter=Silent())
 
@@ -68,7 +77,10 @@ def called(capsys, *words: object) -> tuple[int, str, str]:
 def test_the_run_knows_its_columns(run):
     trained = experiments.open_run(run)
     kinds = [column.kind for column in trained.about.columns]
-    assert kinds == ["continuous", "positive", "count", "binary", "categorical"]
+    assert kinds == [
+        *("continuous", "positive", "count", "binary", "categorical"),
+        *("nonnegative", "nonnegative_integer", "integer"),
+    ]
     assert trained.config.preset is None or trained.config.preset == "table"
     assert trained.config.model.likelihood == "columns"
     assert trained.config.model.mask is True
@@ -93,11 +105,40 @@ def test_an_untrained_model_starts_at_what_each_column_is(run):
             np.testing.assert_allclose(*shares, atol=0.15)
         elif column.kind == "positive":
             assert np.log(drawn[:, j]).mean() == pytest.approx(np.log(cells).mean(), abs=0.5)
-        elif column.kind == "continuous":
+        elif column.kind == "nonnegative":
+            assert (drawn[:, j] == 0).mean() == pytest.approx((cells == 0).mean(), abs=0.2)
+        elif column.kind in ("continuous", "integer"):
             assert drawn[:, j].mean() == pytest.approx(cells.mean(), abs=0.6 * cells.std())
             assert 0.6 < drawn[:, j].std() / cells.std() < 2.0
         else:
             assert drawn[:, j].mean() == pytest.approx(cells.mean(), abs=0.5 * cells.std())
+
+
+def test_draws_stay_in_the_support_of_their_columns(run):
+    """As new rows, and in place of missing cells: what was 0 or positive is, whole numbers are whole."""
+    trained = experiments.open_run(run)
+    columns, rows = trained.about.columns, trained.dataset().test.values
+    drawn = inference.generate(trained.model, 2_000, key=jax.random.key(2)).sample
+    filled = inference.impute(trained.model, rows, k=5, draws=20, key=jax.random.key(3)).draws
+    for table in (drawn, filled.reshape(-1, len(columns))):
+        assert all(column.allows(table[:, j]).all() for j, column in enumerate(columns))
+        coding.decode(columns, table)
+    assert 0.1 < (drawn[:, 5] == 0).mean() < 0.9
+    assert (drawn[:, 7] < 0).any()
+
+
+def test_a_run_from_before_there_was_a_floor_has_none(run, tmp_path):
+    """And it goes on without one; new ones have it, as have the weights that they start at."""
+    old = shutil.copytree(run, tmp_path / "old")
+    known = json.loads((old / "config.json").read_text())
+    assert known["model"].pop("scale_floor") == 1e-3
+    (old / "config.json").write_text(json.dumps(known))
+    for folder, floors in ((run, (1e-3, 1e-6)), (old, (0.0, 0.0))):
+        model = experiments.load(folder)
+        assert (model.likelihood.likelihood.groups[0].floor, model.posterior.posterior.floor) == floors
+    assert experiments.from_sources(flags={"start": str(old)}).model.scale_floor is None
+    assert experiments.from_sources(data="a.csv", preset="vae-1").model.scale_floor == 1e-3
+    assert experiments.from_sources(data="digits").model.scale_floor is None
 
 
 def test_imputing_fills_the_holes_and_nothing_else(run, capsys, tmp_path):
@@ -198,7 +239,7 @@ def test_a_blank_cell_gets_the_conditional_mean(run, page):
     along = np.linspace(-6, 6, 151)
     z = np.stack(np.meshgrid(along, along), axis=-1).reshape(-1, 2).astype(np.float32)
     mean, classes = law(model, z)
-    x = np.array([np.nan, 12.0, 4.0, 1.0, np.nan])
+    x = np.array([np.nan, 12.0, 4.0, 1.0, np.nan, 0.0, 2.0, -310.0])
     observed, key = jnp.array(~np.isnan(x)), jax.random.key(0)
     each = jax.jit(jax.vmap(lambda at: model.likelihood(at, key=key).log_prob(jnp.nan_to_num(x), where=observed)))
     log_w = np.asarray(each(z), np.float64) - 0.5 * (z.astype(np.float64) ** 2).sum(axis=1)
@@ -251,10 +292,11 @@ def test_draws_are_rows_of_such_a_table(run, capsys):
     code, out, err = called(capsys, "sample", run, "-n", 5)
     assert code == 0, err
     lines = out.strip().splitlines()
-    assert lines[0] == "height,income,visits,smoker,colour"
+    assert lines[0] == "height,income,visits,smoker,colour,rain,rating,change"
     assert len(lines) == 6
     assert {line.split(",")[4] for line in lines[1:]} <= {"red", "green", "blue"}
-    assert all(line.split(",")[2].isdigit() for line in lines[1:])
+    assert all(line.split(",")[place].isdigit() for line in lines[1:] for place in (2, 6))
+    assert all(float(line.split(",")[5]) >= 0 and int(line.split(",")[7]) < 2**24 for line in lines[1:])
 
 
 @pytest.mark.parametrize(("verb", "words"), [("score", ["--k", 5]), ("embed", [])])
@@ -267,10 +309,10 @@ def test_rows_with_holes_can_be_scored_and_embedded(run, capsys, verb, words):
 
 def test_columns_are_found_by_name_and_unknown_levels_refused(run, capsys):
     columns = experiments.open_run(run).about.columns
-    text = "colour,smoker,visits,income,height\nred,no,3,2.5,171\n"
+    text = "colour,smoker,visits,income,height,change,rating,rain\nred,no,3,2.5,171,-7,2,0\n"
     (run.parent / "new.csv").write_text(text)
     values = read_rows(run.parent / "new.csv", columns).values
-    assert values.tolist() == [[171.0, 2.5, 3.0, 0.0, columns[4].levels.index("red")]]
+    assert values.tolist() == [[171.0, 2.5, 3.0, 0.0, columns[4].levels.index("red"), 0.0, 2.0, -7.0]]
     (run.parent / "odd.csv").write_text(text.replace("red", "mauve"))
     code, _, err = called(capsys, "embed", run, run.parent / "odd.csv")
     assert code == 2

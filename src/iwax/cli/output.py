@@ -77,10 +77,10 @@ def rows_as_text(rows: "np.ndarray", columns: "Sequence[Column] | None") -> str:
 
 
 def whole_counts(rows: "np.ndarray", columns: "Sequence[Column]") -> "np.ndarray":
-    """The rows with numbers of a column of counts, which may be means, rounded."""
+    """The rows with numbers of a column of whole numbers, which may be means, rounded."""
     import numpy as np
 
-    return np.where([column.kind == "count" for column in columns], np.round(rows), rows)
+    return np.where([column.whole for column in columns], np.round(rows), rows)
 
 
 def _whole(path: Path, contents: Callable[[IO[bytes]], object]) -> None:

@@ -20,8 +20,7 @@ def resume(context: typer.Context, run: Run, data_path: DataPath = None, epochs:
     iwax train --from RUN -c RUN/config.json --epochs N.
     """
     from iwax import experiments
-    from iwax.cli.finish import finish
-    from iwax.cli.reporter import Reporter
+    from iwax.cli.finish import train_and_finish
     from iwax.experiments.folder import existing
     from iwax.experiments.initial import longer
 
@@ -32,6 +31,8 @@ def resume(context: typer.Context, run: Run, data_path: DataPath = None, epochs:
             f"{longer(run, epochs)}"
         )
     terminal: Terminal = context.obj
-    with Reporter(terminal) as reporter:
-        experiments.resume(run, data_path=data_path, reporter=reporter)
-    finish(run, terminal, data_path=data_path)
+    train_and_finish(
+        terminal,
+        lambda reporter: experiments.resume(run, data_path=data_path, reporter=reporter),
+        data_path=data_path,
+    )

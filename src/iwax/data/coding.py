@@ -168,7 +168,7 @@ def _decoded(column: Column, values: np.ndarray, place: int) -> np.ndarray | lis
         row = int(np.argmax(wrong))
         needs = f"a place among its {len(column.levels)} levels, from 0" if column.levels else column.needs
         raise ValueError(f"{row + 1}:{place + 1}: column {column.name!r} needs {needs}; got {values[row]}")
-    if column.kind in ("continuous", "positive"):
+    if column.kind in ("continuous", "positive", "nonnegative"):
         return values
     if column.levels:
         return [None if np.isnan(value) else column.levels[int(value)] for value in values.tolist()]

@@ -15,9 +15,9 @@ _CHANNELS = 4  # of a picture, at most: fewer in the place of a height are taken
 class Rows:
     """Rows [n, D] as stored, the shape of one of them, their kind, and labels where there are any.
 
-    Missing cells are NaN. ``left_out`` says which files of a folder gave no row. Rows of a table have its ``columns`` and,
-    where no cell refuses a file, why those cells are NaN that their column cannot hold: ``refused``, {(row, column):
-    reason}. ``unread`` are the cells of the table's other columns, by name, None where one is missing.
+    Missing cells are NaN. ``left_out`` says which files of a folder gave no row. Rows of a table have its ``columns``
+    and, where no cell refuses a file, why those cells are NaN that their column cannot hold: ``refused``, {(row,
+    column): reason}. ``unread`` are the cells of the table's other columns, by name, None where one is missing.
     """
 
     values: np.ndarray

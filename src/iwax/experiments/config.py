@@ -10,6 +10,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from iwax import data
 from iwax.data import Dataset
+from iwax.data.columns import ColumnKind
 from iwax.experiments.families import CONVOLUTIONAL, IMAGE_LIKELIHOODS, WITHOUT_DENSITY
 from iwax.experiments.fields import LARGEST_K, Section, integer, number
 from iwax.experiments.model import Model
@@ -30,10 +31,10 @@ class Data(Section):
     binarize: Literal["threshold", "sample"] | None = Field(
         default=None, description="threshold, sample, or null (as the data are)"
     )
-    kinds: dict[str, Literal["continuous", "positive", "count", "binary", "categorical", "drop"]] | None = Field(
+    kinds: dict[str, ColumnKind | Literal["drop"]] | None = Field(
         default=None,
-        description="of a table, kinds of columns by name (continuous, positive, count, binary, categorical, drop), or "
-        "null (found from its cells)",
+        description="of a table, kinds of columns by name (continuous, positive, nonnegative, count, integer, "
+        "nonnegative_integer, binary, categorical, drop), or null (found from its cells)",
     )
     missing: tuple[str, ...] | None = Field(
         default=None, description="of a table, texts that mark a missing cell besides the usual ones, a list, or null"

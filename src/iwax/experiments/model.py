@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from typing import Annotated, Literal, Self, get_args
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -19,7 +19,7 @@ from iwax.experiments.families import (
     Posterior,
     Prior,
 )
-from iwax.experiments.fields import Section, integer, number
+from iwax.experiments.fields import Section, integer, number, one_of
 
 __all__ = ["LARGEST_WEIGHTS", "Model"]
 
@@ -32,10 +32,6 @@ LARGEST_WEIGHTS = 1_000_000_000  # numbers in one network: 4 GB in single precis
 Units = Annotated[int, Field(ge=1, le=LARGEST_LAYER)]
 Slots = Annotated[int, Field(ge=0, le=LARGEST_LAYER)]
 Widths = Annotated[tuple[Units, ...], Field(max_length=LARGEST_DEPTH)]
-
-
-def _one_of(choices: object, or_null: str = "") -> str:
-    return f"one of {', '.join(get_args(choices))}{f', or null ({or_null})' if or_null else ''}"
 
 
 class Model(Section):
@@ -51,7 +47,7 @@ class Model(Section):
         description=f"hidden layers, a list of integers from 1 to {LARGEST_LAYER}, "
         "or one such list for each stochastic layer",
     )
-    activation: Activation = Field(default="tanh", description=_one_of(Activation))
+    activation: Activation = Field(default="tanh", description=one_of(Activation))
     network: Literal["mlp", "gated", "conv", "conv_hvae"] | None = Field(
         default=None,
         description="mlp, gated (dense layers with gates instead of the activation), conv (convolutions of images, "
@@ -66,7 +62,7 @@ class Model(Section):
         default=None, ge=1, le=255, description="of network=conv, the width of every kernel: odd, to 255; null is 3"
     )
     stride: int | None = integer(None, 1, 16, "of every convolution of network=conv; null is 2")
-    likelihood: Likelihood | None = Field(default=None, description=_one_of(Likelihood, "chosen from the data"))
+    likelihood: Likelihood | None = Field(default=None, description=one_of(Likelihood, "chosen from the data"))
     mask: bool | None = Field(
         default=None,
         description="true (the encoder also reads which values were observed), false, or null (where the training data "
@@ -76,7 +72,10 @@ class Model(Section):
         default="network", description="of a Gaussian likelihood: fixed, scalar, feature or network"
     )
     scale: float = number(1.0, "a standard deviation from 1e-6 to 1e6 (held if fixed, else the start)", ge=1e-6, le=1e6)
-    prior: Prior = Field(default="standard_normal", description=_one_of(Prior))
+    scale_floor: float | None = number(
+        None, "a number from 0 to 1 (least scale of a table's columns, in their own units), or null (0)", ge=0.0, le=1.0
+    )
+    prior: Prior = Field(default="standard_normal", description=one_of(Prior))
     prior_components: int | None = integer(
         None, 1, LARGEST_LAYER, "of a mixture, pseudo-inputs or exemplars; null is 500"
     )
@@ -85,7 +84,7 @@ class Model(Section):
         default=None,
         description="how a VampPrior starts: mean, random, data, or null (mean: noise round the data's mean)",
     )
-    posterior: Posterior = Field(default="gaussian", description=_one_of(Posterior))
+    posterior: Posterior = Field(default="gaussian", description=one_of(Posterior))
     posterior_steps: int | None = integer(
         None, 1, LARGEST_STEPS, "reflections, maps or leapfrog steps of a flow posterior; null is 4"
     )
@@ -114,15 +113,13 @@ class Model(Section):
         default=None,
         description="slots of memory behind every hidden layer of the decoder, from the data up, 0 for none, or null",
     )
-    attention: Attention | None = Field(
-        default=None, description=f"how slots are read: {_one_of(Attention, 'sigmoid')}"
-    )
+    attention: Attention | None = Field(default=None, description=f"how slots are read: {one_of(Attention, 'sigmoid')}")
     composition: Composition | None = Field(
-        default=None, description=f"what is made of what is read: {_one_of(Composition, 'full')}"
+        default=None, description=f"what is made of what is read: {one_of(Composition, 'full')}"
     )
     order: Order | None = Field(
         default=None,
-        description=f"of several layers, how the posterior is drawn: {_one_of(Order, 'bottom_up')}",
+        description=f"of several layers, how the posterior is drawn: {one_of(Order, 'bottom_up')}",
     )
 
     @property

@@ -47,8 +47,9 @@ def train(config: Config, output: Path | None = None, *, reporter: Reporter, sto
 
     Everything that can be wrong with settings, data or folder is found before the first step. `stop` is asked
     after every stretch of at most two seconds; where it says True the run is left, resumable, as if finished.
-    Raises ValueError or an OSError for what is wrong, NumericalStop where the loss or a gradient is not finite
-    (the last checkpoint stays), Interrupted after SIGINT or SIGTERM (with a checkpoint written).
+    Raises ValueError or an OSError for what is wrong, NumericalStop where the loss or a gradient is not finite (its
+    last finite state is saved, and the error's `run` is the folder), Interrupted after SIGINT or SIGTERM (with a
+    checkpoint written).
     """
     folder = claim(output, name=naming.folder_name(config), data=config.data.name, seed=config.seed)
     try:
@@ -250,6 +251,7 @@ def _go(
                 )
             except NumericalStop as error:
                 folder.log(str(error))
+                session.keep(error)
                 raise
             session.save(state)
     if (signum := signals()) is not None:  # after the last stretch too: whoever sent it wants what follows to end

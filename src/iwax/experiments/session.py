@@ -8,7 +8,7 @@ from typing import Self
 from iwax.experiments.config import Config
 from iwax.experiments.folder import RunFolder
 from iwax.experiments.reporter import Reporter
-from iwax.training import Progress, State, saved_state
+from iwax.training import NumericalStop, Progress, State, saved_state
 from iwax.training.record import Record
 from iwax.training.saved_state import Resumed, save_state
 
@@ -73,6 +73,12 @@ class Session:
     def improved(self, state: State) -> None:
         """Keep the best state there has been."""
         self.save(state)
+
+    def keep(self, stop: NumericalStop) -> None:
+        """Save the last finite state of a training that was stopped, and say in whose folder it is."""
+        stop.run = self.folder.path
+        if stop.state is not None:
+            self.save(stop.state)
 
     def save(self, state: State) -> None:
         """Write the checkpoint of this step, unless it is there, and let go of old ones."""
