@@ -14,9 +14,11 @@ from hypothesis import strategies as st
 
 from iwax import data
 from iwax.data.coding import code, decode, written
-from iwax.data.columns import LARGEST_COUNT, Column, infer, summary, typed
+from iwax.data.columns import LARGEST_COUNT, Column, infer, summary
 from iwax.data.formats.cells import MISSING, Cells, as_text, with_holes
-from iwax.data.formats.table import DELIMITERS, quoted, read_cells, replace_cells
+from iwax.data.formats.table import quoted, read_cells, replace_cells
+from iwax.data.formats.text import DELIMITERS
+from iwax.data.schema import typed
 
 RANDOM = np.random.default_rng(11)
 COUNTS = ["0", "3", "0", "12", "1"]
@@ -70,12 +72,12 @@ def test_kinds_of_large_samples():
 
 def test_kinds_that_are_said():
     table = Cells("t", ("id", "q", "x"), (["a1", "a2", "a3"], ["3", "5", "4"], ["0", "0", None]), (2, 3, 4))
-    assert typed(table, {"id": "drop", "q": "categorical", "x": "binary"}) == (
+    assert typed(table, {"id": "drop", "q": "categorical", "x": "binary"}).columns == (
         Column("q", "categorical", ("3", "4", "5")),
         Column("x", "binary", ("0", "1")),
     )
-    assert [column.kind for column in typed(table)] == ["categorical", "continuous", "continuous"]
-    assert typed(table, {"q": "positive"})[1] == Column("q", "positive")
+    assert [column.kind for column in typed(table).columns] == ["continuous", "continuous"]
+    assert typed(table, {"q": "positive"}).columns[0] == Column("q", "positive")
 
 
 def test_many_levels_are_taken_where_they_repeat_or_are_insisted_on():
@@ -232,7 +234,7 @@ def test_missing_words_in_any_case_and_the_caller_s_own():
     words = [cased for word in MISSING for cased in (word, word.upper(), f" {word.capitalize()} ")]
     assert set(with_holes(words)) == {None}
     assert with_holes(["-999.00", "-9990", "Unknown"], ["-999", "unknown"]) == [None, "-9990", None]
-    kept = ["nano", "--", "0", "nonesuch", "??"]
+    kept = ["nano", "---", "0", "nonesuch", "??"]
     assert with_holes(kept) == kept
 
 
@@ -358,7 +360,7 @@ def test_parquet_and_csv_say_the_same(tmp_path):
         "0.1,0.1,3,True,a,a,x,5,0\n,2.5,0,False,b,,y,7,1\n,1,,,,b,,5,2\n2.5e10,,200,True,c,a,x,,3\n"
     )
     (tmp_path / "t.csv").write_text(text)
-    kinds = {"when": "drop", "coded": "categorical"}
+    kinds = {"when": "drop", "coded": "categorical", "text": "categorical"}
     ours, theirs = (data.load(tmp_path / name, kinds=kinds) for name in ("t.parquet", "t.csv"))
     assert ours.columns == theirs.columns
     assert [column.kind for column in ours.columns][3:] == ["binary", "categorical", "binary", "binary", "categorical"]

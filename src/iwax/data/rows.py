@@ -7,13 +7,16 @@ import numpy as np
 
 from iwax.data.columns import Column
 from iwax.data.dataset import Kind
+from iwax.data.formats.refusals import Words
+from iwax.data.recognition import LeftOut
 
 
 @dataclass(frozen=True)
 class Rows:
     """Rows [n, D] as stored, the shape of one of them, their kind, and labels where there are any.
 
-    Missing cells are NaN. Rows of a table have its ``columns``.
+    Missing cells are NaN. Rows of a table have its ``columns``, those that were ``left_out`` though nobody said so,
+    and ``warnings`` of what looks wrong.
     """
 
     values: np.ndarray
@@ -21,6 +24,8 @@ class Rows:
     kind: Kind
     labels: np.ndarray | None = None
     columns: tuple[Column, ...] | None = None
+    left_out: tuple[LeftOut, ...] = ()
+    warnings: tuple[Words, ...] = ()
 
 
 def rows_of(values: np.ndarray, labels: np.ndarray | None, *, where: str) -> Rows:

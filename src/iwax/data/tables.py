@@ -1,74 +1,107 @@
-"""A user's own table: .csv or .parquet, its columns typed and its cells coded."""
+"""A user's own table: .csv, .tsv, .txt or .parquet, its columns typed and its cells coded."""
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from iwax.data.coding import code, texts
-from iwax.data.columns import DROP, Column, typed
+from iwax.data.columns import DROP, Column, listed
 from iwax.data.formats.cells import Cells
+from iwax.data.formats.dialect import UNSAID, Dialect
 from iwax.data.formats.parquet import fill_parquet, parquet_as_csv, parquet_shape, read_parquet
 from iwax.data.formats.table import read_cells, replace_cells
 from iwax.data.rows import Rows, refuse_empty_rows
+from iwax.data.schema import typed
 
-TABLES = (".csv", ".parquet")
+TEXTS = (".csv", ".tsv", ".txt")
+TABLES = (*TEXTS, ".parquet")
 
 
-def rows_of_new_table(path: Path, *, kinds: Mapping[str, str] | None = None, missing: Sequence[str] = ()) -> Rows:
+def rows_of_new_table(path: Path, *, kinds: Mapping[str, str] | None = None, dialect: Dialect = UNSAID) -> Rows:
     """The rows of a table whose columns are of the ``kinds`` said, or inferred from all of its rows.
 
-    A table of nothing but the numbers 0 and 1, of which no cell is missing and no kind said, is binary data.
+    A table of nothing but the numbers 0 and 1, of which no cell is missing, no kind said and no column left out, is
+    binary data.
     """
+    if not _is_text(path) and (dialect.header, dialect.delimiter, dialect.encoding) != (None, None, None):
+        raise ValueError(f"{path}: header, delimiter and encoding are for tables in text ({', '.join(TEXTS)})")
     dropped = [name for name, kind in (kinds or {}).items() if kind == DROP]
-    cells = _cells(path, missing, dropped, ())
-    columns = typed(cells, kinds)
-    rows = _coded(columns, cells, dropped)
-    numbers = all(column.levels in ((), ("0", "1")) for column in columns)
-    if kinds or not numbers or not ((rows.values == 0) | (rows.values == 1)).all():
+    cells = _cells(path, dialect, dropped, ())
+    for name in dialect.levels:
+        if name not in cells.names:
+            raise ValueError(f"{path}: levels: no column is called {name!r}; there are {listed(cells.names)}")
+    schema = typed(cells, kinds)
+    left_out = [each.name for each in schema.left_out]
+    rows = replace(
+        _coded(schema.columns, cells, (*dropped, *left_out)), left_out=schema.left_out, warnings=schema.warnings
+    )
+    numbers = all(column.levels in ((), ("0", "1")) for column in schema.columns)
+    if kinds or left_out or not numbers or not ((rows.values == 0) | (rows.values == 1)).all():
         return rows
     return Rows(rows.values.astype(np.uint8), rows.shape, "binary")
 
 
 def rows_of_table(
-    path: Path, columns: Sequence[Column], *, missing: Sequence[str] = (), dropped: Collection[str] = ()
+    path: Path, columns: Sequence[Column], *, dropped: Collection[str] = (), dialect: Dialect = UNSAID
 ) -> Rows:
     """The rows of a table with the columns of another one, and perhaps those that were ``dropped`` from that."""
-    cells = _cells(path, missing, dropped, [column.name for column in columns])
-    return _coded(tuple(columns), cells, dropped)
+    columns = tuple(columns)
+    return _coded(columns, _cells(path, with_levels(dialect, columns), dropped, _names(columns)), dropped)
 
 
 def filled_table(
-    path: Path, columns: Sequence[Column], values: np.ndarray, holes: np.ndarray, *, as_csv: bool = False
+    path: Path,
+    columns: Sequence[Column],
+    values: np.ndarray,
+    holes: np.ndarray,
+    *,
+    as_csv: bool = False,
+    dialect: Dialect = UNSAID,
 ) -> bytes:
     """A table file with its ``holes`` [n, D] filled by ``values``, all else of its first n rows as it stands.
 
-    Of a .csv to the byte: delimiter, names, other columns and the digits of other cells are the owner's. A .parquet
-    keeps the types of its columns (`fill_parquet`), or is given as CSV. Raises ValueError where the file no longer has
-    these columns or so many rows.
+    Of a text table to the byte: delimiter, encoding, names, other columns and the digits of other cells are the
+    owner's. A .parquet keeps the types of its columns (`fill_parquet`), or is given as CSV. ``dialect`` as it was
+    read. Raises ValueError where the file no longer has these columns or so many rows.
     """
-    contents, names = path.read_bytes(), [column.name for column in columns]
-    parquet = path.suffix.lower() == ".parquet"
-    if parquet:
-        there, rows = parquet_shape(contents, name=str(path))
-    else:
-        cells = read_cells(contents, name=str(path), names=names)
+    contents, names, dialect = path.read_bytes(), _names(columns), with_levels(dialect, columns)
+    if _is_text(path):
+        cells = read_cells(contents, name=str(path), names=names, dialect=dialect)
         there, rows = list(cells.names), len(cells)
+    else:
+        there, rows = parquet_shape(contents, name=str(path))
     if not set(names) <= set(there) or rows < len(values):
         raise ValueError(f"{path}: needed the {len(values)} rows and the columns that were read; it has changed since")
-    places = [there.index(name) for name in names]
+    place = {name: i for i, name in enumerate(there)}
+    places = [place[name] for name in names]
     new = texts(columns, np.where(holes, values, np.nan))
     filled = {(int(i), places[j]): new[j][i] for i, j in np.argwhere(holes)}
-    if parquet:
-        whole = fill_parquet(contents, filled, name=str(path), kept=len(values))
-        return parquet_as_csv(whole, name=str(path)) if as_csv else whole
-    return replace_cells(contents, filled, rows=rows, kept=len(values))
+    if _is_text(path):
+        return replace_cells(contents, filled, rows=rows, kept=len(values), dialect=dialect, names=names)
+    whole = fill_parquet(contents, filled, name=str(path), kept=len(values))
+    return parquet_as_csv(whole, name=str(path)) if as_csv else whole
 
 
-def _cells(path: Path, missing: Sequence[str], left_out: Collection[str], names: Collection[str]) -> Cells:
-    if path.suffix.lower() == ".parquet":
-        return read_parquet(path.read_bytes(), name=str(path), missing=missing, left_out=left_out)
-    return read_cells(path.read_bytes(), name=str(path), missing=missing, names=names)
+def with_levels(dialect: Dialect, columns: Sequence[Column]) -> Dialect:
+    """The dialect in which what is a level of a column is never a word for missing cells there."""
+    levels = {column.name: column.levels for column in columns if column.levels}
+    return replace(dialect, levels={**dialect.levels, **levels})
+
+
+def _is_text(path: Path) -> bool:
+    return path.suffix.lower() in TEXTS
+
+
+def _names(columns: Sequence[Column]) -> list[str]:
+    return [column.name for column in columns]
+
+
+def _cells(path: Path, dialect: Dialect, left_out: Collection[str], names: Collection[str]) -> Cells:
+    if _is_text(path):
+        return read_cells(path.read_bytes(), name=str(path), names=names, dialect=dialect)
+    return read_parquet(path.read_bytes(), name=str(path), left_out=left_out, dialect=dialect)
 
 
 def _coded(columns: tuple[Column, ...], cells: Cells, dropped: Collection[str]) -> Rows:
