@@ -49,8 +49,8 @@ class Opened:
         Raises ValueError where they are of another width or the model has no density for them.
         """
         about, settings = self.trained.about, self.trained.config.data
-        dropped = tuple(name for name, kind in (settings.kinds or {}).items() if kind == "drop")
-        found = read_rows(file, columns=about.columns, missing=settings.missing or (), dropped=dropped)
+        dropped = [name for name, kind in (settings.kinds or {}).items() if kind == "drop"] + [*(about.left_out or ())]
+        found = read_rows(file, columns=about.columns, dropped=dropped, dialect=settings.dialect)
         wanted = prod(self.shape)
         if found.values.shape[1] != wanted:
             raise ValueError(

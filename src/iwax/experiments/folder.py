@@ -37,6 +37,7 @@ class DataRecord(BaseModel):
     rows: dict[str, int]
     sha256: str
     columns: tuple[Column, ...] | None = None
+    left_out: tuple[str, ...] | None = None  # of the table's columns, though nobody said so
 
 
 class Start(BaseModel):

@@ -37,6 +37,7 @@ from iwax.training.checkpoint import CorruptCheckpointError
 __all__ = ["resume", "train"]
 
 INITIALISATION = 1000  # a purpose of random numbers, beside those of training
+LEFT_OUT_SHOWN = 20
 _BASELINE = 1000  # of them: the network of a learned control variate
 
 Stop = Callable[[], bool]
@@ -72,7 +73,7 @@ def resume(run: Path, *, reporter: Reporter, stop: Stop | None = None) -> Path:
     folder = existing(Path(run))
     config = folder.config()
     with held(folder), placed(device=config.device, precision=config.precision):
-        work = _prepare(config)
+        work = _prepare(config, folder.environment().data)
         _same_data(folder, work, reporter)
         checkpoint.sweep(folder.checkpoints)
         found = load_state(folder, work.start())
@@ -107,9 +108,9 @@ class _Work:
         return initial_state(self.model if model is None else model, self.optimizer, control=control)
 
 
-def _prepare(config: Config) -> _Work:
-    """Load, check and build; everything that could be refused is refused here."""
-    dataset = config.data.load()
+def _prepare(config: Config, about: DataRecord | None = None) -> _Work:
+    """Load, check and build; everything that could be refused is refused here. The columns are those of a run begun."""
+    dataset = config.data.load(columns=about and about.columns, left_out=about and about.left_out)
     config = build.resolve(config, dataset)
     support.check(config.model.likelihood or "", dataset, source=config.data.name)
     if config.training.validate_every and dataset.valid is None:
@@ -184,6 +185,7 @@ def _write_down(folder: RunFolder, work: _Work, source: Path | None, reporter: R
         rows={part: len(rows) for part, rows in dataset.splits().items()},
         sha256=dataset.digest(),
         columns=dataset.columns,
+        left_out=tuple(each.name for each in dataset.left_out) or None,
     )
     start = None if source is None else Start(checkpoint=source.name, sha256=_weights_digest(source))
     folder.write_json("env.json", Environment(**environment(), data=about, start=start).model_dump(mode="json"))
@@ -200,12 +202,26 @@ def _write_down(folder: RunFolder, work: _Work, source: Path | None, reporter: R
         text += f"; {dataset.missing:,} of {cells:,} cells are missing: the bound is that on the observed ones"
     folder.log(text)
     reporter.note(f"{text}; run folder {folder.path}")
-    if dataset.columns:
-        reporter.note(dataset.protocol)
+    _say_columns(dataset, reporter)
     if work.config.objective.ascends_a_lower_bound:
         reporter.note("the bound is below log p(x) on average, in nats a row: the higher, the better")
     for warning in work.config.warnings():
         folder.log(f"warning: {warning}")
+
+
+def _say_columns(dataset: data.Dataset, reporter: Reporter) -> None:
+    """What was read of a table: its protocol, a line for each column, what is left out, and what looks wrong."""
+    if not dataset.columns:
+        return
+    reporter.note(dataset.protocol)
+    for line in data.listing(dataset):
+        reporter.note(f"  {line}")
+    for left_out in dataset.left_out[:LEFT_OUT_SHOWN]:
+        reporter.note(f"  left out: {left_out.words.typed}")
+    if len(dataset.left_out) > LEFT_OUT_SHOWN:
+        reporter.note(f"  left out: and {len(dataset.left_out) - LEFT_OUT_SHOWN:,} more columns")
+    for warning in dataset.warnings:
+        reporter.warning(warning.typed)
 
 
 def _same_data(folder: RunFolder, work: _Work, reporter: Reporter) -> None:
