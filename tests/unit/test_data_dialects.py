@@ -76,6 +76,16 @@ def test_thousands_read_as_the_numbers_they_are(rows, between):
     assert found.numbers(0)[0].tolist() == [float(text) for text in plain]
 
 
+def test_decimals_that_are_filled_in_are_no_thousands(tmp_path):
+    path, dialect = written(tmp_path, "a;b\n1.250;x\n;y\n"), Dialect(thousands=".")
+    columns = (Column("a", "continuous"), Column("b", "binary", ("x", "y")))
+    hole = np.array([[False, False], [True, False]])
+    filled = data.filled_table(path, columns, np.array([[0, 0], [12.345, 0]]), hole, dialect=dialect)
+    assert filled == b"a;b\n1.250;x\n12.3450;y\n"
+    path.write_bytes(filled)
+    np.testing.assert_allclose(data.read_rows(path, columns, dialect=dialect).values[:, 0], [1250, 12.345])
+
+
 def written(tmp_path, text, name="t.csv", encoding="utf-8"):
     path = tmp_path / name
     path.write_bytes(text.encode(encoding))
@@ -106,6 +116,7 @@ def test_the_first_line_of_excel_is_skipped_and_stays(tmp_path):
     found = read_cells(contents, name="t")
     assert (found.names, found.lines) == (("a", "b"), [3, 4])
     assert replace_cells(contents, {(1, 0): "2"}, rows=2) == contents.replace(b"\r\n;y", b"\r\n2;y")
+    assert read_cells(b"sep=a\nx\ny\n", name="t").names == ("sep=a",)
 
 
 @pytest.mark.parametrize("encoding", ["latin-1", "cp1252", "utf-16-be"])

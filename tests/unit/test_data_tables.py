@@ -178,14 +178,14 @@ def test_cells_are_replaced_and_no_other(table, delimiter, end, mark, more):
     before = read_cells(contents, name="t", names=names)
     holes = [(i, j) for j, column in enumerate(before.columns) for i, cell in enumerate(column) if cell is None]
     new = {hole: more.draw(TEXTS) for hole in holes}
-    assert replace_cells(contents, {}, rows=len(values)) == contents
-    after = read_cells(replace_cells(contents, new, rows=len(values)), name="t", names=names)
+    assert replace_cells(contents, {}, rows=len(values), names=names) == contents
+    after = read_cells(replace_cells(contents, new, rows=len(values), names=names), name="t", names=names)
     assert after.names == before.names
     assert [[new.get((i, j), cell) for i, cell in enumerate(column)] for j, column in enumerate(before.columns)] == [
         list(column) for column in after.columns
     ]
-    first = replace_cells(contents, new, rows=len(values), kept=1)
-    assert replace_cells(contents, new, rows=len(values)).startswith(first)
+    first = replace_cells(contents, new, rows=len(values), kept=1, names=names)
+    assert replace_cells(contents, new, rows=len(values), names=names).startswith(first)
     assert len(read_cells(first, name="t", names=names)) == 1
 
 

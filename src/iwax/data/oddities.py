@@ -46,9 +46,7 @@ def refuse_oddities(table: Cells, column: int) -> None:
     odd = words - units
     if not odd or len(units) > len(odd):
         odd = units
-        if all(
-            DECIMAL_COMMA.fullmatch(word) or GROUPED.fullmatch(word) or MANY_GROUPS.fullmatch(word) for word in units
-        ):
+        if all(map(separators, units)):
             _refuse_separators(table, column, units)
     _refuse(table, column, odd, counts, "needs numbers" + ("" if units == numeric else ", as most of its cells are"))
 
@@ -112,19 +110,22 @@ def _refuse(table: Cells, column: int, odd: set[str], counts: Counter[str], need
     got, others = str(table.columns[column][row]), sorted(odd - {str(table.columns[column][row])})
     shown = [got, *others[: SHOWN - 1]]
     many = sum(counts[word] for word in odd)
-    also = f" ({many:,} such cells, {len(odd):,} different: {', '.join(map(repr, others[: SHOWN - 1]))}"
-    also += f"{' ...' if len(others) >= SHOWN else ''})" if others else ""
-    also = also if others else f" ({many:,} such cells)" if many > 1 else ""
+    also = ""
+    if others:
+        more = ", ".join(map(repr, others[: SHOWN - 1])) + (" ..." if len(others) >= SHOWN else "")
+        also = f" ({many:,} such cells, {len(odd):,} different: {more})"
+    elif many > 1:
+        also = f" ({many:,} such cells)"
     categorical, drop = Option("kinds", "categorical", name), Option("kinds", "drop", name)
     parts: list[str | Option | list[Option]] = [
         f"{table.place(row, column)}: column {name!r} {needs}; got {got!r}{also}; "
     ]
     amounts = any(AMOUNT.fullmatch(word) for word in shown)
-    missing = [Option("missing", word) for word in shown]
+    remedy = [drop]
     if len(odd) <= SHOWN and not amounts:
-        parts += ["if that stands for a missing cell, train with ", missing, ", else with "]
+        remedy = [Option("missing", word) for word in shown]
+        parts += ["if that stands for a missing cell, train with ", remedy, ", else with "]
     else:
         parts += [f"write the number alone{' (or mark the cell as missing)' * (not amounts)}, or train with "]
     parts += [categorical, " or ", drop]
-    remedy = missing if len(odd) <= SHOWN and not amounts else [drop]
     raise TableError(*parts, remedy=remedy)

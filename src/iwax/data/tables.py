@@ -76,7 +76,10 @@ def filled_table(
         raise ValueError(f"{path}: needed the {len(values)} rows and the columns that were read; it has changed since")
     place = {name: i for i, name in enumerate(there)}
     places = [place[name] for name in names]
-    new = texts(columns, np.where(holes, values, np.nan))
+    new = [
+        part if column.levels else [dialect.number(text) for text in part]
+        for column, part in zip(columns, texts(columns, np.where(holes, values, np.nan)), strict=True)
+    ]
     filled = {(int(i), places[j]): new[j][i] for i, j in np.argwhere(holes)}
     if _is_text(path):
         return replace_cells(contents, filled, rows=rows, kept=len(values), dialect=dialect, names=names)

@@ -91,15 +91,29 @@ class Dialect:
         """
         if self.thousands is None:
             return cells
-        between = GROUPING[NAMED.get(self.thousands, self.thousands)]
-        point = "" if self.thousands == "." else r"(\.\d*)?"
-        grouped = re.compile(rf"[+\-\u2212]?[1-9]\d{{0,2}}(?:{between}\d{{3}})+{point}", re.ASCII)
+        between, grouped = self._grouped(self.thousands)
         texts = {cell for cell in cells if cell is not None}
         read = {text: re.sub(between, "", text) for text in texts if grouped.fullmatch(text)}
         plain = sum(number(text) is not None for text in texts - read.keys())
         if not read or 2 * (len(read) + plain) <= len(texts):
             return cells
         return [None if cell is None else read.get(cell, cell) for cell in cells]
+
+    def number(self, text: str) -> str:
+        """A number as it is written, with another 0 where its three decimals would be taken for a group.
+
+        >>> Dialect(thousands=".").number("12.345"), Dialect(thousands=",").number("12.345")
+        ('12.3450', '12.345')
+        """
+        misread = self.thousands is not None and self._grouped(self.thousands)[1].fullmatch(text)
+        return f"{text}0" if misread else text
+
+    @staticmethod
+    def _grouped(thousands: str) -> tuple[str, re.Pattern[str]]:
+        """The form of what stands between thousands, and of a number with it."""
+        between = GROUPING[NAMED.get(thousands, thousands)]
+        point = "" if thousands == "." else r"(\.\d*)?"
+        return between, re.compile(rf"[+\-\u2212]?[1-9]\d{{0,2}}(?:{between}\d{{3}})+{point}", re.ASCII)
 
 
 UNSAID = Dialect()  # all is as the table itself shows

@@ -14,7 +14,7 @@ DELIMITERS = ",;\t|"
 RARE = ":^~#*\x01"  # asked for, never taken by themselves
 HEAD = 1_000_000  # characters in which the first lines are looked for
 LOOKED_AT = 50  # lines
-SEPARATOR = re.compile(r"\"?sep=(.)\"?[,;\t|]*(\r\n|\r|\n)", re.IGNORECASE)
+SEPARATOR = re.compile(r"\"?sep=([^\w\"'.+\r\n-])\"?[,;\t|]*(\r\n|\r|\n)", re.IGNORECASE)
 QUOTED = re.compile(r'(?:\A|(?<=[,;\t|\r\n ]))"(?:[^"]|"")*("|\Z)')  # a cell, perhaps of many lines
 
 
@@ -100,7 +100,8 @@ def _delimiter(body: str, name: str, names: Collection[str]) -> str:
             return " "
         _ask(header, "space", name)
     for mark in RARE:
-        if {line.count(mark) for line in lines} == {lines[0].count(mark)} != {0}:
+        parts = [line.count(mark) for line in lines]
+        if len(set(parts)) == 1 and parts[0] and all(name.strip() for name in lines[0].split(mark)):
             _ask(header, mark, name)
     return chosen
 
