@@ -5,6 +5,7 @@ import inspect
 import pkgutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import equinox as eqx
@@ -12,6 +13,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from parts import FEATURES, LATENT, POSTERIORS, PRIORS, conditional, hamiltonian, ladder
 
 import iwax
@@ -189,3 +192,31 @@ def test_a_difference_names_the_first_place():
     assert difference(describe(1), describe(True))
     assert difference(describe([1]), describe((1,))) == ("the model", "a list of 1", "a tuple of 1")
     assert arrays(describe(jnp.zeros(2))) == {"value": "float32[2]"}
+
+
+PLAIN = st.none() | st.booleans() | st.integers(-(2**62), 2**62) | st.floats() | st.text(max_size=5)
+TREES = st.recursive(
+    PLAIN | st.integers(0, 3).map(lambda n: np.arange(n, dtype=np.int16)),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.lists(inner, max_size=3).map(tuple)
+        | st.dictionaries(st.text("ab", min_size=1, max_size=2), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(tree=TREES)
+def test_any_tree_comes_back(tree):
+    with tempfile.TemporaryDirectory() as folder:
+        found = iwax.load(iwax.save(Path(folder) / "tree", tree))
+    assert describe(found) == describe(tree)
+    assert jax.tree.structure(found) == jax.tree.structure(tree)
+    for a, b in zip(jax.tree.leaves(found), jax.tree.leaves(tree), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_names_that_two_arrays_would_share_are_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"two arrays.*are named 'a.b'"):
+        iwax.save(tmp_path / "tree", {"a.b": np.zeros(1), "a": {"b": np.zeros(1)}})
