@@ -324,12 +324,14 @@ def test_columns_are_found_by_name_and_unknown_levels_refused(run, capsys):
 def test_a_bad_row_refuses_no_other_and_a_score_does_not_depend_on_them(run, capsys, tmp_path):
     """-inf with the reason for what a column cannot hold, 0 for a row without a value; as from Python for the rest."""
     lines = ["height,income,visits,smoker,colour", "171,2.5,3,no,red", "171,0,3,no,red", ",,,,", "171,,3,,red"]
-    (tmp_path / "new.csv").write_text("\n".join([*lines, "x,2.5,-1,no,mauve"]) + "\n")
+    more = ["rain,rating,change", "0,2,-7", "0,2,-7", ",,", "0,2,-7", "0,2,-7"]
+    text = "\n".join(map(",".join, zip([*lines, "x,2.5,-1,no,mauve"], more, strict=True)))
+    (tmp_path / "new.csv").write_text(text + "\n")
     code, out, err = called(capsys, "score", run, tmp_path / "new.csv", "--k", 50, "--typical")
     assert code == 0, err
     found = list(csv.DictReader(io.StringIO(out)))
     assert [row["row"] for row in found] == ["1", "2", "3", "4", "5"]
-    assert [row["missing"] for row in found] == ["0", "0", "5", "2", "0"]
+    assert [row["missing"] for row in found] == ["0", "0", "8", "2", "0"]
     log_p, scores, typical = (
         np.array([float(row[name]) for row in found]) for name in ("log_evidence", "score", "typicality")
     )
@@ -341,7 +343,7 @@ def test_a_bad_row_refuses_no_other_and_a_score_does_not_depend_on_them(run, cap
     assert found[0]["reason"] == found[3]["reason"] == ""
     assert (log_p[2], found[2]["error"]) == (0, "0")
     assert "2 of 5 rows have a cell that its column cannot hold" in err
-    assert "7 of 25 cells are missing" in err
+    assert "10 of 40 cells are missing" in err
     model, columns, key = experiments.load(run), experiments.open_run(run).about.columns, jax.random.key(0)
     x = read_rows(tmp_path / "new.csv", columns, each=True).values[[0, 3]]
     evidence = inference.score(model, x, k=50, key=key, rows=np.array([0, 3]), missing=True)
@@ -368,11 +370,13 @@ def test_what_training_left_out_comes_along_with_the_scores(tmp_path):
 
 
 def test_an_empty_row_is_filled_from_the_model(run, capsys, tmp_path):
-    (tmp_path / "new.csv").write_text("height,income,visits,smoker,colour\n171,2.5,3,no,red\n,,,,\n,,,,\n")
+    (tmp_path / "new.csv").write_text(
+        "height,income,visits,smoker,colour,rain,rating,change\n171,2.5,3,no,red,0,2,-7\n,,,,,,,\n,,,,,,,\n"
+    )
     code, out, err = called(capsys, "impute", run, tmp_path / "new.csv", "--k", 50)
     assert code == 0, err
     whole, *empty = [line.split(",") for line in out.strip().splitlines()[1:]]
-    assert whole == ["171", "2.5", "3", "no", "red"]
+    assert whole == ["171", "2.5", "3", "no", "red", "0", "2", "-7"]
     assert all(120 < float(row[0]) < 220 and float(row[1]) > 0 and row[2].isdigit() for row in empty)
     assert {row[4] for row in empty} <= {"red", "green", "blue"}
 

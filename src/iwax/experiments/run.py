@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import equinox as eqx
@@ -225,6 +226,14 @@ def _say_versions(before: Environment, reporter: Reporter) -> None:
         reporter.warning(f"other versions than the run began with ({', '.join(changed)}): the last bits may differ")
 
 
+def _end(folder: RunFolder, state: State, reporter: Reporter, signum: int) -> None:
+    """End the process: before the first step is done nothing is to be saved, and nobody waits for the compiler."""
+    told = str(Interrupted(signum, int(state.step), folder.path))
+    folder.log(told)
+    reporter.warning(told)
+    os._exit(128 + signum)
+
+
 def _go(
     folder: RunFolder,
     work: _Work,
@@ -237,15 +246,7 @@ def _go(
     """Train from a state to the end of the plan, or to the first wish to stop."""
     config, dataset = work.config, work.dataset
     valid = build.values(config, dataset, "valid") if config.training.validate_every else None
-
-    def end(signum: int) -> None:
-        """Before the first step is done nothing is to be saved, and nobody waits for the compiler."""
-        told = str(Interrupted(signum, int(state.step), folder.path))
-        folder.log(told)
-        reporter.warning(told)
-        os._exit(128 + signum)
-
-    with watch(end) as signals:
+    with watch(partial(_end, folder, state, reporter)) as signals:
 
         def asked() -> bool:
             return signals() is not None or (stop is not None and stop())
