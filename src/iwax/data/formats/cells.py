@@ -37,8 +37,8 @@ class Cells:
     unnamed: tuple[str, ...] = ()
     index: tuple[str, ...] = ()
     marks: tuple[Mapping[str, int], ...] = ()
-    read: dict[int, tuple[np.ndarray, set[str]]] = field(default_factory=dict, repr=False, compare=False)
-    distinct: dict[int, set[str]] = field(default_factory=dict, repr=False, compare=False)
+    read: dict[int, tuple[np.ndarray, set[str]]] = field(default_factory=dict, init=False, repr=False, compare=False)
+    distinct: dict[int, set[str]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         check_names(self.names, self.source)
