@@ -16,13 +16,17 @@ __all__ = [
     "StreamingLogMeanExp",
     "above_minus_one",
     "bisect",
+    "check_floor",
     "dense_solve",
     "implicit",
     "log_mean_exp",
+    "output_of_scale",
     "reciprocal",
+    "scale_of",
     "softplus",
 ]
 
+_ONE = math.log(math.expm1(1.0))  # softplus of it is 1
 _ABOVE = 1e-3  # how far above -1 `above_minus_one` stays
 _HALVINGS = 60  # more than the digits of float64
 
@@ -69,6 +73,37 @@ def _reciprocal_jvp(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Arra
     (s,), (ds,) = primals, tangents
     r = reciprocal(s)
     return r, -r * (r * ds)
+
+
+def scale_of(s: Array, floor: float) -> Array:
+    """The scale that a network's output s stands for: ``exp(s)``, or with a floor ``floor + softplus(s + c)``.
+
+    softplus(c) is 1. ``exp(s)`` is 0 or infinite at a latent far from those seen, and the gradient NaN; with a floor
+    the density is bounded too (Mattei and Frellsen 2018, arXiv:1802.04826).
+
+    >>> scale_of(jnp.array([0.0, -1e4, 1e4]), 0.5)
+    Array([1.5e+00, 5.0e-01, 1.0e+04], dtype=float32)
+    """
+    return floor + softplus(s + _ONE) if floor else jnp.exp(s)
+
+
+def output_of_scale(scale: float, floor: float) -> float:
+    """The output s of a network at which `scale_of` is a scale, which is above the floor.
+
+    >>> round(output_of_scale(1.0, 0.0), 6), round(output_of_scale(1.5, 0.5), 6)
+    (0.0, 0.0)
+    """
+    above = scale - floor
+    return above + math.log(-math.expm1(-above)) - _ONE if floor else math.log(scale)
+
+
+def check_floor(floor: float, who: str) -> None:
+    """Raise ValueError unless the least scale is a finite number from 0, which is none.
+
+    >>> check_floor(1e-3, "a Gaussian likelihood")
+    """
+    if not 0 <= floor < math.inf:
+        raise ValueError(f"the least scale of {who} must be a number from 0, got floor={floor}")
 
 
 def above_minus_one(s: Array) -> Array:

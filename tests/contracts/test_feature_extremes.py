@@ -107,6 +107,61 @@ def test_discretized_logistic_ten_thousand_scales_away():
     np.testing.assert_allclose(slopes[far, 0], (np.where(below > above, 1, -1) / rows[:, 1])[far], rtol=1e-5)
 
 
+def test_integer_logistic_far_out():
+    """Ten thousand scales away, at the ends of the whole numbers of float32, and at scales that are none there."""
+    scales, ends = [1e-8, 1e-3, 0.3, 1.0, 300.0, 1e6, 1e30], (-(2.0**24), -3.0, 0.0, 7.0, 2.0**24)
+    grid = [(loc, scale, k) for scale in scales for loc in (-300.0, 0.25, 40.5) for k in ends]
+    for lower in (-(2**24), 0):
+        within = [row for row in grid if row[2] >= lower]
+        rows, values, slopes = values_and_slopes(
+            lambda loc, scale, lower=lower: d.IntegerLogistic(loc, scale, lower), within
+        )
+
+        def exact(loc, scale, k, lower=lower):
+            a, b = (k - 0.5 - loc) / scale, (k + 0.5 - loc) / scale
+            below = mpmath.mpf(0) if k <= lower else 1 / (1 + mpmath.exp(-a))
+            above = mpmath.mpf(1) if k >= 2**24 else 1 / (1 + mpmath.exp(-b))
+            turned = (0 if k >= 2**24 else 1 / (1 + mpmath.exp(b))), (1 if k <= lower else 1 / (1 + mpmath.exp(a)))
+            return mpmath.log(above - below if a < 0 else turned[1] - turned[0])
+
+        away = np.abs(rows[:, 2] - rows[:, 0]) / rows[:, 1]
+        check(exact, rows[away < 60], values[away < 60], slopes[away < 60], rtol=2e-5, atol=2e-5)
+        out = (away >= 1e4) & (rows[:, 2] > lower) & (rows[:, 2] < 2**24)
+        assert out.sum() >= 5
+        np.testing.assert_allclose(values[out], -np.maximum(away - 0.5 / rows[:, 1], 0)[out], rtol=1e-3)
+
+
+@pytest.mark.parametrize(("loc", "scale"), [(-1e30, 1e-8), (1e30, 1e30), (0.0, 1e-30), (3e7, 1.0), (0.0, 1e38)])
+def test_whole_draws_and_means_stay_among_the_whole_numbers_there_are(loc: float, scale: float):
+    for lower in (-(2**24), 0):
+        p = d.IntegerLogistic(jnp.full(50, loc), jnp.full(50, scale), lower)
+        for x in (p.draw(jax.random.key(0))[0], p.mean):
+            assert ((x >= lower) & (x <= 2**24)).all()
+        assert (jnp.floor(p.draw(jax.random.key(0))[0]) == p.draw(jax.random.key(0))[0]).all()
+
+
+def test_a_hurdle_at_any_gate():
+    grid = itertools.product([-1e4, -104.0, 0.0, 104.0, 1e4], [-30.0, 0.0, 30.0], [0.0, 1e-30, 1.0, 1e30])
+
+    def hurdle(gate, loc):
+        return d.Hurdle(d.LogNormal(loc, jnp.ones(1)), gate)
+
+    rows, values, slopes = values_and_slopes(hurdle, grid)
+
+    def exact(gate, loc, x):
+        if x == 0:
+            return -mpmath.log1p(mpmath.exp(-gate))
+        of_log = -((mpmath.log(x) - loc) ** 2) / 2 - mpmath.log(2 * mpmath.pi) / 2 - mpmath.log(x)
+        return of_log - mpmath.log1p(mpmath.exp(gate))
+
+    check(exact, rows, values, slopes, of=(0, 1), rtol=2e-6, atol=2e-5)
+    for loc in (-200.0, 200.0):  # logarithms of numbers that float32 does not hold
+        p = hurdle(jnp.zeros(200), jnp.full(200, loc))
+        x = np.asarray(p.draw(jax.random.key(1))[0])
+        assert 50 < (x == 0).sum() < 150
+        assert ((x == 0) | ((x >= np.finfo(np.float32).tiny) & np.isfinite(x))).all()
+
+
 def test_student_t_with_any_tail():
     dfs, aways = [0.5, 2.1, 15.9, 31.9, 32.1, 1e3, 1e5, 1e8], [0.0, 0.5, 3.0, 1e4, 1e18, 1e30]
     grid = [(df, 0.1, scale, 0.1 + away * scale) for df in dfs for away in aways for scale in (1e-8, 1.0, 1e8)]
@@ -217,6 +272,9 @@ def test_categorical_and_log_normal_far_out():
 def test_bins_and_columns_that_cannot_be_are_refused():
     with pytest.raises(ValueError, match="at least 2 bins, got 1"):
         d.DiscretizedLogistic(jnp.zeros(1), jnp.ones(1), 1)
+    for lower in (2**24, -(2**25)):
+        with pytest.raises(ValueError, match=f"lower < upper of size up to 16777216, got lower={lower}"):
+            d.IntegerLogistic(jnp.zeros(1), jnp.ones(1), lower)
     one = d.Bernoulli(jnp.zeros(1))
     for columns, groups in ((((0,), (0,)), (one, one)), (((0,), (2,)), (one, one)), (((0,),), (one, one)), ((), ())):
         with pytest.raises(ValueError, match="every column, from 0 to the last, must belong to one group"):

@@ -16,6 +16,7 @@ from iwax import distributions as d
 A, B, C = np.array([0.3, -1.2, 2.0]), np.array([0.5, 1.7, 0.1]), np.array([1.4, -0.3, 0.6])
 LOGITS = np.array([[0.4, -2.0, 1.1, 0.0], [0.0, 0.0, 0.0, 3.0], [-1.0, 1.0, 0.5, 0.2]])
 CENTRES, WIDTHS = np.array([[0.2, 0.9, 0.5], [0.7, -0.3, 1.4]]), np.array([[0.05, 0.3, 0.02], [0.1, 0.2, 0.3]])
+LOCS, SPREADS = np.array([0.3, 2.2, -1.5]), np.array([0.4, 1.3, 6.0])
 WEIGHTS = np.array([[0.3, -1.0, 2.0], [0.0, 0.5, 1.0]])
 
 
@@ -29,6 +30,14 @@ def table(normals, classes, counts):
 
 def inflated_poisson(log_rate, gate):
     return d.ZeroInflated(d.Poisson(log_rate), gate)
+
+
+def hurdle(loc, scale, gate):
+    return d.Hurdle(d.LogNormal(loc, scale), gate)
+
+
+def from_zero(loc, scale):
+    return d.IntegerLogistic(loc, scale, 0)
 
 
 def mixed_logistics(weights, loc, scale):
@@ -76,6 +85,21 @@ CASES = {
         inflated_poisson,
         (np.log([0.3, 4.0, 50.0]), C),
         by_feature(features.zero_inflated, by_feature(features.poisson, [0.3, 4.0, 50.0]), C),
+    ),
+    "hurdle": (
+        hurdle,
+        (A, B, C),
+        by_feature(features.hurdle, by_feature(features.log_normal, A, B), C),
+    ),
+    "integer logistic": (
+        d.IntegerLogistic,
+        (LOCS - 4, SPREADS),
+        by_feature(features.integer_logistic, LOCS - 4, SPREADS, [-(2**24)] * 3),
+    ),
+    "integer logistic from zero": (
+        from_zero,
+        (LOCS, SPREADS),
+        by_feature(features.integer_logistic, LOCS, SPREADS, [0] * 3),
     ),
     "columns": (
         table,

@@ -46,6 +46,15 @@ LIKELIHOODS: dict[str, Callable] = {
     "zero-inflated negative binomial": lambda: likelihoods.ZeroInflatedNegativeBinomial.of_network(
         network(LATENT, 3 * FEATURES, 30)
     ),
+    "zero-inflated log normal": lambda: likelihoods.ZeroInflatedLogNormal.of_network(
+        network(LATENT, 3 * FEATURES, 35), floor=1e-3
+    ),
+    "integer logistic": lambda: likelihoods.IntegerLogistic(
+        network(LATENT, 2 * FEATURES, 36, heads=2), centre=jnp.arange(5.0), unit=3.0, lower=0, floor=1e-3
+    ),
+    "gaussian, with a floor": lambda: likelihoods.Gaussian.of_network(
+        network(LATENT, 2 * FEATURES, 37, heads=2), floor=0.3
+    ),
     "autoregressive": lambda: likelihoods.Autoregressive(
         GatedLinear(LATENT, 2 * FEATURES, key=jax.random.key(32)),
         PixelCNN((1, FEATURES), channels=4, layers=1, map_channels=2, key=jax.random.key(33)),
@@ -90,7 +99,7 @@ QUICK = (
 LIKE_OTHERS = (
     *("gaussian, fixed a feature", "gaussian, a feature", "student t, of network", "discretized logistic"),
     *("poisson", "negative binomial", "zero-inflated negative binomial", "student t", "log normal", "mixed logistics"),
-    "autoregressive",
+    *("autoregressive", "gaussian, with a floor"),
 )
 
 
@@ -231,6 +240,7 @@ def test_every_parameter_matters_but_a_fixed_scale_units_and_exemplars(name: str
         where = jax.tree_util.keystr(path)
         fixed = getattr(part, "variance", "") == "fixed" and "log_scale" in where
         fixed |= "coding" in where or (type(part).__name__ == "Scaled" and where in ("[0].loc", "[0].scale"))
+        fixed |= type(part).__name__ == "IntegerLogistic" and where in ("[0].centre", "[0].unit")
         fixed |= where.endswith("exemplars") or where.startswith("[1].conditionals")  # of an encoder: its top is used
         assert np.isfinite(leaf).all()
         assert bool((leaf != 0).any()) != fixed, where

@@ -124,7 +124,11 @@ def test_kinds_that_do_not_fit(tmp_path, kinds, message):
 
 @pytest.mark.parametrize(
     ("kind", "cell"),
-    [("count", "-1"), ("count", "16777217"), ("positive", "0"), ("positive", "-3"), ("positive", "1e-45")],
+    [
+        *(("count", "-1"), ("count", "16777217"), ("positive", "0"), ("positive", "-3"), ("positive", "1e-45")),
+        *(("nonnegative", "-0.5"), ("nonnegative", "1e-45"), ("nonnegative_integer", "-1"), ("integer", "0.5")),
+        *(("nonnegative_integer", "16777217"), ("integer", "-16777217")),
+    ],
 )
 def test_numbers_outside_a_kind(tmp_path, kind, cell):
     path = tmp_path / "t.csv"
@@ -134,7 +138,7 @@ def test_numbers_outside_a_kind(tmp_path, kind, cell):
 
 def test_levels_that_are_one_number():
     refused("one way to write a level; got '01' and '1' for", infer, "x", ["1", "01", "2"], kind="categorical")
-    assert infer("x", ["1", "01", "2"]).kind == "continuous"
+    assert infer("x", ["1", "01", "2"]).kind == "nonnegative_integer"
 
 
 def test_a_column_without_a_value_in_the_training_rows(tmp_path):
@@ -191,7 +195,7 @@ def test_words_for_missing_cells_are_texts(missing):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("a", "integer"), "kind must be one of continuous, positive"),
+        (("a", "whole"), "kind must be one of continuous, positive"),
         (("", "count"), "needs a name"),
         ((" a", "count"), "without space around it"),
         (("a", "count", ("x",)), "got .'x',. for count"),

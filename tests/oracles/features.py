@@ -27,6 +27,9 @@ class Feature(NamedTuple):
             place = np.searchsorted(self.nodes, values - 1e-4)
             assert np.abs(self.nodes[place] - values).max() < 1e-6, "a draw outside the support"
             return (np.cumsum(mass) - mass)[place] + np.random.default_rng(seed).random(len(values)) * mass[place]
+        if self.nodes[0] == 0 and self.weights[0] == 1:  # a mass at 0 before a density
+            above = np.interp(values, self.nodes[1:], mass[0] + np.cumsum(mass[1:]) - mass[1:] / 2)
+            return np.where(values == 0, mass[0] * np.random.default_rng(seed).random(len(values)), above)
         return np.interp(values, self.nodes, np.cumsum(mass) - mass / 2)
 
 
@@ -93,6 +96,29 @@ def zero_inflated(counts: Feature, gate: float) -> Feature:
         return np.where(np.asarray(x) == 0, np.logaddexp(np.log(g), counted), counted)
 
     return Feature(log_prob, counts.nodes, counts.weights)
+
+
+def hurdle(positive: Feature, gate: float) -> Feature:
+    """A mass at 0, the first node, and a density above it."""
+
+    def log_prob(x):
+        above = positive.log_prob(np.where(np.asarray(x) > 0, x, 1)) + np.log(scipy.special.expit(-gate))
+        return np.where(np.asarray(x) == 0, np.log(scipy.special.expit(gate)), above)
+
+    return Feature(log_prob, np.append(0, positive.nodes), np.append(1, positive.weights))
+
+
+def integer_logistic(loc: float, scale: float, lower: int) -> Feature:
+    """By the distribution function below loc, and by the survival function above; over 80 scales to either side."""
+    logistic = scipy.stats.logistic(loc, scale)
+
+    def log_prob(x):
+        low, high = np.where(np.asarray(x) <= lower, -np.inf, np.asarray(x) - 0.5), np.asarray(x) + 0.5
+        by_cdf, by_sf = logistic.cdf(high) - logistic.cdf(low), logistic.sf(low) - logistic.sf(high)
+        return np.log(np.where(low < loc, by_cdf, by_sf))
+
+    nodes = np.arange(max(lower, round(loc - 80 * scale) - 3), round(loc + 80 * scale) + 4.0)
+    return Feature(log_prob, nodes, np.ones(len(nodes)))
 
 
 def discretized_logistic(loc: float, scale: float, bins: int) -> Feature:

@@ -244,3 +244,44 @@ def test_nets_that_no_memory_would_take_are_refused():
     config = Config(model=Model(latent=2, hidden=(60_000,), likelihood="bernoulli"))
     with pytest.raises(ValueError, match="at most 1000000000 weights"):
         build.build_model(config, Moments(np.zeros(100_000), np.ones(100_000)), key=KEY)
+
+
+@pytest.mark.parametrize(
+    ("shape", "settings"),
+    [
+        ((6, 4), {"channels": (3, 5)}),
+        ((7, 5), {"channels": (3, 4), "stride": 3, "kernel": 5, "likelihood": "gaussian"}),  # a remainder is cut off
+        ((6, 5, 3), {"channels": (4,), "likelihood": "gaussian", "hidden": ()}),  # colours, last in a row
+        ((6, 4), {"channels": (3,), "latent": (4, 2), "order": "top_down"}),
+    ],
+)
+def test_a_convolutional_network_takes_pictures_of_any_size_and_begins_at_their_mean(shape, settings):
+    features = int(np.prod(shape))
+    mean = np.linspace(0.1, 0.9, features)
+    start = Moments(mean, np.ones(features), shape)
+    config = Config(
+        model=Model(**{"network": "conv", "latent": 3, "hidden": (7,), "likelihood": "bernoulli"} | settings)
+    )
+    model = build.build_model(config, start, key=KEY)
+    log_w = eqx.filter_jit(batched.log_weights)(model, KEY, Datum(values=jnp.ones((2, features))), k=2)
+    assert np.isfinite(log_w).all()
+    network = model.likelihood.network
+    still = network.joint if hasattr(network, "joint") else network
+    flat = eqx.tree_at(lambda net: net.layers[-1].conv.weight, still, replace_fn=jnp.zeros_like)
+    outputs = flat(jnp.ones(flat.in_features))[:features]
+    expected = np.log(mean / (1 - mean)) if config.model.likelihood == "bernoulli" else mean
+    np.testing.assert_allclose(outputs, expected, atol=1e-5)
+
+
+def test_a_convolution_of_colours_reads_each_pixel_as_a_whole():
+    """Of one pixel of one channel, what the encoder gives changes with the numbers that stand beside each other."""
+    start = Moments(np.full(24, 0.5), np.ones(24), (4, 2, 3))
+    config = Config(model=Model(network="conv", channels=(3,), hidden=(), latent=2, likelihood="bernoulli"))
+    net = build.build_model(config, start, key=KEY).posterior.network
+    kernel = net.layers[0].conv.weight
+    only_green = jnp.zeros_like(kernel).at[:, 1].set(1.0)
+    net = eqx.tree_at(lambda net: net.layers[0].conv.weight, net, only_green)
+    x = jax.random.uniform(KEY, (4, 2, 3))
+    others = x.at[..., 0].set(0).at[..., 2].set(1)
+    np.testing.assert_array_equal(net(x.reshape(-1)), net(others.reshape(-1)))
+    assert not np.array_equal(net(x.reshape(-1)), net(x.at[..., 1].set(0).reshape(-1)))

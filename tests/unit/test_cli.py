@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import typer
 from jax.errors import JaxRuntimeError
@@ -148,6 +149,25 @@ def test_every_error_has_its_exit_code_and_one_line(error, code):
     assert len(failure.one_line(error).splitlines()) == 1
 
 
+def test_a_numerical_stop_is_measured_at_its_best_checkpoint(iwax, tmp_path):
+    """Why it stopped is a warning and the exit code; the last line is the result, and its number is said before."""
+    np.save(tmp_path / "x.npy", np.random.default_rng(0).normal(size=(50, 3)).astype(np.float32))
+    sets = ("training.learning_rate=10", "training.schedule=constant", "model.hidden=[4]", "evaluation.k=5")
+    words = [word for each in sets for word in ("--set", each)]
+    run = tmp_path / "run"
+    code, out, err = iwax("train", tmp_path / "x.npy", *words, "--epochs", 400, "--output", run)
+    assert code == 4
+    assert out.splitlines()[-1].startswith("test log p(x) = ")
+    warning = next(line for line in err.splitlines() if line.startswith("warning: training stopped at step "))
+    assert warning.endswith("; measured is the best checkpoint that there is")
+    assert err.index("measured    log p(x) = ") < err.index("picture     ")
+    (stopped,) = [path for path in (run / "checkpoints").iterdir() if path.name != "step-0"]
+    assert f" at step {stopped.name.removeprefix('step-')}: " in warning
+    code, out, _ = iwax("resume", run, "--json")
+    assert code == 4
+    assert json.loads(out)["stopped"] in warning
+
+
 def test_memory_of_a_device_is_memory():
     said = failure.one_line(JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 4 bytes."))
     assert said.startswith("not enough memory: ")
@@ -267,3 +287,26 @@ def test_settings_lists_keys_with_defaults_and_presets(iwax):
     assert json.loads(out)["iwae-2-k50"]["model.latent"] == [100, 50]
     code, _, err = iwax("settings", "nothing.like.it")
     assert (code, "no setting has 'nothing.like.it'" in err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("word", "found"),
+    [
+        ("warm", ["objective.beta_warmup", "training.warmup"]),  # in names
+        ("Householder", ["model.posterior"]),  # among the values
+        ("newest checkpoints", ["training.keep"]),  # in a description
+        ("cosine", ["training.schedule"]),  # a default
+        ("evaluation", ["evaluation.k", "evaluation.split", "evaluation.limit", "evaluation.checkpoint"]),  # a section
+    ],
+)
+def test_settings_are_found_by_name_value_and_description(iwax, word, found):
+    code, out, _ = iwax("--json", "settings", word)
+    assert (code, set(found) <= json.loads(out).keys()) == (0, True)
+    assert list(json.loads(out))[: len(found)] == found
+
+
+def test_presets_are_found_by_their_settings(iwax):
+    code, _, err = iwax("settings", "householder")
+    assert (code, "householder-10" in err) == (0, True)
+    assert json.loads(iwax("--json", "settings", "--presets", "vamp")[1]).keys() >= {"vamp", "hvae-vamp"}
+    assert iwax("settings", "--presets", "nothing-like-it")[0] == 2

@@ -75,6 +75,37 @@ def test_an_incomplete_stored_configuration_is_refused(tmp_path):
         complete(file)
 
 
+def test_a_run_of_before_there_was_a_plain_convolutional_network_keeps_the_published_one(tmp_path):
+    config = from_sources(preset="conv-hvae-vamp", data="mnist")
+    tree = config.model_dump(mode="json")
+    tree["model"]["network"] = "conv"  # as it was called
+    for key in ("channels", "kernel", "stride"):
+        del tree["model"][key]
+    file = tmp_path / "config.json"
+    file.write_text(json.dumps(tree))
+    assert complete(file) == config
+    assert config.model.network == "conv_hvae"
+
+
+@pytest.mark.parametrize(
+    ("sets", "words"),
+    [
+        (["model.network=conv", "model.kernel=4"], "model.kernel needs to be odd"),
+        (["model.network=conv", "model.channels=[]"], "model.channels"),
+        (["model.network=conv", "model.uncertain=both"], "dense networks, got model.network=conv"),
+    ],
+)
+def test_what_a_convolutional_network_cannot_be_is_refused(sets, words):
+    with pytest.raises(ValueError, match=words):
+        from_sources(data="mnist", sets=sets)
+
+
+def test_settings_of_convolutions_without_any_are_named():
+    assert from_sources(data="mnist", sets=["model.stride=1"]).warnings() == (
+        "model.stride has no effect with the parts chosen",
+    )
+
+
 def test_values_after_set_are_json_or_words():
     sets = ["model.hidden=200,100", "model.latent=3", "training.clip=none", "objective.bound=elbo", "seed=7"]
     config = from_sources(sets=sets)

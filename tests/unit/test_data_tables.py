@@ -41,15 +41,23 @@ COUNTS = ["0", "3", "0", "12", "1"]
         (["0", "0"], "continuous", ()),
         (["7", "7"], "continuous", ()),
         (COUNTS, "count", ()),
-        (["7", "8", "9"], "continuous", ()),  # variance 2/3 below the mean 8
-        (["0", "2", "1", "1", "1"], "continuous", ()),  # variance 2/5 below the mean 1
+        (["7", "8", "9"], "nonnegative_integer", ()),  # variance 2/3 below the mean 8
+        (["0", "2", "1", "1", "1"], "nonnegative_integer", ()),  # variance 2/5 below the mean 1
         (["0", "2", "2", "0"], "count", ()),  # variance 1, mean 1
-        ([*COUNTS, "-1"], "continuous", ()),
-        ([*COUNTS, "0.5"], "continuous", ()),
+        ([*COUNTS, "-1"], "integer", ()),
+        (["-1", "-300.0", "2e2"], "integer", ()),
+        ([f"-{LARGEST_COUNT}", "5"], "integer", ()),
+        ([f"-{LARGEST_COUNT + 1}", "5"], "continuous", ()),
+        ([*COUNTS, "0.5"], "nonnegative", ()),
         ([*COUNTS, str(LARGEST_COUNT)], "count", ()),
-        ([*COUNTS, str(LARGEST_COUNT + 1)], "continuous", ()),
+        ([*COUNTS, str(LARGEST_COUNT + 1)], "nonnegative", ()),
         (["0.1", "1.0", "10.5"], "positive", ()),
-        (["0.1", "1.0", "10.5", "0"], "continuous", ()),
+        (["0.1", "1.0", "10.5", "0"], "nonnegative", ()),
+        (["20.5", "24.5", "0", "22.25", "0.0"], "nonnegative", ()),  # a mass at 0, and little else below
+        (["20.5", "24.5", "0", "22.25", "23.5"], "continuous", ()),  # one zero is no mass
+        ([*["0", "0"], *(f"{20 + i / 7:.2f}" for i in range(39))], "continuous", ()),  # nor are two of 41
+        (["0.1", "1.0", "10.5", "0", "-0.5"], "continuous", ()),
+        (["0", "0", "0.5", "1e-40"], "continuous", ()),  # float32 takes it for 0
         (["1.05", "5.5", "10.0"], "continuous", ()),  # not over a factor of ten
         (["0.5", "20.5", "40.5", "60.5", "80.5"], "continuous", ()),  # symmetric as it is, its logarithm is not
     ],
@@ -65,6 +73,9 @@ def test_kinds_of_large_samples():
         "continuous": RANDOM.normal(50, 10, 400),
         "positive": RANDOM.lognormal(0, 1, 400),
         "count": RANDOM.negative_binomial(2, 0.2, 400),
+        "nonnegative": RANDOM.lognormal(0, 1, 400) * RANDOM.integers(0, 2, 400),
+        "integer": RANDOM.normal(0, 300, 400).round(),
+        "nonnegative_integer": RANDOM.integers(1, 4, 400),
         "binary": RANDOM.integers(0, 2, 400),
     }
     assert {kind: infer("x", values).kind for kind, values in draws.items()} == {kind: kind for kind in draws}
@@ -76,7 +87,7 @@ def test_kinds_that_are_said():
         Column("q", "categorical", ("3", "4", "5")),
         Column("x", "binary", ("0", "1")),
     )
-    assert [column.kind for column in typed(table).columns] == ["continuous", "continuous"]
+    assert [column.kind for column in typed(table).columns] == ["nonnegative_integer", "continuous"]
     assert typed(table, {"q": "positive"}).columns[0] == Column("q", "positive")
 
 
@@ -112,7 +123,10 @@ REALS = st.floats(width=32, allow_nan=False, allow_infinity=False)
 VALUES = {
     "continuous": REALS,
     "positive": st.floats(2.0**-126, float(np.finfo(np.float32).max), width=32),
+    "nonnegative": st.just(0.0) | st.floats(2.0**-126, float(np.finfo(np.float32).max), width=32),
     "count": st.integers(0, LARGEST_COUNT),
+    "integer": st.integers(-LARGEST_COUNT, LARGEST_COUNT),
+    "nonnegative_integer": st.integers(0, LARGEST_COUNT),
 }
 
 

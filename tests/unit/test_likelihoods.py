@@ -42,6 +42,9 @@ NEEDED = {
     "student t, of network but for df": (likelihoods.StudentT.of_network(None, features=FEATURES), 2),
     "log normal": (likelihoods.LogNormal.feature(None, FEATURES), 1),
     "log normal, of network": (likelihoods.LogNormal.of_network(None), 2),
+    "zero-inflated log normal": (likelihoods.ZeroInflatedLogNormal.scalar(None), 2),
+    "zero-inflated log normal, of network": (likelihoods.ZeroInflatedLogNormal.of_network(None, floor=0.1), 3),
+    "integer logistic": (likelihoods.IntegerLogistic(None, lower=0), 2),
     "poisson": (likelihoods.Poisson(None), 1),
     "negative binomial": (likelihoods.NegativeBinomial.feature(None, FEATURES), 1),
     "negative binomial, of network": (likelihoods.NegativeBinomial.of_network(None), 2),
@@ -79,6 +82,13 @@ def test_outputs_stand_parameter_by_parameter():
     zip_ = at(likelihoods.ZeroInflatedPoisson(constant(outputs)))
     np.testing.assert_array_equal(zip_.counts.log_rate, first)
     np.testing.assert_array_equal(zip_.gate, second)
+    hurdle = at(likelihoods.ZeroInflatedLogNormal.of_network(constant([*outputs, 6.0, 7.0, 8.0])))
+    np.testing.assert_array_equal(hurdle.positive.loc, first)
+    np.testing.assert_allclose(hurdle.positive.scale, np.exp(second), rtol=1e-6)
+    np.testing.assert_array_equal(hurdle.gate, [6, 7, 8])
+    whole = at(likelihoods.IntegerLogistic(constant(outputs), centre=np.array([1.0, 2.0, 3.0]), unit=2.0))
+    np.testing.assert_allclose(whole.loc, [1.0, 4.0, 7.0])
+    np.testing.assert_allclose(whole.scale, 2 * np.exp(second), rtol=1e-6)
     classes = at(likelihoods.Categorical(constant(outputs), 2))
     np.testing.assert_array_equal(classes.logits, np.stack([first, second], axis=-1))
     mixed = at(likelihoods.DiscretizedLogisticMixture(constant(np.arange(12.0) / 4), 2, bins=16))
@@ -135,14 +145,17 @@ KINDS = (
     "zero_inflated_negative_binomial",
     "continuous_bernoulli",
     ("categorical", 2),
+    "zero_inflated_lognormal",
+    "integer_logistic",
+    "nonnegative_integer_logistic",
 )
 
 
 def test_a_table_is_its_columns():
     """Each column's log-density is that of its own kind, from its own outputs, wherever the column stands."""
     table = likelihoods.Columns.of_kinds(None, KINDS)
-    assert table.outputs == 1 + 2 * 2 + 3 + 1 + 3 + 2 + 2 + 2 + 3 + 1 + 2
-    row = jnp.array([2.0, 0.3, 2.0, 1.0, -0.7, 1.1, 0.4, 3.0, 0.0, 1.0, 0.25, 1.0])
+    assert table.outputs == 1 + 2 * 2 + 3 + 1 + 3 + 2 + 2 + 2 + 3 + 1 + 2 + 3 + 2 + 2
+    row = jnp.array([2.0, 0.3, 2.0, 1.0, -0.7, 1.1, 0.4, 3.0, 0.0, 1.0, 0.25, 1.0, 0.0, -2.0, 0.0])
 
     @jax.jit
     def run(o):
@@ -159,6 +172,9 @@ def test_a_table_is_its_columns():
             9: distributions.ZeroInflated(distributions.NegativeBinomial(o[18:19], o[19:20]), o[20:21]),
             10: distributions.ContinuousBernoulli(o[21:22]),
             11: distributions.Categorical(o[None, 22:24]),
+            12: distributions.Hurdle(distributions.LogNormal(o[24:25], jnp.exp(o[25:26])), o[26:27]),
+            13: distributions.IntegerLogistic(o[27:28], jnp.exp(o[28:29])),
+            14: distributions.IntegerLogistic(o[29:30], jnp.exp(o[30:31]), 0),
         }
         expected = [alone[j].each(row[j : j + 1])[0] for j in range(len(KINDS))]
         return table.of_outputs(o).each(row), jnp.stack(expected)
@@ -166,6 +182,28 @@ def test_a_table_is_its_columns():
     each, expected = run(jax.random.normal(KEY, (table.outputs,)))
     np.testing.assert_allclose(each, expected, rtol=1e-5)
     assert len(np.unique(expected)) == len(KINDS)
+
+
+def test_scales_of_a_table_have_the_floor_at_any_output():
+    """Where exp(s) is 0 or infinite, densities and gradients are finite; without one they are as they were."""
+    kinds = ("gaussian", "lognormal", "zero_inflated_lognormal", "integer_logistic", "nonnegative_integer_logistic")
+    table = likelihoods.Columns.of_kinds(None, kinds, floor=0.01)
+    row = jnp.array([0.3, 0.4, 2.0, -2.0, 3.0])
+
+    @jax.jit
+    @jax.vmap
+    def at_size(size):
+        outputs = size * jnp.where(jnp.arange(table.outputs) % 3 == 0, -1.0, 1.0)
+        return jax.value_and_grad(lambda o: table.of_outputs(o).each(row).sum())(outputs)
+
+    values, slopes = at_size(jnp.array([-1e4, -100.0, -1.0, 0.0, 1.0, 100.0, 1e4]))
+    assert np.isfinite(values).all()
+    assert np.isfinite(slopes).all()
+    scales = [
+        likelihoods.Gaussian.of_network(None, floor=f).of_outputs(jnp.array([0.0, -50.0])).parameters[1]
+        for f in (0.0, 0.01)
+    ]
+    np.testing.assert_allclose(scales, [[np.exp(-50.0)], [0.01]], rtol=1e-5)
 
 
 def test_a_table_may_be_made_of_any_likelihoods():
@@ -194,6 +232,9 @@ OUTSIDE = {
         likelihoods.ZeroInflatedNegativeBinomial.of_network(None),
         [1, 0, 1, 0, 0, 0, 1, 1, 1],
     ),
+    "zero-inflated log normal": (likelihoods.ZeroInflatedLogNormal.scalar(None), [1, 0, 0, 0, 0, 0, 1, 1, 1]),
+    "integer logistic": (likelihoods.IntegerLogistic(None), [0, 0, 1, 0, 0, 0, 1, 1, 1]),
+    "integer logistic from 0": (likelihoods.IntegerLogistic(None, lower=0), [1, 0, 1, 0, 0, 0, 1, 1, 1]),
     "chain": (likelihoods.Chain(likelihoods.Poisson(None)), [1, 0, 1, 0, 0, 0, 1, 1, 1]),
 }
 
@@ -257,6 +298,13 @@ def test_the_refusal_says_what_the_likelihood_needs(likelihood, said: str):
         (lambda: likelihoods.DiscretizedLogisticMixture(None, 1, bins=0), "at least 2 bins, got 0"),
         (lambda: likelihoods.DiscretizedLogistic.scalar(None, -1.0), "scale of a discretised .* positive, got -1.0"),
         (lambda: likelihoods.LogNormal.scalar(None, 0.0), "scale of a log-normal .* positive, got 0.0"),
+        (lambda: likelihoods.ZeroInflatedLogNormal.scalar(None, 0.0), "scale of a zero-inflated .* positive, got 0.0"),
+        (lambda: likelihoods.IntegerLogistic(None, unit=0.0), "units of a rounded .* positive, got 0.0"),
+        (
+            lambda: likelihoods.IntegerLogistic(None, lower=2**24),
+            "lower < upper of size up to 16777216, got lower=1677",
+        ),
+        (lambda: likelihoods.Gaussian.of_network(None, floor=-1.0), "least scale of a Gaussian .* got floor=-1.0"),
         (lambda: likelihoods.NegativeBinomial.scalar(None, NAN), "concentration of .* positive, got nan"),
         (lambda: likelihoods.StudentT.scalar(None, df=1.0), "more than 1 degree of freedom, .* got df=1.0"),
         (lambda: likelihoods.StudentT.scalar(None, df=INF), "got df=inf"),

@@ -1,6 +1,9 @@
 """A table of one's own with holes and columns of all kinds: trained, measured, and used by every verb."""
 
+import csv
+import io
 import json
+import shutil
 from pathlib import Path
 
 import chromium
@@ -12,6 +15,9 @@ import pytest
 
 from iwax import data, experiments, inference
 from iwax.cli.app import main
+from iwax.cli.output import as_text
+from iwax.cli.scores import Scores
+from iwax.data import coding
 from iwax.data.files import read_rows
 from iwax.experiments import build
 from iwax.experiments.folder import existing
@@ -26,9 +32,9 @@ EXPLORER = "window.iwax.explorers[0]"
 
 
 def table(rows: int, seed: int, *, sep: str = ";") -> str:
-    """Columns of all five kinds; a tenth of the cells are missing, written in different ways."""
-    rng = np.random.default_rng(seed)
-    lines = [sep.join(("height", "income", "visits", "smoker", "colour"))]
+    """Columns of all kinds; a tenth of the cells are missing, written in different ways."""
+    rng, more = np.random.default_rng(seed), np.random.default_rng(seed + 1)
+    lines = [sep.join(("height", "income", "visits", "smoker", "colour", "rain", "rating", "change"))]
     for i in range(rows):
         z = rng.normal()
         colour = ("red", "green", "blue")[int(z > -0.5) + int(z > 0.5)]
@@ -39,6 +45,11 @@ def table(rows: int, seed: int, *, sep: str = ";") -> str:
             "no" if z < 0 else "yes",
         ]
         cells = [("", "NA", "?", "n.b.")[i % 4] if rng.random() < 0.1 else cell for cell in [*cells, colour]]
+        cells += [
+            f"{np.exp(z + more.normal()):.3f}" if more.random() < 0.5 else "0",
+            str(more.integers(1, 4)),
+            "NA" if i % 9 == 1 else f"{300 * (z + more.normal()):.0f}",
+        ]
         cells[0] = f"{170 + 8 * z:.1f}" if all(cell in ("", "NA", "?", "n.b.") for cell in cells) else cells[0]
         lines.append(sep.join(cells))
     return "\n".join(lines) + "\n"
@@ -50,7 +61,9 @@ def run(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("table")
     (folder / "mine.csv").write_text(table(ROWS, 0))
     config = experiments.from_sources(
-        data=str(folder / "mine.csv"), sets=SETS, flags={"data.missing": ["n.b."], "data.kinds": {"visits": "count"}}
+        data=str(folder / "mine.csv"),
+        sets=SETS,
+        flags={"data.missing": ["n.b."], "data.kinds": {"visits": "count", "rating": "nonnegative_integer"}},
     )
     return experiments.train(config, folder / "run", reporter=Silent())
 
@@ -65,7 +78,10 @@ def called(capsys, *words: object) -> tuple[int, str, str]:
 def test_the_run_knows_its_columns(run):
     trained = experiments.open_run(run)
     kinds = [column.kind for column in trained.about.columns]
-    assert kinds == ["continuous", "positive", "count", "binary", "categorical"]
+    assert kinds == [
+        *("continuous", "positive", "count", "binary", "categorical"),
+        *("nonnegative", "nonnegative_integer", "integer"),
+    ]
     assert trained.config.preset is None or trained.config.preset == "table"
     assert trained.config.model.likelihood == "columns"
     assert trained.config.model.mask is True
@@ -90,11 +106,40 @@ def test_an_untrained_model_starts_at_what_each_column_is(run):
             np.testing.assert_allclose(*shares, atol=0.15)
         elif column.kind == "positive":
             assert np.log(drawn[:, j]).mean() == pytest.approx(np.log(cells).mean(), abs=0.5)
-        elif column.kind == "continuous":
+        elif column.kind == "nonnegative":
+            assert (drawn[:, j] == 0).mean() == pytest.approx((cells == 0).mean(), abs=0.2)
+        elif column.kind in ("continuous", "integer"):
             assert drawn[:, j].mean() == pytest.approx(cells.mean(), abs=0.6 * cells.std())
             assert 0.6 < drawn[:, j].std() / cells.std() < 2.0
         else:
             assert drawn[:, j].mean() == pytest.approx(cells.mean(), abs=0.5 * cells.std())
+
+
+def test_draws_stay_in_the_support_of_their_columns(run):
+    """As new rows, and in place of missing cells: what was 0 or positive is, whole numbers are whole."""
+    trained = experiments.open_run(run)
+    columns, rows = trained.about.columns, trained.dataset().test.values
+    drawn = inference.generate(trained.model, 2_000, key=jax.random.key(2)).sample
+    filled = inference.impute(trained.model, rows, k=5, draws=20, key=jax.random.key(3)).draws
+    for table in (drawn, filled.reshape(-1, len(columns))):
+        assert all(column.allows(table[:, j]).all() for j, column in enumerate(columns))
+        coding.decode(columns, table)
+    assert 0.1 < (drawn[:, 5] == 0).mean() < 0.9
+    assert (drawn[:, 7] < 0).any()
+
+
+def test_a_run_from_before_there_was_a_floor_has_none(run, tmp_path):
+    """And it goes on without one; new ones have it, as have the weights that they start at."""
+    old = shutil.copytree(run, tmp_path / "old")
+    known = json.loads((old / "config.json").read_text())
+    assert known["model"].pop("scale_floor") == 1e-3
+    (old / "config.json").write_text(json.dumps(known))
+    for folder, floors in ((run, (1e-3, 1e-6)), (old, (0.0, 0.0))):
+        model = experiments.load(folder)
+        assert (model.likelihood.likelihood.groups[0].floor, model.posterior.posterior.floor) == floors
+    assert experiments.from_sources(flags={"start": str(old)}).model.scale_floor is None
+    assert experiments.from_sources(data="a.csv", preset="vae-1").model.scale_floor == 1e-3
+    assert experiments.from_sources(data="digits").model.scale_floor is None
 
 
 def test_imputing_fills_the_holes_and_nothing_else(run, capsys, tmp_path):
@@ -195,7 +240,7 @@ def test_a_blank_cell_gets_the_conditional_mean(run, page):
     along = np.linspace(-6, 6, 151)
     z = np.stack(np.meshgrid(along, along), axis=-1).reshape(-1, 2).astype(np.float32)
     mean, classes = law(model, z)
-    x = np.array([np.nan, 12.0, 4.0, 1.0, np.nan])
+    x = np.array([np.nan, 12.0, 4.0, 1.0, np.nan, 0.0, 2.0, -310.0])
     observed, key = jnp.array(~np.isnan(x)), jax.random.key(0)
     each = jax.jit(jax.vmap(lambda at: model.likelihood(at, key=key).log_prob(jnp.nan_to_num(x), where=observed)))
     log_w = np.asarray(each(z), np.float64) - 0.5 * (z.astype(np.float64) ** 2).sum(axis=1)
@@ -248,10 +293,11 @@ def test_draws_are_rows_of_such_a_table(run, capsys):
     code, out, err = called(capsys, "sample", run, "-n", 5)
     assert code == 0, err
     lines = out.strip().splitlines()
-    assert lines[0] == "height,income,visits,smoker,colour"
+    assert lines[0] == "height,income,visits,smoker,colour,rain,rating,change"
     assert len(lines) == 6
     assert {line.split(",")[4] for line in lines[1:]} <= {"red", "green", "blue"}
-    assert all(line.split(",")[2].isdigit() for line in lines[1:])
+    assert all(line.split(",")[place].isdigit() for line in lines[1:] for place in (2, 6))
+    assert all(float(line.split(",")[5]) >= 0 and int(line.split(",")[7]) < 2**24 for line in lines[1:])
 
 
 @pytest.mark.parametrize(("verb", "words"), [("score", ["--k", 5]), ("embed", [])])
@@ -264,15 +310,71 @@ def test_rows_with_holes_can_be_scored_and_embedded(run, capsys, verb, words):
 
 def test_columns_are_found_by_name_and_unknown_levels_refused(run, capsys):
     columns = experiments.open_run(run).about.columns
-    text = "colour,smoker,visits,income,height\nred,no,3,2.5,171\n"
+    text = "colour,smoker,visits,income,height,change,rating,rain\nred,no,3,2.5,171,-7,2,0\n"
     (run.parent / "new.csv").write_text(text)
     values = read_rows(run.parent / "new.csv", columns).values
-    assert values.tolist() == [[171.0, 2.5, 3.0, 0.0, columns[4].levels.index("red")]]
+    assert values.tolist() == [[171.0, 2.5, 3.0, 0.0, columns[4].levels.index("red"), 0.0, 2.0, -7.0]]
     (run.parent / "odd.csv").write_text(text.replace("red", "mauve"))
-    code, _, err = called(capsys, "score", run, run.parent / "odd.csv", "--k", 5)
+    code, _, err = called(capsys, "embed", run, run.parent / "odd.csv")
     assert code == 2
     assert "mauve" in err
     assert "colour" in err
+
+
+def test_a_bad_row_refuses_no_other_and_a_score_does_not_depend_on_them(run, capsys, tmp_path):
+    """-inf with the reason for what a column cannot hold, 0 for a row without a value; as from Python for the rest."""
+    lines = ["height,income,visits,smoker,colour", "171,2.5,3,no,red", "171,0,3,no,red", ",,,,", "171,,3,,red"]
+    (tmp_path / "new.csv").write_text("\n".join([*lines, "x,2.5,-1,no,mauve"]) + "\n")
+    code, out, err = called(capsys, "score", run, tmp_path / "new.csv", "--k", 50, "--typical")
+    assert code == 0, err
+    found = list(csv.DictReader(io.StringIO(out)))
+    assert [row["row"] for row in found] == ["1", "2", "3", "4", "5"]
+    assert [row["missing"] for row in found] == ["0", "0", "5", "2", "0"]
+    log_p, scores, typical = (
+        np.array([float(row[name]) for row in found]) for name in ("log_evidence", "score", "typicality")
+    )
+    for values in (log_p, scores, typical):
+        np.testing.assert_array_equal(np.isneginf(values), [False, True, False, False, True])
+    assert f"{tmp_path / 'new.csv'}:3:2: column 'income' needs numbers 1.2e-38" in found[1]["reason"]
+    assert found[2]["reason"].startswith("no value in this row")
+    assert [word in found[4]["reason"] for word in (":6:1:", ":6:3:", ":6:5:", "mauve")] == [True] * 4
+    assert found[0]["reason"] == found[3]["reason"] == ""
+    assert (log_p[2], found[2]["error"]) == (0, "0")
+    assert "2 of 5 rows have a cell that its column cannot hold" in err
+    assert "7 of 25 cells are missing" in err
+    model, columns, key = experiments.load(run), experiments.open_run(run).about.columns, jax.random.key(0)
+    x = read_rows(tmp_path / "new.csv", columns, each=True).values[[0, 3]]
+    evidence = inference.score(model, x, k=50, key=key, rows=np.array([0, 3]), missing=True)
+    np.testing.assert_allclose(log_p[[0, 3]], evidence.log_evidence, rtol=1e-6)
+    np.testing.assert_allclose(
+        scores[[0, 3]], inference.comparable_scores(model, x, evidence.log_evidence, key=key)[0], rtol=1e-5
+    )
+    assert scores[0] == log_p[0]
+
+
+def test_what_training_left_out_comes_along_with_the_scores(tmp_path):
+    (tmp_path / "a.csv").write_text('id,score,a\n"x, 1",7,1.5\n,8,zero\n')
+    columns, left_out = (data.Column("a", "continuous"),), ("id", "score", "date")
+    read = read_rows(tmp_path / "a.csv", columns, dropped=left_out, each=True)
+    assert read.values[0] == 1.5
+    assert read.refused.keys() == {(1, 0)}
+    numbers = {"log_evidence": np.array([-1.0, -np.inf]), "score": np.array([-1.0, -np.inf])}
+    found = Scores(read, np.zeros(2, int), ["", "because"], numbers).columns()
+    assert as_text(found) == (
+        'row,id,score (file),log_evidence,score,reason\n1,"x, 1",7,-1,-1,\n2,,8,-inf,-inf,because\n'
+    )
+    with pytest.raises(ValueError, match="it also has 'score'"):
+        read_rows(tmp_path / "a.csv", columns, dropped=("id",), each=True)
+
+
+def test_an_empty_row_is_filled_from_the_model(run, capsys, tmp_path):
+    (tmp_path / "new.csv").write_text("height,income,visits,smoker,colour\n171,2.5,3,no,red\n,,,,\n,,,,\n")
+    code, out, err = called(capsys, "impute", run, tmp_path / "new.csv", "--k", 50)
+    assert code == 0, err
+    whole, *empty = [line.split(",") for line in out.strip().splitlines()[1:]]
+    assert whole == ["171", "2.5", "3", "no", "red"]
+    assert all(120 < float(row[0]) < 220 and float(row[1]) > 0 and row[2].isdigit() for row in empty)
+    assert {row[4] for row in empty} <= {"red", "green", "blue"}
 
 
 @pytest.mark.parametrize(

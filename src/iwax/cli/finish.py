@@ -1,21 +1,47 @@
 """How a training ends: measured, pictured, and with a last line that says how good the model is."""
 
+from collections.abc import Callable
 from pathlib import Path
 
+import typer
+
 from iwax import experiments
+from iwax.cli.failure import NUMERICAL
 from iwax.cli.pictures import draw
 from iwax.cli.reporter import Reporter
 from iwax.cli.terminal import Terminal
 from iwax.experiments.folder import existing
+from iwax.training import NumericalStop, checkpoint
 
-__all__ = ["finish"]
+__all__ = ["finish", "train_and_finish"]
 
 
-def finish(run: Path, terminal: Terminal) -> None:
-    """Measure a trained run, draw its pictures, say where everything is; the last line is the result."""
+def train_and_finish(terminal: Terminal, train: Callable[[Reporter], Path], *, data_path: Path | None = None) -> None:
+    """Train, then `finish`. Where a number that is not finite stops the training, its best checkpoint is measured.
+
+    The warning says why it stopped, and so does the exit code, 4. Raises NumericalStop where nothing was learned.
+    """
+    try:
+        with Reporter(terminal) as reporter:
+            run = train(reporter)
+    except NumericalStop as stop:
+        if stop.run is None or not any(checkpoint.steps(existing(stop.run).checkpoints)):
+            raise
+        terminal.warn(f"{stop}; measured is the best checkpoint that there is")
+        finish(stop.run, terminal, stopped=str(stop), data_path=data_path)
+        raise typer.Exit(NUMERICAL) from stop
+    finish(run, terminal, data_path=data_path)
+
+
+def finish(run: Path, terminal: Terminal, *, stopped: str | None = None, data_path: Path | None = None) -> None:
+    """Measure a trained run, draw its pictures, say where everything is; the last line is the result.
+
+    The result is said before the pictures are drawn too. ``stopped`` is why the training ended early.
+    """
     with Reporter(terminal) as reporter:
-        report = experiments.evaluate(run, reporter=reporter)
-    for path in draw(run):
+        report = experiments.evaluate(run, data_path=data_path, reporter=reporter)
+    terminal.say(f"measured    log p(x) = {report['log_evidence']:.4g}; drawing pictures")
+    for path in draw(run, data_path=data_path):
         terminal.say(f"picture     {path}")
     terminal.say(f"run folder  {run}")
     folder = existing(run)
@@ -27,4 +53,4 @@ def finish(run: Path, terminal: Terminal) -> None:
     terminal.say(f"            iwax score {run} FILE        log p(x) of your own rows")
     terminal.say(f"            iwax compare {run} RUN       beside another run on the same data")
     terminal.data(experiments.closing_line(report))
-    terminal.document({**report, "run": str(run)})
+    terminal.document({**report, "run": str(run)} | ({} if stopped is None else {"stopped": stopped}))

@@ -5,6 +5,7 @@ from typing import Self
 
 from iwax.cli.progress import Meter
 from iwax.cli.terminal import Terminal
+from iwax.experiments.reporter import Work
 from iwax.training import Progress
 
 __all__ = ["Reporter"]
@@ -34,6 +35,10 @@ class Reporter:
         """A line that matters even with --quiet."""
         self.close()
         self.terminal.warn(text)
+
+    def begun(self, work: Work) -> None:
+        """A work has begun, and is compiled first."""
+        (self.trains if work == "training" else self.evaluates).begin()
 
     def training(self, progress: Progress) -> None:
         """Where training stands."""

@@ -40,7 +40,8 @@ Kinds = Annotated[
     typer.Option(
         "--kind",
         metavar="COLUMN=KIND",
-        help="Of a table's column: continuous, positive, count, binary, categorical, drop; may be repeated.",
+        help="Of a table's column: continuous, positive, nonnegative, count, integer, nonnegative_integer, binary, "
+        "categorical, drop; may be repeated.",
     ),
 ]
 Missing = Annotated[
@@ -100,8 +101,7 @@ def train(
     can be given by --set, e.g. --set model.latent=20 --set training.batch=50.
     """
     from iwax import experiments
-    from iwax.cli.finish import finish
-    from iwax.cli.reporter import Reporter
+    from iwax.cli.finish import train_and_finish
 
     flags = {"seed": seed, "start": start, "device": device, "precision": precision, "data.binarize": binarize}
     flags |= {"training.epochs": epochs, "objective.k": k, "objective.bound": bound, "objective.gradient": gradient}
@@ -111,9 +111,7 @@ def train(
     terminal: Terminal = context.obj
     for warning in config.warnings():
         terminal.warn(warning)
-    with Reporter(terminal) as reporter:
-        run = experiments.train(config, output, reporter=reporter)
-    finish(run, terminal)
+    train_and_finish(terminal, lambda reporter: experiments.train(config, output, reporter=reporter))
 
 
 def _written(

@@ -10,8 +10,11 @@ import numpy as np
 from iwax.data.formats.cells import Cell, as_text, number, numbers, with_holes
 from iwax.data.formats.refusals import Option, TableError
 
-ColumnKind = Literal["continuous", "positive", "count", "binary", "categorical"]
+ColumnKind = Literal[
+    "continuous", "positive", "nonnegative", "count", "integer", "nonnegative_integer", "binary", "categorical"
+]
 KINDS: tuple[ColumnKind, ...] = get_args(ColumnKind)
+WHOLE = ("count", "integer", "nonnegative_integer")  # kinds whose values are whole numbers
 DROP = "drop"  # said instead of a kind: the column is left out
 LARGEST = float(np.finfo(np.float32).max)
 OVERFLOWS = (
@@ -20,6 +23,7 @@ OVERFLOWS = (
 SMALLEST = float(np.finfo(np.float32).tiny)  # above 0; what is nearer to it may be taken for 0
 LARGEST_COUNT = 2**24  # up to here float32 tells whole numbers apart
 WIDE = 10.0  # largest over smallest value of a column that is positive rather than continuous
+MANY_ZEROS = 0.05  # share of zeros from which on a column is taken for one that has a mass there
 NARROW = 1e-5  # standard deviation over mean below which float32 keeps too few digits
 
 
@@ -54,12 +58,18 @@ class Column:
     def allows(self, values: np.ndarray) -> np.ndarray:
         """True where a value is one that this column can hold, or missing."""
         inside = np.abs(np.asarray(values, np.float64)) < OVERFLOWS
-        if self.kind == "positive":
-            inside = (values >= SMALLEST) & inside
+        if self.kind in ("positive", "nonnegative"):
+            inside = (values >= SMALLEST) & inside | ((values == 0) & (self.kind == "nonnegative"))
         elif self.kind != "continuous":
+            least = -LARGEST_COUNT if self.kind == "integer" else 0
             most = len(self.levels) - 1 if self.levels else LARGEST_COUNT
-            inside = (values >= 0) & (values <= most) & (np.floor(values) == values)
+            inside = (values >= least) & (values <= most) & (np.floor(values) == values)
         return inside | np.isnan(values)
+
+    @property
+    def whole(self) -> bool:
+        """Whether its values are whole numbers, which a mean of them need not be."""
+        return self.kind in WHOLE
 
     @property
     def needs(self) -> str:
@@ -68,6 +78,9 @@ class Column:
             return f"one of the levels {listed(self.levels)}"
         return {
             "count": f"whole numbers 0 .. {LARGEST_COUNT}",
+            "integer": f"whole numbers -{LARGEST_COUNT} .. {LARGEST_COUNT}",
+            "nonnegative": f"0 or numbers {SMALLEST:.2g} .. {LARGEST:.2g}",
+            "nonnegative_integer": f"whole numbers 0 .. {LARGEST_COUNT}",
             "positive": f"numbers {SMALLEST:.2g} .. {LARGEST:.2g}",
         }.get(self.kind, f"numbers of size up to {LARGEST:.2g}")
 
@@ -107,9 +120,11 @@ def infer(name: str, cells: Sequence[Cell | float], *, kind: ColumnKind | None =
     1. Any cell is no number: binary of two distinct texts, else categorical. Levels are sorted, numbers by size
        before other texts.
     2. Just 0 and 1: binary. One distinct number: continuous.
-    3. Whole numbers 0 .. 2^24 whose variance is at least their mean: count.
+    3. Whole numbers of size up to 2^24: integer where one is below 0, count where their variance is at least their
+       mean, else nonnegative_integer.
     4. All above 0, the largest more than ten times the smallest, and logarithms less skew than the numbers: positive.
-    5. Anything else: continuous.
+    5. Zeros, and the others as in 4; or at least two zeros, one cell in twenty, and the others above 0: nonnegative.
+    6. Anything else: continuous.
 
     ``kind`` is taken instead where it is given; whether all cells fit it shows when they are coded. Raises
     ValueError where no cell holds a value, and where numbers lie so close together that float32 would lose their
@@ -117,8 +132,8 @@ def infer(name: str, cells: Sequence[Cell | float], *, kind: ColumnKind | None =
 
     >>> infer("colour", ["red", "blue", None, "green"])
     Column(name='colour', kind='categorical', levels=('blue', 'green', 'red'))
-    >>> infer("visits", [0, 3, 0, 12, 1]).kind, infer("visits", [7, 8, 9]).kind
-    ('count', 'continuous')
+    >>> infer("visits", [0, 3, 0, 12, 1]).kind, infer("rating", [2, 3, 3]).kind, infer("rain", [0.0, 0.0, 2.5]).kind
+    ('count', 'nonnegative_integer', 'nonnegative')
     """
     found = with_holes(as_text(cells))
     return column_of(name, found, numbers(found), kind=kind, source=source)
@@ -158,11 +173,18 @@ def _kind(values: np.ndarray, texts: set[str], words: set[str]) -> ColumnKind:
         return "binary"
     if low == high or not np.abs(values).max() <= LARGEST:
         return "continuous"
-    whole = low >= 0 and high <= LARGEST_COUNT and bool((np.floor(values) == values).all())
-    if whole and values.var() >= values.mean():
-        return "count"
-    spread = low >= SMALLEST and high > WIDE * low
-    return "positive" if spread and _skewness(np.log(values)) < _skewness(values) else "continuous"
+    if np.abs(values).max() <= LARGEST_COUNT and bool((np.floor(values) == values).all()):
+        if low < 0:
+            return "integer"
+        return "count" if values.var() >= values.mean() else "nonnegative_integer"
+    above = values[values != 0]
+    if above.min() < SMALLEST:
+        return "continuous"
+    multiplicative = above.max() > WIDE * above.min() and _skewness(np.log(above)) < _skewness(above)
+    if above.size == values.size:
+        return "positive" if multiplicative else "continuous"
+    many = values.size - above.size >= max(2, MANY_ZEROS * values.size)
+    return "nonnegative" if multiplicative or many else "continuous"
 
 
 def _skewness(values: np.ndarray) -> float:

@@ -50,10 +50,11 @@ def load_file(
     if "x" in splits:
         splits, how = _split(splits["x"], path)
     _refuse_unseen(splits["train"].values, first, path)
+    unused = f" {first.unused}." if first.unused else ""
     dropped += left_out if columns is not None else [each.name for each in first.left_out]
     return Dataset(
         name=re.sub(r"[^A-Za-z0-9._-]+", "-", path.resolve().name.removesuffix(path.suffix)) or "data",
-        protocol=f"your own file {path.name}: {how}; {_described(splits, kind, first.columns, dropped)}",
+        protocol=f"your own file {path.name}: {how}; {_described(splits, kind, first.columns, dropped)}{unused}",
         shape=first.shape,
         kind=kind,
         binarize_training=False,
@@ -72,13 +73,17 @@ def read_rows(
     missing: Sequence[str] = (),
     *,
     dropped: Collection[str] = (),
+    empty: bool = False,
+    each: bool = False,
     dialect: Dialect = UNSAID,
 ) -> Rows:
     """All rows of a file or folder, unsplit: what a trained model is applied to. Errors as in ``load_file``.
 
     A model of a table takes tables with the same ``columns``, found by name in any order, and perhaps those that
     were ``dropped`` from it. Without ``columns`` those of a table are inferred from the file alone. From an .npz file
-    with parts, the test rows. ``dialect`` as the table of training was read, ``missing`` in place of what it says.
+    with parts, the test rows. ``dialect`` as the table of training was read, ``missing`` in place of what it says. Of a
+    table with ``columns``, ``empty`` rows are let through where that is said, and with ``each`` so are cells that their
+    columns cannot hold, with the reason (`Rows.refused`).
     """
     dialect = replace(dialect, missing=missing) if missing else dialect
     if columns is None:
@@ -89,7 +94,7 @@ def read_rows(
         names = listed([column.name for column in columns])
         raise ValueError(f"{path}: needed a table ({' or '.join(TABLES)}) with the columns {names}; got another file")
     with _readable(path):
-        return rows_of_table(path, columns, dropped=dropped, dialect=dialect)
+        return rows_of_table(path, columns, dropped=dropped, dialect=dialect, empty=empty, each=each)
 
 
 def _common_kind(parts: dict[str, Rows], path: Path) -> Kind:
@@ -161,8 +166,9 @@ def _read_as(path: Path, suffix: str) -> dict[str, Rows]:
     if suffix == ".npz":
         return _named_arrays(read_npz(path, name=str(path)), path)
     if suffix in ("", ".zip") and (path.is_dir() or suffix):
-        pictures, labels = read_images(path)
-        return {"x": rows_of(pictures, labels, where=str(path))}
+        pictures = read_images(path)
+        rows = rows_of(pictures.values, pictures.labels, where=str(path))
+        return {"x": replace(rows, unused=pictures.left_out)}
     raise ValueError(f"{path}: needed a name ending in one of {', '.join(SUFFIXES)}, or a folder; got neither")
 
 

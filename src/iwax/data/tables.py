@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from iwax.data.coding import code, texts
+from iwax.data.coding import code, code_each, texts
 from iwax.data.columns import DROP, Column, listed
 from iwax.data.formats.cells import Cells
 from iwax.data.formats.dialect import UNSAID, Dialect
@@ -44,11 +44,29 @@ def rows_of_new_table(path: Path, *, kinds: Mapping[str, str] | None = None, dia
 
 
 def rows_of_table(
-    path: Path, columns: Sequence[Column], *, dropped: Collection[str] = (), dialect: Dialect = UNSAID
+    path: Path,
+    columns: Sequence[Column],
+    *,
+    dropped: Collection[str] = (),
+    dialect: Dialect = UNSAID,
+    empty: bool = False,
+    each: bool = False,
 ) -> Rows:
-    """The rows of a table with the columns of another one, and perhaps those that were ``dropped`` from that."""
-    columns = tuple(columns)
-    return _coded(columns, _cells(path, with_levels(dialect, columns), dropped, _names(columns)), dropped)
+    """The rows of a table with the columns of another one, and perhaps those that were ``dropped`` from that.
+
+    ``empty`` rows, without a value, are let through where that is said; with ``each``, so are cells that their columns
+    cannot hold (`code_each`), and the columns that are not read come along.
+    """
+    names, dialect = _names(columns), with_levels(dialect, columns)
+    if not each:
+        return _coded(tuple(columns), _cells(path, dialect, dropped, names), dropped, empty=empty)
+    try:
+        cells = _cells(path, dialect, (), names)
+    except ValueError:  # perhaps only for a left-out column of Parquet, of a type that is not read: none comes along
+        cells = _cells(path, dialect, dropped, names)
+    values, refused = code_each(columns, cells, dropped=dropped)
+    unread = {name: part for name, part in zip(cells.names, cells.columns, strict=True) if name not in names}
+    return Rows(values, (len(columns),), "table", columns=tuple(columns), refused=refused, unread=unread)
 
 
 def filled_table(
@@ -107,7 +125,8 @@ def _cells(path: Path, dialect: Dialect, left_out: Collection[str], names: Colle
     return read_parquet(path.read_bytes(), name=str(path), left_out=left_out, dialect=dialect)
 
 
-def _coded(columns: tuple[Column, ...], cells: Cells, dropped: Collection[str]) -> Rows:
+def _coded(columns: tuple[Column, ...], cells: Cells, dropped: Collection[str], *, empty: bool = False) -> Rows:
     values = code(columns, cells, dropped=dropped)
-    refuse_empty_rows(values, cells.lines, cells.source)
+    if not empty:
+        refuse_empty_rows(values, cells.lines, cells.source)
     return Rows(values, (len(columns),), "table", columns=columns)

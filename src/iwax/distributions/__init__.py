@@ -11,7 +11,9 @@ from iwax.distributions.factorized import Factorized
 from iwax.distributions.feature_mixture import FeatureMixture
 from iwax.distributions.flipped_bernoulli import FlippedBernoulli
 from iwax.distributions.hamiltonian import Hamiltonian
+from iwax.distributions.hurdle import Hurdle
 from iwax.distributions.independent import AbstractIndependent
+from iwax.distributions.integer_logistic import IntegerLogistic
 from iwax.distributions.log_normal import LogNormal
 from iwax.distributions.mixture import Mixture
 from iwax.distributions.negative_binomial import NegativeBinomial
@@ -34,6 +36,8 @@ __all__ = [
     "FeatureMixture",
     "FlippedBernoulli",
     "Hamiltonian",
+    "Hurdle",
+    "IntegerLogistic",
     "LogNormal",
     "Mixture",
     "NegativeBinomial",

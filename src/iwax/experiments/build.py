@@ -89,7 +89,7 @@ def moments(config: Config, dataset: Dataset) -> Moments:
     scale = np.maximum(scale, SMALLEST_SCALE * overall)
     table = None
     if config.model.likelihood == "columns" and dataset.columns is not None:
-        table = table_start(dataset.columns, shown)
+        table = table_start(dataset.columns, shown, floor=config.model.scale_floor or 0.0)
     return Moments(mean, scale, dataset.shape, _examples(config, shown, unit), table)
 
 

@@ -11,6 +11,7 @@ __all__ = ["DEFAULT_PRESET", "RECIPES", "default_preset", "names", "settings"]
 
 DEFAULT_PRESET = "iwae-1-k5"
 _TABLES = (".csv", ".tsv", ".txt", ".parquet")
+_SCALE_FLOOR = 1e-3  # of tables, as of the estimators for scikit-learn
 
 RECIPES: Mapping[str, Settings] = MappingProxyType(
     {
@@ -153,7 +154,8 @@ def settings(preset: str, *, recipe: str, data: str) -> Settings:
     layers = len(latent) if isinstance(latent, list) else 1
     sizes = {} if preset in _SIZED_ALIKE else _SIZES.get(data, {}).get(layers, {})
     epochs = _EPOCHS.get(data, {}) if recipe == "quick" else {}
-    return {**RECIPES[recipe], **_own_recipe(preset, recipe), **chosen, **sizes, **epochs}
+    floor = {"model.scale_floor": _SCALE_FLOOR} if default_preset(data) == "table" else {}
+    return {**RECIPES[recipe], **_own_recipe(preset, recipe), **chosen, **sizes, **epochs, **floor}
 
 
 def _near(preset: str) -> list[str]:

@@ -11,7 +11,8 @@ from pydantic import Field, StringConstraints, model_validator
 
 from iwax import data
 from iwax.data import Dataset
-from iwax.experiments.families import IMAGE_LIKELIHOODS, WITHOUT_DENSITY
+from iwax.data.columns import ColumnKind
+from iwax.experiments.families import CONVOLUTIONAL, IMAGE_LIKELIHOODS, WITHOUT_DENSITY
 from iwax.experiments.fields import LARGEST_K, Section, integer, number
 from iwax.experiments.model import Model
 from iwax.experiments.objective import DISCRETE, Objective
@@ -31,10 +32,10 @@ class Data(Section):
     binarize: Literal["threshold", "sample"] | None = Field(
         default=None, description="threshold, sample, or null (as the data are)"
     )
-    kinds: dict[str, Literal["continuous", "positive", "count", "binary", "categorical", "drop"]] | None = Field(
+    kinds: dict[str, ColumnKind | Literal["drop"]] | None = Field(
         default=None,
-        description="of a table, kinds of columns by name (continuous, positive, count, binary, categorical, drop), or "
-        "null (found from its cells)",
+        description="of a table, kinds of columns by name (continuous, positive, nonnegative, count, integer, "
+        "nonnegative_integer, binary, categorical, drop), or null (found from its cells)",
     )
     missing: tuple[str, ...] | None = Field(
         default=None, description="of a table, texts that mark a missing cell besides the usual ones, a list, or null"
@@ -189,7 +190,7 @@ class Config(Section):
         if not table and not self.model.mask:
             return
         asked = "model.likelihood=columns" if table else "model.mask=true"
-        if self.model.network == "conv" or self.objective.local_reconstruction is not None:
+        if self.model.network in CONVOLUTIONAL or self.objective.local_reconstruction is not None:
             raise ValueError(f"{asked} needs dense networks (network=mlp or gated) and no local_reconstruction")
         if table and (self.model.memory is not None or self.model.prior in ("vamp", "exemplar")):
             raise ValueError(
@@ -200,7 +201,7 @@ class Config(Section):
     def _memory_agrees(self) -> None:
         if self.objective.local_reconstruction is not None and (
             len(self.model.latents) > 1
-            or self.model.network in ("gated", "conv")
+            or self.model.network in ("gated", *CONVOLUTIONAL)
             or self.model.posterior in ("prior", *WITHOUT_DENSITY)
             or self.model.likelihood in IMAGE_LIKELIHOODS
         ):

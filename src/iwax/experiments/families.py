@@ -5,6 +5,7 @@ from types import MappingProxyType
 from typing import Literal
 
 __all__ = [
+    "CONVOLUTIONAL",
     "DEFAULTS",
     "IMAGE_LIKELIHOODS",
     "OF_POSTERIOR",
@@ -56,6 +57,7 @@ Attention = Literal["sigmoid", "softmax"]
 Composition = Literal["full", "sum"]
 Order = Literal["bottom_up", "top_down", "ladder"]
 
+CONVOLUTIONAL = ("conv", "conv_hvae")  # networks
 IMAGE_LIKELIHOODS = ("pixelcnn", "gated_pixelcnn")
 WITHOUT_DENSITY = ("hamiltonian",)  # posteriors that cannot be evaluated at a given z
 
@@ -85,5 +87,12 @@ OF_PRIOR: Mapping[str, tuple[str, ...]] = MappingProxyType(
 )
 # What null stands for.
 DEFAULTS: Mapping[str, int] = MappingProxyType(
-    {"posterior_steps": 4, "posterior_components": 5, "prior_components": 500, "prior_steps": 4}
+    {
+        "posterior_steps": 4,
+        "posterior_components": 5,
+        "prior_components": 500,
+        "prior_steps": 4,
+        "kernel": 3,
+        "stride": 2,
+    }
 )

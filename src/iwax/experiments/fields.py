@@ -1,10 +1,10 @@
 """How a setting is declared: bounded, and described in the words of its error message."""
 
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["LARGEST_K", "Section", "integer", "number"]
+__all__ = ["LARGEST_K", "Section", "integer", "number", "one_of"]
 
 LARGEST_K = 10_000_000
 
@@ -27,6 +27,11 @@ def number(
 ) -> Any:
     """A bounded, finite number; the description doubles as the error text."""
     return Field(default=default, description=text, ge=ge, gt=gt, le=le, lt=lt, allow_inf_nan=False)
+
+
+def one_of(choices: object, or_null: str = "") -> str:
+    """The description of a setting that is one of the words of a Literal, or null, which stands for ``or_null``."""
+    return f"one of {', '.join(get_args(choices))}{f', or null ({or_null})' if or_null else ''}"
 
 
 class Section(BaseModel):

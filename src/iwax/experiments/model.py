@@ -2,13 +2,13 @@
 
 import itertools
 import math
-from typing import Annotated, Literal, Self, get_args
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from iwax.experiments.agreement import SIGMA, parts_agree
 from iwax.experiments.families import (
     DEFAULTS,
-    IMAGE_LIKELIHOODS,
     OF_POSTERIOR,
     OF_PRIOR,
     Activation,
@@ -19,7 +19,7 @@ from iwax.experiments.families import (
     Posterior,
     Prior,
 )
-from iwax.experiments.fields import Section, integer, number
+from iwax.experiments.fields import Section, integer, number, one_of
 
 __all__ = ["LARGEST_WEIGHTS", "Model"]
 
@@ -32,12 +32,6 @@ LARGEST_WEIGHTS = 1_000_000_000  # numbers in one network: 4 GB in single precis
 Units = Annotated[int, Field(ge=1, le=LARGEST_LAYER)]
 Slots = Annotated[int, Field(ge=0, le=LARGEST_LAYER)]
 Widths = Annotated[tuple[Units, ...], Field(max_length=LARGEST_DEPTH)]
-
-_SIGMA = 0.01  # of random weights at the start
-
-
-def _one_of(choices: object, or_null: str = "") -> str:
-    return f"one of {', '.join(get_args(choices))}{f', or null ({or_null})' if or_null else ''}"
 
 
 class Model(Section):
@@ -53,13 +47,22 @@ class Model(Section):
         description=f"hidden layers, a list of integers from 1 to {LARGEST_LAYER}, "
         "or one such list for each stochastic layer",
     )
-    activation: Activation = Field(default="tanh", description=_one_of(Activation))
-    network: Literal["mlp", "gated", "conv"] | None = Field(
+    activation: Activation = Field(default="tanh", description=one_of(Activation))
+    network: Literal["mlp", "gated", "conv", "conv_hvae"] | None = Field(
         default=None,
-        description="mlp, gated (dense layers with gates instead of the activation), conv (gated convolutions of "
-        "images), or null (mlp)",
+        description="mlp, gated (dense layers with gates instead of the activation), conv (convolutions of images, "
+        "then dense layers), conv_hvae (the gated convolutions of Tomczak and Welling), or null (mlp)",
     )
-    likelihood: Likelihood | None = Field(default=None, description=_one_of(Likelihood, "chosen from the data"))
+    channels: Annotated[tuple[Units, ...], Field(min_length=1, max_length=LARGEST_DEPTH)] | None = Field(
+        default=None,
+        description="of network=conv, channels of every convolution of the encoder, and backwards of the decoder: a "
+        f"list of integers from 1 to {LARGEST_LAYER}, or null ([16, 32])",
+    )
+    kernel: int | None = Field(
+        default=None, ge=1, le=255, description="of network=conv, the width of every kernel: odd, to 255; null is 3"
+    )
+    stride: int | None = integer(None, 1, 16, "of every convolution of network=conv; null is 2")
+    likelihood: Likelihood | None = Field(default=None, description=one_of(Likelihood, "chosen from the data"))
     mask: bool | None = Field(
         default=None,
         description="true (the encoder also reads which values were observed), false, or null (where the training data "
@@ -69,7 +72,10 @@ class Model(Section):
         default="network", description="of a Gaussian likelihood: fixed, scalar, feature or network"
     )
     scale: float = number(1.0, "a standard deviation from 1e-6 to 1e6 (held if fixed, else the start)", ge=1e-6, le=1e6)
-    prior: Prior = Field(default="standard_normal", description=_one_of(Prior))
+    scale_floor: float | None = number(
+        None, "a number from 0 to 1 (least scale of a table's columns, in their own units), or null (0)", ge=0.0, le=1.0
+    )
+    prior: Prior = Field(default="standard_normal", description=one_of(Prior))
     prior_components: int | None = integer(
         None, 1, LARGEST_LAYER, "of a mixture, pseudo-inputs or exemplars; null is 500"
     )
@@ -78,7 +84,7 @@ class Model(Section):
         default=None,
         description="how a VampPrior starts: mean, random, data, or null (mean: noise round the data's mean)",
     )
-    posterior: Posterior = Field(default="gaussian", description=_one_of(Posterior))
+    posterior: Posterior = Field(default="gaussian", description=one_of(Posterior))
     posterior_steps: int | None = integer(
         None, 1, LARGEST_STEPS, "reflections, maps or leapfrog steps of a flow posterior; null is 4"
     )
@@ -107,15 +113,13 @@ class Model(Section):
         default=None,
         description="slots of memory behind every hidden layer of the decoder, from the data up, 0 for none, or null",
     )
-    attention: Attention | None = Field(
-        default=None, description=f"how slots are read: {_one_of(Attention, 'sigmoid')}"
-    )
+    attention: Attention | None = Field(default=None, description=f"how slots are read: {one_of(Attention, 'sigmoid')}")
     composition: Composition | None = Field(
-        default=None, description=f"what is made of what is read: {_one_of(Composition, 'full')}"
+        default=None, description=f"what is made of what is read: {one_of(Composition, 'full')}"
     )
     order: Order | None = Field(
         default=None,
-        description=f"of several layers, how the posterior is drawn: {_one_of(Order, 'bottom_up')}",
+        description=f"of several layers, how the posterior is drawn: {one_of(Order, 'bottom_up')}",
     )
 
     @property
@@ -157,7 +161,17 @@ class Model(Section):
         """
         if self.uncertain not in (network, "both"):
             return None, 0.0
-        return _SIGMA if self.sigma is None else self.sigma, self.sigma_floor or 0.0
+        return SIGMA if self.sigma is None else self.sigma, self.sigma_floor or 0.0
+
+    @property
+    def convolutions(self) -> tuple[tuple[int, int, int], ...]:
+        """(channels, kernel, stride) of every convolution of the encoder of network=conv.
+
+        >>> Model(network="conv", channels=(8,)).convolutions
+        ((8, 3, 2),)
+        """
+        channels = (16, 32) if self.channels is None else self.channels
+        return tuple((each, self.number("kernel"), self.number("stride")) for each in channels)
 
     @property
     def maps_hidden(self) -> tuple[int, ...]:
@@ -173,10 +187,12 @@ class Model(Section):
         """
         used = {*OF_POSTERIOR.get(self.posterior, ()), *OF_PRIOR.get(self.prior, ())}
         of_weights = ("sigma", "sigma_floor")
-        of_memory = ("attention", "composition")
+        of_memory, of_conv = ("attention", "composition"), ("channels", "kernel", "stride")
         used |= set(of_weights) if self.uncertain is not None else set()
         used |= set(of_memory) if self.memory is not None else set()
-        own = {name for names in (*OF_POSTERIOR.values(), *OF_PRIOR.values(), of_weights, of_memory) for name in names}
+        used |= set(of_conv) if self.network == "conv" else set()
+        parts = (*OF_POSTERIOR.values(), *OF_PRIOR.values(), of_weights, of_memory, of_conv)
+        own = {name for names in parts for name in names}
         return tuple(sorted(name for name in own - used if getattr(self, name) is not None))
 
     @model_validator(mode="after")
@@ -191,98 +207,13 @@ class Model(Section):
                 "model.prior and model.posterior need latents of one kind, "
                 f"got prior={self.prior} and posterior={self.posterior}; binary latents need both to be bernoulli"
             )
-        self._families_agree()
+        parts_agree(self)
         weights = self.weights(features=1)
         if weights > LARGEST_WEIGHTS:
             raise ValueError(
                 f"model.hidden and model.latent need to give at most {LARGEST_WEIGHTS} weights, got {weights}"
             )
         return self
-
-    def _families_agree(self) -> None:
-        several = len(self.latents) > 1
-        if self.order is not None and not several:
-            raise ValueError(
-                f"model.order={self.order} needs several stochastic layers, got model.latent={self.latent}"
-            )
-        encodes = self.prior in ("vamp", "exemplar")
-        if encodes and (self.posterior in ("hamiltonian", "prior") or (several and self.order in (None, "bottom_up"))):
-            got = f"order={self.order or 'bottom_up'}" if several else f"posterior={self.posterior}"
-            raise ValueError(
-                f"model.prior={self.prior} needs q(z|x) of the topmost layer as a density, which {got} has not: use "
-                "another posterior, or model.order=top_down or ladder for several layers"
-            )
-        if several and self.posterior not in ("gaussian", "bernoulli"):
-            raise ValueError(
-                f"model.posterior={self.posterior} needs one stochastic layer, got model.latent={list(self.latents)}; "
-                "several take gaussian, with model.order"
-            )
-        if self.posterior == "bernoulli" and self.order in ("top_down", "ladder"):
-            raise ValueError(f"model.order={self.order} needs Gaussian latents, got posterior=bernoulli")
-        if self.posterior == "sylvester" and self.number("posterior_components") > self.latents[0]:
-            raise ValueError(
-                f"model.posterior_components of a Sylvester flow needs to be at most model.latent={self.latents[0]}, "
-                f"got {self.number('posterior_components')}"
-            )
-        mixing = ("linear_iaf", "convex_linear_iaf", "nice", "real_nvp")
-        if self.latents[-1] < 2 and (self.posterior in mixing or self.prior == "flow"):
-            part = f"posterior={self.posterior}" if self.posterior in mixing else "prior=flow"
-            raise ValueError(f"model.{part} mixes latents and needs at least 2, got model.latent={self.latents[-1]}")
-        self._uncertainty_agrees()
-        self._memory_agrees()
-        trunk = self.posterior not in ("gaussian", "bernoulli", "full_gaussian", "mixture", "prior")
-        if (trunk or self.order in ("top_down", "ladder")) and not all(self.hiddens):
-            raise ValueError(
-                "model.hidden needs at least one layer here, off whose output the parameters are read, got []"
-            )
-
-    def _uncertainty_agrees(self) -> None:
-        if self.uncertain is None:
-            return
-        if self.network == "conv":
-            raise ValueError(
-                f"model.uncertain={self.uncertain} needs dense networks, got model.network=conv: use mlp or gated"
-            )
-        if self.likelihood in IMAGE_LIKELIHOODS and self.uncertain != "encoder":
-            raise ValueError(
-                f"model.uncertain={self.uncertain} needs a decoder that is dense, got model.likelihood="
-                f"{self.likelihood}: use uncertain=encoder, or another likelihood"
-            )
-        start, floor = (_SIGMA if self.sigma is None else self.sigma), self.sigma_floor or 0.0
-        if floor > start:
-            raise ValueError(
-                f"model.sigma_floor needs to be at most model.sigma={start:g}, where it starts, got {floor:g}"
-            )
-        if self.posterior == "prior" and self.uncertain != "decoder":
-            raise ValueError(
-                f"model.uncertain={self.uncertain} needs an encoder, got model.posterior=prior: use uncertain=decoder"
-            )
-        if self.prior in ("vamp", "exemplar") and self.uncertain != "decoder":
-            raise ValueError(
-                f"model.uncertain={self.uncertain} has no density q(z|x) that model.prior={self.prior} could be a "
-                "mixture of: use uncertain=decoder, or another prior"
-            )
-
-    def _memory_agrees(self) -> None:
-        if self.layer_norm and self.network in ("gated", "conv"):
-            raise ValueError(f"model.layer_norm=true needs model.network=mlp, got {self.network}")
-        if self.memory is None:
-            return
-        if len(self.latents) > 1 or self.likelihood in IMAGE_LIKELIHOODS or self.network in ("gated", "conv"):
-            raise ValueError(
-                "model.memory needs one stochastic layer and a dense decoder (network=mlp), got "
-                f"latent={self.latent}, likelihood={self.likelihood} and network={self.network}"
-            )
-        if self.activation != "relu" or self.uncertain in ("decoder", "both"):
-            raise ValueError(
-                "model.memory needs model.activation=relu and a decoder whose weights are not random, got "
-                f"activation={self.activation} and uncertain={self.uncertain}"
-            )
-        if len(self.memory) != len(self.hiddens[0]):
-            raise ValueError(
-                f"model.memory needs one number of slots for each of the {len(self.hiddens[0])} widths of "
-                f"model.hidden, got {list(self.memory)}"
-            )
 
     def weights(self, features: int) -> int:
         """How many numbers the dense networks hold, biases and flows left out; for refusing what no memory would take.

@@ -73,7 +73,7 @@ TOMCZAK: Mapping[str, Settings] = MappingProxyType(
         ),
         "hvae": MappingProxyType(_HVAE),
         "hvae-vamp": MappingProxyType({**_HVAE, **_VAMP}),
-        "conv-hvae-vamp": MappingProxyType({**_HVAE, **_VAMP, "model.network": "conv"}),
+        "conv-hvae-vamp": MappingProxyType({**_HVAE, **_VAMP, "model.network": "conv_hvae"}),
         "pixel-hvae-vamp": MappingProxyType({**_HVAE, **_VAMP, "model.likelihood": "pixelcnn"}),
     }
 )

@@ -1,10 +1,12 @@
 """Who is told how a run goes: the command line shows it, a script need not."""
 
-from typing import Protocol
+from typing import Literal, Protocol, TypeAlias
 
 from iwax.training import Progress
 
-__all__ = ["Reporter", "Silent"]
+__all__ = ["Reporter", "Silent", "Work"]
+
+Work: TypeAlias = Literal["training", "evaluation"]
 
 
 class Reporter(Protocol):
@@ -16,6 +18,10 @@ class Reporter(Protocol):
 
     def warning(self, text: str) -> None:
         """A line that matters even to somebody who wants no others."""
+        ...
+
+    def begun(self, work: Work) -> None:
+        """A work has begun: its first step is compiled, and nothing is heard of it until that is done."""
         ...
 
     def training(self, progress: Progress) -> None:
@@ -37,6 +43,9 @@ class Silent:
         """Say nothing."""
 
     def warning(self, text: str) -> None:
+        """Say nothing."""
+
+    def begun(self, work: Work) -> None:
         """Say nothing."""
 
     def training(self, progress: Progress) -> None:

@@ -10,12 +10,14 @@ from iwax.likelihoods.discretized_logistic import DiscretizedLogistic
 from iwax.likelihoods.discretized_logistic_mixture import DiscretizedLogisticMixture
 from iwax.likelihoods.flipped import Flipped
 from iwax.likelihoods.gaussian import Gaussian
+from iwax.likelihoods.integer_logistic import IntegerLogistic
 from iwax.likelihoods.log_normal import LogNormal
 from iwax.likelihoods.negative_binomial import NegativeBinomial
 from iwax.likelihoods.poisson import Poisson
 from iwax.likelihoods.scaled import Scaled
 from iwax.likelihoods.self_masking import SelfMasking
 from iwax.likelihoods.student_t import StudentT
+from iwax.likelihoods.zero_inflated_log_normal import ZeroInflatedLogNormal
 from iwax.likelihoods.zero_inflated_negative_binomial import ZeroInflatedNegativeBinomial
 from iwax.likelihoods.zero_inflated_poisson import ZeroInflatedPoisson
 
@@ -32,12 +34,14 @@ __all__ = [
     "DiscretizedLogisticMixture",
     "Flipped",
     "Gaussian",
+    "IntegerLogistic",
     "LogNormal",
     "NegativeBinomial",
     "Poisson",
     "Scaled",
     "SelfMasking",
     "StudentT",
+    "ZeroInflatedLogNormal",
     "ZeroInflatedNegativeBinomial",
     "ZeroInflatedPoisson",
 ]

@@ -15,10 +15,12 @@ from iwax.likelihoods.bernoulli import Bernoulli
 from iwax.likelihoods.categorical import Categorical
 from iwax.likelihoods.continuous_bernoulli import ContinuousBernoulli
 from iwax.likelihoods.gaussian import Gaussian
+from iwax.likelihoods.integer_logistic import IntegerLogistic
 from iwax.likelihoods.log_normal import LogNormal
 from iwax.likelihoods.negative_binomial import NegativeBinomial
 from iwax.likelihoods.poisson import Poisson
 from iwax.likelihoods.student_t import StudentT
+from iwax.likelihoods.zero_inflated_log_normal import ZeroInflatedLogNormal
 from iwax.likelihoods.zero_inflated_negative_binomial import ZeroInflatedNegativeBinomial
 from iwax.likelihoods.zero_inflated_poisson import ZeroInflatedPoisson
 
@@ -28,16 +30,20 @@ _NAMED = 8  # columns of a group that a message names
 
 ColumnKind: TypeAlias = str | tuple[str, int]  # a name of COLUMN_KINDS, or ("categorical", number of classes)
 
-COLUMN_KINDS: dict[str, Callable[[], Any]] = {  # each without a network; what there is to learn is given by the table's
-    "bernoulli": lambda: Bernoulli(None),
-    "continuous_bernoulli": lambda: ContinuousBernoulli(None),
-    "gaussian": lambda: Gaussian.of_network(None),
-    "lognormal": lambda: LogNormal.of_network(None),
-    "negative_binomial": lambda: NegativeBinomial.of_network(None),
-    "poisson": lambda: Poisson(None),
-    "student_t": lambda: StudentT.of_network(None),
-    "zero_inflated_negative_binomial": lambda: ZeroInflatedNegativeBinomial.of_network(None),
-    "zero_inflated_poisson": lambda: ZeroInflatedPoisson(None),
+# each without a network; what there is to learn is given by the table's; its scales have the floor, where it has scales
+COLUMN_KINDS: dict[str, Callable[[float], Any]] = {
+    "bernoulli": lambda _: Bernoulli(None),
+    "continuous_bernoulli": lambda _: ContinuousBernoulli(None),
+    "gaussian": lambda floor: Gaussian.of_network(None, floor=floor),
+    "integer_logistic": lambda floor: IntegerLogistic(None, floor=floor),
+    "lognormal": lambda floor: LogNormal.of_network(None, floor=floor),
+    "negative_binomial": lambda _: NegativeBinomial.of_network(None),
+    "nonnegative_integer_logistic": lambda floor: IntegerLogistic(None, lower=0, floor=floor),
+    "poisson": lambda _: Poisson(None),
+    "student_t": lambda _: StudentT.of_network(None),
+    "zero_inflated_lognormal": lambda floor: ZeroInflatedLogNormal.of_network(None, floor=floor),
+    "zero_inflated_negative_binomial": lambda _: ZeroInflatedNegativeBinomial.of_network(None),
+    "zero_inflated_poisson": lambda _: ZeroInflatedPoisson(None),
 }
 
 
@@ -65,15 +71,16 @@ class Columns(eqx.Module):
         check_columns(self.columns, len(self.groups))
 
     @classmethod
-    def of_kinds(cls, network: Any, kinds: Sequence[ColumnKind]) -> "Columns":
+    def of_kinds(cls, network: Any, kinds: Sequence[ColumnKind], *, floor: float = 0.0) -> "Columns":
         """One kind a column: a name of `COLUMN_KINDS`, or ``("categorical", classes)``; alike ones form a group.
 
-        Groups stand in the order in which their kinds first appear. Raises ValueError where a kind is unknown.
+        Groups stand in the order in which their kinds first appear. Scales that the network gives are at least
+        ``floor``, but for a Student-t. Raises ValueError where a kind is unknown.
         """
         groups: dict[ColumnKind, list[int]] = {}
         for column, kind in enumerate(kinds):
             groups.setdefault(kind, []).append(column)
-        return cls(network, tuple(map(tuple, groups.values())), tuple(map(_of_kind, groups)))
+        return cls(network, tuple(map(tuple, groups.values())), tuple(_of_kind(kind, floor) for kind in groups))
 
     @property
     def outputs(self) -> int:
@@ -122,9 +129,9 @@ class Columns(eqx.Module):
         return self.of_outputs(self.network(context, key=key))
 
 
-def _of_kind(kind: ColumnKind) -> Any:
+def _of_kind(kind: ColumnKind, floor: float) -> Any:
     if isinstance(kind, str) and kind in COLUMN_KINDS:
-        return COLUMN_KINDS[kind]()
+        return COLUMN_KINDS[kind](floor)
     if isinstance(kind, tuple) and kind[0] == "categorical":
         return Categorical(None, kind[1])
     raise ValueError(

@@ -11,6 +11,7 @@ from iwax._typing import AnyArray, PRNGKey
 from iwax.distributions import Factorized
 from iwax.likelihoods.outputs import located, log_of_positive
 from iwax.likelihoods.supports import not_finite
+from iwax.numerics import check_floor
 
 __all__ = ["Gaussian"]
 
@@ -21,8 +22,9 @@ class Gaussian(eqx.Module):
     """``p(x|z) = N(loc(z), diag scale^2)`` with a scale that is fixed, learned, or given by the network.
 
     ``log_scale`` is an array of shape () (one for all features) or [features], learned unless ``variance="fixed"``;
-    with ``variance="network"`` it is None and the network gives ``(loc, log scale)``. Make one with `fixed`, `scalar`,
-    `feature` or `of_network`. Raises ValueError where the network's outputs and the variance do not fit.
+    with ``variance="network"`` it is None and the network gives ``(loc, log scale)``, or, with a ``floor``, what a
+    scale of at least that is made of (`numerics.scale_of`). Make one with `fixed`, `scalar`, `feature` or `of_network`.
+    Raises ValueError where the network's outputs and the variance do not fit, or the floor is below 0.
 
     >>> import jax
     >>> from iwax.nn import MLP
@@ -36,6 +38,10 @@ class Gaussian(eqx.Module):
     network: Any
     log_scale: Float[Array, "*features"] | None
     variance: Literal["fixed", "learned", "network"] = eqx.field(static=True)
+    floor: float = eqx.field(static=True, default=0.0)
+
+    def __check_init__(self) -> None:
+        check_floor(self.floor, _WHO)
 
     @classmethod
     def fixed(cls, network: Any, scale: float | AnyArray) -> "Gaussian":
@@ -53,9 +59,9 @@ class Gaussian(eqx.Module):
         return cls(network, jnp.full(features, log_of_positive(scale, "scale", _WHO)), "learned")
 
     @classmethod
-    def of_network(cls, network: Any) -> "Gaussian":
-        """The network gives the location and the log scale of every feature."""
-        return cls(network, None, "network")
+    def of_network(cls, network: Any, *, floor: float = 0.0) -> "Gaussian":
+        """The network gives the location and the log scale of every feature; no scale is below the floor."""
+        return cls(network, None, "network", floor)
 
     @staticmethod
     def outside(values: np.ndarray) -> np.ndarray:
@@ -73,7 +79,8 @@ class Gaussian(eqx.Module):
 
     def of_outputs(self, outputs: Array) -> Factorized:
         """The distribution of x, given what the network gives: loc or (loc, log scale)."""
-        return Factorized.normal(*located(outputs, self.log_scale, _WHO, fixed=self.variance == "fixed"))
+        fixed = self.variance == "fixed"
+        return Factorized.normal(*located(outputs, self.log_scale, _WHO, fixed=fixed, floor=self.floor))
 
     def __call__(self, context: Any, *, key: PRNGKey) -> Factorized:
         """The distribution of x at a latent."""

@@ -11,6 +11,7 @@ from iwax import distributions
 from iwax._typing import PRNGKey
 from iwax.likelihoods.outputs import located, log_of_positive
 from iwax.likelihoods.supports import not_positive
+from iwax.numerics import check_floor
 
 __all__ = ["LogNormal"]
 
@@ -20,8 +21,9 @@ _WHO = "a log-normal likelihood"
 class LogNormal(eqx.Module):
     """``log x ~ N(loc(z), diag scale^2)`` for x > 0.
 
-    The scale's logarithm is learned, one for all features or one a feature, or given by the network after the locs.
-    Make one with `scalar`, `feature` or `of_network`.
+    The scale's logarithm is learned, one for all features or one a feature, or given by the network after the locs;
+    with a ``floor`` the network gives what a scale of at least that is made of (`numerics.scale_of`). Make one with
+    `scalar`, `feature` or `of_network`. Raises ValueError where the floor is below 0.
 
     >>> import jax
     >>> from iwax.nn import MLP
@@ -34,6 +36,10 @@ class LogNormal(eqx.Module):
 
     network: Any
     log_scale: Float[Array, "*features"] | None
+    floor: float = eqx.field(static=True, default=0.0)
+
+    def __check_init__(self) -> None:
+        check_floor(self.floor, _WHO)
 
     @classmethod
     def scalar(cls, network: Any, scale: float = 1.0) -> "LogNormal":
@@ -46,9 +52,9 @@ class LogNormal(eqx.Module):
         return cls(network, jnp.full(features, log_of_positive(scale, "scale", _WHO)))
 
     @classmethod
-    def of_network(cls, network: Any) -> "LogNormal":
-        """The network gives the location and the log scale of every feature's logarithm."""
-        return cls(network, None)
+    def of_network(cls, network: Any, *, floor: float = 0.0) -> "LogNormal":
+        """The network gives location and log scale of every feature's logarithm; no scale is below the floor."""
+        return cls(network, None, floor)
 
     @staticmethod
     def outside(values: np.ndarray) -> np.ndarray:
@@ -66,7 +72,7 @@ class LogNormal(eqx.Module):
 
     def of_outputs(self, outputs: Array) -> distributions.LogNormal:
         """The distribution of x, given what the network gives: loc or (loc, log scale)."""
-        return distributions.LogNormal(*located(outputs, self.log_scale, _WHO))
+        return distributions.LogNormal(*located(outputs, self.log_scale, _WHO, floor=self.floor))
 
     def __call__(self, context: Any, *, key: PRNGKey) -> distributions.LogNormal:
         """The distribution of x at a latent."""

@@ -7,6 +7,7 @@ from jax.core import Tracer
 from jaxtyping import Array
 
 from iwax._typing import AnyArray
+from iwax.numerics import scale_of
 
 __all__ = ["blocks", "located", "log_of_positive", "split", "to_features"]
 
@@ -38,17 +39,20 @@ def blocks(outputs: Array, n: int, size: int, who: str) -> tuple[Array, ...]:
     return tuple(jnp.stack(each[i * size : (i + 1) * size], axis=-2) for i in range(n))
 
 
-def located(outputs: Array, log_scale: Array | None, who: str, *, fixed: bool = False) -> tuple[Array, Array]:
+def located(
+    outputs: Array, log_scale: Array | None, who: str, *, fixed: bool = False, floor: float = 0.0
+) -> tuple[Array, Array]:
     """loc and scale [features]; the log scale is one for all, or one a feature, or given by the network (None).
 
-    With ``fixed`` it has no gradient. Raises ValueError where the outputs and the scales do not fit.
+    With ``fixed`` it has no gradient; a scale that the network gives is at least ``floor``, as `numerics.scale_of`
+    says. Raises ValueError where the outputs and the scales do not fit.
 
     >>> located(jnp.zeros(2), jnp.zeros(()), "a Gaussian likelihood")
     (Array([0., 0.], dtype=float32), Array([1., 1.], dtype=float32))
     """
     if log_scale is None:
-        loc, log_scale = split(outputs, 2, who)
-        return loc, jnp.exp(log_scale)
+        loc, s = split(outputs, 2, who)
+        return loc, scale_of(s, floor)
     log_scale = to_features(log_scale, outputs.shape[-1], "scale", who)
     return outputs, jnp.exp(jax.lax.stop_gradient(log_scale) if fixed else log_scale)
 

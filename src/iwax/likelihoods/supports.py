@@ -2,7 +2,16 @@
 
 import numpy as np
 
-__all__ = ["not_between", "not_codes", "not_counts", "not_finite", "not_on_grid", "not_positive"]
+__all__ = [
+    "not_between",
+    "not_codes",
+    "not_counts",
+    "not_finite",
+    "not_from_zero",
+    "not_on_grid",
+    "not_positive",
+    "not_whole",
+]
 
 _OFF_GRID = 1e-2  # of the distance between two points of the grid: more than float32 rounds, less than data differ
 
@@ -25,6 +34,15 @@ def not_positive(values: np.ndarray) -> np.ndarray:
     return ~(np.isfinite(values) & (values > 0))
 
 
+def not_from_zero(values: np.ndarray) -> np.ndarray:
+    """All but finite numbers from 0.
+
+    >>> not_from_zero(np.array([-1.0, 0.0, 0.5, np.inf]))
+    array([ True, False, False,  True])
+    """
+    return ~(np.isfinite(values) & (values >= 0))
+
+
 def not_between(values: np.ndarray) -> np.ndarray:
     """All but numbers from 0 to 1.
 
@@ -41,6 +59,15 @@ def not_counts(values: np.ndarray) -> np.ndarray:
     array([ True, False,  True, False,  True])
     """
     return ~(np.isfinite(values) & (values >= 0) & (np.floor(values) == values))
+
+
+def not_whole(values: np.ndarray, lower: int, upper: int) -> np.ndarray:
+    """All but whole numbers from ``lower`` to ``upper``.
+
+    >>> not_whole(np.array([-1.0, -2.0, 0.5, 3.0, np.nan]), -1, 2)
+    array([False,  True,  True,  True,  True])
+    """
+    return ~((values >= lower) & (values <= upper) & (np.floor(values) == values))
 
 
 def not_codes(values: np.ndarray, classes: int) -> np.ndarray:

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from iwax._typing import AnyArray, PRNGKey
+from iwax.nn.convolution import layer
 from iwax.nn.gated import gate
 from iwax.nn.init import kernel
 from iwax.nn.mlp import ACTIVATIONS
@@ -102,10 +103,14 @@ class ConvLayer(eqx.Module):
         """The output at an image, random by ``key`` where the weights are. Raises ValueError at another size."""
         if jnp.shape(x) != self.image:
             raise ValueError(f"a convolutional layer needs an image of shape {self.image}, got {jnp.shape(x)}")
-        h = max_pool(self.conv(jnp.asarray(x).astype(self.conv.weight.dtype), key=key), self.spec.pool)
+        h = max_pool(self.affine(jnp.asarray(x).astype(self.conv.weight.dtype), key=key), self.spec.pool)
         if self.activation == "gated":
             return gate(h, axis=0)
         return h if self.activation == "linear" else ACTIVATIONS[self.activation](h)
+
+    def affine(self, x: Float[Array, "channels height width"], *, key: PRNGKey | None = None) -> Array:
+        """``W * x + b`` alone, at an image of any size."""
+        return self.conv(x, key=key) if isinstance(self.conv, UncertainConv) else layer(self.conv, x)
 
 
 def max_pool(x: Float[Array, "channels height width"], size: int) -> Float[Array, "channels out_height out_width"]:

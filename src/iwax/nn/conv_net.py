@@ -22,8 +22,8 @@ class ConvNet(eqx.Module):
 
     ``layers`` are `Conv` or tuples (channels, kernel, stride); all of them, and the dense ones of ``hidden``, have the
     same activation: a name, or "gated". With ``out_features=None`` there is no last affine layer. Takes one datum of
-    channels * height * width numbers, row by row, channel by channel; `jax.vmap` makes it many. Raises ValueError as
-    `ConvLayer` and `MLP`.
+    channels * height * width numbers, row by row, channel by channel (with ``channels_last``, pixel by pixel);
+    `jax.vmap` makes it many. Raises ValueError as `ConvLayer` and `MLP`.
 
     >>> net = ConvNet((1, 28, 28), [(8, 5, 2), (16, 3, 2)], 2 * 40, key=jax.random.key(0), heads=2)
     >>> net.in_features, net.out_features
@@ -32,6 +32,7 @@ class ConvNet(eqx.Module):
 
     layers: tuple[ConvLayer, ...]
     dense: MLP | GatedMLP | None
+    channels_last: bool = eqx.field(static=True)
 
     def __init__(
         self,
@@ -45,7 +46,9 @@ class ConvNet(eqx.Module):
         heads: int = 1,
         output_bias: Float[AnyArray, " out"] | None = None,
         initial: str = "glorot_uniform",
+        channels_last: bool = False,
     ) -> None:
+        self.channels_last = channels_last
         if not layers:
             raise ValueError("a ConvNet needs at least one convolutional layer, got none")
         self.layers = _layers(image, layers, key, activation, initial)
@@ -78,7 +81,7 @@ class ConvNet(eqx.Module):
 
     def __call__(self, x: Float[AnyArray, "..."], *, key: PRNGKey | None = None) -> Float[Array, " out"]:
         """The output at one flat image; ``key`` is ignored. Raises ValueError unless x is one."""
-        h = as_image(x, self.layers[0].image, self.layers[0].conv.weight, "a ConvNet")
+        h = as_image(x, self.layers[0].image, self.layers[0].conv.weight, "a ConvNet", channels_last=self.channels_last)
         for layer in self.layers:
             h = layer(h)
         return h.reshape(-1) if self.dense is None else self.dense(h.reshape(-1))

@@ -24,9 +24,10 @@ class DeconvNet(eqx.Module):
     ``layers`` are `Conv` or tuples (channels, kernel, stride), a stride multiplying height and width; all of them, and
     the dense layers of widths ``hidden`` and of ``start``, have the same activation (a name, or "gated") but the last
     layer, which is affine. Where that gives twice the channels of an image, the halves of the output are two heads.
-    ``output_bias`` [out] is a learned bias of every pixel from there on, instead of one a channel. Takes one datum.
-    Raises ValueError where the last layer is not of the size of ``image`` (channels, height, width), and as `ConvLayer`
-    and `MLP`.
+    ``output_bias`` [out] is a learned bias of every pixel from there on, instead of one a channel. Each image is flat
+    channel by channel or, with ``channels_last``, pixel by pixel. Rows and columns beyond those of ``image`` (channels,
+    height, width), fewer than all strides together make of one, are left out at the bottom and the right. Takes one
+    datum. Raises ValueError where the last layer gives too few pixels or more than that, and as `ConvLayer` and `MLP`.
 
     >>> layers = [(16, 3, 2), (1, 5, 2)]
     >>> net = DeconvNet(40, (1, 28, 28), layers, start=(32, 7, 7), key=jax.random.key(0))
@@ -37,6 +38,8 @@ class DeconvNet(eqx.Module):
     dense: MLP | GatedMLP
     layers: tuple[ConvLayer, ...]
     output_bias: Float[Array, " out"] | None
+    image: Image = eqx.field(static=True)
+    channels_last: bool = eqx.field(static=True)
 
     def __init__(
         self,
@@ -50,7 +53,9 @@ class DeconvNet(eqx.Module):
         activation: str = "relu",
         output_bias: Float[AnyArray, " out"] | None = None,
         initial: str = "glorot_uniform",
+        channels_last: bool = False,
     ) -> None:
+        self.image, self.channels_last = image, channels_last
         if not layers:
             raise ValueError("a DeconvNet needs at least one convolutional layer, the output's, got none")
         widths, first = (*hidden, math.prod(start)), jax.random.fold_in(key, len(layers))
@@ -70,7 +75,7 @@ class DeconvNet(eqx.Module):
                 )
             )
         self.layers = tuple(built)
-        _check_output(built[-1].out_image, image)
+        _check_output(built[-1].out_image, image, math.prod(layer.spec.stride for layer in built))
         if output_bias is not None:
             check_output_bias(output_bias, self.out_features)
         self.output_bias = None if output_bias is None else jnp.asarray(output_bias, built[0].conv.weight.dtype)
@@ -83,7 +88,7 @@ class DeconvNet(eqx.Module):
     @property
     def out_features(self) -> int:
         """How many numbers it gives: those of an image, or of two."""
-        return math.prod(self.layers[-1].out_image)
+        return self.layers[-1].out_image[0] * math.prod(self.image[1:])
 
     def __call__(self, x: Float[AnyArray, "..."], *, key: PRNGKey | None = None) -> Float[Array, " out"]:
         """The flat image at one vector; ``key`` is ignored. Raises ValueError where x has another size."""
@@ -91,12 +96,17 @@ class DeconvNet(eqx.Module):
         h = self.dense(x).reshape(self.layers[0].image)
         for layer in self.layers:
             h = layer(h)
+        h = h[:, : self.image[1], : self.image[2]]
+        if self.channels_last:
+            h = h.reshape(-1, *self.image).transpose(0, 2, 3, 1)
         return h.reshape(-1) if self.output_bias is None else h.reshape(-1) + self.output_bias
 
 
-def _check_output(got: Image, image: Image) -> None:
+def _check_output(got: Image, image: Image, strides: int) -> None:
     channels, *size = got
-    if size != list(image[1:]) or channels % image[0]:
+    if not all(0 <= given - needed < strides for given, needed in zip(size, image[1:], strict=True)) or (
+        channels % image[0]
+    ):
         raise ValueError(
             f"the last layer of a DeconvNet of images {image} needs to give {image[1]} x {image[2]} pixels, in a "
             f"multiple of {image[0]} channels; got {size[0]} x {size[1]} in {channels}: see start, strides and channels"

@@ -71,11 +71,11 @@ class GatedPixelLayer(eqx.Module):
 
     def of_rows(self, above: Array) -> tuple[Array, Array]:
         """The vertical stack behind its convolution, and what it gives to the horizontal one: pixels by themselves."""
-        return _gate(above), self.link.conv(above)
+        return _gate(above), self.link.affine(above)
 
     def of_pixels(self, before: Array, linked: Array, h: Array) -> Array:
         """The horizontal stack behind its convolution: pixels by themselves."""
-        new = self.residual.conv(_gate(before + linked))
+        new = self.residual.affine(_gate(before + linked))
         return new if self.first else h + new
 
 
@@ -155,7 +155,7 @@ class GatedPixelCNN(eqx.Module):
         return self._logits(h).reshape(-1)
 
     def _logits(self, h: Array) -> Array:
-        return self.output.conv(jax.nn.relu(self.inner.conv(jax.nn.relu(h))))
+        return self.output.affine(jax.nn.relu(self.inner.affine(jax.nn.relu(h))))
 
     def draw(
         self, uniform: Float[AnyArray, " in"], maps: Float[AnyArray, "maps height width"] | None = None

@@ -3,12 +3,12 @@
 from typing import Literal
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
 from iwax._typing import AnyArray, PRNGKey
+from iwax.nn.convolution import convolve
 from iwax.nn.init import kernel
 from iwax.nn.sizes import check_positive
 
@@ -24,6 +24,7 @@ class MaskedConv(eqx.Module):
     it. W starts by one of the laws of `nn.init.dense_weight` for the numbers that it sees, b at zero. Raises ValueError
     on an even kernel, or one below 3.
 
+    >>> import jax
     >>> conv = MaskedConv(1, 8, 3, kind="A", key=jax.random.key(0))
     >>> conv(jnp.ones((1, 4, 4))).shape
     (8, 4, 4)
@@ -73,18 +74,14 @@ class MaskedConv(eqx.Module):
         image = jnp.asarray(x).astype(weight.dtype)
         above = 0 if self.stack == "horizontal" else weight.shape[-2] - 1
         left, right = (weight.shape[-1] - 1, 0) if self.stack == "horizontal" else (half, half)
-        # moved by a pixel rather than by a negative padding, with which XLA reads beyond the image (openxla/xla#48713)
-        if self.kind == "A" and self.stack == "vertical":
-            image = jnp.pad(image, ((0, 0), (1, 0), (0, 0)))[:, :-1]
-        elif self.kind == "A" and self.stack == "horizontal":
-            image = jnp.pad(image, ((0, 0), (0, 0), (1, 0)))[:, :, :-1]
-        outputs = jax.lax.conv_general_dilated(image[None], weight, (1, 1), ((above, 0), (left, right)))[0]
-        return outputs + self.bias[:, None, None]
+        down, back = (int(self.kind == "A" and self.stack == stack) for stack in ("vertical", "horizontal"))
+        edges = ((above + down, -down), (left + back, right - back))  # moved by a pixel, not to see its own
+        return convolve(image, weight, edges=edges) + self.bias[:, None, None]
 
     def within(self, window: Float[Array, "in rows columns"]) -> Float[Array, "out out_rows out_columns"]:
         """The outputs whose whole windows, of the size of the weight, lie in a piece of an image: nothing is added."""
         weight = jnp.where(self._seen(), self.weight, 0)
-        return jax.lax.conv_general_dilated(window[None], weight, (1, 1), "VALID")[0] + self.bias[:, None, None]
+        return convolve(window, weight) + self.bias[:, None, None]
 
     def _seen(self) -> np.ndarray:
         """Which positions of the window count. Rows and columns that none does are not in it."""

@@ -120,7 +120,7 @@ class PixelCNN(eqx.Module):
                     seen[at] = put(seen[at], h, row + half, column + half)
                 h = conv.within(take(seen[at], row, column, half + 1, 2 * half + 1))
                 h = jax.nn.relu(norm(h if at else h + take(given, row, column, 1, 1)))
-            bit = bernoulli(uniform[i], self.output.conv(h))
+            bit = bernoulli(uniform[i], self.output.affine(h))
             seen[0] = put(seen[0], bit, row + half, column + half)
             return seen, bit[0, 0, 0]
 

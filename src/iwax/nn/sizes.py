@@ -33,15 +33,18 @@ def check_one(x: AnyArray, features: int, network: str) -> None:
 
 
 def as_image(
-    x: AnyArray, image: tuple[int, int, int], like: AnyArray, network: str
+    x: AnyArray, image: tuple[int, int, int], like: AnyArray, network: str, *, channels_last: bool = False
 ) -> Float[Array, "channels height width"]:
     """One flat datum as an image, in the number type of the kernel that it meets. Raises ValueError as `check_one`.
+
+    It is flat channel by channel or, with ``channels_last``, pixel by pixel.
 
     >>> as_image(jnp.arange(6.0), (1, 2, 3), jnp.zeros(1), "a ConvNet").shape
     (1, 2, 3)
     """
     check_one(x, math.prod(image), f"{network} of images {image}")
-    return jnp.asarray(x).astype(like.dtype).reshape(image)
+    flat = jnp.asarray(x).astype(like.dtype)
+    return flat.reshape(*image[1:], image[0]).transpose(2, 0, 1) if channels_last else flat.reshape(image)
 
 
 def check_positive(sizes: dict[str, int]) -> None:

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from iwax._typing import PRNGKey
+from iwax.nn.convolution import layer
 from iwax.nn.uncertain import check_spread, needed, noisy, rho_of, root, sigma_of
 
 __all__ = ["UncertainConv"]
@@ -71,12 +72,12 @@ class UncertainConv(eqx.Module):
     def __call__(self, x: Float[Array, "channels height width"], *, key: PRNGKey | None = None) -> Array:
         """The output at an image, random by ``key``. Raises ValueError without one, unless the sampling is "mean"."""
         if self.sampling == "mean":
-            return self.mean(x)
+            return layer(self.mean, x)
         if self.sampling == "weights":
-            return self.drawn(needed(key))(x)
+            return layer(self.drawn(needed(key)), x)
         (_, of_weight), (_, of_bias) = self.laws()
-        variance = self._with(of_weight**2, of_bias**2)(x**2)
-        return noisy(self.mean(x), root(variance), needed(key))
+        variance = layer(self._with(of_weight**2, of_bias**2), x**2)
+        return noisy(layer(self.mean, x), root(variance), needed(key))
 
     def _with(self, weight: Array, bias: Array) -> Any:
         return eqx.tree_at(lambda conv: (conv.weight, conv.bias), self.mean, (weight, bias))

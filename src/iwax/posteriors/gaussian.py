@@ -7,6 +7,7 @@ import jax.numpy as jnp
 
 from iwax._typing import PRNGKey, values_of
 from iwax.distributions import Factorized
+from iwax.numerics import check_floor, scale_of
 
 __all__ = ["Gaussian"]
 
@@ -15,7 +16,9 @@ class Gaussian(eqx.Module):
     """``q(z|x) = N(loc(x), diag scale(x)^2)``, the network giving ``(loc, log scale)``.
 
     Kingma and Welling (2014, arXiv:1312.6114); the scale is a standard deviation, its logarithm unclamped, as in Burda,
-    Grosse and Salakhutdinov (2016, arXiv:1509.00519). Raises ValueError if the network gives an odd number of outputs.
+    Grosse and Salakhutdinov (2016, arXiv:1509.00519); with a ``floor`` the network gives what a scale of at least that
+    is made of (`numerics.scale_of`). Raises ValueError if the network gives an odd number of outputs, or the floor is
+    below 0.
 
     >>> import jax
     >>> from iwax.nn import MLP
@@ -25,6 +28,10 @@ class Gaussian(eqx.Module):
     """
 
     network: Any
+    floor: float = eqx.field(static=True, default=0.0)
+
+    def __check_init__(self) -> None:
+        check_floor(self.floor, "a Gaussian posterior")
 
     def __call__(self, context: Any, *, key: PRNGKey) -> Factorized:
         """The distribution at a datum, or at the latent of the layer below."""
@@ -34,5 +41,5 @@ class Gaussian(eqx.Module):
                 "the network of a Gaussian posterior must give a loc and a log scale for each latent: "
                 f"an even number of outputs is needed, got {outputs.shape[-1]}"
             )
-        loc, log_scale = jnp.split(outputs, 2, axis=-1)
-        return Factorized.normal(loc, jnp.exp(log_scale))
+        loc, s = jnp.split(outputs, 2, axis=-1)
+        return Factorized.normal(loc, scale_of(s, self.floor))

@@ -8,10 +8,11 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from iwax.data import Column
-from iwax.report.canvas import PALETTE, quiet, sheet, write
+from iwax.report.canvas import MUTED, PALETTE, quiet, sheet, write
 
 __all__ = ["marginals"]
 
+MOST_PANELS = 24  # that can be looked at
 _ACROSS, _BINS, _SHOWN, _LETTERS = 4, 24, 12, 14
 _DECADES = 30.0  # largest over smallest value beyond which an axis names powers of ten alone
 
@@ -19,21 +20,27 @@ _DECADES = 30.0  # largest over smallest value beyond which an axis names powers
 def marginals(path: str | Path, columns: Sequence[Column], data: np.ndarray, draws: np.ndarray) -> Path:
     """A panel a column: histograms, or the shares of levels, of data [n, D] (NaN where missing) and of draws [m, D].
 
-    What lies outside the range of the data is counted into the outermost bins.
+    What lies outside the range of the data is counted into the outermost bins. Of more than 24 columns those are drawn
+    that stand first in the table, and a line says so.
     """
-    rows = -(-len(columns) // _ACROSS)
+    shown = columns[:MOST_PANELS]
+    rows = -(-len(shown) // _ACROSS)
     figure = sheet(9.0, 1.9 * rows + 0.4)
-    panels = np.atleast_1d(figure.subplots(rows, min(_ACROSS, len(columns)))).ravel()
-    for panel, column, j in zip(panels, columns, range(len(columns)), strict=False):
+    panels = np.atleast_1d(figure.subplots(rows, min(_ACROSS, len(shown)))).ravel()
+    for panel, column, j in zip(panels, shown, range(len(shown)), strict=False):
         seen, drawn = data[:, j][~np.isnan(data[:, j])], draws[:, j]
         (_levels if column.levels else _numbers)(quiet(panel), column, seen, drawn)
         panel.set_title(_short(column.name), fontsize=8)
         panel.set_yticks([])
-    for panel in panels[len(columns) :]:
+    for panel in panels[len(shown) :]:
         panel.set_visible(False)
     handles, names = panels[0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside upper right", ncols=2, frameon=False, fontsize=8)
-    words = f"Histograms of {len(columns)} columns: {len(data)} test rows beside {len(draws)} draws from the model."
+    which = f"{len(shown)} columns"
+    if len(shown) < len(columns):
+        which = f"the first {len(shown)} of {len(columns):,} columns"
+        figure.text(0.01, 0.995, which.capitalize(), fontsize=8, color=MUTED, ha="left", va="top")
+    words = f"Histograms of {which}: {len(data)} test rows beside {len(draws)} draws from the model."
     return write(path, figure, title="Columns of test rows and of draws", description=words)
 
 
@@ -47,8 +54,9 @@ def _numbers(panel: Axes, column: Column, seen: np.ndarray, drawn: np.ndarray) -
         panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         panel.xaxis.set_minor_formatter(NullFormatter())
     else:
-        edges = np.linspace(low, high, _BINS + 1)
-        panel.xaxis.set_major_locator(MaxNLocator(4))
+        each = column.whole and high - low < _BINS  # a bin for each whole number
+        edges = np.arange(low, high + 2) - 0.5 if each else np.linspace(low, high, _BINS + 1)
+        panel.xaxis.set_major_locator(MaxNLocator(4, integer=column.whole))
     for values, color, name in ((seen, PALETTE[0], "test rows"), (drawn, PALETTE[1], "draws")):
         counts, _ = np.histogram(np.clip(values, edges[0], edges[-1]), edges)
         panel.stairs(counts / max(1, values.size), edges, color=color, linewidth=1.2, label=name)

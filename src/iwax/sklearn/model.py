@@ -12,7 +12,7 @@ from jaxtyping import Array, Float
 from iwax import likelihoods, nn, posteriors, priors
 from iwax._typing import AnyArray, PRNGKey
 from iwax.model import LatentVariableModel
-from iwax.numerics import softplus
+from iwax.numerics import scale_of
 from iwax.threefry import in_one_pass
 
 __all__ = ["LIKELIHOODS", "Bent", "Bounded", "Near", "model_of"]
@@ -21,7 +21,6 @@ LIKELIHOODS = ("gaussian", "student_t")
 _OF_FEATURES, _OF_LATENTS = 1e-3, 1e-6  # the least scale of p(x|z), in standard deviations, and of q(z|x)
 _NEAR = 5.0  # standard deviations up to which an encoder is given the values themselves
 _BEND = 0.1  # how much a network adds to its affine map at first, of what it would by itself
-_START = float(np.log(np.expm1(1.0)))  # softplus of it is 1
 # not the twenty of a model's arrays, and compiled for a single run: two seconds less
 _one_program: Any = partial(cast(Any, eqx.filter_jit), compiler_options={"xla_backend_optimization_level": 0})
 
@@ -40,7 +39,7 @@ class Bounded(eqx.Module):
     def __call__(self, x: Float[AnyArray, " in"], *, key: PRNGKey | None = None) -> Float[Array, " out"]:
         """The outputs at x, their second half made a log scale that is bounded from below."""
         loc, s = jnp.split(self.network(x, key=key), 2)
-        return jnp.concatenate([loc, jnp.log(self.floor + softplus(s + _START))])
+        return jnp.concatenate([loc, jnp.log(scale_of(s, self.floor))])
 
 
 class Bent(eqx.Module):

@@ -1,5 +1,6 @@
 """Losses and gradients that are not finite: where they first came up, and in what."""
 
+from pathlib import Path
 from typing import Any
 
 import equinox as eqx
@@ -15,14 +16,18 @@ __all__ = ["NumericalStop", "all_finite", "first_fault"]
 
 
 class NumericalStop(ArithmeticError):
-    """A loss or gradient that is not finite: training stopped at ``step``; ``cause`` names what it was in."""
+    """A loss or gradient that is not finite: training stopped at ``step``; ``cause`` names what it was in.
 
-    def __init__(self, step: int, cause: str) -> None:
+    ``state`` is the last one known to be finite, where there is one, and ``run`` the folder of the run that has it.
+    """
+
+    def __init__(self, step: int, cause: str, *, state: State | None = None) -> None:
         super().__init__(
             f"training stopped at step {step}: {cause} is NaN or infinite; "
             "try a smaller training.learning_rate, training.clip, or other data"
         )
-        self.step, self.cause = step, cause
+        self.step, self.cause, self.state = step, cause, state
+        self.run: Path | None = None
 
 
 def all_finite(tree: Any) -> bool:
@@ -50,12 +55,15 @@ def first_fault(update: Update, state: State, data: Array, order: Array, stop: i
         finite = [jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(gradient)]
         return state, jnp.isfinite(loss), jnp.stack(finite)
 
+    before = state
     while int(state.step) < stop:
-        step = int(state.step)
+        step, before = int(state.step), state
         state, loss, gradient = examined(state)
         if not bool(loss):
-            return NumericalStop(step, "the loss")
+            return NumericalStop(step, "the loss", state=before)
         bad = [name for name, finite in zip(names, gradient.tolist(), strict=True) if not finite]
         if bad:
-            return NumericalStop(step, f"the gradient of {bad[0]}" + f" (and {len(bad) - 1} more)" * (len(bad) > 1))
-    return NumericalStop(stop, "the optimiser's update")
+            return NumericalStop(
+                step, f"the gradient of {bad[0]}" + f" (and {len(bad) - 1} more)" * (len(bad) > 1), state=before
+            )
+    return NumericalStop(stop, "the optimiser's update", state=before)

@@ -13,7 +13,8 @@ from iwax import likelihoods, nn
 from iwax._typing import Part, PRNGKey
 from iwax.experiments.families import IMAGE_LIKELIHOODS
 from iwax.experiments.model import Model
-from iwax.experiments.parts.columns import kinds, output_bias
+from iwax.experiments.parts.columns import likelihood as of_table
+from iwax.experiments.parts.columns import output_bias
 from iwax.experiments.parts.networks import Moments, decoder, dense, image, one_layer
 
 __all__ = ["FRACTIONS", "likelihood", "outside", "support"]
@@ -81,7 +82,7 @@ def _featurewise(sizes: Model, start: Moments, *, key: PRNGKey) -> Part:
         made = likelihoods.Bernoulli if name == "bernoulli" else likelihoods.ContinuousBernoulli
         return made(net(1, nn.mean_logits(mean)))
     if name == "discretized_logistic":
-        if sizes.network == "conv":
+        if sizes.network == "conv_hvae":
             return likelihoods.DiscretizedLogistic.scalar(net(1, mean))
         return likelihoods.DiscretizedLogistic.of_network(net(2, mean, log_scale))
     if name == "gaussian":
@@ -97,7 +98,7 @@ def _columns(sizes: Model, start: Moments, *, key: PRNGKey) -> Part:
     table = start.table
     if table is None:
         raise ValueError("model.likelihood=columns needs a table with columns (.csv or .parquet), got rows without")
-    blank = likelihoods.Columns.of_kinds(None, kinds(table.columns))
+    blank = of_table(table, floor=sizes.scale_floor or 0.0)
     bias = jnp.asarray(output_bias(table, blank), float)
     net = _network(sizes, start, 1, key=key, bias=bias)
     return likelihoods.Scaled(likelihoods.Columns(net, blank.columns, blank.groups), table.loc, table.scale)

@@ -7,6 +7,7 @@ from jaxtyping import Array, Float
 
 from iwax import nn
 from iwax._typing import PRNGKey
+from iwax.experiments.families import CONVOLUTIONAL
 from iwax.experiments.model import Model
 from iwax.experiments.parts.columns import TableStart, coding
 
@@ -37,11 +38,17 @@ def coded(sizes: Model, start: Moments) -> nn.Coding | None:
 
 
 def image(sizes: Model, start: Moments) -> tuple[int, int, int]:
-    """(1, height, width) of the data. ValueError where a row is no such picture."""
+    """(channels, height, width) of the data; of one channel but for network=conv. ValueError where a row is no such
+    picture."""
+    if sizes.network == "conv" and len(start.shape) == 3:
+        height, width, channels = start.shape
+        return channels, height, width
     if len(start.shape) != 2:
-        asks = "model.network=conv" if sizes.network == "conv" else f"model.likelihood={sizes.likelihood}"
+        conv = sizes.network in CONVOLUTIONAL
+        asks = f"model.network={sizes.network}" if conv else f"model.likelihood={sizes.likelihood}"
+        colours = " (or x channels)" if sizes.network == "conv" else ""
         raise ValueError(
-            f"{asks} needs data that are pictures of rows x columns, got rows of shape {tuple(start.shape)}"
+            f"{asks} needs data that are pictures of rows x columns{colours}, got rows of shape {tuple(start.shape)}"
         )
     return (1, *start.shape)
 
@@ -61,7 +68,7 @@ def dense(
 
     Whether their weights are random is a matter of whose they are, ``of``; nobody's (None) are not.
     """
-    gated = sizes.network in ("gated", "conv")
+    gated = sizes.network in ("gated", "conv_hvae")
     how = {"activation": "gated", "initial": _GATED_START} if gated else {"activation": sizes.activation}
     sigma, floor = (None, 0.0) if of is None else sizes.uncertainty(of)
     return nn.dense_network(
@@ -89,8 +96,19 @@ def encoder(
     heads: int = 1,
 ) -> Any:
     """A network of the data, or of the latents below: convolutional where that is set and the inputs are the data."""
-    if sizes.network == "conv" and inputs == len(start.mean):
-        return nn.conv_hvae_encoder(image(sizes, start), outputs, key=key, heads=heads)
+    if sizes.network in CONVOLUTIONAL and inputs == len(start.mean):
+        if sizes.network == "conv_hvae":
+            return nn.conv_hvae_encoder(image(sizes, start), outputs, key=key, heads=heads)
+        return nn.ConvNet(
+            image(sizes, start),
+            sizes.convolutions,
+            outputs,
+            hidden=hidden,
+            activation=sizes.activation,
+            key=key,
+            heads=heads,
+            channels_last=True,
+        )
     return dense(sizes, inputs, hidden, outputs, of="encoder", key=key, heads=heads)
 
 
@@ -121,14 +139,47 @@ def decoder(
             attention=sizes.attention or "sigmoid",
             composition=sizes.composition or "full",
         )
-    if sizes.network != "conv":
+    if sizes.network == "conv":
+        return _convolutions_back(sizes, start, inputs, hidden, heads, key=key, bias=bias)
+    if sizes.network != "conv_hvae":
         return dense(sizes, inputs, hidden, heads * features, of="decoder", key=key, heads=heads, bias=bias)
     if heads != 1:
         raise ValueError(
-            f"model.network=conv gives one number a pixel, and model.likelihood={sizes.likelihood} needs {heads}: use "
-            "bernoulli, continuous_bernoulli, discretized_logistic, or gaussian with model.variance=scalar"
+            f"model.network=conv_hvae gives one number per pixel, and model.likelihood={sizes.likelihood} needs "
+            f"{heads}: use network=conv, or bernoulli, "
+            "continuous_bernoulli, discretized_logistic, or gaussian with model.variance=scalar"
         )
     return nn.conv_hvae_decoder(inputs, image(sizes, start), key=key, output_bias=bias)
+
+
+def _convolutions_back(
+    sizes: Model,
+    start: Moments,
+    inputs: int,
+    hidden: tuple[int, ...],
+    heads: int,
+    *,
+    key: PRNGKey,
+    bias: Float[Array, " out"] | None,
+) -> nn.DeconvNet:
+    """The encoder's convolutions the other way round: dense layers, then transposed convolutions to the pixels."""
+    channels, *size = picture = image(sizes, start)
+    widths, layers = [heads * channels], []
+    for each, kernel, stride in sizes.convolutions:
+        layers.append((widths[-1], kernel, stride))
+        widths.append(each)
+        size = [-(-pixels // stride) for pixels in size]
+    return nn.DeconvNet(
+        inputs,
+        picture,
+        layers[::-1],
+        start=(widths[-1], size[0], size[1]),
+        hidden=hidden,
+        activation=sizes.activation,
+        key=key,
+        output_bias=bias,
+        channels_last=True,
+    )
 
 
 def one_layer(sizes: Model, inputs: int, outputs: int, *, of: Owner, key: PRNGKey) -> Any:

@@ -13,6 +13,8 @@ from iwax.experiments.parts.networks import Moments, coded, dense, encoder, one_
 
 __all__ = ["posterior"]
 
+_FLOOR = 1e-6  # of the scale of q(z|x), where that of p(x|z) has one
+
 
 def posterior(sizes: Model, start: Moments, *, keys: list[PRNGKey]) -> Part:
     """The posterior of all stochastic layers; ``keys`` has one for each of them, from the data up."""
@@ -43,7 +45,8 @@ def _factorised(
 ) -> Part:
     if sizes.posterior == "bernoulli":
         return posteriors.Bernoulli(encoder(sizes, start, inputs, hidden, latent, key=key))
-    return posteriors.Gaussian(encoder(sizes, start, inputs, hidden, 2 * latent, key=key, heads=2))
+    network = encoder(sizes, start, inputs, hidden, 2 * latent, key=key, heads=2)
+    return posteriors.Gaussian(network, floor=_FLOOR if sizes.scale_floor else 0.0)
 
 
 def _one_layer(sizes: Model, start: Moments, features: int, *, key: PRNGKey) -> Part:

@@ -8,7 +8,18 @@ import numpy as np
 
 from iwax import batched
 from iwax.distributions import Factorized, Mixture
-from iwax.likelihoods import Bernoulli, Categorical, Chain, Columns, Gaussian, LogNormal, NegativeBinomial, Scaled
+from iwax.likelihoods import (
+    Bernoulli,
+    Categorical,
+    Chain,
+    Columns,
+    Gaussian,
+    IntegerLogistic,
+    LogNormal,
+    NegativeBinomial,
+    Scaled,
+    ZeroInflatedLogNormal,
+)
 from iwax.nn import MLP, GatedMLP, LayerNorm, Linear, MemoryMLP, UncertainLinear
 from iwax.posteriors import Coded
 from iwax.posteriors import Gaussian as GaussianPosterior
@@ -20,8 +31,10 @@ FAMILIES = {
     Bernoulli: "bernoulli",
     Categorical: "categorical",
     Gaussian: "gaussian",
+    IntegerLogistic: "integer logistic",
     LogNormal: "lognormal",
     NegativeBinomial: "negative binomial",
+    ZeroInflatedLogNormal: "zero-inflated lognormal",
 }
 
 
@@ -52,7 +65,7 @@ def decoder(likelihood: Any) -> tuple[Program, dict[str, Any]]:
         groups = [_group(p, c, program) for p, c in zip(part.groups, part.columns, strict=True)]
     else:
         outputs = len(program.tensors[program.steps[-1]["bias"]])
-        groups = [_group(part, range(outputs // _outputs_a_feature(part)), program)]
+        groups = [_group(part, range(outputs // part.outputs_a_feature), program)]
     found: dict[str, Any] = {"groups": groups}
     if scaled is not None:
         found |= {"loc": "units.loc", "scale": "units.scale"}
@@ -66,23 +79,24 @@ def _known(part: Any) -> None:
             raise TypeError(f"its likelihood is of kind {_named(each)}, which the page cannot evaluate")
 
 
-def _outputs_a_feature(part: Any) -> int:
-    return 1 if isinstance(part, Bernoulli) else 1 + (_learned(part) is None)
-
-
-def _learned(part: Any) -> Any:
-    """What is learned beside the network, of a Gaussian or log-normal a log scale, of counts a log concentration."""
-    return part.log_concentration if isinstance(part, NegativeBinomial) else part.log_scale
-
-
 def _group(part: Any, columns: Any, program: Program) -> dict[str, Any]:
-    """One family and its columns; what it learns beside the network is added to the tensors."""
+    """One family and its columns; what it has beside the network is added to the tensors.
+
+    That is ``second``, learned in place of the network's second number (a log scale or log concentration), or the units
+    ``centre`` and ``unit`` of whole numbers. ``floor`` is that of the scales, ``lower`` the least whole number.
+    """
     found: dict[str, Any] = {"family": FAMILIES[type(part)], "columns": list(columns)}
     if isinstance(part, Categorical):
         return found | {"classes": part.classes}
-    if not isinstance(part, Bernoulli) and _learned(part) is not None:
-        found["second"] = f"{found['family']}.second"
-        program.tensors[found["second"]] = _single(np.broadcast_to(np.asarray(_learned(part)), len(found["columns"])))
+    found |= {"outputs": part.outputs_a_feature, "floor": getattr(part, "floor", 0.0)}
+    beside = {"second": getattr(part, "log_concentration" if isinstance(part, NegativeBinomial) else "log_scale", None)}
+    if isinstance(part, IntegerLogistic):
+        found |= {"lower": part.lower}
+        beside = {"centre": part.centre, "unit": part.unit}
+    for name, values in beside.items():
+        if values is not None:
+            found[name] = f"{found['family']}.{columns[0]}.{name}"
+            program.tensors[found[name]] = _single(np.broadcast_to(np.asarray(values), len(found["columns"])))
     return found
 
 
@@ -94,6 +108,8 @@ def encoder(posterior: Any) -> Program:
     if not isinstance(part, GaussianPosterior):
         raise TypeError(f"q(z|x) is of kind {_named(part)}, and the page evaluates mean-field normal ones alone")
     program = _network(part.network, "encoder")
+    if part.floor:
+        program.steps.append({"kind": "floored", "floor": part.floor})
     if coding is None:
         return program
     names = {"loc": "coding.loc", "scale": "coding.scale"}

@@ -124,8 +124,8 @@ def written(subject: Subject, rows: np.ndarray) -> list[list[str]]:
     """Cells as their owner writes them, of the first columns; empty where one is missing."""
     if subject.columns is None:
         return [[_short(value) for value in row[:MOST_COLUMNS]] for row in rows]
-    counts = np.array([column.kind == "count" for column in subject.columns])
-    decoded = coding.decode(subject.columns, np.where(counts, np.round(rows), rows))[:MOST_COLUMNS]
+    whole = np.array([column.whole for column in subject.columns])
+    decoded = coding.decode(subject.columns, np.where(whole, np.round(rows), rows))[:MOST_COLUMNS]
     return [[_short(column[i]) for column in decoded] for i in range(len(rows))]
 
 

@@ -1,4 +1,4 @@
-// p(x|z): columns that are independent given z, each of one family with one or two parameters (or a logit a class).
+// p(x|z): columns that are independent given z, each of one family with one to three parameters (or a logit a class).
 // A column's x is loc + scale y; families know y alone.
 const LOG_2_PI = Math.log(2 * Math.PI);
 const normalLog = (y, loc, logScale) => -0.5 * ((y - loc) / Math.exp(logScale)) ** 2 - logScale - 0.5 * LOG_2_PI;
@@ -9,6 +9,24 @@ function logGamma(x) {
   if (x < 0.5) return Math.log(Math.PI / Math.sin(Math.PI * x)) - logGamma(1 - x);
   const sum = LANCZOS.reduce((total, c, i) => total + c / (x + i), 0.99999999999980993);
   return 0.5 * LOG_2_PI + (x - 0.5) * Math.log(x + 6.5) - (x + 6.5) + Math.log(sum);
+}
+
+// Mean and variance of a logistic variable rounded to whole numbers from lower on: sums over blocks of them, each of one
+// number up to a scale of 20.
+function roundedMoments(loc, scale, lower) {
+  const block = Math.max(1, Math.floor(scale / 20)), half = block / 2, middle = Math.max(lower, Math.round(loc));
+  const tail = (edge, side) => sigmoid((side * (edge - loc)) / scale); // the chance to lie below an edge, or above it
+  let [first, second] = [0, 0];
+  const add = (k, chance) => {
+    first += chance * (k - middle);
+    second += chance * (k - middle) ** 2;
+  };
+  const least = Math.max(lower, middle - 900 * block);
+  add(least, tail(least + half, 1));
+  for (let k = least + block; k <= middle + 900 * block; k += block) {
+    add(k, k < loc ? tail(k + half, 1) - tail(k - half, 1) : tail(k - half, -1) - tail(k + half, -1));
+  }
+  return [middle + first, second - first ** 2];
 }
 
 const FAMILIES = {
@@ -29,6 +47,28 @@ const FAMILIES = {
     variance: (loc, logScale) => Math.expm1(Math.exp(2 * logScale)) * Math.exp(2 * loc + Math.exp(2 * logScale)),
     logProb: (y, loc, logScale) => normalLog(Math.log(y), loc, logScale) - Math.log(y),
     draw: (random, loc, logScale) => Math.exp(loc + Math.exp(logScale) * random.normal()),
+  },
+  "zero-inflated lognormal": {
+    mean: (loc, logScale, gate) => sigmoid(-gate) * FAMILIES.lognormal.mean(loc, logScale),
+    variance: (loc, logScale, gate) => {
+      const [share, mean] = [sigmoid(-gate), FAMILIES.lognormal.mean(loc, logScale)];
+      return share * (FAMILIES.lognormal.variance(loc, logScale) + (1 - share) * mean ** 2);
+    },
+    logProb: (y, loc, logScale, gate) => (y === 0 ? -softplus(-gate) : FAMILIES.lognormal.logProb(y, loc, logScale) - softplus(gate)),
+    draw: (random, loc, logScale, gate) => (random.uniform() < sigmoid(gate) ? 0 : FAMILIES.lognormal.draw(random, loc, logScale)),
+  },
+  // A logistic variable rounded to whole numbers from lower on.
+  "integer logistic": {
+    mean: (loc, logScale, lower) => roundedMoments(loc, Math.exp(logScale), lower)[0],
+    variance: (loc, logScale, lower) => roundedMoments(loc, Math.exp(logScale), lower)[1],
+    logProb: (y, loc, logScale, lower) => {
+      const rate = Math.exp(-logScale), [a, b] = [(y - 0.5 - loc) * rate, (y + 0.5 - loc) * rate];
+      return y <= lower ? -softplus(-b) : Math.log(-Math.expm1(-rate)) - softplus(-b) - softplus(a);
+    },
+    draw: (random, loc, logScale, lower) => {
+      const u = random.uniform();
+      return Math.max(lower, Math.round(loc + Math.exp(logScale) * Math.log(u / (1 - u))));
+    },
   },
   "negative binomial": {
     mean: (logMean) => Math.exp(logMean),
@@ -62,20 +102,33 @@ class Likelihood {
     this.scale = scale ? tensors[scale].data : null;
     this.parts = [];
     let at = 0;
-    for (const { family, columns, classes, second } of groups) {
-      const n = columns.length;
+    for (const { family, columns, classes, outputs, second, centre, unit, floor, lower } of groups) {
+      const n = columns.length, size = classes ?? outputs;
       columns.forEach((j, i) => {
-        this.parts[j] = { name: family, family: FAMILIES[family], first: at + i, next: n, classes, fixed: second ? tensors[second].data[i] : null };
+        this.parts[j] = {
+          name: family, family: FAMILIES[family], first: at + i, next: n, size, classes, floor, lower,
+          fixed: second ? tensors[second].data[i] : null,
+          centre: centre ? tensors[centre].data[i] : null,
+          unit: unit ? tensors[unit].data[i] : null,
+        };
       });
-      at += n * (classes ?? (family === "bernoulli" || second ? 1 : 2));
+      at += n * size;
     }
     this.features = this.parts.length;
   }
 
-  // The parameters of column j: two numbers, or the probabilities of all classes.
+  // The parameters of column j: one to three numbers, or the probabilities of all classes.
   parameters(part, outputs) {
-    if (part.classes) return [softmax(Array.from({ length: part.classes }, (_, c) => outputs[part.first + c * part.next]))];
-    return [outputs[part.first], part.fixed ?? outputs[part.first + part.next]];
+    const found = Array.from({ length: part.size }, (_, i) => outputs[part.first + i * part.next]);
+    if (part.classes) return [softmax(found)];
+    if (part.fixed !== null) found.splice(1, 0, part.fixed);
+    else if (part.floor) found[1] = floored(found[1], part.floor);
+    if (part.unit !== null) {
+      found[0] = part.centre + part.unit * found[0];
+      found[1] += Math.log(part.unit);
+      found.push(part.lower);
+    }
+    return found;
   }
 
   each(outputs, of) {

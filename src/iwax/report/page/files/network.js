@@ -2,6 +2,9 @@
 const sigmoid = (a) => 1 / (1 + Math.exp(-a));
 const softplus = (a) => Math.max(a, 0) + Math.log1p(Math.exp(-Math.abs(a)));
 
+// The log scale that a network's output stands for, where scales have a floor.
+const floored = (s, floor) => Math.log(floor + softplus(s + Math.log(Math.expm1(1))));
+
 const ELEMENTWISE = {
   tanh: Math.tanh,
   relu: (a) => Math.max(a, 0),
@@ -32,6 +35,7 @@ class Network {
       const half = x.length / 2;
       return x.subarray(0, half).map((a, i) => a * sigmoid(x[half + i]));
     }
+    if (step.kind === "floored") return x.map((s, i) => (i < x.length / 2 ? s : floored(s, step.floor)));
     if (step.kind === "coding") return this.coding(x, step, observed);
     return x.map(ELEMENTWISE[step.kind]);
   }
@@ -62,10 +66,13 @@ class Network {
   coding(x, step, observed) {
     const seen = observed ?? x.map(() => 1);
     const read = { linear: (a) => a, log: (a) => Math.log(Math.max(a, 1e-30)), log1p: (a) => Math.log1p(Math.max(a, 0)) };
+    read.log_or_zero = read.log;
     const numbers = [], classes = [];
     step.readings.forEach((reading, j) => {
-      if (read[reading]) numbers.push(seen[j] ? (read[reading](x[j]) - step.loc[j]) / step.scale[j] : 0);
-      else for (let c = 0; c < reading; c++) classes.push(seen[j] && x[j] === c ? 1 : 0);
+      const zero = reading === "log_or_zero" && x[j] === 0;
+      if (read[reading]) numbers.push(seen[j] && !zero ? (read[reading](x[j]) - step.loc[j]) / step.scale[j] : 0);
+      if (reading === "log_or_zero") classes.push(seen[j] && zero ? 1 : 0);
+      else if (!read[reading]) for (let c = 0; c < reading; c++) classes.push(seen[j] && x[j] === c ? 1 : 0);
     });
     return Float64Array.from([...numbers, ...classes, ...(step.marks ? seen : [])]);
   }
