@@ -521,3 +521,12 @@ def test_parquet_without_its_reader_names_the_extra(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(ValueError, match=r"t.parquet: .*pip install 'iwax\[tables\]'"):
         data.load(tmp_path / "t.parquet")
+
+
+def test_cells_that_are_taken_from_others_are_read_anew():
+    """What is known of a table's numbers is not said of a part of it."""
+    table = Cells("t", ("a", "b"), (["1", "x", "3"], ["p", "q", "r"]), (2, 3, 4))
+    assert table.numbers(0)[1] == {"x"}
+    assert table.texts(1) == {"p", "q", "r"}
+    part = dataclasses.replace(table, columns=(["3"], ["r"]), lines=(4,))
+    assert (part.numbers(0)[0].tolist(), part.numbers(0)[1], part.texts(1)) == ([3], set(), {"r"})
