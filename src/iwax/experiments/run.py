@@ -74,7 +74,7 @@ def resume(run: Path, *, reporter: Reporter, stop: Stop | None = None) -> Path:
     folder = existing(Path(run))
     config = folder.config()
     with held(folder), placed(device=config.device, precision=config.precision):
-        work = _prepare(config)
+        work = _prepare(config, folder.environment().data)
         _same_data(folder, work, reporter)
         checkpoint.sweep(folder.checkpoints)
         found = load_state(folder, work.start())
@@ -109,9 +109,9 @@ class _Work:
         return initial_state(self.model if model is None else model, self.optimizer, control=control)
 
 
-def _prepare(config: Config) -> _Work:
-    """Load, check and build; everything that could be refused is refused here."""
-    dataset = config.data.load()
+def _prepare(config: Config, about: DataRecord | None = None) -> _Work:
+    """Load, check and build; everything that could be refused is refused here. The columns are those of a run begun."""
+    dataset = config.data.load(columns=about and about.columns)
     config = build.resolve(config, dataset)
     support.check(config.model.likelihood or "", dataset, source=config.data.name)
     if config.training.validate_every and dataset.valid is None:

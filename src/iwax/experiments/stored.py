@@ -50,7 +50,7 @@ class Trained:
 
     def dataset(self) -> data.Dataset:
         """The data it was trained on, loaded anew."""
-        return self.config.data.load()
+        return self.config.data.load(columns=self.about.columns)
 
 
 def load(run: str | Path, *, checkpoint: str = "best") -> LatentVariableModel:
