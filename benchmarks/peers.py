@@ -39,9 +39,9 @@ def environment() -> Path:
     return python
 
 
-def versions() -> dict[str, str]:
-    """The versions of the peers' packages, as installed."""
-    names = [requirement.partition("==")[0] for requirement in REQUIREMENTS]
+def versions(*names: str) -> dict[str, str]:
+    """The versions of the peers' packages, as installed; of all of them, or of those named."""
+    names = names or tuple(requirement.partition("==")[0] for requirement in REQUIREMENTS)
     program = f"import importlib.metadata as m, json; print(json.dumps({{n: m.version(n) for n in {names!r}}}))"
     return json.loads(subprocess.run([environment(), "-c", program], check=True, capture_output=True).stdout)
 

@@ -116,6 +116,22 @@ def networks(result: dict[str, Any]) -> str:
     return "\n".join([table(head, rows), "", provenance(result)])
 
 
+def convolutions(result: dict[str, Any]) -> str:
+    """A row for each network: its step beside its own products, and beside eager PyTorch."""
+    head = ["network", "batch", "k", "step, ms", "products, ms", "(a)", "eager PyTorch, ms", "step / eager PyTorch"]
+    rows = []
+    for name, one in result["networks"].items():
+        median = {each: summary["median"] for each, summary in one["milliseconds"].items()}
+        row = [name, str(one["batch"]), str(one["k"]), f"{median['iwax']:.1f}", f"{median['products']:.1f}"]
+        row.append(spread(one["ratios"]["products"]))
+        if "eager" in median:
+            eager = one["ratios"]["eager"]
+            inverse = {"median": 1 / eager["median"], "lower": 1 / eager["upper"], "upper": 1 / eager["lower"]}
+            row += [f"{median['eager']:.1f}", spread(inverse)]
+        rows.append(row)
+    return "\n".join([table(head[: len(rows[0])], rows), "", provenance(result)])
+
+
 def memory(result: dict[str, Any]) -> str:
     """A row for each k: the peak of resident memory."""
     head = ["k", "peak, MiB", "times the first", "seconds"]
@@ -139,6 +155,7 @@ RENDER: dict[str, Callable[[dict[str, Any]], str]] = {
     "estimators": estimators,
     "posteriors": posteriors,
     "networks": networks,
+    "convolutions": convolutions,
     "memory": memory,
 }
 

@@ -62,7 +62,7 @@ def taken(made: Mapping[str, Callable[[], Steps]], reference: str, options: argp
     for name, make in made.items():
         if name == reference or not options.only or any(word in name for word in options.only):
             print(f"compiling {name}", file=sys.stderr)
-            steps[name] = _timed(make(), options.block)
+            steps[name] = timed(make(), options.block)
     seconds: dict[str, list[float]] = {name: [] for name in steps}
     for number in range(options.rounds):
         print(f"round {number + 1} of {options.rounds}", file=sys.stderr)
@@ -76,7 +76,7 @@ def taken(made: Mapping[str, Callable[[], Steps]], reference: str, options: argp
     }
 
 
-def _timed(run: Steps, block: float) -> Timed:
+def timed(run: Steps, block: float) -> Timed:
     """The time of a step, a block at a time."""
     steps = calibrated(run, block)
     return lambda: machine.seconds(run, steps) / steps

@@ -4,12 +4,14 @@ The modules are loaded when they are first named, so that ``import iwax`` makes 
 """
 
 import importlib
-from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # for editors and type checkers, which cannot follow `__getattr__`
     from iwax import (
+        batched,
+        bijections,
         bounds,
+        control_variates,
         data,
         distributions,
         evaluation,
@@ -19,17 +21,36 @@ if TYPE_CHECKING:  # for editors and type checkers, which cannot follow `__getat
         likelihoods,
         model,
         nn,
+        numerics,
         posteriors,
         priors,
         report,
+        sklearn,
+        storage,
+        threefry,
         training,
+        weights,
     )
+    from iwax.experiments import open_run
+    from iwax.model import Datum
+    from iwax.storage import load, save
 
 __version__ = "0.1.0"
 
+_NAMES = {  # of one thing each, by the module that has it
+    "Datum": "iwax.model",
+    "load": "iwax.storage",
+    "open_run": "iwax.experiments",
+    "save": "iwax.storage",
+}
+
 __all__ = [
+    "Datum",
     "__version__",
+    "batched",
+    "bijections",
     "bounds",
+    "control_variates",
     "data",
     "distributions",
     "evaluation",
@@ -37,19 +58,29 @@ __all__ = [
     "gradients",
     "inference",
     "likelihoods",
+    "load",
     "model",
     "nn",
+    "numerics",
+    "open_run",
     "posteriors",
     "priors",
     "report",
+    "save",
+    "sklearn",
+    "storage",
+    "threefry",
     "training",
+    "weights",
 ]
 
 
-def __getattr__(name: str) -> ModuleType:
+def __getattr__(name: str) -> Any:
+    if name in _NAMES:
+        return getattr(importlib.import_module(_NAMES[name]), name)
     if name in __all__:
         return importlib.import_module(f"iwax.{name}")
-    raise AttributeError(f"iwax has no module {name!r}; it has {', '.join(__all__[1:])}")
+    raise AttributeError(f"iwax has no {name!r}; it has {', '.join(each for each in __all__ if each[0] != '_')}")
 
 
 def __dir__() -> list[str]:

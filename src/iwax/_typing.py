@@ -5,6 +5,7 @@ from typing import Any, Protocol, TypeAlias, runtime_checkable
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jaxtyping import Array, Bool, Float, Int, Key, Num, PyTree
 
 AnyArray: TypeAlias = Array | np.ndarray
@@ -26,6 +27,7 @@ __all__ = [
     "PerDatum",
     "Scalar",
     "Trace",
+    "as_datum",
     "filled",
     "values_of",
 ]
@@ -37,6 +39,8 @@ class Datum(eqx.Module):
     ``values`` are the features, missing ones filled with 0; ``observed`` marks those that are not missing (None: all);
     ``label`` is carried along; ``index`` is the row's number, from which its noise is keyed. ``inputs`` are what an
     encoder reads where that is not the values themselves: a row filled in, or what `posteriors.Coded` makes of it.
+    An array of rows [n, features] serves wherever a Datum of complete rows does; `Datum.of` makes one of rows with
+    missing values.
     """
 
     values: Num[Array, "*batch features"]
@@ -44,6 +48,21 @@ class Datum(eqx.Module):
     label: Int[Array, "*batch"] | None = None
     index: Int[Array, "*batch"] | None = None
     inputs: Num[Array, "*batch inputs"] | None = None
+
+    @classmethod
+    def of(
+        cls, values: Num[AnyArray, "*batch features"], *, missing: bool = False, index: AnyArray | None = None
+    ) -> "Datum":
+        """Return rows as a datum; with ``missing`` a NaN is a value that was not observed.
+
+        ``index`` numbers the rows, whose noise is then the same in any batch (None: their places in this one).
+
+        >>> Datum.of(np.array([[1.0, np.nan]]), missing=True).observed.tolist()
+        [[True, False]]
+        """
+        values = jnp.asarray(values)
+        values = values if jnp.issubdtype(values.dtype, jnp.inexact) else values.astype(float)
+        return filled(values, missing=missing, index=None if index is None else jnp.asarray(index))
 
 
 @runtime_checkable
@@ -82,6 +101,27 @@ def filled(values: Num[Array, "*batch features"], *, missing: bool, index: Int[A
         return Datum(values=values, index=index)
     observed = ~jnp.isnan(values)
     return Datum(values=jnp.where(observed, values, 0), observed=observed, index=index)
+
+
+def as_datum(x: Datum | AnyArray, *, axes: int | None = None) -> Datum:
+    """Return an array of complete rows as a datum, and a datum as it is.
+
+    ``axes`` is how many axes the array must have: 1 for a row, 2 for a batch (None: any). Raises TypeError for anything
+    else, and ValueError for another number of axes or, where that can be seen (not under `jax.jit`), for NaN.
+
+    >>> as_datum(np.zeros((3, 2), np.uint8), axes=2).values.dtype
+    dtype('float32')
+    """
+    if isinstance(x, Datum):
+        return x
+    if not isinstance(x, Array | np.ndarray):
+        raise TypeError(f"x must be an array of rows [n, features] or an iwax.Datum, got {type(x).__name__}")
+    if axes is not None and x.ndim != axes:
+        shape = "[features], one row" if axes == 1 else "[n, features], such as x.reshape(len(x), -1)"
+        raise ValueError(f"x must be an array of shape {shape}, or an iwax.Datum; got shape {x.shape}")
+    if not isinstance(x, Tracer) and jnp.issubdtype(x.dtype, jnp.inexact) and bool(jnp.isnan(x).any()):
+        raise ValueError("x has missing values (NaN): give iwax.Datum.of(x, missing=True) in the place of the array")
+    return Datum.of(x)
 
 
 def values_of(context: Any) -> Array:

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Num, PyTree
 
-from iwax._typing import Datum, Distribution, Latent, LogWeights, Part, PRNGKey, Scalar
+from iwax._typing import AnyArray, Datum, Distribution, Latent, LogWeights, Part, PRNGKey, Scalar, as_datum
 from iwax.model import LatentVariableModel, Terms
 from iwax.numerics import log_mean_exp
 from iwax.threefry import in_one_pass
@@ -41,14 +41,16 @@ Draws: TypeAlias = Int[Array, " k"] | Int[Array, "batch k"]  # numbers of draws:
 
 
 def over_data(
-    function: Callable[..., Output], key: PRNGKey, x: Datum, *others: PyTree[Num[Array, "batch ..."]]
+    function: Callable[..., Output], key: PRNGKey, x: Datum | AnyArray, *others: PyTree[Num[Array, "batch ..."]]
 ) -> Output:
     """``function(key, datum, *others)`` for every row of x and of what goes with it; its key is ``fold_in(key, row)``.
 
-    >>> x = Datum(values=jnp.arange(3.0)[:, None], index=jnp.arange(3))
-    >>> over_data(lambda key, datum: 2 * datum.values, jax.random.key(0), x).shape
+    x is a datum, or an array of complete rows [batch, features], whose numbers are then 0, 1, ...
+
+    >>> over_data(lambda key, datum: 2 * datum.values, jax.random.key(0), jnp.arange(3.0)[:, None]).shape
     (3, 1)
     """
+    x = as_datum(x, axes=2)
     key, rows = in_one_pass(key), jnp.arange(x.values.shape[0]) if x.index is None else x.index
     return jax.vmap(lambda row, *each: function(jax.random.fold_in(key, row), *each))(rows, x, *others)
 
@@ -69,7 +71,7 @@ def over_draws(
     return jax.vmap(lambda i, *each: function(jax.random.fold_in(key, i), *each))(numbers, *others)
 
 
-def terms(model: LatentVariableModel, key: PRNGKey, x: Datum, *, k: int, first: int | Array = 0) -> Terms:
+def terms(model: LatentVariableModel, key: PRNGKey, x: Datum | AnyArray, *, k: int, first: int | Array = 0) -> Terms:
     """The terms of log w, [k, batch] each, under the total derivative."""
     prior = prepared(model, key)
 
@@ -83,7 +85,7 @@ def terms(model: LatentVariableModel, key: PRNGKey, x: Datum, *, k: int, first: 
     return _terms_of_draws(model, prior, x, *over_data(one, key, x))
 
 
-def mixture_terms(model: LatentVariableModel, key: PRNGKey, x: Datum, *, k: int) -> Terms:
+def mixture_terms(model: LatentVariableModel, key: PRNGKey, x: Datum | AnyArray, *, k: int) -> Terms:
     """The terms of log w with ``log (1/k) sum_j q_j(z_i|x)`` in the place of ``log q_i(z_i|x)``, [k, batch] each.
 
     q_j is the posterior as the j-th draw has it, with weights of its own where they are random. The weights of multiple
@@ -104,7 +106,7 @@ def mixture_terms(model: LatentVariableModel, key: PRNGKey, x: Datum, *, k: int)
 
 
 def weighted_means(
-    model: LatentVariableModel, key: PRNGKey, x: Datum, *, k: int, first: int | Array = 0
+    model: LatentVariableModel, key: PRNGKey, x: Datum | AnyArray, *, k: int, first: int | Array = 0
 ) -> tuple[LogWeights, Float[Array, "batch k features"], Float[Array, "batch k features classes"] | None]:
     """The log-weights of k draws of every row, [k, batch], nats, and the means of ``p(x|z)`` there.
 
@@ -142,7 +144,7 @@ def sought(p_x: Distribution, x: Datum) -> Distribution:
 def log_weights(
     model: LatentVariableModel,
     key: PRNGKey,
-    x: Datum,
+    x: Datum | AnyArray,
     *,
     k: int,
     beta: Scalar | float = 1.0,
@@ -153,7 +155,7 @@ def log_weights(
 
 
 def propose(
-    model: LatentVariableModel, key: PRNGKey, x: Datum, draws: Draws, *, score: bool
+    model: LatentVariableModel, key: PRNGKey, x: Datum | AnyArray, draws: Draws, *, score: bool
 ) -> tuple[Latent, Float[Array, "k batch"] | None]:
     """The draws z [batch, k, ...] and, with ``score``, ``log q(z̄|x)`` at z held constant (None without)."""
 
@@ -168,7 +170,7 @@ def propose(
     return z, _draws_first(log_posterior)
 
 
-def terms_at(model: LatentVariableModel, key: PRNGKey, x: Datum, draws: Draws, z: Latent) -> Terms:
+def terms_at(model: LatentVariableModel, key: PRNGKey, x: Datum | AnyArray, draws: Draws, z: Latent) -> Terms:
     """The terms of log w at the draws z [batch, k, ...] of `propose`, [k, batch] each; q's leaves are held constant.
 
     The draw is made again from its key, for its distribution, trace and part keys; its inputs, z, are live.
@@ -183,7 +185,9 @@ def terms_at(model: LatentVariableModel, key: PRNGKey, x: Datum, draws: Draws, z
     return _terms_of_draws(model, prior, x, z, *_over_data_and_draws(draw, key, x, draws, z))
 
 
-def _over_data_and_draws(function: Callable[..., Output], key: PRNGKey, x: Datum, draws: Draws, *others: Any) -> Output:
+def _over_data_and_draws(
+    function: Callable[..., Output], key: PRNGKey, x: Datum | AnyArray, draws: Draws, *others: Any
+) -> Output:
     """``function(datum, key, *others)`` for every row and every one of its draws, [batch, k, ...]."""
 
     def at(key: PRNGKey, datum: Datum, numbers: Array, *others: Any) -> Output:
@@ -194,19 +198,20 @@ def _over_data_and_draws(function: Callable[..., Output], key: PRNGKey, x: Datum
     return over_data(at, key, x, draws, *others)
 
 
-def reparameterized(model: LatentVariableModel, key: PRNGKey, x: Datum) -> bool:
+def reparameterized(model: LatentVariableModel, key: PRNGKey, x: Datum | AnyArray) -> bool:
     """Whether a draw from q(z|x) has a derivative in the parameters of q, in every layer. Nothing is computed."""
 
     def layers(datum: Datum) -> tuple[Any, ...]:
         proposal = model.propose(datum, key)
         return proposal.distribution.layers(proposal.z)
 
-    found = eqx.filter_eval_shape(lambda: layers(jax.tree.map(lambda leaf: leaf[0], x)))
+    rows = as_datum(x, axes=2)
+    found = eqx.filter_eval_shape(lambda: layers(jax.tree.map(lambda leaf: leaf[0], rows)))
     return all(getattr(layer, "reparameterized", True) for layer in found)
 
 
 def _terms_of_draws(
-    model: LatentVariableModel, prior: Part, x: Datum, z: Latent, log_posterior: Array, keys: Any
+    model: LatentVariableModel, prior: Part, x: Datum | AnyArray, z: Latent, log_posterior: Array, keys: Any
 ) -> Terms:
     """The terms of log w, [k, batch] each, at draws z [batch, k, ...], all of them in one row of the data axis.
 
@@ -214,7 +219,7 @@ def _terms_of_draws(
     otherwise transpose the activations first (-12 % of a step).
     """
     batch, k = log_posterior.shape
-    rows = jax.tree.map(lambda leaf: jnp.repeat(leaf, k, axis=0), x)
+    rows = jax.tree.map(lambda leaf: jnp.repeat(leaf, k, axis=0), as_datum(x, axes=2))
     flat = jax.tree.map(lambda leaf: leaf.reshape(batch * k, *leaf.shape[2:]), (keys, z, log_posterior))
     terms = jax.vmap(lambda datum, *draw: model.terms(prior, datum, *draw))(rows, *flat)
     return jax.tree.map(lambda leaf: leaf.reshape(batch, k).T, terms)
@@ -229,7 +234,7 @@ def generate(
 
 
 def redraw(
-    model: LatentVariableModel, key: PRNGKey, x: Datum, draw: Int[Array, " batch"]
+    model: LatentVariableModel, key: PRNGKey, x: Datum | AnyArray, draw: Int[Array, " batch"]
 ) -> tuple[Latent, Float[Array, "batch features"]]:
     """The draw of the given number [batch] of each row, made again from its key, and the mean of ``p(x|z)`` there."""
 

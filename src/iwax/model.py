@@ -9,9 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from iwax._typing import Datum, Distribution, Latent, Part, PRNGKey, Scalar, Trace
+from iwax._typing import AnyArray, Datum, Distribution, Latent, Part, PRNGKey, Scalar, Trace, as_datum
 
-__all__ = ["Draw", "LatentVariableModel", "Terms"]
+__all__ = ["Datum", "Draw", "LatentVariableModel", "Terms"]
 
 _OF_HOLES, _OF_MARKS = 2**32 - 6, 2**32 - 7  # numbers that no layer of a network has: keys beside a likelihood's own
 
@@ -101,26 +101,29 @@ class LatentVariableModel(eqx.Module):
                 f"got {_said(z)} and {_said(found)}"
             )
 
-    def infer(self, x: Datum, *, key: PRNGKey) -> Distribution:
+    def infer(self, x: Datum | AnyArray, *, key: PRNGKey) -> Distribution:
         """q(z|x): the posterior at a datum, beside its siblings where it follows them (`posteriors.Hamiltonian`)."""
         beside = getattr(self.posterior, "beside", None)
         posterior = self.posterior if beside is None else beside(self.prior, self.likelihood)
-        return posterior(x, key=key)
+        return posterior(as_datum(x, axes=1), key=key)
 
-    def propose(self, x: Datum, key: PRNGKey) -> Draw:
+    def propose(self, x: Datum | AnyArray, key: PRNGKey) -> Draw:
         """``z ~ q(z|x)``. Everything random in it is a function of ``key``."""
         distribution = self.infer(x, key=jax.random.fold_in(key, 0))
         z, trace = distribution.draw(jax.random.fold_in(key, 1))
         return Draw(distribution, z, trace, self._part_keys(key))
 
-    def propose_with_log_prob(self, x: Datum, key: PRNGKey) -> tuple[Draw, Scalar]:
+    def propose_with_log_prob(self, x: Datum | AnyArray, key: PRNGKey) -> tuple[Draw, Scalar]:
         """The same draw with ``log q(z|x)`` under its total derivative: all that the pathwise gradient needs."""
         distribution = self.infer(x, key=jax.random.fold_in(key, 0))
         z, log_posterior = distribution.sample_and_log_prob(jax.random.fold_in(key, 1))
         return Draw(distribution, z, None, self._part_keys(key)), log_posterior
 
-    def terms(self, prior: Part, x: Datum, keys: tuple[PRNGKey, PRNGKey], z: Latent, log_posterior: Scalar) -> Terms:
+    def terms(
+        self, prior: Part, x: Datum | AnyArray, keys: tuple[PRNGKey, PRNGKey], z: Latent, log_posterior: Scalar
+    ) -> Terms:
         """The terms of log w at z; ``prior`` is prepared (`prior.prepare`), ``keys`` are the draw's."""
+        x = as_datum(x, axes=1)
         log_prior = prior(x, key=keys[0]).log_prob(z)
         log_likelihood = self.likelihood(z, key=keys[1]).log_prob(x.values, where=x.observed)
         if self.missingness is not None:
@@ -129,11 +132,12 @@ class LatentVariableModel(eqx.Module):
             log_likelihood = log_likelihood + p_marks.log_prob(marks)
         return Terms(log_prior, log_likelihood, log_posterior)
 
-    def completed(self, x: Datum, keys: tuple[PRNGKey, PRNGKey], z: Latent) -> Array:
+    def completed(self, x: Datum | AnyArray, keys: tuple[PRNGKey, PRNGKey], z: Latent) -> Array:
         """x with what was not observed drawn from p(x|z), a function of the draw's keys; differentiable in z.
 
         Raises ValueError where such a draw has no derivative.
         """
+        x = as_datum(x, axes=1)
         if x.observed is None:
             return x.values
         p_x = self.likelihood(z, key=keys[1])

@@ -179,12 +179,13 @@ def picture(mode="L", size=(5, 4), form="PNG"):
         (picture(size=(6, 4)), "b.png: needed pictures of one size and mode, 5 x 4 grey .*; got 6 x 4 grey"),
         (picture(mode="RGB"), "b.png: .*got 5 x 4 colour"),
         (picture(mode="1"), "b.png: .*got 5 x 4 black and white"),
-        (picture(mode="RGBA"), "b.png: .*mode RGBA is none of"),
-        (picture(mode="I;16"), "b.png: .*mode I;16 is none of"),
-        (picture()[:40], "b.png: needed a PNG or JPEG picture"),
-        (picture(form="GIF"), "b.png: needed a PNG or JPEG picture"),
+        (picture(mode="RGBA"), "b.png: .*20 of its 20 pixels are not opaque"),
+        (picture(mode="CMYK", form="JPEG"), "b.png: .*mode CMYK is none of"),
+        (picture(mode="I;16"), "b.png: .*numbers of 16 bits .mode I;16."),
+        (picture()[:40], "b.png: needed a PNG, JPEG, BMP, WEBP, TIFF or GIF picture"),
+        (picture(form="PPM"), "b.png: needed a PNG, JPEG, BMP, WEBP, TIFF or GIF picture"),
         (picture(size=(5000, 5000), mode="1"), "b.png: .*5000 x 5000 pixels are more than"),
-        (b"", "b.png: needed a PNG or JPEG picture"),
+        (b"", "b.png: needed a PNG, JPEG, BMP, WEBP, TIFF or GIF picture"),
     ],
 )
 def test_pictures_that_do_not_fit(tmp_path, second, message):

@@ -259,3 +259,22 @@ def test_bad_arguments(arguments: dict, message: str):
     given = {"x": data().astype(np.float32), "k": 2, "key": jax.random.key(0)} | arguments
     with pytest.raises(ValueError, match=message):
         evaluation.log_evidence(wrong(), **given)
+
+
+@pytest.mark.usefixtures("float64")
+def test_an_error_that_a_few_draws_say_is_unknown_and_the_others_hold():
+    """Of proposals too wide, too narrow and off, errors that are known cover the truth as errors do."""
+    model = LinearGaussian.random(8, 4, seed=3)
+    x = model.sample(20, seed=1)
+    inside, outside = [], []
+    for scale, shift in ((0.9, 0.0), (1.5, 0.5), (0.4, 1.5), (1.0, 4.0)):
+        found = evaluation.log_evidence(model.model(scale=scale, shift=shift), x, k=1000, key=jax.random.key(3))
+        off, known = np.abs(found.log_evidence - model.log_evidence(x)) / found.monte_carlo_error, found.known_error
+        np.testing.assert_array_equal(np.isnan(known), (found.ess < 10) | (found.pareto_k > 0.7))
+        np.testing.assert_array_equal(known[~np.isnan(known)], found.monte_carlo_error[~np.isnan(known)])
+        inside += off[~np.isnan(known)].tolist()
+        outside += off[np.isnan(known)].tolist()
+        said = any("the Monte-Carlo error of log p(x) is unknown for" in line for line in found.warnings())
+        assert said == (np.isnan(known).mean() > 0.05)
+    assert min(len(inside), len(outside)) >= 20
+    assert np.mean(np.array(inside) < 4) > 0.85 > np.mean(np.array(outside) < 4) + 0.1

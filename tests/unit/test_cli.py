@@ -287,3 +287,26 @@ def test_settings_lists_keys_with_defaults_and_presets(iwax):
     assert json.loads(out)["iwae-2-k50"]["model.latent"] == [100, 50]
     code, _, err = iwax("settings", "nothing.like.it")
     assert (code, "no setting has 'nothing.like.it'" in err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("word", "found"),
+    [
+        ("warm", ["objective.beta_warmup", "training.warmup"]),  # in names
+        ("Householder", ["model.posterior"]),  # among the values
+        ("newest checkpoints", ["training.keep"]),  # in a description
+        ("cosine", ["training.schedule"]),  # a default
+        ("evaluation", ["evaluation.k", "evaluation.split", "evaluation.limit", "evaluation.checkpoint"]),  # a section
+    ],
+)
+def test_settings_are_found_by_name_value_and_description(iwax, word, found):
+    code, out, _ = iwax("--json", "settings", word)
+    assert (code, set(found) <= json.loads(out).keys()) == (0, True)
+    assert list(json.loads(out))[: len(found)] == found
+
+
+def test_presets_are_found_by_their_settings(iwax):
+    code, _, err = iwax("settings", "householder")
+    assert (code, "householder-10" in err) == (0, True)
+    assert json.loads(iwax("--json", "settings", "--presets", "vamp")[1]).keys() >= {"vamp", "hvae-vamp"}
+    assert iwax("settings", "--presets", "nothing-like-it")[0] == 2

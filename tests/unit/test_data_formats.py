@@ -152,7 +152,7 @@ def test_images_are_sorted_and_labelled_by_folder(tmp_path):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         Image.fromarray(picture).save(tmp_path / name)
     (tmp_path / "notes.txt").write_text("not a picture")
-    values, labels = read_images(tmp_path)
+    values, labels, _ = read_images(tmp_path)
     assert np.array_equal(values, PICTURES[[2, 1, 0]])
     assert labels is not None
     assert labels.tolist() == [0, 1, 1]
@@ -163,14 +163,14 @@ def test_images_of_every_mode(tmp_path):
         folder = tmp_path / mode
         folder.mkdir()
         Image.new(mode, (5, 4), 1 if mode != "RGB" else (1, 2, 3)).save(folder / "x.png")
-        values, labels = read_images(folder)
+        values, labels, _ = read_images(folder)
         assert (values.shape, values.dtype, labels) == ((1, *shape), dtype, None)
 
 
 def test_jpeg_pictures(tmp_path):
     Image.new("L", (5, 4), 9).save(tmp_path / "x.jpg")
     Image.new("L", (5, 4), 9).save(tmp_path / "y.jpeg")
-    values, labels = read_images(tmp_path)
+    values, labels, _ = read_images(tmp_path)
     assert (values.tolist(), labels) == (np.full((2, 4, 5), 9).tolist(), None)
 
 
@@ -180,7 +180,7 @@ def test_a_zip_of_pictures_like_omniglots(tmp_path):
             packed = io.BytesIO()
             Image.fromarray(PICTURES[0] > 99).save(packed, "PNG")
             archive.writestr(name, packed.getvalue())
-    values, labels = read_images(tmp_path / "x.zip")
+    values, labels, _ = read_images(tmp_path / "x.zip")
     assert np.array_equal(values[1], PICTURES[0] > 99)
     assert labels is not None
     assert len(values) == 2  # the name that climbs out of the archive is left alone

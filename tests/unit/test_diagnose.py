@@ -70,6 +70,8 @@ def test_every_part_is_there_with_its_errors(found):
     assert [curve["gradient"] for curve in signal["curves"]] == ["pathwise", "wake"]
     assert all(curve["k"] == [1, 3] for curve in signal["curves"])
     assert set(signal["curves"][0]["groups"]) == {"encoder", "decoder"}
+    assert found["seconds"].keys() == found["seconds_compiling"].keys()
+    assert all(0 < found["seconds_compiling"][part] < seconds for part, seconds in found["seconds"].items())
 
 
 def test_the_numbers_are_those_of_the_functions(trained, found):

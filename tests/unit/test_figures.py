@@ -8,13 +8,15 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from matplotlib.figure import Figure
 from PIL import Image
 from scipy.stats import norm
 from sklearn.datasets import load_digits, load_wine
 
 from iwax.data import Column
-from iwax.report import figures, images, marginals
+from iwax.report import curves, figures, images, marginals
 from iwax.report.curves import visible_range
+from iwax.report.differences import differences
 
 DIGITS = load_digits().data / 16.0
 WINE = load_wine().data
@@ -25,6 +27,26 @@ FULL_ROWS = [row | {"validation": row["bound"] - 1.0, "learning_rate": 1 / row["
 HOLED = np.where(DIGITS[:3] > 0.5, np.nan, DIGITS[:3])
 HOLE = np.where(np.arange(8) == 5, np.nan, 0.0)
 
+NAMES = ["iwae-1-k5", "iwae-1-k5 with k=50"]
+COMPARED = {
+    "n": 300,
+    "k": 5000,
+    "split": "test",
+    "runs": [
+        {
+            "run": f"runs/{'long-' * 20 * i}{i}",
+            "name": NAMES[i // 2],
+            "seed": i % 2,
+            "log_evidence": -90.0 + i,
+            "standard_error": [0.2, np.nan][i // 3],
+            "difference": float(i),
+            "difference_error": 0.1 * i or np.nan,
+        }
+        for i in range(4)
+    ],
+    "seeds": [{"name": name, "seeds": [0, 1]} for name in NAMES],
+    "seed_differences": [{"group": 1, "difference": 2.0, "error": 0.3}],
+}
 COLUMNS = [Column("$a", "nonnegative_integer"), Column("b", "nonnegative"), Column("c", "integer")]
 
 CALLS = {
@@ -58,6 +80,8 @@ CALLS = {
     "many columns": lambda p: marginals.marginals(p, COLUMNS * 30, np.tile(WINE[:9, :3], 30), np.tile(WINE[:, :3], 30)),
     "training": lambda p: figures.training(p, FULL_ROWS),
     "one epoch": lambda p: figures.training(p, ROWS[:1]),
+    "differences": lambda p: differences(p, COMPARED),
+    "differences without seeds": lambda p: differences(p, COMPARED | {"seeds": [], "seed_differences": []}),
 }  # fmt: skip
 
 
@@ -92,6 +116,34 @@ def test_samples_are_read_row_by_row_with_every_pixel_a_square(tmp_path: Path):
     seen = pieces(path, side=8 * scale, left=16, top=16, gutter=4, across=3, n=6)
     expected = np.rint(DIGITS[:6].reshape(6, 8, 8) * 255).astype(np.uint8)
     np.testing.assert_array_equal(seen, expected.repeat(scale, 1).repeat(scale, 2))
+
+
+@pytest.mark.parametrize(
+    ("rates", "scale"),
+    [
+        (3e-3 * 0.5 * (1 + np.cos(np.pi * np.arange(1, 101) / 100.1)), "linear"),  # far from 0 for most of its epochs
+        (np.repeat([1e-3, 1e-4, 1e-5], 40), "log"),
+        (np.linspace(0.01, 1.0, 50), "linear"),
+        (np.full(10, 1e-3) - 1e-5 * np.arange(10), "linear"),
+    ],
+)
+def test_a_learning_rate_is_shown_on_the_axis_that_shows_it(rates: np.ndarray, scale: str):
+    axes = Figure().subplots()
+    curves._changed(axes, np.arange(len(rates)), rates, "learning rate")
+    low, high = axes.get_ylim()
+    heights = axes.transAxes.inverted().transform(axes.transData.transform(np.stack([rates, rates], axis=1)))[:, 1]
+    assert axes.get_yscale() == scale
+    assert low <= rates.min() <= rates.max() <= high
+    assert np.median(heights) > 0.2, "the middle of the training does not lie on the axis"
+    assert all(len(label.get_text()) <= 7 for label in axes.get_yticklabels())
+    assert axes.get_title("left").startswith(f"learning rate, {curves.short(rates[0])} to ")
+
+
+def test_a_comparison_says_what_is_unknown(tmp_path: Path):
+    with Image.open(differences(tmp_path / "d.png", COMPARED)) as picture:
+        words = picture.info["Description"]
+    assert "0: +0.000 ± unknown" in words
+    assert "2: +2.000 ± 0.200" in words
 
 
 def test_of_many_columns_the_first_are_drawn_and_the_others_counted(tmp_path: Path):

@@ -73,6 +73,7 @@ def table(path: Path) -> Path:
 GREY = {"data": "digits-grey", "sets": ["model.likelihood=discretized_logistic"]}
 RUNS: dict[str, list[tuple[str, dict[str, Any]]]] = {  # what a page's Python opens, and its commands make
     "images": [("first", {"data": "digits"})],
+    "runs_in_python": [("first", {"data": "digits"})],
     "tables": [("wine", {"data": "wine.csv"})],
     "anomalies": [("plain", GREY), ("background", {**GREY, "sets": [*GREY["sets"], "data.perturb=0.2"]})],
 }

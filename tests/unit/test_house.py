@@ -9,6 +9,8 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 import iwax
 
 ROOT = Path(__file__).parents[2]
@@ -137,6 +139,18 @@ def test_public_names_have_a_docstring():
 def test_importing_the_root_loads_no_library():
     loaded = set(run_python("import iwax, sys; print(*sys.modules)").split())
     assert loaded & {"jax", "numpy", "equinox", "scipy", "matplotlib"} == set()
+
+
+def test_the_root_has_what_the_page_of_modules_lists():
+    page = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+    listed = set(re.findall(r"^   iwax\.([a-z_]+)", page, re.MULTILINE))
+    own = set(re.findall(r"`iwax\.(\w+)`", page))
+    assert {"__version__", *listed, *own} == set(iwax.__all__)
+    program = "import iwax; print(*(getattr(iwax, name).__name__ for name in iwax.__all__ if name[0] != '_'))"
+    found = set(run_python(program).split())
+    assert found == {f"iwax.{name}" for name in listed} | own
+    with pytest.raises(AttributeError, match="iwax has no 'nonsense'; it has Datum, batched"):
+        iwax.nonsense  # noqa: B018
 
 
 def test_the_command_line_answers_without_jax():

@@ -2,11 +2,13 @@
 
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import jax
@@ -15,7 +17,9 @@ import pytest
 import safetensors.numpy
 
 from iwax import data, experiments
+from iwax.cli import main
 from iwax.experiments import comparison
+from iwax.experiments.diagnosis import Effort, diagnose
 from iwax.experiments.folder import RunFolder, held
 from iwax.experiments.interrupt import watch
 from iwax.experiments.reporter import Silent
@@ -163,7 +167,36 @@ def test_from_a_run_with_another_objective(tmp_path, trained):
     folders = (trained / "checkpoints" / "step-8", second / "checkpoints" / "step-0")
     weights = [(folder / "model.safetensors").read_bytes() for folder in folders]
     assert weights[0] == weights[1]
-    assert json.loads((second / "env.json").read_text())["start"]["checkpoint"] == "step-8"
+    about = json.loads((second / "env.json").read_text())["start"]
+    assert (about["checkpoint"], Path(about["run"]).expanduser()) == ("step-8", trained)
+    assert f"starts at the weights of {trained} (step-8)" in (second / "log.txt").read_text()
+    report = experiments.evaluate(second, k=2, reporter=Silent())
+    assert report["name"].startswith(f"{report['preset']} with bound=elbo")
+    assert experiments.closing_line(report).endswith(f" s; {report['name']}; started at {trained})")
+
+
+def test_a_run_is_not_lengthened_and_the_command_that_trains_for_longer_is_told(trained, capsys):
+    with pytest.raises(SystemExit) as left:
+        main(["resume", str(trained), "--epochs", "9"])
+    said = capsys.readouterr().err
+    assert (left.value.code, "its own plan, 2 epochs" in said) == (2, True)
+    command = shlex.split(said.rpartition(": iwax ")[2])
+    assert command == ["train", "--from", str(trained), "-c", str(trained / "config.json"), "--epochs", "9"]
+    flags = {"start": str(trained), "training.epochs": 9}
+    longer = experiments.from_sources(file=trained / "config.json", flags=flags).model_dump()
+    before = experiments.from_sources(file=trained / "config.json").model_dump()
+    assert longer == before | {"start": str(trained), "training": before["training"] | {"epochs": 9}}
+
+
+def test_a_comparison_is_drawn_where_it_is_asked_for(tmp_path, trained, capsys):
+    experiments.evaluate(trained, k=2, reporter=Silent())
+    words = ["compare", str(trained), str(trained), "-o", str(tmp_path / "both.png")]
+    for code in (0, 2):  # what is there is not overwritten
+        with pytest.raises(SystemExit) as left:
+            main(words)
+        assert int(left.value.code or 0) == code
+    assert (tmp_path / "both.png").read_bytes()[:4] == b"\x89PNG"
+    assert "exists already" in capsys.readouterr().err
 
 
 def test_from_a_run_of_another_shape_is_refused(tmp_path, trained):
@@ -367,6 +400,28 @@ def test_a_run_goes_on_only_with_its_own_data(run, binary, monkeypatch):
     monkeypatch.setattr(data, "load", lambda name, **settings: other)
     with pytest.raises(ValueError, match="the data that it began with"):
         experiments.resume(run, reporter=Silent())
+    for measured in (experiments.evaluate, partial(diagnose, effort=Effort(limit=2, k=2))):
+        with pytest.raises(ValueError, match="the data that it began with"):
+            measured(run, reporter=Silent())
+
+
+def test_a_run_is_measured_wherever_it_lies(tmp_path, trained, binary, monkeypatch, capsys):
+    """Its data are found where they lay, or are named; its measurements say which they were."""
+    moved = Path(shutil.copytree(trained, tmp_path / "moved"))
+    about = json.loads((moved / "env.json").read_text())
+    assert about["data"]["path"] == binary
+    monkeypatch.chdir(tmp_path)
+    report = experiments.evaluate("moved", k=2, reporter=Silent())
+    assert report["data_sha256"] == about["data"]["sha256"]
+    for name in ("config.json", "env.json"):  # as of data that are not where they were
+        (moved / name).write_text((moved / name).read_text().replace(binary, "gone.npy"))
+    words = ["evaluate", "moved", "--k", "2", "--json"]
+    for more, code, said in (([], 2, "there is no gone.npy"), (["--data", binary], 0, '"log_evidence"')):
+        with pytest.raises(SystemExit) as left:
+            main([*words, *more])
+        assert (int(left.value.code or 0), said in "".join(capsys.readouterr())) == (code, True)
+    with pytest.raises(FileNotFoundError, match=r"no gone\.npy"):
+        experiments.resume(moved, reporter=Silent())
     told = Told()
-    experiments.evaluate(run, k=2, reporter=told)
-    assert "has changed" in told.warnings[0]
+    experiments.resume(moved, data_path=Path(binary), reporter=told)
+    assert "iwax train --from moved -c moved/config.json --epochs N" in " ".join(told.notes).replace(f"{tmp_path}/", "")

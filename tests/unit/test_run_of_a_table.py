@@ -1,5 +1,7 @@
 """A table of one's own with holes and columns of all kinds: trained, measured, and used by every verb."""
 
+import csv
+import io
 import json
 import shutil
 from pathlib import Path
@@ -13,6 +15,8 @@ import pytest
 
 from iwax import data, experiments, inference
 from iwax.cli.app import main
+from iwax.cli.output import as_text
+from iwax.cli.scores import Scores
 from iwax.data import coding
 from iwax.data.files import read_rows
 from iwax.experiments import build
@@ -330,10 +334,66 @@ def test_columns_are_found_by_name_and_unknown_levels_refused(run, capsys):
     values = read_rows(run.parent / "new.csv", columns).values
     assert values.tolist() == [[171.0, 2.5, 3.0, 0.0, columns[4].levels.index("red"), 0.0, 2.0, -7.0]]
     (run.parent / "odd.csv").write_text(text.replace("red", "mauve"))
-    code, _, err = called(capsys, "score", run, run.parent / "odd.csv", "--k", 5)
+    code, _, err = called(capsys, "embed", run, run.parent / "odd.csv")
     assert code == 2
     assert "mauve" in err
     assert "colour" in err
+
+
+def test_a_bad_row_refuses_no_other_and_a_score_does_not_depend_on_them(run, capsys, tmp_path):
+    """-inf with the reason for what a column cannot hold, 0 for a row without a value; as from Python for the rest."""
+    lines = ["height,income,visits,smoker,colour", "171,2.5,3,no,red", "171,0,3,no,red", ",,,,", "171,,3,,red"]
+    (tmp_path / "new.csv").write_text("\n".join([*lines, "x,2.5,-1,no,mauve"]) + "\n")
+    code, out, err = called(capsys, "score", run, tmp_path / "new.csv", "--k", 50, "--typical")
+    assert code == 0, err
+    found = list(csv.DictReader(io.StringIO(out)))
+    assert [row["row"] for row in found] == ["1", "2", "3", "4", "5"]
+    assert [row["missing"] for row in found] == ["0", "0", "5", "2", "0"]
+    log_p, scores, typical = (
+        np.array([float(row[name]) for row in found]) for name in ("log_evidence", "score", "typicality")
+    )
+    for values in (log_p, scores, typical):
+        np.testing.assert_array_equal(np.isneginf(values), [False, True, False, False, True])
+    assert f"{tmp_path / 'new.csv'}:3:2: column 'income' needs numbers 1.2e-38" in found[1]["reason"]
+    assert found[2]["reason"].startswith("no value in this row")
+    assert [word in found[4]["reason"] for word in (":6:1:", ":6:3:", ":6:5:", "mauve")] == [True] * 4
+    assert found[0]["reason"] == found[3]["reason"] == ""
+    assert (log_p[2], found[2]["error"]) == (0, "0")
+    assert "2 of 5 rows have a cell that its column cannot hold" in err
+    assert "7 of 25 cells are missing" in err
+    model, columns, key = experiments.load(run), experiments.open_run(run).about.columns, jax.random.key(0)
+    x = read_rows(tmp_path / "new.csv", columns, each=True).values[[0, 3]]
+    evidence = inference.score(model, x, k=50, key=key, rows=np.array([0, 3]), missing=True)
+    np.testing.assert_allclose(log_p[[0, 3]], evidence.log_evidence, rtol=1e-6)
+    np.testing.assert_allclose(
+        scores[[0, 3]], inference.comparable_scores(model, x, evidence.log_evidence, key=key)[0], rtol=1e-5
+    )
+    assert scores[0] == log_p[0]
+
+
+def test_what_training_left_out_comes_along_with_the_scores(tmp_path):
+    (tmp_path / "a.csv").write_text('id,score,a\n"x, 1",7,1.5\n,8,zero\n')
+    columns, left_out = (data.Column("a", "continuous"),), ("id", "score", "date")
+    read = read_rows(tmp_path / "a.csv", columns, dropped=left_out, each=True)
+    assert read.values[0] == 1.5
+    assert read.refused.keys() == {(1, 0)}
+    numbers = {"log_evidence": np.array([-1.0, -np.inf]), "score": np.array([-1.0, -np.inf])}
+    found = Scores(read, np.zeros(2, int), ["", "because"], numbers).columns()
+    assert as_text(found) == (
+        'row,id,score (file),log_evidence,score,reason\n1,"x, 1",7,-1,-1,\n2,,8,-inf,-inf,because\n'
+    )
+    with pytest.raises(ValueError, match="it also has 'score'"):
+        read_rows(tmp_path / "a.csv", columns, dropped=("id",), each=True)
+
+
+def test_an_empty_row_is_filled_from_the_model(run, capsys, tmp_path):
+    (tmp_path / "new.csv").write_text("height,income,visits,smoker,colour\n171,2.5,3,no,red\n,,,,\n,,,,\n")
+    code, out, err = called(capsys, "impute", run, tmp_path / "new.csv", "--k", 50)
+    assert code == 0, err
+    whole, *empty = [line.split(",") for line in out.strip().splitlines()[1:]]
+    assert whole == ["171", "2.5", "3", "no", "red"]
+    assert all(120 < float(row[0]) < 220 and float(row[1]) > 0 and row[2].isdigit() for row in empty)
+    assert {row[4] for row in empty} <= {"red", "green", "blue"}
 
 
 @pytest.mark.parametrize(

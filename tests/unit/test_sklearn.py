@@ -174,6 +174,29 @@ def test_a_copy_scores_alike(iwae, imputer):
             clone(fitted).transform(OTHERS)
 
 
+# -- rows without an observed value -----------------------------------------------------------------------------
+
+
+def test_an_empty_row_is_no_reason_to_refuse_the_others(iwae, imputer, detector):
+    """A pipeline cannot drop it: left out of a fit, and said; filled from p(x), log p of nothing is 0."""
+    beside = np.vstack([X[:3], np.full((1, 3), np.nan), X[3:]])
+    with pytest.warns(UserWarning, match="1 of 41 rows of X contain no observed value: the model is fitted to"):
+        assert same_model(clone(iwae).fit(beside), iwae)
+    evidence = iwae.evidence(beside)
+    assert (evidence.log_evidence[3], evidence.monte_carlo_error[3]) == (0, 0)
+    np.testing.assert_array_equal(np.delete(iwae.transform(beside), 3, 0), iwae.transform(X))
+    np.testing.assert_allclose(
+        iwae.transform(beside)[3], iwae.model_.prior(None, key=jax.random.key(0)).mean, atol=1e-6
+    )
+    found = imputer.imputation(beside, n_draws=2)
+    assert np.isfinite(found.values).all()
+    assert found.ess[3] == pytest.approx(4)
+    np.testing.assert_array_equal(np.delete(found.values, 3, 0), imputer.imputation(X, n_draws=2).values)
+    assert (found.draws[0, 3] != found.draws[1, 3]).all()
+    scores = detector.score_samples(np.vstack([X, np.full((1, 3), np.nan)]))
+    assert scores.min() < scores[-1] < scores.max()
+
+
 # -- learning in passes -----------------------------------------------------------------------------------------
 
 
@@ -226,11 +249,13 @@ def test_samples_are_the_same_ones_unless_asked_otherwise(iwae):
 
 def test_a_share_of_the_training_rows_lies_below_the_threshold(detector):
     scores, log_prob = detector.score_samples(X), detector.evidence(X).log_evidence
-    np.testing.assert_array_equal(scores, log_prob)
+    whole = ~np.isnan(X).any(axis=1)
+    np.testing.assert_array_equal(scores[whole], log_prob[whole])
+    assert (scores[~whole] != log_prob[~whole]).all()
     np.testing.assert_array_equal(detector.decision_function(X), scores - detector.offset_)
     np.testing.assert_array_equal(detector.predict(X) == -1, np.argsort(np.argsort(scores)) < ROWS // 4)
     typical = copy.deepcopy(detector).set_params(outlier_score="typicality")
-    np.testing.assert_array_equal(typical.score_samples(X), -np.abs(log_prob - log_prob.mean()))
+    np.testing.assert_array_equal(typical.score_samples(X), -np.abs(scores - scores.mean()))
 
 
 # -- scikit-learn's tools ---------------------------------------------------------------------------------------
@@ -273,7 +298,7 @@ def test_parameters_out_of_range_are_refused(parameters, words):
     ("x", "words"),
     [
         (X[:1], "Found array with 1 sample"),
-        (np.where(np.arange(ROWS)[:, None] == 3, np.nan, X), "no observed value in row 3: at least one is needed"),
+        (np.where(np.arange(ROWS)[:, None] == 3, X, np.nan)[:, ::2], r"Found 1 sample\(s\) with an observed value"),
         (np.where(np.arange(3) == 2, np.nan, X), "no observed value in feature '2': at least one is needed"),
         (np.where(np.isnan(X), np.inf, X), "Input X contains infinity"),
         (np.array([[1e200, 1.0], [-1e200, 2.0]]), "too large to be squared in feature '0': use other units"),
@@ -289,8 +314,6 @@ def test_a_fitted_estimator_refuses_other_tables(iwae, imputer, detector):
     for function in (iwae.score_samples, iwae.transform, imputer.transform, detector.predict):
         with pytest.raises(ValueError, match=r"X has 2 features, but .* is expecting 3 features"):
             function(X[:, :2])
-        with pytest.raises(ValueError, match="no observed value in row 1"):
-            function(np.array([[1.0, 2, 3], [np.nan, np.nan, np.nan]]))
         with pytest.raises(ValueError, match="contains infinity"):
             function(np.array([[1.0, 2, np.inf]]))
     with pytest.raises(ValueError, match="Z has 3 features, but IWAE is expecting its 2 components"):

@@ -11,7 +11,9 @@ import optax
 import pytest
 from known_updates import ROWS, Watcher, Weights, train, visits
 
+import iwax
 from iwax import bounds, gradients, likelihoods, posteriors, priors, training
+from iwax._typing import as_datum
 from iwax.gradients import Surrogate
 from iwax.model import LatentVariableModel
 from iwax.nn import Linear
@@ -169,7 +171,7 @@ def test_fit_raises_the_bound_and_leaves_the_model_given_alone():
     [
         ({"epochs": -1}, "epochs must be at least 0, got -1"),
         ({"batch": 0}, "batch must be at least 1, got 0"),
-        ({"seed": 2**32}, r"0 <= seed < 2\*\*32, got 4294967296"),
+        ({"seed": 2**64}, r"0 <= seed < 2\*\*64, got 18446744073709551616"),
         ({"seed": -1}, "got -1"),
         ({"piece": 3}, "piece must divide the batch of 4 rows, got 3"),
         ({"patience": 2}, "needs validate_every of at least 1"),
@@ -184,6 +186,28 @@ def test_plans_that_cannot_be_are_refused(options: dict, message: str):
             np.zeros((4, 1), np.float32),
             Plan(**({"epochs": 1, "batch": 4, "seed": 0} | options)),
         )
+
+
+def test_objectives_take_arrays_of_rows():
+    x, key = (grey() > 127).astype(int), jax.random.key(1)
+    datum = iwax.Datum(jnp.asarray(x, float))
+    for rows in (x, jnp.asarray(x), x.astype(np.float32), x.astype(bool)):
+        assert eqx.tree_equal(as_datum(rows, axes=2), datum)
+    np.testing.assert_array_equal(dreg()(vae(), key, x).bound, dreg()(vae(), key, datum).bound)
+    kl = partial(gradients.closed_form_kl, k=2)
+    np.testing.assert_array_equal(kl(vae(), key, x).bound, kl(vae(), key, datum).bound)
+    holes = np.where(x == 1, np.nan, x)
+    for wrong, message in (
+        (x[0], r"array of shape \[n, features\], such as x.reshape\(len\(x\), -1\).*got shape \(6,\)"),
+        (holes, r"missing values \(NaN\): give iwax.Datum.of\(x, missing=True\)"),
+        (x.tolist(), "must be an array of rows .* got list"),
+    ):
+        with pytest.raises((TypeError, ValueError), match=message):
+            dreg()(vae(), key, wrong)
+    found = iwax.Datum.of(holes, missing=True, index=np.arange(ROWS))
+    np.testing.assert_array_equal(found.observed, x == 0)
+    assert np.isfinite(found.values).all()
+    assert found.index.tolist() == list(range(ROWS))
 
 
 def test_bad_data_are_refused():

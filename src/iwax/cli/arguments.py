@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["Binarize", "Checkpoint", "Draws", "Limit", "Rows", "Run", "Seed", "check_seed"]
+__all__ = ["Binarize", "Checkpoint", "DataPath", "Draws", "Limit", "Rows", "Run", "Seed", "check_seed"]
 
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, as `iwax train` makes them.")]
 Rows = Annotated[
@@ -16,6 +16,10 @@ Seed = Annotated[int, typer.Option("--seed", metavar="N", help="Seed of the nois
 Checkpoint = Annotated[str, typer.Option("--checkpoint", metavar="best|last", help="Which stored state.")]
 Draws = Annotated[int, typer.Option("--k", metavar="N", help="Importance samples a row.")]
 Limit = Annotated[int | None, typer.Option("--limit", metavar="N", min=1, help="The first N rows alone.")]
+DataPath = Annotated[
+    Path | None,
+    typer.Option("--data", metavar="PATH", help="The data the run was trained on, if they have moved; checked."),
+]
 Binarize = Annotated[
     str | None,
     typer.Option("--binarize", metavar="threshold|sample", help="Make grey values binary; as the run did without."),

@@ -1,10 +1,11 @@
 """`iwax compare`: runs side by side, and their differences pair by pair on the same data."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from iwax.cli.output import Force, check
 from iwax.cli.terminal import Terminal
 
 __all__ = ["compare"]
@@ -14,13 +15,20 @@ def compare(
     context: typer.Context,
     runs: Annotated[list[Path], typer.Argument(metavar="RUN RUN ...", help="Two or more evaluated runs.")],
     split: Annotated[str, typer.Option("--split", metavar="NAME", help="The evaluated split to compare.")] = "test",
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="FILE.png", help="Draw the differences, with their errors.")
+    ] = None,
+    force: Force = False,
 ) -> None:
     """Compare evaluated runs on the same data: log p(x), paired differences with their errors, spread over seeds.
 
     A paired difference is (this run - the first run), the mean over rows of the difference in log p(x), with its
     standard error; its error is far smaller than that of either run where the runs find the same rows hard. Below the
-    table stand the settings in which a run differs from the first.
+    table stand the settings in which a run differs from the first. Of settings that were run with several seeds each,
+    the means are compared too: their difference with its error over seeds, and over rows.
     """
+    check(output, force=force, endings=(".png",))
+
     from iwax.experiments import comparison
     from iwax.experiments.task import or_unknown
 
@@ -31,7 +39,7 @@ def compare(
         [
             (
                 entry["run"],
-                entry["preset"],
+                entry["name"],
                 entry["seed"],
                 f"{entry['log_evidence']:.2f} +/- {or_unknown(entry['standard_error'], '.2f')}",
                 f"{entry['elbo']:.2f}",
@@ -41,13 +49,26 @@ def compare(
             for i, entry in enumerate(result["runs"])
         ],
     )
+    _say_more(terminal, result)
+    if output is not None:
+        from iwax.report.differences import differences
+
+        terminal.say(f"wrote       {differences(output, result)}")
+    terminal.document(result | ({} if output is None else {"file": str(output)}))
+
+
+def _say_more(terminal: Terminal, result: dict[str, Any]) -> None:
+    """In which settings runs differ from the first, and what runs of several seeds say together."""
+    from iwax.experiments import comparison
+
     for entry in result["runs"][1:]:
         changes = [f"{name}={'null' if value is None else value}" for name, value in entry["differs"].items()]
         if changes:
             terminal.data(f"{entry['run']}: {', '.join(changes)}")
     for group in result["seeds"]:
         terminal.data(
-            f"{group['preset']} on {group['dataset']}, seeds {', '.join(map(str, group['seeds']))}: "
+            f"{group['name']} on {group['dataset']}, seeds {', '.join(map(str, group['seeds']))}: "
             f"mean {group['mean']:.2f}, sd {group['sd']:.2f} nats"
         )
-    terminal.document(result)
+    for difference in result["seed_differences"]:
+        terminal.data(comparison.over_seeds(result, difference))

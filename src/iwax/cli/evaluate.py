@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from iwax.cli.arguments import Run, check_seed
+from iwax.cli.arguments import DataPath, Run, check_seed
 from iwax.cli.terminal import Terminal
 
 __all__ = ["evaluate"]
@@ -46,6 +46,7 @@ def evaluate(
     limit: Limit = None,
     seed: Seed = 0,
     checkpoint: State = None,
+    data_path: DataPath = None,
 ) -> None:
     """Estimate log p(x), with its standard error, and whether to trust it: by importance sampling, by annealing, by
     the jackknife, or, on data simulated from the model, by annealing in both directions.
@@ -57,22 +58,11 @@ def evaluate(
 
     terminal: Terminal = context.obj
     check_seed(seed)
+    chosen = {"method": method, "split": split, "k": k, "chains": chains, "temperatures": temperatures}
+    chosen |= {"leapfrog": leapfrog, "start": start, "order": order, "repeats": repeats, "limit": limit}
     with Reporter(terminal) as reporter:
         report = experiments.evaluate(
-            run,
-            method=method,
-            split=split,
-            k=k,
-            chains=chains,
-            temperatures=temperatures,
-            leapfrog=leapfrog,
-            start=start,
-            order=order,
-            repeats=repeats,
-            limit=limit,
-            seed=seed,
-            checkpoint=checkpoint,
-            reporter=reporter,
+            run, seed=seed, checkpoint=checkpoint, data_path=data_path, reporter=reporter, **chosen
         )
     terminal.data(experiments.closing_line(report))
     terminal.document(report)

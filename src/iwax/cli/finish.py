@@ -16,7 +16,7 @@ from iwax.training import NumericalStop, checkpoint
 __all__ = ["finish", "train_and_finish"]
 
 
-def train_and_finish(terminal: Terminal, train: Callable[[Reporter], Path]) -> None:
+def train_and_finish(terminal: Terminal, train: Callable[[Reporter], Path], *, data_path: Path | None = None) -> None:
     """Train, then `finish`. Where a number that is not finite stops the training, its best checkpoint is measured.
 
     The warning says why it stopped, and so does the exit code, 4. Raises NumericalStop where nothing was learned.
@@ -28,20 +28,20 @@ def train_and_finish(terminal: Terminal, train: Callable[[Reporter], Path]) -> N
         if stop.run is None or not any(checkpoint.steps(existing(stop.run).checkpoints)):
             raise
         terminal.warn(f"{stop}; measured is the best checkpoint that there is")
-        finish(stop.run, terminal, stopped=str(stop))
+        finish(stop.run, terminal, stopped=str(stop), data_path=data_path)
         raise typer.Exit(NUMERICAL) from stop
-    finish(run, terminal)
+    finish(run, terminal, data_path=data_path)
 
 
-def finish(run: Path, terminal: Terminal, *, stopped: str | None = None) -> None:
+def finish(run: Path, terminal: Terminal, *, stopped: str | None = None, data_path: Path | None = None) -> None:
     """Measure a trained run, draw its pictures, say where everything is; the last line is the result.
 
     The result is said before the pictures are drawn too. ``stopped`` is why the training ended early.
     """
     with Reporter(terminal) as reporter:
-        report = experiments.evaluate(run, reporter=reporter)
+        report = experiments.evaluate(run, data_path=data_path, reporter=reporter)
     terminal.say(f"measured    log p(x) = {report['log_evidence']:.4g}; drawing pictures")
-    for path in draw(run):
+    for path in draw(run, data_path=data_path):
         terminal.say(f"picture     {path}")
     terminal.say(f"run folder  {run}")
     folder = existing(run)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from iwax.cli import output as outputs
-from iwax.cli.arguments import Checkpoint, Draws, Limit, Run, Seed
+from iwax.cli.arguments import Checkpoint, DataPath, Draws, Limit, Run, Seed
 from iwax.cli.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -49,11 +49,13 @@ def impute(
     k: Draws = 1000,
     seed: Seed = 0,
     checkpoint: Checkpoint = "best",
+    data_path: DataPath = None,
     force: outputs.Force = False,
 ) -> None:
     """FILE with its missing cells filled: the mean of p(x_missing | x_observed), or the most probable class.
 
-    Missing are NaN, empty cells, and the words that marked them in training. A .csv goes out as it came in but for
+    Missing are NaN, empty cells, and the words that marked them in training; a row of nothing else is filled from p(x).
+    A .csv goes out as it came in but for
     them: delimiter, columns dropped in training, digits of other cells; a .parquet likewise, with its types. With
     --draws N the cells are drawn, N times, and -o a.csv becomes a-1.csv to a-N.csv: what is computed from each varies
     as it should. Goes to -o FILE, or to stdout. With --mask pixels of images are hidden first (the encoder reads what
@@ -66,8 +68,8 @@ def impute(
     from iwax.cli.trained import opened
 
     terminal: Terminal = context.obj
-    with opened(run, checkpoint=checkpoint) as trained:
-        x = trained.test_rows(limit or IMAGES) if file is None else trained.rows(file)[:limit]
+    with opened(run, checkpoint=checkpoint, data_path=data_path) as trained:
+        x = trained.test_rows(limit or IMAGES) if file is None else trained.rows(file, empty=True)[:limit]
         given = x if mask is None else _hidden(x, mask, trained.shape, seed)
         about: dict[str, Any] = {"n": len(x), "k": None if sweeps else k, "sweeps": sweeps or None}
         if sweeps:

@@ -97,14 +97,16 @@ def _whole(path: Path, contents: Callable[[IO[bytes]], object]) -> None:
 
 
 def as_text(columns: Mapping[str, "np.ndarray"]) -> str:
-    """The arrays as CSV: one line a row, a column for each number, nine figures."""
+    """The arrays as CSV: one line a row, a column for each number, nine figures; whole numbers and texts as such."""
     import numpy as np
+
+    from iwax.data.formats.table import quoted
 
     names, parts = [], []
     for name, values in columns.items():
         flat = np.asarray(values).reshape(len(values), -1)
         names += [name] if np.ndim(values) == 1 else [f"{name}{i}" for i in range(flat.shape[1])]
-        parts.append(flat)
-    table = np.concatenate(parts, axis=1)
-    lines = [",".join(f"{number:.9g}" for number in row) for row in table]
-    return "\n".join([",".join(names), *lines]) + "\n"
+        written = {"U": quoted, "O": quoted, "i": str}.get(flat.dtype.kind, "{:.9g}".format)
+        parts += [[written(cell) for cell in column] for column in flat.T.tolist()]
+    lines = [",".join(cells) for cells in zip(*parts, strict=True)]
+    return "\n".join([",".join(map(quoted, names)), *lines]) + "\n"

@@ -19,9 +19,9 @@ COMPONENTS, GENERATED = 10, 6
 MEASURED, LEAST_DRAWS = 5_000, 500
 
 
-def draw(run: Path) -> list[Path]:
+def draw(run: Path, *, data_path: Path | None = None) -> list[Path]:
     """samples, reconstructions, training; where data lie in a plane of latents; the pseudo-inputs of a VampPrior."""
-    with opened(run, checkpoint="best") as trained:
+    with opened(run, checkpoint="best", data_path=data_path) as trained:
         folder = existing(run).path
         samples = folder / "samples"
         samples.mkdir(exist_ok=True)

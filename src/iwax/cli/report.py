@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from iwax.cli.arguments import DataPath
 from iwax.cli.output import Force, check
 from iwax.cli.terminal import Terminal
 
@@ -18,7 +19,9 @@ Page = Annotated[
 ]
 
 
-def report(context: typer.Context, runs: Runs, output: Page = None, force: Force = False) -> None:
+def report(
+    context: typer.Context, runs: Runs, output: Page = None, data_path: DataPath = None, force: Force = False
+) -> None:
     """Write one HTML file that shows what was learned and whether to believe the number; it loads nothing else.
 
     Numbers are those of the run's evaluation/ folder; pictures are drawn now. Where the decoder is a dense network, the
@@ -36,7 +39,7 @@ def report(context: typer.Context, runs: Runs, output: Page = None, force: Force
     for run in runs:
         if (run / LOCK).exists():
             terminal.warn(f"{run} is at work, or was stopped: write the report again, with --force, when it is done")
-    document = page.compose(runs, note=terminal.say, warn=terminal.warn).encode()
+    document = page.compose(runs, data_path=data_path, note=terminal.say, warn=terminal.warn).encode()
     if len(document) > page.LARGEST:
         terminal.warn(f"{path} has {len(document):,} bytes, more than the {page.LARGEST:,} that a mail can take")
     durable.replace(path, document)

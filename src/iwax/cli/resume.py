@@ -1,17 +1,38 @@
 """`iwax resume`: the rest of a run that was stopped."""
 
+from typing import Annotated
+
 import typer
 
-from iwax.cli.arguments import Run
+from iwax.cli.arguments import DataPath, Run
 from iwax.cli.terminal import Terminal
 
 __all__ = ["resume"]
 
 
-def resume(context: typer.Context, run: Run) -> None:
-    """Continue a run where it stopped, bit for bit as if it had never been stopped; then measure it."""
+Epochs = Annotated[int | None, typer.Option("--epochs", metavar="N", hidden=True)]
+
+
+def resume(context: typer.Context, run: Run, data_path: DataPath = None, epochs: Epochs = None) -> None:
+    """Continue a run where it stopped, bit for bit as if it had never been stopped; then measure it.
+
+    It ends after the epochs it was planned for. To train for longer, begin a new run at its weights:
+    iwax train --from RUN -c RUN/config.json --epochs N.
+    """
     from iwax import experiments
     from iwax.cli.finish import train_and_finish
+    from iwax.experiments.folder import existing
+    from iwax.experiments.initial import longer
 
+    if epochs is not None:
+        planned = existing(run).config().training.epochs
+        raise ValueError(
+            f"--epochs: a run is resumed to the end of its own plan, {planned} epochs, bit for bit, and no further; "
+            f"{longer(run, epochs)}"
+        )
     terminal: Terminal = context.obj
-    train_and_finish(terminal, lambda reporter: experiments.resume(run, reporter=reporter))
+    train_and_finish(
+        terminal,
+        lambda reporter: experiments.resume(run, data_path=data_path, reporter=reporter),
+        data_path=data_path,
+    )

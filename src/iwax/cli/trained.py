@@ -15,6 +15,7 @@ from iwax.cli.terminal import Terminal
 from iwax.data.binarization import as_grey, binarize_once, threshold
 from iwax.data.bits import Purpose
 from iwax.data.files import read_rows
+from iwax.data.rows import Rows
 from iwax.experiments import build
 from iwax.experiments.place import placed
 from iwax.experiments.stored import Trained, open_run
@@ -43,15 +44,31 @@ class Opened:
         """Latent units, a number a layer."""
         return self.trained.config.model.latents
 
-    def rows(self, file: Path, *, binarize: str | None = None) -> np.ndarray:
+    def rows(self, file: Path, *, binarize: str | None = None, empty: bool = False) -> np.ndarray:
         """All rows of a file [n, D], made binary as asked or as those of the run were.
 
-        Raises ValueError where they are of another width or the model has no density for them.
+        Rows of a table may be ``empty``, without a value, where that is said. Raises ValueError where they are of
+        another width or the model has no density for them.
         """
+        return self._taken(file, self._read(file, empty=empty), binarize)
+
+    def each_row(self, file: Path, *, binarize: str | None = None) -> tuple[np.ndarray, Rows]:
+        """The same of rows that stand each for itself: of a table, cells that their column cannot hold are NaN.
+
+        The rows as read say why (`Rows.refused`), and have the columns that training left out (`Rows.unread`).
+        """
+        read = self._read(file, empty=True, each=True)
+        return self._taken(file, read, binarize), read
+
+    def _read(self, file: Path, *, empty: bool, each: bool = False) -> Rows:
         about, settings = self.trained.about, self.trained.config.data
         dropped = tuple(name for name, kind in (settings.kinds or {}).items() if kind == "drop")
-        found = read_rows(file, columns=about.columns, missing=settings.missing or (), dropped=dropped)
-        wanted = prod(self.shape)
+        missing = settings.missing or ()
+        return read_rows(file, about.columns, missing, dropped=dropped, empty=empty, each=each)
+
+    def _taken(self, file: Path, found: Rows, binarize: str | None) -> np.ndarray:
+        """Rows as the likelihood takes them."""
+        about, wanted = self.trained.about, prod(self.shape)
         if found.values.shape[1] != wanted:
             raise ValueError(
                 f"{file}: rows of {wanted} values were needed, as the run was trained on (shape {self.shape}); "
@@ -59,7 +76,7 @@ class Opened:
             )
         if found.kind == "table" and about.columns is None and any(c.levels for c in found.columns or ()):
             raise ValueError(f"{file}: needed numbers, as the run was trained on; got columns of text")
-        how = binarize or settings.binarize
+        how = binarize or self.trained.config.data.binarize
         values = found.values if how is None or found.kind == "binary" else _binary(file, found.values, how)
         return self.trained.as_taken(values, source=str(file))
 
@@ -91,9 +108,9 @@ class Opened:
 
 
 @contextmanager
-def opened(run: Path, *, checkpoint: str) -> Iterator[Opened]:
+def opened(run: Path, *, checkpoint: str, data_path: Path | None = None) -> Iterator[Opened]:
     """Open a run and compute where, and in the precision in which, it was trained."""
-    trained = open_run(run, checkpoint=checkpoint)
+    trained = open_run(run, checkpoint=checkpoint, data_path=data_path)
     with placed(device=trained.config.device, precision=trained.config.precision):
         yield Opened(trained)
 
@@ -111,9 +128,9 @@ def _binary(file: Path, values: np.ndarray, how: str) -> np.ndarray:
     return binarize_once(values if values.dtype == np.uint8 else as_grey(values), seed=0, purpose=Purpose.SAMPLE)
 
 
-def warn_of_holes(terminal: Terminal, x: np.ndarray, meaning: str) -> bool:
-    """Whether cells are missing; where so, says how many and what that means."""
-    holes = int(np.isnan(x).sum()) if x.dtype.kind == "f" else 0
+def warn_of_holes(terminal: Terminal, x: np.ndarray, meaning: str, *, refused: int = 0) -> bool:
+    """Whether cells are missing; where so, says how many and what that means. NaN that was ``refused`` is not."""
+    holes = int(np.isnan(x).sum()) - refused if x.dtype.kind == "f" else 0
     if holes:
         terminal.say(f"{holes:,} of {x.size:,} cells are missing: {meaning}")
     return holes > 0

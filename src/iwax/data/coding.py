@@ -1,6 +1,7 @@
 """From the cells of a table to the numbers a model sees, and back to values as their owner writes them."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import Any, NoReturn
 
 import numpy as np
@@ -30,6 +31,40 @@ def code(columns: Sequence[Column], table: Cells, *, dropped: Collection[str] = 
         place = table.names.index(column.name)
         values[:, j] = _codes(column, table, place) if column.levels else _numbers(column, table, place)
     return values
+
+
+def code_each(
+    columns: Sequence[Column], table: Cells, *, dropped: Collection[str] = ()
+) -> tuple[np.ndarray, dict[tuple[int, int], str]]:
+    """As `code`, but a cell that its column cannot hold is NaN: the numbers, and {(row, column): why} of such cells.
+
+    ``code`` itself says what it refuses: a column that it does is read in halves, down to the cells. Raises ValueError
+    for columns that lack or are unknown.
+
+    >>> table = Cells("t.csv", ("b", "a"), (["no", "maybe"], ["x", "2.5"]), (2, 3))
+    >>> values, refused = code_each([Column("a", "continuous"), Column("b", "binary", ("no", "yes"))], table)
+    >>> values.tolist(), sorted(refused)
+    ([[nan, 0.0], [2.5, nan]], [(0, 0), (1, 1)])
+    """
+    _match([column.name for column in columns], table, dropped)
+    values, refused = np.full((len(table), len(columns)), np.nan, np.float32), {}
+    for j, column in enumerate(columns):
+        waiting = [range(len(table))]
+        while waiting:
+            rows = waiting.pop()
+            part = replace(
+                table,
+                columns=tuple(cells[rows.start : rows.stop] for cells in table.columns),
+                lines=table.lines[rows.start : rows.stop],
+            )
+            try:
+                values[rows.start : rows.stop, j] = code([column], part, dropped=table.names)[:, 0]
+            except ValueError as error:
+                if len(rows) == 1:
+                    refused[rows.start, j] = str(error)
+                else:
+                    waiting += [rows[len(rows) // 2 :], rows[: len(rows) // 2]]
+    return values, refused
 
 
 def decode(columns: Sequence[Column], values: np.ndarray) -> list[np.ndarray | list[Any]]:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -37,9 +38,10 @@ def load_file(path: Path, *, kinds: Mapping[str, str] | None = None, missing: Se
         splits, how = _split(splits["x"], path)
     _refuse_unseen(splits["train"].values, first, path)
     dropped = [name for name, said in (kinds or {}).items() if said == DROP]
+    left_out = f" {first.left_out}." if first.left_out else ""
     return Dataset(
         name=re.sub(r"[^A-Za-z0-9._-]+", "-", path.resolve().name.removesuffix(path.suffix)) or "data",
-        protocol=f"your own file {path.name}: {how}; {_described(splits, kind, first.columns, dropped)}",
+        protocol=f"your own file {path.name}: {how}; {_described(splits, kind, first.columns, dropped)}{left_out}",
         shape=first.shape,
         kind=kind,
         binarize_training=False,
@@ -56,12 +58,15 @@ def read_rows(
     missing: Sequence[str] = (),
     *,
     dropped: Collection[str] = (),
+    empty: bool = False,
+    each: bool = False,
 ) -> Rows:
     """All rows of a file or folder, unsplit: what a trained model is applied to. Errors as in ``load_file``.
 
     A model of a table takes tables with the same ``columns``, found by name in any order, and perhaps those that
     were ``dropped`` from it. Without ``columns`` those of a table are inferred from the file alone. From an .npz file
-    with parts, the test rows.
+    with parts, the test rows. Of a table with ``columns``, ``empty`` rows are let through where that is said, and with
+    ``each`` so are cells that their columns cannot hold, with the reason (`Rows.refused`).
     """
     if columns is None:
         parts = _read(path, None, missing)
@@ -70,7 +75,7 @@ def read_rows(
         names = listed([column.name for column in columns])
         raise ValueError(f"{path}: needed a table ({' or '.join(TABLES)}) with the columns {names}; got another file")
     with _readable(path):
-        return rows_of_table(path, columns, missing=missing, dropped=dropped)
+        return rows_of_table(path, columns, missing=missing, dropped=dropped, empty=empty, each=each)
 
 
 def _common_kind(parts: dict[str, Rows], path: Path) -> Kind:
@@ -141,8 +146,9 @@ def _read_as(path: Path, suffix: str) -> dict[str, Rows]:
     if suffix == ".npz":
         return _named_arrays(read_npz(path, name=str(path)), path)
     if suffix in ("", ".zip") and (path.is_dir() or suffix):
-        pictures, labels = read_images(path)
-        return {"x": rows_of(pictures, labels, where=str(path))}
+        pictures = read_images(path)
+        rows = rows_of(pictures.values, pictures.labels, where=str(path))
+        return {"x": replace(rows, left_out=pictures.left_out)}
     raise ValueError(f"{path}: needed a name ending in one of {', '.join(SUFFIXES)}, or a folder; got neither")
 
 

@@ -1,19 +1,23 @@
 """Rows of a user's own numbers, checked: their kind, and where one cannot be used, its place."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from iwax.data.columns import Column
 from iwax.data.dataset import Kind
 
+_CHANNELS = 4  # of a picture, at most: fewer in the place of a height are taken for channels
+
 
 @dataclass(frozen=True)
 class Rows:
     """Rows [n, D] as stored, the shape of one of them, their kind, and labels where there are any.
 
-    Missing cells are NaN. Rows of a table have its ``columns``.
+    Missing cells are NaN. ``left_out`` says which files of a folder gave no row. Rows of a table have its ``columns``
+    and, where no cell refuses a file, why those cells are NaN that their column cannot hold: ``refused``, {(row,
+    column): reason}. ``unread`` are the cells of the table's other columns, by name, None where one is missing.
     """
 
     values: np.ndarray
@@ -21,6 +25,9 @@ class Rows:
     kind: Kind
     labels: np.ndarray | None = None
     columns: tuple[Column, ...] | None = None
+    left_out: str = ""
+    refused: Mapping[tuple[int, int], str] = field(default_factory=dict)
+    unread: Mapping[str, Sequence[str | None]] = field(default_factory=dict)
 
 
 def rows_of(values: np.ndarray, labels: np.ndarray | None, *, where: str) -> Rows:
@@ -37,6 +44,12 @@ def rows_of(values: np.ndarray, labels: np.ndarray | None, *, where: str) -> Row
         raise ValueError(f"{where}: needed bool, whole or real numbers; got {values.dtype}")
     if values.ndim not in (2, 3, 4):
         raise ValueError(f"{where}: needed [n, D], [n, h, w] or [n, h, w, c]; got shape {values.shape}")
+    if values.ndim == 4 and values.shape[1] <= _CHANNELS < values.shape[3]:
+        channels, height, width = values.shape[1:]
+        raise ValueError(
+            f"{where}: needed pictures as [n, h, w, c]; got shape {values.shape}, which would be strips of {channels} "
+            f"x {height} pixels with {width} channels; are channels first? x.transpose(0, 2, 3, 1) puts them last"
+        )
     if 0 in values.shape:
         raise ValueError(f"{where}: needed at least one row and one column; got shape {values.shape}")
     flat = values.reshape(len(values), -1)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from iwax.data.coding import code, texts
+from iwax.data.coding import code, code_each, texts
 from iwax.data.columns import DROP, Column, typed
 from iwax.data.formats.cells import Cells
 from iwax.data.formats.parquet import fill_parquet, parquet_as_csv, parquet_shape, read_parquet
@@ -31,11 +31,29 @@ def rows_of_new_table(path: Path, *, kinds: Mapping[str, str] | None = None, mis
 
 
 def rows_of_table(
-    path: Path, columns: Sequence[Column], *, missing: Sequence[str] = (), dropped: Collection[str] = ()
+    path: Path,
+    columns: Sequence[Column],
+    *,
+    missing: Sequence[str] = (),
+    dropped: Collection[str] = (),
+    empty: bool = False,
+    each: bool = False,
 ) -> Rows:
-    """The rows of a table with the columns of another one, and perhaps those that were ``dropped`` from that."""
-    cells = _cells(path, missing, dropped, [column.name for column in columns])
-    return _coded(tuple(columns), cells, dropped)
+    """The rows of a table with the columns of another one, and perhaps those that were ``dropped`` from that.
+
+    ``empty`` rows, without a value, are let through where that is said; with ``each``, so are cells that their columns
+    cannot hold (`code_each`), and the columns that are not read come along.
+    """
+    names = [column.name for column in columns]
+    if not each:
+        return _coded(tuple(columns), _cells(path, missing, dropped, names), dropped, empty=empty)
+    try:
+        cells = _cells(path, missing, (), names)
+    except ValueError:  # perhaps only for a left-out column of Parquet, of a type that is not read: none comes along
+        cells = _cells(path, missing, dropped, names)
+    values, refused = code_each(columns, cells, dropped=dropped)
+    unread = {name: part for name, part in zip(cells.names, cells.columns, strict=True) if name not in names}
+    return Rows(values, (len(columns),), "table", columns=tuple(columns), refused=refused, unread=unread)
 
 
 def filled_table(
@@ -71,7 +89,8 @@ def _cells(path: Path, missing: Sequence[str], left_out: Collection[str], names:
     return read_cells(path.read_bytes(), name=str(path), missing=missing, names=names)
 
 
-def _coded(columns: tuple[Column, ...], cells: Cells, dropped: Collection[str]) -> Rows:
+def _coded(columns: tuple[Column, ...], cells: Cells, dropped: Collection[str], *, empty: bool = False) -> Rows:
     values = code(columns, cells, dropped=dropped)
-    refuse_empty_rows(values, cells.lines, cells.source)
+    if not empty:
+        refuse_empty_rows(values, cells.lines, cells.source)
     return Rows(values, (len(columns),), "table", columns=columns)

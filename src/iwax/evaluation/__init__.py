@@ -24,6 +24,7 @@ from iwax.evaluation.importance_elbo import ImportancePosteriorElbo, importance_
 from iwax.evaluation.importance_posterior import DensityEstimate, importance_posterior_log_prob
 from iwax.evaluation.jackknife import JackknifeEvidence, jackknife_evidence
 from iwax.evaluation.latents import active_units, kl_by_row, kl_per_unit, posterior_means, unit_activity
+from iwax.evaluation.marginals import MarginalMoments, marginal_moments
 from iwax.evaluation.pareto import pareto_k, tail_size
 from iwax.evaluation.plane import PosteriorPlane, posterior_plane
 from iwax.evaluation.signal_to_noise import GroupSignal, SignalToNoise, gradient_signal_to_noise
@@ -47,6 +48,7 @@ __all__ = [
     "ImportancePosteriorElbo",
     "InferenceGap",
     "JackknifeEvidence",
+    "MarginalMoments",
     "PosteriorPlane",
     "SignalToNoise",
     "active_units",
@@ -64,6 +66,7 @@ __all__ = [
     "kl_by_row",
     "kl_per_unit",
     "log_evidence",
+    "marginal_moments",
     "mean_field_normal",
     "pareto_k",
     "posterior_means",

@@ -43,10 +43,11 @@ def checked(x: np.ndarray, rows: np.ndarray | None, *, missing: bool = False) ->
     return x, rows
 
 
-def check_cells(x: np.ndarray, *, missing: bool, name: str = "x") -> None:
+def check_cells(x: np.ndarray, *, missing: bool, empty: bool = False, name: str = "x") -> None:
     """Raise ValueError, naming the cell, unless all cells [n, features] are finite or, as NaN, may be ``missing``.
 
-    A row of which nothing was observed is refused too: it says nothing, and its log p(x) is 0.
+    A row of which nothing was observed is refused too, unless rows may be ``empty``: it says nothing, and its log p(x)
+    is 0.
 
     >>> check_cells(np.array([[0.0, np.nan]]), missing=True)
     """
@@ -58,7 +59,7 @@ def check_cells(x: np.ndarray, *, missing: bool, name: str = "x") -> None:
         row, column = np.argwhere(wrong)[0]
         advice = "; NaN marks a missing value with missing=True" if holes[row, column] else ""
         raise ValueError(f"{name} must be finite, got {x[row, column]} in row {row}, column {column}{advice}")
-    if missing and holes.all(axis=1).any():
+    if missing and not empty and holes.all(axis=1).any():
         row = int(np.argmax(holes.all(axis=1)))
         raise ValueError(f"{name} needs at least one observed value in every row, got none in row {row}")
 

@@ -1,42 +1,33 @@
 """Runs side by side: paired differences of log p(x) on the same rows, and the spread over seeds."""
 
+import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from iwax.data.formats.npy import read_npz
-from iwax.experiments.config import Config
+from iwax.experiments import seeds
 from iwax.experiments.folder import RunFolder, existing
+from iwax.experiments.naming import differing, display_name
+from iwax.experiments.seeds import Measured
 from iwax.training import checkpoint, strict_json
 from iwax.training.checkpoint import CorruptCheckpointError
 
-__all__ = ["above", "compare", "paired_difference"]
+__all__ = ["above", "compare", "over_seeds", "paired_difference"]
 
 SHOWN = ("dataset", "preset", "seed", "checkpoint", "k", "n", "log_evidence", "standard_error", "elbo", "active_units")
 NUMBERS = ("log_evidence", "standard_error", "elbo")
-NOT_COMPARED = ("preset", "seed", "evaluation", "device", "precision")  # of settings: names, and how it was measured
 Setting = tuple[int, int, int, str]  # n, k, the seed of the importance samples, and which state: best, last, a step
-
-
-@dataclass(frozen=True)
-class Measured:
-    """One stored measurement of a run, a value a row."""
-
-    run: Path
-    config: Config
-    digest: str
-    summary: dict[str, Any]
-    rows: np.ndarray
-    log_evidence: np.ndarray
-    elbo: np.ndarray
 
 
 def compare(runs: Sequence[Path], *, split: str = "test") -> dict[str, Any]:
     """Summaries of two or more runs, each with its paired difference to the first, and seeds taken together.
+
+    Of runs that differ by their seed alone there are mean and standard deviation under "seeds", and, where several
+    settings have several seeds each, the differences of their means under "seed_differences".
 
     The measurements compared are of one split, on the same data binarised alike, the same rows, k and seed of the
     importance samples, and all of the best or all of the last states: the largest such measurement that all runs
@@ -48,7 +39,9 @@ def compare(runs: Sequence[Path], *, split: str = "test") -> dict[str, Any]:
     setting, chosen = _alike(runs, split)
     n, k, _, state = setting
     about = {"split": split, "n": n, "k": k, "checkpoint": state}
-    return {**about, "runs": _entries(chosen), "seeds": _seeds(chosen)}
+    groups = seeds.groups(chosen)
+    over_seeds = {"seeds": [each.summary() for each in groups], "seed_differences": seeds.differences(groups)}
+    return {**about, "runs": _entries(chosen), **over_seeds}
 
 
 def above(run: Path, baseline: Path) -> dict[str, tuple[float, float]]:
@@ -85,6 +78,19 @@ def paired_difference(ours: np.ndarray, theirs: np.ndarray) -> tuple[float, floa
     difference = ours - theirs
     error = difference.std(ddof=1) / np.sqrt(difference.size) if difference.size > 1 else np.nan
     return float(difference.mean()), float(error)
+
+
+def over_seeds(compared: Mapping[str, Any], difference: Mapping[str, Any]) -> str:
+    """In words, by how much the mean over the seeds of one group lies above that of the first."""
+    ours, first = compared["seeds"][difference["group"]], compared["seeds"][0]
+    rows, name = difference["error_over_rows"], ours["name"]
+    if name == first["name"]:
+        name += f" ({', '.join(f'{key}={json.dumps(value)}' for key, value in difference['differs'].items())})"
+    return (
+        f"{name} less {first['name']}: {difference['difference']:+.3f} +/- {difference['error']:.3f} nats over "
+        f"{len(ours['seeds'])} and {len(first['seeds'])} seeds"
+        + ("" if math.isnan(rows) else f" (+/- {rows:.3f} over the {compared['n']:,} rows, paired)")
+    )
 
 
 def _stored(run: Path, split: str) -> dict[Setting, Path]:
@@ -144,53 +150,15 @@ def _refuse_unlike(first: Measured, other: Measured) -> None:
         raise ValueError(f"measurements of the same rows are needed; those of {first.run} and {other.run} differ")
 
 
-def _differs(config: Config, first: Config) -> dict[str, Any]:
-    """The settings that are others than the first run's, by their full names, as JSON has them."""
-    ours, theirs = (_flat(each.model_dump(mode="json", exclude=set(NOT_COMPARED))) for each in (config, first))
-    return {name: value for name, value in ours.items() if value != theirs[name]}
-
-
-def _flat(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Sections' settings with the section in front, "objective.k".
-
-    >>> _flat({"start": None, "objective": {"k": 5}})
-    {'start': None, 'objective.k': 5}
-    """
-    return {
-        f"{name}.{key}" if key else name: value
-        for name, section in settings.items()
-        for key, value in (section.items() if isinstance(section, dict) else (("", section),))
-    }
-
-
 def _entries(chosen: list[Measured]) -> list[dict[str, Any]]:
     entries = []
     for measured in chosen:
         difference, error = paired_difference(measured.log_evidence, chosen[0].log_evidence)
         entry = {"run": str(measured.run), **{name: measured.summary[name] for name in SHOWN}}
-        differs = _differs(measured.config, chosen[0].config)
+        entry["name"] = display_name(measured.config)
+        differs = differing(measured.config, chosen[0].config)
         entries.append(entry | {"difference": difference, "difference_error": error, "differs": differs})
     return entries
-
-
-def _seeds(chosen: list[Measured]) -> list[dict[str, Any]]:
-    """Mean and standard deviation over runs that differ by their seed alone."""
-    groups: dict[str, list[Measured]] = {}
-    for measured in chosen:
-        started = measured.config.start and "a run"  # of its own seed, hence another for each
-        alike = measured.config.model_copy(update={"seed": 0, "start": started})
-        groups.setdefault(alike.model_dump_json(), []).append(measured)
-    return [
-        {
-            "preset": group[0].summary["preset"],
-            "dataset": group[0].summary["dataset"],
-            "seeds": [measured.config.seed for measured in group],
-            "mean": float(np.mean([measured.summary["log_evidence"] for measured in group])),
-            "sd": float(np.std([measured.summary["log_evidence"] for measured in group], ddof=1)),
-        }
-        for group in groups.values()
-        if len({measured.config.seed for measured in group}) > 1
-    ]
 
 
 def _preferred(setting: Setting) -> tuple[Any, ...]:

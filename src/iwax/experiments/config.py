@@ -4,7 +4,6 @@ Every number is bounded and every name is one of a closed list, so that a wrong 
 anything is allocated. The description of a field is what its error message says was needed.
 """
 
-from collections.abc import Sequence
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
@@ -47,10 +46,10 @@ class Data(Section):
         le=1.0,
     )
 
-    def load(self, *, columns: Sequence[data.Column] | None = None) -> Dataset:
-        """The data; raises as `iwax.data.load`. With the columns of a run, they are those, whatever is inferred now."""
-        kinds, missing = {column.name: column.kind for column in columns or ()} | (self.kinds or {}), self.missing or ()
-        return data.load(self.name, binarize=self.binarize, kinds=kinds or None, missing=missing, perturb=self.perturb)
+    def load(self) -> Dataset:
+        """The data; raises as `iwax.data.load`."""
+        missing = self.missing or ()
+        return data.load(self.name, binarize=self.binarize, kinds=self.kinds, missing=missing, perturb=self.perturb)
 
 
 class Training(Section):

@@ -1,6 +1,5 @@
 """Diagnose a trained run: where its bound falls short, what its latents hold, and how noisy its gradients are."""
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,13 +12,15 @@ from iwax import evaluation
 from iwax._typing import PRNGKey
 from iwax.evaluation.signal_to_noise import check_repeats
 from iwax.experiments import build, cost
+from iwax.experiments.compiling import Stopwatch
 from iwax.experiments.environment import environment
 from iwax.experiments.folder import existing
 from iwax.experiments.importance import ACTIVE
+from iwax.experiments.naming import display_name
 from iwax.experiments.objective import Objective
 from iwax.experiments.place import placed
 from iwax.experiments.reporter import Reporter
-from iwax.experiments.signal import signal_curve, variants
+from iwax.experiments.signal import name_of, signal_curve, variants
 from iwax.experiments.stored import Trained, open_run
 
 __all__ = ["Effort", "diagnose"]
@@ -65,6 +66,7 @@ def diagnose(
     bounds: Sequence[str] = (),
     gradients: Sequence[str] = (),
     parameters: Mapping[str, Any] | None = None,
+    data_path: str | Path | None = None,
     reporter: Reporter,
 ) -> dict[str, Any]:
     """The inference gap, KL and activity of units, the aggregate posterior, convergence in k, and signal-to-noise.
@@ -78,27 +80,34 @@ def diagnose(
     settings = folder.config()
     chosen = variants(settings.objective, bounds, gradients, parameters or {})
     seed = COMMON_SEED if seed is None else seed
-    if not 0 <= seed < 2**32:
-        raise ValueError(f"seed: an integer from 0 to {2**32 - 1} was needed, got {seed}")
-    if effort.limit < 1 or effort.k < 1:
-        raise ValueError(f"limit and k: 1 or more were needed, got {effort.limit} and {effort.k}")
-    check_repeats(effort.repeats)
-    trained = open_run(run, checkpoint=checkpoint or settings.evaluation.checkpoint)
+    _check(effort, seed)
+    trained = open_run(run, checkpoint=checkpoint or settings.evaluation.checkpoint, data_path=data_path)
     split, dataset = split or settings.evaluation.split, trained.dataset()
-    if dataset.digest() != trained.about.sha256:
-        reporter.warning(f"{dataset.name} is not what the run was trained on: its SHA-256 has changed")
     with placed(device=settings.device, precision=settings.precision):
         x = build.values(trained.config, dataset, split, final=True)
         seconds = cost.forecast(trained, effort.products(len(chosen)))
         reporter.note(
             f"diagnosing {min(effort.limit, len(x))} rows with k={effort.k}, gradients {effort.repeats} times at "
-            f"{len(effort.signal_ks)} k: about {cost.in_words(seconds)}, and compilation"
+            f"{len(effort.signal_ks)} k: about {cost.in_words(seconds)}, and a minute or more for compiling each part"
         )
         parts = _Parts(trained, x, jax.random.key(seed), effort, reporter)
         found = parts.all(chosen)
     about = {"dataset": dataset.name, "split": split, "seed": seed, "checkpoint": trained.checkpoint.name}
-    origin = {"preset": settings.preset, "run_seed": settings.seed, "shape": list(trained.shape)}
+    origin = {
+        "preset": settings.preset,
+        "name": display_name(settings),
+        "run_seed": settings.seed,
+        "shape": list(trained.shape),
+    }
     return about | origin | {"environment": environment()} | found
+
+
+def _check(effort: Effort, seed: int) -> None:
+    if not 0 <= seed < 2**32:
+        raise ValueError(f"seed: an integer from 0 to {2**32 - 1} was needed, got {seed}")
+    if effort.limit < 1 or effort.k < 1:
+        raise ValueError(f"limit and k: 1 or more were needed, got {effort.limit} and {effort.k}")
+    check_repeats(effort.repeats)
 
 
 @dataclass(frozen=True)
@@ -112,7 +121,7 @@ class _Parts:
     reporter: Reporter
 
     def all(self, chosen: list[Objective]) -> dict[str, Any]:
-        """Every part with the seconds it took; None, and why, for one that the model cannot serve."""
+        """Every part with its seconds and those that went into compiling; None, and why, where it cannot be served."""
         parts: dict[str, Callable[[], Any]] = {
             "gap": self.gap,
             "convergence": self.convergence,
@@ -121,19 +130,22 @@ class _Parts:
             "signal_to_noise": lambda: self.signal(chosen),
         }
         found: dict[str, Any] = {}
-        left_out, seconds = {}, {}
+        left_out, seconds, compiling = {}, {}, {}
         for name, part in parts.items():
             self.reporter.note(f"measuring  {name.replace('_', ' ')}")
-            begun = time.perf_counter()
-            try:
-                found[name] = part()
-            except TypeError as error:
-                found[name], left_out[name] = None, str(error)
-                self.reporter.warning(f"{name.replace('_', ' ')} left out: {error}")
-            seconds[name] = time.perf_counter() - begun
+            with Stopwatch() as watch:
+                try:
+                    found[name] = part()
+                except TypeError as error:
+                    found[name], left_out[name] = None, str(error)
+                    self.reporter.warning(f"{name.replace('_', ' ')} left out: {error}")
+            seconds[name], compiling[name] = watch.seconds, watch.compiling
+            self.reporter.note(f"            {watch.seconds:.0f} s, of which {watch.compiling:.0f} s compiling")
             for words in (found[name] or {}).get("warnings", []):
                 self.reporter.warning(words)
-        return found | {"left_out": left_out, "seconds": seconds}
+        total, compiled = sum(seconds.values()), sum(compiling.values())
+        self.reporter.note(f"diagnosed in {total:.0f} s, of which {compiled:.0f} s compiling")
+        return found | {"left_out": left_out, "seconds": seconds, "seconds_compiling": compiling}
 
     def _key(self, purpose: int) -> PRNGKey:
         return jax.random.fold_in(self.root, purpose)
@@ -188,8 +200,16 @@ class _Parts:
         x, effort = self.x[: self.effort.signal_rows], self.effort
         options = {"ks": effort.signal_ks, "repeats": effort.repeats, "key": self._key(SIGNAL)}
         options["rows"] = self.trained.about.rows["train"]
-        curves = [signal_curve(self.trained.model, x, each, reporter=self.reporter, **options) for each in chosen]
+        curves = [self._curve(each, x, options) for each in chosen]
         return {"rows": len(x), "repeats": effort.repeats, "curves": curves}
+
+    def _curve(self, objective: Objective, x: np.ndarray, options: dict[str, Any]) -> dict[str, Any]:
+        """One objective's curve; every k is a program of its own, and said when it is done."""
+
+        def told(done: int, total: int) -> None:
+            self.reporter.note(f"            {name_of(objective)}: {done} of {total} k")
+
+        return signal_curve(self.trained.model, x, objective, reporter=self.reporter, progress=told, **options)
 
 
 def _over_data(values: np.ndarray) -> np.ndarray:

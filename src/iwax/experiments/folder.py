@@ -1,49 +1,31 @@
 """The run folder: made before anything slow, never overwritten, held by one process at a time."""
 
-import json
-import os
-import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, ValidationError
 
-from iwax.data import Column
-from iwax.data.dataset import Kind
 from iwax.experiments.config import Config
+from iwax.experiments.run_data import DataRecord
 from iwax.experiments.sources import stored
-from iwax.training import durable, strict_json
+from iwax.training import durable, lock, strict_json
 from iwax.training.checkpoint import CorruptCheckpointError
-
-if sys.platform != "win32":
-    import fcntl
 
 __all__ = ["DataRecord", "Environment", "RunFolder", "Start", "claim", "existing", "held"]
 
 LOCK = "run.lock"
 
 
-class DataRecord(BaseModel):
-    """The data that a run began with."""
-
-    name: str
-    protocol: str
-    kind: Kind
-    shape: tuple[Annotated[int, Field(ge=1, lt=2**31)], ...] = Field(min_length=1)
-    rows: dict[str, int]
-    sha256: str
-    columns: tuple[Column, ...] | None = None
-
-
 class Start(BaseModel):
-    """The checkpoint whose weights a run began with."""
+    """The checkpoint whose weights a run began with; ``run`` is the folder it lay in."""
 
     checkpoint: str
     sha256: str
+    run: str | None = None
 
 
 class Environment(BaseModel):
@@ -104,12 +86,12 @@ class RunFolder:
             stream.write(f"{stamp} {text}\n")
 
 
-def claim(output: Path | None, *, preset: str, data: str, seed: int) -> RunFolder:
-    """Make the folder of a new run: exactly `output`, or runs/<time>-<preset>-<data>-<seed>.
+def claim(output: Path | None, *, name: str, data: str, seed: int) -> RunFolder:
+    """Make the folder of a new run: exactly `output`, or runs/<time>-<name>-<data>-<seed>.
 
     Raises FileExistsError where it exists and is not empty, and the OSError of making it or of writing in it.
     """
-    path = _fresh_name(preset, data, seed) if output is None else output
+    path = _fresh_name(name, data, seed) if output is None else output
     if path.exists() and not path.is_dir():
         raise NotADirectoryError(f"output {path}: a folder was needed, got a file")
     if path.exists() and any(path.iterdir()):
@@ -137,9 +119,9 @@ def existing(path: Path) -> RunFolder:
     return RunFolder(path)
 
 
-def _fresh_name(preset: str, data: str, seed: int) -> Path:
+def _fresh_name(name: str, data: str, seed: int) -> Path:
     stem = Path(data).stem or "data"
-    words = "".join(letter if letter.isalnum() or letter in "-._" else "_" for letter in f"{preset}-{stem}")
+    words = "".join(letter if letter.isalnum() or letter in "-._" else "_" for letter in f"{name}-{stem}")
     base = Path("runs") / f"{time.strftime('%Y%m%d-%H%M%S')}-{words[:100]}-{seed}"
     path, count = base, 1
     while path.exists():
@@ -148,38 +130,6 @@ def _fresh_name(preset: str, data: str, seed: int) -> Path:
     return path
 
 
-@contextmanager
-def held(folder: RunFolder) -> Iterator[None]:
-    """Hold the run folder alone. BlockingIOError names the process that holds it already.
-
-    The lock dies with its process, however that ends, so that none is ever stale; the file says who, for a reader.
-    """
-    if sys.platform == "win32":
-        yield
-        return
-    path = folder.path / LOCK
-    descriptor = _lock(path)
-    try:
-        owner = json.dumps({"pid": os.getpid(), "host": os.uname().nodename}) + "\n"
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, owner.encode(), 0)
-        yield
-    finally:
-        path.unlink(missing_ok=True)  # while still held: whoever waits for this file sees that it is gone
-        os.close(descriptor)
-
-
-def _lock(path: Path) -> int:
-    while True:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if path.exists() and os.fstat(descriptor).st_ino == path.stat().st_ino:
-                return descriptor
-        except BlockingIOError as error:
-            owner = os.pread(descriptor, 200, 0).decode(errors="replace").strip() or "another process"
-            os.close(descriptor)
-            raise BlockingIOError(
-                f"run {path.parent}: is in use by {owner}; wait for it, or stop that process first"
-            ) from error
-        os.close(descriptor)  # the file was removed between opening and locking: try the new one
+def held(folder: RunFolder) -> AbstractContextManager[None]:
+    """Hold the run folder alone. BlockingIOError names the process that holds it already."""
+    return lock.held(folder.path / LOCK)

@@ -15,6 +15,7 @@ from iwax.experiments.environment import versions
 from iwax.experiments.folder import existing
 from iwax.experiments.importance import EVIDENCE, IMPORTANCE
 from iwax.experiments.jackknife import JACKKNIFE
+from iwax.experiments.naming import display_name
 from iwax.experiments.place import placed
 from iwax.experiments.reporter import Reporter
 from iwax.experiments.stored import Trained, open_run
@@ -57,6 +58,7 @@ def evaluate(
     limit: int | None = None,
     seed: int | None = None,
     checkpoint: str | None = None,
+    data_path: str | Path | None = None,
     reporter: Reporter,
 ) -> dict[str, Any]:
     """Estimate log p(x) of a split of a run's data, or of data simulated from it; None takes what is configured.
@@ -67,9 +69,10 @@ def evaluate(
     the noise, 0 where it is None whatever the seed of the run: runs measured with the same noise can be
     compared pair by pair.
     Per-datum values go to the run's evaluation/ folder, one .npz and one .json a measurement. Rows keep their
-    numbers under `limit`, so that two measurements can be compared row by row. Returns the summary: `log_evidence`,
-    `standard_error`, `elbo` ... in nats. Raises ValueError for an unknown method, an option that it does not take, or
-    a wrong value of one.
+    numbers under `limit`, so that two measurements can be compared row by row. The data are those of `data_path`, or
+    looked for as `open_run` does. Returns the summary: `log_evidence`, `standard_error`, `elbo` ... in nats, and
+    `data_sha256`, that of the data. Raises ValueError for an unknown method, an option that it does not take, a wrong
+    value of one, or data that have changed since the run was trained; FileNotFoundError where they are nowhere.
     """
     given = {"split": split, "k": k, "chains": chains, "temperatures": temperatures, "leapfrog": leapfrog}
     options = _options(method, given | {"start": start, "order": order, "repeats": repeats})
@@ -80,10 +83,8 @@ def evaluate(
     limit = settings.limit if limit is None else limit
     seed = COMMON_SEED if seed is None else seed
     _check_ranges(options | {"limit": limit, "seed": seed})
-    trained = open_run(run, checkpoint=checkpoint or settings.checkpoint)
+    trained = open_run(run, checkpoint=checkpoint or settings.checkpoint, data_path=data_path)
     dataset = trained.dataset()
-    if dataset.digest() != trained.about.sha256:
-        reporter.warning(f"{dataset.name} is not what the run was trained on: its SHA-256 has changed")
     if dataset.missing and method != "importance":
         raise ValueError(
             f"method {method} needs whole rows, {dataset.name} has {dataset.missing:,} missing cells; use importance"
@@ -121,6 +122,7 @@ def _measure(method: str, task: Task) -> dict[str, Any]:
     found = METHODS[method].measure(task)
     summary = {
         "dataset": task.dataset.name,
+        "data_sha256": trained.about.sha256,
         "shape": list(trained.shape),
         "method": method,
         "split": task.options.get("split"),
@@ -128,6 +130,8 @@ def _measure(method: str, task: Task) -> dict[str, Any]:
         "bits_per_dim": -found.summary["log_evidence"] / (math.prod(trained.shape) * math.log(2)),
         "seconds": time.perf_counter() - begun,
         "preset": trained.config.preset,
+        "name": display_name(trained.config),
+        "start": trained.config.start,
         "seed": trained.config.seed,
         "evaluation_seed": task.seed,
         "checkpoint": trained.checkpoint.name,
@@ -162,6 +166,9 @@ def _finite(value: Any) -> Any:
 def closing_line(summary: Mapping[str, Any]) -> str:
     """The result in one line: log p(x) with its error, how it was measured, and how far to trust it.
 
-    What one row or few samples do not tell is unknown: an error, or the share of large Pareto k.
+    What one row or few samples do not tell is unknown: an error, or the share of large Pareto k. A run that is not what
+    its preset's name says, or that started at the weights of another, is named at the end.
     """
-    return METHODS[summary["method"]].line(summary)
+    line, name, start = METHODS[summary["method"]].line(summary), summary.get("name"), summary.get("start")
+    named = [*([name] if name != summary.get("preset") and name else []), *([f"started at {start}"] if start else [])]
+    return f"{line[:-1]}; {'; '.join(named)})" if named else line

@@ -1,6 +1,5 @@
 """Train and resume: from a configuration to a run folder, and from a run folder to its end."""
 
-import hashlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,16 +10,16 @@ import jax
 import optax
 
 from iwax import data
-from iwax.experiments import build, support
+from iwax.experiments import build, initial, naming, run_data, support
 from iwax.experiments.config import Config
 from iwax.experiments.environment import environment, versions
-from iwax.experiments.folder import DataRecord, Environment, RunFolder, Start, claim, existing, held
+from iwax.experiments.folder import DataRecord, Environment, RunFolder, claim, existing, held
 from iwax.experiments.interrupt import Interrupted, watch
 from iwax.experiments.objective import build_objective
 from iwax.experiments.place import placed
 from iwax.experiments.reporter import Reporter
 from iwax.experiments.session import Session, load_state
-from iwax.experiments.stored import choose, load_model
+from iwax.experiments.stored import load_model
 from iwax.model import LatentVariableModel
 from iwax.training import (
     NumericalStop,
@@ -52,11 +51,11 @@ def train(config: Config, output: Path | None = None, *, reporter: Reporter, sto
     last finite state is saved, and the error's `run` is the folder), Interrupted after SIGINT or SIGTERM (with a
     checkpoint written).
     """
-    folder = claim(output, preset=config.preset or "model", data=config.data.name, seed=config.seed)
+    folder = claim(output, name=naming.folder_name(config), data=config.data.name, seed=config.seed)
     try:
         with held(folder), placed(device=config.device, precision=config.precision):
-            work = _prepare(config)
-            source = _source(config)
+            work = _prepare(config, config.data.load())
+            source = initial.source(config)
             state = _first_state(work, source)
             _write_down(folder, work, source, reporter)
             _go(folder, work, state, reporter=reporter, stop=stop)
@@ -66,26 +65,27 @@ def train(config: Config, output: Path | None = None, *, reporter: Reporter, sto
     return folder.path
 
 
-def resume(run: Path, *, reporter: Reporter, stop: Stop | None = None) -> Path:
+def resume(run: Path, *, data_path: Path | None = None, reporter: Reporter, stop: Stop | None = None) -> Path:
     """Continue a run from its newest sound checkpoint: bit for bit what a run never stopped would have given.
 
-    Raises as `train`, and ValueError where the data are no longer those that the run began with.
+    Its data are those of ``data_path``, or looked for as `open_run` does. Raises as `train`, FileNotFoundError where
+    they are nowhere, and ValueError where they are no longer those that the run began with.
     """
     folder = existing(Path(run))
-    config = folder.config()
+    config, before = folder.config(), folder.environment()
     with held(folder), placed(device=config.device, precision=config.precision):
-        work = _prepare(config, folder.environment().data)
-        _same_data(folder, work, reporter)
+        work = _prepare(config, run_data.find(config.data, before.data, run=folder.path, given=data_path))
+        _say_versions(before, reporter)
         checkpoint.sweep(folder.checkpoints)
         found = load_state(folder, work.start())
         for error in found.skipped if found else ():
             reporter.warning(f"passed over a damaged checkpoint: {error}")
-        state = found.state if found else _first_state(work, _source(config, as_in=folder))
+        state = found.state if found else _first_state(work, initial.source(config, as_in=folder))
         step = int(state.step)
         for path in (folder.metrics, folder.timing):
             record.truncate(path, step)
         if step >= config.training.epochs * steps_per_epoch(len(work.dataset.train), config.training.batch):
-            reporter.note(f"run {folder.path} is trained to its end, step {step}: nothing is left to train")
+            reporter.note(_finished(folder, config, step))
         folder.log(f"resumed at step {step}")
         validation = (step, found.validation) if found and found.validation is not None else None
         _go(folder, work, state, reporter=reporter, stop=stop, validation=validation)
@@ -109,9 +109,8 @@ class _Work:
         return initial_state(self.model if model is None else model, self.optimizer, control=control)
 
 
-def _prepare(config: Config, about: DataRecord | None = None) -> _Work:
-    """Load, check and build; everything that could be refused is refused here. The columns are those of a run begun."""
-    dataset = config.data.load(columns=about and about.columns)
+def _prepare(config: Config, dataset: data.Dataset) -> _Work:
+    """Check and build; everything that could be refused is refused here."""
     config = build.resolve(config, dataset)
     support.check(config.model.likelihood or "", dataset, source=config.data.name)
     if config.training.validate_every and dataset.valid is None:
@@ -131,26 +130,6 @@ def _prepare(config: Config, about: DataRecord | None = None) -> _Work:
         build.build_optimizer(config.training, steps_per_epoch=steps),
         build.build_schedule(config.training, steps_per_epoch=steps),
     )
-
-
-def _source(config: Config, *, as_in: RunFolder | None = None) -> Path | None:
-    """The checkpoint whose weights are the start, if there is one; the very same that a run began `as_in`."""
-    if config.start is None:
-        return None
-    if as_in is None:
-        return choose(existing(Path(config.start)), config.evaluation.checkpoint)
-    start = as_in.environment().start
-    path = existing(Path(config.start)).checkpoints / (start.checkpoint if start else "")
-    if start is None or not path.is_dir() or _weights_digest(path) != start.sha256:
-        raise ValueError(
-            f"run {as_in.path}: the weights that it starts at were needed, {start.checkpoint if start else 'none'} of "
-            f"run {config.start}, which are not there any more; begin a new run"
-        )
-    return path
-
-
-def _weights_digest(path: Path) -> str:
-    return hashlib.sha256((path / "model.safetensors").read_bytes()).hexdigest()
 
 
 def _first_state(work: _Work, start: Path | None) -> State:
@@ -186,15 +165,16 @@ def _write_down(folder: RunFolder, work: _Work, source: Path | None, reporter: R
         rows={part: len(rows) for part, rows in dataset.splits().items()},
         sha256=dataset.digest(),
         columns=dataset.columns,
+        path=run_data.portable(work.config.data.name),
     )
-    start = None if source is None else Start(checkpoint=source.name, sha256=_weights_digest(source))
+    start = None if source is None else initial.recorded(source)
     folder.write_json("env.json", Environment(**environment(), data=about, start=start).model_dump(mode="json"))
     folder.write_json("config.json", work.config.model_dump(mode="json"))
     size = sum(leaf.size for leaf in jax.tree.leaves(eqx.filter(work.model, eqx.is_inexact_array)))
     training, rows = work.config.training, len(dataset.train)
     epochs = f"{training.epochs} {'epoch' if training.epochs == 1 else 'epochs'}"
     text = (
-        f"{work.config.preset} on {dataset.name}: {rows} training rows, {size} parameters, "
+        f"{naming.display_name(work.config)} on {dataset.name}: {rows} training rows, {size} parameters, "
         f"{epochs} of {steps_per_epoch(rows, training.batch)} steps"
     )
     if dataset.missing:
@@ -202,21 +182,26 @@ def _write_down(folder: RunFolder, work: _Work, source: Path | None, reporter: R
         text += f"; {dataset.missing:,} of {cells:,} cells are missing: the bound is that on the observed ones"
     folder.log(text)
     reporter.note(f"{text}; run folder {folder.path}")
-    if dataset.columns:
+    if work.config.data.name not in data.names():  # a file of one's own: what was read, split and left out
         reporter.note(dataset.protocol)
+    if source is not None:
+        initial.tell(folder, dataset, source, reporter)
     if work.config.objective.ascends_a_lower_bound:
         reporter.note("the bound is below log p(x) on average, in nats a row: the higher, the better")
     for warning in work.config.warnings():
         folder.log(f"warning: {warning}")
 
 
-def _same_data(folder: RunFolder, work: _Work, reporter: Reporter) -> None:
-    before = folder.environment()
-    if before.data.sha256 != work.dataset.digest():
-        raise ValueError(
-            f"run {folder.path}: the data that it began with were needed ({work.config.data.name} of SHA-256 "
-            f"{before.data.sha256[:12]}...), got others; a run on other data is a new run"
-        )
+def _finished(folder: RunFolder, config: Config, step: int) -> str:
+    """That nothing is left of a run, and the command that goes on from its weights."""
+    epochs = config.training.epochs
+    return (
+        f"run {folder.path} is trained to its end, step {step}: nothing is left of its "
+        f"{epochs} {'epoch' if epochs == 1 else 'epochs'}; {initial.longer(folder.path)}"
+    )
+
+
+def _say_versions(before: Environment, reporter: Reporter) -> None:
     now = versions()
     changed = [name for name, version in before.versions.items() if now.get(name) != version]
     if changed:

@@ -3,18 +3,16 @@
 import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import NamedTuple, Self
-
-import equinox as eqx
+from typing import Self
 
 from iwax.experiments.config import Config
 from iwax.experiments.folder import RunFolder
 from iwax.experiments.reporter import Reporter
-from iwax.training import NumericalStop, Progress, State, checkpoint
-from iwax.training.checkpoint import CorruptCheckpointError
+from iwax.training import NumericalStop, Progress, State, saved_state
 from iwax.training.record import Record
+from iwax.training.saved_state import Resumed, save_state
 
-__all__ = ["Resumed", "Session", "load_state"]
+__all__ = ["Session", "load_state"]
 
 
 class Session:
@@ -87,36 +85,11 @@ class Session:
         step = int(state.step)
         self._metrics.sync()  # a row that a checkpoint covers must outlive any crash that the checkpoint outlives
         self._timing.sync()
-        known: dict[str, float] = {}
-        if self._validation is not None and self._validation[0] == step:
-            known["validation"] = self._validation[1]
-        checkpoint.save(self.folder.checkpoints, step, model=state.model, train=_without_model(state), state=known)
-        checkpoint.prune(self.folder.checkpoints, self.settings.keep)
+        known = self._validation[1] if self._validation is not None and self._validation[0] == step else None
+        save_state(self.folder.checkpoints, state, validation=known, keep=self.settings.keep)
         self._saved = time.monotonic()
 
 
-class Resumed(NamedTuple):
-    """A state read back: the state, the validation bound taken at its very step (or None), what was passed over."""
-
-    state: State
-    validation: float | None
-    skipped: tuple[CorruptCheckpointError, ...]
-
-
 def load_state(folder: RunFolder, template: State) -> Resumed | None:
-    """The newest checkpoint that verifies; None where none was saved.
-
-    Raises CorruptCheckpointError where there are checkpoints and all of them are damaged.
-    """
-    found = checkpoint.search(folder.checkpoints)
-    if found.path is None:
-        if found.skipped:
-            raise found.skipped[0]
-        return None
-    model, rest, known = checkpoint.load(found.path, model=template.model, train=_without_model(template))
-    state = eqx.tree_at(lambda s: s.model, rest, model, is_leaf=lambda leaf: leaf is None)
-    return Resumed(state, known.get("validation"), found.skipped)
-
-
-def _without_model(state: State) -> State:
-    return eqx.tree_at(lambda s: s.model, state, None)
+    """The newest checkpoint of a run that verifies; None where none was saved. Raises as `training.saved_state`."""
+    return saved_state.load_state(folder.checkpoints, template)

@@ -10,8 +10,10 @@ from typing import Any, NoReturn
 
 from pydantic import BaseModel, ValidationError
 
+from iwax import data as data_sets
 from iwax.experiments import catalogue
 from iwax.experiments.config import Config
+from iwax.experiments.run_data import candidates
 from iwax.training import strict_json
 from iwax.training.checkpoint import CorruptCheckpointError
 
@@ -67,7 +69,7 @@ def from_sources(
     """
     named = {"preset": preset, "recipe": recipe, "data.name": data, **(flags or {})}
     layers = [
-        (str(file), read_file(file)) if file is not None else ("", {}),
+        (str(file), _located(read_file(file), Path(file).parent)) if file is not None else ("", {}),
         ("--set", _parse_sets(sets)),
         ("the command line", {key: value for key, value in named.items() if value is not None}),
     ]
@@ -112,8 +114,23 @@ def _inherited(start: object) -> dict[str, Any]:
     if file is None or not file.is_file():  # what is wrong with it is said where its weights are read
         return {}
     kept = ("data.", "model.", "precision", "preset")
-    flat = _flatten(stored(file).model_dump(mode="json"), str(file))
+    flat = _located(_flatten(stored(file).model_dump(mode="json"), str(file)), file.parent)
     return {key: value for key, value in flat.items() if key.startswith(kept)}
+
+
+def _located(flat: dict[str, Any], run: Path) -> dict[str, Any]:
+    """Settings of a run with the place where its data lie, where that is not the one that their name says from here."""
+    name, file = flat.get("data.name"), run / "env.json"
+    if not isinstance(name, str) or name in data_sets.names() or not file.is_file():
+        return flat
+    try:
+        recorded = strict_json.parse(file.read_bytes())["data"].get("path")
+    except (ValueError, KeyError, TypeError, AttributeError):  # said where the folder is read
+        return flat
+    there = [place for place in candidates(name, run=run, recorded=recorded) if place.exists()]
+    if not there or (Path(name).expanduser().exists() and there[0].samefile(Path(name).expanduser())):
+        return flat
+    return flat | {"data.name": str(there[0])}
 
 
 def read_file(path: str | Path) -> dict[str, Any]:

@@ -2,13 +2,14 @@
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import jax
 import numpy as np
 
 from iwax import data
-from iwax.experiments import build, support
+from iwax.experiments import build, run_data, support
 from iwax.experiments.config import Config
 from iwax.experiments.folder import DataRecord, RunFolder, existing
 from iwax.experiments.parts.columns import table_start
@@ -28,6 +29,7 @@ class Trained:
     about: DataRecord
     model: LatentVariableModel
     checkpoint: Path
+    data_path: Path | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -49,8 +51,15 @@ class Trained:
         return taken
 
     def dataset(self) -> data.Dataset:
-        """The data it was trained on, loaded anew."""
-        return self.config.data.load(columns=self.about.columns)
+        """The data it was trained on, equal by their SHA-256: those of ``data_path``, or found by their name.
+
+        Raises FileNotFoundError where they are nowhere, ValueError where they have changed since.
+        """
+        return self._dataset
+
+    @cached_property
+    def _dataset(self) -> data.Dataset:
+        return run_data.find(self.config.data, self.about, run=self.path, given=self.data_path)
 
 
 def load(run: str | Path, *, checkpoint: str = "best") -> LatentVariableModel:
@@ -58,17 +67,19 @@ def load(run: str | Path, *, checkpoint: str = "best") -> LatentVariableModel:
     return open_run(run, checkpoint=checkpoint).model
 
 
-def open_run(run: str | Path, *, checkpoint: str = "best") -> Trained:
+def open_run(run: str | Path, *, checkpoint: str = "best", data_path: str | Path | None = None) -> Trained:
     """Model and configuration of a run; the data are not read. Where nothing was validated, the best is the last.
 
-    Raises FileNotFoundError where there is no run, CorruptCheckpointError where what is stored does not verify.
+    ``data_path`` says where the data are that it was trained on; without it they are looked for where they lay then, by
+    their name, and next to the run folder. Raises FileNotFoundError where there is no run, CorruptCheckpointError where
+    what is stored does not verify.
     """
     folder = existing(Path(run))
     config, about = folder.config(), folder.environment().data
     path = choose(folder, checkpoint)
     with placed(device=config.device, precision=config.precision):
         model = load_model(path, config, shape=about.shape, columns=about.columns)
-    return Trained(folder.path, config, about, model, path)
+    return Trained(folder.path, config, about, model, path, None if data_path is None else Path(data_path))
 
 
 def choose(folder: RunFolder, which: str) -> Path:

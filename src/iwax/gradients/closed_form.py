@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from iwax import batched
-from iwax._typing import Datum, PRNGKey, Scalar
+from iwax._typing import AnyArray, Datum, PRNGKey, Scalar
 from iwax.distributions import Factorized
 from iwax.gradients.objective import Surrogate
 from iwax.model import LatentVariableModel
@@ -17,7 +17,7 @@ __all__ = ["closed_form_kl"]
 def closed_form_kl(
     model: LatentVariableModel,
     key: PRNGKey,
-    x: Datum,
+    x: Datum | AnyArray,
     *,
     k: int,
     beta: Scalar | float = 1.0,

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Int
 
 from iwax import batched
-from iwax._typing import Datum, LogWeights, PerDatum, PRNGKey, Scalar
+from iwax._typing import AnyArray, Datum, LogWeights, PerDatum, PRNGKey, Scalar, as_datum
 from iwax.gradients.estimators import Estimator, Weights
 from iwax.gradients.stages import gradient_in_pieces, pull, two_stages
 from iwax.model import LatentVariableModel
@@ -32,7 +32,7 @@ class Surrogate(NamedTuple):
 def surrogate(
     model: LatentVariableModel,
     key: PRNGKey,
-    x: Datum,
+    x: Datum | AnyArray,
     *,
     k: int,
     estimator: Estimator,
@@ -44,6 +44,7 @@ def surrogate(
 ) -> Surrogate:
     """A function of the model whose gradient is the estimator's, from k draws of every row of x.
 
+    x is a `Datum`, or an array of complete rows [batch, features]: ``Datum.of(x, missing=True)`` where some are not.
     ``bound`` in the result is the bound of the same draws at beta = 1, nats, without a gradient. With ``backward`` = m
     the gradient is that of m of the k draws, chosen with probability in proportion to their weights |a| + |b| + |c| and
     weighed by its inverse: unbiased, and forward for k but backward for m (m = 1, pathwise: Burda, Grosse and
@@ -56,10 +57,17 @@ def surrogate(
     derivative and the estimator needs one.
     """
     _refuse(k, estimator, backward, chunk)
+    x = as_datum(x, axes=2)
     if mixture and (not estimator.total or backward is not None or (chunk or k) < k):
         raise ValueError(
             "weights against the mixture of posteriors need a pathwise estimator and all draws at once, got "
             f"{estimator.name} with backward={backward} and chunk={chunk}"
+        )
+    variate = estimator.control_variate
+    if control is None and variate is not None and eqx.filter_eval_shape(variate.init) is not None:
+        raise ValueError(
+            f"the {estimator.name} gradient has a control variate with a state: give control=, at first its init(). "
+            "Training does so where the objective is a functools.partial of gradients.surrogate with its estimator"
         )
     if estimator.path and not batched.reparameterized(model, key, x):
         raise ValueError(

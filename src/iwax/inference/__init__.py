@@ -1,6 +1,7 @@
 """What a trained model is used for: new data, reconstructions, imputations, embeddings, scores."""
 
 from iwax.inference.anomaly import LikelihoodRatio, code_length, likelihood_ratio, typicality
+from iwax.inference.comparable import comparable_scores
 from iwax.inference.denoise import Denoised, denoise
 from iwax.inference.embed import embed
 from iwax.inference.generate import Generated, decode, generate
@@ -19,6 +20,7 @@ __all__ = [
     "OfPseudoInputs",
     "SlotPreferences",
     "code_length",
+    "comparable_scores",
     "decode",
     "denoise",
     "embed",

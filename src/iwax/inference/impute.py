@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 
+import equinox as eqx
 import numpy as np
 from numpy.typing import ArrayLike
 
-from iwax import batched
+from iwax import batched, posteriors
 from iwax._typing import PRNGKey
 from iwax.inference import inputs, weighing
 from iwax.inference.pieces import pieces
@@ -66,10 +67,11 @@ def impute(
     importance resampling: z_j of the k draws, j ~ Cat(w̃), then x_missing ~ p(x|z_j); they are draws of
     p(x_missing|x_observed) as k grows. With ``sweeps`` the encoder reads rows that so many sweeps have filled
     (`impute_by_sweeps`, with other noise) rather than zeros: other draws of z, weighed as rightly, more of which may
-    count where an encoder never saw holes. ``batch`` rows are taken at once; of their draws a log-weight each is kept.
-    The result is a function of (key, row number, k), but for rounding; ``rows`` are the row numbers (0, 1, ... by
-    default). Raises ValueError for data of another shape, infinite, outside the likelihood's support, or without an
-    observed value in a row; for a likelihood that is not of independent features; for counts that are too small.
+    count where an encoder never saw holes. A row without an observed value is filled from p(x): z ~ p(z), all weights
+    alike. ``batch`` rows are taken at once; of their draws a log-weight each is kept. The result is a function of (key,
+    row number, k), but for rounding; ``rows`` are the row numbers (0, 1, ... by default). Raises ValueError for data of
+    another shape, infinite, or outside the likelihood's support; for a likelihood that is not of independent features;
+    for counts that are too small.
 
     >>> import jax
     >>> from iwax import likelihoods, nn, posteriors, priors
@@ -82,7 +84,7 @@ def impute(
     >>> found.values[0, [0, 2]].tolist(), bool(found.error[0, 1] > 0)
     ([0.5, 1.0], True)
     """
-    table = np.asarray(inputs.rows(model, x, key, missing=True))
+    table = np.asarray(inputs.rows(model, x, key, missing=True, empty=True))
     k, batch = inputs.check_count("k", k), inputs.check_count("batch", batch)
     draws, sweeps = inputs.check_count("draws", draws, least=0), inputs.check_count("sweeps", sweeps, least=0)
     model.refuse_outside(table, missing=True)
@@ -93,14 +95,26 @@ def impute(
     values = np.array(table, np.result_type(table.dtype, np.float32))
     error, ess = np.zeros(table.shape), np.full(len(table), np.nan)
     copies = np.repeat(values[None], draws, axis=0) if draws else None
-    (holed,) = np.nonzero(missing.any(axis=1))
-    model = batched.ready(model, key)
-    for piece in pieces(table[holed], len(holed), size=batch, numbers=numbers[holed]) if len(holed) else ():
-        at = holed[piece.first : piece.first + piece.kept]
-        found, holes = weighing.weighed(model, key, piece, k, draws, sweeps), missing[at]
-        values[at] = np.where(holes, found.means, values[at])
-        error[at] = np.where(holes, found.error, 0)
-        ess[at] = found.ess
-        if copies is not None:
-            copies[:, at] = np.where(holes, found.draws, copies[:, at])
+    for proposing, holed, read in _proposals(batched.ready(model, key), missing, sweeps):
+        for piece in pieces(table[holed], len(holed), size=batch, numbers=numbers[holed]) if len(holed) else ():
+            at = holed[piece.first : piece.first + piece.kept]
+            found, holes = weighing.weighed(proposing, key, piece, k, draws, read), missing[at]
+            values[at] = np.where(holes, found.means, values[at])
+            error[at] = np.where(holes, found.error, 0)
+            ess[at] = found.ess
+            if copies is not None:
+                copies[:, at] = np.where(holes, found.draws, copies[:, at])
     return Imputation(k, values, error, ess, missing, copies)
+
+
+def _proposals(
+    model: LatentVariableModel, missing: np.ndarray, sweeps: int
+) -> list[tuple[LatentVariableModel, np.ndarray, int]]:
+    """The model, the rows with holes that its posterior proposes for, and the sweeps that it reads.
+
+    For a row without an observed value p(z|x) is p(z), which no encoder was trained to know: there the prior itself
+    proposes. What a model of missingness says of such a row is something; its posterior proposes for all.
+    """
+    holed, empty = missing.any(axis=1), missing.all(axis=1) & (model.missingness is None)
+    of_prior = eqx.tree_at(lambda model: model.posterior, model, posteriors.Prior())
+    return [(model, np.flatnonzero(holed & ~empty), sweeps), (of_prior, np.flatnonzero(empty), 0)]

@@ -38,14 +38,17 @@ def check_key(key: Any) -> None:
         raise TypeError(f"key must be one random key, jax.random.key(seed): got {got}")
 
 
-def rows(model: LatentVariableModel, x: ArrayLike, key: PRNGKey, *, missing: bool = False) -> np.ndarray:
+def rows(
+    model: LatentVariableModel, x: ArrayLike, key: PRNGKey, *, missing: bool = False, empty: bool = False
+) -> np.ndarray:
     """x as [n, D] finite numbers, D the model's features; an error names what is wrong, and where.
 
-    With ``missing`` a NaN is a value that was not observed; of every row there must be one that was.
+    With ``missing`` a NaN is a value that was not observed; of every row there must be one that was, unless rows may be
+    ``empty``.
     """
     check_key(key)
     _, mean, _ = eqx.filter_eval_shape(batched.generate, model, key, 1)
-    return _matrix("x", x, (mean.shape[1],), missing=missing)
+    return _matrix("x", x, (mean.shape[1],), missing=missing, empty=empty)
 
 
 def latent_rows(model: LatentVariableModel, z: Any, key: PRNGKey) -> tuple[Any, int]:
@@ -64,7 +67,9 @@ def latent_rows(model: LatentVariableModel, z: Any, key: PRNGKey) -> tuple[Any, 
     return layers, len(layers[0])
 
 
-def _matrix(name: str, values: ArrayLike, event: tuple[int, ...], *, missing: bool = False) -> np.ndarray:
+def _matrix(
+    name: str, values: ArrayLike, event: tuple[int, ...], *, missing: bool = False, empty: bool = False
+) -> np.ndarray:
     table = np.asarray(values)
     if table.dtype.kind not in "buif":
         raise TypeError(f"{name} must hold numbers: got values of type {table.dtype}")
@@ -72,7 +77,7 @@ def _matrix(name: str, values: ArrayLike, event: tuple[int, ...], *, missing: bo
         wanted = ", ".join(["n", *map(str, event)])
         raise ValueError(f"{name} must be [{wanted}] with n of 1 or more: got shape {table.shape}")
     if missing:
-        check_cells(table, missing=True, name=name)
+        check_cells(table, missing=True, empty=empty, name=name)
     elif table.dtype.kind == "f" and not np.isfinite(table).all():
         row, column = np.argwhere(~np.isfinite(table.reshape(len(table), -1)))[0]
         got = table.reshape(len(table), -1)[row, column]

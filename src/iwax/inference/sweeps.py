@@ -38,8 +38,8 @@ def impute_by_sweeps(
     the error, and `impute`, which weighs the encoder's draws, is the one to trust. No density is evaluated: for binary
     data grey values in [0, 1] will do, and are read as they are. ``start`` are the first values, a number or [n, D];
     without, uniform on [0, 1). The encoder reads whole rows, as it was trained to. Raises ValueError for rows of
-    another shape, infinite, or without an observed value, beyond 0 and 1 for binary data, for another ``value``, and
-    for a start of another shape or not finite.
+    another shape or infinite, beyond 0 and 1 for binary data, for another ``value``, and for a start of another shape
+    or not finite.
 
     >>> from iwax import likelihoods, nn, posteriors, priors
     >>> model = LatentVariableModel(
@@ -52,7 +52,7 @@ def impute_by_sweeps(
     """
     if value not in ("mean", "draw"):
         raise ValueError(f"value must be 'mean' or 'draw': got {value!r}")
-    table = np.array(inputs.rows(model, x, key, missing=True), float)
+    table = np.array(inputs.rows(model, x, key, missing=True, empty=True), float)
     sweeps, batch = inputs.check_count("sweeps", sweeps), inputs.check_count("batch", batch)
     if getattr(model.likelihood, "support", None) == likelihoods.Bernoulli.support:
         _refuse_beyond_grey(table)

@@ -75,7 +75,9 @@ class ChannelNorm(eqx.Module):
         channels = self.gain.shape[-3]
         if jnp.shape(x)[:-2] != (channels,):
             raise ValueError(f"a ChannelNorm needs an image of {channels} channels, got shape {jnp.shape(x)}")
-        return self.gain * _standardized(x, -3, _BLANK) + self.shift
+        last = jnp.moveaxis(jnp.asarray(x), -3, -1)  # as a convolution leaves it, and the next one reads it
+        normal = self.gain.reshape(-1) * _standardized(last, -1, _BLANK) + self.shift.reshape(-1)
+        return jnp.moveaxis(normal, -1, -3)
 
 
 class WeightNormLinear(eqx.Module):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator, ScalarFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator, ScalarFormatter
 
 from iwax.report.canvas import FAINT, GREY, MUTED, PALETTE, number, quiet, sheet, write
 
@@ -90,6 +90,36 @@ def _bounds(axes: Axes, training: Curve, validation: Curve) -> list[str]:
     return words
 
 
+def _changed(axes: Axes, x: Array, y: Array, label: str) -> None:
+    """What was changed while training went on: from 0, or on a logarithmic axis where most of it would lie at the foot.
+
+    A schedule that ends near 0, as a cosine does, is for most of its epochs far from 0, and is shown as it is.
+    """
+    axes.plot(x, y, color=GREY, linewidth=1.6)
+    ends = f"{short(y[0])} to {short(y[-1])}" if y[0] != y[-1] else f"{short(y.min())} to {short(y.max())}"
+    axes.set_title(f"{label}, {ends}", fontsize=9.5, color=MUTED, loc="left", pad=3)
+    if y.min() > 0.0 and np.median(y) < 0.3 * y.max():
+        axes.set_yscale("log")
+        axes.margins(y=0.15)
+        axes.yaxis.set_major_locator(LogLocator(numticks=4))
+        axes.yaxis.set_minor_locator(NullLocator())
+    else:
+        axes.set_ylim(min(0.0, 1.12 * float(y.min())), 1.12 * float(y.max()))
+        axes.yaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: short(value)))
+    axes.grid(axis="y", color=FAINT, linewidth=0.6)
+    axes.set_axisbelow(True)
+
+
+def short(value: float) -> str:
+    """A number in two figures, with a true minus sign.
+
+    >>> short(0.003), short(1.2345e-6)
+    ('0.003', '1.2e−06')
+    """
+    return f"{value:.2g}".replace("-", "\N{MINUS SIGN}")
+
+
 def course(path: str | Path, rows: Rows) -> Path:
     """The bound in nats against the epoch; smaller and grey below it, what else was recorded and changed."""
     training, validation = _curve(rows, "bound"), _curve(rows, "validation")
@@ -97,16 +127,12 @@ def course(path: str | Path, rows: Rows) -> Path:
         raise ValueError(f"a training curve needs a row with a finite 'bound': got {len(rows)} rows without one")
     under = [(label, _curve(rows, name)) for name, label in _UNDER]
     under = [(label, (x, y)) for label, (x, y) in under if len(y) > 1 and np.ptp(y) > 1e-9 * np.abs(y).max()]
-    figure = sheet(7.4, 4.0 + 0.95 * len(under))
-    heights = [4.0, *[1.0] * len(under)]
+    figure = sheet(7.4, 4.0 + 1.2 * len(under))
+    heights = [4.0, *[1.1] * len(under)]
     panels = figure.subplots(1 + len(under), 1, sharex=True, squeeze=False, height_ratios=heights)[:, 0]
     words = _bounds(quiet(panels[0]), training, validation)
     for axes, (label, (x, y)) in zip(panels[1:], under, strict=True):
-        quiet(axes).plot(x, y, color=GREY, linewidth=1.2)
-        if y.min() > 0.0 and y.max() > 20.0 * y.min():
-            axes.set_yscale("log")
-        axes.set_title(label, fontsize=9.5, color=MUTED, loc="left", pad=3)
-        axes.margins(y=0.15)
+        _changed(quiet(axes), x, y, label)
     panels[-1].set_xlabel("epoch")
     panels[-1].xaxis.set_major_locator(MaxNLocator("auto", integer=True, min_n_ticks=1, steps=[1, 2, 5, 10]))
     if len(training[0]) == 1:

@@ -125,7 +125,10 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, Laten
         return self
 
     def score_samples(self, X: Any) -> np.ndarray:
-        """log p(x) of every row [n], nats; of the observed values, where some are missing."""
+        """log p(x) of every row [n], nats; of the observed values, where some are missing, and 0 where all are.
+
+        It is higher the more are missing: `iwax.sklearn.IWAEOutlierDetector` compares such rows.
+        """
         return self.evidence(X).log_evidence
 
     def evidence(self, X: Any) -> evaluation.Evidence:
@@ -137,12 +140,13 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, Laten
         return float(self.score_samples(X).mean())
 
     def transform(self, X: Any) -> np.ndarray:
-        """The means [n, n_components] of q(z|x)."""
+        """The means [n, n_components] of q(z|x); of p(z), where no value of a row was observed."""
         check_is_fitted(self)
-        x = self._rows(X)
-        y = padded(with_hole(self._units.inner(x)))
-        z = inference.embed(self.model_, y, key=self._key(OF_EMBEDDINGS), missing=True, batch=BLOCK)
-        return np.asarray(z[: len(x)], np.float64)
+        x, key = self._rows(X), self._key(OF_EMBEDDINGS)
+        empty = np.isnan(x).all(axis=1, keepdims=True)
+        y = padded(with_hole(self._units.inner(np.where(empty, self.mean_, x))))
+        z = inference.embed(self.model_, y, key=key, missing=True, batch=BLOCK)[: len(x)]
+        return np.asarray(np.where(empty, self.model_.prior(None, key=key).mean, z), np.float64)
 
     def inverse_transform(self, Z: Any) -> np.ndarray:
         """The means [n, D] of p(x|z), in the units of X."""

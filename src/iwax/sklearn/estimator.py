@@ -16,7 +16,7 @@ from iwax import evaluation, nn, training
 from iwax.model import LatentVariableModel
 from iwax.sklearn.ascent import Ascent, ascend
 from iwax.sklearn.model import LIKELIHOODS, model_of
-from iwax.sklearn.rows import BLOCK, numbers, padded, refuse_unobserved, with_hole
+from iwax.sklearn.rows import BLOCK, numbers, padded, refuse_unobserved, with_hole, without_empty
 from iwax.sklearn.units import Units
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "OF_DECODING",
     "OF_EMBEDDINGS",
     "OF_IMPUTATIONS",
+    "OF_REFERENCE",
     "OF_SAMPLES",
     "LatentVariableEstimator",
     "new_seed",
@@ -31,7 +32,7 @@ __all__ = [
 
 AT_LEAST_ONE = Interval(Integral, 1, None, closed="left")
 _STEPS, _LEAST, _MOST = 8_000, 10, 700  # of a training whose length was not given: steps, and limits of its passes
-_OF_SCORES, OF_EMBEDDINGS, OF_SAMPLES, OF_DECODING, OF_IMPUTATIONS = range(16, 21)  # purposes of random numbers
+_OF_SCORES, OF_EMBEDDINGS, OF_SAMPLES, OF_DECODING, OF_IMPUTATIONS, OF_REFERENCE = range(16, 22)  # purposes
 
 
 class LatentVariableEstimator(BaseEstimator):
@@ -97,7 +98,7 @@ class LatentVariableEstimator(BaseEstimator):
     def _fit_pass(self, X: Any) -> None:
         """One pass over the rows at a constant rate, on from where the last one ended."""
         begun = hasattr(self, "model_")
-        x = self._rows(X) if begun else self._begin(X)
+        x = without_empty(self._rows(X)) if begun else self._begin(X)
         seed = int(np.random.SeedSequence((self.seed_, self.n_iter_)).generate_state(1)[0])
         moments = getattr(self, "_moments", None)
         adam = _adam(self.learning_rate_init)
@@ -106,6 +107,8 @@ class LatentVariableEstimator(BaseEstimator):
     def _begin(self, X: Any) -> np.ndarray:
         """A new model in the units of the rows, which are given as numbers."""
         x = self._rows(X, reset=True)
+        refuse_unobserved(x, self._names())
+        x = without_empty(x)
         hidden = hidden_layers(self.hidden_layer_sizes)
         self.mean_, self.scale_ = Units.of(x, self._names())
         self.seed_ = new_seed(self.random_state)
@@ -162,30 +165,29 @@ class LatentVariableEstimator(BaseEstimator):
         read = validate_data(
             self, X, reset=reset, dtype=np.float64, order="C", ensure_all_finite=finite, ensure_min_samples=least
         )
-        x = np.asarray(read)
-        refuse_unobserved(x, self._names(), columns=reset)
-        return x
+        return np.asarray(read)
 
     def _names(self) -> list[str]:
         return [str(name) for name in getattr(self, "feature_names_in_", range(self.n_features_in_))]
 
     def _evidence(self, X: Any, k: int) -> evaluation.Evidence:
-        """log p(x) of every row by k draws, in the units of X, with its Monte-Carlo error."""
+        """log p(x) of every row by k draws, in the units of X, with its Monte-Carlo error; 0 where nothing is known."""
         check_is_fitted(self)
         x = self._rows(X)
-        y = padded(with_hole(self._units.inner(x)))
+        empty = np.isnan(x).all(axis=1)
+        y = padded(with_hole(self._units.inner(np.where(np.isnan(x).all(axis=1, keepdims=True), self.mean_, x))))
         key = self._key(_OF_SCORES)
         found = evaluation.log_evidence(self.model_, y, k=k, key=key, rows=numbers(y), missing=True, batch=BLOCK)
         n, volume = len(x), self._units.log_volume(x)
         return replace(
             found,
             rows=np.arange(n),
-            log_evidence=found.log_evidence[:n] - volume,
-            monte_carlo_error=found.monte_carlo_error[:n],
-            elbo=found.elbo[:n] - volume,
-            elbo_error=found.elbo_error[:n],
-            ess=found.ess[:n],
-            pareto_k=found.pareto_k[:n],
+            log_evidence=np.where(empty, 0, found.log_evidence[:n] - volume),
+            monte_carlo_error=np.where(empty, 0, found.monte_carlo_error[:n]),
+            elbo=np.where(empty, 0, found.elbo[:n] - volume),
+            elbo_error=np.where(empty, 0, found.elbo_error[:n]),
+            ess=np.where(empty, k, found.ess[:n]),
+            pareto_k=np.where(empty, -np.inf, found.pareto_k[:n]),
         )
 
     def _key(self, purpose: int) -> Any:

@@ -20,7 +20,8 @@ class IWAEImputer(OneToOneFeatureMixin, TransformerMixin, LatentVariableEstimato
 
     MIWAE of Mattei and Frellsen (2019, arXiv:1812.02633), trained on the observed values; a row's imputation is the
     mean of p(x|z) over draws of q(z|x_observed), weighed by p(x_observed, z) / q(z|x_observed). `multiple` draws whole
-    tables instead. Every row and every feature needs an observed value.
+    tables instead. A row without an observed value is filled from p(x): with the unconditional means, or draws. Every
+    feature needs an observed value in training.
 
     Parameters
     ----------
@@ -90,7 +91,10 @@ class IWAEImputer(OneToOneFeatureMixin, TransformerMixin, LatentVariableEstimato
         return self.imputation(X).values
 
     def multiple(self, X: Any, n_draws: int) -> np.ndarray:
-        """``n_draws`` tables [n_draws, n, D], each with its NaN drawn from p(x_missing | x_observed)."""
+        """``n_draws`` tables [n_draws, n, D], each with its NaN drawn from p(x_missing | x_observed).
+
+        Equal rows are filled alike within a table, those without an observed value among them.
+        """
         check_scalar(n_draws, "n_draws", Integral, min_val=1)
         return np.asarray(self.imputation(X, n_draws=n_draws).draws)
 
@@ -105,8 +109,11 @@ class IWAEImputer(OneToOneFeatureMixin, TransformerMixin, LatentVariableEstimato
         missing = np.isnan(x)
         error, ess = np.zeros(x.shape), np.full(len(x), np.nan)
         tables = np.repeat(x[None], 1 + draws, axis=0)  # the means, and the draws
-        (at,) = np.nonzero(missing.any(axis=1))
-        if len(at):
+        empty = missing.all(axis=1)
+        for group in (missing.any(axis=1) & ~empty, empty):
+            at = np.flatnonzero(group)
+            if not len(at):
+                continue
             y, key, n = padded(self._units.inner(x[at])), self._key(OF_IMPUTATIONS), len(at)
             found = inference.impute(self.model_, y, k=k, key=key, draws=draws, rows=numbers(y), batch=BLOCK)
             inner = found.values[None] if found.draws is None else np.concatenate([found.values[None], found.draws])

@@ -7,8 +7,8 @@ import numpy as np
 from sklearn.base import OutlierMixin, _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from iwax import evaluation
-from iwax.sklearn.estimator import AT_LEAST_ONE, LatentVariableEstimator
+from iwax import evaluation, inference
+from iwax.sklearn.estimator import AT_LEAST_ONE, OF_REFERENCE, LatentVariableEstimator
 
 __all__ = ["IWAEOutlierDetector"]
 
@@ -18,8 +18,9 @@ class IWAEOutlierDetector(OutlierMixin, LatentVariableEstimator):
 
     A row's score is log p(x), the lower the more unlike the others, or, with ``outlier_score="typicality"``,
     ``-|log p(x) - mean log p|``, the mean over the training rows (Nalisnick et al. 2019, arXiv:1906.02994): a plain
-    density can be higher for rows that are simpler than any that was trained on. Rows with missing values are judged by
-    those observed, whose log-density is higher the fewer they are.
+    density can be higher for rows that are simpler than any that was trained on. Where values are missing, log p(x) is
+    that of the others less its mean, and over its standard deviation, under the model, brought to those of whole rows
+    (`iwax.inference.comparable_scores`): how many are missing does not move it. `evidence` has log p(x) itself.
 
     Parameters
     ----------
@@ -38,7 +39,7 @@ class IWAEOutlierDetector(OutlierMixin, LatentVariableEstimator):
     offset_ : float
         The threshold: ``decision_function`` is the score less it.
     mean_log_prob_ : float
-        The mean of log p(x) over the training rows, nats.
+        The mean of log p(x) over the training rows, nats, made comparable where values are missing.
     model_, mean_, scale_, bounds_, n_iter_, n_features_in_, feature_names_in_, seed_
         As in `iwax.sklearn.VAE`.
 
@@ -93,7 +94,7 @@ class IWAEOutlierDetector(OutlierMixin, LatentVariableEstimator):
     def fit(self, X: Any, y: Any = None) -> Self:
         """Train on the rows of X, and set the threshold."""
         self._fit_rows(X)
-        log_prob = self.evidence(X).log_evidence
+        log_prob = self._comparable(X)[~np.isnan(self._rows(X)).all(axis=1)]
         self.mean_log_prob_ = float(log_prob.mean())
         self.offset_ = float(np.percentile(self._score(log_prob), 100 * self.contamination))
         return self
@@ -104,7 +105,7 @@ class IWAEOutlierDetector(OutlierMixin, LatentVariableEstimator):
 
     def score_samples(self, X: Any) -> np.ndarray:
         """The score of every row [n]: the lower, the more unlike the training rows."""
-        return self._score(self.evidence(X).log_evidence)
+        return self._score(self._comparable(X))
 
     def decision_function(self, X: Any) -> np.ndarray:
         """The score less the threshold: below 0 for outliers."""
@@ -113,6 +114,14 @@ class IWAEOutlierDetector(OutlierMixin, LatentVariableEstimator):
     def predict(self, X: Any) -> np.ndarray:
         """-1 for outliers, 1 for the others."""
         return np.where(self.decision_function(X) < 0, -1, 1)
+
+    def _comparable(self, X: Any) -> np.ndarray:
+        """log p(x) [n], of rows with missing values as that of whole ones."""
+        found, x = self.evidence(X), self._rows(X)
+        volume, whole = self._units.log_volume(x), np.log(self.scale_).sum()
+        inner, key = found.log_evidence + volume, self._key(OF_REFERENCE)
+        scores, _ = inference.comparable_scores(self.model_, x, inner, key=key)
+        return np.where(np.isnan(x).any(axis=1), scores - whole, found.log_evidence)
 
     def _score(self, log_prob: np.ndarray) -> np.ndarray:
         return log_prob if self.outlier_score == "log_prob" else -np.abs(log_prob - self.mean_log_prob_)

@@ -1,10 +1,11 @@
 """Rows of a table as the estimators take them: numbers that key a row's noise, and blocks of one shape."""
 
+import warnings
 import zlib
 
 import numpy as np
 
-__all__ = ["BLOCK", "numbers", "padded", "refuse_unobserved", "with_hole"]
+__all__ = ["BLOCK", "numbers", "padded", "refuse_unobserved", "with_hole", "without_empty"]
 
 BLOCK = 64  # rows worked on at once: always as many, so that the compiled code, and so its rounding, is always the same
 
@@ -33,7 +34,7 @@ def with_hole(x: np.ndarray) -> np.ndarray:
     """The rows [n, D] and one more that has a hole: whole rows then run through the code of those with holes.
 
     Two compiled codes round differently, and a row's score would depend on whether another had a hole. Where D = 1
-    there is nothing to add, for a row with a hole is then a row without a value, and is refused.
+    there is nothing to add, for a row with a hole is then a row without a value, of which nothing is computed here.
 
     >>> with_hole(np.ones((1, 3)))
     array([[ 1.,  1.,  1.],
@@ -42,23 +43,40 @@ def with_hole(x: np.ndarray) -> np.ndarray:
     return x if x.shape[1] == 1 else np.vstack([x, np.where(np.arange(x.shape[1]) == 0, np.nan, 0.0)])
 
 
-def refuse_unobserved(x: np.ndarray, names: list[str], *, columns: bool) -> None:
-    """Raise ValueError, naming it, for a row, or with ``columns`` a feature, of which no value was observed.
+def refuse_unobserved(x: np.ndarray, names: list[str]) -> None:
+    """Raise ValueError, naming it, for a feature of which no value was observed.
 
-    >>> refuse_unobserved(np.array([[1.0, np.nan]]), ["a", "b"], columns=False)
-    >>> refuse_unobserved(np.array([[1.0, np.nan]]), ["a", "b"], columns=True)
+    >>> refuse_unobserved(np.array([[1.0, np.nan]]), ["a", "b"])
     Traceback (most recent call last):
         ...
     ValueError: Input X contains no observed value in feature 'b': at least one is needed in every feature; leave it out
     """
-    holes = np.isnan(x)
-    if holes.all(axis=1).any():
+    empty = np.isnan(x).all(axis=0)
+    if empty.any():
+        name = names[int(np.argmax(empty))]
         raise ValueError(
-            f"Input X contains no observed value in row {int(np.argmax(holes.all(axis=1)))}: at least one is needed in "
-            "every row; leave such rows out"
+            f"Input X contains no observed value in feature {name!r}: at least one is needed in every feature; "
+            "leave it out"
         )
-    if columns and holes.all(axis=0).any():
-        raise ValueError(
-            f"Input X contains no observed value in feature {names[int(np.argmax(holes.all(axis=0)))]!r}: at least one "
-            "is needed in every feature; leave it out"
-        )
+
+
+def without_empty(x: np.ndarray) -> np.ndarray:
+    """The rows [n, D] to fit to, less those without an observed value, which are counted in a warning.
+
+    Nothing can be learned of a row of which nothing is known, and a pipeline cannot leave it out. Raises ValueError
+    where fewer than two rows are left.
+
+    >>> without_empty(np.array([[1.0, np.nan], [0.0, 2.0]])).shape
+    (2, 2)
+    """
+    empty = np.isnan(x).all(axis=1)
+    if not empty.any():
+        return x
+    if (~empty).sum() < 2:
+        raise ValueError(f"Found {(~empty).sum()} sample(s) with an observed value in X, a minimum of 2 is required")
+    warnings.warn(
+        f"{empty.sum()} of {len(x)} rows of X contain no observed value: the model is fitted to the others",
+        UserWarning,
+        stacklevel=2,
+    )
+    return x[~empty]

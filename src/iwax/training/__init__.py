@@ -1,6 +1,6 @@
 """Training: the only place with a loss."""
 
-from iwax.training import checkpoint, record, schedules
+from iwax.training import checkpoint, record, saved_state, schedules
 from iwax.training.fault import NumericalStop
 from iwax.training.fit import Result, fit
 from iwax.training.loop import Observer, Progress, train
@@ -26,6 +26,7 @@ __all__ = [
     "permutation",
     "record",
     "rows_a_piece",
+    "saved_state",
     "schedules",
     "steps_per_epoch",
     "train",

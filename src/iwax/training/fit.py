@@ -1,6 +1,8 @@
 """Training from Python in one call."""
 
+from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
@@ -9,15 +11,20 @@ import optax
 
 from iwax._typing import PRNGKey
 from iwax.evaluation.blocks import check_cells
-from iwax.training.loop import Progress, train
+from iwax.training.keeping import Keeper, digest
+from iwax.training.loop import train
 from iwax.training.objective import Objective, initial_control, rows_a_piece
-from iwax.training.state import Plan, State, initial_state
+from iwax.training.state import Plan, State, initial_state, steps_per_epoch
+from iwax.training.watching import Callback, ProgressLine, Watchers
 
 __all__ = ["Result", "fit"]
 
 
 class Result(NamedTuple):
-    """A trained model and its history, one row an epoch: epoch, step, bound (nats)."""
+    """A trained model and its history, one row an epoch: epoch, step, bound (nats) and, if it was taken, validation.
+
+    With validation data the model is the one of the best validation bound, otherwise that of the last step.
+    """
 
     model: Any
     history: list[dict[str, int | float]]
@@ -34,46 +41,117 @@ def fit(
     batch: int = 100,
     binarize: bool = False,
     missing: bool = False,
+    piece: int | None = None,
+    x_valid: np.ndarray | None = None,
+    validate_every: int = 1,
+    patience: int | None = None,
+    callbacks: Sequence[Callback] = (),
+    progress: bool | None = None,
+    checkpoint: str | Path | None = None,
 ) -> Result:
     """Train a model on rows ``x_train`` [n, features], as the likelihood takes them; the model given is left as it is.
 
-    With ``binarize`` the rows are grey values 0..255, drawn anew as 0 or 1 at every access. With ``missing`` a NaN is a
-    value that was not observed: the objective is the bound on the log-density of the observed ones, MIWAE of Mattei
-    and Frellsen (2019, arXiv:1812.02633). Raises ValueError where x_train is not a table of finite numbers in the
-    likelihood's support (of uint8 to binarise) or nothing was observed of a row or column, NumericalStop where the
-    loss is not finite.
+    ``binarize``: the rows are grey values 0..255, drawn anew as 0 or 1 at every access (those of x_valid are 0 or 1).
+    ``missing``: a NaN is a value that was not observed; the objective is the bound on the log-density of the observed
+    ones, MIWAE of Mattei and Frellsen (2019, arXiv:1812.02633). ``piece``: rows whose gradient is taken at once, a
+    divisor of the batch (None: what is fast for the k of a ``partial(gradients.surrogate, k=k)``, or the whole batch).
+    ``x_valid``: rows on which the objective's bound is taken every ``validate_every`` epochs, always with the same
+    noise; the model returned is the best on them. ``patience``: so many validations without a new best end training.
+    ``callbacks``: functions of an epoch's row, which end training by returning True, or each an `Observer`.
+    ``progress``: a line of it on stderr (None: where that is a terminal). ``checkpoint``: a folder; the same call with
+    it takes up a fit that was stopped, to the same bits, or returns at once where it had ended. Data, model, key and
+    batch are compared with those that it began with; objective and optimiser cannot be; callbacks hear of new epochs.
+
+    Raises ValueError for rows that are no table of finite numbers in the likelihood's support (of uint8 to binarise),
+    a row or column without any value, a key that is none of `jax.random.key`'s, or a folder of another fit;
+    NumericalStop where the loss is not finite.
     """
-    x_train = np.asarray(x_train)
-    if x_train.ndim != 2 or 0 in x_train.shape:
-        raise ValueError(f"x_train must have shape [rows, features] with at least one of each, got {x_train.shape}")
-    check_cells(x_train, missing=missing, name="x_train")
-    holes = missing and x_train.dtype.kind == "f" and bool(np.isnan(x_train).any())
-    if holes and np.isnan(x_train).all(axis=0).any():
+    x_train, x_valid = _checked(model, x_train, x_valid, binarize=binarize, missing=missing)
+    batch = min(batch, len(x_train))
+    plan = Plan(
+        epochs=epochs,
+        batch=batch,
+        seed=_seed(key),
+        binarize=binarize,
+        missing=missing and any(map(_has_holes, (x_train, x_valid))),
+        piece=_piece(objective, batch) if piece is None else piece,
+        validate_every=0 if x_valid is None else validate_every,
+        patience=_patience(patience, x_valid, validate_every),
+    )
+    start = initial_state(model, optimizer, control=initial_control(objective))
+    with _keeper(start, plan, x_train, x_valid, checkpoint) as keeper, ProgressLine.asked(progress) as line:
+        watchers = Watchers([keeper, *callbacks, line])
+        end = train(keeper.start, objective, x_train, optimizer=optimizer, plan=plan, valid=x_valid, observer=watchers)
+    return Result(end.model if keeper.best is None else keeper.best, keeper.history)
+
+
+def _checked(
+    model: Any, x_train: np.ndarray, x_valid: np.ndarray | None, *, binarize: bool, missing: bool
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Both sets of rows, in the support of the model's likelihood and of as many features."""
+    x_train = _rows(x_train, "x_train", None if binarize else model, missing=missing)
+    if _has_holes(x_train) and np.isnan(x_train).all(axis=0).any():
         column = int(np.argmax(np.isnan(x_train).all(axis=0)))
         raise ValueError(f"x_train needs at least one observed value in every column, got none in column {column}")
-    if not binarize:
-        model.refuse_outside(x_train, missing=missing)
+    if x_valid is None:
+        return x_train, None
+    x_valid = _rows(x_valid, "x_valid", model, missing=missing)
+    if x_valid.shape[1] != x_train.shape[1]:
+        raise ValueError(f"x_valid needs rows of {x_train.shape[1]} features, as x_train has, got {x_valid.shape[1]}")
+    return x_train, x_valid
+
+
+def _rows(rows: np.ndarray, name: str, model: Any, *, missing: bool) -> np.ndarray:
+    """Rows [n, features] that were checked; with a model also for its likelihood's support."""
+    rows = np.asarray(rows)
+    if rows.ndim != 2 or 0 in rows.shape:
+        raise ValueError(f"{name} must have shape [rows, features] with at least one of each, got {rows.shape}")
+    check_cells(rows, missing=missing, name=name)
+    if model is not None:
+        model.refuse_outside(rows, missing=missing)
+    return rows
+
+
+def _has_holes(rows: np.ndarray | None) -> bool:
+    return rows is not None and rows.dtype.kind == "f" and bool(np.isnan(rows).any())
+
+
+def _seed(key: PRNGKey) -> int:
+    """The 64 bits of a key as one number, that of `jax.random.key(seed)` being the seed.
+
+    >>> _seed(jax.random.key(7))
+    7
+    """
+    words = np.asarray(jax.random.key_data(key))
+    if words.shape != (2,):
+        raise ValueError(
+            f"key must be one key of 64 bits, such as jax.random.key(0), got data of shape {words.shape}: "
+            "jax.random.key(0, impl='threefry2x32') makes one whatever the default is"
+        )
+    return int(words[0]) << 32 | int(words[1])
+
+
+def _piece(objective: Objective, batch: int) -> int | None:
+    """The rows of a piece, for the k that a partial of `gradients.surrogate` says."""
     known = objective.keywords if isinstance(objective, partial) else {}
     k = None if known.get("free_bits") else known.get("k")  # free bits look at a whole batch
-    batch = min(batch, x_train.shape[0])
-    seed = int(jax.random.key_data(key).ravel()[-1])
-    piece = rows_a_piece(batch, k) if k else None
-    plan = Plan(epochs=epochs, batch=batch, seed=seed, binarize=binarize, missing=holes, piece=piece)
-    recorder = _Recorder()
-    start = initial_state(model, optimizer, control=initial_control(objective))
-    state = train(start, objective, x_train, optimizer=optimizer, plan=plan, observer=recorder)
-    return Result(state.model, recorder.rows)
+    return rows_a_piece(batch, k) if k else None
 
 
-class _Recorder:
-    def __init__(self) -> None:
-        self.rows: list[dict[str, int | float]] = []
+def _patience(patience: int | None, x_valid: np.ndarray | None, validate_every: int) -> int | None:
+    if patience is not None and x_valid is None:
+        raise ValueError(f"patience={patience} needs validation data: give x_valid")
+    if x_valid is not None and validate_every < 1:
+        raise ValueError(f"validate_every must be at least 1, got {validate_every}")
+    return patience
 
-    def stretch(self, state: State, progress: Progress) -> bool:
-        return False
 
-    def epoch(self, state: State, row: dict[str, int | float]) -> None:
-        self.rows.append(row)
-
-    def improved(self, state: State) -> None:
-        return None
+def _keeper(
+    start: State, plan: Plan, x_train: np.ndarray, x_valid: np.ndarray | None, folder: str | Path | None
+) -> Keeper:
+    """What keeps the fit; told apart from others by all that its bits depend on, but for its end."""
+    names = ("batch", "piece", "binarize", "missing", "validate_every")
+    about = {"x_train": digest(x_train), "x_valid": digest(x_valid), "key": f"{plan.seed:016x}"}
+    about |= {name: getattr(plan, name) for name in names}
+    last = plan.epochs * steps_per_epoch(len(x_train), plan.batch)
+    return Keeper(start, folder=None if folder is None else Path(folder), about=about, last=last)

@@ -3,7 +3,7 @@
 import time
 from dataclasses import replace
 from functools import lru_cache, partial
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import equinox as eqx
 import jax
@@ -12,7 +12,7 @@ import numpy as np
 import optax
 from jaxtyping import Array
 
-from iwax._typing import filled
+from iwax._typing import PRNGKey, filled
 from iwax.compiler import compiler_options
 from iwax.training.fault import NumericalStop, all_finite, first_fault
 from iwax.training.state import Plan, State, Tally, steps_per_epoch
@@ -36,14 +36,24 @@ class Progress(NamedTuple):
     seconds_left: float
 
 
+@runtime_checkable
 class Observer(Protocol):
-    """What is told of training as it goes, and may stop it."""
+    """What is told of training as it goes, and may stop it: any object with these three methods."""
 
-    def stretch(self, state: State, progress: Progress) -> bool: ...  # True: stop here
+    def stretch(self, state: State, progress: Progress) -> bool:
+        """Hear where training stands, about once a second and at the end of every epoch; True stops it here."""
+        ...
 
-    def epoch(self, state: State, row: dict[str, int | float]) -> None: ...  # nothing in the row depends on a clock
+    def epoch(self, state: State, row: dict[str, int | float]) -> None:
+        """Take the row of an epoch that has ended: epoch, step, bound and, where it is taken, validation (nats).
 
-    def improved(self, state: State) -> None: ...  # a new best bound on the validation data
+        Nothing in it depends on a clock. With a schedule or a warm-up there are learning_rate and beta.
+        """
+        ...
+
+    def improved(self, state: State) -> None:
+        """Hear of a new best bound on the validation data; ``state.model`` is the model that has it."""
+        ...
 
 
 def train(
@@ -136,7 +146,7 @@ class _Run:
         self.observer, self.learning_rate = observer, learning_rate
         rows = data.shape[0]
         self.update = updates(objective, optimizer, plan, rows)
-        self.validate = _validator(objective, plan.seed, model, missing=plan.missing)
+        self.validate = _validator(objective, plan.key, model, missing=plan.missing)
         self.order = lru_cache(maxsize=1)(lambda epoch: jnp.asarray(permutation(plan.seed, epoch, rows)))
 
     def close_epoch(self, state: State, epoch: int, steps: int) -> State:
@@ -165,9 +175,9 @@ class _Run:
         return state
 
 
-def _validator(objective: Objective, seed: int, template: Any, *, missing: bool) -> Any:
+def _validator(objective: Objective, root: PRNGKey, template: Any, *, missing: bool) -> Any:
     """``validate(model, valid)``: the mean bound on the validation rows, always with the same noise."""
-    key = jax.random.fold_in(jax.random.key(seed), _VALIDATION)
+    key = jax.random.fold_in(root, _VALIDATION)
     _, static = eqx.partition(template, eqx.is_array)
 
     @partial(jax.jit, compiler_options=compiler_options())

@@ -4,9 +4,12 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Int
+
+from iwax._typing import PRNGKey
 
 __all__ = ["Plan", "State", "Tally", "initial_state", "steps_per_epoch"]
 
@@ -40,8 +43,8 @@ class Plan:
         for name, least in (("epochs", 0), ("batch", 1), ("beta_warmup", 0), ("validate_every", 0)):
             if getattr(self, name) < least:
                 raise ValueError(f"{name} must be at least {least}, got {getattr(self, name)}")
-        if not 0 <= self.seed < 2**32:
-            raise ValueError(f"seed must lie in 0 <= seed < 2**32, got {self.seed}")
+        if not 0 <= self.seed < 2**64:
+            raise ValueError(f"seed must lie in 0 <= seed < 2**64, got {self.seed}")
         if self.piece is not None and (self.piece < 1 or self.batch % self.piece):
             raise ValueError(f"piece must divide the batch of {self.batch} rows, got {self.piece}")
         if self.patience is not None and (self.patience < 1 or self.validate_every < 1):
@@ -49,6 +52,19 @@ class Plan:
                 "patience must be at least 1 and needs validate_every of at least 1, "
                 f"got {self.patience} and {self.validate_every}"
             )
+
+    @property
+    def key(self) -> PRNGKey:
+        """The key of all that training draws: its 64 bits are the seed, `jax.random.key(seed)` for one below 2^32.
+
+        >>> bool(Plan(epochs=1, batch=1, seed=5).key == jax.random.key(5))
+        True
+        """
+        if self.seed < 2**32:
+            return jax.random.key(self.seed)
+        return jax.random.wrap_key_data(
+            jnp.array([self.seed >> 32, self.seed % 2**32], jnp.uint32), impl="threefry2x32"
+        )
 
 
 class Tally(eqx.Module):

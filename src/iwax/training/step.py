@@ -67,7 +67,7 @@ def compile_stretch(update: Update, template: State) -> Stretch:
 def updates(objective: Objective, optimizer: optax.GradientTransformation, plan: Plan, rows: int) -> Update:
     """``update(state, data, order) -> (state, loss, gradient)``: one step of the optimiser."""
     steps = steps_per_epoch(rows, plan.batch)
-    root = in_one_pass(jax.random.key(plan.seed))
+    root = in_one_pass(plan.key)
 
     def update(state: State, data: Array, order: Array) -> tuple[State, Array, PyTree]:
         keys = [jax.random.fold_in(jax.random.fold_in(root, p), state.step) for p in (_NOISE, _BINARIZATION)]

@@ -49,6 +49,15 @@ def canonical(value: object) -> bytes:
     return (json.dumps(value, indent=2, sort_keys=True, allow_nan=False) + "\n").encode("ascii")
 
 
+def compact(value: object) -> str:
+    """The JSON text of `value` on one line, keys in the order given, ASCII; floats by `repr`, exactly.
+
+    >>> compact({"b": [1, 0.1]})
+    '{"b":[1,0.1]}'
+    """
+    return json.dumps(value, separators=(",", ":"), allow_nan=False)
+
+
 def line(row: Mapping[str, object]) -> bytes:
     r"""One row of a `.jsonl` file, keys in the order given, non-finite numbers as null.
 

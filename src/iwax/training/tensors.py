@@ -59,7 +59,16 @@ def encode(tree: Tree) -> bytes:
     >>> decode(encode([np.arange(3)]), [np.zeros(3, np.int64)], file="x.safetensors")
     [array([0, 1, 2])]
     """
-    return write_safetensors({name: _host(name, leaf) for name, leaf in named_arrays(tree).items()})
+    return write_safetensors(stored_arrays(tree))
+
+
+def stored_arrays(tree: Tree) -> dict[str, np.ndarray]:
+    """The array leaves of a tree by name, as they are stored: little-endian, in C order. Raises as `encode`.
+
+    >>> stored_arrays({"w": np.ones((2, 3)).T})["w"].flags.c_contiguous
+    True
+    """
+    return {name: _host(name, leaf) for name, leaf in named_arrays(tree).items()}
 
 
 def size(tree: Tree) -> int:

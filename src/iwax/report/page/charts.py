@@ -7,12 +7,26 @@ import numpy as np
 from markupsafe import Markup
 
 from iwax.report.canvas import number
-from iwax.report.page.svg import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, Scale, axes, chart, coordinates, legend, short
+from iwax.report.page.svg import (
+    BOTTOM,
+    HEIGHT,
+    LEFT,
+    RIGHT,
+    SHADES,
+    TOP,
+    WIDTH,
+    Scale,
+    axes,
+    chart,
+    coordinates,
+    legend,
+    shade,
+    short,
+)
 
 __all__ = ["Mark", "bars", "cloud", "curves", "histogram", "net", "said"]
 
 Array = np.ndarray
-SHADES = 8  # classes of colour and dash that the style sheet has
 
 
 class Mark(NamedTuple):
@@ -40,20 +54,21 @@ def curves(
     """Lines (x, y) by name; ``limits`` are those of the second axis, and what lies below starts at the edge."""
     xs = np.concatenate([x for x, _ in series.values()])
     x, y = _across(float(xs.min()), float(xs.max()) + (xs.max() == xs.min())), _up(*limits)
-    parts = [axes(x, y, names=names, whole=True), legend([(n, i % SHADES) for i, n in enumerate(series)], kind="line")]
+    named = legend([(n, i) for i, n in enumerate(series)], kind="line")
+    parts = [axes(x, y, names=names, whole=True), named.body]
     for i, (along, up) in enumerate(series.values()):
         shown = up >= limits[0]
         if not shown.all() and shown.any():  # the last point below the axis is where the line comes in
             shown[max(0, int(np.argmax(shown)) - 1)] = True
         points = coordinates(x(along[shown]), y(up[shown]))
-        parts.append(Markup('<polyline class="stroke s{0} d{0}" points="{1}"/>').format(i % SHADES, points))
+        parts.append(Markup('<polyline class="stroke {0}" points="{1}"/>').format(shade(i), points))
         if len(along) == 1:
             parts.append(
                 Markup('<circle class="fill s{0}" cx="{1:.1f}" cy="{2:.1f}" r="4"/>').format(
                     i % SHADES, float(x(along)[0]), float(y(up)[0])
                 )
             )
-    return chart(Markup("").join(parts), words=words)
+    return chart(Markup("").join(parts), words=words, above=named.above)
 
 
 def histogram(
@@ -87,18 +102,16 @@ def histogram(
     shares = {title: count / count.sum() for title, count in counts.items()}
     top = 1.06 * max(float(share.max()) for share in shares.values())
     x, y = _across(low, high, logarithmic=logarithmic), _up(0.0, 100 * top)
-    parts = [axes(x, y, names=(name, f"% of {of}"))]
-    if len(kept) > 1:
-        parts.append(legend([(title, i % SHADES) for i, title in enumerate(kept)], kind="line", small=small))
+    several = [(title, i) for i, title in enumerate(kept)] if len(kept) > 1 else []
+    named = legend(several, kind="line", small=small)
+    parts = [axes(x, y, names=(name, f"% of {of}")), named.body]
     floor = float(y(np.zeros(1))[0])
     for i, share in enumerate(shares.values()):
         along, up = np.repeat(x(edges), 2), np.concatenate([[floor], np.repeat(y(100 * share), 2), [floor]])
         style = "outline" if len(kept) > 1 else "area"
-        parts.append(
-            Markup('<polyline class="{0} s{1} d{1}" points="{2}"/>').format(style, i % SHADES, coordinates(along, up))
-        )
+        parts.append(Markup('<polyline class="{0} {1}" points="{2}"/>').format(style, shade(i), coordinates(along, up)))
     parts.append(_marked(x, mark))
-    return chart(Markup("").join(parts), words=words)
+    return chart(Markup("").join(parts), words=words, above=named.above)
 
 
 def _marked(x: Scale, mark: Mark | None) -> Markup:
@@ -121,7 +134,8 @@ def bars(values: Array, *, strong: Array, names: tuple[str, str], kinds: tuple[s
     parts = [axes(_across(0.5, n + 0.5), y, names=names, whole=True)]
     entries = [(f"{kind}: {count}", colour) for kind, count, colour in
                ((kinds[0], int(strong.sum()), 0), (kinds[1], int((~strong).sum()), 8)) if count]  # fmt: skip
-    parts.append(legend(entries, kind="bar"))
+    named = legend(entries, kind="bar")
+    parts.append(named.body)
     for i, (left, up) in enumerate(zip(x(np.arange(n)), y(values), strict=True)):
         top, tall = min(float(up), float(floor)), abs(float(floor - up))
         wide = min(0.82 * width, 40.0)
@@ -130,7 +144,7 @@ def bars(values: Array, *, strong: Array, names: tuple[str, str], kinds: tuple[s
                 0 if strong[i] else 8, float(left) + (width - wide) / 2, top, wide, max(tall, 0.6)
             )
         )
-    return chart(Markup("").join(parts), words=words)
+    return chart(Markup("").join(parts), words=words, above=named.above)
 
 
 def cloud(
@@ -149,8 +163,8 @@ def cloud(
         mine = points[inside & (of == c)]
         dots = " ".join(f"M{a}h0" for a in coordinates(x(mine[:, 0]), y(mine[:, 1])).split())
         parts.append(Markup('<path class="dots p{0}" d="{1}"/>').format(c % 10, dots))
-    if plain and len(classes) > 1:
-        parts.append(legend([(name, c) for c, name in enumerate(classes)], kind="dot"))
+    named = legend([(name, c) for c, name in enumerate(classes)] if plain and len(classes) > 1 else [], kind="dot")
+    parts.append(named.body)
     for c, name in enumerate(classes if not plain else ()):
         mine = points[inside & (of == c)]
         if len(mine):
@@ -163,7 +177,7 @@ def cloud(
         parts.append(
             Markup('<text class="number" x="{0}" y="18" text-anchor="end">{1}</text>').format(WIDTH - RIGHT, note)
         )
-    return chart(Markup("").join(parts), words=words, height=TOP + tall + BOTTOM)
+    return chart(Markup("").join(parts), words=words, height=TOP + tall + BOTTOM, above=named.above)
 
 
 def net(points: Array, *, names: tuple[str, str], words: str) -> Markup:
@@ -173,7 +187,7 @@ def net(points: Array, *, names: tuple[str, str], words: str) -> Markup:
     tall = WIDTH - LEFT - RIGHT
     x = Scale(middle[0] - side / 2, middle[0] + side / 2, LEFT, WIDTH - RIGHT)
     y = Scale(middle[1] - side / 2, middle[1] + side / 2, TOP + tall, TOP)
-    parts = [_square(x, y, names), legend([("z₁ varies", 0), ("z₂ varies", 1)], kind="line")]
+    parts = [_square(x, y, names), legend([("z₁ varies", 0), ("z₂ varies", 1)], kind="line").body]
     for colour, lines in enumerate((points, points.swapaxes(0, 1))):
         for line in lines:
             at = coordinates(x(line[:, 0]), y(line[:, 1]))

@@ -7,6 +7,7 @@ import numpy as np
 from markupsafe import Markup
 
 from iwax.experiments import comparison
+from iwax.experiments.naming import display_name
 from iwax.report.canvas import number
 from iwax.report.page.charts import histogram
 from iwax.report.page.course import course
@@ -56,8 +57,10 @@ def compared(subjects: Sequence[Subject]) -> Compared:
         changes = ", ".join(f"{key} = {'none' if value is None else value}" for key, value in entry["differs"].items())
         words += f" {name} differs from the first in {changes or 'its seed alone'}."
     for group in found["seeds"]:
-        words += f" Seeds {', '.join(map(str, group['seeds']))} of {group['preset']}: mean {number(group['mean'])}, "
+        words += f" Seeds {', '.join(map(str, group['seeds']))} of {group['name']}: mean {number(group['mean'])}, "
         words += f"standard deviation {group['sd']:.2f} nats."
+    for each in found["seed_differences"]:
+        words += f" {comparison.over_seeds(found, each)}.".replace("+/-", "±").replace(": -", ": \N{MINUS SIGN}")
     return Compared(table(headers, rows), words, panels)
 
 
@@ -70,7 +73,7 @@ def _row(name: str, entry: dict[str, Any], *, first: bool) -> list[str]:
         number(entry["elbo"]),
         " + ".join(map(str, entry["active_units"])),
         str(entry["seed"]),
-        str(entry["preset"]),
+        entry["name"],
     ]
 
 
@@ -88,7 +91,7 @@ def _alone(subjects: Sequence[Subject]) -> Markup:
         if found["log_evidence"] is not None:
             error = np.nan if found["standard_error"] is None else found["standard_error"]
             value = _plus_minus(float(found["log_evidence"]), error)
-        rows.append([each.name, str(each.trained.config.preset), str(each.trained.config.seed), value])
+        rows.append([each.name, display_name(each.trained.config), str(each.trained.config.seed), value])
     return table(["run", "preset", "seed", "log p(x), nats"], rows, numeric=2)
 
 

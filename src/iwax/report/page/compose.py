@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 from iwax import __version__
 from iwax.experiments import closing_line
+from iwax.experiments.naming import display_name
 from iwax.experiments.place import placed
 from iwax.report.canvas import number
 from iwax.report.page.comparison import compared, refuse_unlike
@@ -33,14 +34,15 @@ LARGEST = 8_000_000  # bytes of a page
 Say = Callable[[str], None]
 
 
-def compose(runs: Sequence[Path], *, note: Say, warn: Say) -> str:
+def compose(runs: Sequence[Path], *, data_path: Path | None = None, note: Say, warn: Say) -> str:
     """The report of one run, or of several on the same data, as one HTML document.
 
-    ``note`` and ``warn`` are told what is being done and what a reader should know. Raises ValueError for runs on
-    different data, naming both protocols; CorruptCheckpointError for what is stored and damaged; and FileNotFoundError
-    where there is no run.
+    ``note`` and ``warn`` are told what is being done and what a reader should know. The data are those of
+    ``data_path``, or looked for as `experiments.open_run` does. Raises ValueError for runs on different data, naming
+    both protocols, and for data that have changed; CorruptCheckpointError for what is stored and damaged; and
+    FileNotFoundError where there is no run, or its data are nowhere.
     """
-    subjects = [opened(Path(run)) for run in runs]
+    subjects = [opened(Path(run), data_path=data_path) for run in runs]
     refuse_unlike(subjects)
     parts = []
     for subject in subjects:
@@ -50,7 +52,7 @@ def compose(runs: Sequence[Path], *, note: Say, warn: Say) -> str:
             note(f"drawing     {subject.path}")
             parts.append(_of_run(subject, warn, room=LARGEST_WEIGHTS // len(subjects)))
     several = compared(subjects) if len(subjects) > 1 else None
-    title = f"{subjects[0].trained.config.preset or 'model'} on {subjects[0].trained.about.name}"
+    title = f"{display_name(subjects[0].trained.config)} on {subjects[0].trained.about.name}"
     heading = title if several is None else f"{len(subjects)} runs on {subjects[0].trained.about.name}"
     template = _environment().get_template("page.html")
     live = any(part["explorer"] and part["explorer"]["live"] for part in parts)
@@ -72,10 +74,8 @@ def _source(name: str) -> str:
 
 def _of_run(subject: Subject, warn: Say, *, room: int) -> dict[str, Any]:
     """All that the template of one run shows."""
-    config, digest = subject.trained.config, subject.dataset.digest()
+    config = subject.trained.config
     notes = list(subject.measured.summary["warnings"]) if subject.measured else []
-    if digest != subject.trained.about.sha256:
-        notes.append(f"{subject.dataset.name} is not what the run was trained on: its SHA-256 has changed.")
     if subject.measured and subject.measured.summary["checkpoint"] != subject.trained.checkpoint.name:
         notes.append(
             f"The numbers are those of {subject.measured.summary['checkpoint']}, the pictures of "
@@ -87,7 +87,7 @@ def _of_run(subject: Subject, warn: Say, *, room: int) -> dict[str, Any]:
     training = course([subject])
     return {
         "name": subject.name,
-        "title": f"{config.preset or 'model'} on {subject.trained.about.name}",
+        "title": f"{display_name(config)} on {subject.trained.about.name}",
         "protocol": subject.trained.about.protocol,
         "path": str(subject.path),
         "number": _closing(subject),

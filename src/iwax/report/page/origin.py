@@ -52,5 +52,5 @@ def made_with(subject: Subject) -> list[tuple[str, str]]:
         changed = ", with changes that are not committed" if made.git.get("changed") else ""
         found.append(("commit of the folder it was started in", f"{made.git.get('commit')}{changed}"))
     if made.start:
-        found.append(("started at the weights of", made.start.checkpoint))
+        found.append(("started at the weights of", f"{subject.trained.config.start}, {made.start.checkpoint}"))
     return found

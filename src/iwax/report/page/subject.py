@@ -101,10 +101,12 @@ class Subject:
         return self.path.resolve().name
 
 
-def opened(run: Path) -> Subject:
-    """A run with its data. Raises what `experiments.open_run` does, and CorruptCheckpointError for damaged numbers."""
+def opened(run: Path, *, data_path: Path | None = None) -> Subject:
+    """A run with its data. Raises what `experiments.open_run` and `Trained.dataset` do, and CorruptCheckpointError for
+    damaged numbers.
+    """
     folder = existing(run)
-    trained = open_run(run)
+    trained = open_run(run, data_path=data_path)
     found = measurements(folder)
     measured = of_importance(found, split=trained.config.evaluation.split, checkpoint=trained.checkpoint.name)
     metrics = record.read(folder.metrics)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from markupsafe import Markup
@@ -12,6 +13,7 @@ __all__ = [
     "HEIGHT",
     "LEFT",
     "RIGHT",
+    "SHADES",
     "TOP",
     "WIDTH",
     "Scale",
@@ -19,6 +21,7 @@ __all__ = [
     "chart",
     "coordinates",
     "legend",
+    "shade",
     "short",
 ]
 
@@ -26,6 +29,8 @@ Array = np.ndarray
 
 WIDTH, HEIGHT = 520, 300  # user units; a page shows them at about one pixel each, a phone at three quarters
 LEFT, RIGHT, TOP, BOTTOM = 74, 14, 30, 44  # margins: numbers, air, legend, names of axes
+SHADES = 8  # classes of colour and dash that the style sheet has
+LINE = 20  # from one line of a legend to the next
 
 
 @dataclass(frozen=True)
@@ -122,24 +127,61 @@ def axes(x: Scale, y: Scale, *, names: tuple[str, str], whole: bool = False, ver
     return Markup("").join(parts)
 
 
-def legend(entries: Sequence[tuple[str, int]], *, kind: str, small: bool = False) -> Markup:
-    """Names of series above the axes, each behind its mark: a "line", a "bar" or a "dot"."""
-    parts, left = [], float(LEFT)
+def shade(i: int) -> str:
+    """The classes of the i-th line: a colour, and a dash that is another one when the colours begin anew.
+
+    >>> shade(1), shade(9)
+    ('s1 d1', 's1 d2')
+    """
+    return f"s{i % SHADES} d{(i + i // SHADES) % SHADES}"
+
+
+class Legend(NamedTuple):
+    """What is drawn, and the room that it needs above that of one line."""
+
+    body: Markup
+    above: int
+
+
+_MARKS = {
+    "dot": Markup('<path class="key p{0}" d="M{1:.0f},{2}h0"/>'),
+    "line": Markup('<line class="stroke {0}" x1="{1:.0f}" x2="{3:.0f}" y1="{2}" y2="{2}"/>'),
+    "bar": Markup('<rect class="fill s{0}" x="{1:.0f}" y="{4}" width="14" height="12"/>'),
+}
+
+
+def legend(entries: Sequence[tuple[str, int]], *, kind: str, small: bool = False) -> Legend:
+    """Names of series above the axes, each behind its mark: a "line", a "bar" or a "dot"; in lines that fit the chart.
+
+    A name that is longer than a line is cut in its middle.
+    """
+    letter = 9.5 if small else 8.5
+    longest = int((WIDTH - RIGHT - LEFT - 26) / letter)
+    lines: list[list[tuple[float, str, int]]] = [[]]
+    left = float(LEFT)
     for name, colour in entries:
-        if kind == "dot":
-            mark = Markup('<path class="key p{0}" d="M{1:.0f},14h0"/>')
-        elif kind == "line":
-            mark = Markup('<line class="stroke s{0} d{0}" x1="{1:.0f}" x2="{2:.0f}" y1="14" y2="14"/>')
-        else:
-            mark = Markup('<rect class="fill s{0}" x="{1:.0f}" y="8" width="14" height="12"/>')
-        parts.append(mark.format(colour, left, left + 20))
-        parts.append(Markup('<text class="number" x="{0:.0f}" y="18">{1}</text>').format(left + 26, name))
-        left += 26 + (9.5 if small else 8.5) * len(name) + 14
-    return Markup("").join(parts)
+        short_name = name if len(name) <= longest else f"{name[: longest // 2]}…{name[-(longest // 2 - 1) :]}"
+        width = 26 + letter * len(short_name)
+        if lines[-1] and left + width > WIDTH - RIGHT:
+            lines.append([])
+            left = float(LEFT)
+        lines[-1].append((left, short_name, colour))
+        left += width + 14
+    parts, above = [], LINE * (len(lines) - 1)
+    for i, line in enumerate(lines):
+        middle = 14 + LINE * i - above
+        for start, name, colour in line:
+            parts.append(
+                _MARKS[kind].format(shade(colour) if kind == "line" else colour, start, middle, start + 20, middle - 6)
+            )
+            parts.append(
+                Markup('<text class="number" x="{0:.0f}" y="{1}">{2}</text>').format(start + 26, middle + 4, name)
+            )
+    return Legend(Markup("").join(parts), above)
 
 
-def chart(body: Markup, *, words: str, height: int = HEIGHT) -> Markup:
-    """The whole drawing; ``words`` are its text alternative."""
-    return Markup('<svg class="chart" viewBox="0 0 {0} {1}" role="img" aria-label="{2}">{3}</svg>').format(
-        WIDTH, height, words, body
+def chart(body: Markup, *, words: str, height: int = HEIGHT, above: int = 0) -> Markup:
+    """The whole drawing, with room ``above`` it; ``words`` are its text alternative."""
+    return Markup('<svg class="chart" viewBox="0 {0} {1} {2}" role="img" aria-label="{3}">{4}</svg>').format(
+        -above, WIDTH, height + above, words, body
     )

@@ -1,0 +1,62 @@
+"""The initial weights of a run where they are those of another: found, recorded, and told."""
+
+import hashlib
+import shlex
+from pathlib import Path
+
+from iwax.data import Dataset
+from iwax.experiments import run_data
+from iwax.experiments.config import Config
+from iwax.experiments.folder import RunFolder, Start, existing
+from iwax.experiments.reporter import Reporter
+from iwax.experiments.stored import choose
+
+__all__ = ["longer", "recorded", "source", "tell"]
+
+
+def source(config: Config, *, as_in: RunFolder | None = None) -> Path | None:
+    """The checkpoint whose weights are the start, if there is one; the very same that a run began `as_in`."""
+    if config.start is None:
+        return None
+    if as_in is None:
+        return choose(existing(Path(config.start)), config.evaluation.checkpoint)
+    start = as_in.environment().start
+    if start is not None:
+        for place in run_data.candidates(config.start, run=as_in.path, recorded=start.run):
+            path = place / "checkpoints" / start.checkpoint
+            if path.is_dir() and _digest(path) == start.sha256:
+                return path
+    raise ValueError(
+        f"run {as_in.path}: the weights that it starts at were needed, {start.checkpoint if start else 'none'} of "
+        f"run {config.start}, which are not there any more; begin a new run"
+    )
+
+
+def recorded(source: Path) -> Start:
+    """What the run folder says of the checkpoint whose weights are the start."""
+    run = run_data.portable(str(source.parent.parent))
+    return Start(checkpoint=source.name, sha256=_digest(source), run=run)
+
+
+def tell(folder: RunFolder, dataset: Dataset, source: Path, reporter: Reporter) -> None:
+    """Say whose weights a run starts at, and whether those were trained on other data."""
+    run = source.parent.parent
+    text = f"starts at the weights of {run} ({source.name})"
+    if existing(run).environment().data.sha256 != dataset.digest():
+        text += ", which were trained on other data"
+    folder.log(text)
+    reporter.note(text)
+
+
+def longer(run: Path, epochs: int | None = None) -> str:
+    """The command that begins a new run at the weights of one, with all of its settings but the epochs.
+
+    >>> longer(Path("runs/a"), 50)
+    'a new run that starts at its weights: iwax train --from runs/a -c runs/a/config.json --epochs 50'
+    """
+    words = shlex.join(["iwax", "train", "--from", str(run), "-c", str(run / "config.json"), "--epochs"])
+    return f"a new run that starts at its weights: {words} {epochs or 'N'}"
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256((path / "model.safetensors").read_bytes()).hexdigest()

@@ -1,0 +1,120 @@
+"""The data of a run: what is recorded of them, and how they are found again wherever the run folder lies."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, Field
+
+from iwax import data
+from iwax.data import Column
+from iwax.data.dataset import Kind
+from iwax.experiments.config import Data
+
+__all__ = ["DataRecord", "candidates", "find", "portable"]
+
+ABOVE = 2  # folders above a run folder that are searched: a run is made in runs/ of the folder one works in
+
+
+class DataRecord(BaseModel):
+    """The data that a run began with; ``path`` is where they lay, None for a registered data set."""
+
+    name: str
+    protocol: str
+    kind: Kind
+    shape: tuple[Annotated[int, Field(ge=1, lt=2**31)], ...] = Field(min_length=1)
+    rows: dict[str, int]
+    sha256: str
+    columns: tuple[Column, ...] | None = None
+    path: str | None = None
+
+
+def portable(name: str) -> str | None:
+    """The absolute path behind a data name, with the home folder as ~; None for a registered data set.
+
+    >>> portable("digits") is None, portable("/srv/rows.npy")
+    (True, '/srv/rows.npy')
+    """
+    if name in data.names():
+        return None
+    path, home = Path(name).expanduser().absolute(), Path.home()
+    return f"~/{path.relative_to(home)}" if len(str(home)) > 1 and path.is_relative_to(home) else str(path)
+
+
+def candidates(name: str, *, run: Path, recorded: str | None) -> list[Path]:
+    """Where data that were named so may lie, the likeliest first.
+
+    Where they lay when the run began, then the name as it was given, then that name or its last part in the run folder
+    and the two folders above it.
+
+    >>> [str(path) for path in candidates("a/x.csv", run=Path("/w/runs/one"), recorded=None)][:3]
+    ['a/x.csv', '/w/runs/one/a/x.csv', '/w/runs/one/x.csv']
+    """
+    given, here = Path(name).expanduser(), run.expanduser().resolve()
+    found = [Path(recorded).expanduser()] if recorded else []
+    found.append(given)
+    for folder in (here, *here.parents[:ABOVE]):
+        found += [folder / given, folder / given.name] if given.name else []
+    places: dict[Path, Path] = {}
+    for path in found:
+        places.setdefault(path.absolute(), path)
+    return list(places.values())
+
+
+def find(settings: Data, record: DataRecord, *, run: Path, given: Path | None = None) -> data.Dataset:
+    """The data that a run began with, equal by their SHA-256: those of ``given``, or found by their name.
+
+    Raises FileNotFoundError where they are nowhere, naming the places looked at, and ValueError where what is there
+    differs from what the run began with.
+    """
+    if given is None and settings.name in data.names():
+        return _checked([settings.name], settings, record, run=run)
+    if given is not None:
+        return _checked([str(given)], settings, record, run=run)
+    places = candidates(settings.name, run=run, recorded=record.path)
+    there = [str(place) for place in places if place.exists()]
+    if not there:
+        raise FileNotFoundError(
+            f"run {run}: its data were needed, {settings.name} of SHA-256 {record.sha256[:12]}...; there is no "
+            f"{', no '.join(map(str, places))}; say where they are with --data PATH"
+        )
+    return _checked(there, settings, record, run=run)
+
+
+def _checked(places: Sequence[str], settings: Data, record: DataRecord, *, run: Path) -> data.Dataset:
+    """The first of the places whose rows are those of the run, under the name that they had."""
+    others: dict[str, str] = {}
+    failed: Exception | None = None
+    for place in places:
+        for way in _ways(settings, record):
+            try:
+                found = way.model_copy(update={"name": place}).load()
+            except (ValueError, OSError) as error:
+                failed = failed or error
+                continue
+            if (digest := found.digest()) == record.sha256:
+                return replace(found, name=record.name)
+            others.setdefault(place, digest)
+    if not others and failed is not None:
+        raise failed
+    raise _refusal(others, settings, record, run)
+
+
+def _ways(settings: Data, record: DataRecord) -> Iterator[Data]:
+    """The settings of the run; and, of a table, with the kinds that its columns were given then."""
+    yield settings
+    if record.columns is not None:
+        kinds = (settings.kinds or {}) | {column.name: column.kind for column in record.columns}
+        if kinds != settings.kinds:
+            yield settings.model_copy(update={"kinds": kinds})
+
+
+def _refusal(others: dict[str, str], settings: Data, record: DataRecord, run: Path) -> ValueError:
+    got = ", ".join(f"{place} of {digest[:12]}..." for place, digest in others.items())
+    own = "say where they are with --data PATH; " if settings.name not in data.names() else ""
+    return ValueError(
+        f"run {run}: the data that it began with were needed ({settings.name} of SHA-256 {record.sha256[:12]}...), "
+        f"got others: {got}; {own}rows of other data are measured by iwax score {run} FILE, and a run on other data is "
+        "a new run"
+    )
