@@ -35,7 +35,6 @@ TEN = [f"{i}.5,{'ab'[i % 2]}" for i in range(10)]
         (b" \r\n\n", "the file is empty"),
         (b"a,b\n", "needed at least one line below the header"),
         (b"a,b\n1,\xe9\n", "needed UTF-8 text; byte 6 is not"),
-        ("a,b\n1,2\n".encode("utf-16"), "needed UTF-8 text; byte 0 is not"),
         ("a,b\n1,2\n".encode("utf-16-le"), "t.csv:1: needed text; got a NUL byte"),
         (b"a,b\n1,2\n3,\0\n", "t.csv:3: needed text; got a NUL byte"),
         (b"a,b\n1,2\n\n3\n", "t.csv:4: needed 2 cells as in the first line, parted by ','; got 1"),
@@ -46,8 +45,7 @@ TEN = [f"{i}.5,{'ab'[i % 2]}" for i in range(10)]
         (b"a,b\n1," + b"x" * 200_000, "t.csv:2: .*field larger"),
         (b"a,b,a\n1,2,3\n", "t.csv:1:3: needed a name of its own for every column; got the name 'a' a second time"),
         (b"\na, a\n1,2\n", "t.csv:2:2: .*got the name 'a' a second time"),
-        (b",b\n1,2\n", "t.csv:1:1: .*got an empty name"),
-        (b"M,17.99\nB,13.2\n", "t.csv:1:2: needed a name, .*got '17.99'; add a first line that names the columns"),
+        (b"M,17.99\nB,13.2\n", "t.csv:1:2: needed a name in the first line; got '17.99', a number; .*header='none'"),
     ],
 )
 def test_text_that_is_no_table(tmp_path, contents, message):
@@ -65,9 +63,12 @@ def test_text_that_is_no_table(tmp_path, contents, message):
         ([*TEN, "-1e39,a"], "t.csv:12:1: .*got '-1e39'"),
         (["?,a"] * 10, "column 'x' needs at least one value; every cell is missing; leave it out"),
         ([*TEN, " NA ,?"], "t.csv:12: needed a value in every row; every cell of this one is missing"),
-        ([f"u{i},a" for i in range(51)], "column 'x' needs numbers or few levels; got 51 distinct texts in 51 cells"),
+        ([f"u{i},a" for i in range(51)], None),
         ([f"u{i // 2},a" for i in range(122)], None),
-        ([f"{i / 7:.3f},a" for i in range(99)] + ["<0.1,b"], r"t.csv:101:1: .*got '<0.1'.*missing=\['<0.1'\]"),
+        (
+            [f"{i / 7:.3f},a" for i in range(99)] + ["<0.1,b"],
+            r"t.csv:101:1: .*got '<0.1'; write the number alone, or train with kinds={'x': 'categ",
+        ),
         (['"1,5",a', *TEN[1:]], "t.csv:2:1: column 'x' needs numbers with a decimal point; got '1,5'"),
         ([*TEN, "1e9,a", "1e9,b"], None),
         (
@@ -173,7 +174,7 @@ def test_new_tables_that_do_not_fit(tmp_path, rows, message):
 def test_tables_are_needed_where_columns_are(tmp_path):
     np.save(tmp_path / "x.npy", np.zeros((4, 2)))
     refused(
-        r"x.npy: needed a table \(.csv or .parquet\) with the columns 'a', 'c'",
+        r"x.npy: needed a table \(.csv or .* or .parquet\) with the columns 'a', 'c'",
         data.read_rows,
         tmp_path / "x.npy",
         COLUMNS,
@@ -202,8 +203,8 @@ def test_words_for_missing_cells_are_texts(missing):
         (("a", "categorical"), "one or more for categorical"),
         (("a", "categorical", ("x", "x")), "none twice"),
         (("a", "categorical", ["x"]), "needed a tuple"),
-        (("a", "categorical", ("x", "NA")), "no word for missing cells"),
-        (("a", "categorical", ("x", "y ")), "no space around it"),
+        (("a", "categorical", ("x", "")), "a level needs text"),
+        (("a", "categorical", ("x", "y ")), "without space around it"),
     ],
 )
 def test_columns_check_themselves(arguments, message):
@@ -216,7 +217,7 @@ def test_values_that_cannot_be_decoded():
     )
     refused("2:1: column 'a' needs whole numbers .*; got 0.5", decode, COLUMNS, np.array([[1, 0], [0.5, 0]]))
     refused("1:2: column 'c' needs a place among its 7 levels, from 0; got 7", decode, COLUMNS, np.array([[1, 7.0]]))
-    refused("the delimiter must be one of ',', ';'", written, COLUMNS, np.zeros((1, 2)), delimiter="|")
+    refused("the delimiter must be one of ',', ';'", written, COLUMNS, np.zeros((1, 2)), delimiter="!")
     refused("needed 1 columns of 2 cells", Cells, "t", ("a",), (["1"],), range(2))
 
 
@@ -242,18 +243,21 @@ def packed(**columns):
     return stream.getvalue()
 
 
-@pytest.mark.parametrize("unit", ["timestamp", "list", "binary", "decimal"])
+@pytest.mark.parametrize("unit", ["list", "binary", "decimal"])
 def test_parquet_of_other_types(tmp_path, unit):
     arrow = pytest.importorskip("pyarrow")
     kind, value = {
-        "timestamp": (arrow.timestamp("s"), 1),
         "list": (arrow.list_(arrow.int8()), [1]),
         "binary": (arrow.binary(), b"1"),
         "decimal": (arrow.decimal128(5, 2), 1),
     }[unit]
     path = tmp_path / "t.parquet"
-    path.write_bytes(packed(a=([1, 2, 3],), b=([value] * 3, kind)))
-    refused(f"t.parquet: column 'b' needs numbers, truth values or texts; got {unit}.*kind 'drop'", data.load, path)
+    path.write_bytes(packed(a=([1, 2, 4],), b=([value] * 3, kind)))
+    refused(
+        f"t.parquet: column 'b' needs numbers, truth values or texts; got {unit}.*kinds={{'b': 'drop'}}",
+        data.load,
+        path,
+    )
     assert data.load(path, kinds={"b": "drop"}).shape == (1,)
 
 

@@ -14,9 +14,11 @@ from hypothesis import strategies as st
 
 from iwax import data
 from iwax.data.coding import code, decode, written
-from iwax.data.columns import LARGEST_COUNT, Column, infer, summary, typed
+from iwax.data.columns import LARGEST_COUNT, Column, infer, summary
 from iwax.data.formats.cells import MISSING, Cells, as_text, with_holes
-from iwax.data.formats.table import DELIMITERS, quoted, read_cells, replace_cells
+from iwax.data.formats.table import quoted, read_cells, replace_cells
+from iwax.data.formats.text import DELIMITERS
+from iwax.data.schema import typed
 
 RANDOM = np.random.default_rng(11)
 COUNTS = ["0", "3", "0", "12", "1"]
@@ -81,12 +83,12 @@ def test_kinds_of_large_samples():
 
 def test_kinds_that_are_said():
     table = Cells("t", ("id", "q", "x"), (["a1", "a2", "a3"], ["3", "5", "4"], ["0", "0", None]), (2, 3, 4))
-    assert typed(table, {"id": "drop", "q": "categorical", "x": "binary"}) == (
+    assert typed(table, {"id": "drop", "q": "categorical", "x": "binary"}).columns == (
         Column("q", "categorical", ("3", "4", "5")),
         Column("x", "binary", ("0", "1")),
     )
-    assert [column.kind for column in typed(table)] == ["categorical", "nonnegative_integer", "continuous"]
-    assert typed(table, {"q": "positive"})[1] == Column("q", "positive")
+    assert [column.kind for column in typed(table).columns] == ["nonnegative_integer", "continuous"]
+    assert typed(table, {"q": "positive"}).columns[0] == Column("q", "positive")
 
 
 def test_many_levels_are_taken_where_they_repeat_or_are_insisted_on():
@@ -190,14 +192,14 @@ def test_cells_are_replaced_and_no_other(table, delimiter, end, mark, more):
     before = read_cells(contents, name="t", names=names)
     holes = [(i, j) for j, column in enumerate(before.columns) for i, cell in enumerate(column) if cell is None]
     new = {hole: more.draw(TEXTS) for hole in holes}
-    assert replace_cells(contents, {}, rows=len(values)) == contents
-    after = read_cells(replace_cells(contents, new, rows=len(values)), name="t", names=names)
+    assert replace_cells(contents, {}, rows=len(values), names=names) == contents
+    after = read_cells(replace_cells(contents, new, rows=len(values), names=names), name="t", names=names)
     assert after.names == before.names
     assert [[new.get((i, j), cell) for i, cell in enumerate(column)] for j, column in enumerate(before.columns)] == [
         list(column) for column in after.columns
     ]
-    first = replace_cells(contents, new, rows=len(values), kept=1)
-    assert replace_cells(contents, new, rows=len(values)).startswith(first)
+    first = replace_cells(contents, new, rows=len(values), kept=1, names=names)
+    assert replace_cells(contents, new, rows=len(values), names=names).startswith(first)
     assert len(read_cells(first, name="t", names=names)) == 1
 
 
@@ -246,7 +248,7 @@ def test_missing_words_in_any_case_and_the_caller_s_own():
     words = [cased for word in MISSING for cased in (word, word.upper(), f" {word.capitalize()} ")]
     assert set(with_holes(words)) == {None}
     assert with_holes(["-999.00", "-9990", "Unknown"], ["-999", "unknown"]) == [None, "-9990", None]
-    kept = ["nano", "--", "0", "nonesuch", "??"]
+    kept = ["nano", "---", "0", "nonesuch", "??"]
     assert with_holes(kept) == kept
 
 
@@ -372,7 +374,7 @@ def test_parquet_and_csv_say_the_same(tmp_path):
         "0.1,0.1,3,True,a,a,x,5,0\n,2.5,0,False,b,,y,7,1\n,1,,,,b,,5,2\n2.5e10,,200,True,c,a,x,,3\n"
     )
     (tmp_path / "t.csv").write_text(text)
-    kinds = {"when": "drop", "coded": "categorical"}
+    kinds = {"when": "drop", "coded": "categorical", "text": "categorical"}
     ours, theirs = (data.load(tmp_path / name, kinds=kinds) for name in ("t.parquet", "t.csv"))
     assert ours.columns == theirs.columns
     assert [column.kind for column in ours.columns][3:] == ["binary", "categorical", "binary", "binary", "categorical"]

@@ -20,6 +20,7 @@ from iwax.cli.scores import Scores
 from iwax.data import coding
 from iwax.data.files import read_rows
 from iwax.experiments import build
+from iwax.experiments.folder import existing
 from iwax.experiments.reporter import Silent
 from iwax.report.page import compose
 
@@ -440,3 +441,55 @@ def test_holes_in_an_array_are_missing_values(tmp_path):
     assert np.isfinite(experiments.evaluate(run, reporter=Silent())["log_evidence"])
     with pytest.raises(ValueError, match="needs whole rows"):
         experiments.evaluate(run, method="jackknife", reporter=Silent())
+
+
+class Notes(Silent):
+    """A reporter that keeps what is said."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+        self.warnings: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+    def warning(self, text: str) -> None:
+        self.warnings.append(text)
+
+
+def test_what_was_read_is_said_and_stored(tmp_path, monkeypatch, capsys):
+    """From the flags to the run folder, and to the rows of later files, without a step of training."""
+    lines = [f"w{i}|{i % 7 + 1},500|{('NA', 'Köln', 'köln')[i % 3]}" for i in range(30)]
+    (tmp_path / "t.csv").write_bytes("\n".join(["who|paid|town", *lines]).encode("latin-1"))
+    asked = []
+
+    def captured(config, output, *, reporter):
+        asked.append(config)
+        raise ValueError("no training here")
+
+    monkeypatch.setattr(experiments, "train", captured)
+    flags = ["--encoding", "latin-1", "--delimiter", "|", "--thousands", ",", "--header", "first", "--level", "town=NA"]
+    code, _, err = called(capsys, "train", tmp_path / "t.csv", *flags, "--set", "model.hidden=[6]")
+    assert (code, "no training here" in err) == (2, True)
+    monkeypatch.undo()
+    monkeypatch.setattr("iwax.experiments.run._go", lambda *_, **__: None)
+    reporter = Notes()
+    folder = existing(experiments.train(asked[0], tmp_path / "run", reporter=reporter))
+    assert [line.split() for line in reporter.notes[2:5]] == [
+        ["column", "kind", "missing", "values"],
+        ["paid", "count", "0", "1500", "..", "7500,", "mean", "4333"],
+        ["town", "categorical", "0", "3", "levels:", "Köln,", "NA,", "köln"],
+    ]
+    assert reporter.notes[5] == (
+        "  left out: who: an identifier, 30 distinct texts in 30 cells; to keep it, train with --kind who=categorical"
+    )
+    assert reporter.warnings[0].startswith("column 'town' has levels that differ by case alone, 'Köln', 'köln'")
+    about, settings = folder.environment().data, folder.config().data
+    assert (about.left_out, settings.dialect) == (
+        ("who",),
+        data.Dialect("first", "|", "latin-1", ",", (), {"town": ("NA",)}),
+    )
+    assert settings.load(columns=about.columns, left_out=about.left_out).digest() == about.sha256
+    (tmp_path / "u.csv").write_bytes("town|paid\nNA|1,500\nKöln|?\n".encode("latin-1"))
+    rows = read_rows(tmp_path / "u.csv", about.columns, dropped=about.left_out, dialect=settings.dialect)
+    np.testing.assert_array_equal(rows.values, [[1500, 1], [np.nan, 0]])

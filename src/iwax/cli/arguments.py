@@ -10,7 +10,9 @@ __all__ = ["Binarize", "Checkpoint", "DataPath", "Draws", "Limit", "Rows", "Run"
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, as `iwax train` makes them.")]
 Rows = Annotated[
     Path,
-    typer.Argument(metavar="FILE", help="Rows to work on: .npy, .npz, .csv, .parquet, a folder or zip of pictures."),
+    typer.Argument(
+        metavar="FILE", help="Rows to work on: .npy, .npz, .csv, .tsv, .parquet, a folder or zip of pictures."
+    ),
 ]
 Seed = Annotated[int, typer.Option("--seed", metavar="N", help="Seed of the noise, 0 to 2^32 - 1.")]
 Checkpoint = Annotated[str, typer.Option("--checkpoint", metavar="best|last", help="Which stored state.")]

@@ -68,7 +68,8 @@ def one_line(error: BaseException) -> str:
     elif isinstance(error, OSError) and error.filename is not None and error.strerror:
         text = f"{error.filename}: {error.strerror}"
     else:
-        text = str(error)
+        words = getattr(error, "words", None)  # of a TableError, with options in them
+        text = str(error) if words is None else words.typed
     text = " ".join(text.split())
     if code == OURS:
         where = traceback.extract_tb(error.__traceback__)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["impute"]
 
 PARQUET = ".parquet"  # as an output, of a file of the kind
+TEXTS = (".csv", ".tsv", ".txt")
 IMAGES = 100  # of the test data, where nobody says how many
 SHOWN = 50
 READ = 50  # sweeps whose result an encoder that never saw hidden pixels reads, before its draws are weighed
@@ -55,9 +56,9 @@ def impute(
     """FILE with its missing cells filled: the mean of p(x_missing | x_observed), or the most probable class.
 
     Missing are NaN, empty cells, and the words that marked them in training; a row of nothing else is filled from p(x).
-    A .csv goes out as it came in but for
-    them: delimiter, columns dropped in training, digits of other cells; a .parquet likewise, with its types. With
-    --draws N the cells are drawn, N times, and -o a.csv becomes a-1.csv to a-N.csv: what is computed from each varies
+    A text table goes out as it came in but for them: delimiter, encoding, columns dropped in training, digits of other
+    cells; a .parquet likewise, with its types. With --draws N the cells are drawn, N times, and -o a.csv becomes
+    a-1.csv to a-N.csv: what is computed from each varies
     as it should. Goes to -o FILE, or to stdout. With --mask pixels of images are hidden first (the encoder reads what
     50 sweeps fill in), the mean squared error of what fills them is printed, and -o FILE.png is a picture of data, what
     was given, and result.
@@ -104,7 +105,7 @@ def _paths(file: Path | None, output: Path | None, draws: int, *, force: bool) -
     if _is(output, PARQUET) and not _is(file, PARQUET):
         came = "none" if file is None else file.name
         raise ValueError(f"-o {output}: a {PARQUET} goes out where one comes in, got {came}; name a .csv, .npy or .npz")
-    endings = (".png", *outputs.TABLES, PARQUET)
+    endings = (".png", *outputs.TABLES, PARQUET, *(TEXTS if _is(file, *TEXTS) else ()))
     outputs.check(output, force=force, endings=endings)
     paths = [output.with_stem(f"{output.stem}-{i + 1}") for i in range(draws)] if draws else [output]
     for path in paths:
@@ -170,20 +171,21 @@ def _write(
     for path, table in zip(paths, tables, strict=False):
         if path.suffix.lower() == ".png":
             figures.imputations(path, x[:SHOWN], given[:SHOWN], {"imputed": table[:SHOWN]}, trained.shape)
-        elif _is(path, ".csv"):
+        elif _is(path, *TEXTS):
             outputs.write_bytes(path, _as_csv(trained, file, given, table))
         elif _is(path, PARQUET):
             outputs.write_bytes(path, _filled(trained, file, given, table))
         else:
             outputs.write_rows(path, table, columns)
     for table in [] if paths else tables:
-        terminal.data(_as_csv(trained, file, given, table).decode("utf-8-sig").rstrip())
+        text, _ = trained.trained.config.data.dialect.decode(_as_csv(trained, file, given, table), "the table")
+        terminal.data(text.removeprefix("\ufeff").rstrip())
 
 
 def _as_csv(trained: "Opened", file: Path | None, given: "np.ndarray", table: "np.ndarray") -> bytes:
     """The user's own table with its holes filled, as CSV; of other rows, all that the model knows of them."""
     columns = trained.trained.about.columns
-    if columns is None or not (_is(file, ".csv") or _is(file, PARQUET)):
+    if columns is None or not _is(file, *TEXTS, PARQUET):
         return outputs.rows_as_text(table, columns).encode()
     return _filled(trained, file, given, table, as_csv=True)
 
@@ -198,11 +200,12 @@ def _filled(
     if file is None or columns is None:
         raise ValueError(f"-o FILE{PARQUET}: a run of a table with columns was needed; rows go to .npy, .npz or .csv")
     values, holes = outputs.whole_counts(table, columns), given != given  # NaN is not itself
-    return data.filled_table(file, columns, values, holes, as_csv=as_csv)
+    dialect = trained.trained.config.data.dialect
+    return data.filled_table(file, columns, values, holes, as_csv=as_csv, dialect=dialect)
 
 
-def _is(path: Path | None, ending: str) -> bool:
-    return path is not None and path.suffix.lower() == ending
+def _is(path: Path | None, *endings: str) -> bool:
+    return path is not None and path.suffix.lower() in endings
 
 
 def _say(terminal: Terminal, about: dict[str, Any], paths: list[Path], given: "np.ndarray") -> None:

@@ -48,6 +48,24 @@ Missing = Annotated[
     list[str] | None,
     typer.Option("--missing", metavar="TEXT", help="What marks a missing cell, besides NA, ? and others; repeatable."),
 ]
+Levels = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--level", metavar="COLUMN=TEXT", help="NA, None or the like that is a level there, not missing; repeatable."
+    ),
+]
+Header = Annotated[
+    str | None, typer.Option("--header", metavar="first|none", help="Whether a table's first line names its columns.")
+]
+Delimiter = Annotated[
+    str | None, typer.Option("--delimiter", metavar="TEXT", help="Between a table's cells: ; , | tab, space ...")
+]
+Encoding = Annotated[
+    str | None, typer.Option("--encoding", metavar="NAME", help="Of a table's text, e.g. latin-1; UTF-8 without.")
+]
+Thousands = Annotated[
+    str | None, typer.Option("--thousands", metavar="TEXT", help="Between a number's thousands: , . ' or space.")
+]
 Device = Annotated[str | None, typer.Option("--device", metavar="cpu|gpu", help="Where to compute.")]
 Precision = Annotated[int | None, typer.Option("--precision", metavar="32|64", help="Bits of a number.")]
 
@@ -69,6 +87,11 @@ def train(
     binarize: Binarize = None,
     kind: Kinds = None,
     missing: Missing = None,
+    level: Levels = None,
+    header: Header = None,
+    delimiter: Delimiter = None,
+    encoding: Encoding = None,
+    thousands: Thousands = None,
     device: Device = None,
     precision: Precision = None,
 ) -> None:
@@ -82,7 +105,8 @@ def train(
 
     flags = {"seed": seed, "start": start, "device": device, "precision": precision, "data.binarize": binarize}
     flags |= {"training.epochs": epochs, "objective.k": k, "objective.bound": bound, "objective.gradient": gradient}
-    flags |= _of_table(kind, missing)
+    flags |= {"data.kinds": _kinds(kind), "data.levels": _levels(level), "data.missing": missing or None}
+    flags |= _written(header, delimiter, encoding, thousands)
     config = experiments.from_sources(preset=preset, recipe=recipe, data=data, file=file, sets=sets or (), flags=flags)
     terminal: Terminal = context.obj
     for warning in config.warnings():
@@ -90,12 +114,30 @@ def train(
     train_and_finish(terminal, lambda reporter: experiments.train(config, output, reporter=reporter))
 
 
-def _of_table(kinds: list[str] | None, missing: list[str] | None) -> dict[str, object]:
-    """The settings of a table; ValueError where a kind has no = in it."""
-    found: dict[str, str] = {}
-    for word in kinds or ():
-        name, equals, kind = word.rpartition("=")
-        if not equals or not name:
-            raise ValueError(f"--kind: needs COLUMN=KIND, got {word!r}; for example --kind quality=categorical")
-        found[name] = kind
-    return {"data.kinds": found or None, "data.missing": missing or None}
+def _written(
+    header: str | None, delimiter: str | None, encoding: str | None, thousands: str | None
+) -> dict[str, str | None]:
+    """How a table is written; a space as the word for it."""
+    found = {"header": header, "delimiter": delimiter, "encoding": encoding, "thousands": thousands}
+    return {f"data.{name}": "space" if value == " " else value for name, value in found.items()}
+
+
+def _kinds(words: list[str] | None) -> dict[str, str] | None:
+    """Kinds by column; ValueError where one has no = in it."""
+    return dict(_parted("--kind", word, "COLUMN=KIND", "quality=categorical") for word in words or ()) or None
+
+
+def _levels(words: list[str] | None) -> dict[str, list[str]] | None:
+    """Texts by column that are levels there; ValueError where one has no = in it."""
+    found: dict[str, list[str]] = {}
+    for word in words or ():
+        name, text = _parted("--level", word, "COLUMN=TEXT", "country=NA")
+        found.setdefault(name, []).append(text)
+    return found or None
+
+
+def _parted(flag: str, word: str, form: str, example: str) -> tuple[str, str]:
+    name, equals, value = word.rpartition("=")
+    if not equals or not name:
+        raise ValueError(f"{flag}: needs {form}, got {word!r}; for example {flag} {example}")
+    return name, value

@@ -62,9 +62,8 @@ class Opened:
 
     def _read(self, file: Path, *, empty: bool, each: bool = False) -> Rows:
         about, settings = self.trained.about, self.trained.config.data
-        dropped = tuple(name for name, kind in (settings.kinds or {}).items() if kind == "drop")
-        missing = settings.missing or ()
-        return read_rows(file, about.columns, missing, dropped=dropped, empty=empty, each=each)
+        dropped = [name for name, kind in (settings.kinds or {}).items() if kind == "drop"] + [*(about.left_out or ())]
+        return read_rows(file, about.columns, dropped=dropped, dialect=settings.dialect, empty=empty, each=each)
 
     def _taken(self, file: Path, found: Rows, binarize: str | None) -> np.ndarray:
         """Rows as the likelihood takes them."""

@@ -4,7 +4,10 @@ from iwax.data.columns import Column
 from iwax.data.dataset import Dataset, Split
 from iwax.data.fetch import ChecksumError, UnavailableError
 from iwax.data.files import read_rows
+from iwax.data.formats.dialect import Dialect
+from iwax.data.formats.refusals import TableError
 from iwax.data.info import Info
+from iwax.data.listing import listing
 from iwax.data.loading import load
 from iwax.data.perturbation import perturb
 from iwax.data.registry import get, info, names, nearest, whereabouts
@@ -15,13 +18,16 @@ __all__ = [
     "ChecksumError",
     "Column",
     "Dataset",
+    "Dialect",
     "Info",
     "Rows",
     "Split",
+    "TableError",
     "UnavailableError",
     "filled_table",
     "get",
     "info",
+    "listing",
     "load",
     "names",
     "nearest",

@@ -6,9 +6,12 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from iwax.data.columns import DECIMAL_COMMA, Column, listed
-from iwax.data.formats.cells import Cells, as_text, number, numbers
-from iwax.data.formats.table import DELIMITERS, quoted
+from iwax.data.columns import Column, listed
+from iwax.data.formats.cells import Cells, as_text, number
+from iwax.data.formats.refusals import TableError, raise_all
+from iwax.data.formats.table import quoted
+from iwax.data.formats.text import DELIMITERS
+from iwax.data.oddities import separators
 
 TRUTHS = {"True", "False", "0", "1"}
 
@@ -17,8 +20,8 @@ def code(columns: Sequence[Column], table: Cells, *, dropped: Collection[str] = 
     """The table as float32 [n, D] in the order of ``columns``: numbers, the places of levels, NaN where missing.
 
     Columns are found by name. The table may have those ``dropped`` in training, and no other. A level may be
-    written as another text of the same number (1.0 for 1). Raises ValueError with file:line:column for a cell
-    that its column cannot hold, and for columns that lack or are unknown.
+    written as another text of the same number (1.0 for 1). Raises ValueError with file:line:column for the first cell
+    that a column cannot hold, of each one, and for columns that lack or are unknown.
 
     >>> table = Cells("t.csv", ("b", "a"), (["no", None], ["1", "2.5"]), (2, 3))
     >>> code([Column("a", "continuous"), Column("b", "binary", ("no", "yes"))], table)
@@ -27,9 +30,14 @@ def code(columns: Sequence[Column], table: Cells, *, dropped: Collection[str] = 
     """
     _match([column.name for column in columns], table, dropped)
     values = np.empty((len(table), len(columns)), np.float32)
+    places, errors = {name: place for place, name in enumerate(table.names)}, []
     for j, column in enumerate(columns):
-        place = table.names.index(column.name)
-        values[:, j] = _codes(column, table, place) if column.levels else _numbers(column, table, place)
+        read = _codes if column.levels else _numbers
+        try:
+            values[:, j] = read(column, table, places[column.name])
+        except TableError as error:
+            errors.append(error)
+    raise_all(errors, table.source)
     return values
 
 
@@ -104,14 +112,16 @@ def written(columns: Sequence[Column], values: np.ndarray, *, delimiter: str = "
     """
     if delimiter not in tuple(DELIMITERS):
         raise ValueError(f"the delimiter must be one of {listed(DELIMITERS)}; got {delimiter!r}")
-    cells = [[quoted(text) for text in part] for part in texts(columns, values)]
-    rows = [[quoted(column.name) for column in columns], *zip(*cells, strict=True)]
+    alone = len(columns) == 1
+    cells = [[quoted(text, alone=alone) for text in part] for part in texts(columns, values)]
+    rows = [[quoted(column.name, alone=alone) for column in columns], *zip(*cells, strict=True)]
     return "".join((delimiter.join(row) or '""') + "\n" for row in rows)
 
 
 def _match(wanted: Sequence[str], table: Cells, dropped: Collection[str]) -> None:
-    lacking = [name for name in wanted if name not in table.names]
-    unknown = [name for name in table.names if name not in wanted and name not in dropped]
+    there, known = set(table.names), {*wanted, *dropped}
+    lacking = [name for name in wanted if name not in there]
+    unknown = [name for name in table.names if name not in known]
     if lacking or unknown:
         parts = [f"it lacks {listed(lacking)}"] * bool(lacking) + [f"it also has {listed(unknown)}"] * bool(unknown)
         raise ValueError(
@@ -121,7 +131,7 @@ def _match(wanted: Sequence[str], table: Cells, dropped: Collection[str]) -> Non
 
 
 def _numbers(column: Column, table: Cells, place: int) -> np.ndarray:
-    values, words = numbers(table.columns[place])
+    values, words = table.numbers(place)
     wrong = ~column.allows(values)
     if words:
         wrong |= np.array([cell in words for cell in table.columns[place]])
@@ -153,13 +163,15 @@ def _refuse(column: Column, table: Cells, row: int, place: int) -> NoReturn:
         advice = "leave the cell empty, or train on rows that have this level"
         if {got, *column.levels} <= TRUTHS:
             advice = f"write truth values as the table of training has them, {listed(column.levels)}"
-    elif DECIMAL_COMMA.fullmatch(got):
+    elif (found := separators(got)) == "decimal":
         needs, advice = "numbers with a decimal point", "write 1.5, not 1,5"
+    elif found is not None:
+        needs, advice = "numbers without thousands separators", "write 1234, not 1,234"
     elif number(got) is None:
         advice += ", or train with the kind categorical for this column"
     elif column.kind != "continuous":
         advice += f", or train with another kind than {column.kind} for this column"
-    raise ValueError(f"{table.place(row, place)}: column {column.name!r} needs {needs}; got {got!r}; {advice}")
+    raise TableError(f"{table.place(row, place)}: column {column.name!r} needs {needs}; got {got!r}; {advice}")
 
 
 def _decoded(column: Column, values: np.ndarray, place: int) -> np.ndarray | list[Any]:

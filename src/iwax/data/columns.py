@@ -1,16 +1,14 @@
 """The columns of a table: the kind of values in each, found from its cells or said by the owner of the table."""
 
-import difflib
-import re
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal, get_args
 
 import numpy as np
 
-from iwax.data.formats.cells import Cell, Cells, as_text, number, numbers, with_holes
+from iwax.data.formats.cells import Cell, as_text, number, numbers, with_holes
+from iwax.data.formats.refusals import Option, TableError
 
 ColumnKind = Literal[
     "continuous", "positive", "nonnegative", "count", "integer", "nonnegative_integer", "binary", "categorical"
@@ -27,8 +25,6 @@ LARGEST_COUNT = 2**24  # up to here float32 tells whole numbers apart
 WIDE = 10.0  # largest over smallest value of a column that is positive rather than continuous
 MANY_ZEROS = 0.05  # share of zeros from which on a column is taken for one that has a mass there
 NARROW = 1e-5  # standard deviation over mean below which float32 keeps too few digits
-MANY_LEVELS = 50
-DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -56,11 +52,8 @@ class Column:
                 f"column {self.name!r}: needed a tuple of 2 levels for binary, of one or more for categorical, none "
                 f"twice, and none else; got {self.levels!r} for {self.kind}"
             )
-        if with_holes(self.levels) != list(self.levels):
-            raise ValueError(
-                f"column {self.name!r}: a level may have no space around it and be no word for missing cells; "
-                f"got {self.levels!r}"
-            )
+        if not all(level and level == level.strip() for level in self.levels):
+            raise ValueError(f"column {self.name!r}: a level needs text without space around it; got {self.levels!r}")
 
     def allows(self, values: np.ndarray) -> np.ndarray:
         """True where a value is one that this column can hold, or missing."""
@@ -134,64 +127,42 @@ def infer(name: str, cells: Sequence[Cell | float], *, kind: ColumnKind | None =
     6. Anything else: continuous.
 
     ``kind`` is taken instead where it is given; whether all cells fit it shows when they are coded. Raises
-    ValueError where no cell holds a value, where more than half of the cells, and more than 50, hold a text of
-    their own (an identifier, say), and where numbers lie so close together that float32 would lose their digits.
+    ValueError where no cell holds a value, and where numbers lie so close together that float32 would lose their
+    digits.
 
     >>> infer("colour", ["red", "blue", None, "green"])
     Column(name='colour', kind='categorical', levels=('blue', 'green', 'red'))
     >>> infer("visits", [0, 3, 0, 12, 1]).kind, infer("rating", [2, 3, 3]).kind, infer("rain", [0.0, 0.0, 2.5]).kind
     ('count', 'nonnegative_integer', 'nonnegative')
     """
+    found = with_holes(as_text(cells))
+    return column_of(name, found, numbers(found), kind=kind, source=source)
+
+
+def column_of(
+    name: str,
+    cells: Sequence[Cell],
+    read: tuple[np.ndarray, set[str]],
+    *,
+    kind: ColumnKind | None = None,
+    source: str = "table",
+) -> Column:
+    """As ``infer``, of cells that are read: None where one is missing, and what `numbers` makes of them."""
     where = f"{source}: column {name!r}"
-    observed = [cell for cell in with_holes(as_text(cells)) if cell is not None]
-    if not observed:
-        raise ValueError(f"{where} needs at least one value; every cell is missing; leave it out with the kind 'drop'")
-    texts = set(observed)
-    values, words = numbers(observed)
-    if kind is None and words and len(texts) > max(MANY_LEVELS, len(observed) / 2):
-        raise ValueError(
-            f"{where} needs numbers or few levels; got {len(texts)} distinct texts in {len(observed)} cells, as "
-            "identifiers or free text have; leave it out with the kind 'drop' (or insist with 'categorical')"
+    texts = {cell for cell in cells if cell is not None}
+    if not texts:
+        raise TableError(
+            f"{where} needs at least one value; every cell is missing; leave it out with ",
+            Option("kinds", DROP, name),
+            remedy=[Option("kinds", DROP, name)],
         )
+    values, words = read[0][~np.isnan(read[0])], read[1]
     chosen = kind or _kind(values, texts, words)
     if chosen in ("binary", "categorical"):
         return Column(name, chosen, _levels(chosen, texts, where))
     if chosen != "count" and not words:
         _refuse_narrow(values, where)
     return Column(name, chosen)
-
-
-def typed(table: Cells, kinds: Mapping[str, str] | None = None) -> tuple[Column, ...]:
-    """A column for each one of a table: of the kind said in ``kinds``, left out if that is "drop", else inferred.
-
-    Raises ValueError for a name or a kind that is none, and for columns that cannot be used, as ``infer`` does.
-
-    >>> table = Cells("t.csv", ("id", "a"), (["x1", "x2"], ["0.5", "0"]), (2, 3))
-    >>> typed(table, {"id": "drop"})
-    (Column(name='a', kind='continuous', levels=()),)
-    """
-    said = dict(kinds or {})
-    for name, kind in said.items():
-        if name not in table.names:
-            lower = {each.lower(): each for each in table.names}
-            near = difflib.get_close_matches(name.lower(), lower, n=1)
-            meant = f"did you mean {lower[near[0]]!r}? " if near else ""
-            raise ValueError(f"{table.source}: no column is called {name!r}; {meant}there are {listed(table.names)}")
-        if kind not in (*KINDS, DROP):
-            raise ValueError(
-                f"{table.source}: the kind of column {name!r} must be one of {', '.join(KINDS)} or {DROP}; got {kind!r}"
-            )
-    columns = []
-    for i, (name, cells) in enumerate(zip(table.names, table.columns, strict=True)):
-        kind = said.get(name)
-        if kind is None:
-            _refuse_odd_texts(table, i)
-            columns.append(infer(name, cells, source=table.source))
-        elif kind in KINDS:
-            columns.append(infer(name, cells, kind=kind, source=table.source))
-    if not columns:
-        raise ValueError(f"{table.source}: needed at least one column that is not dropped; got none")
-    return tuple(columns)
 
 
 def _kind(values: np.ndarray, texts: set[str], words: set[str]) -> ColumnKind:
@@ -244,22 +215,4 @@ def _refuse_narrow(values: np.ndarray, where: str) -> None:
         raise ValueError(
             f"{where} needs values that seven digits tell apart; got mean {mean:.12g} and standard deviation "
             f"{deviation:.3g}; subtract an offset such as {mean:.12g} from the column first"
-        )
-
-
-def _refuse_odd_texts(table: Cells, column: int) -> None:
-    """Decimal commas, and the few texts in a column of numbers that would turn it into one of many levels."""
-    _, words = numbers(table.columns[column])
-    if not words:
-        return
-    counts = Counter(cell for cell in table.columns[column] if cell is not None)
-    row = next(row for row, cell in enumerate(table.columns[column]) if cell in words)
-    where, got = f"{table.place(row, column)}: column {table.names[column]!r}", table.columns[column][row]
-    if all(DECIMAL_COMMA.fullmatch(word) for word in words):
-        raise ValueError(f"{where} needs numbers with a decimal point; got {got!r}; write 1.5, not 1,5")
-    odd = sum(counts[word] for word in words)
-    if 2 * odd < counts.total() and len(counts) > MANY_LEVELS:
-        raise ValueError(
-            f"{where} needs numbers, as most of its cells are; got {got!r}; if that stands for a missing cell, say "
-            f"missing=[{got!r}], else choose the column's kind: 'categorical' or 'drop'"
         )

@@ -7,6 +7,8 @@ from typing import Literal
 import numpy as np
 
 from iwax.data.columns import Column
+from iwax.data.formats.refusals import Words
+from iwax.data.recognition import LeftOut
 
 Kind = Literal["binary", "grey", "real", "table"]
 
@@ -40,7 +42,8 @@ class Dataset:
 
     ``shape`` is the shape of one row as it was before flattening, e.g. ``(28, 28)`` or ``(28, 28, 3)``.
     ``kind`` is what a model is given: ``"binary"`` (0 or 1), ``"grey"`` (whole numbers 0..255), ``"real"``, or
-    ``"table"``, whose ``columns`` say what each feature is. Values are float32, NaN where a cell is missing, in
+    ``"table"``, whose ``columns`` say what each feature is, ``left_out`` which columns of the file are none, and
+    ``warnings`` what looks wrong. Values are float32, NaN where a cell is missing, in
     real data, in tables, and in binary and grey data with holes; else they are uint8.
     With ``binarize_training`` the training values are grey uint8 that stand for probabilities value/255 and
     are drawn anew to {0, 1} at every access (then ``kind`` is ``"binary"``). Validation and test values are
@@ -61,6 +64,8 @@ class Dataset:
     valid: Split | None
     test: Split
     columns: tuple[Column, ...] | None = None
+    left_out: tuple[LeftOut, ...] = ()
+    warnings: tuple[Words, ...] = ()
 
     def __post_init__(self) -> None:
         if self.kind not in ("binary", "grey", "real", "table"):

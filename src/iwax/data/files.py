@@ -1,4 +1,4 @@
-"""A user's own data: .npy, .npz, a table in .csv or .parquet, a folder or a zip file of pictures."""
+"""A user's own data: .npy, .npz, a table, a folder or a zip file of pictures."""
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -11,6 +11,7 @@ import numpy as np
 from iwax.data.bits import Purpose, permutation
 from iwax.data.columns import DROP, Column, listed, summary
 from iwax.data.dataset import Dataset, Kind, Split
+from iwax.data.formats.dialect import UNSAID, Dialect
 from iwax.data.formats.images import read_images
 from iwax.data.formats.npy import read_npy, read_npz
 from iwax.data.rows import Rows, rows_of
@@ -23,13 +24,25 @@ PICKLES = (".pkl", ".pickle", ".p", ".joblib", ".pt", ".pth")
 PARTS = ("train", "valid", "test")
 
 
-def load_file(path: Path, *, kinds: Mapping[str, str] | None = None, missing: Sequence[str] = ()) -> Dataset:
+def load_file(
+    path: Path,
+    *,
+    kinds: Mapping[str, str] | None = None,
+    dialect: Dialect = UNSAID,
+    columns: Sequence[Column] | None = None,
+    left_out: Collection[str] = (),
+) -> Dataset:
     """The data set in a file or folder; without parts of its own it is split 80/10/10 with a fixed seed.
 
-    ``kinds`` of columns and further texts for ``missing`` cells are for tables alone. Raises FileNotFoundError,
-    PermissionError, or ValueError saying what was needed, got and where.
+    ``kinds`` of columns and a ``dialect`` are for tables alone. With ``columns``, and those ``left_out``, as an earlier
+    reading found them, nothing is inferred. Raises FileNotFoundError, PermissionError, or ValueError saying what was
+    needed, got and where.
     """
-    parts = _read(path, kinds, missing)
+    dropped = [name for name, said in (kinds or {}).items() if said == DROP]
+    if columns is None:
+        parts = _read(path, kinds, dialect)
+    else:
+        parts = {"x": read_rows(path, columns, dropped=(*dropped, *left_out), dialect=dialect)}
     first = next(iter(parts.values()))
     kind = _common_kind(parts, path)
     splits = _stored(parts, kind)
@@ -37,11 +50,11 @@ def load_file(path: Path, *, kinds: Mapping[str, str] | None = None, missing: Se
     if "x" in splits:
         splits, how = _split(splits["x"], path)
     _refuse_unseen(splits["train"].values, first, path)
-    dropped = [name for name, said in (kinds or {}).items() if said == DROP]
-    left_out = f" {first.left_out}." if first.left_out else ""
+    unused = f" {first.unused}." if first.unused else ""
+    dropped += left_out if columns is not None else [each.name for each in first.left_out]
     return Dataset(
         name=re.sub(r"[^A-Za-z0-9._-]+", "-", path.resolve().name.removesuffix(path.suffix)) or "data",
-        protocol=f"your own file {path.name}: {how}; {_described(splits, kind, first.columns, dropped)}{left_out}",
+        protocol=f"your own file {path.name}: {how}; {_described(splits, kind, first.columns, dropped)}{unused}",
         shape=first.shape,
         kind=kind,
         binarize_training=False,
@@ -49,6 +62,8 @@ def load_file(path: Path, *, kinds: Mapping[str, str] | None = None, missing: Se
         valid=splits.get("valid"),
         test=splits["test"],
         columns=first.columns,
+        left_out=first.left_out,
+        warnings=first.warnings,
     )
 
 
@@ -60,22 +75,26 @@ def read_rows(
     dropped: Collection[str] = (),
     empty: bool = False,
     each: bool = False,
+    dialect: Dialect = UNSAID,
 ) -> Rows:
     """All rows of a file or folder, unsplit: what a trained model is applied to. Errors as in ``load_file``.
 
     A model of a table takes tables with the same ``columns``, found by name in any order, and perhaps those that
     were ``dropped`` from it. Without ``columns`` those of a table are inferred from the file alone. From an .npz file
-    with parts, the test rows. Of a table with ``columns``, ``empty`` rows are let through where that is said, and with
-    ``each`` so are cells that their columns cannot hold, with the reason (`Rows.refused`).
+    with parts, the test rows. ``dialect`` as the table of training was read, ``missing`` in place of what it says. Of a
+    table with ``columns``, ``empty`` rows are let through where that is said, and with ``each`` so are cells that their
+    columns cannot hold, with the reason (`Rows.refused`).
     """
+    dialect = replace(dialect, missing=missing) if missing else dialect
     if columns is None:
-        parts = _read(path, None, missing)
+        of_table = _suffix(path) in TABLES
+        parts = _read(path, None, dialect if of_table else UNSAID)
         return parts["x"] if "x" in parts else parts["test"]
     if _suffix(path) not in TABLES:
         names = listed([column.name for column in columns])
         raise ValueError(f"{path}: needed a table ({' or '.join(TABLES)}) with the columns {names}; got another file")
     with _readable(path):
-        return rows_of_table(path, columns, missing=missing, dropped=dropped, empty=empty, each=each)
+        return rows_of_table(path, columns, dropped=dropped, dialect=dialect, empty=empty, each=each)
 
 
 def _common_kind(parts: dict[str, Rows], path: Path) -> Kind:
@@ -96,15 +115,16 @@ def _common_kind(parts: dict[str, Rows], path: Path) -> Kind:
     return "real" if "real" in kinds else "grey" if "grey" in kinds else "binary"
 
 
-def _read(path: Path, kinds: Mapping[str, str] | None, missing: Sequence[str]) -> dict[str, Rows]:
+def _read(path: Path, kinds: Mapping[str, str] | None, dialect: Dialect) -> dict[str, Rows]:
     """{"x": rows}, or {"train": rows, "test": rows} with or without "valid"."""
     suffix = _suffix(path)
     if suffix in TABLES:
         with _readable(path):
-            return {"x": rows_of_new_table(path, kinds=kinds, missing=missing)}
-    if kinds or missing:
+            return {"x": rows_of_new_table(path, kinds=kinds, dialect=dialect)}
+    if kinds or dialect.said:
         raise ValueError(
-            f"{path}: kinds of columns and texts for missing cells are for tables ({', '.join(TABLES)}); this is none"
+            f"{path}: kinds of columns and texts for missing cells are for tables ({', '.join(TABLES)}), and so are "
+            "header, delimiter, encoding, thousands and levels; this is none"
         )
     with _readable(path):
         return _read_as(path, suffix)
@@ -148,7 +168,7 @@ def _read_as(path: Path, suffix: str) -> dict[str, Rows]:
     if suffix in ("", ".zip") and (path.is_dir() or suffix):
         pictures = read_images(path)
         rows = rows_of(pictures.values, pictures.labels, where=str(path))
-        return {"x": replace(rows, left_out=pictures.left_out)}
+        return {"x": replace(rows, unused=pictures.left_out)}
     raise ValueError(f"{path}: needed a name ending in one of {', '.join(SUFFIXES)}, or a folder; got neither")
 
 

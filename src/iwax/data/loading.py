@@ -1,6 +1,6 @@
 """One call for every data set, registered or your own."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -9,8 +9,10 @@ import numpy as np
 
 from iwax.data.binarization import as_grey, binarize_once, threshold
 from iwax.data.bits import Purpose
+from iwax.data.columns import Column
 from iwax.data.dataset import Dataset, Split
 from iwax.data.files import PICKLES, SUFFIXES, load_file
+from iwax.data.formats.dialect import Dialect
 from iwax.data.perturbation import perturbed
 from iwax.data.registry import info, load_registered, names
 
@@ -24,7 +26,14 @@ def load(
     binarize: Binarize | None = None,
     kinds: Mapping[str, str] | None = None,
     missing: Sequence[str] = (),
+    levels: Mapping[str, Collection[str]] | None = None,
+    header: str | None = None,
+    delimiter: str | None = None,
+    encoding: str | None = None,
+    thousands: str | None = None,
     perturb: float | None = None,
+    columns: Sequence[Column] | None = None,
+    left_out: Collection[str] = (),
 ) -> Dataset:
     """A registered data set by name, or your own by path: arrays, tables, or pictures in a folder or zip file.
 
@@ -34,9 +43,12 @@ def load(
     ``binarize`` turns grey values, or real ones in [0, 1], into 0 and 1: ``"threshold"`` once (1 above half of the
     range), ``"sample"`` by Bernoulli draws (training anew at every access, validation and test once, seed 0).
 
-    Tables (.csv, and .parquet with ``pip install 'iwax[tables]'``) may have columns of numbers and of texts, and
-    missing cells: empty, NA, N/A, NaN, null, None, ?, -, and the texts in ``missing``. ``kinds`` says by name what a
-    column is where that should not be inferred: continuous, positive, count, binary, categorical, or drop.
+    Tables (.csv, .tsv, .txt, and .parquet with ``pip install 'iwax[tables]'``) may have columns of numbers and of
+    texts, and missing cells: empty, NA, N/A, NaN, null, None, ?, - and other usual marks, and the texts in ``missing``,
+    but not those in ``levels`` (by column). ``kinds`` says by name what a column is where that should not be inferred:
+    continuous, positive, count, binary, categorical, or drop. How a text table is written is seen, or said:
+    ``header`` ("first" line or "none"), ``delimiter``, ``encoding``, ``thousands`` (`Dialect`). With ``columns``, and
+    those ``left_out``, as an earlier reading found them, nothing is inferred.
 
     ``perturb`` replaces that share of the values of training and validation rows by uniform ones, last of all, as a
     background model needs it (`perturb`).
@@ -48,18 +60,24 @@ def load(
     >>> digits.shape, digits.kind, len(digits.train), len(digits.valid), len(digits.test)
     ((8, 8), 'binary', 1297, 200, 300)
     """
-    loaded = _loaded(name_or_path, binarize, kinds, missing)
+    dialect = Dialect(header, delimiter, encoding, thousands, missing, levels or {})
+    loaded = _loaded(name_or_path, binarize, kinds, dialect, columns, left_out)
     return loaded if perturb is None else perturbed(loaded, perturb)
 
 
 def _loaded(
-    name_or_path: str | Path, binarize: Binarize | None, kinds: Mapping[str, str] | None, missing: Sequence[str]
+    name_or_path: str | Path,
+    binarize: Binarize | None,
+    kinds: Mapping[str, str] | None,
+    dialect: Dialect,
+    columns: Sequence[Column] | None,
+    left_out: Collection[str],
 ) -> Dataset:
     """The data set, binarised as asked."""
     if binarize not in (None, "threshold", "sample"):
         raise ValueError(f"binarize must be 'threshold', 'sample' or None; got {binarize!r}")
     if isinstance(name_or_path, str) and (name_or_path in names() or not _looks_like_path(name_or_path)):
-        if (kinds or missing) and name_or_path in names():
+        if (kinds or dialect.said) and name_or_path in names():
             raise ValueError(f"{name_or_path}: kinds of columns and texts for missing cells are for tables of your own")
         if binarize is not None and info(name_or_path).kind == "binary":
             raise ValueError(
@@ -69,7 +87,8 @@ def _loaded(
         loaded = load_registered(name_or_path)
         # Another protocol must not go by the same name.
         return loaded if binarize is None else replace(_binarized(loaded, binarize), name=f"{loaded.name}-{binarize}")
-    loaded = load_file(Path(name_or_path).expanduser(), kinds=kinds, missing=missing)
+    path = Path(name_or_path).expanduser()
+    loaded = load_file(path, kinds=kinds, dialect=dialect, columns=columns, left_out=left_out)
     return loaded if binarize is None else _binarized(loaded, binarize)
 
 

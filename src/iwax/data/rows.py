@@ -7,6 +7,8 @@ import numpy as np
 
 from iwax.data.columns import Column
 from iwax.data.dataset import Kind
+from iwax.data.formats.refusals import Words
+from iwax.data.recognition import LeftOut
 
 _CHANNELS = 4  # of a picture, at most: fewer in the place of a height are taken for channels
 
@@ -15,9 +17,10 @@ _CHANNELS = 4  # of a picture, at most: fewer in the place of a height are taken
 class Rows:
     """Rows [n, D] as stored, the shape of one of them, their kind, and labels where there are any.
 
-    Missing cells are NaN. ``left_out`` says which files of a folder gave no row. Rows of a table have its ``columns``
-    and, where no cell refuses a file, why those cells are NaN that their column cannot hold: ``refused``, {(row,
-    column): reason}. ``unread`` are the cells of the table's other columns, by name, None where one is missing.
+    Missing cells are NaN. ``unused`` says which files of a folder gave no row. Rows of a table have its ``columns``,
+    those that were ``left_out`` though nobody said so, and ``warnings`` of what looks wrong. Where no cell refuses a
+    file, ``refused`` says why those cells are NaN that their column cannot hold, {(row, column): reason}, and
+    ``unread`` are the cells of the table's other columns, by name, None where one is missing.
     """
 
     values: np.ndarray
@@ -25,7 +28,9 @@ class Rows:
     kind: Kind
     labels: np.ndarray | None = None
     columns: tuple[Column, ...] | None = None
-    left_out: str = ""
+    unused: str = ""
+    left_out: tuple[LeftOut, ...] = ()
+    warnings: tuple[Words, ...] = ()
     refused: Mapping[tuple[int, int], str] = field(default_factory=dict)
     unread: Mapping[str, Sequence[str | None]] = field(default_factory=dict)
 

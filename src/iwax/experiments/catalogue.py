@@ -10,7 +10,7 @@ from iwax.experiments.presets import LADDER, MEMORY, PRESETS, TOMCZAK, UNCERTAIN
 __all__ = ["DEFAULT_PRESET", "RECIPES", "default_preset", "names", "settings"]
 
 DEFAULT_PRESET = "iwae-1-k5"
-_TABLES = (".csv", ".parquet")
+_TABLES = (".csv", ".tsv", ".txt", ".parquet")
 _SCALE_FLOOR = 1e-3  # of tables, as of the estimators for scikit-learn
 
 RECIPES: Mapping[str, Settings] = MappingProxyType(

@@ -4,6 +4,7 @@ Every number is bounded and every name is one of a closed list, so that a wrong 
 anything is allocated. The description of a field is what its error message says was needed.
 """
 
+from collections.abc import Collection, Sequence
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
@@ -39,6 +40,20 @@ class Data(Section):
     missing: tuple[str, ...] | None = Field(
         default=None, description="of a table, texts that mark a missing cell besides the usual ones, a list, or null"
     )
+    levels: dict[str, tuple[str, ...]] | None = Field(
+        default=None, description="of a table, texts by column that are no missing cells though usual for them, or null"
+    )
+    header: Literal["first", "none"] | None = Field(
+        default=None,
+        description="of a text table, first (its first line names the columns), none, or null (as it shows)",
+    )
+    delimiter: str | None = Field(
+        default=None, description="of a text table, what stands between cells (a character, tab or space), or null"
+    )
+    encoding: str | None = Field(default=None, description="of a text table, e.g. latin-1, or null (UTF-8)")
+    thousands: Literal[",", ".", "'", "space"] | None = Field(
+        default=None, description="of a table, what stands between thousands (, . ' or space), or null (nothing)"
+    )
     perturb: float | None = number(
         None,
         "a number from 2^-16 to 1 (share of training values made random, for a background model), or null",
@@ -46,10 +61,29 @@ class Data(Section):
         le=1.0,
     )
 
-    def load(self) -> Dataset:
-        """The data; raises as `iwax.data.load`."""
-        missing = self.missing or ()
-        return data.load(self.name, binarize=self.binarize, kinds=self.kinds, missing=missing, perturb=self.perturb)
+    @property
+    def dialect(self) -> data.Dialect:
+        """What is said of how a table is written."""
+        return data.Dialect(
+            self.header, self.delimiter, self.encoding, self.thousands, self.missing or (), self.levels or {}
+        )
+
+    def load(self, *, columns: Sequence[data.Column] | None = None, left_out: Collection[str] | None = None) -> Dataset:
+        """The data; raises as `iwax.data.load`. With the columns of a run, they are those, whatever is inferred now."""
+        return data.load(
+            self.name,
+            binarize=self.binarize,
+            kinds=self.kinds,
+            missing=self.missing or (),
+            levels=self.levels,
+            header=self.header,
+            delimiter=self.delimiter,
+            encoding=self.encoding,
+            thousands=self.thousands,
+            perturb=self.perturb,
+            columns=columns,
+            left_out=left_out or (),
+        )
 
 
 class Training(Section):

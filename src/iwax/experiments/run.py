@@ -37,6 +37,7 @@ from iwax.training.checkpoint import CorruptCheckpointError
 __all__ = ["resume", "train"]
 
 INITIALISATION = 1000  # a purpose of random numbers, beside those of training
+LEFT_OUT_SHOWN = 20
 _BASELINE = 1000  # of them: the network of a learned control variate
 
 Stop = Callable[[], bool]
@@ -166,6 +167,7 @@ def _write_down(folder: RunFolder, work: _Work, source: Path | None, reporter: R
         sha256=dataset.digest(),
         columns=dataset.columns,
         path=run_data.portable(work.config.data.name),
+        left_out=tuple(each.name for each in dataset.left_out) or None,
     )
     start = None if source is None else initial.recorded(source)
     folder.write_json("env.json", Environment(**environment(), data=about, start=start).model_dump(mode="json"))
@@ -183,7 +185,7 @@ def _write_down(folder: RunFolder, work: _Work, source: Path | None, reporter: R
     folder.log(text)
     reporter.note(f"{text}; run folder {folder.path}")
     if work.config.data.name not in data.names():  # a file of one's own: what was read, split and left out
-        reporter.note(dataset.protocol)
+        _say_what_was_read(dataset, reporter)
     if source is not None:
         initial.tell(folder, dataset, source, reporter)
     if work.config.objective.ascends_a_lower_bound:
@@ -199,6 +201,21 @@ def _finished(folder: RunFolder, config: Config, step: int) -> str:
         f"run {folder.path} is trained to its end, step {step}: nothing is left of its "
         f"{epochs} {'epoch' if epochs == 1 else 'epochs'}; {initial.longer(folder.path)}"
     )
+
+
+def _say_what_was_read(dataset: data.Dataset, reporter: Reporter) -> None:
+    """Of a file of one's own its protocol; of a table a line for each column, what is left out, what looks wrong."""
+    reporter.note(dataset.protocol)
+    if not dataset.columns:
+        return
+    for line in data.listing(dataset):
+        reporter.note(f"  {line}")
+    for left_out in dataset.left_out[:LEFT_OUT_SHOWN]:
+        reporter.note(f"  left out: {left_out.words.typed}")
+    if len(dataset.left_out) > LEFT_OUT_SHOWN:
+        reporter.note(f"  left out: and {len(dataset.left_out) - LEFT_OUT_SHOWN:,} more columns")
+    for warning in dataset.warnings:
+        reporter.warning(warning.typed)
 
 
 def _say_versions(before: Environment, reporter: Reporter) -> None:

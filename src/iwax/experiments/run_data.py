@@ -1,6 +1,6 @@
 """The data of a run: what is recorded of them, and how they are found again wherever the run folder lies."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -28,6 +28,7 @@ class DataRecord(BaseModel):
     sha256: str
     columns: tuple[Column, ...] | None = None
     path: str | None = None
+    left_out: tuple[str, ...] | None = None  # of the table's columns, though nobody said so
 
 
 def portable(name: str) -> str | None:
@@ -87,27 +88,18 @@ def _checked(places: Sequence[str], settings: Data, record: DataRecord, *, run: 
     others: dict[str, str] = {}
     failed: Exception | None = None
     for place in places:
-        for way in _ways(settings, record):
-            try:
-                found = way.model_copy(update={"name": place}).load()
-            except (ValueError, OSError) as error:
-                failed = failed or error
-                continue
-            if (digest := found.digest()) == record.sha256:
-                return replace(found, name=record.name)
-            others.setdefault(place, digest)
+        moved = settings.model_copy(update={"name": place})
+        try:
+            found = moved.load(columns=record.columns, left_out=record.left_out)
+        except (ValueError, OSError) as error:
+            failed = failed or error
+            continue
+        if (digest := found.digest()) == record.sha256:
+            return replace(found, name=record.name)
+        others.setdefault(place, digest)
     if not others and failed is not None:
         raise failed
     raise _refusal(others, settings, record, run)
-
-
-def _ways(settings: Data, record: DataRecord) -> Iterator[Data]:
-    """The settings of the run; and, of a table, with the kinds that its columns were given then."""
-    yield settings
-    if record.columns is not None:
-        kinds = (settings.kinds or {}) | {column.name: column.kind for column in record.columns}
-        if kinds != settings.kinds:
-            yield settings.model_copy(update={"kinds": kinds})
 
 
 def _refusal(others: dict[str, str], settings: Data, record: DataRecord, run: Path) -> ValueError:

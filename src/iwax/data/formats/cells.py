@@ -1,19 +1,29 @@
 """A table as text: what every reader of tables gives, with one rule for missing cells and one for numbers."""
 
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
-MISSING = ("", "na", "n/a", "nan", "null", "none", "?", "-")
-NUMBER = re.compile(r"[+-]?((\d+\.?\d*|\.\d+)(e[+-]?\d+)?|inf(inity)?)", re.ASCII | re.IGNORECASE)
+MISSING = (
+    *("", "na", "n/a", "n.a.", "nan", "-nan", "null", "none", "?", "-", "--", "\u2013", "\u2014"),
+    *("#n/a", "#n/a n/a", "#na", "<na>", "nat", "1.#qnan", "-1.#qnan", "1.#ind", "-1.#ind"),  # Excel, pandas, C
+    *(".", "\\n"),  # SAS and Stata; SQL
+)
+ERRORS = ("#div/0!", "#value!", "#ref!", "#name?", "#num!", "#null!", "#spill!", "#calc!")  # of a formula: no value
+MINUS = "\u2212"
+NUMBER = re.compile(rf"[+\-{MINUS}]?((\d+\.?\d*|\.\d+)(e[+\-{MINUS}]?\d+)?|inf(inity)?)", re.ASCII | re.IGNORECASE)
 Cell = str | None
 
 
 @dataclass(frozen=True)
 class Cells:
     """Named columns of cells, None where one is missing, and the line (of text) or row on which each row begins.
+
+    ``unnamed`` are the columns that the file gives no name, ``index`` those that it says are row numbers or labels.
+    ``marks`` counts, a column, the words (not empty cells) that were taken for missing though nobody said so.
 
     >>> table = Cells("t.csv", ("a", "b"), (["1", None], ["x", "y"]), (2, 3))
     >>> len(table), table.place(1, 0)
@@ -24,6 +34,11 @@ class Cells:
     names: tuple[str, ...]
     columns: tuple[Sequence[Cell], ...]
     lines: Sequence[int]
+    unnamed: tuple[str, ...] = ()
+    index: tuple[str, ...] = ()
+    marks: tuple[Mapping[str, int], ...] = ()
+    read: dict[int, tuple[np.ndarray, set[str]]] = field(default_factory=dict, repr=False, compare=False)
+    distinct: dict[int, set[str]] = field(default_factory=dict, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         check_names(self.names, self.source)
@@ -37,6 +52,18 @@ class Cells:
         """file:line:column of a cell, both counted from 1."""
         return f"{self.source}:{self.lines[row]}:{column + 1}"
 
+    def numbers(self, column: int) -> tuple[np.ndarray, set[str]]:
+        """`numbers` of a column, read once."""
+        if column not in self.read:
+            self.read[column] = numbers(self.columns[column])
+        return self.read[column]
+
+    def texts(self, column: int) -> set[str]:
+        """The distinct cells of a column that are not missing, found once."""
+        if column not in self.distinct:
+            self.distinct[column] = {cell for cell in set(self.columns[column]) if cell is not None}
+        return self.distinct[column]
+
 
 def check_names(names: Sequence[str], where: str) -> None:
     """Refuse an empty name and one that stands twice: ValueError with its column.
@@ -46,43 +73,65 @@ def check_names(names: Sequence[str], where: str) -> None:
         ...
     ValueError: t.csv:1:2: needed a name of its own for every column; got the name 'a' a second time; ...
     """
+    before: set[str] = set()
     for i, name in enumerate(names):
-        if not name or name in names[:i]:
+        if not name or name in before:
             what = f"the name {name!r} a second time" if name else "an empty name"
             raise ValueError(
                 f"{where}:{i + 1}: needed a name of its own for every column; got {what}; rename the column, or leave "
                 "it out of the file"
             )
+        before.add(name)
 
 
-def with_holes(cells: Sequence[str], missing: Sequence[str] = ()) -> list[Cell]:
+def with_holes(cells: Sequence[str], missing: Sequence[str] = (), levels: Collection[str] = ()) -> list[Cell]:
     """The cells without the space around them, and None for those that are missing.
 
-    Missing are empty cells, NA, N/A, NaN, null, None (in small or capital letters), ? and -, and what ``missing``
-    says, where a number stands for itself however it is written. Raises ValueError for a ``missing`` of no texts.
+    Missing are empty cells, NA, N/A, NaN, null, None (in small or capital letters), ?, - and the other marks of
+    spreadsheets, pandas, SQL, SAS and Stata in ``MISSING``, and what ``missing`` says, where a number stands for
+    itself however it is written; but not what ``levels`` holds. Raises ValueError for a ``missing`` of no texts.
 
-    >>> with_holes([" 1", "n/a", "-999.0", "-9"], missing=["-999"])
-    ['1', None, None, '-9']
+    >>> with_holes([" 1", "n/a", "-999.0", "-9", "None"], missing=["-999"], levels=["None"])
+    ['1', None, None, '-9', 'None']
+    """
+    return holes_and_marks(cells, missing, levels)[0]
+
+
+def holes_and_marks(
+    cells: Sequence[str], missing: Sequence[str] = (), levels: Collection[str] = ()
+) -> tuple[list[Cell], dict[str, int]]:
+    """As ``with_holes``, and how often each word was taken for missing though neither empty nor said to be.
+
+    >>> holes_and_marks(["NA", "", "x", "NA", "-1"], missing=["-1"])
+    ([None, None, 'x', None, None], {'NA': 2})
     """
     if isinstance(missing, str) or not all(isinstance(token, str) for token in missing):
         raise ValueError(f"missing must be a list of texts, as in missing=['-999', 'unknown']; got {missing!r}")
-    words = {*MISSING, *(token.strip().lower() for token in missing)}
+    said = {token.strip().lower() for token in missing}
     values = {value for token in missing if (value := number(token.strip())) is not None}
+    words, usual = {*MISSING, *said}, {*MISSING} - said - {""}
     read: dict[str, Cell] = {}
+    marks: set[str] = set()
     for cell in set(cells):
         text = cell.strip()
-        gone = text.lower() in words or (bool(values) and number(text) in values)
-        read[cell] = None if gone else text
-    return [read[cell] for cell in cells]
+        small = text.lower()
+        if (small in words or (values and number(text) in values)) and text not in levels:
+            read[cell] = None
+            if small in usual:
+                marks.add(cell)
+        else:
+            read[cell] = text
+    counts = Counter(cell.strip() for cell in cells if cell in marks) if marks else {}
+    return [*map(read.__getitem__, cells)], dict(counts)
 
 
 def number(text: str) -> float | None:
-    """The number that a text spells in ASCII digits with a decimal point, or None.
+    """The number that a text spells in ASCII digits with a decimal point, or None; a minus may be U+2212.
 
-    >>> number("-1.5e3"), number("1,5"), number("1_000")
-    (-1500.0, None, None)
+    >>> number("-1.5e3"), number("\u22122"), number("1,5"), number("1_000")
+    (-1500.0, -2.0, None, None)
     """
-    return float(text) if NUMBER.fullmatch(text) else None
+    return float(text.replace(MINUS, "-")) if NUMBER.fullmatch(text) else None
 
 
 def numbers(cells: Sequence[Cell]) -> tuple[np.ndarray, set[str]]:
@@ -91,10 +140,15 @@ def numbers(cells: Sequence[Cell]) -> tuple[np.ndarray, set[str]]:
     >>> numbers(["1", None, "x"])
     (array([ 1., nan, nan]), {'x'})
     """
-    read: dict[Cell, float | None] = {text: number(text) for text in set(cells) if text is not None}
-    words = {text for text, value in read.items() if value is None and text is not None}
-    values = (read.get(cell) for cell in cells)
-    return np.array([np.nan if value is None else value for value in values], np.float64), words
+    read: dict[Cell, float] = {None: np.nan}
+    words: set[str] = set()
+    for text in set(cells):
+        if text is not None:
+            value = number(text)
+            read[text] = np.nan if value is None else value
+            if value is None:
+                words.add(text)
+    return np.fromiter(map(read.__getitem__, cells), np.float64, len(cells)), words
 
 
 def as_text(values: Iterable[object]) -> list[str]:

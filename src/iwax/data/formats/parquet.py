@@ -2,35 +2,51 @@
 
 import importlib
 import io
-from collections.abc import Collection, Mapping, Sequence
+import json
+from collections.abc import Collection, Mapping
 from typing import Any
 
-from iwax.data.formats.cells import Cells, as_text, with_holes
+from iwax.data.formats.cells import Cells, as_text, holes_and_marks
+from iwax.data.formats.dialect import UNSAID, Dialect
+from iwax.data.formats.refusals import Option, TableError, raise_all
 
 
-def read_parquet(contents: bytes, *, name: str, missing: Sequence[str] = (), left_out: Collection[str] = ()) -> Cells:
+def read_parquet(contents: bytes, *, name: str, left_out: Collection[str] = (), dialect: Dialect = UNSAID) -> Cells:
     """The cells of a Parquet file as text, so that a table means the same here and as csv.
 
-    Columns hold booleans (True and False), whole or real numbers, texts, or dictionaries of these, which are read
-    by value. Null, NaN and what is missing in text tables (``with_holes``) are missing. Columns ``left_out`` may be
-    of any type: their cells are not read and count as missing. Raises ValueError naming file and column, and where
-    pyarrow is not installed.
+    Columns hold booleans (True and False), whole or real numbers, texts, dates and times, or dictionaries of these,
+    which are read by value. Null, NaN and what is missing in text tables (``with_holes``) are missing. Columns
+    ``left_out`` may be of any type: their cells are not read and count as missing. The index of a frame that pandas
+    has written is known by its notes. Raises ValueError naming file and columns, and where pyarrow is not installed.
     """
     table = _table(contents, name)
     if not table.num_rows or not table.num_columns:
         raise ValueError(f"{name}: needed at least one row and one column; got {table.num_rows} x {table.num_columns}")
-    names = [column.strip() for column in table.column_names]
-    return Cells(
-        source=name,
-        names=tuple(names),
-        columns=tuple(
-            [None] * table.num_rows
-            if column in left_out
-            else with_holes(as_text(_values(table.column(i), f"{name}: column {column!r}")), missing)
-            for i, column in enumerate(names)
-        ),
-        lines=range(1, table.num_rows + 1),
-    )
+    names, columns, marks = [column.strip() for column in table.column_names], [], []
+    errors: list[TableError] = []
+    for i, column in enumerate(names):
+        try:
+            texts = [] if column in left_out else as_text(_values(table.column(i), name, column))
+        except TableError as error:
+            errors.append(error)
+            continue
+        levels = dialect.levels.get(column, ())
+        cells, words = holes_and_marks(texts, dialect.missing, levels)
+        columns.append(dialect.ungrouped(cells) if texts else [None] * table.num_rows)
+        marks.append(words)
+    raise_all(errors, name)
+    index = tuple(column for column in _index(table) if column in names)
+    return Cells(name, tuple(names), tuple(columns), range(1, table.num_rows + 1), index=index, marks=tuple(marks))
+
+
+def _index(table: Any) -> list[str]:
+    """The names of the columns that are the index of a frame, by the notes that pandas leaves."""
+    notes = (table.schema.metadata or {}).get(b"pandas", b"{}")
+    try:
+        found = json.loads(notes).get("index_columns", [])
+    except (ValueError, AttributeError):
+        return []
+    return [each.strip() for each in found if isinstance(each, str)] if isinstance(found, list) else []
 
 
 def parquet_shape(contents: bytes, *, name: str) -> tuple[list[str], int]:
@@ -130,8 +146,8 @@ def _table(contents: bytes, name: str) -> Any:
         raise ValueError(f"{name}: needed a whole Parquet file; {' '.join(str(error).split())}") from error
 
 
-def _values(column: Any, where: str) -> list[object]:
-    """The values of a column as Python or NumPy objects, None for null; ValueError for a type that is no cell."""
+def _values(column: Any, file: str, name: str) -> list[object]:
+    """The values of a column as Python or NumPy objects, None for null; TableError for a type that is no cell."""
     types = importlib.import_module("pyarrow.types")
     if types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
@@ -140,7 +156,12 @@ def _values(column: Any, where: str) -> list[object]:
     text = types.is_string(column.type) or types.is_large_string(column.type)
     if text or types.is_integer(column.type) or types.is_boolean(column.type) or types.is_null(column.type):
         return column.to_pylist()
-    raise ValueError(
-        f"{where} needs numbers, truth values or texts; got {column.type}; turn it into numbers (dates into days "
-        "since one of them, lists into a column for each item), or leave it out with the kind 'drop'"
+    if types.is_date(column.type) or types.is_timestamp(column.type):
+        return column.cast("string").to_pylist()
+    drop = Option("kinds", "drop", name)
+    raise TableError(
+        f"{file}: column {name!r} needs numbers, truth values or texts; got {column.type}; turn it into numbers (lists "
+        "into a column for each item), or leave it out with ",
+        drop,
+        remedy=[drop],
     )

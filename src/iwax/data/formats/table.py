@@ -1,20 +1,19 @@
-"""Tables in csv text parted by commas, semicolons or tabs, with or without a header line.
+"""Tables in text, their cells parted by commas, semicolons, tabs, | or spaces, with or without a header line.
 
 ``read_table`` takes numbers alone; ``read_cells`` takes cells of any kind, some of them missing; ``replace_cells``
 writes such a table again with some cells replaced.
 """
 
 import csv
-import io
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 
 import numpy as np
 
-from iwax.data.formats.cells import Cells, check_names, number, with_holes
-
-DELIMITERS = ",;\t"
-QUOTED = re.compile(r'(?:\A|(?<=[,;\t\r\n]))"(?:[^"]|"")*("|\Z)')  # a cell, perhaps of many lines
+from iwax.data.formats.cells import Cells, check_names, holes_and_marks
+from iwax.data.formats.dialect import UNSAID, Dialect
+from iwax.data.formats.header import has_header
+from iwax.data.formats.text import DELIMITERS, RARE, parted, readable
 
 
 def read_table(contents: bytes, *, name: str) -> tuple[np.ndarray, list[str]]:
@@ -33,7 +32,7 @@ def read_table(contents: bytes, *, name: str) -> tuple[np.ndarray, list[str]]:
     lines = text.splitlines()
     if not lines:
         raise ValueError(f"{name}: needed at least one line; the file is empty")
-    delimiter = max(DELIMITERS, key=lines[0].count)
+    delimiter = max(",;\t", key=lines[0].count)
     rows = [(line, row) for line, row in enumerate(csv.reader(lines, delimiter=delimiter), 1) if row]
     header: list[str] = []
     if rows and not all(_is_number(cell) for cell in rows[0][1]):
@@ -63,125 +62,118 @@ def _numbers(row: list[str], columns: int, where: str) -> list[float]:
     return [float(cell) for cell in row]
 
 
-def read_cells(contents: bytes, *, name: str, missing: Sequence[str] = (), names: Collection[str] = ()) -> Cells:
-    """The cells of a text table in UTF-8, with quotes around those that hold a delimiter, a quote or a line's end.
+def read_cells(contents: bytes, *, name: str, names: Collection[str] = (), dialect: Dialect = UNSAID) -> Cells:
+    """The cells of a text table, with quotes around those that hold a delimiter, a quote or a line's end.
 
-    The delimiter is the one of ``, ; tab`` most frequent in the first line, quoted cells aside. A first line in
-    which any cell is neither a number nor missing is the header, and so is one that holds all ``names`` that are
-    expected, if any; without a header the columns are column1, column2 ... Empty lines are skipped. Missing cells as
-    in ``with_holes``. Raises ValueError with file:line:column (from 1) for anything else.
+    What stands between cells is seen as in ``parted``, and whether the first line names the columns as in
+    ``has_header``, where ``dialect`` does not say; ``names`` are those that are expected, if any. A column without a
+    name is column1, column2 ... by its place. Empty lines are skipped. Missing cells as in ``with_holes``. Raises
+    ValueError with file:line:column (from 1) for anything else.
 
     >>> table = read_cells(b"a;b\\n1;'x'\\n?;y\\n", name="t.csv")
     >>> table.names, table.columns
     (('a', 'b'), (['1', None], ["'x'", 'y']))
     """
-    text = _text(contents, name)
-    rows = _rows(text, name)
-    line, first = rows[0]
-    words = [cell for cell in with_holes(first, missing) if cell is not None and number(cell) is None]
-    header = bool(words) or (bool(names) and set(names) <= set(first))
-    if header:
-        check_names(first, f"{name}:{line}")
-        _refuse_numbers(first, f"{name}:{line}", names)
-        rows = rows[1:]
-    if not rows:
+    table = parted(contents, name=name, dialect=dialect, names=names)
+    rows, (line, first) = table.rows, table.rows[0]
+    _refuse_ragged(rows, name, table.delimiter)
+    columns = list(zip(*(row for _, row in rows), strict=True))
+    header = has_header(first, [each[1:] for each in columns], where=f"{name}:{line}", dialect=dialect, names=names)
+    if header and len(rows) == 1:
         raise ValueError(f"{name}: needed at least one line below the header; got none")
-    for line, row in rows:
-        if len(row) != len(first):
-            raise ValueError(
-                f"{name}:{line}: needed {len(first)} cells as in the first line, parted by {_delimiter(text)!r}; got "
-                f"{len(row)}"
-            )
+    found = [cell.strip() for cell in first] if header else [""] * len(first)
+    named = tuple(text or f"column{i + 1}" for i, text in enumerate(found))
+    if header:
+        check_names(named, f"{name}:{line}")
+        columns = [column[1:] for column in columns]
+    read = [
+        holes_and_marks(column, dialect.missing, dialect.levels.get(each, ()))
+        for each, column in zip(named, columns, strict=True)
+    ]
     return Cells(
         source=name,
-        names=tuple(first) if header else tuple(f"column{i + 1}" for i in range(len(first))),
-        columns=tuple(with_holes(cells, missing) for cells in zip(*(row for _, row in rows), strict=True)),
-        lines=[line for line, _ in rows],
+        names=named,
+        columns=tuple(dialect.ungrouped(cells) for cells, _ in read),
+        lines=[line for line, _ in rows[header:]],
+        unnamed=tuple(each for each, text in zip(named, found, strict=True) if header and not text),
+        marks=tuple(marks for _, marks in read),
     )
 
 
+def _refuse_ragged(rows: list[tuple[int, list[str]]], name: str, delimiter: str) -> None:
+    """Refuse rows of another length than the first."""
+    wanted = len(rows[0][1])
+    for line, row in rows:
+        if len(row) != wanted:
+            hint = ""
+            if all(len(other) == wanted + 1 for _, other in rows[1:]):
+                hint = "; every other line has one cell more: name the first column too, as R does with col.names=NA"
+            raise ValueError(
+                f"{name}:{line}: needed {wanted} cells as in the first line, parted by {readable(delimiter)}; got "
+                f"{len(row)}{hint}"
+            )
+
+
 def replace_cells(
-    contents: bytes, cells: Mapping[tuple[int, int], str], *, rows: int, kept: int | None = None
+    contents: bytes,
+    cells: Mapping[tuple[int, int], str],
+    *,
+    rows: int,
+    kept: int | None = None,
+    dialect: Dialect = UNSAID,
+    names: Collection[str] = (),
 ) -> bytes:
     """A text table that ``read_cells`` takes, the cells at (row, column) replaced, all else to the byte as it was.
 
     ``rows`` is how many it has below the header; of them the first ``kept`` are written (all without). A replacement
-    is put in quotes where it needs them.
+    is put in quotes where it needs them. ``dialect`` and ``names`` as it was read. Raises ValueError for a replacement
+    that the table's encoding does not have.
 
     >>> replace_cells(b"a;b\\n 1.50;\\n\\n2;x\\n", {(0, 1): "p;q"}, rows=2)
     b'a;b\\n 1.50;"p;q"\\n\\n2;x\\n'
     """
-    text = contents.decode("utf-8")
-    mark = text[: text.startswith("\ufeff")]  # of the order of bytes, as spreadsheets write it
-    delimiter = _delimiter(text[len(mark) :])
-    cell = re.compile(rf'("(?:[^"]|"")*"|[^{delimiter}\r\n]*)({delimiter}|\r\n|\r|\n|\Z)')
-    written, at, end = [mark], len(mark), ""
-    row, column = rows - len(_rows(text[at:], "")), 0  # below 0: the header
-    while (at < len(text) or end == delimiter) and (kept is None or row < kept):
+    table = parted(contents, name="", dialect=dialect, names=names)
+    text, delimiter = table.body, table.delimiter
+    cell, alone = _cell(delimiter), len(table.rows[0][1]) == 1
+    written, at, between = [table.prefix], 0, ""
+    row, column = rows - len(table.rows), 0  # below 0: the header
+    while (at < len(text) or between) and (kept is None or row < kept):
         found = cell.match(text, at)
         if found is None:
-            raise ValueError(f"needed a table of cells parted by {delimiter!r}; got {text[at : at + 20]!r}")
-        was, end = found.groups()
-        empty = not (column or was) and end != delimiter  # a line that is no row
+            raise ValueError(f"needed a table of cells parted by {readable(delimiter)}; got {text[at : at + 20]!r}")
+        before, was, between, end = found.groups(default="")
+        empty = not (column or was or between)  # a line that is no row
         new = None if empty else cells.get((row, column))
-        written += [was if new is None else quoted(new), end]
+        written += [before, was if new is None else quoted(new, alone=alone or delimiter == " "), between, end]
         at = found.end()
-        row, column = (row, column + 1) if end == delimiter else (row + (not empty), 0)
-    return "".join(written).encode()
+        row, column = (row, column + 1) if between else (row + (not empty), 0)
+    return _encoded("".join(written), table.encoding)
 
 
-def quoted(text: str) -> str:
-    """A cell in quotes where it needs them, whichever delimiter stands between the cells.
+def _cell(delimiter: str) -> re.Pattern[str]:
+    """The space before a cell, the cell, and what stands after it: a delimiter or the end of its line."""
+    if delimiter == " ":
+        return re.compile(r'( *)("(?:[^"]|"")*"|[^ \r\n]*)(?:( +)(?=[^ \r\n])|( *(?:\r\n|\r|\n|\Z)))')
+    mark = re.escape(delimiter)
+    return re.compile(rf'()("(?:[^"]|"")*"|[^{mark}\r\n]*)(?:({mark})|(\r\n|\r|\n|\Z))')
 
-    >>> quoted("a"), quoted("a;b")
-    ('a', '"a;b"')
+
+def _encoded(text: str, encoding: str) -> bytes:
+    try:
+        return text.encode(encoding)
+    except UnicodeEncodeError as error:
+        raise ValueError(
+            f"the table is in {encoding}, which has no {text[error.start : error.end]!r}, a level of training; save it "
+            "as UTF-8, or ask for another format"
+        ) from error
+
+
+def quoted(text: str, *, alone: bool = False) -> str:
+    """A cell in quotes where it needs them, whichever delimiter stands between cells, or none where it is ``alone``.
+
+    >>> quoted("a"), quoted("a;b"), quoted("a b"), quoted("a b", alone=True)
+    ('a', '"a;b"', 'a b', '"a b"')
     """
-    if any(mark in text for mark in (*DELIMITERS, '"', "\n", "\r")):
+    if any(mark in text for mark in (*DELIMITERS, '"', "\n", "\r", *(f" {RARE}" * alone))):
         return '"' + text.replace('"', '""') + '"'
     return text
-
-
-def _text(contents: bytes, name: str) -> str:
-    try:
-        text = contents.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{name}: needed UTF-8 text; byte {error.start} is not; save the table as UTF-8") from error
-    if "\0" in text:
-        line = text[: text.index("\0")].count("\n") + 1
-        raise ValueError(f"{name}:{line}: needed text; got a NUL byte; save the table as UTF-8 text")
-    if not text.strip():
-        raise ValueError(f"{name}: needed at least one line; the file is empty")
-    return text
-
-
-def _rows(text: str, name: str) -> list[tuple[int, list[str]]]:
-    """The line on which each row begins, and its cells without the space around them."""
-    delimiter = _delimiter(text)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    rows, begin = [], 1
-    try:
-        for row in reader:
-            if row:
-                rows.append((begin, [cell.strip() for cell in row]))
-            begin = reader.line_num + 1
-    except csv.Error as error:
-        raise ValueError(
-            f"{name}:{begin}: needed cells parted by {delimiter!r}, quoted whole or not at all; {error}"
-        ) from error
-    return rows
-
-
-def _delimiter(text: str) -> str:
-    """The one most frequent in the first line, quoted cells aside."""
-    first = next((line for line in io.StringIO(QUOTED.sub("", text), newline=None) if line.strip()), "")
-    return max(DELIMITERS, key=first.count)
-
-
-def _refuse_numbers(header: list[str], where: str, names: Collection[str]) -> None:
-    """A name such as 1990 may be meant; one such as 17.99 is a cell of a table without a header."""
-    for column, cell in enumerate(header, 1):
-        if cell not in names and number(cell) is not None and not cell.isdigit():
-            raise ValueError(
-                f"{where}:{column}: needed a name, for other cells of the first line are no numbers; got {cell!r}; "
-                "add a first line that names the columns"
-            )

@@ -1,0 +1,81 @@
+"""What was read of a table: a line for each column, and one for each that is left out."""
+
+import unicodedata
+
+import numpy as np
+
+from iwax.data.columns import Column
+from iwax.data.dataset import Dataset
+
+SHOWN = 40  # columns with a line of their own
+WIDEST = 24  # letters of a name or of all levels of a line that are shown
+LEVELS = 60
+
+
+def listing(dataset: Dataset) -> list[str]:
+    """Name, kind, missing cells and range or levels of every column of a table, over all of its rows, in line.
+
+    Of a wide table the first columns, and how many more there are of which kind. Nothing for other data.
+
+    >>> rows = np.array([[3.0, 0], [0, np.nan], [9, 1]], np.float32)
+    >>> from iwax.data.dataset import Split
+    >>> columns = (Column("visits", "count"), Column("smoker", "binary", ("no", "yes")))
+    >>> print(*listing(Dataset("t", "", (2,), "table", False, Split(rows), None, Split(rows[:1]), columns)), sep="\\n")
+    column  kind    missing  values
+    visits  count         0  0 .. 9, mean 3.75
+    smoker  binary        1  no 67 %, yes 33 %
+    """
+    columns = dataset.columns or ()
+    if not columns:
+        return []
+    values = np.concatenate([split.values for split in dataset.splits().values()])
+    shown = columns[:SHOWN] if len(columns) > SHOWN + 1 else columns
+    rows = [("column", "kind", "missing", "values")]
+    for i, column in enumerate(shown):
+        cells = values[:, i]
+        rows.append((_cut(column.name, WIDEST), column.kind, f"{np.isnan(cells).sum():,}", _values(column, cells)))
+    wide = [max(_width(row[j]) for row in rows) for j in range(3)]
+    lines = []
+    for name, kind, missing, text in rows:
+        lines.append(f"{_padded(name, wide[0])}  {kind:<{wide[1]}}  {missing:>{wide[2]}}  {text}")
+    if len(shown) < len(columns):
+        rest = [column.kind for column in columns[len(shown) :]]
+        kinds = ", ".join(f"{rest.count(kind)} {kind}" for kind in dict.fromkeys(rest))
+        holes = int(np.isnan(values[:, len(shown) :]).sum())
+        lines.append(f"and {len(rest):,} more: {kinds}; {holes:,} of their cells missing")
+    return lines
+
+
+def _values(column: Column, cells: np.ndarray) -> str:
+    """The range of numbers and their mean, or the levels: two with their shares, more by how frequent they are."""
+    seen = cells[~np.isnan(cells)].astype(np.float64)
+    if not len(seen):
+        return "none"
+    if not column.levels:
+        return f"{seen.min():.6g} .. {seen.max():.6g}, mean {seen.mean():.4g}"
+    counts = np.bincount(seen.astype(int), minlength=len(column.levels))
+    named = [_cut(level, WIDEST) for level in column.levels]
+    if len(named) <= 2:
+        return ", ".join(f"{level} {100 * count / len(seen):.0f} %" for level, count in zip(named, counts, strict=True))
+    text = f"{len(named):,} levels: "
+    for i, place in enumerate(np.argsort(-counts, kind="stable")):
+        if i and len(text) + len(named[place]) > LEVELS:
+            return f"{text} ..."
+        text += f"{', ' * bool(i)}{named[place]}"
+    return text
+
+
+def _cut(text: str, most: int) -> str:
+    plain = " ".join(text.split())
+    return plain if len(plain) <= most else plain[: most - 3] + "..."
+
+
+def _width(text: str) -> int:
+    """How many places of a terminal a text takes."""
+    return sum(
+        1 + (unicodedata.east_asian_width(letter) in "WF") - bool(unicodedata.combining(letter)) for letter in text
+    )
+
+
+def _padded(text: str, width: int) -> str:
+    return text + " " * (width - _width(text))
