@@ -128,6 +128,26 @@ def test_draws_stay_in_the_support_of_their_columns(run):
     assert (drawn[:, 7] < 0).any()
 
 
+def test_a_run_keeps_the_kinds_that_it_began_with(tmp_path, monkeypatch):
+    """Whole numbers that were continuous when it was trained: the data are the same still, and it goes on."""
+    rng = np.random.default_rng(4)
+    lines = [f"{rng.integers(1, 4)},{max(0, rng.normal()):.2f},{rng.normal():.3f}" for _ in range(40)]
+    (tmp_path / "t.csv").write_text("\n".join(["rating,rain,z", *lines]) + "\n")
+    config = experiments.from_sources(data=str(tmp_path / "t.csv"), sets=SETS)
+    with monkeypatch.context() as before:
+        before.setattr("iwax.data.columns._kind", lambda values, texts, words: "continuous")
+        run = experiments.train(config, tmp_path / "run", reporter=Silent())
+    trained = experiments.open_run(run)
+    assert [column.kind for column in trained.about.columns] == ["continuous"] * 3
+    assert [column.kind for column in config.data.load().columns] == [
+        "nonnegative_integer",
+        "nonnegative",
+        "continuous",
+    ]
+    assert trained.dataset().digest() == trained.about.sha256
+    assert experiments.resume(run, reporter=Silent()) == run
+
+
 def test_a_run_from_before_there_was_a_floor_has_none(run, tmp_path):
     """And it goes on without one; new ones have it, as have the weights that they start at."""
     old = shutil.copytree(run, tmp_path / "old")

@@ -73,7 +73,11 @@ class Model(Section):
     )
     scale: float = number(1.0, "a standard deviation from 1e-6 to 1e6 (held if fixed, else the start)", ge=1e-6, le=1e6)
     scale_floor: float | None = number(
-        None, "a number from 0 to 1 (least scale of a table's columns, in their own units), or null (0)", ge=0.0, le=1.0
+        None,
+        "a number from 0 to 1, or null for 0 (least scale of p(x|z) in a table: in standard deviations of a column or, "
+        "if it is log-normal, of the logarithm; above 0, that of q(z|x) is 1e-6)",
+        ge=0.0,
+        le=1.0,
     )
     prior: Prior = Field(default="standard_normal", description=one_of(Prior))
     prior_components: int | None = integer(

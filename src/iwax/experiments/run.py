@@ -244,36 +244,39 @@ def _go(
     validation: tuple[int, float] | None = None,
 ) -> None:
     """Train from a state to the end of the plan, or to the first wish to stop."""
-    config, dataset = work.config, work.dataset
-    valid = build.values(config, dataset, "valid") if config.training.validate_every else None
     with watch(partial(_end, folder, state, reporter)) as signals:
 
         def asked() -> bool:
             return signals() is not None or (stop is not None and stop())
 
         with Session(
-            folder, config, reporter=reporter, asked=asked, begun=signals.begun, validation=validation
+            folder, work.config, reporter=reporter, asked=asked, begun=signals.begun, validation=validation
         ) as session:
             session.save(state)
             reporter.begun("training")
-            try:
-                state = ascend(
-                    state,
-                    work.objective,
-                    build.values(config, dataset, "train"),
-                    optimizer=work.optimizer,
-                    plan=build.build_plan(config, dataset),
-                    valid=valid,
-                    observer=session,
-                    learning_rate=work.schedule,
-                )
-            except NumericalStop as error:
-                folder.log(str(error))
-                session.keep(error)
-                raise
+            state = _ascended(work, state, session)
             session.save(state)
     if (signum := signals()) is not None:  # after the last stretch too: whoever sent it wants what follows to end
         error = Interrupted(signum, int(state.step), folder.path)
         folder.log(str(error))
         raise error
     folder.log(f"{'stopped' if session.stopped else 'trained'} at step {int(state.step)}")
+
+
+def _ascended(work: _Work, state: State, session: Session) -> State:
+    """The state at the end of the plan, or where the session stopped; a numerical stop keeps the last finite one."""
+    config, dataset = work.config, work.dataset
+    try:
+        return ascend(
+            state,
+            work.objective,
+            build.values(config, dataset, "train"),
+            optimizer=work.optimizer,
+            plan=build.build_plan(config, dataset),
+            valid=build.values(config, dataset, "valid") if config.training.validate_every else None,
+            observer=session,
+            learning_rate=work.schedule,
+        )
+    except NumericalStop as error:
+        session.keep(error)
+        raise

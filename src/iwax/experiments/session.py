@@ -75,7 +75,8 @@ class Session:
         self.save(state)
 
     def keep(self, stop: NumericalStop) -> None:
-        """Save the last finite state of a training that was stopped, and say in whose folder it is."""
+        """Save the last finite state of a training that was stopped, and say why, and in whose folder it is."""
+        self.folder.log(str(stop))
         stop.run = self.folder.path
         if stop.state is not None:
             self.save(stop.state)
