@@ -235,8 +235,6 @@ def _go(
     validation: tuple[int, float] | None = None,
 ) -> None:
     """Train from a state to the end of the plan, or to the first wish to stop."""
-    config, dataset = work.config, work.dataset
-    valid = build.values(config, dataset, "valid") if config.training.validate_every else None
 
     def end(signum: int) -> None:
         """Before the first step is done nothing is to be saved, and nobody waits for the compiler."""
@@ -251,28 +249,34 @@ def _go(
             return signals() is not None or (stop is not None and stop())
 
         with Session(
-            folder, config, reporter=reporter, asked=asked, begun=signals.begun, validation=validation
+            folder, work.config, reporter=reporter, asked=asked, begun=signals.begun, validation=validation
         ) as session:
             session.save(state)
             reporter.begun("training")
-            try:
-                state = ascend(
-                    state,
-                    work.objective,
-                    build.values(config, dataset, "train"),
-                    optimizer=work.optimizer,
-                    plan=build.build_plan(config, dataset),
-                    valid=valid,
-                    observer=session,
-                    learning_rate=work.schedule,
-                )
-            except NumericalStop as error:
-                folder.log(str(error))
-                session.keep(error)
-                raise
+            state = _ascended(work, state, session)
             session.save(state)
     if (signum := signals()) is not None:  # after the last stretch too: whoever sent it wants what follows to end
         error = Interrupted(signum, int(state.step), folder.path)
         folder.log(str(error))
         raise error
     folder.log(f"{'stopped' if session.stopped else 'trained'} at step {int(state.step)}")
+
+
+def _ascended(work: _Work, state: State, session: Session) -> State:
+    """The state at the end of the plan; at a number that is not finite the last finite state is kept."""
+    config, dataset = work.config, work.dataset
+    try:
+        return ascend(
+            state,
+            work.objective,
+            build.values(config, dataset, "train"),
+            optimizer=work.optimizer,
+            plan=build.build_plan(config, dataset),
+            valid=build.values(config, dataset, "valid") if config.training.validate_every else None,
+            observer=session,
+            learning_rate=work.schedule,
+        )
+    except NumericalStop as error:
+        session.folder.log(str(error))
+        session.keep(error)
+        raise
