@@ -107,14 +107,14 @@ def test_registered_data_are_checked_too(tmp_path: Path):
         find(Data(name="ring"), about.model_copy(update={"sha256": "0" * 64}), run=tmp_path)
 
 
-def test_a_table_is_read_with_the_kinds_it_had(project: Path, monkeypatch):
+def test_a_table_is_read_with_the_columns_it_had(project: Path, monkeypatch):
     """Whatever would be inferred of its columns today, the numbers are those of the run."""
     about = known(project, "table.csv", monkeypatch, with_path=True)
     real = data.load
 
-    def inferred_otherwise(name, *, kinds=None, **more):
-        found = real(name, kinds=kinds, **more)
-        if kinds is not None:
+    def inferred_otherwise(name, *, columns=None, **more):
+        found = real(name, columns=columns, **more)
+        if columns is not None:
             return found
         return replace(found, train=data.Split(found.train.values[::-1].copy()))
 

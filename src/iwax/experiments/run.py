@@ -278,5 +278,6 @@ def _ascended(work: _Work, state: State, session: Session) -> State:
             learning_rate=work.schedule,
         )
     except NumericalStop as error:
+        session.folder.log(str(error))
         session.keep(error)
         raise
