@@ -61,6 +61,7 @@ def score(
         known = trained.typical_rows(_REFERENCE) if typical else None
         of_row = "log p(x) is that of the observed values of a row, score that of a whole row as unusual"
         warn_of_holes(terminal, x, of_row, refused=len(read.refused))
+        reporter.begun("evaluation")
         how = {"k": k, "key": key_of(seed), "progress": reporter.evaluation}
         found = Scores.of(trained.model, x, read, background=beside, known=known, **how)
     for warning in found.warnings:

@@ -46,6 +46,7 @@ def fit(settings: Settings, task: Task, *, reporter: Reporter) -> Fit:
     state: tuple[Any, Any] = (eqx.filter(network, eqx.is_array), optimizer.init(eqx.filter(network, eqx.is_array)))
     course: list[float] = []
     begun = time.monotonic()
+    reporter.begun("training")
     for number in range(settings.epochs):
         order = permutation(settings.seed, number, rows)[: batches * settings.batch].reshape(batches, -1)
         key = jax.random.fold_in(jax.random.fold_in(root, _NOISE), number)
