@@ -42,17 +42,20 @@ class Signals:
     True
     """
 
-    def __init__(self) -> None:
+    def __init__(self, end: Callable[[int], None] | None = None) -> None:
         self._signum: int | None = None
+        self._end = end  # the process, while nothing is there to be saved
         self._heard, self._begun = threading.Event(), threading.Event()
 
     def __call__(self) -> int | None:
         return self._signum
 
     def receive(self, signum: int, frame: FrameType | None = None) -> None:
-        """Note the first signal and give the next one its ordinary, immediate effect."""
+        """Note the first signal and give the next one its ordinary, immediate effect; obey SIGTERM before `begun`."""
         self._signum = self._signum or signum
         self._heard.set()
+        if signum == signal.SIGTERM and self._end is not None and not self._begun.is_set():
+            self._end(signum)
         # The default action needs no Python to run, so it works in the middle of a long compiled call.
         for each in WATCHED:
             signal.signal(each, signal.SIG_DFL)
@@ -73,10 +76,10 @@ class Signals:
 def watch(end: Callable[[int], None] | None = None) -> Iterator[Signals]:
     """Catch SIGINT and SIGTERM inside the block; outside the main thread nothing is caught (Python allows no more).
 
-    ``end`` is called, from another thread, for a SIGTERM that arrives inside a compiled call before the training has
-    `begun`; it should end the process.
+    ``end`` is called for a SIGTERM that arrives before the training has `begun`, from another thread where the main one
+    is inside a compiled call; it should end the process.
     """
-    signals = Signals()
+    signals = Signals(end)
     if threading.current_thread() is not threading.main_thread():
         yield signals
         return
