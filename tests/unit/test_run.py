@@ -148,10 +148,13 @@ def test_a_loaded_model_is_the_stored_one(trained):
 def test_the_best_validated_state_is_kept_and_used(tmp_path, binary):
     wild = ["training.validate_every=1", "training.patience=2", "training.keep=1", "training.learning_rate=0.3"]
     config = config_of(binary, *wild, epochs=40)
-    run = experiments.train(config, tmp_path / "run", reporter=Silent())
+    reporter = Told()
+    run = experiments.train(config, tmp_path / "run", reporter=reporter)
     rows = record.read(run / "metrics.jsonl")
     best = max(rows, key=lambda row: row["validation"])
     assert len(rows) == best["epoch"] + 2 < 40  # two validations without a gain
+    told = f"stopped after epoch {len(rows)} of 40: no better validation bound since epoch {best['epoch']}"
+    assert reporter.notes[-1].startswith(told)
     assert experiments.open_run(run).step == best["step"]
     assert experiments.open_run(run, checkpoint="last").step == rows[-1]["step"]
     for state in ("last", "best", "last"):

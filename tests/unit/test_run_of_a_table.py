@@ -89,6 +89,8 @@ def test_the_run_knows_its_columns(run):
     assert np.isfinite(found["log_evidence"])
     cells = trained.dataset().test.values
     assert found["missing"] == pytest.approx(np.isnan(cells).mean())
+    observed = (~np.isnan(cells)).sum(axis=1).mean()
+    assert found["bits_per_dim"] == pytest.approx(-found["log_evidence"] / observed / np.log(2))
     assert f"{100 * found['missing']:.1f} % of cells missing" in experiments.closing_line(found)
 
 

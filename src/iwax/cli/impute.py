@@ -79,6 +79,8 @@ def impute(
             tables, about["ess_median"] = _weighed(
                 terminal, trained, given, k, seed, draws, 0 if mask is None else READ
             )
+        if file is not None and trained.left_out:
+            about["left_out"] = trained.left_out
         about |= _compared(x, given, tables[0]) if mask is not None else {}
         _write(terminal, paths, trained, file, x, given, tables)
     _say(terminal, about, paths, given)
@@ -213,6 +215,8 @@ def _say(terminal: Terminal, about: dict[str, Any], paths: list[Path], given: "n
     ess = f"; ESS median {about['ess_median']:.0f}" if about.get("ess_median") is not None else ""
     wrote = f"; wrote {', '.join(map(str, paths))}" if paths else ""
     terminal.say(f"filled {_holes(given):,} of {given.size:,} cells {how}{ess}{wrote}")
+    if about.get("left_out"):
+        terminal.say(f"left as they are: {', '.join(about['left_out'])}, which the training left out")
     if "squared_error" in about:
         error = f"{about['squared_error']:.5f} +/- {about['standard_error']:.5f}"
         terminal.say(f"mean squared error of the hidden pixels {error} ({about['n']:,} images)")

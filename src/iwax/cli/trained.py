@@ -44,6 +44,12 @@ class Opened:
         """Latent units, a number a layer."""
         return self.trained.config.model.latents
 
+    @property
+    def left_out(self) -> list[str]:
+        """Columns of the table that the training left out, as was said or found."""
+        said = [name for name, kind in (self.trained.config.data.kinds or {}).items() if kind == "drop"]
+        return [*said, *(self.trained.about.left_out or ())]
+
     def rows(self, file: Path, *, binarize: str | None = None, empty: bool = False) -> np.ndarray:
         """All rows of a file [n, D], made binary as asked or as those of the run were.
 
@@ -62,8 +68,7 @@ class Opened:
 
     def _read(self, file: Path, *, empty: bool, each: bool = False) -> Rows:
         about, settings = self.trained.about, self.trained.config.data
-        dropped = [name for name, kind in (settings.kinds or {}).items() if kind == "drop"] + [*(about.left_out or ())]
-        return read_rows(file, about.columns, dropped=dropped, dialect=settings.dialect, empty=empty, each=each)
+        return read_rows(file, about.columns, dropped=self.left_out, dialect=settings.dialect, empty=empty, each=each)
 
     def _taken(self, file: Path, found: Rows, binarize: str | None) -> np.ndarray:
         """Rows as the likelihood takes them."""

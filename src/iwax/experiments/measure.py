@@ -120,6 +120,7 @@ def _measure(method: str, task: Task) -> dict[str, Any]:
     trained, begun = task.trained, time.perf_counter()
     task.reporter.begun("evaluation")
     found = METHODS[method].measure(task)
+    observed = math.prod(trained.shape) * (1 - found.summary.get("missing", 0.0))  # values in a row, on average
     summary = {
         "dataset": task.dataset.name,
         "data_sha256": trained.about.sha256,
@@ -127,7 +128,7 @@ def _measure(method: str, task: Task) -> dict[str, Any]:
         "method": method,
         "split": task.options.get("split"),
         **found.summary,
-        "bits_per_dim": -found.summary["log_evidence"] / (math.prod(trained.shape) * math.log(2)),
+        "bits_per_dim": -found.summary["log_evidence"] / (observed * math.log(2)),
         "seconds": time.perf_counter() - begun,
         "preset": trained.config.preset,
         "name": display_name(trained.config),

@@ -261,6 +261,20 @@ def _go(
         folder.log(str(error))
         raise error
     folder.log(f"{'stopped' if session.stopped else 'trained'} at step {int(state.step)}")
+    if not session.stopped:
+        _say_patience(folder, work, state, reporter)
+
+
+def _say_patience(folder: RunFolder, work: _Work, state: State, reporter: Reporter) -> None:
+    """That the training ended before its plan, where it did, and whose weights are the best."""
+    steps, epochs = steps_per_epoch(len(work.dataset.train), work.config.training.batch), work.config.training.epochs
+    if int(state.step) < epochs * steps:
+        told = (
+            f"stopped after epoch {int(state.step) // steps} of {epochs}: no better validation bound since epoch "
+            f"{int(state.best_step) // steps} ({float(state.best):.2f} nats), whose weights are the best checkpoint"
+        )
+        folder.log(told)
+        reporter.note(told)
 
 
 def _ascended(work: _Work, state: State, session: Session) -> State:

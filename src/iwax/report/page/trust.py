@@ -45,20 +45,27 @@ def _log_evidence(subject: Subject) -> Panel:
     return Panel(
         "log p(x) row by row",
         drawing,
-        f"{words} A long tail to the left is {subject.row}s that the model cannot explain.",
+        f"{words} A long tail to the left is {subject.row}s that the model cannot explain"
+        f"{'' if not np.isnan(subject.x).any() else ', but rows with fewer missing cells lie there too'}.",
     )
 
 
 def _extremes(subject: Subject) -> Panel | None:
-    values = _column(subject, "log_evidence")
+    values, numbers = _column(subject, "log_evidence"), _column(subject, "rows").astype(int)
+    whole = ~np.isnan(subject.x[numbers]).any(axis=1)  # log p(x) of fewer values is no measure of how easy a row is
+    partly = not whole.all() and whole.sum() >= 2 * EXTREMES
     order = np.argsort(-values, kind="stable")
+    order = order[whole[order]] if partly else order
     best, worst = order[:EXTREMES], order[::-1][:EXTREMES]
-    numbers = _column(subject, "rows").astype(int)
     shown = {"highest log p(x)": best, "lowest log p(x)": worst}
     words = (
         f"Highest: {number(float(values[best[0]]))} (row {numbers[best[0]]}); "
         f"lowest: {number(float(values[worst[0]]))} (row {numbers[worst[0]]}). Rows count from 0."
     )
+    if partly:
+        words += f" {several(int(whole.sum()), subject.row)} without a missing cell are compared."
+    elif not whole.all():
+        words += " log p(x) rises with every cell that is missing: emptier rows come first."
     if not subject.pictures:
         cells = [
             [name if i == rows[0] else "", str(numbers[i]), number(float(values[i])), *row]

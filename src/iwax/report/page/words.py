@@ -120,7 +120,7 @@ def key_numbers(
             (
                 "bits per value",
                 f"{summary['bits_per_dim']:.3f}",
-                f"\N{MINUS SIGN}log₂ p(x) over the values of {'an' if rows == 'image' else 'a'} {rows}",
+                f"\N{MINUS SIGN}log₂ p(x) over the observed values of {'an' if rows == 'image' else 'a'} {rows}",
             )
         )
     return found

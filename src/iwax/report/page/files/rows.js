@@ -1,5 +1,5 @@
 // Rows of a table, a column a line: its value, and where that lies among the data or how probable every level is.
-const LEVELS = 8; // of a column: so many are shown, in the order of the data's
+const LEVELS = 12; // of a column that are shown, in the order of the data; the others are added up in a line
 
 function made(name, parent, { className = "", text = "" } = {}) {
   const found = document.createElement(name);
@@ -46,7 +46,9 @@ class RowView {
   }
 
   levels(cell, { levels }) {
-    return levels.slice(0, LEVELS).map((name) => {
+    const shown = levels.length > LEVELS + 1 ? LEVELS : levels.length;
+    const others = shown < levels.length ? [`${levels.length - shown} others`] : [];
+    return [...levels.slice(0, shown), ...others].map((name) => {
       const line = made("span", cell, { className: "level" });
       made("span", line, { text: name });
       const bar = made("i", made("span", line, { className: "track" }), { className: "share" });
@@ -73,10 +75,12 @@ class RowView {
     const { column, value, levels } = this.lines[j];
     const best = chances.indexOf(Math.max(...chances));
     value.textContent = column.levels[best];
+    const alone = levels.length < column.levels.length ? levels.length - 1 : levels.length;
     levels.forEach(({ line, bar, share }, c) => {
-      bar.style.width = `${100 * chances[c]}%`;
-      share.textContent = `${(100 * chances[c]).toFixed(0)} %`;
-      line.classList.toggle("true", c === truth);
+      const chance = c < alone ? chances[c] : chances.slice(alone).reduce((sum, each) => sum + each, 0);
+      bar.style.width = `${100 * chance}%`;
+      share.textContent = `${(100 * chance).toFixed(0)} %`;
+      line.classList.toggle("true", c < alone ? c === truth : truth >= alone);
     });
   }
 }
