@@ -93,7 +93,9 @@ class Meter:
         if known and self.slow:
             self.slow = False
             step = stage.seconds_left / max(1, stage.steps * stage.epochs - stage.step)
-            self.terminal.say(f"{self.label}: a step takes {step:.2g} s, an epoch {clock(step * stage.steps)}")
+            epoch = step * stage.steps
+            whole = clock(epoch) if epoch >= 60 else f"{epoch:.2g} s"
+            self.terminal.say(f"{self.label}: a step takes {step:.2g} s, an epoch {whole}")
         words = f"epoch {stage.epoch + 1}/{stage.epochs}  bound {stage.bound:.2f}  {rate}"
         self.show(stage.step, stage.steps * stage.epochs, words)
 
