@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from iwax.data import Column
+from iwax.report.bins import whole_bins
 from iwax.report.canvas import MUTED, PALETTE, quiet, sheet, write
 
 __all__ = ["marginals"]
@@ -54,8 +55,7 @@ def _numbers(panel: Axes, column: Column, seen: np.ndarray, drawn: np.ndarray) -
         panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         panel.xaxis.set_minor_formatter(NullFormatter())
     else:
-        each = column.whole and high - low < _BINS  # a bin for each whole number
-        edges = np.arange(low, high + 2) - 0.5 if each else np.linspace(low, high, _BINS + 1)
+        edges = whole_bins(low, high, _BINS) if column.whole else np.linspace(low, high, _BINS + 1)
         panel.xaxis.set_major_locator(MaxNLocator(4, integer=column.whole))
     for values, color, name in ((seen, PALETTE[0], "test rows"), (drawn, PALETTE[1], "draws")):
         counts, _ = np.histogram(np.clip(values, edges[0], edges[-1]), edges)

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from markupsafe import Markup
 
+from iwax.report.bins import whole_bins
 from iwax.report.canvas import number
 from iwax.report.page.svg import (
     BOTTOM,
@@ -81,10 +82,11 @@ def histogram(
     bins: int = 40,
     of: str = "rows",
     small: bool = False,
+    whole: bool = False,
 ) -> Markup:
     """How many have which value: filled where there is one series, outlines where several lie over each other.
 
-    ``small`` where the chart is shown small, in large letters.
+    ``small`` where the chart is shown small, in large letters; ``whole`` where the values are whole numbers.
     """
     kept = {
         title: values[np.isfinite(values) & (values > 0 if logarithmic else True)] for title, values in series.items()
@@ -98,6 +100,9 @@ def histogram(
         low, high = (low / 2, high * 2) if logarithmic else (low - 0.5, high + 0.5)
     edges = np.geomspace(low, high, bins + 1) if logarithmic else np.linspace(low, high, bins + 1)
     edges[0], edges[-1] = low, high
+    if whole:
+        edges = whole_bins(low, high, bins)
+        low, high = float(edges[0]), float(edges[-1])
     counts = {title: np.histogram(values, edges)[0] for title, values in kept.items()}
     shares = {title: count / count.sum() for title, count in counts.items()}
     top = 1.06 * max(float(share.max()) for share in shares.values())

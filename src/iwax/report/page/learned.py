@@ -96,7 +96,9 @@ def _numbers(column: Column, both: dict[str, np.ndarray]) -> Markup:
     shown = {name: np.clip(values, low, high) for name, values in both.items()}
     words = f"Histograms of {column.name}: data and draws."
     positive = column.kind == "positive" and low > 0
-    return histogram(shown, name=column.name, words=words, logarithmic=positive, bins=24, small=True)
+    return histogram(
+        shown, name=column.name, words=words, logarithmic=positive, bins=24, small=True, whole=column.whole
+    )
 
 
 def _levels(column: Column, both: dict[str, np.ndarray]) -> Markup:

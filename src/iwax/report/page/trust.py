@@ -50,22 +50,25 @@ def _log_evidence(subject: Subject) -> Panel:
     )
 
 
+def _comparable(subject: Subject, values: np.ndarray, numbers: np.ndarray) -> tuple[np.ndarray, str]:
+    """Places of the rows from high to low, and in words which: log p(x) of fewer values is no measure of how easy."""
+    order, whole = np.argsort(-values, kind="stable"), np.isin(numbers, subject.whole)
+    if whole.all():
+        return order, ""
+    if whole.sum() < 2 * EXTREMES:
+        return order, " log p(x) rises with every cell that is missing: emptier rows come first."
+    return order[whole[order]], f" {several(int(whole.sum()), subject.row)} without a missing cell are compared."
+
+
 def _extremes(subject: Subject) -> Panel | None:
     values, numbers = _column(subject, "log_evidence"), _column(subject, "rows").astype(int)
-    whole = ~np.isnan(subject.x[numbers]).any(axis=1)  # log p(x) of fewer values is no measure of how easy a row is
-    partly = not whole.all() and whole.sum() >= 2 * EXTREMES
-    order = np.argsort(-values, kind="stable")
-    order = order[whole[order]] if partly else order
+    order, compared = _comparable(subject, values, numbers)
     best, worst = order[:EXTREMES], order[::-1][:EXTREMES]
     shown = {"highest log p(x)": best, "lowest log p(x)": worst}
     words = (
         f"Highest: {number(float(values[best[0]]))} (row {numbers[best[0]]}); "
-        f"lowest: {number(float(values[worst[0]]))} (row {numbers[worst[0]]}). Rows count from 0."
+        f"lowest: {number(float(values[worst[0]]))} (row {numbers[worst[0]]}). Rows count from 0.{compared}"
     )
-    if partly:
-        words += f" {several(int(whole.sum()), subject.row)} without a missing cell are compared."
-    elif not whole.all():
-        words += " log p(x) rises with every cell that is missing: emptier rows come first."
     if not subject.pictures:
         cells = [
             [name if i == rows[0] else "", str(numbers[i]), number(float(values[i])), *row]
