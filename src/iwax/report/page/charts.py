@@ -96,13 +96,8 @@ def histogram(
         return Markup('<p class="absent">{0}</p>').format("No value is finite.")
     every = np.concatenate([*kept.values(), np.array([mark.value] if mark else [])])
     low, high = float(every.min()), float(every.max())
-    if low == high:
-        low, high = (low / 2, high * 2) if logarithmic else (low - 0.5, high + 0.5)
-    edges = np.geomspace(low, high, bins + 1) if logarithmic else np.linspace(low, high, bins + 1)
-    edges[0], edges[-1] = low, high
-    if whole:
-        edges = whole_bins(low, high, bins)
-        low, high = float(edges[0]), float(edges[-1])
+    edges = whole_bins(low, high, bins) if whole else _bins(low, high, bins, logarithmic=logarithmic)
+    low, high = float(edges[0]), float(edges[-1])
     counts = {title: np.histogram(values, edges)[0] for title, values in kept.items()}
     shares = {title: count / count.sum() for title, count in counts.items()}
     top = 1.06 * max(float(share.max()) for share in shares.values())
@@ -117,6 +112,15 @@ def histogram(
         parts.append(Markup('<polyline class="{0} {1}" points="{2}"/>').format(style, shade(i), coordinates(along, up)))
     parts.append(_marked(x, mark))
     return chart(Markup("").join(parts), words=words, above=named.above)
+
+
+def _bins(low: float, high: float, count: int, *, logarithmic: bool) -> Array:
+    """Edges of bins of one width, or of one ratio, from the least value to the largest."""
+    if low == high:
+        low, high = (low / 2, high * 2) if logarithmic else (low - 0.5, high + 0.5)
+    edges = np.geomspace(low, high, count + 1) if logarithmic else np.linspace(low, high, count + 1)
+    edges[0], edges[-1] = low, high
+    return edges
 
 
 def _marked(x: Scale, mark: Mark | None) -> Markup:
