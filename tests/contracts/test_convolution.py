@@ -73,6 +73,16 @@ def test_a_convolution_and_its_derivatives_are_those_of_the_definition(name: str
         np.testing.assert_allclose(of_kernel[place], along, atol=1e-11)
 
 
+@pytest.mark.parametrize("name", ["stride", "dilated", "cut image"])
+def test_what_other_devices_are_given_is_the_same(name: str, monkeypatch):
+    """There `jax.lax` does it; negative edges are cut first, beyond which XLA would read."""
+    image, (out, *size), how = WINDOWS[name]
+    rng = np.random.default_rng(0)
+    x, kernel = rng.normal(size=image).astype("f"), rng.normal(size=(out, image[0], *size)).astype("f")
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    np.testing.assert_allclose(convolve(x, kernel, **how), by_loops(x, kernel, **how), atol=1e-5)
+
+
 def test_derivatives_of_derivatives_and_forward_ones():
     """Of sum y k*x by both arguments: the mixed second derivative is the convolution itself; forward as backward."""
     how = {"stride": 2, "edges": ((1, 1), (1, 1))}

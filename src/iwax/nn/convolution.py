@@ -52,8 +52,8 @@ def convolve(
     """
     if jax.default_backend() != "cpu":
         strides, gaps = (stride, stride), (dilation, dilation)
-        image, weight = jnp.asarray(x)[None], jnp.asarray(kernel)
-        return jax.lax.conv_general_dilated(image, weight, strides, edges, lhs_dilation=gaps)[0]
+        image, edges = (jnp.asarray(x), edges) if dilation > 1 else _cut(jnp.asarray(x), edges)
+        return jax.lax.conv_general_dilated(image[None], jnp.asarray(kernel), strides, edges, lhs_dilation=gaps)[0]
     image, last = jnp.transpose(x, (1, 2, 0))[None], jnp.transpose(kernel, (2, 3, 1, 0))
     return _convolution.bind(image, last, window=_Window(stride, dilation, edges))[0].transpose(2, 0, 1)
 
