@@ -6,7 +6,7 @@ import os
 import sys
 import traceback
 import warnings
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -122,6 +122,7 @@ def _run(words: list[str], terminal: Terminal) -> int:
     with warnings.catch_warnings():
         if not terminal.debug:
             _hush()
+        _speak(terminal)
         try:
             code = command.main(args=words, prog_name="iwax", standalone_mode=False, obj=terminal)
         except SystemExit:  # Typer's answer to a reader of our output that has gone, as `head` does
@@ -145,6 +146,20 @@ def _hoist(words: list[str]) -> tuple[list[str], set[str]]:
     end = words.index("--") if "--" in words else len(words)
     kept = [word for word in words[:end] if word not in SWITCHES]
     return kept + words[end:], set(words[:end]) & set(SWITCHES)
+
+
+def _speak(terminal: Terminal) -> None:
+    """Warnings of a run folder are words of ours: by their beginning, for their class would load JAX."""
+    usual = warnings.showwarning
+
+    def show(message: Warning | str, category: type[Warning], *rest: Any) -> None:
+        if category.__name__ == "RunFolderWarning":
+            terminal.warn(str(message))
+        else:
+            usual(message, category, *rest)
+
+    warnings.filterwarnings("default", message="run folder ")
+    warnings.showwarning = show
 
 
 def _hush() -> None:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from iwax.cli import output as outputs
-from iwax.cli.arguments import Binarize, Checkpoint, DataPath, Draws, Rows, Run, Seed
+from iwax.cli.arguments import Binarize, Checkpoint, DataPath, Draws, Fallback, Rows, Run, Seed
 from iwax.cli.terminal import Terminal
 
 __all__ = ["score"]
@@ -37,6 +37,7 @@ def score(
     binarize: Binarize = None,
     seed: Seed = 0,
     checkpoint: Checkpoint = "best",
+    fallback: Fallback = False,
     data_path: DataPath = None,
     force: outputs.Force = False,
 ) -> None:
@@ -55,9 +56,12 @@ def score(
     from iwax.cli.trained import key_of, opened, warn_of_holes
 
     terminal: Terminal = context.obj
-    with opened(run, checkpoint=checkpoint, data_path=data_path) as trained, Reporter(terminal) as reporter:
+    with (
+        opened(run, checkpoint=checkpoint, data_path=data_path, fallback=fallback) as trained,
+        Reporter(terminal) as reporter,
+    ):
         x, read = trained.each_row(file, binarize=binarize)
-        beside = None if background is None else trained.beside(background, checkpoint=checkpoint)
+        beside = None if background is None else trained.beside(background, checkpoint=checkpoint, fallback=fallback)
         known = trained.typical_rows(_REFERENCE) if typical else None
         of_row = "log p(x) is that of the observed values of a row, score that of a whole row as unusual"
         warn_of_holes(terminal, x, of_row, refused=len(read.refused))
