@@ -29,6 +29,7 @@ from iwax.cli import (
     score,
     settings,
     train,
+    verify,
 )
 from iwax.cli.failure import DONE, exit_code, one_line
 from iwax.cli.terminal import Terminal
@@ -92,6 +93,7 @@ for _verb, _words in (
     (score.score, "log p(x) of each row of a file."),
     (compare.compare, "Runs side by side, with paired differences."),
     (report.report, "One page to look at, explore, and send to somebody."),
+    (verify.verify, "Whether a run folder is as it was written."),
     (bnn.bnn, "A classifier or regression with a law over its weights."),
     (reproduce.reproduce, "Published tables: obtained beside published."),
     (settings.settings, "What can be set, and the presets."),

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 from iwax import data as data_sets
 from iwax.experiments import catalogue
 from iwax.experiments.config import Config
-from iwax.experiments.run_data import candidates
+from iwax.experiments.run_data import candidates, is_data
 from iwax.training import strict_json
 from iwax.training.checkpoint import CorruptCheckpointError
 from iwax.training.enclosed import Enclosed
@@ -129,7 +129,7 @@ def _located(flat: dict[str, Any], run: Path) -> dict[str, Any]:
         recorded = strict_json.parse(Sealed(run).read("env.json"))["data"].get("path")
     except (OSError, ValueError, KeyError, TypeError, AttributeError):  # said where the folder is read
         return flat
-    there = [place for place in candidates(name, run=run, recorded=recorded) if place.exists()]
+    there = [place for place in candidates(name, run=run, recorded=recorded) if is_data(place)]
     if not there or (Path(name).expanduser().exists() and there[0].samefile(Path(name).expanduser())):
         return flat
     return flat | {"data.name": str(there[0])}

@@ -95,6 +95,15 @@ def steps(folder: Path) -> list[int]:
     return [step for step, _ in _complete(folder)]
 
 
+def is_name(name: str) -> bool:
+    """Whether a folder of this name is a checkpoint.
+
+    >>> is_name("step-7"), is_name("step-7.damaged-1")
+    (True, False)
+    """
+    return _STEP.fullmatch(name) is not None
+
+
 def search(folder: Path, *, order: Literal["newest", "best"] = "newest") -> Found:
     """The first checkpoint that verifies, from the newest down or from the best down, and what was passed over.
 

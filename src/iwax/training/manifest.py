@@ -12,7 +12,7 @@ from iwax.training.enclosed import Enclosed
 from iwax.training.tensors import CorruptCheckpointError
 
 JSON_LIMIT = 1 << 20  # bytes in a manifest or a state: they hold a dozen numbers
-_FILES = {"model.safetensors", "state.json", "train.safetensors"}
+FILES = {"model.safetensors", "state.json", "train.safetensors"}
 _FORMAT = "iwax checkpoint 1"
 _STEP = re.compile(r"step-([0-9]+)")
 
@@ -36,7 +36,7 @@ def read(path: Path) -> dict[str, Any]:
     data = b"".join(_pieces(file, limit=JSON_LIMIT))
     sealed = _parse(file, data)
     if not _well_formed(sealed) or strict_json.canonical(sealed) != data:
-        needed = f"{_FORMAT!r} with a step and the size and SHA-256 of exactly {', '.join(sorted(_FILES))}"
+        needed = f"{_FORMAT!r} with a step and the size and SHA-256 of exactly {', '.join(sorted(FILES))}"
         raise CorruptCheckpointError(file, None, needed, "something else")
     name = _STEP.fullmatch(path.name)
     if name and sealed["step"] != int(name[1]):
@@ -103,7 +103,7 @@ def _well_formed(sealed: Mapping[str, Any]) -> bool:
         and sealed["format"] == _FORMAT
         and type(sealed["step"]) is int
         and isinstance(files, dict)
-        and set(files) == _FILES
+        and set(files) == FILES
         and all(map(_is_entry, files.values()))
     )
 
