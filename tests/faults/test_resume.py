@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from run_folders import sealed_again
+from resealing import sealed_again
 
 from iwax import experiments
 from iwax.experiments.reporter import Silent

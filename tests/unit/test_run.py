@@ -15,7 +15,7 @@ import jax
 import numpy as np
 import pytest
 import safetensors.numpy
-from run_folders import sealed_again
+from resealing import sealed_again
 
 from iwax import data, experiments
 from iwax.cli import main

@@ -143,6 +143,8 @@ def read_file(path: str | Path) -> dict[str, Any]:
     if path.name == "config.json" and Enclosed(path.parent).kind("env.json"):
         return _parsed(Sealed(path.parent).read(path.name, limit=LARGEST_FILE), path)
     there = path.resolve()
+    if there.is_dir():
+        raise IsADirectoryError(f"{path}: a configuration was needed, got a folder")
     try:
         raw = Enclosed(there.parent).read(there.name, limit=LARGEST_FILE)
     except CorruptCheckpointError as error:
