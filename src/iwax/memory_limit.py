@@ -34,8 +34,8 @@ def allow(needed: int, what: str, *, held: int | None = None) -> None:
     if needed > allowed:
         of_file = "" if held is None or os.environ.get(VARIABLE) else f" for a file of {in_words(held)}"
         raise MemoryLimitError(
-            f"{what} would take {in_words(needed)} of memory, more than the {in_words(allowed)} allowed{of_file}; where "
-            f"you trust it, and the memory is there, allow more by {VARIABLE}={_enough(needed)}"
+            f"{what} would take {in_words(needed)} of memory, more than the {in_words(allowed)} allowed{of_file}; "
+            f"where you trust it, and the memory is there, allow more by {VARIABLE}={_enough(needed)}"
         )
 
 
