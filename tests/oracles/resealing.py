@@ -5,6 +5,12 @@ from pathlib import Path
 from iwax.training.sealed import FILE, Sealed
 
 
+def changed(path: Path, data: bytes) -> None:
+    """Change a file of a run folder, and its seal with it."""
+    path.write_bytes(data)
+    sealed_again(path.parent if (path.parent / "config.json").exists() else path.parent.parent)
+
+
 def sealed_again(run: Path) -> Path:
     """Seal whatever a run folder holds, checkpoints aside."""
     (run / FILE).unlink(missing_ok=True)

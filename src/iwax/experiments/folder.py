@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 from iwax.experiments.config import Config
 from iwax.experiments.run_data import DataRecord
 from iwax.experiments.sources import stored
-from iwax.training import durable, lock, record
+from iwax.training import durable, lock, record, strict_json
 from iwax.training.checkpoint import CorruptCheckpointError
 from iwax.training.enclosed import LARGEST, RunFolderWarning
 from iwax.training.sealed import Sealed
@@ -98,6 +98,11 @@ class RunFolder:
     def write(self, contents: Mapping[str, bytes]) -> None:
         """Put files in place, each whole or not at all, and seal them. OSError(ENOSPC) on a full disk."""
         self.sealed.write(contents)
+
+    def write_down(self, config: Config, environment: Environment) -> None:
+        """Write what alone says how to do the run again; with config.json, which comes last, a run has begun."""
+        both = {"env.json": environment, "config.json": config}
+        self.write({name: strict_json.canonical(each.model_dump(mode="json")) for name, each in both.items()})
 
     def read(self, name: str, *, limit: int = LARGEST) -> bytes:
         """The bytes of a file, as it was sealed; FileNotFoundError where there is none.

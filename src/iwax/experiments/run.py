@@ -30,7 +30,6 @@ from iwax.training import (
     initial_control,
     initial_state,
     steps_per_epoch,
-    strict_json,
 )
 from iwax.training import train as ascend
 from iwax.training.checkpoint import CorruptCheckpointError
@@ -172,9 +171,7 @@ def _write_down(folder: RunFolder, work: _Work, source: Path | None, reporter: R
         left_out=tuple(each.name for each in dataset.left_out) or None,
     )
     start = None if source is None else initial.recorded(source)
-    made = Environment(**environment(), data=about, start=start)
-    both = {"env.json": made, "config.json": work.config}  # in this order: with a configuration, a run has begun
-    folder.write({name: strict_json.canonical(each.model_dump(mode="json")) for name, each in both.items()})
+    folder.write_down(work.config, Environment(**environment(), data=about, start=start))
     size = sum(leaf.size for leaf in jax.tree.leaves(eqx.filter(work.model, eqx.is_inexact_array)))
     training, rows = work.config.training, len(dataset.train)
     epochs = f"{training.epochs} {'epoch' if training.epochs == 1 else 'epochs'}"
