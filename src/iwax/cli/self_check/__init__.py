@@ -1,0 +1,1 @@
+"""`iwax doctor --self-check`: the quick checks of the reliability scorecard, on the machine that one has."""
