@@ -87,12 +87,12 @@ def exact_posterior(folder: Path) -> Finding:
     return Finding(double <= 1e-10 and single <= 1e-3, f"off by {double:.0e} nats (float64), {single:.0e} (float32)")
 
 
-def precisions_apart(*, k: int = 200, rows: int = 50) -> tuple[float, float]:
+def precisions_apart(*, k: int = 500, rows: int = 50) -> tuple[float, float]:
     """How far the means of log p(x) in 32 and in 64 bits lie apart, and their Monte-Carlo error, nats."""
     oracle, found = Oracle.of(), []
     for double in (False, True):
         with jax.enable_x64(double):
-            found.append(evaluation.log_evidence(oracle.model(wider=1.2), oracle.rows(rows), k=k, key=KEY))
+            found.append(evaluation.log_evidence(oracle.model(wider=1.05), oracle.rows(rows), k=k, key=KEY))
     error = math.hypot(*(evaluation.error_of_mean(each.monte_carlo_error) for each in found))
     return abs(found[0].mean - found[1].mean), error
 
