@@ -113,6 +113,7 @@ def main(arguments: list[str] | None = None) -> None:
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     words, switches = _hoist(words)
+    _keep_to_own_fonts()
     terminal = Terminal(json="--json" in switches, quiet="--quiet" in switches, debug="--debug" in switches)
     sys.exit(_run(words, terminal))
 
@@ -145,6 +146,14 @@ def _hoist(words: list[str]) -> tuple[list[str], set[str]]:
     end = words.index("--") if "--" in words else len(words)
     kept = [word for word in words[:end] if word not in SWITCHES]
     return kept + words[end:], set(words[:end]) & set(SWITCHES)
+
+
+def _keep_to_own_fonts() -> None:
+    """Have Matplotlib look at the fonts it brings along alone, else it starts `fc-list`; and keep that list apart."""
+    cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    if os.path.isabs(cache):  # other programs of this person share the usual place, and want their fonts
+        os.environ["MPLCONFIGDIR"] = os.path.join(cache, "iwax", "matplotlib")
+    os.environ["MPL_IGNORE_SYSTEM_FONTS"] = "1"
 
 
 def _hush() -> None:
