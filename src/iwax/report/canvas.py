@@ -13,6 +13,8 @@ from matplotlib.figure import Figure
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from iwax.training import durable
+
 __all__ = ["DPI", "FAINT", "GREY", "INK", "MUTED", "PALETTE", "number", "plain", "quiet", "sheet", "write"]
 
 DPI = 150
@@ -75,8 +77,8 @@ def number(value: float, digits: int = 2) -> str:
 def write(path: str | Path, figure: Figure, *, title: str, description: str) -> Path:
     """Save a figure as PNG with a title and a text alternative inside, and neither a date nor a version.
 
-    The bytes are made first and written last. Raises ValueError unless the name ends in ``.png``, and OSError where it
-    cannot be written.
+    The bytes are made first and written last, whole or not at all. Raises ValueError unless the name ends in ``.png``,
+    and OSError where it cannot be written.
     """
     path = Path(path)
     if path.suffix.lower() != ".png":
@@ -93,5 +95,5 @@ def write(path: str | Path, figure: Figure, *, title: str, description: str) -> 
     words.add_text("Description", description)
     buffer = BytesIO()
     image.save(buffer, format="PNG", pnginfo=words, optimize=True, dpi=(DPI, DPI))
-    path.write_bytes(buffer.getvalue())
+    durable.replace(path, buffer.getvalue())
     return path
