@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from iwax.data.formats.npy import read_npz
-from iwax.experiments import seeds
+from iwax.experiments import seeds, summaries
 from iwax.experiments.folder import RunFolder, existing
 from iwax.experiments.naming import differing, display_name
 from iwax.experiments.seeds import Measured
-from iwax.training import checkpoint, strict_json
+from iwax.training import checkpoint
 from iwax.training.checkpoint import CorruptCheckpointError
 
 __all__ = ["above", "compare", "over_seeds", "paired_difference"]
@@ -118,10 +118,7 @@ def _states(folder: RunFolder) -> dict[str, tuple[str, ...]]:
 
 
 def _summary(path: Path) -> dict[str, Any]:
-    try:
-        summary = strict_json.parse(path.read_bytes())
-    except ValueError as error:
-        raise CorruptCheckpointError(path, None, "the summary of a measurement", str(error)) from error
+    summary = summaries.read(path)
     missing = [name for name in (*SHOWN, "evaluation_seed") if name not in summary]
     if missing:
         raise CorruptCheckpointError(path, None, "the summary of a measurement", f"one without {', '.join(missing)}")
@@ -133,6 +130,8 @@ def _read(run: Path, path: Path) -> Measured:
     try:
         values = read_npz(path.with_suffix(".npz"), name=path.stem)
         columns = values["rows"], values["log_evidence"], values["elbo"]
+        if any(each.ndim != 1 or each.dtype.kind not in "fiu" for each in columns):
+            raise ValueError(f"columns of {', '.join(f'{each.dtype}{list(each.shape)}' for each in columns)}")
     except (OSError, ValueError, KeyError) as error:
         needed = "the values a row of a measurement"
         raise CorruptCheckpointError(path.with_suffix(".npz"), None, needed, str(error)) from error

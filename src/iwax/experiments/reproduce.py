@@ -208,7 +208,7 @@ def _epochs(folder: Path) -> int:
 def _result(row: PublishedRow, request: Request, folder: Path, measured: dict[str, Any], *, seed: int) -> Result:
     trained = open_run(folder, checkpoint="last")
     dataset, place = trained.dataset(), environment()["device"]
-    epochs = _epochs(folder)
+    epochs, clock = _epochs(folder), folder / "timing.jsonl"
     active = published_activity(trained.model, build.values(trained.config, dataset, "train", final=True))
     return Result(
         limit=request.limit,
@@ -223,7 +223,7 @@ def _result(row: PublishedRow, request: Request, folder: Path, measured: dict[st
         epochs=epochs,
         epochs_planned=trained.config.training.epochs,
         cut=epochs < trained.config.training.epochs,
-        seconds=sum(float(entry["seconds"]) for entry in record.read(folder / "timing.jsonl")),
+        seconds=sum(entry["seconds"] or 0.0 for entry in record.numeric(record.read(clock), ["seconds"], path=clock)),
         active_units=active,
         against=_against(row, request, folder, seed=seed),
         published=Published(

@@ -6,13 +6,15 @@ the mark that `Record.sync` returns; `rewind` takes the file back to that mark, 
 
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from iwax.training import durable, strict_json
 from iwax.training.tensors import CorruptCheckpointError
+
+COURSE = ("epoch", "bound", "validation", "learning_rate", "beta")  # numbers of a training, beside the step
 
 
 class Record:
@@ -111,6 +113,26 @@ def truncate(path: Path, step: int) -> int:
     if path.exists() and path.stat().st_size != sum(map(len, kept)):
         durable.replace(path, b"".join(kept))
     return len(rows) - len(kept)
+
+
+def course(path: Path) -> list[dict[str, Any]]:
+    """The rows of a metrics.jsonl, as `read`, with numbers where a training writes numbers; raises as `numeric`."""
+    return numeric(read(path), COURSE, path=path)
+
+
+def numeric(rows: list[dict[str, Any]], names: Sequence[str], *, path: Path) -> list[dict[str, Any]]:
+    """The rows of a record. CorruptCheckpointError naming file and line for what is no number, or null, under a name.
+
+    >>> numeric([{"step": 1, "bound": "x"}], ["bound"], path=Path("metrics.jsonl"))  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    iwax.training.tensors.CorruptCheckpointError: metrics.jsonl:1: needed a number or null under 'bound', got 'x'; ...
+    """
+    for number, row in enumerate(rows, start=1):
+        for name in names:
+            if type(row.get(name)) not in (int, float, type(None)):
+                needed = f"a number or null under {name!r}"
+                raise CorruptCheckpointError(f"{path}:{number}", None, needed, f"{row[name]!r:.60}")
+    return rows
 
 
 def _rows(path: Path) -> list[tuple[dict[str, Any], bytes]]:

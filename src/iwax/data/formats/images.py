@@ -9,13 +9,14 @@ and several frames.
 import io
 import struct
 import zipfile
-import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 import numpy as np
 from PIL import ExifTags, Image, ImageOps
+
+from iwax.data.formats.zipped import whole
 
 FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "TIFF", "GIF")  # as Pillow names them; a file is known by what it holds
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".gif")
@@ -95,15 +96,12 @@ def _folder(path: Path, others: list[str]) -> Iterator[tuple[PurePosixPath, byte
 
 
 def _zip(path: Path, others: list[str]) -> Iterator[tuple[PurePosixPath, bytes]]:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            found = {PurePosixPath(member.filename): member for member in archive.infolist() if not member.is_dir()}
-            for inside in _chosen(found, others, path):
-                if found[inside].file_size > LARGEST_FILE:
-                    raise ValueError(f"{path}/{inside}: needed at most {LARGEST_FILE} bytes; got more")
-                yield inside, archive.read(found[inside])
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-        raise ValueError(f"{path}: needed a whole zip file of pictures; {error}") from error
+    with whole(str(path), "a whole zip file of pictures"), zipfile.ZipFile(path) as archive:
+        found = {PurePosixPath(member.filename): member for member in archive.infolist() if not member.is_dir()}
+        for inside in _chosen(found, others, path):
+            if found[inside].file_size > LARGEST_FILE:
+                raise ValueError(f"{path}/{inside}: needed at most {LARGEST_FILE} bytes; got more")
+            yield inside, archive.read(found[inside])
 
 
 def _chosen(names: Iterable[PurePosixPath], others: list[str], path: Path) -> list[PurePosixPath]:
