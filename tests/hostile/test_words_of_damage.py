@@ -23,9 +23,10 @@ from iwax.training.checkpoint import CorruptCheckpointError
 SUMMARY = json.loads("""
 {"active_units": [2], "bits_per_dim": 0.3, "checkpoint": "step-4", "data_sha256": "1212", "dataset": "mine",
 "elbo": -4.5, "elbo_standard_error": 0.2, "ess_median": 3.0, "evaluation_seed": 0, "k": 5, "log_evidence": -4.2,
-"method": "importance", "monte_carlo_error": 0.1, "n": 30, "name": null, "pareto_k_over_0_7": null, "preset": "iwae-1-k5", "seed": 0,
-"seconds": 1.5, "shape": [8, 8], "split": "test", "standard_error": 0.1, "start": null, "units": [2],
-"warnings": ["few"]}
+"method": "importance", "monte_carlo_error": 0.1, "n": 30, "name": null, "pareto_k_over_0_7": null,
+"preset": "iwae-1-k5", "seed": 0, "seconds": 1.5, "shape": [8, 8], "split": "test",
+"standard_error": 0.1, "start": null,
+"units": [2], "warnings": ["few"]}
 """)
 
 # -- summaries and rows of a training, of a wrong type -------------------------------------------------------------
