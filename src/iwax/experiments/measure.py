@@ -21,6 +21,7 @@ from iwax.experiments.reporter import Reporter
 from iwax.experiments.stored import Trained, open_run
 from iwax.experiments.task import Found, Method, Task
 from iwax.training import strict_json
+from iwax.training.finite import large
 
 __all__ = ["COMMON_SEED", "EVIDENCE", "METHODS", "closing_line", "evaluate"]
 
@@ -91,6 +92,11 @@ def evaluate(
     if dataset.missing and method != "importance":
         raise ValueError(
             f"method {method} needs whole rows, {dataset.name} has {dataset.missing:,} missing cells; use importance"
+        )
+    for words in large(trained.model):
+        reporter.warning(
+            f"{trained.checkpoint.name}: {words}, beside which smaller numbers have no digits left: log p(x) is that "
+            "of the model as it is stored, which is damaged or was not trained sensibly, unless the data are as large"
         )
     with placed(device=trained.config.device, precision=trained.config.precision):
         return _measure(method, Task(trained, dataset, limit, seed, options, reporter))

@@ -33,6 +33,7 @@ from iwax.training import (
 )
 from iwax.training import train as ascend
 from iwax.training.checkpoint import CorruptCheckpointError
+from iwax.training.finite import NotFiniteError
 
 __all__ = ["resume", "train"]
 
@@ -148,6 +149,8 @@ def _first_state(work: _Work, start: Path | None) -> State:
     checkpoint.verify(start)
     try:
         model = load_model(start, work.config, shape=work.dataset.shape, columns=work.dataset.columns)
+    except NotFiniteError:
+        raise
     except CorruptCheckpointError as error:  # it verifies, so it is whole, and of other data
         raise ValueError(
             f"--from {source}: data of {work.dataset.features} values a row need weights of their size, "

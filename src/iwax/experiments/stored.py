@@ -16,6 +16,7 @@ from iwax.experiments.parts.columns import table_start
 from iwax.experiments.place import placed
 from iwax.model import LatentVariableModel
 from iwax.training import checkpoint as checkpoints
+from iwax.training.finite import check_finite
 
 __all__ = ["Trained", "load", "load_model", "open_run"]
 
@@ -109,7 +110,7 @@ def choose(folder: RunFolder, which: str, *, fallback: bool = False) -> Path:
 def load_model(
     path: Path, config: Config, *, shape: tuple[int, ...], columns: tuple[data.Column, ...] | None = None
 ) -> LatentVariableModel:
-    """The model of one checkpoint, which must be of this configuration and of rows of this shape."""
+    """The model of one checkpoint, which must be of this configuration, of rows of this shape, and finite."""
     features = math.prod(shape)
     examples = build.needs_examples(config)
     rows = np.zeros((examples, features), np.float32) if examples else None
@@ -117,4 +118,5 @@ def load_model(
     blank = build.Moments(np.zeros(features), np.ones(features), shape, rows, table)
     template = build.build_model(config, blank, key=jax.random.key(0))
     model, _, _ = checkpoints.load(path, model=template, train=None)
+    check_finite(model, template, file=path / "model.safetensors")
     return model
