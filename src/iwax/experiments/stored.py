@@ -14,8 +14,11 @@ from iwax.experiments.config import Config
 from iwax.experiments.folder import DataRecord, RunFolder, existing
 from iwax.experiments.parts.columns import table_start
 from iwax.experiments.place import placed
+from iwax.memory_limit import allow
 from iwax.model import LatentVariableModel
 from iwax.training import checkpoint as checkpoints
+
+_MOMENTS, _EXAMPLE = 16, 4  # bytes a feature: a mean and a scale; a value of a row
 
 __all__ = ["Trained", "load", "load_model", "open_run"]
 
@@ -99,9 +102,13 @@ def choose(folder: RunFolder, which: str) -> Path:
 def load_model(
     path: Path, config: Config, *, shape: tuple[int, ...], columns: tuple[data.Column, ...] | None = None
 ) -> LatentVariableModel:
-    """The model of one checkpoint, which must be of this configuration and of rows of this shape."""
+    """The model of one checkpoint, which must be of this configuration and of rows of this shape.
+
+    Raises MemoryLimitError, before anything is allocated, where such a model would take more than is allowed.
+    """
     features = math.prod(shape)
     examples = build.needs_examples(config)
+    allow(features * (_MOMENTS + _EXAMPLE * examples), f"{path}: a model of rows of shape {list(shape)}")
     rows = np.zeros((examples, features), np.float32) if examples else None
     table = None if columns is None else table_start(columns, None)
     blank = build.Moments(np.zeros(features), np.ones(features), shape, rows, table)
