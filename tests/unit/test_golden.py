@@ -1,0 +1,75 @@
+"""Run folders of every version of iwax so far (tests/golden/make.py): opened, measured again, used, and reported.
+
+The rows are measured with the draws (k, seed) of the stored measurement. The noise is iwax's own function of seed, row
+and draw (iwax.threefry), so a later version has the same; what may differ is the rounding of float32 in another
+compiler or on another processor, which 1e-5 nats leave room for.
+"""
+
+import re
+import shutil
+import socket
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import iwax
+from iwax import experiments
+from iwax.cli import main
+from iwax.experiments.reporter import Silent
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+RUNS = sorted(path.parent for path in GOLDEN.glob("*/*/config.json"))
+NAMES = [f"{run.parent.name}-{run.name}" for run in RUNS]
+LARGEST = 200_000  # bytes of a folder
+PERSONAL = re.compile(rb"/(home|root|Users|tmp|work|srv|mnt|var)/|\\Users\\", re.IGNORECASE)
+
+
+@pytest.fixture(params=RUNS, ids=NAMES)
+def run(request, tmp_path) -> Path:
+    """A run folder as somebody gets it: a copy in another place, its table beside it."""
+    shutil.copytree(request.param.parent, tmp_path / "sent")
+    return tmp_path / "sent" / request.param.name
+
+
+def stored(run: Path) -> np.ndarray:
+    """log p(x) of each row, as it was measured when the folder was made."""
+    (file,) = (run / "evaluation").glob("*.npz")
+    with np.load(file, allow_pickle=False) as values:
+        return values["log_evidence"]
+
+
+def test_every_released_version_has_its_folders():
+    versions = {run.parent.name for run in RUNS}
+    assert {iwax.__version__, "0.1.0"} <= versions
+    assert set(NAMES) == {f"{version}-{name}" for version in versions for name in ("images", "table", "flow")}
+
+
+@pytest.mark.parametrize("run", RUNS, ids=NAMES)
+def test_folders_are_small_and_say_nothing_of_the_machine_that_made_them(run):
+    contents = [path.read_bytes() for path in run.rglob("*") if path.is_file()]
+    assert sum(map(len, contents)) <= LARGEST
+    assert not any(PERSONAL.search(content) for content in contents)
+    written = experiments.folder.existing(run).environment()
+    assert written.git is None
+    assert not written.platform["release"]
+    assert written.command[:2] == ["iwax", "train"]
+    host = socket.gethostname().encode()
+    assert len(host) < 5 or not any(host in content for content in contents)
+
+
+def test_a_run_of_an_earlier_version_is_opened_measured_sampled_and_reported(run, capsys):
+    before = stored(run)
+    settings = iwax.open_run(run).config.evaluation
+    assert len(before) >= 16
+    experiments.evaluate(run, reporter=Silent())
+    after = stored(run)  # the same measurement takes the place of the stored one
+    np.testing.assert_allclose(after, before, rtol=0, atol=1e-5)
+    assert settings.k == 100
+    for words in (["sample", run, "-n", 5, "-o", run.parent / "new.csv"], ["report", run]):
+        with pytest.raises(SystemExit) as end:
+            main([str(word) for word in words])
+        assert end.value.code == 0, capsys.readouterr().err
+    assert len((run.parent / "new.csv").read_text().splitlines()) >= 5
+    page = (run / "report.html").read_text()
+    assert f"{before.mean():.2f}".lstrip("-") in page
