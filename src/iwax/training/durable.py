@@ -58,11 +58,3 @@ def disk_full(path: Path, needed: int) -> Iterator[None]:
             "is lost: make room and resume"
         )
         raise OSError(errno.ENOSPC, message) from error
-
-
-def remove_folder(folder: Path) -> None:
-    """Remove a folder and what is in it; a symbolic link is removed itself, never followed."""
-    if folder.is_symlink():
-        folder.unlink()
-    elif folder.exists():
-        shutil.rmtree(folder)

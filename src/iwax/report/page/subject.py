@@ -15,7 +15,6 @@ from iwax.experiments.folder import Environment, existing
 from iwax.experiments.stored import Trained, open_run
 from iwax.report import images
 from iwax.report.page.measured import Measured, measurements, of_importance
-from iwax.training import record
 
 __all__ = ["Subject", "opened"]
 
@@ -101,13 +100,13 @@ class Subject:
         return self.path.resolve().name
 
 
-def opened(run: Path, *, data_path: Path | None = None) -> Subject:
+def opened(run: Path, *, data_path: Path | None = None, fallback: bool = False) -> Subject:
     """A run with its data. Raises what `experiments.open_run` and `Trained.dataset` do, and CorruptCheckpointError for
     damaged numbers.
     """
     folder = existing(run)
-    trained = open_run(run, data_path=data_path)
+    trained = open_run(run, data_path=data_path, fallback=fallback)
     found = measurements(folder)
-    measured = of_importance(found, split=trained.config.evaluation.split, checkpoint=trained.checkpoint.name)
-    metrics = record.read(folder.metrics)
+    measured = of_importance(folder, found, split=trained.config.evaluation.split, checkpoint=trained.checkpoint.name)
+    metrics = folder.rows(folder.metrics)
     return Subject(run, trained, trained.dataset(), folder.environment(), metrics, found, measured)
