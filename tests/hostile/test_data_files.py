@@ -3,6 +3,7 @@
 import io
 import pickle
 import re
+import struct
 import zipfile
 
 import numpy as np
@@ -213,3 +214,31 @@ def test_binarize_is_one_of_two_words(tmp_path):
     np.save(tmp_path / "x.npy", np.full((4, 2), 1.5))
     with pytest.raises(ValueError, match=r"needs real values in \[0, 1\].*go from 1.5 to 1.5"):
         data.load(tmp_path / "x.npy", binarize="sample")
+
+
+def damaged_archives() -> dict[str, bytes]:
+    """Archives of one member, each damaged where Python's zipfile answers in another way."""
+    end = struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, 1, 1, 46, 30, 0)
+    nameless = struct.pack("<4s5H3L2H", b"PK\x03\x04", 20, 0, 0, 0, 33, 0, 0, 0, 0, 0)
+    nameless += struct.pack("<4s4B4H3L5H2L", b"PK\x01\x02", 20, 3, 20, 0, 0, 0, 0, 33, *[0] * 10)
+    found = {"a name of no letters": nameless + end}
+    for method in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA):
+        packed = io.BytesIO()
+        with zipfile.ZipFile(packed, "w", method) as archive:
+            archive.writestr("é.png", bytes(range(256)))
+            archive.writestr("é.npy", bytes(range(256)))
+        whole = packed.getvalue()
+        start, at = len("é.png".encode()) + 30, whole.rindex(b"PK\x05\x06")
+        found[f"contents packed by {method}"] = whole[:start] + b"\xff" * 40 + whole[start + 40 :]
+        place = int.from_bytes(whole[at + 16 : at + 20], "little")
+        found[f"offset of {method}"] = whole[: at + 16] + struct.pack("<L", place + 5) + whole[at + 20 :]
+        found[f"name of {method}"] = whole.replace("é".encode(), b"\xff\xff")
+        found[f"half of {method}"] = whole[: len(whole) // 2]
+    return found
+
+
+@pytest.mark.parametrize("ending", [".zip", ".npz"])
+@pytest.mark.parametrize("contents", damaged_archives().values(), ids=damaged_archives())
+def test_archives_damaged_in_other_ways(tmp_path, contents, ending):
+    (tmp_path / f"x{ending}").write_bytes(contents)
+    refused(tmp_path / f"x{ending}", "needed|found none")

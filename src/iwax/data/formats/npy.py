@@ -6,13 +6,13 @@ cannot ask for more memory than the file holds; and what all members of an archi
 
 import io
 import zipfile
-import zlib
 from pathlib import Path
 from typing import IO
 
 import numpy as np
 from numpy.lib import format as npy
 
+from iwax.data.formats.archives import opened
 from iwax.data.formats.whole import held
 from iwax.memory_limit import allow
 
@@ -38,13 +38,11 @@ def read_npz(source: Path | bytes, *, name: str) -> dict[str, np.ndarray]:
     >>> read_npz(packed.getvalue(), name="a.npz")["x"].tolist()
     [0, 1, 2]
     """
-    try:
-        with zipfile.ZipFile(io.BytesIO(source) if isinstance(source, bytes) else source) as archive:
-            members, packed = archive.infolist(), len(source) if isinstance(source, bytes) else held(source)
-            allow(sum(member.file_size for member in members), f"{name}: its {len(members)} arrays", held=packed)
-            return {member.filename.removesuffix(".npy"): _read_member(archive, member, name) for member in members}
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-        raise ValueError(f"{name}: needed a whole .npz file; {error}") from error
+    stream = io.BytesIO(source) if isinstance(source, bytes) else source
+    with opened(stream, name=name, needed="a whole .npz file") as archive:
+        members, packed = archive.infolist(), len(source) if isinstance(source, bytes) else held(source)
+        allow(sum(member.file_size for member in members), f"{name}: its {len(members)} arrays", held=packed)
+        return {member.filename.removesuffix(".npy"): _read_member(archive, member, name) for member in members}
 
 
 def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str) -> np.ndarray:
