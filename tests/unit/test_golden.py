@@ -1,4 +1,4 @@
-"""Run folders of every version of iwax so far (tests/golden/make.py): opened, measured again, used, and reported.
+"""Run folders of every version of iwax so far (tests/golden/make.py): opened, measured again, resumed, used, reported.
 
 The rows are measured with the draws (k, seed) of the stored measurement. The noise is iwax's own function of seed, row
 and draw (iwax.threefry), so a later version has the same; what may differ is the rounding of float32 in another
@@ -61,7 +61,7 @@ def test_folders_are_small_and_say_nothing_of_the_machine_that_made_them(run):
     assert len(host) < 5 or not any(host in content for content in contents)
 
 
-def test_a_run_of_an_earlier_version_is_opened_measured_sampled_and_reported(run, capsys):
+def test_a_run_of_an_earlier_version_is_opened_measured_resumed_sampled_and_reported(run, capsys):
     """One without a seal, of 0.1.0, is opened as well, with a line that says so."""
     before, sealed = stored(run), (run / "seal.json").exists()
     with warnings.catch_warnings(record=True) as told:
@@ -73,6 +73,7 @@ def test_a_run_of_an_earlier_version_is_opened_measured_sampled_and_reported(run
     assert (len(before) >= 16, settings.k) == (True, 100)
     after = stored(run)  # the same measurement takes the place of the stored one
     np.testing.assert_allclose(after, before, rtol=0, atol=1e-5)
+    experiments.resume(run, reporter=Silent())  # nothing is left of it; the state of the optimiser was read
     for words in (["sample", run, "-n", 5, "-o", run.parent / "new.csv"], ["report", run]):
         with pytest.raises(SystemExit) as end:
             main([str(word) for word in words])
