@@ -7,6 +7,8 @@ import struct
 import zipfile
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
@@ -242,3 +244,25 @@ def damaged_archives() -> dict[str, bytes]:
 def test_archives_damaged_in_other_ways(tmp_path, contents, ending):
     (tmp_path / f"x{ending}").write_bytes(contents)
     refused(tmp_path / f"x{ending}", "needed|found none")
+
+
+@pytest.mark.parametrize("ending", [".zip", ".npz"])
+def test_names_of_members_are_shown_without_what_a_terminal_obeys(tmp_path, ending):
+    with zipfile.ZipFile(tmp_path / f"x{ending}", "w") as archive:
+        archive.writestr("a\n\x1b[2J\x9b" + "long" * 1000 + "/\r.svg", b"")
+    with pytest.raises(ValueError, match="needed") as caught:
+        data.load(tmp_path / f"x{ending}")
+    words = str(caught.value)
+    assert words.isprintable()
+    assert len(words) < 600 + len(str(tmp_path))
+    assert r"a\n\x1b[2J\x9blonglong" in words
+
+
+def test_parquet_whose_texts_are_no_utf_8(tmp_path):
+    """The pages of a file say nothing of it, and pyarrow finds out when a text is used."""
+    column = pa.array([b"a", b"\xf8b", b"c", b"d"]).cast(pa.binary())
+    wrong = pa.Array.from_buffers(pa.string(), 4, column.buffers())
+    for values in (wrong, wrong.dictionary_encode()):
+        pq.write_table(pa.table({"x": values}), tmp_path / "x.parquet")
+        with pytest.raises(ValueError, match=r"x.parquet: needed a whole Parquet file; .*UTF8"):
+            data.load(tmp_path / "x.parquet")

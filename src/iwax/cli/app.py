@@ -115,6 +115,7 @@ def main(arguments: list[str] | None = None) -> None:
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     words, switches = _hoist(words)
+    _keep_to_own_fonts()
     terminal = Terminal(json="--json" in switches, quiet="--quiet" in switches, debug="--debug" in switches)
     sys.exit(_run(words, terminal))
 
@@ -162,6 +163,14 @@ def _speak(terminal: Terminal) -> None:
 
     warnings.filterwarnings("default", message="run folder ")
     warnings.showwarning = show
+
+
+def _keep_to_own_fonts() -> None:
+    """Have Matplotlib look at the fonts it brings along alone, else it starts `fc-list`; and keep that list apart."""
+    cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    if os.path.isabs(cache):  # other programs of this person share the usual place, and want their fonts
+        os.environ["MPLCONFIGDIR"] = os.path.join(cache, "iwax", "matplotlib")
+    os.environ["MPL_IGNORE_SYSTEM_FONTS"] = "1"
 
 
 def _hush() -> None:

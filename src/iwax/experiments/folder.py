@@ -143,7 +143,7 @@ class RunFolder:
                 f"run folder {self.path}: the last {later} rows of {path.name} are not sealed yet (the run is at work, "
                 "or was killed), so nobody can say whether they are whole"
             )
-        return record.parse(content.data, path=path)
+        return record.numeric(record.parse(content.data, path=path), path=path)
 
     def cut(self, path: Path, step: int) -> None:
         """Drop the rows of metrics.jsonl or timing.jsonl after a step, and a torn last line."""

@@ -21,6 +21,7 @@ from iwax.experiments.reporter import Reporter
 from iwax.experiments.stored import Trained, open_run
 from iwax.experiments.task import Found, Method, Task
 from iwax.training import strict_json
+from iwax.training.finite import large
 
 __all__ = ["COMMON_SEED", "EVIDENCE", "METHODS", "closing_line", "evaluate"]
 
@@ -121,6 +122,11 @@ def _check_ranges(options: Mapping[str, Any]) -> None:
 
 def _measure(method: str, task: Task) -> dict[str, Any]:
     trained, begun = task.trained, time.perf_counter()
+    for words in large(trained.model):
+        task.reporter.warning(
+            f"{trained.checkpoint.name}: {words}, beside which smaller numbers have no digits left: log p(x) is that "
+            "of the model as it is stored, which is damaged or was not trained sensibly, unless the data are as large"
+        )
     task.reporter.begun("evaluation")
     found = METHODS[method].measure(task)
     observed = math.prod(trained.shape) * (1 - found.summary.get("missing", 0.0))  # values in a row, on average

@@ -223,7 +223,7 @@ def _result(row: PublishedRow, request: Request, folder: Path, measured: dict[st
         epochs=epochs,
         epochs_planned=trained.config.training.epochs,
         cut=epochs < trained.config.training.epochs,
-        seconds=sum(float(entry["seconds"]) for entry in RunFolder(folder).rows(folder / "timing.jsonl")),
+        seconds=sum(entry["seconds"] or 0.0 for entry in RunFolder(folder).rows(folder / "timing.jsonl")),
         active_units=active,
         against=_against(row, request, folder, seed=seed),
         published=Published(

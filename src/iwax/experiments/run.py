@@ -22,17 +22,10 @@ from iwax.experiments.reporter import Reporter
 from iwax.experiments.session import Session, load_state
 from iwax.experiments.stored import load_model
 from iwax.model import LatentVariableModel
-from iwax.training import (
-    NumericalStop,
-    Objective,
-    State,
-    checkpoint,
-    initial_control,
-    initial_state,
-    steps_per_epoch,
-)
+from iwax.training import NumericalStop, Objective, State, checkpoint, initial_control, initial_state, steps_per_epoch
 from iwax.training import train as ascend
 from iwax.training.checkpoint import CorruptCheckpointError
+from iwax.training.finite import NotFiniteError
 
 __all__ = ["resume", "train"]
 
@@ -148,6 +141,8 @@ def _first_state(work: _Work, start: Path | None) -> State:
     checkpoint.verify(start)
     try:
         model = load_model(start, work.config, shape=work.dataset.shape, columns=work.dataset.columns)
+    except NotFiniteError:
+        raise
     except CorruptCheckpointError as error:  # it verifies, so it is whole, and of other data
         raise ValueError(
             f"--from {source}: data of {work.dataset.features} values a row need weights of their size, "

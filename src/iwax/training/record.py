@@ -16,6 +16,7 @@ from iwax.training.enclosed import Enclosed
 from iwax.training.tensors import CorruptCheckpointError
 
 LARGEST = 1 << 30  # bytes of a record
+NUMBERS = ("epoch", "bound", "validation", "learning_rate", "beta", "seconds", "images_per_second")  # beside the step
 
 
 class Record:
@@ -132,6 +133,21 @@ def until(data: bytes, step: int, *, path: Path) -> bytes:
     b'{"step": 1}\\n'
     """
     return b"".join(line for row, line in _rows(data, path) if row["step"] <= step)
+
+
+def numeric(rows: list[dict[str, Any]], *, path: Path) -> list[dict[str, Any]]:
+    """The rows of a training. CorruptCheckpointError naming file and line where it writes numbers, and there is none.
+
+    >>> numeric([{"step": 1, "bound": "x"}], path=Path("metrics.jsonl"))  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    iwax.training.tensors.CorruptCheckpointError: metrics.jsonl:1: needed a number or null under 'bound', got 'x'; ...
+    """
+    for number, row in enumerate(rows, start=1):
+        for name in NUMBERS:
+            if type(row.get(name)) not in (int, float, type(None)):
+                needed = f"a number or null under {name!r}"
+                raise CorruptCheckpointError(f"{path}:{number}", None, needed, f"{row[name]!r:.60}")
+    return rows
 
 
 def _bytes(path: Path) -> bytes:

@@ -79,12 +79,14 @@ def _of_run(subject: Subject, warn: Say, *, room: int) -> dict[str, Any]:
     """All that the template of one run shows."""
     config = subject.trained.config
     notes = list(subject.measured.summary["warnings"]) if subject.measured else []
+    told = len(notes)  # when they were measured
+    notes += subject.left_out
     if subject.measured and subject.measured.summary["checkpoint"] != subject.trained.checkpoint.name:
         notes.append(
             f"The numbers are those of {subject.measured.summary['checkpoint']}, the pictures of "
             f"{subject.trained.checkpoint.name}: measure it anew with iwax evaluate {subject.path}."
         )
-    for text in notes[len(subject.measured.summary["warnings"]) if subject.measured else 0 :]:
+    for text in notes[told:]:
         warn(text)
     notes = [f"{text[:1].upper()}{text[1:].rstrip('.')}." for text in notes]
     training = course([subject])

@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from iwax.data import Dataset
 from iwax.experiments.folder import RunFolder
 from iwax.experiments.measurements import summaries, values
+from iwax.training.checkpoint import CorruptCheckpointError
 
-__all__ = ["Measured", "measurements", "of_importance"]
+__all__ = ["Measured", "check_rows", "measurements", "of_importance", "of_these_data"]
 
 NEEDED = ("method", "split", "n", "log_evidence", "standard_error", "checkpoint", "warnings")
 COLUMNS = ("rows", "log_evidence", "monte_carlo_error", "elbo", "ess", "pareto_k")
@@ -27,6 +29,34 @@ class Measured:
 def measurements(folder: RunFolder) -> list[tuple[Path, dict[str, Any]]]:
     """All summaries of a run, oldest first. CorruptCheckpointError names a file that is none."""
     return summaries(folder, NEEDED)
+
+
+def of_these_data(
+    found: list[tuple[Path, dict[str, Any]]], *, sha256: str
+) -> tuple[list[tuple[Path, dict[str, Any]]], list[str]]:
+    """The measurements on data of this SHA-256, or that do not say of which; and in words those left out.
+
+    >>> of_these_data([(Path("a.json"), {"data_sha256": "12"})], sha256="34")[1]
+    ['a.json was left out: it was measured on other data (SHA-256 12..., those of the run are 34...)']
+    """
+    known = [(path, summary) for path, summary in found if summary.get("data_sha256") in (None, sha256)]
+    others = [(path, summary["data_sha256"]) for path, summary in found if (path, summary) not in known]
+    words = "was left out: it was measured on other data (SHA-256"
+    return known, [f"{path.name} {words} {got[:12]}..., those of the run are {sha256[:12]}...)" for path, got in others]
+
+
+def check_rows(measured: Measured, dataset: Dataset) -> None:
+    """CorruptCheckpointError unless the rows that were measured are rows of the split that was, each once."""
+    split, parts = measured.summary["split"], dataset.splits()
+    if split not in parts:
+        needed = f"rows of one of the splits {', '.join(parts)}"
+        raise CorruptCheckpointError(measured.file.with_suffix(".json"), None, needed, f"rows of {split!r}")
+    rows, size = measured.columns["rows"], len(parts[split].values)
+    whole = rows.dtype.kind in "iu" and rows.ndim == 1
+    if not whole or len(np.unique(rows)) != len(rows) or (rows < 0).any() or (rows >= size).any():
+        needed = f"numbers of {split} rows, each once, from 0 to {size - 1}"
+        got = f"{len(rows)} from {rows.min()} to {rows.max()}" if whole and len(rows) else f"{rows.dtype}{rows.shape}"
+        raise CorruptCheckpointError(measured.file, None, needed, got)
 
 
 def of_importance(
