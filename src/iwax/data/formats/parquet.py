@@ -141,7 +141,9 @@ def _table(contents: bytes, name: str) -> Any:
             "or save the table as .csv"
         ) from error
     try:
-        return parquet.ParquetFile(arrow.BufferReader(contents)).read()
+        table = parquet.ParquetFile(arrow.BufferReader(contents)).read()
+        table.validate(full=True)  # texts that are no UTF-8, places that a dictionary does not have
+        return table.rename_columns(table.column_names)  # names that are no UTF-8
     except (arrow.ArrowException, OSError, ValueError) as error:
         raise ValueError(f"{name}: needed a whole Parquet file; {' '.join(str(error).split())}") from error
 
