@@ -1,5 +1,6 @@
 """Scorecard, faults: kills, full disks, changed bytes, bad downloads, claims of one folder, unwritable places, signals."""
 
+import json
 import os
 import random
 import re
@@ -15,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import run_folders
+from forked_program import Program
 
 from iwax.training import checkpoint
 
@@ -185,3 +187,271 @@ def test_the_order_on_the_disk(figure):
         pytest.skip(said.splitlines()[-2])
     figure("write, fsync, rename, fsync of the folder, the manifest last (tests/faults/test_checkpoint_faults.py)")
     assert counts == {"passed": 1}, said
+
+
+# -- F4: full disks -------------------------------------------------------------------------------------------------
+
+FILL = """
+import json, os, shutil, sys
+from pathlib import Path
+import run_folders
+from forked_program import Program
+disk, left = Path({disk!r}), {left}
+for each in disk.iterdir():
+    shutil.rmtree(each) if each.is_dir() else each.unlink()
+if {run!r}:
+    shutil.copytree({run!r}, disk / "run")
+handle = os.open(disk / "filler", os.O_WRONLY | os.O_CREAT)
+try:
+    while True:
+        os.write(handle, bytes(1024))
+except OSError:
+    os.ftruncate(handle, max(0, os.fstat(handle).st_size - left))
+os.close(handle)
+print(json.dumps(run_folders.content(disk)))
+"""
+LOOK = """
+import json
+from pathlib import Path
+import run_folders
+from forked_program import Program
+from iwax.training import checkpoint
+disk = Path({disk!r})
+folder = disk / "run" / "checkpoints"
+newest = checkpoint.search(folder)
+print(json.dumps({{"content": run_folders.content(disk), "newest": newest.path and newest.path.name,
+                   "damaged": len(newest.skipped)}}))
+"""
+FULL = (  # the verb, its words, whether a run lies on the disk, bytes left on it
+    ("train", ("{rows}", *run_folders.TINY, "--epochs", "2", "--output", "{disk}/run"), False, 0),
+    ("train", ("{rows}", *run_folders.TINY, "--epochs", "2", "--output", "{disk}/run"), False, 12_288),
+    ("train", ("{rows}", *run_folders.TINY, "--epochs", "9", "--output", "{disk}/run"), False, 81_920),
+    ("resume", ("{disk}/run",), True, 0),
+    ("resume", ("{disk}/run",), True, 12_288),
+    ("evaluate", ("{disk}/run", "--k", "7"), True, 0),
+    ("sample", ("{run}", "-n", "5000", "-o", "{disk}/x.npy"), True, 4096),
+    ("sample", ("{run}", "-n", "5000", "-o", "{disk}/x.csv"), True, 4096),
+    ("sample", ("{run}", "-n", "100", "-o", "{disk}/x.png"), True, 0),
+    ("embed", ("{run}", "{rows}", "-o", "{disk}/x.csv"), True, 0),
+    ("report", ("{run}", "-o", "{disk}/x.html"), True, 4096),
+)
+
+
+def said_of_a_full_disk(done, disk: Path) -> str:
+    """What is wrong with what the program said where a disk was full; nothing where nothing is."""
+    words = re.search(r"needed ([\d,]+) bytes", done.err), re.search(r"([\d,]+) bytes free", done.err)
+    wrong = [f"exit {done.code}"] if done.code != 3 else []
+    wrong += ["no path"] if str(disk) not in done.err else []
+    wrong += ["no bytes"] if not all(words) else []
+    return ", ".join([*wrong, *(["a traceback"] if "Traceback" in done.err else [])])
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A program that sees a disk of 4 MB, and where it lies."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = f'mount -t tmpfs -o size=4000k iwax "{disk}" && exec "$@"'
+    words = ("unshare", "--map-root-user", "--user", "--mount", "sh", "-c", mount, "sh")
+    try:
+        possible = subprocess.run([*words, "true"], check=False, capture_output=True).returncode == 0
+    except OSError:
+        possible = False
+    if not possible:
+        pytest.skip("mounting a small disk is not permitted here")
+    with Program(*words) as there:
+        yield there, disk
+
+
+@pytest.mark.scorecard(
+    "F4", "a disk that is full in every verb that writes", "exit 3 with path and bytes; nothing good lost, nothing left"
+)
+def test_full_disks(small_disk, whole, tmp_path, figure):
+    there, disk = small_disk
+    rows = run_folders.binary_rows(tmp_path)
+    unfinished = run_folders.copied(whole, tmp_path / "unfinished")
+    for each in sorted((unfinished / "checkpoints").iterdir())[1:]:
+        shutil.rmtree(each)  # steps are left to do
+    wrong = []
+    for verb, words, lies, left in FULL:
+        run = str(unfinished if verb == "resume" else whole) if lies else ""
+        filled = there.python(FILL.format(disk=str(disk), run=run, left=left))
+        assert filled.code == 0, filled.err
+        before = json.loads(filled.out)
+        done = there.iwax(verb, *(word.format(rows=rows, disk=disk, run=whole) for word in words), "--quiet")
+        found = json.loads(there.python(LOOK.format(disk=str(disk))).out)
+        lost = [name for name in before if found["content"].get(name) != before[name]]
+        hidden = [name for name in found["content"] if "/." in f"/{name}" or name.endswith((".tmp", ".partial"))]
+        half = [name for name in found["content"].keys() - before if name.startswith("x.")]
+        said = said_of_a_full_disk(done, disk)
+        if said or lost or hidden or half or found["damaged"] or (lies and not found["newest"]):
+            wrong.append((verb, left, said, lost, hidden + half, done.last))
+    figure(f"{len(FULL) - len(wrong)} of {len(FULL)} say path and bytes, lose nothing and leave nothing")
+    assert wrong == []
+
+
+# -- F8, F9, F10: one folder, one owner; places that cannot be written; signals --------------------------------------
+
+ROUNDS, OWNERS = 60, 4
+CLAIMS = """
+import os, time
+from pathlib import Path
+from iwax.experiments.folder import claim, held
+place, number = Path({place!r}), {number}
+os.chdir(place)
+def meet(name):
+    (place / f"{{name}}-{{number}}").touch()
+    while len(list(place.glob(f"{{name}}-*"))) < {owners}:
+        time.sleep(0.0005)
+for trial in range({rounds}):
+    for kind in ("named", "fresh"):
+        meet(f"{{kind}}.{{trial}}")
+        try:
+            folder = claim(place / f"run-{{trial}}" if kind == "named" else None, name="iwae", data=f"x{{trial}}", seed=0)
+            with held(folder):
+                mine = folder.path / f"owner-{{number}}"
+                mine.touch()
+                with open(folder.path / "rows", "ab", buffering=0) as rows:
+                    for _ in range(3):
+                        rows.write(b"%d\\n" % number)
+                        time.sleep(0.002)
+                others = [each.name for each in folder.path.glob("owner-*") if each != mine]
+                told = "second" if others else "owner"
+        except (FileExistsError, BlockingIOError, FileNotFoundError) as error:
+            told = f"refused {{type(error).__name__}}: {{error}}"
+        print(f"{{kind}} {{told}}", flush=True)
+"""
+
+
+@pytest.mark.scorecard(
+    "F8", "4 processes claim one folder and fresh names at one moment; the holder is killed", "one owner of each folder"
+)
+def test_claims_of_one_folder(program, whole, tmp_path, figure):
+    place = tmp_path / "place"
+    place.mkdir()
+    texts = [CLAIMS.format(place=str(place), number=n, owners=OWNERS, rounds=ROUNDS) for n in range(OWNERS)]
+    ended = [call.wait() for call in [program.begin(text) for text in texts]]
+    assert [done.code for done in ended] == [0] * OWNERS, ended
+    told = [line for done in ended for line in done.out.splitlines()]
+    mixed = [file for file in place.rglob("rows") if len(set(file.read_text().split())) != 1]
+    owners, second = sum(line.endswith(" owner") for line in told), sum("second" in line for line in told)
+    met = [line for line in told if "BlockingIOError" in line]
+    nameless = [line for line in met if not re.search(r'"pid": \d+.*"host"', line)]
+    other = [line for line in told if "FileNotFoundError" in line]
+
+    run = run_folders.copied(whole, tmp_path / "run")
+    for each in sorted((run / "checkpoints").iterdir())[1:]:
+        shutil.rmtree(each)
+    holder = program.begin(["resume", run, "--quiet"], first=run_folders.slowed_at("open", "train.safetensors", 30))
+    end = time.monotonic() + 60
+    while not lines(run / "run.lock") and time.monotonic() < end:
+        time.sleep(0.01)
+    refused = program.iwax("resume", run, "--quiet")
+    holder.kill()
+    holder.wait()
+    taken = program.iwax("resume", run, "--quiet")
+    figure(
+        f"{len(told)} claims: {owners} owners, {len(told) - owners - second} refusals, {second} second owners, "
+        f"{len(mixed)} mixed folders; the lock of a killed holder is taken over"
+    )
+    assert (len(told), mixed, second, nameless, other) == (2 * OWNERS * ROUNDS, [], 0, [], [])
+    assert refused.code == 2
+    assert f'"pid": {holder.pid}' in refused.err
+    assert taken.code == 0, taken.err
+
+
+IWAX = (sys.executable, "-c", "from iwax.cli import main; main()")
+
+
+def started(*words: object, before: tuple[str, ...] = (), cwd: Path, **environment: str):
+    """The program in a process that imports everything anew: exit code, stderr, seconds of CPU."""
+    command = [*before, *IWAX, *map(str, words)]
+    process = subprocess.Popen(
+        command, cwd=cwd, env={**os.environ, **environment}, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    )
+    err = process.stderr.read().decode()
+    process.stderr.close()
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    return process.returncode, err, usage.ru_utime + usage.ru_stime
+
+
+@pytest.mark.scorecard(
+    "F9", "an output that cannot be written, no home, no cache", "exit 2 or 3, one line, before training, < 3 s of CPU"
+)
+def test_places_that_cannot_be_written(tmp_path, figure):
+    rows = run_folders.binary_rows(tmp_path)
+    file, disk = tmp_path / "file", tmp_path / "disk"
+    file.write_text("here")
+    disk.mkdir()
+    mount = f'mount -t tmpfs -o ro iwax "{disk}" && cd "$HERE" && exec "$@"'
+    namespace = ("unshare", "--map-root-user", "--user", "--mount", "sh", "-c", mount, "sh")
+    long, nowhere = "x" * 300, "/proc/no-such-place"
+    homeless = {"HOME": nowhere, "XDG_CACHE_HOME": nowhere, "IWAX_DATA": "", "HTTPS_PROXY": "http://127.0.0.1:9"}
+    homeless |= {name: "http://127.0.0.1:9" for name in ("HTTP_PROXY", "http_proxy", "https_proxy", "ALL_PROXY")}
+    train = ("train", rows, "--epochs", "1", "--quiet")
+    trials = {
+        "read-only disk": ((*train, "--output", disk / "run"), namespace, {"HERE": str(tmp_path)}, 2),
+        "read-only folder to work in": (train, namespace, {"HERE": str(disk)}, 2),
+        "a file in the way": ((*train, "--output", file), (), {}, 2),
+        "below a file": ((*train, "--output", file / "run"), (), {}, 2),
+        "/proc": ((*train, "--output", "/proc/run"), (), {}, 2),
+        "a name of 300 characters": ((*train, "--output", tmp_path / long), (), {}, 2),
+        "no home, no cache": (("train", "mnist-static", "--epochs", "1", "--quiet"), (), homeless, 3),
+    }
+    if subprocess.run([*namespace, "true"], env={**os.environ, "HERE": "/"}, check=False).returncode != 0:
+        pytest.skip("mounting a read-only disk is not permitted here")
+    wrong, slow, slowest = [], [], 0.0
+    for name, (words, before, environment, wanted) in trials.items():
+        code, err, cpu = started(*words, before=before, cwd=tmp_path, **environment)
+        slowest = max(slowest, cpu)
+        slow += [(name, round(cpu, 1))] if cpu >= 3 else []
+        if code != wanted or len(err.splitlines()) != 1 or not err.startswith("error: "):
+            wrong.append((name, code, err[-300:]))
+        elif name == "a name of 300 characters" and "xxxx" not in err.split(":")[1] + err:
+            wrong.append((name, code, err))
+    figure(f"{len(trials) - len(wrong)} of {len(trials)} refused in one line, the slowest after {slowest:.1f} s of CPU")
+    assert wrong == []
+    assert slow == []
+
+
+@pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.scorecard(
+    "F10", "SIGINT and SIGTERM while training, then resume", "checkpoint within 10 s, exit 130 / 143, same bytes as F2"
+)
+def test_signals(program, tmp_path, figure, signum, code):
+    rows = run_folders.binary_rows(tmp_path)
+    whole = run_folders.trained(program, rows, tmp_path / "whole", epochs=30)
+    run, slow = tmp_path / "run", run_folders.slowed_at("open", "state.json", 0.02)
+    words = ["train", rows, *run_folders.TINY, "--epochs", 30, "--output", run]
+    call = program.begin(words, first=slow)
+    end = time.monotonic() + 120
+    while lines(run / "timing.jsonl") < 3 and time.monotonic() < end:
+        time.sleep(0.005)
+    call.kill(signum)
+    struck = time.monotonic()
+    done = call.wait()
+    seconds = time.monotonic() - struck
+    newest = checkpoint.latest(run / "checkpoints")
+    last = json.loads((run / "timing.jsonl").read_text().splitlines()[-1])["step"]
+    call = program.begin(["resume", run, "--quiet"], first=run_folders.slowed_at("open", "state.json", 60))
+    while not lines(run / "run.lock") and time.monotonic() < end:
+        time.sleep(0.005)
+    time.sleep(2)
+    call.kill(signum)
+    time.sleep(0.2)
+    call.kill(signum)
+    struck = time.monotonic()
+    second = call.wait()
+    at_once = time.monotonic() - struck
+    taken = program.iwax("resume", run, "--quiet")
+    found, wanted = run_folders.learned(run), run_folders.learned(whole)
+    differing = sorted(name for name in found.keys() | wanted.keys() if found.get(name) != wanted.get(name))
+    name = signal.Signals(signum).name
+    figure(f"{name}: exit {done.code} in {seconds:.1f} s; a second ends in {at_once:.1f} s; {len(differing)} bytes differ")
+    assert (done.code, newest.name) == (code, f"step-{last}"), done.err
+    assert seconds <= 10
+    assert second.code in (code, -signum)
+    assert at_once <= 1
+    assert taken.code == 0, taken.err
+    assert differing == []
