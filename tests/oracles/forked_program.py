@@ -143,7 +143,7 @@ def _serve() -> None:
             call = calls[question["about"]]
             _answer({"ended": _ended(call)})
         else:
-            _answer(_waited(calls[question["wait"]], question["patience"], least))
+            _answer(_waited(calls, question["wait"], question["patience"], least))
     for call in calls.values():
         if "status" not in call:
             os.kill(call["pid"], signal.SIGKILL)
@@ -218,9 +218,9 @@ def _ended(call: dict[str, Any], options: int = os.WNOHANG) -> bool:
     return "status" in call
 
 
-def _waited(call: dict[str, Any], patience: float, least: int) -> dict[str, Any]:
-    end, pause = time.monotonic() + patience, 0.001
-    while not _ended(call):
+def _waited(calls: dict[int, dict[str, Any]], number: int, patience: float, least: int) -> dict[str, Any]:
+    end, pause, call = time.monotonic() + patience, 0.001, calls[number]
+    while [_ended(each) for each in calls.values()] and not _ended(call):  # all, for their seconds are taken there
         if time.monotonic() > end:
             os.kill(call["pid"], signal.SIGKILL)
             _ended(call, 0)

@@ -1,5 +1,6 @@
 """Scorecard, faults: kills, full disks, changed bytes, bad downloads, claims of one folder, unwritable places, signals."""
 
+import hashlib
 import json
 import os
 import random
@@ -13,6 +14,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
+import faulty_server
 import numpy as np
 import pytest
 import run_folders
@@ -211,6 +213,7 @@ os.close(handle)
 print(json.dumps(run_folders.content(disk)))
 """
 LOOK = """
+import hashlib
 import json
 from pathlib import Path
 import run_folders
@@ -455,3 +458,96 @@ def test_signals(program, tmp_path, figure, signum, code):
     assert at_once <= 1
     assert taken.code == 0, taken.err
     assert differing == []
+
+
+# -- F6, F7: downloads ----------------------------------------------------------------------------------------------
+
+FETCH = """
+import hashlib
+import json
+from iwax.cli.failure import exit_code, one_line
+from iwax.data.fetch import DataFile, read
+try:
+    file = DataFile("set/file.bin", {sha256!r}, ({url!r},))
+    print(json.dumps([0, str(len(read(file))), False]))
+except BaseException as error:
+    text = one_line(error)
+    print(json.dumps([exit_code(error), text, chr(10) in text]))
+"""
+MOST_SECONDS, MOST_MEGABYTES = 30, 300
+
+
+class Fetches:
+    """Downloads in processes of their own, each into a cache of its own."""
+
+    def __init__(self, program, place: Path, address: str) -> None:
+        self.program, self.place, self.address = program, place, address
+
+    def begin(self, name: str, cache: str):
+        folder = self.place / cache
+        folder.mkdir(parents=True, exist_ok=True)
+        text = FETCH.format(sha256=faulty_server.SHA256, url=f"{self.address}/{name}")
+        environment = {"XDG_CACHE_HOME": str(folder), "IWAX_DATA": None, "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
+        return self.program.begin(text, environment=environment)
+
+    def left(self, cache: str) -> list[str]:
+        """Files and folders that are there besides the folders of a cache."""
+        found = (self.place / cache).rglob("*")
+        return sorted(p.name for p in found if p.is_file() or p.name.startswith("."))
+
+
+@pytest.fixture
+def fetches(program, tmp_path):
+    """Downloads from a server that does everything wrong."""
+    with faulty_server.served() as address:
+        yield Fetches(program, tmp_path, address)
+
+
+@pytest.mark.scorecard(
+    "F6", "downloads of wrong bytes, a page, nothing, a bomb", "never kept; exit 3 with both SHA-256; the next try works"
+)
+def test_wrong_downloads(fetches, figure):
+    wrong = []
+    calls = {name: fetches.begin(name, name) for name in faulty_server.WRONG}
+    for name, call in calls.items():
+        done = call.wait(60)
+        code, text, broken = json.loads(done.out or "[-1, \"\", true]")
+        got = hashlib.sha256(faulty_server.WRONG[name]).hexdigest()
+        shown = faulty_server.SHA256 in text and got in text
+        again = json.loads(fetches.begin("good", name).wait().out)
+        held = fetches.left(name)
+        if code != 3 or broken or not shown or again[0] != 0 or held != ["file.bin"] or done.megabytes > MOST_MEGABYTES:
+            wrong.append((name, code, text, again, held, round(done.megabytes)))
+    together = [json.loads(call.wait().out)[0] for call in [fetches.begin("good", "shared") for _ in range(8)]]
+    figure(
+        f"{len(calls) - len(wrong)} of {len(calls)} refused with both SHA-256, nothing kept, the next try works; "
+        f"{together.count(0)} of 8 at once into one cache"
+    )
+    assert wrong == []
+    assert (together, fetches.left("shared")) == ([0] * 8, ["file.bin"])
+
+
+@pytest.mark.scorecard(
+    "F7", "13 downloads that stall, trickle, never end, loop, fail", "each ends within 30 s, bounded; nothing is left"
+)
+def test_downloads_without_an_end(fetches, figure):
+    wrong, slowest = [], 0.0
+    calls = {name: fetches.begin(name, name) for name in faulty_server.BROKEN}
+    end = time.monotonic() + MOST_SECONDS + 5
+    for name, call in calls.items():
+        done = call.wait(max(0.1, end - time.monotonic()))
+        slowest = max(slowest, done.seconds)
+        code, text, broken = json.loads(done.out or "[-1, \"\", true]")
+        bounded = done.seconds <= MOST_SECONDS and done.megabytes <= MOST_MEGABYTES
+        if code != 3 or broken or not bounded or fetches.left(name) or "put it at" not in text:
+            wrong.append((name, code, text, round(done.seconds), round(done.megabytes), fetches.left(name)))
+    killed = fetches.begin("stalled", "killed")
+    end = time.monotonic() + 60
+    while not fetches.left("killed") and time.monotonic() < end:
+        time.sleep(0.01)
+    killed.kill()
+    killed.wait()
+    again = json.loads(fetches.begin("good", "killed").wait().out)
+    figure(f"{len(calls) - len(wrong)} of {len(calls)} end, the slowest after {slowest:.0f} s; a killed one is swept")
+    assert wrong == []
+    assert (again[0], fetches.left("killed")) == (0, ["file.bin"])
