@@ -1,0 +1,181 @@
+"""Scorecard, security: nothing run, nothing written outside, nothing fetched, whatever somebody sends."""
+
+import ast
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import run_folders
+import watched
+
+ROOT = Path(__file__).parents[2]
+SRC = ROOT / "src" / "iwax"
+
+
+# -- S1: what the source could run -----------------------------------------------------------------------------------
+
+UNSAFE_MODULES = {
+    *("pickle", "cPickle", "_pickle", "cloudpickle", "dill", "joblib", "marshal", "shelve", "yaml", "subprocess"),
+    *("pty", "runpy", "code", "imp", "ctypes", "cffi", "multiprocessing", "webbrowser", "socketserver", "xmlrpc"),
+}
+UNSAFE_CALLS = {
+    *("eval", "exec", "compile", "__import__", "os.system", "os.popen", "os.fork", "os.startfile", "np.fromfile"),
+    *("os.execv", "os.execvp", "os.posix_spawn", "os.spawnv", "pd.read_pickle", "torch.load", "builtins.eval"),
+}
+RULES = "S102,S301,S302,S307,S310,S311,S501,S506,S602,S603,S604,S605,S606,S607,S608,S609,S701,S702"
+
+
+def unsafe(tree: ast.Module) -> Iterator[int]:
+    """Lines of what runs, or could run, something that is not the package's own."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names = {name.name.split(".")[0] for name in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names = {(node.module or "").split(".")[0]} if not node.level else set()
+        else:
+            names = set()
+        if names & UNSAFE_MODULES or (isinstance(node, ast.Call) and unsafe_call(node)):
+            yield node.lineno
+
+
+def unsafe_call(node: ast.Call) -> bool:
+    """Whether a call runs text, or loads what may be code, or imports a name that is not written there."""
+    called, words = ast.unparse(node.func), {word.arg: ast.unparse(word.value) for word in node.keywords}
+    if called in UNSAFE_CALLS or words.get("allow_pickle", "False") != "False" or words.get("shell") == "True":
+        return True
+    return called.endswith("import_module") and not trusted(node.args[0])
+
+
+def trusted(name: ast.expr) -> bool:
+    """A name that is written out, or taken from a table of the module that is (`_NAMES[x]`, f"iwax.{x}" of such)."""
+    if isinstance(name, ast.Constant):
+        return True
+    text = ast.unparse(name)
+    return text.startswith(("_NAMES[", "f'iwax.", 'f"iwax.'))
+
+
+PLANTED = (
+    *("import pickle", "from joblib import load", "import yaml", "import subprocess", "eval('1')", "exec(x)"),
+    *("np.load(f, allow_pickle=True)", "importlib.import_module(config['name'])", "os.system('ls')"),
+)
+
+
+@pytest.mark.scorecard("S1", "nothing in the source runs or unpickles what it reads (AST, ruff S)", "0 hits")
+def test_the_source_runs_nothing(figure):
+    sources = sorted(SRC.rglob("*.py"))
+    hits = [f"{path}:{line}" for path in sources for line in unsafe(ast.parse(path.read_text(encoding="utf-8")))]
+    ruff = shutil.which("ruff") or str(Path(sys.executable).with_name("ruff"))
+    words = [ruff, "check", "--isolated", "--ignore", "S311", "--select", RULES, "--output-format", "concise", str(SRC)]
+    said = subprocess.run(words, capture_output=True, text=True, check=False)
+    found = [line for line in said.stdout.splitlines() if ": S" in line]
+    seen = sum(bool(list(unsafe(ast.parse(text)))) for text in PLANTED)
+    figure(f"{len(hits)} hits in {len(sources)} files, {len(found)} of ruff's S rules; {seen} of {len(PLANTED)} planted")
+    assert said.returncode in (0, 1), said.stderr
+    assert (hits, found, seen) == ([], [], len(PLANTED))
+
+
+# -- S2: what the program does besides computing ---------------------------------------------------------------------
+
+BY_ROWS = (
+    ("evaluate", "{run}", "--k", "9"),
+    ("evaluate", "{run}", "--method", "annealed", "--temperatures", "3", "--chains", "2", "--limit", "2"),
+    ("report", "{run}", "-o", "{out}/page.html"),
+    ("sample", "{run}", "-n", "3", "-o", "{out}/new.npy"),
+    ("sample", "{run}", "-n", "3", "-o", "{out}/new.png"),
+    ("reconstruct", "{run}", "-o", "{out}/back.csv"),
+    ("embed", "{run}", "{rows}", "-o", "{out}/z.npy"),
+    ("score", "{run}", "{rows}", "-o", "{out}/score.csv", "--k", "9"),
+    ("denoise", "{run}", "-o", "{out}/clean.npy", "--k", "9"),
+    ("compare", "{run}", "{run}"),
+    ("diagnose", "{run}", "--limit", "3"),
+    ("resume", "{run}"),
+    ("train", "{rows}", *run_folders.TINY, "--epochs", "1", "--output", "{out}/more"),
+    ("train", "--from", "{run}", "-c", "{run}/config.json", "--output", "{out}/from"),
+    ("settings",),
+    ("data", "list"),
+    ("doctor",),
+)
+BY_TABLE = (
+    ("impute", "{run}", "{rows}", "-o", "{out}/filled.csv", "--k", "9"),
+    ("impute", "{run}", "{rows}", "-o", "{out}/drawn.csv", "--k", "9", "--draws", "2"),
+    ("score", "{run}", "{rows}", "-o", "{out}/score.csv", "--k", "9"),
+    ("report", "{run}", "-o", "{out}/table.html"),
+    ("evaluate", "{run}", "--k", "9"),
+)
+
+
+def trap(folder: Path) -> Path:
+    """A repository whose configuration starts a program in every way that git has; the file that shows it ran."""
+    folder.mkdir()
+    ran, words = folder / "RAN", {"cwd": folder, "check": True, "capture_output": True}
+    environment = {**os.environ, "GIT_AUTHOR_NAME": "x", "GIT_AUTHOR_EMAIL": "x@x", "GIT_COMMITTER_NAME": "x"}
+    environment |= {"GIT_COMMITTER_EMAIL": "x@x", "HOME": str(folder)}
+    (folder / "tracked").write_text("before")
+    for command in (["init", "-q"], ["add", "tracked"], ["commit", "-qm", "x"]):
+        subprocess.run(["git", *command], env=environment, **words)
+    (folder / "tracked").write_text("after")
+    (folder / ".gitattributes").write_text("* filter=evil\n")
+    start = f"touch {ran}; false"
+    with (folder / ".git" / "config").open("a") as config:
+        config.write(f'[core]\n\tfsmonitor = "{start}"\n\tsshCommand = "{start}"\n\tpager = "{start}"\n')
+        config.write(f'[filter "evil"]\n\tclean = "{start}"\n\tsmudge = "{start}"\n')
+    hook = folder / ".git" / "hooks" / "post-index-change"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text(f"#!/bin/sh\n{start}\n")
+    hook.chmod(0o755)
+    for name in ("git", "fc-list", "uname", "lscpu"):
+        (folder / name).write_text(f"#!/bin/sh\n{start}\n")
+        (folder / name).chmod(0o755)
+    (folder / "sitecustomize.py").write_text(f"open({str(ran)!r}, 'w')\n")
+    (folder / "numpy.py").write_text(f"open({str(ran)!r}, 'w')\n")
+    return ran
+
+
+def golden() -> list[Path]:
+    """The run folders of released versions."""
+    return sorted(path.parent for path in (ROOT / "tests" / "golden").glob("*/*/config.json"))
+
+
+@pytest.mark.scorecard(
+    "S2", "audit of every verb, in a folder whose .git would start a program", "no program, socket, pickle, write elsewhere"
+)
+def test_what_verbs_do_besides_computing(program, whole, whole_table, tmp_path, figure):
+    if shutil.which("git") is None:
+        pytest.skip("needs git to build a repository that is a trap")
+    here, out, seen, failed = tmp_path / "here", tmp_path / "out", [], []
+    ran = trap(here)
+    out.mkdir()
+    jobs = [(run_folders.copied(whole, tmp_path / "rows"), whole.parent / "rows.npy", words) for words in BY_ROWS]
+    jobs += [(run_folders.copied(whole_table, tmp_path / "cells"), whole_table.parent / "table.csv", w) for w in BY_TABLE]
+    for place, run in enumerate(golden()):
+        copy = run_folders.copied(run, tmp_path / f"golden-{place}")
+        jobs += [(copy, Path("none"), ("sample", "{run}", "-n", "2", "-o", f"{{out}}/golden-{place}.npy"))]
+    before = run_folders.content(here)
+    environment = {"HOME": str(tmp_path / "home"), "TMPDIR": str(tmp_path / "tmp"), "MPLCONFIGDIR": str(tmp_path / "mpl")}
+    for folder in environment.values():
+        Path(folder).mkdir()
+    cache = os.environ.get("JAX_COMPILATION_CACHE_DIR", str(tmp_path))
+    for number, (run, rows, words) in enumerate(jobs):
+        log = tmp_path / f"log-{number}"
+        first = watched.watched(log, run, out, *environment.values(), cache)
+        done = program.iwax(
+            *(word.format(run=run, rows=rows, out=out) for word in words),
+            cwd=here,
+            environment={**environment, "PATH": f"{here}:{os.environ['PATH']}"},
+            first=first,
+        )
+        failed += [(words[0], done.code, done.last)] if done.code != 0 else []
+        seen += [(words[0], *event) for event in watched.events(log)]
+        seen += [(words[0], "a program of the folder ran", "")] if ran.exists() else []
+        ran.unlink(missing_ok=True)
+    control = tmp_path / "control"
+    program.python("import os; os.system('true'); open('/dev/full', 'w')", first=watched.watched(control))
+    figure(f"{len(jobs)} calls of {len({words[0] for _, _, words in jobs})} verbs: {len(seen)} events")
+    assert len(watched.events(control)) == 2, "the watch sees nothing"
+    assert failed == []
+    assert seen == []
+    assert run_folders.content(here) == before
