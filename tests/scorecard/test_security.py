@@ -1,6 +1,7 @@
 """Scorecard, security: nothing run, nothing written outside, nothing fetched, whatever somebody sends."""
 
 import ast
+import json
 import os
 import shutil
 import subprocess
@@ -8,6 +9,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import hostile_files
+import numpy as np
 import pytest
 import run_folders
 import watched
@@ -102,7 +105,7 @@ BY_ROWS = (
 BY_TABLE = (
     ("impute", "{run}", "{rows}", "-o", "{out}/filled.csv", "--k", "9"),
     ("impute", "{run}", "{rows}", "-o", "{out}/drawn.csv", "--k", "9", "--draws", "2"),
-    ("score", "{run}", "{rows}", "-o", "{out}/score.csv", "--k", "9"),
+    ("score", "{run}", "{rows}", "-o", "{out}/cells.csv", "--k", "9"),
     ("report", "{run}", "-o", "{out}/table.html"),
     ("evaluate", "{run}", "--k", "9"),
 )
@@ -179,3 +182,124 @@ def test_what_verbs_do_besides_computing(program, whole, whole_table, tmp_path, 
     assert failed == []
     assert seen == []
     assert run_folders.content(here) == before
+
+
+# -- S3: files and folders that somebody sent -------------------------------------------------------------------------
+
+OPEN = {
+    "data": "data.load(path)",
+    "model": "iwax.load(path)",
+    "config": "experiments.from_sources(file=path)",
+}
+OPENS = """
+import json
+from pathlib import Path
+import iwax
+from iwax import data, experiments
+from iwax.cli.failure import exit_code, one_line
+path = Path({path!r})
+try:
+    {call}
+    print(json.dumps([0, "opened"]))
+except BaseException as error:
+    print(json.dumps([exit_code(error), one_line(error)]))
+"""
+MOST_SECONDS, MOST_MEGABYTES = 1.0, 300
+ROOM = {"RLIMIT_AS": 12 << 30}  # a bomb that goes off ends its own process, not the machine
+
+
+@pytest.mark.scorecard(
+    "S3", "hostile files opened as data, model, configuration", "0 executions, 0 writes, each <= 1 s and <= 300 MB"
+)
+def test_hostile_files(program, tmp_path, figure):
+    files, ran = tmp_path / "files", tmp_path / "ran"
+    files.mkdir()
+    corpus = hostile_files.corpus(files, ran)
+    before = run_folders.content(files)
+    wrong, most, longest = [], 0.0, 0.0
+    for number, (name, path, kind) in enumerate(corpus):
+        log = tmp_path / f"log-{number}"
+        text = OPENS.format(path=str(path), call=OPEN[kind])
+        done = program.python(text, first=watched.watched(log, tmp_path / "none"), limits=ROOM, cwd=files, patience=20)
+        code, said = json.loads(done.out) if done.out else (done.code, done.last)
+        most, longest = max(most, done.megabytes), max(longest, done.cpu)
+        harm = watched.events(log) or ran.exists() or code not in (0, 2, 3) or "\n" in said or len(said) > 1000
+        if harm or done.cpu > MOST_SECONDS or done.megabytes > MOST_MEGABYTES or done.seconds > 19:
+            wrong.append((name, code, said[:200], round(done.cpu, 1), round(done.megabytes), watched.events(log)))
+    figure(
+        f"{len(corpus) - len(wrong)} of {len(corpus)} files do no harm, the worst {longest:.1f} s and {most:.0f} MB; "
+        "0 executions"
+    )
+    assert wrong == []
+    assert len(corpus) >= 40
+    assert run_folders.content(files) == before
+
+
+LINKS = (  # what of a run folder leads elsewhere, and whether that is a folder
+    *(("run.lock", False), ("log.txt", False), ("metrics.jsonl", False), ("timing.jsonl", False)),
+    *(("evaluation", True), ("checkpoints", True), ("samples", True), ("report.html", False), ("{step}", True)),
+    ("{step}/model.safetensors", False),
+)
+VERBS = (
+    ("resume", "{run}"),
+    ("evaluate", "{run}", "--k", "9"),
+    ("report", "{run}", "--force"),
+    ("sample", "{run}", "-n", "3", "--force", "-o", "{out}/x.npy"),
+    ("diagnose", "{run}", "--limit", "2"),
+)
+
+
+def linked(run: Path, name: str, outside: Path, *, folder: bool) -> None:
+    """Put what a run folder has under this name outside, with a link in its place."""
+    place, there = run / name, outside / "private"
+    if place.exists():
+        shutil.move(place, there)
+    elif folder:
+        there.mkdir()
+    if not there.exists():
+        there.write_text("what somebody has written for years\n")
+    place.symlink_to(there)
+
+
+@pytest.mark.scorecard(
+    "S3", "hostile files opened as data, model, configuration", "0 executions, 0 writes, each <= 1 s and <= 300 MB"
+)
+def test_links_in_a_run_folder(program, whole, tmp_path, figure):
+    out, harmed, traced, step = tmp_path / "out", [], [], sorted((whole / "checkpoints").iterdir())[-1].name
+    out.mkdir()
+    for verb, *words in VERBS:
+        for name, folder in LINKS:
+            run, outside = run_folders.copied(whole, tmp_path / "run"), tmp_path / "outside"
+            shutil.rmtree(outside, ignore_errors=True)
+            outside.mkdir()
+            linked(run, name.format(step=f"checkpoints/{step}"), outside, folder=folder)
+            before = run_folders.content(outside)
+            done = program.iwax(verb, *(word.format(run=run, out=out) for word in words), "--quiet", cwd=tmp_path)
+            harmed += [(verb, name, done.code, done.last)] if run_folders.content(outside) != before else []
+            traced += [(verb, name, done.last)] if done.code not in (0, 2, 3) else []
+    count = len(VERBS) * len(LINKS)
+    figure(f"{count - len(harmed)} of {count} verbs on folders with links write nothing outside")
+    assert harmed == []
+    assert traced == []
+
+
+@pytest.mark.scorecard(
+    "S3", "hostile files opened as data, model, configuration", "0 executions, 0 writes, each <= 1 s and <= 300 MB"
+)
+def test_a_run_folder_that_names_what_is_private(program, tmp_path, figure):
+    """A sent folder names a path of the reader's, where other rows lie than those it was trained on, or a pipe."""
+    rows = run_folders.binary_rows(tmp_path)
+    run = run_folders.trained(program, rows, tmp_path / "run", epochs=1)
+    private = np.random.default_rng(9).integers(0, 2, (77, 6), np.uint8)
+    read = []
+    for kind in ("other rows", "a pipe"):
+        rows.unlink()
+        np.save(rows, private) if kind == "other rows" else os.mkfifo(rows)
+        for verb, *words in (("report", "{run}", "-o", "{out}"), ("evaluate", "{run}"), ("diagnose", "{run}")):
+            out = tmp_path / f"{kind}.html"
+            done = program.iwax(verb, *(word.format(run=run, out=out) for word in words), "--quiet", patience=30)
+            told = out.exists() and "77" in out.read_text(errors="replace") and done.code == 0
+            read += [(kind, verb, done.code, done.last)] if done.code not in (0, 2, 3) or told else []
+            read += [(kind, verb, "evaluated")] if verb == "evaluate" and done.code == 0 else []
+    figure(f"{6 - len(read)} of 6 verbs do not read what a sent folder names")
+    assert read == []
