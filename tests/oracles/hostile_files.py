@@ -3,6 +3,7 @@
 `corpus(folder)` writes them all, and says for each how it is opened: as `data`, `model` or `config`.
 """
 
+import gzip
 import io
 import json
 import os
@@ -44,14 +45,6 @@ def zipped(*entries: tuple[str, bytes], stored: bool = False, link: bool = False
     return stream.getvalue()
 
 
-def zeros_deflated(size: int) -> bytes:
-    """Zeros, compressed about a thousand to one, without holding them."""
-    packer, packed = zlib.compressobj(9), []
-    for _ in range(size // (1 << 20)):
-        packed.append(packer.compress(bytes(1 << 20)))
-    return b"".join([*packed, packer.flush()])
-
-
 def png(width: int, height: int, *, depth: int = 8, body: bytes | None = None) -> bytes:
     """A grey picture of zeros, its rows as they are or as given."""
 
@@ -63,18 +56,27 @@ def png(width: int, height: int, *, depth: int = 8, body: bytes | None = None) -
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
 
 
-def npz_bomb(size: int = 2_000_000_000) -> bytes:
-    """A .npz of two megabytes that holds an array of zeros of two gigabytes."""
-    head = npy(f"({size // 400}, 100)")
-    stream = io.BytesIO()
-    with (
-        zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive,
-        archive.open("x.npy", "w", force_zip64=True) as entry,
-    ):
-        entry.write(head)
-        for _ in range(size // (1 << 20) + 1):
-            entry.write(bytes(1 << 20))
-    return stream.getvalue()
+def zeros_deflated(head: bytes, size: int) -> tuple[bytes, int, int]:
+    """The head and so many zeros, deflated a thousand to one without holding them; their CRC-32 and their number."""
+    unit, mode = bytes(1 << 20), {"level": 9, "method": zlib.DEFLATED, "wbits": -15}
+    first, piece, last = (zlib.compressobj(**mode) for _ in range(3))
+    begun = first.compress(head) + first.flush(zlib.Z_FULL_FLUSH)
+    repeated = piece.compress(unit) + piece.flush(zlib.Z_FULL_FLUSH)
+    units, checked = -(-size // len(unit)), zlib.crc32(head)
+    for _ in range(units):
+        checked = zlib.crc32(unit, checked)
+    return begun + repeated * units + last.flush(), checked, len(head) + units * len(unit)
+
+
+def npz_bomb(size: int = 1_600_000_000) -> bytes:
+    """A .npz of less than two megabytes that holds an array of zeros of 1.3 GB."""
+    size -= size % (400 << 20)
+    data, checked, whole = zeros_deflated(npy(f"({size // 400}, 100)"), size)
+    about = struct.pack("<HHHHHIII", 20, 0, 8, 0, 33, checked, len(data), whole)
+    local = b"PK\x03\x04" + about + struct.pack("<HH", 5, 0) + b"x.npy"
+    entry = b"PK\x01\x02" + struct.pack("<H", 20) + about + struct.pack("<HHHHHII", 5, 0, 0, 0, 0, 0, 0) + b"x.npy"
+    place = len(local) + len(data)
+    return local + data + entry + b"PK\x05\x06" + struct.pack("<HHHHIIH", 0, 0, 1, 1, len(entry), place, 0)
 
 
 def safetensors(tensors: object, body: bytes = bytes(16), *, length: int | None = None) -> bytes:
@@ -144,7 +146,7 @@ def _data(target: Path) -> dict[str, bytes]:
         "columns.csv": b",".join(b"c%d" % i for i in range(300_000)) + b"\n" + b",".join([b"1"] * 300_000) + b"\n",
         "nul.csv": b"a,b\n1,\x002\n" * 10,
         "quotes.csv": b'a,b\n"' + b'""' * 500_000 + b"\n",
-        "bomb.csv.gz": zeros_deflated(1 << 28),
+        "bomb.csv.gz": gzip.compress(bytes(1 << 27), 1),
     }
 
 
