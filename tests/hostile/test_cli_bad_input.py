@@ -8,8 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import safetensors.numpy
 
 from iwax.cli import main
+from iwax.training import manifest
+from iwax.training.checkpoint import CorruptCheckpointError
+from iwax.training.finite import check_finite
 
 TINY = (
     "--set", "model.latent=2", "--set", "model.hidden=[8]", "--set", "evaluation.k=5", "--epochs", "1", "--quiet",
@@ -238,6 +242,47 @@ def test_a_spoilt_checkpoint_is_noticed(capsys, run, verb, spoil):
     assert {name: after[name] for name in before if name.startswith("checkpoints")} == {
         name: value for name, value in before.items() if name.startswith("checkpoints")
     }
+
+
+def with_a_number(run: Path, value: float) -> str:
+    """Every checkpoint of a run with this as the first number of its first tensor, sealed anew; the tensor's name."""
+    for path in run.glob("checkpoints/step-*"):
+        tensors = dict(sorted(safetensors.numpy.load_file(path / "model.safetensors").items()))
+        name = next(iter(tensors))
+        tensors[name].flat[0] = value
+        safetensors.numpy.save_file(tensors, path / "model.safetensors")
+        names = ("model.safetensors", "train.safetensors", "state.json")
+        step = int(path.name.removeprefix("step-"))
+        (path / "manifest.json").write_bytes(manifest.seal(step, {n: (path / n).read_bytes() for n in names}))
+    return name
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_no_verb_counts_with_a_model_that_is_not_finite(capsys, run, value):
+    name = with_a_number(run, value)
+    array("x.npy", np.zeros((2, 64)))
+    says = ("model.safetensors", name, "finite", str(value))
+    for words in ("evaluate RUN", "sample RUN", "report RUN", "resume RUN", "score RUN x.npy", "embed RUN x.npy"):
+        verb, _, *more = words.split()
+        refused(capsys, verb, run, *more, code=3, says=says)
+    refused(capsys, "train", "digits", "--from", run, "--output", "new", *TINY, code=3, says=says)
+
+
+def test_an_absurd_number_in_a_model_is_warned_of(capsys, run):
+    name = with_a_number(run, 1e30)
+    code, _, err = call(capsys, "evaluate", run, "--k", "5", "--limit", "20")
+    assert code == 0
+    assert f"{name} holds 1e+30" in err
+
+
+def test_an_infinity_that_is_part_of_a_model_is_none_that_came_up():
+    untrained = {"mask": np.array([0.0, -np.inf]), "w": np.zeros(2)}
+    check_finite({"mask": np.array([0.0, -np.inf]), "w": np.ones(2)}, untrained, file=Path("m"))
+    for wrong in ([0.0, np.inf], [-np.inf, -np.inf], [0.0, np.nan]):
+        with pytest.raises(
+            CorruptCheckpointError, match=r"'mask': needed finite numbers, got (nan|inf|-inf) in 1 of 2"
+        ):
+            check_finite({"mask": np.array(wrong), "w": np.ones(2)}, untrained, file=Path("m"))
 
 
 def test_a_spoilt_configuration_is_noticed(capsys, run):

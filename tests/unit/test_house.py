@@ -35,6 +35,11 @@ REASON = re.compile(r"\blonger than \d+ lines\b", re.IGNORECASE)
 EMPTY_NAMES = {"utils", "util", "core", "base", "common", "helpers", "helper", "mixins", "misc"}
 UNSAFE_MODULES = {"pickle", "cPickle", "_pickle", "cloudpickle", "dill", "joblib", "marshal", "shelve"}
 UNSAFE_CALLS = {"eval", "exec", "compile", "__import__"}
+PROGRAMS = {"subprocess", "multiprocessing", "pty", "popen2", "pexpect", "sh", "plumbum", "git", "webbrowser", "ctypes"}
+STARTS = re.compile(
+    r"(os|posix|nt|asyncio|loop)\."
+    r"(system|popen|startfile|fork\w*|exec[lv]\w*|spawn\w*|posix_spawn\w*|create_subprocess_\w+|subprocess_\w+)"
+)
 
 
 def functions(trees: dict[str, ast.Module]) -> Iterator[tuple[str, ast.FunctionDef]]:
@@ -100,6 +105,24 @@ def unsafe(node: ast.AST) -> bool:
 def test_source_neither_asserts_nor_runs_what_it_reads():
     found = [f"{path}:{node.lineno}" for path, tree in SOURCES.items() for node in ast.walk(tree) if unsafe(node)]
     assert found == []
+
+
+def starts_a_program(node: ast.AST) -> bool:
+    match node:
+        case ast.Import(names=names):
+            return any(name.name.split(".")[0] in PROGRAMS for name in names)
+        case ast.ImportFrom(module=module, names=names):
+            found = [f"{module}.{name.name}" for name in names]
+            return (module or "").split(".")[0] in PROGRAMS or any(map(STARTS.fullmatch, found))
+        case ast.Attribute():
+            return bool(STARTS.fullmatch(ast.unparse(node)))
+    return False
+
+
+def test_source_starts_no_program():
+    """tests/hostile/test_no_program.py watches what libraries do besides."""
+    nodes = [(path, node) for path, tree in SOURCES.items() for node in ast.walk(tree)]
+    assert [f"{path}:{node.lineno}" for path, node in nodes if starts_a_program(node)] == []
 
 
 def test_imports_stand_at_the_top():

@@ -83,5 +83,7 @@ def reproduce(
 def _check(table: str | None, rows: str | None, table_into: Path | None) -> None:
     if table_into is not None and (table or rows):
         raise ValueError("--table-into makes a table of the results that are there: it needs neither TABLE nor --rows")
+    if table_into is not None and table_into.is_symlink():
+        raise ValueError(f"--table-into {table_into}: this is a link to {table_into.readlink()}; name the page itself")
     if rows is not None and table is None:
         raise ValueError(f"--rows needs a TABLE, such as burda2016, got {rows!r} alone; iwax reproduce lists them all")

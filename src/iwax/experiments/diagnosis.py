@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from iwax import evaluation
+from iwax import data, evaluation
 from iwax._typing import PRNGKey
 from iwax.evaluation.signal_to_noise import check_repeats
 from iwax.experiments import build, cost
@@ -67,6 +67,7 @@ def diagnose(
     gradients: Sequence[str] = (),
     parameters: Mapping[str, Any] | None = None,
     data_path: str | Path | None = None,
+    fallback: bool = False,
     reporter: Reporter,
 ) -> dict[str, Any]:
     """The inference gap, KL and activity of units, the aggregate posterior, convergence in k, and signal-to-noise.
@@ -74,17 +75,19 @@ def diagnose(
     Every number has its error; what the model cannot serve is None, with the reason under "left_out". Gradients are
     those of the run's objective, or of every one of ``bounds`` with every one of ``gradients``. ``seed`` is that of the
     noise, 0 where it is None. Nothing is written.
-    Raises ValueError for a name, a number or a split that there is not.
+    Raises ValueError for a name, a number or a split that there is not, and for rows with missing cells.
     """
     folder = existing(Path(run))
     settings = folder.config()
     chosen = variants(settings.objective, bounds, gradients, parameters or {})
     seed = COMMON_SEED if seed is None else seed
     _check(effort, seed)
-    trained = open_run(run, checkpoint=checkpoint or settings.evaluation.checkpoint, data_path=data_path)
+    state = checkpoint or settings.evaluation.checkpoint
+    trained = open_run(run, checkpoint=state, data_path=data_path, fallback=fallback)
     split, dataset = split or settings.evaluation.split, trained.dataset()
     with placed(device=settings.device, precision=settings.precision):
         x = build.values(trained.config, dataset, split, final=True)
+        _check_whole(x[: max(effort.limit, effort.latent_rows, effort.signal_rows)], dataset, split)
         seconds = cost.forecast(trained, effort.products(len(chosen)))
         reporter.note(
             f"diagnosing {min(effort.limit, len(x))} rows with k={effort.k}, gradients {effort.repeats} times at "
@@ -108,6 +111,20 @@ def _check(effort: Effort, seed: int) -> None:
     if effort.limit < 1 or effort.k < 1:
         raise ValueError(f"limit and k: 1 or more were needed, got {effort.limit} and {effort.k}")
     check_repeats(effort.repeats)
+
+
+def _check_whole(x: np.ndarray, dataset: data.Dataset, split: str) -> None:
+    holes = np.argwhere(np.isnan(x)) if x.dtype.kind == "f" else np.empty((0, 2), int)
+    if not len(holes):
+        return
+    row, column = holes[0]
+    named = repr(dataset.columns[column].name) if dataset.columns else str(column)
+    raise ValueError(
+        f"a diagnosis needs rows without missing cells; of {dataset.name}, {len(np.unique(holes[:, 0])):,} of "
+        f"{len(x):,} {split} rows have some, the first in {split} row {row}, column {named} (both from 0). Log p(x) of "
+        "such rows is measured by iwax evaluate; to diagnose, name a split without any by --split, or train and "
+        "diagnose on a file of whole rows"
+    )
 
 
 @dataclass(frozen=True)

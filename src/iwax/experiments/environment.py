@@ -2,13 +2,14 @@
 
 import os
 import platform
-import subprocess
 import sys
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import jax.numpy as jnp
+
+from iwax.experiments.revision import commit
 
 __all__ = ["environment", "versions"]
 
@@ -31,7 +32,7 @@ def versions() -> dict[str, str]:
 
 
 def environment(command: list[str] | None = None) -> dict[str, Any]:
-    """Versions, git revision of the current folder, device, platform, and the command with no home folder in it.
+    """Versions, commit of the current folder's repository, device, platform, and the command with no home folder in it.
 
     >>> environment(["iwax", "train"])["command"]
     ['iwax', 'train']
@@ -51,25 +52,8 @@ def environment(command: list[str] | None = None) -> dict[str, Any]:
 
 
 def _revision() -> dict[str, Any] | None:
-    """The commit of the repository that the current folder lies in, and whether tracked files differ from it."""
-    commit = _git("rev-parse", "HEAD")
-    if not commit:
-        return None
-    return {"commit": commit, "changed": bool(_git("status", "--porcelain", "--untracked-files=no"))}
-
-
-def _git(*words: str) -> str:
-    try:
-        done = subprocess.run(  # noqa: S603 (fixed words)
-            ["git", *words],  # noqa: S607 (whichever git this machine has)
-            capture_output=True,
-            text=True,
-            timeout=5,
-            check=False,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return ""
-    return done.stdout.strip() if done.returncode == 0 else ""
+    found = commit(Path.cwd())
+    return None if found is None else {"commit": found}
 
 
 def _anonymous(word: str) -> str:

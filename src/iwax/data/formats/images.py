@@ -9,7 +9,6 @@ and several frames.
 import io
 import struct
 import zipfile
-import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
@@ -19,6 +18,7 @@ import numpy as np
 from PIL import ExifTags, Image, ImageOps
 
 from iwax.data.formats.whole import held
+from iwax.data.formats.zipped import whole
 from iwax.memory_limit import allow
 
 FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "TIFF", "GIF")  # as Pillow names them; a file is known by what it holds
@@ -133,18 +133,15 @@ def _folder(path: Path, others: list[str]) -> Iterator[tuple[PurePosixPath, byte
 
 
 def _zip(path: Path, others: list[str]) -> Iterator[tuple[PurePosixPath, bytes, _Among]]:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            found = {PurePosixPath(member.filename): member for member in archive.infolist() if not member.is_dir()}
-            among = _Among(_chosen(found, others, path), held(path))
-            unpacked = sum(found[inside].file_size for inside in among.names)
-            allow(unpacked, f"{path}: its {len(among.names):,} files of pictures", held=among.held)
-            for inside in among.names:
-                if found[inside].file_size > LARGEST_FILE:
-                    raise ValueError(f"{path}/{inside}: needed at most {LARGEST_FILE} bytes; got more")
-                yield inside, archive.read(found[inside]), among
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-        raise ValueError(f"{path}: needed a whole zip file of pictures; {error}") from error
+    with whole(str(path), "a whole zip file of pictures"), zipfile.ZipFile(path) as archive:
+        found = {PurePosixPath(member.filename): member for member in archive.infolist() if not member.is_dir()}
+        among = _Among(_chosen(found, others, path), held(path))
+        unpacked = sum(found[inside].file_size for inside in among.names)
+        allow(unpacked, f"{path}: its {len(among.names):,} files of pictures", held=among.held)
+        for inside in among.names:
+            if found[inside].file_size > LARGEST_FILE:
+                raise ValueError(f"{path}/{inside}: needed at most {LARGEST_FILE} bytes; got more")
+            yield inside, archive.read(found[inside]), among
 
 
 def _chosen(names: Iterable[PurePosixPath], others: list[str], path: Path) -> list[PurePosixPath]:

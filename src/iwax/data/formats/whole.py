@@ -1,4 +1,4 @@
-"""A whole file as bytes, where it is a file that fills what it claims: a sparse one may claim more than any disk has."""
+"""A whole file as bytes, if it takes what it claims: a sparse one may claim more than any disk has."""
 
 from pathlib import Path
 

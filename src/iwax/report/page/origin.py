@@ -49,7 +49,7 @@ def made_with(subject: Subject) -> list[tuple[str, str]]:
         ("versions", ", ".join(f"{name} {version}" for name, version in made.versions.items())),
     ]
     if made.git:
-        changed = ", with changes that are not committed" if made.git.get("changed") else ""
+        changed = ", with changes that are not committed" if made.git.get("changed") else ""  # of older runs
         found.append(("commit of the folder it was started in", f"{made.git.get('commit')}{changed}"))
     if made.start:
         found.append(("started at the weights of", f"{subject.trained.config.start}, {made.start.checkpoint}"))
