@@ -72,11 +72,14 @@ class Program:
     def __init__(self, *before: str, environment: dict[str, str] | None = None) -> None:
         command = [*before, sys.executable, "-W", "ignore", __file__]
         self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=(said := tempfile.TemporaryFile()),
             env={**os.environ, "JAX_PLATFORMS": "cpu", **(environment or {})},
         )  # fmt: skip
-        if self._process.stdout.readline() != b'"ready"\n':
-            raise RuntimeError("the program did not start")
+        ready = self._process.stdout.readline() == b'"ready"\n'
+        with said:
+            if not ready:
+                self.__exit__(None, None, None)
+                raise RuntimeError(f"the program did not start: {_text(said)[-1000:]}")
 
     def __enter__(self) -> Self:
         return self
