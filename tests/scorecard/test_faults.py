@@ -11,16 +11,24 @@ import subprocess
 import sys
 import tempfile
 import time
+import warnings
 from collections import Counter
 from pathlib import Path
 
+import equinox as eqx
 import faulty_server
+import jax
 import numpy as np
 import pytest
 import run_folders
 from forked_program import Program
 
+from iwax import experiments
+from iwax.experiments import measurements
+from iwax.experiments.folder import RunFolder
+from iwax.experiments.verify import BAD, verify
 from iwax.training import checkpoint
+from iwax.training.checkpoint import CorruptCheckpointError
 
 ROOT = Path(__file__).parents[2]
 
@@ -40,7 +48,12 @@ HALF = 6 * 10**6  # numbers in each half of a checkpoint of 48 MB
 SAVES = """
 import os, numpy as np
 from pathlib import Path
+from iwax import experiments
+from iwax.experiments import measurements
+from iwax.experiments.folder import RunFolder
+from iwax.experiments.verify import BAD, verify
 from iwax.training import checkpoint
+from iwax.training.checkpoint import CorruptCheckpointError
 folder, step = Path({folder!r}), {step}
 said = os.open({said!r}, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 while True:
@@ -218,7 +231,12 @@ import json
 from pathlib import Path
 import run_folders
 from forked_program import Program
+from iwax import experiments
+from iwax.experiments import measurements
+from iwax.experiments.folder import RunFolder
+from iwax.experiments.verify import BAD, verify
 from iwax.training import checkpoint
+from iwax.training.checkpoint import CorruptCheckpointError
 disk = Path({disk!r})
 folder = disk / "run" / "checkpoints"
 newest = checkpoint.search(folder)
@@ -458,6 +476,104 @@ def test_signals(program, tmp_path, figure, signum, code):
     assert at_once <= 1
     assert taken.code == 0, taken.err
     assert differing == []
+
+
+# -- F5: changed, cut, empty and swapped files -------------------------------------------------------------------------
+
+FLIPS, CUTS = 2000, 500
+
+
+def readings(run: Path, *, of_model: bool) -> dict[str, object]:
+    """What the program reads of a run folder, piece by piece; an error stands for what could not be read."""
+    folder = RunFolder(run)
+
+    def measured():
+        found = measurements.summaries(folder, ("n", "log_evidence"))
+        return [(s, {k: v.tobytes() for k, v in measurements.values(folder, p, s, ("rows",)).items()}) for p, s in found]
+
+    def weights(which):
+        trained = experiments.open_run(run, checkpoint=which)
+        return trained.step, [np.asarray(leaf).tobytes() for leaf in jax.tree.leaves(eqx.filter(trained.model, eqx.is_array))]
+
+    pieces = {
+        "config": folder.config,
+        "environment": folder.environment,
+        "metrics": lambda: folder.rows(folder.metrics),
+        "timing": lambda: folder.rows(folder.timing),
+        "evaluation": measured,
+    }
+    if of_model:
+        pieces |= {which: lambda which=which: weights(which) for which in ("best", "last")}
+    found = {}
+    for name, read in pieces.items():
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            try:
+                value = read()
+            except (CorruptCheckpointError, FileNotFoundError) as error:
+                value = Said(str(error))
+        found[name] = Said(str(told[0].message)) if told and not isinstance(value, Said) else value
+    return found
+
+
+class Said(str):
+    """An error or a warning in place of what was read."""
+
+
+def damages(files: list[Path], chance: random.Random):
+    """A file, what is done to it, and its bytes then: flips, cuts, nothing at all, and the bytes of another."""
+    for trial in range(FLIPS + CUTS):
+        file = files[trial % len(files)]
+        data = bytearray(file.read_bytes())
+        if trial < FLIPS and data:
+            data[chance.randrange(len(data))] ^= 1 << chance.randrange(8)
+            yield file, "flip", bytes(data)
+        elif data:
+            yield file, "cut", bytes(data[: chance.randrange(len(data))])
+    for file in files:
+        yield file, "empty", b""
+        for other in files:
+            alike = other != file and other.suffix == file.suffix and other.read_bytes() != file.read_bytes()
+            if alike:
+                yield file, f"swapped for {other.name}", other.read_bytes()
+
+
+@pytest.mark.scorecard(
+    "F5", "2,000 flips, 500 cuts, empty and swapped files over every file of a run folder", "0 silently wrong; each is named"
+)
+def test_damaged_run_folders(whole, tmp_path, figure):
+    run = run_folders.copied(whole, tmp_path / "run")
+    files = sorted(path for path in run.rglob("*") if path.is_file() and path.name != "run.lock")
+    sound, chance, silent, nameless, other, counts = readings(run, of_model=True), random.Random(5), [], [], [], Counter()
+    assert not any(isinstance(value, Said) for value in sound.values()), sound
+    assert {verdict.state for verdict in verify(run)} == {"whole"}
+    for file, kind, data in damages(files, chance):
+        name, before = str(file.relative_to(run)), file.read_bytes()
+        if data == before:
+            continue
+        file.write_bytes(data)
+        counts[kind.split()[0]] += 1
+        named = [verdict.file for verdict in verify(run) if verdict.state in BAD]
+        nameless += [(name, kind)] if name not in named else []
+        try:
+            found = readings(run, of_model=file.suffix in (".json", ".safetensors") and "evaluation" not in name)
+        except Exception as error:
+            other.append((name, kind, repr(error)[:200]))
+            found = {}
+        silent += [(name, kind, p) for p, v in found.items() if not isinstance(v, Said) and v != sound[p]]
+        file.write_bytes(before)
+    newest = checkpoint.latest(run / "checkpoints") / "model.safetensors"
+    newest.write_bytes(newest.read_bytes()[:-1])
+    with pytest.raises(CorruptCheckpointError, match="--fallback"):
+        experiments.open_run(run, checkpoint="last")
+    with pytest.warns(UserWarning, match="passed over|damaged"):
+        fallen = experiments.open_run(run, checkpoint="last", fallback=True)
+    figure(
+        f"{', '.join(f'{n} {kind}' for kind, n in counts.items())} over {len(files)} files: {len(silent)} silently wrong, "
+        f"{len(nameless)} that iwax verify does not name; --fallback takes the one before"
+    )
+    assert (silent, nameless, other) == ([], [], [])
+    assert fallen.checkpoint != newest.parent
 
 
 # -- F6, F7: downloads ----------------------------------------------------------------------------------------------

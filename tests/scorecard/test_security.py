@@ -303,3 +303,79 @@ def test_a_run_folder_that_names_what_is_private(program, tmp_path, figure):
             read += [(kind, verb, "evaluated")] if verb == "evaluate" and done.code == 0 else []
     figure(f"{6 - len(read)} of 6 verbs do not read what a sent folder names")
     assert read == []
+
+
+# -- S4: a configuration is data ---------------------------------------------------------------------------------------
+
+HUNGRY = {  # what asks for memory in parts other than the plain networks
+    "full Gaussian": ("model.posterior=full_gaussian", "model.latent=65536"),
+    "mixture posterior": ("model.posterior=mixture", "model.latent=65536", "model.posterior_components=65536"),
+    "Sylvester flow": ("model.posterior=sylvester", "model.latent=65536", "model.posterior_components=60000"),
+    "inverse autoregressive flow": ("model.posterior=iaf", "model.latent=65536", "model.flow_hidden=[65536]"),
+    "its many steps": ("model.posterior=iaf", "model.latent=2000", "model.posterior_steps=1000"),
+    "convex combination": (
+        "model.posterior=convex_linear_iaf", "model.latent=65536", "model.posterior_components=65536",
+    ),
+    "planar flow": ("model.posterior=planar", "model.latent=65536", "model.posterior_steps=1000",
+                    "model.flow_hidden=[65536]", "model.hidden=[15000]"),
+    "coupling flow": ("model.posterior=real_nvp", "model.latent=65536", "model.flow_hidden=[65536,65536]"),
+    "flow prior": ("model.prior=flow", "model.latent=65536", "model.flow_hidden=[65536]", "model.prior_steps=1000"),
+    "mixture prior": ("model.prior=mixture", "model.latent=65536", "model.prior_components=65536"),
+    "VampPrior": ("model.prior=vamp", "model.prior_components=65536", "model.hidden=[15000]", "model.latent=15000"),
+    "memory": ("model.memory=[65536,65536]", "model.hidden=[15000,15000]"),
+}  # fmt: skip
+HOSTILE = (
+    *("objective.kk=3", "epochs=3", "__class__=x", "objective.__class__=x", "model.__init__=x", "_target_=os.system"),
+    *("model.class_path=os.system", "constructor=x", "model.posterior=../gaussian", "model.posterior=os.system"),
+    *("model.activation=__import__('os')", "model.likelihood=poison", "objective.bound=iwea", "model.latent=0"),
+    *("model.latent=65537", "model.latent=1e9", "model.latent=" + "9" * 5000, "model.hidden=[0]", "model.kernel=1000"),
+    *("model.hidden=[" + ",".join(["1"] * 65) + "]", "model.hidden=[" + ",".join(["65536"] * 64) + "]"),
+    *("model.hidden=" + "[" * 10_000, "objective.k=0", "objective.k=10000001", "training.batch=10000000000"),
+    *("training.learning_rate=inf", "training.epochs=" + "9" * 30, "seed=18446744073709551616", "data.name=a\0b"),
+    *("model.posterior_steps=1000000", "evaluation.k=1000000000000", "training.keep=100000", "precision=16", "=3"),
+)
+NEAREST = {
+    "objective.kk=3": "objective.k", "epochs=3": "training.epochs", "model.likelihood=poison": "poisson",
+    "objective.bound=iwea": "iwae",
+}  # fmt: skip
+CONFIGURED = """
+import json
+from iwax import experiments
+from iwax.cli.failure import exit_code, one_line
+try:
+    experiments.from_sources(sets=[{setting!r}])
+    print(json.dumps([0, "taken"]))
+except BaseException as error:
+    print(json.dumps([exit_code(error), one_line(error)]))
+"""
+
+
+@pytest.mark.scorecard(
+    "S4", "12 configurations that ask for memory, 34 hostile ones", "all refused before allocation, the nearest name said"
+)
+def test_hostile_configurations(program, tmp_path, figure):
+    rows, wrong, most = run_folders.binary_rows(tmp_path), [], 0.0
+    for place, (name, settings) in enumerate(HUNGRY.items()):
+        sets = [word for setting in settings for word in ("--set", setting)]
+        words = ("train", rows, *sets, "--set", "objective.k=1", "--output", tmp_path / f"run-{place}", "--quiet")
+        done = program.iwax(*words, limits=ROOM, patience=30, cwd=tmp_path)
+        most = max(most, done.megabytes)
+        refused = done.code == 2 and len(done.err.splitlines()) == 1 and "IWAX_MEMORY_LIMIT" in done.err
+        refused |= done.code == 2 and "at most" in done.err
+        left = (tmp_path / f"run-{place}").exists()
+        if not refused or done.megabytes > 400 or done.cpu > 10 or left:
+            wrong.append((name, done.code, done.last[:300], round(done.megabytes), round(done.cpu, 1), left))
+    hungry = len(HUNGRY) - len(wrong)
+    for setting in HOSTILE:
+        done = program.python(CONFIGURED.format(setting=setting), limits=ROOM, patience=20)
+        most = max(most, done.megabytes)
+        code, said = json.loads(done.out) if done.out else (done.code, done.last)
+        near = NEAREST.get(setting, "") in said
+        if code != 2 or "\n" in said or len(said) > 600 or done.megabytes > MOST_MEGABYTES or not near:
+            wrong.append((setting[:60], code, said[:300], round(done.megabytes)))
+    count = len(HUNGRY) + len(HOSTILE)
+    figure(
+        f"{hungry} of {len(HUNGRY)} that ask for memory, {count - len(wrong) - hungry} of {len(HOSTILE)} hostile ones "
+        f"refused, with {most:.0f} MB at most"
+    )
+    assert wrong == []
