@@ -22,6 +22,7 @@ import numpy as np
 import pytest
 import run_folders
 from forked_program import Program
+from project_tests import ran
 
 from iwax import experiments
 from iwax.experiments import measurements
@@ -31,14 +32,6 @@ from iwax.training import checkpoint
 from iwax.training.checkpoint import CorruptCheckpointError
 
 ROOT = Path(__file__).parents[2]
-
-
-def ran(*names: str) -> tuple[Counter[str], str]:
-    """Run tests of the project in a process of their own: how many passed, failed, were skipped, and what was said."""
-    command = [sys.executable, "-m", "pytest", "-q", "-rs", "-m", "slow or not slow", *names]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=280, check=False)
-    counts = Counter({word: int(n) for n, word in re.findall(r"(\d+) (passed|failed|skipped|error)", done.stdout)})
-    return counts, done.stdout[-2000:]
 
 
 # -- F1, F2, F3: killed at any moment -------------------------------------------------------------------------------
@@ -211,6 +204,7 @@ import json, os, shutil, sys
 from pathlib import Path
 import run_folders
 from forked_program import Program
+from project_tests import ran
 disk, left = Path({disk!r}), {left}
 for each in disk.iterdir():
     shutil.rmtree(each) if each.is_dir() else each.unlink()
@@ -231,6 +225,7 @@ import json
 from pathlib import Path
 import run_folders
 from forked_program import Program
+from project_tests import ran
 from iwax import experiments
 from iwax.experiments import measurements
 from iwax.experiments.folder import RunFolder
@@ -667,3 +662,30 @@ def test_downloads_without_an_end(fetches, figure):
     figure(f"{len(calls) - len(wrong)} of {len(calls)} end, the slowest after {slowest:.0f} s; a killed one is swept")
     assert wrong == []
     assert (again[0], fetches.left("killed")) == (0, ["file.bin"])
+
+
+# -- F11: run folders of every version -----------------------------------------------------------------------------------
+
+GOLDEN = sorted(path.parent for path in (ROOT / "tests" / "golden").glob("*/*/config.json"))
+LARGEST = 200_000  # bytes of a folder
+
+
+@pytest.mark.scorecard("F11", "run folders of every released version", "load; log p(x) of every row within 1e-5 nats")
+def test_run_folders_of_every_version(program, tmp_path, figure):
+    if not GOLDEN:
+        pytest.skip("there are no golden run folders")
+    worst, rows, large, versions = 0.0, 0, [], {run.parent.name for run in GOLDEN}
+    for place, golden in enumerate(GOLDEN):
+        sent = run_folders.copied(golden.parent, tmp_path / str(place)) / golden.name
+        (file,) = (sent / "evaluation").glob("*.npz")
+        with np.load(file) as columns:
+            before = columns["log_evidence"]
+        large += [golden] if sum(path.stat().st_size for path in golden.rglob("*") if path.is_file()) > LARGEST else []
+        done = program.iwax("evaluate", sent, "--quiet")
+        assert done.code == 0, done.err
+        with np.load(file) as columns:
+            worst = max(worst, float(np.abs(columns["log_evidence"] - before).max()))
+        rows += len(before)
+    figure(f"{len(GOLDEN)} folders of {len(versions)} versions, {rows} rows: log p(x) within {worst:.1g} nats")
+    assert worst <= 1e-5
+    assert large == []

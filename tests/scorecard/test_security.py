@@ -3,20 +3,29 @@
 import ast
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
+import chromium
 import hostile_files
 import numpy as np
 import pytest
 import run_folders
 import watched
+from project_tests import ran
 
 ROOT = Path(__file__).parents[2]
 SRC = ROOT / "src" / "iwax"
+
+
+def named(wrong: list) -> str:
+    """The first words of what is wrong, for the figure."""
+    return f"; not so: {', '.join(' '.join(map(str, each[:2])) for each in wrong[:8])}" if wrong else ""
 
 
 # -- S1: what the source could run -----------------------------------------------------------------------------------
@@ -177,7 +186,7 @@ def test_what_verbs_do_besides_computing(program, whole, whole_table, tmp_path, 
         ran.unlink(missing_ok=True)
     control = tmp_path / "control"
     program.python("import os; os.system('true'); open('/dev/full', 'w')", first=watched.watched(control))
-    figure(f"{len(jobs)} calls of {len({words[0] for _, _, words in jobs})} verbs: {len(seen)} events")
+    figure(f"{len(jobs)} calls of {len({words[0] for _, _, words in jobs})} verbs: {len(seen)} events{named(seen)}")
     assert len(watched.events(control)) == 2, "the watch sees nothing"
     assert failed == []
     assert seen == []
@@ -227,8 +236,8 @@ def test_hostile_files(program, tmp_path, figure):
         if harm or done.cpu > MOST_SECONDS or done.megabytes > MOST_MEGABYTES or done.seconds > 19:
             wrong.append((name, code, said[:200], round(done.cpu, 1), round(done.megabytes), watched.events(log)))
     figure(
-        f"{len(corpus) - len(wrong)} of {len(corpus)} files do no harm, the worst {longest:.1f} s and {most:.0f} MB; "
-        "0 executions"
+        f"{len(corpus) - len(wrong)} of {len(corpus)} files do no harm, the worst {longest:.1f} s and {most:.0f} MB"
+        f"{named(wrong)}"
     )
     assert wrong == []
     assert len(corpus) >= 40
@@ -278,7 +287,7 @@ def test_links_in_a_run_folder(program, whole, tmp_path, figure):
             harmed += [(verb, name, done.code, done.last)] if run_folders.content(outside) != before else []
             traced += [(verb, name, done.last)] if done.code not in (0, 2, 3) else []
     count = len(VERBS) * len(LINKS)
-    figure(f"{count - len(harmed)} of {count} verbs on folders with links write nothing outside")
+    figure(f"{count - len(harmed)} of {count} verbs on folders with links write nothing outside{named(harmed)}")
     assert harmed == []
     assert traced == []
 
@@ -376,6 +385,141 @@ def test_hostile_configurations(program, tmp_path, figure):
     count = len(HUNGRY) + len(HOSTILE)
     figure(
         f"{hungry} of {len(HUNGRY)} that ask for memory, {count - len(wrong) - hungry} of {len(HOSTILE)} hostile ones "
-        f"refused, with {most:.0f} MB at most"
+        f"refused, with {most:.0f} MB at most{named(wrong)}"
     )
     assert wrong == []
+
+
+# -- S5: fuzzing guided by coverage ------------------------------------------------------------------------------------
+
+FUZZ = ROOT / "tests" / "fuzz" / "run.py"
+TARGETS = ("checkpoint", "config", "csv", "npz")
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.scorecard("S5", "Atheris, guided by coverage, on loader, configuration, CSV and npz, 60 s each", "typed errors")
+def test_fuzzing(target, figure):
+    if not FUZZ.is_file():
+        pytest.skip("there is no script that fuzzes")
+    python = os.environ.get("IWAX_ATHERIS", sys.executable)  # Atheris may live in an environment of its own
+    if subprocess.run([python, "-c", "import atheris"], capture_output=True, check=False).returncode != 0:
+        pytest.skip("needs Atheris: pip install atheris, or its Python in IWAX_ATHERIS")
+    names = sorted(path.name for path in (FUZZ.parent / "corpus").iterdir() if path.name.startswith(target))
+    words = [python, str(FUZZ), "--seconds", str(60 // len(names)), *names]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=280)
+    told = [" ".join(line.split()) for line in done.stdout.splitlines() if re.match(r"\S+ +(held|BROKEN)", line)]
+    figure("; ".join(told))
+    assert done.returncode == 0, done.stdout[-2000:]
+
+
+# -- S6: the page of a report in a browser -----------------------------------------------------------------------------
+
+PAYLOADS = (
+    "<img src=x onerror=window.RAN=1>",
+    "</script><script>window.RAN=1</script>",
+    "\'><svg onload=window.RAN=1>",
+    "javascript:window.RAN=1",
+    "<iframe src=https://example.org>",
+    "{{7*7}}${{window.RAN=1}}",
+    "--><base href=https://example.org>",
+)
+QUESTIONS = {  # in the browser: each must be false, or nothing
+    "a payload ran": "window.RAN",
+    "a handler in markup": "[...document.querySelectorAll('*')].some(e => [...e.attributes].some(a => /^on/i.test(a.name)))",
+    "a script from elsewhere": "document.querySelectorAll('script[src]').length",
+    "a frame or an object": "document.querySelectorAll('iframe, frame, object, embed, portal').length",
+    "a form": "document.querySelectorAll('form').length",
+    "a file to be uploaded": "document.querySelectorAll('input[type=file]').length",
+    "a base": "document.querySelectorAll('base').length",
+    "a style or icon from elsewhere": "document.querySelectorAll('link[href]:not([href^=data])').length",
+    "a refresh": "document.querySelectorAll('meta[http-equiv=refresh i]').length",
+    "a link that is a program": "[...document.links].some(a => !/^(https?:|#|file:|data:)/.test(a.href))",
+    "a picture from elsewhere": "[...document.images].some(i => !i.src.startsWith('data:'))",
+    "a cookie": "document.cookie",
+    "something stored": "(() => {try {return localStorage.length} catch (e) {return 0}})()",
+    "a worker": "navigator.serviceWorker && navigator.serviceWorker.controller",
+    "another page opened it": "window.opener",
+}
+SPELLS = r"\beval\(|new Function|document\.write|\.innerHTML|\.outerHTML|insertAdjacentHTML|importScripts|\bfetch\(|XMLHttp|WebSocket|sendBeacon"
+
+
+def hostile_table(folder: Path) -> Path:
+    """A table whose columns and levels are markup."""
+    path, lines = folder / "<img src=x onerror=window.RAN=1>.csv", []
+    lines.append(",".join(f'"{name.replace(chr(34), chr(34) * 2)}"' for name in (*PAYLOADS[:3], "count")))
+    for row in range(60):
+        cells = [PAYLOADS[row % 2 + 3], PAYLOADS[row % 3], f"{row * 0.37 % 5:.2f}", str(row % 7)]
+        lines.append(",".join(f'"{cell.replace(chr(34), chr(34) * 2)}"' for cell in cells))
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+@pytest.mark.scorecard("S6", "a report of hostile names, in Chromium: 20 questions", "0 requests, 0 findings")
+def test_the_page_in_a_browser(program, tmp_path, figure):
+    if chromium.program() is None:
+        pytest.skip("needs chromium")
+    run = tmp_path / "<img src=x onerror=window.RAN=1>"
+    run_folders.trained(program, hostile_table(tmp_path), run, epochs=1)
+    log, page = tmp_path / "log", tmp_path / "page.html"
+    done = program.iwax("report", run, "-o", page, first=watched.watched(log, tmp_path, "/tmp"))
+    assert done.code == 0, done.err
+    text = page.read_text(encoding="utf-8")
+    with chromium.Page(page.as_uri()) as browser:
+        wrong = [name for name, question in QUESTIONS.items() if browser.value(question)]
+        policy = browser.value("document.querySelector('meta[http-equiv=Content-Security-Policy i]')?.content || ''")
+        shown = browser.value("document.body.innerText")
+        asked = [each for each in browser.requests if not each.startswith("data:") and each != page.as_uri()]
+        complaints = browser.complaints
+    scripts = "".join(re.findall(r"<script[^>]*>(.*?)</script>", text, re.DOTALL))
+    own = {
+        "no policy that forbids the rest": "default-src 'none'" not in policy or "unsafe-eval" in policy,
+        "something asked for": bool(asked),
+        "the console complains": bool(complaints),
+        "a script that writes markup or sends": bool(re.search(SPELLS, scripts)),
+        "a socket, or a program, while it was made": bool([e for e in watched.events(log) if "socket" in e[0]]),
+    }
+    wrong += [name for name, found in own.items() if found]
+    figure(f"{len(asked)} requests; {len(QUESTIONS) + len(own) - len(wrong)} of {len(QUESTIONS) + len(own)}{named([(w,) for w in wrong])}")
+    assert PAYLOADS[0] in shown
+    assert (wrong, asked, complaints) == ([], [], [])
+
+
+# -- S7: where the code comes from -------------------------------------------------------------------------------------
+
+OFFLINE = """
+import importlib, pkgutil, socket, sys
+def refuse(*arguments, **words):
+    raise RuntimeError("a socket was opened at import")
+for name in ("socket", "create_connection", "getaddrinfo", "gethostbyname"):
+    setattr(socket, name, refuse if name != "socket" else type("Refused", (socket.socket,), {"__init__": refuse}))
+import iwax
+names = [each.name for each in pkgutil.walk_packages(iwax.__path__, "iwax.")]
+for name in names:
+    importlib.import_module(name)
+print(len(names))
+"""
+ENTRY = re.compile(r"^[a-z0-9._-]+(?:\[[a-z,]+\])?==\S+(?: ; [^\n]+?)?((?: --hash=sha256:[0-9a-f]{64})+)$", re.IGNORECASE)
+MOST_DEPENDENCIES = 18
+
+
+@pytest.mark.scorecard(
+    "S7", "a lock with hashes of all that is installed; imports with no socket", "lock verifies, nothing is opened"
+)
+def test_where_the_code_comes_from(figure):
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", OFFLINE], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-1000:]
+    lock = ROOT / "requirements" / "ci.txt"
+    assert lock.is_file(), "there is no lock"
+    text = re.sub(r"\s*\\\n\s*", " ", re.sub(r"^\s*#.*\n", "", lock.read_text(), flags=re.MULTILINE))
+    entries = [line for line in text.splitlines() if line.strip()]
+    bare = [line[:60] for line in entries if not ENTRY.match(line)]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    counts, said = ran("tests/unit/test_lock.py")
+    figure(
+        f"{len(entries)} packages locked, each with a SHA-256; {len(project['dependencies'])} direct dependencies; "
+        f"{done.stdout.strip()} modules import without a socket; {counts['passed']} tests of the lock"
+    )
+    assert bare == []
+    assert len(project["dependencies"]) <= MOST_DEPENDENCIES
+    assert "seven days" in (ROOT / ".ci" / "lock").read_text()
+    assert counts["passed"] >= 2 and not counts["failed"] + counts["error"], said
