@@ -131,7 +131,7 @@ def _data(target: Path) -> dict[str, bytes]:
         "bomb.npz": npz_bomb(),
         "slip.npz": zipped(("../../x.npy", npy("(4, 2)", bytes(32)))),
         "terabyte.npz": zipped(("x.npy", npy("(1000000000000, 784)"))),
-        "bomb.zip": zipped(*_pictures(400)),
+        "bomb.zip": zipped(*pictures(400)),
         "slip.zip": zipped(*((f"../../slip-{i}.png", picture) for i in range(4))),
         "absolute.zip": zipped(*((f"/tmp/iwax-absolute-{i}.png", picture) for i in range(4))),
         "backslash.zip": zipped(*((f"..\\..\\slip-{i}.png", picture) for i in range(4))),
@@ -150,7 +150,7 @@ def _data(target: Path) -> dict[str, bytes]:
     }
 
 
-def _pictures(count: int) -> tuple[tuple[str, bytes], ...]:
+def pictures(count: int) -> tuple[tuple[str, bytes], ...]:
     picture = png(4096, 4096)
     return tuple((f"{i}.png", picture) for i in range(count))
 

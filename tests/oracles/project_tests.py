@@ -1,4 +1,4 @@
-"""Tests of the project, run from another: where they measure exactly what a check asks for, at its size."""
+"""What checks of the scorecard share: tests of the project run from another, and words of what is wrong."""
 
 import re
 import subprocess
@@ -15,3 +15,8 @@ def ran(*names: str) -> tuple[Counter[str], str]:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=280, check=False)
     counts = Counter({word: int(n) for n, word in re.findall(r"(\d+) (passed|failed|skipped|error)", done.stdout)})
     return counts, done.stdout[-2000:]
+
+
+def named(wrong: list) -> str:
+    """The first words of what is wrong, for the figure."""
+    return f"; not so: {', '.join(' '.join(map(str, each[:2])) for each in wrong[:8])}" if wrong else ""

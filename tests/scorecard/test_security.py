@@ -17,15 +17,10 @@ import numpy as np
 import pytest
 import run_folders
 import watched
-from project_tests import ran
+from project_tests import named, ran
 
 ROOT = Path(__file__).parents[2]
 SRC = ROOT / "src" / "iwax"
-
-
-def named(wrong: list) -> str:
-    """The first words of what is wrong, for the figure."""
-    return f"; not so: {', '.join(' '.join(map(str, each[:2])) for each in wrong[:8])}" if wrong else ""
 
 
 # -- S1: what the source could run -----------------------------------------------------------------------------------
