@@ -22,15 +22,7 @@ from iwax.experiments.reporter import Reporter
 from iwax.experiments.session import Session, load_state
 from iwax.experiments.stored import load_model
 from iwax.model import LatentVariableModel
-from iwax.training import (
-    NumericalStop,
-    Objective,
-    State,
-    checkpoint,
-    initial_control,
-    initial_state,
-    steps_per_epoch,
-)
+from iwax.training import NumericalStop, Objective, State, checkpoint, initial_control, initial_state, steps_per_epoch
 from iwax.training import train as ascend
 from iwax.training.checkpoint import CorruptCheckpointError
 from iwax.training.finite import NotFiniteError

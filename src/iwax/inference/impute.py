@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 
 from iwax import batched, posteriors
 from iwax._typing import PRNGKey
+from iwax.evaluation.tables import row_numbers
 from iwax.inference import inputs, weighing
 from iwax.inference.pieces import pieces
 from iwax.model import LatentVariableModel
@@ -88,9 +89,7 @@ def impute(
     k, batch = inputs.check_count("k", k), inputs.check_count("batch", batch)
     draws, sweeps = inputs.check_count("draws", draws, least=0), inputs.check_count("sweeps", sweeps, least=0)
     model.refuse_outside(table, missing=True)
-    numbers = np.arange(len(table)) if rows is None else np.asarray(rows)
-    if numbers.shape != table.shape[:1]:
-        raise ValueError(f"rows must number the {len(table)} rows of x, got shape {numbers.shape}")
+    numbers = row_numbers(rows, len(table))
     missing = np.isnan(table) if table.dtype.kind == "f" else np.zeros(table.shape, bool)
     values = np.array(table, np.result_type(table.dtype, np.float32))
     error, ess = np.zeros(table.shape), np.full(len(table), np.nan)
