@@ -34,6 +34,7 @@ class Environment(BaseModel):
     versions: dict[str, str]
     git: dict[str, Any] | None
     device: dict[str, Any]
+    arithmetic: dict[str, str] | None = None  # not of runs made before it was recorded
     platform: dict[str, Any]
     command: list[str]
     data: DataRecord

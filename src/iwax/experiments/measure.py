@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from iwax.experiments.annealing import ANNEALED, BIDIRECTIONAL
+from iwax.experiments.arithmetic import arithmetic, in_words
 from iwax.experiments.config import LARGEST_K
 from iwax.experiments.environment import versions
 from iwax.experiments.folder import existing
@@ -135,6 +136,7 @@ def _measure(method: str, task: Task) -> dict[str, Any]:
         "split": task.options.get("split"),
         **found.summary,
         "bits_per_dim": -found.summary["log_evidence"] / (observed * math.log(2)),
+        "precision": in_words(arithmetic()),
         "seconds": time.perf_counter() - begun,
         "preset": trained.config.preset,
         "name": display_name(trained.config),
@@ -171,11 +173,14 @@ def _finite(value: Any) -> Any:
 
 
 def closing_line(summary: Mapping[str, Any]) -> str:
-    """The result in one line: log p(x) with its error, how it was measured, and how far to trust it.
+    """The result in one line: log p(x) with its error, how it was measured, in what precision, how far to trust it.
 
     What one row or few samples do not tell is unknown: an error, or the share of large Pareto k. A run that is not what
     its preset's name says, or that started at the weights of another, is named at the end.
     """
     line, name, start = METHODS[summary["method"]].line(summary), summary.get("name"), summary.get("start")
+    if precision := summary.get("precision"):
+        *most, seconds = line.split("; ")
+        line = "; ".join([*most, precision, seconds])
     named = [*([name] if name != summary.get("preset") and name else []), *([f"started at {start}"] if start else [])]
     return f"{line[:-1]}; {'; '.join(named)})" if named else line
