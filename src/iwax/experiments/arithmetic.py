@@ -28,7 +28,7 @@ def arithmetic() -> dict[str, str]:
 
 
 def _products(numbers: str, device: Any) -> str:
-    asked = jax.config.jax_default_matmul_precision
+    asked = jax.config.jax_default_matmul_precision  # pyright: ignore[reportAttributeAccessIssue]
     if numbers != "float32" or getattr(device, "platform", "cpu") == "cpu" or asked in _EXACT:
         return numbers
     if device.platform in ("gpu", "cuda") and asked in _TF32:
