@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from resealing import sealed_again
 
 from iwax import experiments
 from iwax.experiments.reporter import Silent
@@ -157,6 +158,7 @@ def test_killed_before_the_first_checkpoint(tmp_path):
     for path in (run / "checkpoints").iterdir():
         path.rename(tmp_path / f"gone-{path.name}")
     (run / "metrics.jsonl").write_bytes(b'{"epoch": 1, "step": 12, "bo')  # and a row cut off
+    sealed_again(run)
     experiments.resume(run, reporter=Silent())
     assert digests(run) == before
 

@@ -14,7 +14,7 @@ from PIL import Image
 from iwax import data
 from iwax.cli import failure
 from iwax.data.formats import images, npy
-from iwax.experiments import comparison, diagnosis, summaries
+from iwax.experiments import diagnosis, summaries
 from iwax.report.page import measured
 from iwax.report.page.measured import Measured
 from iwax.training import record, strict_json
@@ -32,24 +32,19 @@ SUMMARY = json.loads("""
 # -- summaries and rows of a training, of a wrong type -------------------------------------------------------------
 
 
-def test_a_summary_as_it_is_written_is_read(tmp_path):
-    file = tmp_path / "a.json"
-    file.write_bytes(strict_json.canonical(SUMMARY))
-    assert summaries.read(file) == SUMMARY
+def test_a_summary_as_it_is_written_is_read():
+    assert summaries.parse(strict_json.canonical(SUMMARY), path=Path("a.json")) == SUMMARY
 
 
 WRONG = {"log_evidence": "x", "n": 30.0, "k": [5], "split": 3, "warnings": "few", "units": [2.5], "elbo": True}
 
 
 @pytest.mark.parametrize("name", SUMMARY)
-def test_a_value_of_a_wrong_type_is_named_with_its_line(tmp_path, name):
-    file = tmp_path / "a.json"
-    wrong = WRONG.get(name, {"an": "object"})
-    file.write_bytes(strict_json.canonical(SUMMARY | {name: wrong}))
-    line = next(i for i, text in enumerate(file.read_text().splitlines(), start=1) if f'"{name}"' in text)
-    for reader in (lambda: summaries.read(file), lambda: comparison._summary(file)):
-        with pytest.raises(CorruptCheckpointError, match=rf"a\.json:{line}: needed .* under '{name}', got "):
-            reader()
+def test_a_value_of_a_wrong_type_is_named_with_its_line(name):
+    written = strict_json.canonical(SUMMARY | {name: WRONG.get(name, {"an": "object"})})
+    line = next(i for i, text in enumerate(written.decode().splitlines(), start=1) if f'"{name}"' in text)
+    with pytest.raises(CorruptCheckpointError, match=rf"a\.json:{line}: needed .* under '{name}', got "):
+        summaries.parse(written, path=Path("a.json"))
 
 
 @given(st.sampled_from(sorted(SUMMARY)), st.recursive(
@@ -72,14 +67,14 @@ def test_whatever_passes_can_be_printed(name, value):
 
 
 @pytest.mark.parametrize("value", ["x", True, [1], {"a": 1}])
-@pytest.mark.parametrize("name", record.COURSE)
+@pytest.mark.parametrize("name", record.NUMBERS)
 def test_a_row_of_a_training_of_a_wrong_type_is_named_with_its_line(tmp_path, name, value):
     rows = [{"step": i, "epoch": i, "bound": -1.0, "validation": None} for i in range(1, 4)]
     rows[1][name] = value
     file = tmp_path / "metrics.jsonl"
     file.write_text("".join(json.dumps(row) + "\n" for row in rows))
     with pytest.raises(CorruptCheckpointError, match=rf"metrics\.jsonl:2: needed a number or null under '{name}', got"):
-        record.course(file)
+        record.numeric(record.read(file), path=file)
 
 
 # -- rows that were measured, and data that are others -------------------------------------------------------------

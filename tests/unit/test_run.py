@@ -17,6 +17,7 @@ import jax
 import numpy as np
 import pytest
 import safetensors.numpy
+from resealing import sealed_again
 
 from iwax import data, experiments
 from iwax.cli import main
@@ -97,7 +98,7 @@ def test_digits_from_nothing_to_the_closing_line(tmp_path):
     run = experiments.train(config, tmp_path / "run", reporter=told)
     assert run == tmp_path / "run"
     there = {path.name for path in run.iterdir()}
-    assert there == {"config.json", "env.json", "metrics.jsonl", "timing.jsonl", "checkpoints", "log.txt"}
+    assert there == {"config.json", "env.json", "metrics.jsonl", "timing.jsonl", "checkpoints", "log.txt", "seal.json"}
     assert checkpoint.steps(run / "checkpoints") == [0, 13]
     (row,) = record.read(run / "metrics.jsonl")
     assert (row["epoch"], row["step"]) == (1, 13)
@@ -451,6 +452,7 @@ def test_a_run_is_measured_wherever_it_lies(tmp_path, trained, binary, monkeypat
     assert report["data_sha256"] == about["data"]["sha256"]
     for name in ("config.json", "env.json"):  # as of data that are not where they were
         (moved / name).write_text((moved / name).read_text().replace(binary, "gone.npy"))
+    sealed_again(moved)
     words = ["evaluate", "moved", "--k", "2", "--json"]
     for more, code, said in (([], 2, "there is no gone.npy"), (["--data", binary], 0, '"log_evidence"')):
         with pytest.raises(SystemExit) as left:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from iwax.cli.arguments import Checkpoint, DataPath, Run, Seed
+from iwax.cli.arguments import Checkpoint, DataPath, Fallback, Run, Seed
 from iwax.cli.output import Force
 from iwax.cli.terminal import Terminal
 
@@ -39,6 +39,7 @@ def diagnose(
     repeats: Repeats = 100,
     seed: Seed = 0,
     checkpoint: Checkpoint = "best",
+    fallback: Fallback = False,
     data_path: DataPath = None,
     output: Folder = None,
     force: Force = False,
@@ -59,13 +60,13 @@ def diagnose(
     terminal: Terminal = context.obj
     effort = diagnosis.Effort(limit=limit, k=k, repeats=repeats)
     wanted = {"bounds": bound or (), "gradients": gradient or (), "parameters": parameters_of(sets or [])}
-    wanted |= {"data_path": data_path}
+    wanted |= {"data_path": data_path, "fallback": fallback}
     with Reporter(terminal) as reporter:
         found = diagnosis.diagnose(
             run, split=split, checkpoint=checkpoint, seed=seed, effort=effort, reporter=reporter, **wanted
         )
     findings.tell(terminal, found)
-    with opened(run, checkpoint=checkpoint, data_path=data_path) as trained:
+    with opened(run, checkpoint=checkpoint, data_path=data_path, fallback=fallback) as trained:
         written = findings.keep(folder, found, trained, document=DOCUMENT)
     for path in written:
         terminal.say(f"wrote       {path}")

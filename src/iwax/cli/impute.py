@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from iwax.cli import output as outputs
-from iwax.cli.arguments import Checkpoint, DataPath, Draws, Limit, Run, Seed
+from iwax.cli.arguments import Checkpoint, DataPath, Draws, Fallback, Limit, Run, Seed
 from iwax.cli.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ def impute(
     k: Draws = 1000,
     seed: Seed = 0,
     checkpoint: Checkpoint = "best",
+    fallback: Fallback = False,
     data_path: DataPath = None,
     force: outputs.Force = False,
 ) -> None:
@@ -69,7 +70,7 @@ def impute(
     from iwax.cli.trained import opened
 
     terminal: Terminal = context.obj
-    with opened(run, checkpoint=checkpoint, data_path=data_path) as trained:
+    with opened(run, checkpoint=checkpoint, data_path=data_path, fallback=fallback) as trained:
         x = trained.test_rows(limit or IMAGES) if file is None else trained.rows(file, empty=True)[:limit]
         given = x if mask is None else _hidden(x, mask, trained.shape, seed)
         about: dict[str, Any] = {"n": len(x), "k": None if sweeps else k, "sweeps": sweeps or None}

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from iwax.cli import output as outputs
-from iwax.cli.arguments import Binarize, Checkpoint, DataPath, Draws, Run, Seed
+from iwax.cli.arguments import Binarize, Checkpoint, DataPath, Draws, Fallback, Run, Seed
 from iwax.cli.terminal import Terminal
 
 __all__ = ["reconstruct"]
@@ -35,6 +35,7 @@ def reconstruct(
     binarize: Binarize = None,
     seed: Seed = 0,
     checkpoint: Checkpoint = "best",
+    fallback: Fallback = False,
     data_path: DataPath = None,
     force: outputs.Force = False,
 ) -> None:
@@ -42,11 +43,7 @@ def reconstruct(
 
     FILE of -o ends in .png (a picture), .npy, .npz or .csv; without it the means go to stdout as CSV.
     """
-    if method not in ("posterior", "resample", "compare"):
-        raise ValueError(f"--method must be posterior, resample or compare, got {method!r}")
-    picture = output is not None and output.suffix.lower() == ".png"
-    if method == "compare" and not picture:
-        raise ValueError("--method compare makes a picture: name one with -o FILE.png")
+    picture = _is_picture(method, output)
     outputs.check(output, force=force, endings=(".png", *outputs.TABLES))
 
     from iwax import inference
@@ -54,7 +51,7 @@ def reconstruct(
     from iwax.report import figures
 
     terminal: Terminal = context.obj
-    with opened(run, checkpoint=checkpoint, data_path=data_path) as trained:
+    with opened(run, checkpoint=checkpoint, data_path=data_path, fallback=fallback) as trained:
         x = trained.rows(file, binarize=binarize) if file is not None else trained.test_rows(SHOWN)
         x, made = x[:SHOWN] if picture else x, {}
         for name, how, draws in _asked(method, k):
@@ -69,6 +66,16 @@ def reconstruct(
     if output is not None:
         terminal.say(f"wrote the reconstructions of {len(means)} rows to {output}")
     terminal.document({"n": len(means), "file": output and str(output), "x": None if output else means.tolist()})
+
+
+def _is_picture(method: str, output: Path | None) -> bool:
+    """Whether a picture is asked for, of which the method can make one. ValueError for another method."""
+    if method not in ("posterior", "resample", "compare"):
+        raise ValueError(f"--method must be posterior, resample or compare, got {method!r}")
+    picture = output is not None and output.suffix.lower() == ".png"
+    if method == "compare" and not picture:
+        raise ValueError("--method compare makes a picture: name one with -o FILE.png")
+    return picture
 
 
 def _asked(method: str, k: int) -> list[tuple[str, Literal["posterior", "resample"], int]]:

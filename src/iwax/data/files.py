@@ -210,7 +210,7 @@ def _stored(parts: dict[str, Rows], kind: Kind) -> dict[str, Split]:
     """The parts in one type of number: float32 where values are real or any cell is missing, else uint8."""
     real = kind in ("real", "table") or any(rows.values.dtype == np.float32 for rows in parts.values())
     dtype = np.float32 if real else np.uint8
-    return {part: Split(rows.values.astype(dtype), rows.labels) for part, rows in parts.items()}
+    return {part: Split(rows.values.astype(dtype, copy=False), rows.labels) for part, rows in parts.items()}
 
 
 def _refuse_unseen(values: np.ndarray, rows: Rows, path: Path) -> None:

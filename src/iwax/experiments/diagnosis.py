@@ -67,6 +67,7 @@ def diagnose(
     gradients: Sequence[str] = (),
     parameters: Mapping[str, Any] | None = None,
     data_path: str | Path | None = None,
+    fallback: bool = False,
     reporter: Reporter,
 ) -> dict[str, Any]:
     """The inference gap, KL and activity of units, the aggregate posterior, convergence in k, and signal-to-noise.
@@ -81,7 +82,8 @@ def diagnose(
     chosen = variants(settings.objective, bounds, gradients, parameters or {})
     seed = COMMON_SEED if seed is None else seed
     _check(effort, seed)
-    trained = open_run(run, checkpoint=checkpoint or settings.evaluation.checkpoint, data_path=data_path)
+    state = checkpoint or settings.evaluation.checkpoint
+    trained = open_run(run, checkpoint=state, data_path=data_path, fallback=fallback)
     split, dataset = split or settings.evaluation.split, trained.dataset()
     with placed(device=settings.device, precision=settings.precision):
         x = build.values(trained.config, dataset, split, final=True)

@@ -1,6 +1,6 @@
 """The initial weights of a run where they are those of another: found, recorded, and told."""
 
-import hashlib
+import re
 import shlex
 from pathlib import Path
 
@@ -9,9 +9,15 @@ from iwax.experiments import run_data
 from iwax.experiments.config import Config
 from iwax.experiments.folder import RunFolder, Start, existing
 from iwax.experiments.reporter import Reporter
-from iwax.experiments.stored import choose
+from iwax.experiments.stored import choose, load_model
+from iwax.model import LatentVariableModel
+from iwax.training import checkpoint, manifest
+from iwax.training.checkpoint import CorruptCheckpointError
+from iwax.training.finite import NotFiniteError
 
-__all__ = ["longer", "recorded", "source", "tell"]
+__all__ = ["longer", "model", "recorded", "source", "tell"]
+
+WEIGHTS = "model.safetensors"
 
 
 def source(config: Config, *, as_in: RunFolder | None = None) -> Path | None:
@@ -23,13 +29,38 @@ def source(config: Config, *, as_in: RunFolder | None = None) -> Path | None:
     start = as_in.environment().start
     if start is not None:
         for place in run_data.candidates(config.start, run=as_in.path, recorded=start.run):
-            path = place / "checkpoints" / start.checkpoint
-            if path.is_dir() and _digest(path) == start.sha256:
+            path = place / "checkpoints" / Path(start.checkpoint).name
+            if re.fullmatch(r"step-[0-9]+", path.name) and _is(path, start.sha256):
                 return path
     raise ValueError(
         f"run {as_in.path}: the weights that it starts at were needed, {start.checkpoint if start else 'none'} of "
         f"run {config.start}, which are not there any more; begin a new run"
     )
+
+
+def model(start: Path, config: Config, dataset: Dataset) -> LatentVariableModel:
+    """The model of the checkpoint that is the start. ValueError where it is not one of these settings and data.
+
+    Raises CorruptCheckpointError where it is damaged, or not finite.
+    """
+    run = start.parent.parent
+    theirs, ours = existing(run).config().model, config.model
+    for field in type(ours).model_fields:
+        if getattr(theirs, field) != getattr(ours, field):
+            raise ValueError(
+                f"--from {run}: model.{field} needs to be {getattr(theirs, field)!r} as in that run, "
+                f"got {getattr(ours, field)!r}"
+            )
+    checkpoint.verify(start)
+    try:
+        return load_model(start, config, shape=dataset.shape, columns=dataset.columns)
+    except NotFiniteError:
+        raise
+    except CorruptCheckpointError as error:  # it verifies, so it is whole, and of other data
+        raise ValueError(
+            f"--from {run}: data of {dataset.features} values a row need weights of their size, "
+            f"got {error.got} for {error.tensor} ({error.needed} was needed)"
+        ) from error
 
 
 def recorded(source: Path) -> Start:
@@ -59,4 +90,13 @@ def longer(run: Path, epochs: int | None = None) -> str:
 
 
 def _digest(path: Path) -> str:
-    return hashlib.sha256((path / "model.safetensors").read_bytes()).hexdigest()
+    sealed = manifest.read(path)
+    manifest.check(path, sealed, WEIGHTS)
+    return sealed["files"][WEIGHTS]["sha256"]
+
+
+def _is(path: Path, sha256: str) -> bool:
+    try:
+        return _digest(path) == sha256
+    except (FileNotFoundError, manifest.CorruptCheckpointError):
+        return False

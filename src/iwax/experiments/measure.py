@@ -13,7 +13,7 @@ from iwax.experiments.annealing import ANNEALED, BIDIRECTIONAL
 from iwax.experiments.arithmetic import arithmetic, in_words
 from iwax.experiments.config import LARGEST_K
 from iwax.experiments.environment import versions
-from iwax.experiments.folder import existing
+from iwax.experiments.folder import RunFolder, existing
 from iwax.experiments.importance import EVIDENCE, IMPORTANCE
 from iwax.experiments.jackknife import JACKKNIFE
 from iwax.experiments.naming import display_name
@@ -21,7 +21,7 @@ from iwax.experiments.place import placed
 from iwax.experiments.reporter import Reporter
 from iwax.experiments.stored import Trained, open_run
 from iwax.experiments.task import Found, Method, Task
-from iwax.training import durable, strict_json
+from iwax.training import strict_json
 from iwax.training.finite import large
 
 __all__ = ["COMMON_SEED", "EVIDENCE", "METHODS", "closing_line", "evaluate"]
@@ -61,6 +61,7 @@ def evaluate(
     seed: int | None = None,
     checkpoint: str | None = None,
     data_path: str | Path | None = None,
+    fallback: bool = False,
     reporter: Reporter,
 ) -> dict[str, Any]:
     """Estimate log p(x) of a split of a run's data, or of data simulated from it; None takes what is configured.
@@ -72,9 +73,10 @@ def evaluate(
     compared pair by pair.
     Per-datum values go to the run's evaluation/ folder, one .npz and one .json a measurement. Rows keep their
     numbers under `limit`, so that two measurements can be compared row by row. The data are those of `data_path`, or
-    looked for as `open_run` does. Returns the summary: `log_evidence`, `standard_error`, `elbo` ... in nats, and
-    `data_sha256`, that of the data. Raises ValueError for an unknown method, an option that it does not take, a wrong
-    value of one, or data that have changed since the run was trained; FileNotFoundError where they are nowhere.
+    looked for, and a damaged checkpoint refused or, with ``fallback``, passed over, as `open_run` does. Returns the
+    summary: `log_evidence`, `standard_error`, `elbo` ... in nats, and `data_sha256`, that of the data. Raises
+    ValueError for an unknown method, an option that it does not take, a wrong value of one, or data that have changed
+    since the run was trained; FileNotFoundError where they are nowhere.
     """
     given = {"split": split, "k": k, "chains": chains, "temperatures": temperatures, "leapfrog": leapfrog}
     options = _options(method, given | {"start": start, "order": order, "repeats": repeats})
@@ -85,7 +87,8 @@ def evaluate(
     limit = settings.limit if limit is None else limit
     seed = COMMON_SEED if seed is None else seed
     _check_ranges(options | {"limit": limit, "seed": seed})
-    trained = open_run(run, checkpoint=checkpoint or settings.checkpoint, data_path=data_path)
+    state = checkpoint or settings.checkpoint
+    trained = open_run(run, checkpoint=state, data_path=data_path, fallback=fallback)
     dataset = trained.dataset()
     if dataset.missing and method != "importance":
         raise ValueError(
@@ -154,13 +157,11 @@ def _measure(method: str, task: Task) -> dict[str, Any]:
 
 def _save(trained: Trained, found: Found, summary: dict[str, Any]) -> None:
     """The per-datum values and the summary, each whole or not at all; the same measurement again replaces them."""
-    folder = trained.path / "evaluation"
-    folder.mkdir(exist_ok=True)
-    name = f"{found.name}-n{summary['n']}-seed{summary['evaluation_seed']}-step{trained.step}"
+    name = f"evaluation/{found.name}-n{summary['n']}-seed{summary['evaluation_seed']}-step{trained.step}"
     stream = io.BytesIO()
     np.savez(stream, allow_pickle=False, **found.columns)
-    durable.replace(folder / f"{name}.npz", stream.getvalue())
-    durable.replace(folder / f"{name}.json", strict_json.canonical(_finite(summary)))
+    contents = {f"{name}.npz": stream.getvalue(), f"{name}.json": strict_json.canonical(_finite(summary))}
+    RunFolder(trained.path).write(contents)
 
 
 def _finite(value: Any) -> Any:

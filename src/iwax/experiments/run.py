@@ -20,7 +20,6 @@ from iwax.experiments.objective import build_objective
 from iwax.experiments.place import placed
 from iwax.experiments.reporter import Reporter
 from iwax.experiments.session import Session, load_state
-from iwax.experiments.stored import load_model
 from iwax.model import LatentVariableModel
 from iwax.training import (
     NumericalStop,
@@ -29,12 +28,9 @@ from iwax.training import (
     checkpoint,
     initial_control,
     initial_state,
-    record,
     steps_per_epoch,
 )
 from iwax.training import train as ascend
-from iwax.training.checkpoint import CorruptCheckpointError
-from iwax.training.finite import NotFiniteError
 
 __all__ = ["resume", "train"]
 
@@ -57,6 +53,7 @@ def train(config: Config, output: Path | None = None, *, reporter: Reporter, sto
     folder = claim(output, name=naming.folder_name(config), data=config.data.name, seed=config.seed)
     try:
         with held(folder), placed(device=config.device, precision=config.precision):
+            folder.begin()
             work = _prepare(config, config.data.load())
             source = initial.source(config)
             state = _first_state(work, source)
@@ -86,7 +83,7 @@ def resume(run: Path, *, data_path: Path | None = None, reporter: Reporter, stop
         state = found.state if found else _first_state(work, initial.source(config, as_in=folder))
         step = int(state.step)
         for path in (folder.metrics, folder.timing):
-            record.truncate(path, step)
+            folder.cut(path, step)
         if step >= config.training.epochs * steps_per_epoch(len(work.dataset.train), config.training.batch):
             reporter.note(_finished(folder, config, step))
         folder.log(f"resumed at step {step}")
@@ -138,25 +135,7 @@ def _prepare(config: Config, dataset: data.Dataset) -> _Work:
 def _first_state(work: _Work, start: Path | None) -> State:
     if start is None:
         return work.start()
-    source = start.parent.parent
-    theirs, ours = existing(source).config().model, work.config.model
-    for field in type(ours).model_fields:
-        if getattr(theirs, field) != getattr(ours, field):
-            raise ValueError(
-                f"--from {source}: model.{field} needs to be {getattr(theirs, field)!r} as in that run, "
-                f"got {getattr(ours, field)!r}"
-            )
-    checkpoint.verify(start)
-    try:
-        model = load_model(start, work.config, shape=work.dataset.shape, columns=work.dataset.columns)
-    except NotFiniteError:
-        raise
-    except CorruptCheckpointError as error:  # it verifies, so it is whole, and of other data
-        raise ValueError(
-            f"--from {source}: data of {work.dataset.features} values a row need weights of their size, "
-            f"got {error.got} for {error.tensor} ({error.needed} was needed)"
-        ) from error
-    return work.start(model)
+    return work.start(initial.model(start, work.config, work.dataset))
 
 
 def _write_down(folder: RunFolder, work: _Work, source: Path | None, reporter: Reporter) -> None:
@@ -174,8 +153,7 @@ def _write_down(folder: RunFolder, work: _Work, source: Path | None, reporter: R
         left_out=tuple(each.name for each in dataset.left_out) or None,
     )
     start = None if source is None else initial.recorded(source)
-    folder.write_json("env.json", Environment(**environment(), data=about, start=start).model_dump(mode="json"))
-    folder.write_json("config.json", work.config.model_dump(mode="json"))
+    folder.write_down(work.config, Environment(**environment(), data=about, start=start))
     size = sum(leaf.size for leaf in jax.tree.leaves(eqx.filter(work.model, eqx.is_inexact_array)))
     training, rows = work.config.training, len(dataset.train)
     epochs = f"{training.epochs} {'epoch' if training.epochs == 1 else 'epochs'}"
@@ -262,10 +240,12 @@ def _go(
     if (signum := signals()) is not None:  # after the last stretch too: whoever sent it wants what follows to end
         error = Interrupted(signum, int(state.step), folder.path)
         folder.log(str(error))
+        folder.seal()
         raise error
     folder.log(f"{'stopped' if session.stopped else 'trained'} at step {int(state.step)}")
     if not session.stopped:
         _say_patience(folder, work, state, reporter)
+    folder.seal()
 
 
 def _say_patience(folder: RunFolder, work: _Work, state: State, reporter: Reporter) -> None:

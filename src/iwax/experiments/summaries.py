@@ -7,7 +7,7 @@ from typing import Any
 from iwax.training import strict_json
 from iwax.training.checkpoint import CorruptCheckpointError
 
-__all__ = ["parse", "read"]
+__all__ = ["parse"]
 
 
 def _is_number(value: object) -> bool:
@@ -45,13 +45,10 @@ _RULES: dict[str, tuple[Callable[[object], bool], str]] = (
 )
 
 
-def read(path: Path) -> dict[str, Any]:
-    """The summary in a file of an evaluation/ folder. CorruptCheckpointError names file and line of what is wrong."""
-    return parse(path.read_bytes(), path=path)
-
-
 def parse(data: bytes, *, path: Path) -> dict[str, Any]:
-    """The summary in the bytes of a file; raises as `read`.
+    """The summary in the bytes of a file of an evaluation/ folder.
+
+    CorruptCheckpointError names the file and the line of what is wrong.
 
     >>> parse(b'{"n": 3}', path=Path("a.json"))
     {'n': 3}

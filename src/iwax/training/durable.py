@@ -84,11 +84,3 @@ def disk_full(path: Path, needed: int) -> Iterator[None]:
             "is lost: make room, then do it again (iwax resume continues a run)"
         )
         raise OSError(errno.ENOSPC, message) from error
-
-
-def remove_folder(folder: Path) -> None:
-    """Remove a folder and what is in it; a symbolic link is removed itself, never followed."""
-    if folder.is_symlink():
-        folder.unlink()
-    elif folder.exists():
-        shutil.rmtree(folder)

@@ -1,7 +1,7 @@
 """npy and npz, NumPy's own formats. Object arrays would need unpickling, which runs code: always refused.
 
 The header is compared with the bytes that are there before anything is allocated, so that a forged header
-cannot ask for more memory than the file holds.
+cannot ask for more memory than the file holds; and what all members of an archive unpack to, with the limit.
 """
 
 import io
@@ -12,7 +12,9 @@ from typing import IO
 import numpy as np
 from numpy.lib import format as npy
 
-from iwax.data.formats.zipped import whole
+from iwax.data.formats.whole import held
+from iwax.data.formats.zipped import undamaged
+from iwax.memory_limit import allow
 
 HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
 DEFLATE_RATIO = 1032  # deflate cannot pack better than this
@@ -20,6 +22,7 @@ DEFLATE_RATIO = 1032  # deflate cannot pack better than this
 
 def read_npy(path: Path) -> np.ndarray:
     """The array in a .npy file. Raises ValueError if it is damaged, truncated, or holds Python objects."""
+    allow(path.stat().st_size, f"{path}: its array", held=held(path))
     with path.open("rb") as stream:
         return _read_array(stream, size=path.stat().st_size, name=str(path))
 
@@ -27,7 +30,8 @@ def read_npy(path: Path) -> np.ndarray:
 def read_npz(source: Path | bytes, *, name: str) -> dict[str, np.ndarray]:
     """All arrays of a .npz file by name; nothing is unpacked to disk.
 
-    Raises ValueError if the file or a member is damaged or holds Python objects.
+    Raises ValueError if the file or a member is damaged or holds Python objects, MemoryLimitError where its arrays
+    would together be too large for such a file.
 
     >>> packed = io.BytesIO()
     >>> np.savez(packed, x=np.arange(3))
@@ -35,10 +39,10 @@ def read_npz(source: Path | bytes, *, name: str) -> dict[str, np.ndarray]:
     [0, 1, 2]
     """
     opened = io.BytesIO(source) if isinstance(source, bytes) else source
-    with whole(name, "a whole .npz file"), zipfile.ZipFile(opened) as archive:
-        return {
-            member.filename.removesuffix(".npy"): _read_member(archive, member, name) for member in archive.infolist()
-        }
+    with undamaged(name, "a whole .npz file"), zipfile.ZipFile(opened) as archive:
+        members, packed = archive.infolist(), len(source) if isinstance(source, bytes) else held(source)
+        allow(sum(member.file_size for member in members), f"{name}: its {len(members)} arrays", held=packed)
+        return {member.filename.removesuffix(".npy"): _read_member(archive, member, name) for member in members}
 
 
 def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str) -> np.ndarray:

@@ -11,13 +11,13 @@ _DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, Runti
 
 
 @contextmanager
-def whole(name: str, needed: str) -> Iterator[None]:
+def undamaged(name: str, needed: str) -> Iterator[None]:
     """Turn whatever Python's zipfile makes of damaged bytes into a ValueError with the name and what was needed.
 
     Errors that say the name already are left, and those of the disk: a directory of the file that points before its
     beginning is EINVAL there, or a ValueError.
 
-    >>> with whole("a.zip", "a whole zip file"):
+    >>> with undamaged("a.zip", "a whole zip file"):
     ...     raise OSError(22, "Invalid argument")
     Traceback (most recent call last):
     ValueError: a.zip: needed a whole zip file; its directory is damaged (Invalid argument)

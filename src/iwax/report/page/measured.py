@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 
 from iwax.data import Dataset
-from iwax.data.formats.npy import read_npz
-from iwax.experiments import summaries
 from iwax.experiments.folder import RunFolder
+from iwax.experiments.measurements import summaries, values
 from iwax.training.checkpoint import CorruptCheckpointError
 
 __all__ = ["Measured", "check_rows", "measurements", "of_importance", "of_these_data"]
@@ -29,16 +28,7 @@ class Measured:
 
 def measurements(folder: RunFolder) -> list[tuple[Path, dict[str, Any]]]:
     """All summaries of a run, oldest first. CorruptCheckpointError names a file that is none."""
-    found = []
-    for path in sorted(folder.evaluation.glob("*.json"), key=lambda path: (path.stat().st_mtime, path.name)):
-        summary = summaries.read(path)
-        missing = [name for name in NEEDED if name not in summary]
-        if missing:
-            raise CorruptCheckpointError(
-                path, None, "the summary of a measurement", f"one without {', '.join(missing)}"
-            )
-        found.append((path, summary))
-    return found
+    return summaries(folder, NEEDED)
 
 
 def of_these_data(
@@ -69,7 +59,9 @@ def check_rows(measured: Measured, dataset: Dataset) -> None:
         raise CorruptCheckpointError(measured.file, None, needed, got)
 
 
-def of_importance(found: list[tuple[Path, dict[str, Any]]], *, split: str, checkpoint: str) -> Measured | None:
+def of_importance(
+    folder: RunFolder, found: list[tuple[Path, dict[str, Any]]], *, split: str, checkpoint: str
+) -> Measured | None:
     """The measurement by importance sampling of this split and checkpoint, of most rows and then of largest k.
 
     One of another checkpoint, or of another split, is better than none. Raises CorruptCheckpointError where its values
@@ -82,17 +74,4 @@ def of_importance(found: list[tuple[Path, dict[str, Any]]], *, split: str, check
         mine,
         key=lambda each: (each[1]["split"] == split, each[1]["checkpoint"] == checkpoint, each[1]["n"], each[1]["k"]),
     )
-    values = path.with_suffix(".npz")
-    try:
-        columns = read_npz(values, name=path.stem)
-        short = [name for name in COLUMNS if len(columns[name]) != summary["n"]]
-        odd = [name for name in COLUMNS if columns[name].ndim != 1 or columns[name].dtype.kind not in "fiu"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CorruptCheckpointError(values, None, "the values a row of a measurement", str(error)) from error
-    if odd:
-        got = f"{columns[odd[0]].dtype}{list(columns[odd[0]].shape)}"
-        raise CorruptCheckpointError(values, odd[0], "a number a row", got)
-    if short:
-        needed = f"{summary['n']} values a column, as {path.name} says"
-        raise CorruptCheckpointError(values, None, needed, f"{len(columns[short[0]])} of {short[0]}")
-    return Measured(values, summary, columns)
+    return Measured(path.with_suffix(".npz"), summary, values(folder, path, summary, COLUMNS))

@@ -15,7 +15,6 @@ from iwax.experiments.folder import Environment, existing
 from iwax.experiments.stored import Trained, open_run
 from iwax.report import images
 from iwax.report.page.measured import Measured, check_rows, measurements, of_importance, of_these_data
-from iwax.training import record
 
 __all__ = ["Subject", "opened"]
 
@@ -102,16 +101,16 @@ class Subject:
         return self.path.resolve().name
 
 
-def opened(run: Path, *, data_path: Path | None = None) -> Subject:
+def opened(run: Path, *, data_path: Path | None = None, fallback: bool = False) -> Subject:
     """A run with its data. Raises what `experiments.open_run` and `Trained.dataset` do, and CorruptCheckpointError for
     damaged numbers.
     """
     folder = existing(run)
-    trained = open_run(run, data_path=data_path)
+    trained = open_run(run, data_path=data_path, fallback=fallback)
     dataset = trained.dataset()
     found, left_out = of_these_data(measurements(folder), sha256=trained.about.sha256)
-    measured = of_importance(found, split=trained.config.evaluation.split, checkpoint=trained.checkpoint.name)
+    measured = of_importance(folder, found, split=trained.config.evaluation.split, checkpoint=trained.checkpoint.name)
     if measured is not None:
         check_rows(measured, dataset)
-    metrics = record.course(folder.metrics)
+    metrics = folder.rows(folder.metrics)
     return Subject(run, trained, dataset, folder.environment(), metrics, found, measured, left_out)
