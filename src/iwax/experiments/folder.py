@@ -1,7 +1,6 @@
 """The run folder: made before anything slow, never overwritten, sealed, held by one process at a time."""
 
 import re
-import tempfile
 import time
 import warnings
 from collections.abc import Mapping
@@ -11,6 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from iwax import writable
 from iwax.experiments.config import Config
 from iwax.experiments.run_data import DataRecord
 from iwax.experiments.sources import stored
@@ -76,7 +76,7 @@ class RunFolder:
         """Take away what a start that was cut off has left. FileExistsError where a run has begun here meanwhile."""
         left = [name for name in self.files.names() if name != LOCK]
         if left and not self.was_cut_off():
-            raise _in_the_way(self.path)
+            raise writable.in_the_way(self.path)
         for name in left:
             if name != LOG:
                 self.files.remove(name)
@@ -174,18 +174,11 @@ def claim(output: Path | None, *, name: str, data: str, seed: int) -> RunFolder:
     not empty, and the OSError of making it or of writing in it.
     """
     path = _fresh_name(name, data, seed) if output is None else output
-    if path.exists() and not path.is_dir():
-        raise NotADirectoryError(f"output {path}: a folder was needed, got a file")
-    made = not path.exists()
-    folder = RunFolder(path, made=made)
-    if not made and folder.files.names() and not folder.was_cut_off():
-        raise _in_the_way(path)
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=path) as probe:
-            probe.write(b"iwax")
-    except OSError as error:
-        raise type(error)(error.errno, f"the output folder cannot be written ({error.strerror})", str(path)) from error
+    writable.check_new_folder(path)
+    folder = RunFolder(path, made=not path.exists())
+    if folder.files.names() and not folder.was_cut_off():
+        raise writable.in_the_way(path)
+    path.mkdir(parents=True, exist_ok=True)
     return folder
 
 
@@ -217,12 +210,6 @@ def existing(path: Path) -> RunFolder:
 def tell(text: str) -> None:
     """Warn of what a reader of a run folder should know, once for the same words."""
     warnings.warn(text, RunFolderWarning, stacklevel=2)  # the same words from the same line: told once
-
-
-def _in_the_way(path: Path) -> FileExistsError:
-    return FileExistsError(
-        f"output {path}: an empty or new folder was needed, this one is not empty; iwax resume {path} continues a run"
-    )
 
 
 def _is_environment(data: bytes) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from iwax import writable
 from iwax.experiments.annealing import ANNEALED, BIDIRECTIONAL
 from iwax.experiments.arithmetic import arithmetic, in_words
 from iwax.experiments.config import LARGEST_K
@@ -81,6 +82,7 @@ def evaluate(
     given = {"split": split, "k": k, "chains": chains, "temperatures": temperatures, "leapfrog": leapfrog}
     options = _options(method, given | {"start": start, "order": order, "repeats": repeats})
     folder = existing(Path(run))
+    writable.check(folder.evaluation / "new", what="measurement")
     settings = folder.config().evaluation
     configured = {"split": settings.split, "k": settings.k}
     options = {name: configured[name] if value is None else value for name, value in options.items()}
