@@ -8,7 +8,9 @@ from numpy.typing import ArrayLike
 
 from iwax import batched, posteriors
 from iwax._typing import PRNGKey
+from iwax.evaluation import trust
 from iwax.inference import inputs, weighing
+from iwax.inference.defended import can_defend
 from iwax.inference.pieces import pieces
 from iwax.model import LatentVariableModel
 
@@ -23,7 +25,9 @@ class Imputation:
     observed). In columns that are classes they hold the most probable class, and the probability that it is another.
     ``ess`` [n] how many of the k draws count (NaN for a row without holes), ``missing`` [n, D] marks the
     holes. ``draws`` [m, n, D] are m draws of ``p(x_missing | x_observed)``, where they were asked for: whole tables,
-    over which whatever is computed varies as it should.
+    over which whatever is computed varies as it should. ``pareto_k`` [n] is the tail index of the weights, or of the
+    weights times what they weigh where that is heavier: above 0.7, or with ``ess`` below 10, the weights that were
+    drawn do not show those that count, ``unknown`` [n] marks the row, and ``known_error`` is NaN there.
     """
 
     k: int
@@ -32,20 +36,30 @@ class Imputation:
     ess: np.ndarray
     missing: np.ndarray
     draws: np.ndarray | None
+    pareto_k: np.ndarray
+
+    @property
+    def unknown(self) -> np.ndarray:
+        """Whether the error of what fills a row is unknown, [n]: the rule of `Evidence.known_error`."""
+        return trust.unknown(self.ess, self.pareto_k)
+
+    @property
+    def known_error(self) -> np.ndarray:
+        """``error`` [n, D], but NaN in the holes of rows of which it is unknown."""
+        return np.where(self.unknown[:, None] & self.missing, np.nan, self.error)
 
     @property
     def ess_median(self) -> float | None:
         """The median effective sample size of the rows with holes; None without any."""
         return weighing.ess_median(self.ess)
 
-    def warnings(self) -> list[str]:
-        """Reasons to distrust the numbers, in words; empty where there are none."""
-        return weighing.few_draws(
-            self.ess,
-            self.k,
-            "rows with holes fewer than {few} of the k={k} draws count: what fills them is less certain than its "
-            "error says; a larger k helps",
-        )
+    def warnings(self, *, first: int = 0) -> list[str]:
+        """Reasons to distrust the numbers, in words; empty where there are none. Rows are numbered from ``first``."""
+        if not self.unknown.any():
+            return []
+        holed = int(self.missing.any(axis=1).sum())
+        words = trust.unknown_words("what fills them", self.unknown, self.k, of=holed, rows="rows with holes")
+        return [f"{words} ({trust.named(self.unknown, first=first)}); a larger k helps slowly"]
 
 
 def impute(
@@ -56,6 +70,7 @@ def impute(
     key: PRNGKey,
     draws: int = 0,
     sweeps: int = 0,
+    defensive: bool = True,
     rows: np.ndarray | None = None,
     batch: int = 100,
 ) -> Imputation:
@@ -67,11 +82,14 @@ def impute(
     importance resampling: z_j of the k draws, j ~ Cat(w̃), then x_missing ~ p(x|z_j); they are draws of
     p(x_missing|x_observed) as k grows. With ``sweeps`` the encoder reads rows that so many sweeps have filled
     (`impute_by_sweeps`, with other noise) rather than zeros: other draws of z, weighed as rightly, more of which may
-    count where an encoder never saw holes. A row without an observed value is filled from p(x): z ~ p(z), all weights
-    alike. ``batch`` rows are taken at once; of their draws a log-weight each is kept. The result is a function of (key,
-    row number, k), but for rounding; ``rows`` are the row numbers (0, 1, ... by default). Raises ValueError for data of
-    another shape, infinite, or outside the likelihood's support; for a likelihood that is not of independent features;
-    for counts that are too small.
+    count where an encoder never saw holes. One draw of five is from p(z) in the place of q, and w is then
+    p(x_observed, z) over the mixture of both, at most 5 p(x_observed|z): its variance is finite however narrow q is
+    (defensive importance sampling, Hesterberg 1995, Technometrics 37, 185). Where q has no density at a given z, as
+    some flows have none, or without ``defensive``, all draws are from q. A row without an observed value is filled from
+    p(x): z ~ p(z), all weights alike. ``batch`` rows are taken at once; with ``draws`` a log-weight of each of the k is
+    kept. The result is a function of (key, row number, k), but for rounding; ``rows`` are the row numbers (0, 1, ... by
+    default). Raises ValueError for data of another shape, infinite, or outside the likelihood's support; for a
+    likelihood that is not of independent features; for counts that are too small.
 
     >>> import jax
     >>> from iwax import likelihoods, nn, posteriors, priors
@@ -93,18 +111,21 @@ def impute(
         raise ValueError(f"rows must number the {len(table)} rows of x, got shape {numbers.shape}")
     missing = np.isnan(table) if table.dtype.kind == "f" else np.zeros(table.shape, bool)
     values = np.array(table, np.result_type(table.dtype, np.float32))
-    error, ess = np.zeros(table.shape), np.full(len(table), np.nan)
+    error, ess, shape = np.zeros(table.shape), np.full(len(table), np.nan), np.full(len(table), np.nan)
     copies = np.repeat(values[None], draws, axis=0) if draws else None
-    for proposing, holed, read in _proposals(batched.ready(model, key), missing, sweeps):
+    model = batched.ready(model, key)
+    defend = defensive and can_defend(model, key)
+    for proposing, holed, read in _proposals(model, missing, sweeps):
         for piece in pieces(table[holed], len(holed), size=batch, numbers=numbers[holed]) if len(holed) else ():
             at = holed[piece.first : piece.first + piece.kept]
-            found, holes = weighing.weighed(proposing, key, piece, k, draws, read), missing[at]
+            how = weighing.How(k, draws, read, defend and proposing is model)
+            found, holes = weighing.weighed(proposing, key, piece, how), missing[at]
             values[at] = np.where(holes, found.means, values[at])
             error[at] = np.where(holes, found.error, 0)
-            ess[at] = found.ess
+            ess[at], shape[at] = found.ess, found.pareto_k
             if copies is not None:
                 copies[:, at] = np.where(holes, found.draws, copies[:, at])
-    return Imputation(k, values, error, ess, missing, copies)
+    return Imputation(k, values, error, ess, missing, copies, shape)
 
 
 def _proposals(
