@@ -102,6 +102,9 @@ INFERENCE: dict[str, Case] = {
     ),
     "reconstruct": Case(lambda: inference.reconstruct(exact(), X, key=key()), everything),
     "resample": Case(lambda: inference.resample(wide(), X, key=key(), k=5)),
+    "resampling_weights": Case(
+        lambda: inference.resampling_weights(exact(), X, key=key(), k=30), lambda found: found.ess, atol=1e-3
+    ),
     "score": Case(lambda: inference.score(exact(), X, k=5, key=key()), evidence),
     "slot_pictures": Case(lambda: inference.slot_pictures(binary(memory=True), BINARY, key=key())),
     "slot_preferences": Case(lambda: inference.slot_preferences(binary(memory=True), BINARY, [0, 1], key=key())),
@@ -160,34 +163,14 @@ EVALUATION: dict[str, Case] = {
 }
 CASES = {f"inference.{name}": case for name, case in INFERENCE.items()}
 CASES |= {f"evaluation.{name}": case for name, case in EVALUATION.items()}
-COMPILED_LONG = [
-    "comparable_scores",
-    "aggregate_posterior",
-    "annealed_evidence",
-    "bidirectional_evidence",
-    "inference_gap",
-    "gradient_signal_to_noise",
-    "importance_posterior_elbo",
-    "importance_posterior_log_prob",
-    "simulation_based_calibration",
-    "resampling_sampler",
-    "slot_pictures",
-    "jackknife_evidence",
+LONG = [  # compiled, in both precisions
+    *("comparable_scores", "aggregate_posterior", "annealed_evidence", "bidirectional_evidence", "inference_gap"),
+    *("gradient_signal_to_noise", "importance_posterior_elbo", "importance_posterior_log_prob", "jackknife_evidence"),
+    *("simulation_based_calibration", "resampling_sampler", "slot_pictures"),
 ]
-UNCOMPILED_SHORT = [
-    "decode",
-    "embed",
-    "generate",
-    "score",
-    "typicality",
-    "active_units",
-    "auroc",
-    "kl_by_row",
-    "log_evidence",
-    "posterior_means",
-    "resample",
-    "squared_error",
-    "tail_size",
+SHORT = [  # not compiled
+    *("decode", "embed", "generate", "score", "typicality", "active_units", "auroc", "kl_by_row", "log_evidence"),
+    *("posterior_means", "resample", "squared_error", "tail_size"),
 ]
 
 
@@ -228,7 +211,7 @@ def double(name: str) -> Any:
         return CASES[name].call()
 
 
-@pytest.mark.parametrize("name", cases(slow=lambda name: name in COMPILED_LONG))
+@pytest.mark.parametrize("name", cases(slow=lambda name: name in LONG))
 def test_double_precision_gives_what_single_precision_gives(name: str):
     case, one, other = CASES[name], single(name), double(name)
     shapes = [[leaf.shape for leaf in leaves(each)] for each in (one, other)]
@@ -241,7 +224,7 @@ def test_double_precision_gives_what_single_precision_gives(name: str):
         assert (np.abs(a - b) <= 5 * np.hypot(error_a, error_b) + 1e-6).all()
 
 
-@pytest.mark.parametrize("name", cases(slow=lambda name: name not in UNCOMPILED_SHORT))
+@pytest.mark.parametrize("name", cases(slow=lambda name: name not in SHORT))
 def test_what_is_not_compiled_gives_what_is(name: str):
     with jax.disable_jit():
         plain = CASES[name].call()

@@ -8,6 +8,7 @@ import typer
 from iwax.cli import output as outputs
 from iwax.cli.arguments import Binarize, Checkpoint, DataPath, Draws, Run, Seed
 from iwax.cli.terminal import Terminal
+from iwax.cli.trust import numbered
 
 __all__ = ["reconstruct"]
 
@@ -51,24 +52,37 @@ def reconstruct(
 
     from iwax import inference
     from iwax.cli.trained import key_of, opened
+    from iwax.evaluation import trust
     from iwax.report import figures
 
     terminal: Terminal = context.obj
     with opened(run, checkpoint=checkpoint, data_path=data_path) as trained:
         x = trained.rows(file, binarize=binarize) if file is not None else trained.test_rows(SHOWN)
-        x, made = x[:SHOWN] if picture else x, {}
+        x, made, weights, unknown = x[:SHOWN] if picture else x, {}, {}, None
         for name, how, draws in _asked(method, k):
             made[name] = inference.reconstruct(trained.model, x, key=key_of(seed), method=how, k=draws)
         shape, means = trained.shape, next(iter(made.values()))
+        if method == "resample" and k > 1:
+            found = inference.resampling_weights(trained.model, x, key=key_of(seed), k=k)
+            weights, unknown = {"ess": found.ess, "khat": found.pareto_k}, found.unknown
     if output is not None and picture:
         figures.reconstructions(output, x, made, shape)
     elif output is not None:
-        outputs.write(output, {"reconstruction": means}, main="reconstruction")
+        outputs.write(output, {"reconstruction": means, **weights}, main="reconstruction")
     else:
         terminal.data(outputs.as_text({"x": means}).rstrip())
+    if unknown is not None and unknown.any():
+        terminal.warn(
+            f"for {int(unknown.sum()):,} of {len(x):,} rows ({trust.named(unknown, first=1)}) the effective sample "
+            f"size is below {trust.FEW} or Pareto k above {trust.TRUSTED_K_HAT}: what was chosen is nearer to a draw of "
+            f"q(z|x) than to one of p(z|x); a larger k helps, slowly: --k {10 * k}"
+        )
     if output is not None:
         terminal.say(f"wrote the reconstructions of {len(means)} rows to {output}")
-    terminal.document({"n": len(means), "file": output and str(output), "x": None if output else means.tolist()})
+    about = {name: values.tolist() for name, values in weights.items()}
+    about |= {} if unknown is None else {"unknown": numbered(unknown)}
+    about |= {"file": output and str(output), "x": None if output else means.tolist()}
+    terminal.document({"n": len(means), **about})
 
 
 def _asked(method: str, k: int) -> list[tuple[str, Literal["posterior", "resample"], int]]:

@@ -8,6 +8,7 @@ import typer
 from iwax.cli import output as outputs
 from iwax.cli.arguments import Binarize, Checkpoint, DataPath, Draws, Rows, Run, Seed
 from iwax.cli.terminal import Terminal
+from iwax.cli.trust import numbered, unsure
 
 __all__ = ["score"]
 
@@ -66,11 +67,11 @@ def score(
         found = Scores.of(trained.model, x, read, background=beside, known=known, **how)
     for warning in found.warnings:
         terminal.warn(warning)
-    columns = found.columns()
+    columns, unknown = found.columns(), numbered(found.unknown)
     if output is not None:
         outputs.write(output, columns, main="log_evidence")
-        terminal.say(f"wrote {', '.join(columns)} of {len(x)} rows to {output}")
+        terminal.say(f"wrote {', '.join(columns)} of {len(x)} rows to {output}{unsure(unknown)}")
     else:
         terminal.data(outputs.as_text(columns).rstrip())
     lists = {} if output else {name: values.tolist() for name, values in columns.items()}
-    terminal.document({"n": len(x), "k": k, "file": output and str(output), **lists})
+    terminal.document({"n": len(x), "k": k, "unknown": unknown, "file": output and str(output), **lists})

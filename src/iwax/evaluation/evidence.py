@@ -18,7 +18,7 @@ from iwax.evaluation.trust import FEW, TRUSTED_K_HAT, unknown, unknown_words
 from iwax.model import LatentVariableModel
 from iwax.numerics import StreamingLogMeanExp
 
-__all__ = ["Evidence", "log_evidence", "log_weight_calls"]
+__all__ = ["Evidence", "log_evidence", "log_weight_calls", "statistics"]
 
 Of = TypeVar("Of")
 
@@ -143,8 +143,8 @@ def log_evidence(
     n, columns = x.shape[0], np.empty((6, x.shape[0]))
     calls = ((block, call) for block in blocks(x, rows, batch) for call in _calls(model, key, block.x, k, chunk))
     for block, of_block in itertools.groupby(_ahead(calls), key=lambda call: call[0]):
-        statistics = _statistics((log_w for _, log_w in of_block), min(batch, n), k)
-        columns[:, block.first : block.stop] = statistics[:, : block.size]
+        found = statistics((log_w for _, log_w in of_block), min(batch, n), k)
+        columns[:, block.first : block.stop] = found[:, : block.size]
         if progress is not None:
             progress(block.stop, n)
     return Evidence(k, rows, *columns)
@@ -187,7 +187,7 @@ def _call(model: LatentVariableModel, key: PRNGKey, x: Datum, first: Any, chunk:
     return log_w.reshape(chunks * chunk, -1)
 
 
-def _statistics(calls: Iterator[np.ndarray], batch: int, k: int) -> np.ndarray:
+def statistics(calls: Iterator[np.ndarray], batch: int, k: int) -> np.ndarray:
     """The six columns of Evidence, [6, batch], from log-weights as they come."""
     stream, kept = StreamingLogMeanExp(batch), tail_size(k) + 1
     largest = np.empty((0, batch))

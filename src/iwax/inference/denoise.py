@@ -53,7 +53,7 @@ class Denoised:
         if not self.unknown.any():
             return []
         words = trust.unknown_words("their values", self.unknown, self.k, rows="noisy rows")
-        return [f"{words} ({trust.named(self.unknown, first=first)}); a larger k or other sweeps help"]
+        return [f"{words} ({trust.named(self.unknown, first=first)}); other sweeps or a larger k help"]
 
 
 def denoise(

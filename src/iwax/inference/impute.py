@@ -59,7 +59,7 @@ class Imputation:
             return []
         holed = int(self.missing.any(axis=1).sum())
         words = trust.unknown_words("what fills them", self.unknown, self.k, of=holed, rows="rows with holes")
-        return [f"{words} ({trust.named(self.unknown, first=first)}); a larger k helps slowly"]
+        return [f"{words} ({trust.named(self.unknown, first=first)}); a larger k helps, slowly"]
 
 
 def impute(
