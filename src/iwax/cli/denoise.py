@@ -66,14 +66,11 @@ def denoise(
             given = data.perturb(truth, flips, levels=2, seed=seed)
         found = inference.denoise(trained.model, given, flips=flips, k=k, key=key_of(seed), sweeps=sweeps)
         shape = trained.shape
-    trusted = tell(terminal, found, k)
-    _write(terminal, output, found, truth, given, shape)
     about: dict[str, Any] = {"n": len(given), "flips": flips, "k": k, "sweeps": sweeps, "ess_median": found.ess_median}
-    about |= trusted
-    wrote = f"; wrote {output}" if output is not None else ""
-    terminal.say(
-        f"{len(given):,} rows with k={k}; ESS median {found.ess_median:.1f}{unsure(trusted['unknown'])}{wrote}"
-    )
+    about |= tell(terminal, found, k)
+    _write(terminal, output, found, truth, given, shape)
+    said = unsure(about["unknown"]) + (f"; wrote {output}" if output is not None else "")
+    terminal.say(f"{len(given):,} rows with k={k}; ESS median {found.ess_median:.1f}{said}")
     if truth is not None:
         about |= _compared(terminal, truth, given, found.values)
     terminal.document({**about, "file": output and str(output), "x": None if output else found.values.tolist()})

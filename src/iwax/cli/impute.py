@@ -65,17 +65,13 @@ def impute(
     Missing are NaN, empty cells, and the words that marked them in training; a row of nothing else is filled from p(x).
     A text table goes out as it came in but for them: delimiter, encoding, columns dropped in training, digits of other
     cells; a .parquet likewise, with its types. With --draws N the cells are drawn, N times, and -o a.csv becomes
-    a-1.csv to a-N.csv: what is computed from each varies
-    as it should. Goes to -o FILE, or to stdout. With --mask pixels of images are hidden first (the encoder reads what
-    50 sweeps fill in), the mean squared error of what fills them is printed, and -o FILE.png is a picture of data, what
-    was given, and result. Rows whose weights do not show the error of what fills them (ess below 10, or khat above 0.7)
-    are named; --errors FILE has every row's.
+    a-1.csv to a-N.csv: what is computed from each varies as it should. Goes to -o FILE, or to stdout. With --mask
+    pixels of images are hidden first (the encoder reads what 50 sweeps fill in), the mean squared error of what fills
+    them is printed, and -o FILE.png is a picture of data, what was given, and result. Rows whose weights do not show
+    the error of what fills them (ess below 10, or khat above 0.7) are named; --errors FILE has every row's.
     """
-    _check(file, output, mask, sweeps, draws)
-    if errors is not None and sweeps:
-        raise ValueError(f"--errors {errors}: sweeps have no error that is known; leave out --sweeps")
-    paths = _paths(file, output, draws, force=force)
-    outputs.check(errors, force=force, endings=(".csv", ".npz"))
+    _check(file, output, errors, mask, sweeps, draws)
+    paths = _paths(file, output, errors, draws, force=force)
 
     from iwax.cli.trained import opened
 
@@ -90,8 +86,7 @@ def impute(
             found = _weighed(trained, given, k, seed, draws, 0 if mask is None else READ)
             tables = [found.values] if found.draws is None else list(found.draws)
             about |= {"ess_median": found.ess_median, **tell(terminal, found, k)}
-            if errors is not None:
-                outputs.write(errors, _errors(trained, found), main="error")
+            _write_errors(errors, trained, found)
         if file is not None and trained.left_out:
             about["left_out"] = trained.left_out
         about |= _compared(x, given, tables[0]) if mask is not None else {}
@@ -101,7 +96,9 @@ def impute(
     terminal.document({**about, "filled": _holes(given), "files": [*map(str, paths)], "x": listed})
 
 
-def _check(file: Path | None, output: Path | None, mask: str | None, sweeps: int, draws: int) -> None:
+def _check(
+    file: Path | None, output: Path | None, errors: Path | None, mask: str | None, sweeps: int, draws: int
+) -> None:
     """ValueError for what does not go together, before anything is opened."""
     if file is None and mask is None:
         raise ValueError("FILE was needed, rows with missing cells; or --mask, which hides pixels of the test images")
@@ -109,12 +106,15 @@ def _check(file: Path | None, output: Path | None, mask: str | None, sweeps: int
         raise ValueError(f"--draws must be from 0 to 10000, got {draws}")
     if sweeps < 0 or (sweeps and draws):
         raise ValueError(f"--sweeps must be 0 or more, and 0 with --draws; got {sweeps} and --draws {draws}")
+    if errors is not None and sweeps:
+        raise ValueError(f"--errors {errors}: what sweeps fill in has no error that is known; leave out --sweeps")
     if output is not None and output.suffix.lower() == ".png" and (mask is None or draws):
         raise ValueError(f"-o {output}: a picture needs --mask, and no --draws; rows go to .npy, .npz or .csv")
 
 
-def _paths(file: Path | None, output: Path | None, draws: int, *, force: bool) -> list[Path]:
+def _paths(file: Path | None, output: Path | None, errors: Path | None, draws: int, *, force: bool) -> list[Path]:
     """Where the tables go: the file asked for or, of so many draws, one with a number each; all of them checked."""
+    outputs.check(errors, force=force, endings=(".csv", ".npz"))
     if output is None:
         return []
     if _is(output, PARQUET) and not _is(file, PARQUET):
@@ -142,15 +142,18 @@ def _weighed(trained: "Opened", given: "np.ndarray", k: int, seed: int, draws: i
     return inference.impute(trained.model, given, k=k, key=key_of(seed), draws=draws, sweeps=read)
 
 
-def _errors(trained: "Opened", found: "Imputation") -> "dict[str, np.ndarray]":
+def _write_errors(path: Path | None, trained: "Opened", found: "Imputation") -> None:
     """Every row's number, effective sample size and k-hat, and the error of each cell (nan where it is unknown)."""
     import numpy as np
 
+    if path is None:
+        return
     columns, error = trained.trained.about.columns, found.known_error
     named = {"error": error}
     if columns is not None:
         named = {f"error of {column.name}": error[:, j] for j, column in enumerate(columns)}
-    return {"row": np.arange(1, len(error) + 1), "ess": found.ess, "khat": found.pareto_k, **named}
+    about = {"row": np.arange(1, len(error) + 1), "ess": found.ess, "khat": found.pareto_k}
+    outputs.write(path, {**about, **named}, main="ess")
 
 
 def _holes(x: "np.ndarray") -> int:

@@ -75,7 +75,8 @@ def weighed(model: LatentVariableModel, key: PRNGKey, piece: Piece, how: How) ->
     copies = np.zeros((0, *means.shape), means.dtype)
     if how.draws:
         copies = np.asarray(_drawn(model, key, x, jnp.concatenate(log_w, axis=1)[:, : how.k], how))
-    return Found(*(each[: piece.kept] for each in (means, error, ess, tail.shape())), copies[:, : piece.kept])
+    kept = piece.kept
+    return Found(means[:kept], error[:kept], ess[:kept], tail.shape()[:kept], copies[:, :kept])
 
 
 def ess_median(ess: np.ndarray) -> float | None:
