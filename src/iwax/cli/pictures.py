@@ -10,7 +10,7 @@ from iwax.cli.trained import Opened, key_of, opened
 from iwax.data import Column
 from iwax.experiments.folder import existing
 from iwax.report import figures, marginals
-from iwax.training import record
+from iwax.training import thinned
 
 __all__ = ["draw"]
 
@@ -27,7 +27,7 @@ def draw(run: Path, *, data_path: Path | None = None) -> list[Path]:
         samples.mkdir(exist_ok=True)
         columns = trained.trained.about.columns
         written = _rows(samples, trained) if columns is None else [_columns(samples, trained, columns)]
-        metrics = record.read(folder / "metrics.jsonl")
+        metrics = thinned.read(folder / "metrics.jsonl")
         if any(np.isfinite(row.get("bound") or np.nan) for row in metrics):
             written.append(figures.training(samples / "training.png", metrics))
         if trained.latents == (2,):

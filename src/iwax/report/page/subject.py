@@ -15,7 +15,7 @@ from iwax.experiments.folder import Environment, existing
 from iwax.experiments.stored import Trained, open_run
 from iwax.report import images
 from iwax.report.page.measured import Measured, measurements, of_importance
-from iwax.training import record
+from iwax.training import thinned
 
 __all__ = ["Subject", "opened"]
 
@@ -109,5 +109,5 @@ def opened(run: Path, *, data_path: Path | None = None) -> Subject:
     trained = open_run(run, data_path=data_path)
     found = measurements(folder)
     measured = of_importance(found, split=trained.config.evaluation.split, checkpoint=trained.checkpoint.name)
-    metrics = record.read(folder.metrics)
+    metrics = thinned.read(folder.metrics)
     return Subject(run, trained, trained.dataset(), folder.environment(), metrics, found, measured)
