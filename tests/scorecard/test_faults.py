@@ -188,7 +188,9 @@ def test_killed_anywhere_and_resumed(program, tmp_path, figure):
     assert killed.kills["at random"] >= 4
 
 
-@pytest.mark.scorecard("F3", "order of the system calls of a save, by strace", "write, fsync, rename, fsync; manifest last")
+@pytest.mark.scorecard(
+    "F3", "order of the system calls of a save, by strace", "write, fsync, rename, fsync; manifest last"
+)
 def test_the_order_on_the_disk(figure):
     counts, said = ran("tests/faults/test_checkpoint_faults.py::test_written_synced_renamed_synced")
     if counts["skipped"]:
@@ -464,7 +466,9 @@ def test_signals(program, tmp_path, figure, signum, code):
     found, wanted = run_folders.learned(run), run_folders.learned(whole)
     differing = sorted(name for name in found.keys() | wanted.keys() if found.get(name) != wanted.get(name))
     name = signal.Signals(signum).name
-    figure(f"{name}: exit {done.code} in {seconds:.1f} s; a second ends in {at_once:.1f} s; {len(differing)} bytes differ")
+    figure(
+        f"{name}: exit {done.code} in {seconds:.1f} s; a second ends in {at_once:.1f} s; {len(differing)} bytes differ"
+    )
     assert (done.code, newest.name) == (code, f"step-{last}"), done.err
     assert seconds <= 10
     assert second.code in (code, -signum)
@@ -484,11 +488,15 @@ def readings(run: Path, *, of_model: bool) -> dict[str, object]:
 
     def measured():
         found = measurements.summaries(folder, ("n", "log_evidence"))
-        return [(s, {k: v.tobytes() for k, v in measurements.values(folder, p, s, ("rows",)).items()}) for p, s in found]
+        return [
+            (s, {k: v.tobytes() for k, v in measurements.values(folder, p, s, ("rows",)).items()}) for p, s in found
+        ]
 
     def weights(which):
         trained = experiments.open_run(run, checkpoint=which)
-        return trained.step, [np.asarray(leaf).tobytes() for leaf in jax.tree.leaves(eqx.filter(trained.model, eqx.is_array))]
+        return trained.step, [
+            np.asarray(leaf).tobytes() for leaf in jax.tree.leaves(eqx.filter(trained.model, eqx.is_array))
+        ]
 
     pieces = {
         "config": folder.config,
@@ -534,12 +542,21 @@ def damages(files: list[Path], chance: random.Random):
 
 
 @pytest.mark.scorecard(
-    "F5", "2,000 flips, 500 cuts, empty and swapped files over every file of a run folder", "0 silently wrong; each is named"
+    "F5",
+    "2,000 flips, 500 cuts, empty and swapped files over every file of a run folder",
+    "0 silently wrong; each is named",
 )
 def test_damaged_run_folders(whole, tmp_path, figure):
     run = run_folders.copied(whole, tmp_path / "run")
     files = sorted(path for path in run.rglob("*") if path.is_file() and path.name != "run.lock")
-    sound, chance, silent, nameless, other, counts = readings(run, of_model=True), random.Random(5), [], [], [], Counter()
+    sound, chance, silent, nameless, other, counts = (
+        readings(run, of_model=True),
+        random.Random(5),
+        [],
+        [],
+        [],
+        Counter(),
+    )
     assert not any(isinstance(value, Said) for value in sound.values()), sound
     assert {verdict.state for verdict in verify(run)} == {"whole"}
     for file, kind, data in damages(files, chance):
@@ -598,7 +615,12 @@ class Fetches:
         folder = self.place / cache
         folder.mkdir(parents=True, exist_ok=True)
         text = FETCH.format(sha256=faulty_server.SHA256, url=f"{self.address}/{name}")
-        environment = {"XDG_CACHE_HOME": str(folder), "IWAX_DATA": None, "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
+        environment = {
+            "XDG_CACHE_HOME": str(folder),
+            "IWAX_DATA": None,
+            "NO_PROXY": "127.0.0.1",
+            "no_proxy": "127.0.0.1",
+        }
         return self.program.begin(text, environment=environment)
 
     def left(self, cache: str) -> list[str]:
@@ -615,14 +637,16 @@ def fetches(program, tmp_path):
 
 
 @pytest.mark.scorecard(
-    "F6", "downloads of wrong bytes, a page, nothing, a bomb", "never kept; exit 3 with both SHA-256; the next try works"
+    "F6",
+    "downloads of wrong bytes, a page, nothing, a bomb",
+    "never kept; exit 3 with both SHA-256; the next try works",
 )
 def test_wrong_downloads(fetches, figure):
     wrong = []
     calls = {name: fetches.begin(name, name) for name in faulty_server.WRONG}
     for name, call in calls.items():
         done = call.wait(60)
-        code, text, broken = json.loads(done.out or "[-1, \"\", true]")
+        code, text, broken = json.loads(done.out or '[-1, "", true]')
         got = hashlib.sha256(faulty_server.WRONG[name]).hexdigest()
         shown = faulty_server.SHA256 in text and got in text
         again = json.loads(fetches.begin("good", name).wait().out)
@@ -648,7 +672,7 @@ def test_downloads_without_an_end(fetches, figure):
     for name, call in calls.items():
         done = call.wait(max(0.1, end - time.monotonic()))
         slowest = max(slowest, done.seconds)
-        code, text, broken = json.loads(done.out or "[-1, \"\", true]")
+        code, text, broken = json.loads(done.out or '[-1, "", true]')
         bounded = done.seconds <= MOST_SECONDS and done.megabytes <= MOST_MEGABYTES
         if code != 3 or broken or not bounded or fetches.left(name) or "put it at" not in text:
             wrong.append((name, code, text, round(done.seconds), round(done.megabytes), fetches.left(name)))
