@@ -1,5 +1,6 @@
 """`iwax diagnose`: where a trained model falls short, and how noisy its gradients are."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -69,10 +70,8 @@ def diagnose(
         )
     findings.tell(terminal, found)
     with opened(run, checkpoint=checkpoint, data_path=data_path, fallback=fallback) as trained:
-        if folder == run / FOLDER:
-            written = findings.keep_in_run(run, FOLDER, found, trained, document=DOCUMENT)
-        else:
-            written = findings.keep(folder, found, trained, document=DOCUMENT)
+        inside, outside = partial(findings.keep_in_run, run, FOLDER), partial(findings.keep, folder)
+        written = (inside if folder == run / FOLDER else outside)(found, trained, document=DOCUMENT)
     for path in written:
         terminal.say(f"wrote       {path}")
     terminal.document(found)
