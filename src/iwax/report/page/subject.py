@@ -106,7 +106,6 @@ def opened(run: Path, *, data_path: Path | None = None, fallback: bool = False) 
     damaged numbers.
     """
     folder = existing(run)
-    folder = existing(run)
     trained = open_run(run, data_path=data_path, fallback=fallback)
     dataset = trained.dataset()
     found, left_out = of_these_data(measurements(folder), sha256=trained.about.sha256)
