@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from iwax import writable
 from iwax.cli.arguments import Checkpoint, DataPath, Fallback, Run, Seed
 from iwax.cli.output import Force
 from iwax.cli.terminal import Terminal
@@ -77,6 +78,7 @@ def _free(folder: Path, *, force: bool) -> Path:
     """The folder, if nothing of an earlier diagnosis would be lost: before anything is computed."""
     if folder.exists() and not folder.is_dir():
         raise NotADirectoryError(f"-o {folder}: a folder was needed, got a file")
+    writable.check(folder / "new", what="output folder")
     there = [name for name in (DOCUMENT, *PICTURES) if (folder / name).exists()]
     if there and not force:
         raise FileExistsError(f"{folder / there[0]} exists already; name another folder with -o, or overwrite: --force")
