@@ -50,7 +50,7 @@ def diagnose(
     Gradients are those of the run's bound and estimator, or of every --bound with every --gradient. Pictures and all
     numbers, each with its error, go to RUN/diagnosis.
     """
-    folder = _free(run / "diagnosis" if output is None else output, force=force)
+    folder = _free(run, output, force=force)
 
     from iwax.cli import findings
     from iwax.cli.reporter import Reporter
@@ -74,8 +74,11 @@ def diagnose(
     terminal.document(found)
 
 
-def _free(folder: Path, *, force: bool) -> Path:
-    """The folder, if nothing of an earlier diagnosis would be lost: before anything is computed."""
+def _free(run: Path, output: Path | None, *, force: bool) -> Path:
+    """The folder, if nothing of an earlier diagnosis would be lost in it: before anything is computed."""
+    folder = output or run / "diagnosis"
+    if output is None and folder.is_symlink():
+        return folder  # refused where the run is opened
     if folder.exists() and not folder.is_dir():
         raise NotADirectoryError(f"-o {folder}: a folder was needed, got a file")
     writable.check(folder / "new", what="output folder")
