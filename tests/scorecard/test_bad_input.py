@@ -106,7 +106,11 @@ def counted(trials: dict[str, str]) -> tuple[str, dict[str, str]]:
     return f"{len(trials) - len(bad)} of {len(trials)}", bad
 
 
-I1 = ("I1", "36 bad arrays x every public method of 4 estimators and 16 functions", "typed; 0 from inside JAX, 0 silent")
+I1 = (
+    "I1",
+    "36 bad arrays x every public method of 4 estimators and 16 functions",
+    "typed; 0 from inside JAX, 0 silent",
+)
 
 
 @pytest.mark.parametrize("name", ESTIMATORS)
@@ -129,7 +133,9 @@ def test_bad_arrays_of_estimators(name, figure):
             latent = latent[:, :2] if isinstance(latent, np.ndarray) and latent.shape == (6, 3) else latent
             kind, found = outcome(lambda latent=latent: fitted.inverse_transform(latent))
             strange = kind == "taken" and as_plain(latent, missing=False) is None
-            trials[f"inverse_transform of {thing}"] = f"{kind} {found}" if kind in ("inside", "other") or strange else ""
+            trials[f"inverse_transform of {thing}"] = (
+                f"{kind} {found}" if kind in ("inside", "other") or strange else ""
+            )
     told, bad = counted(trials)
     figure(f"{name} {told}")
     assert bad == {}
@@ -301,7 +307,9 @@ SAME = {  # the same table, written otherwise
 }
 
 
-@pytest.mark.scorecard("I3", "tables, arrays and archives that are wrong or large", "exit 2, file:row:column; bounded memory")
+@pytest.mark.scorecard(
+    "I3", "tables, arrays and archives that are wrong or large", "exit 2, file:row:column; bounded memory"
+)
 def test_wrong_files(program, tmp_path, figure):
     wrong = []
     for name, (content, place) in REFUSED.items():
@@ -368,7 +376,9 @@ def large(folder: Path) -> Iterator[tuple[Path, bool]]:
         yield folder / name, False
 
 
-@pytest.mark.scorecard("I3", "tables, arrays and archives that are wrong or large", "exit 2, file:row:column; bounded memory")
+@pytest.mark.scorecard(
+    "I3", "tables, arrays and archives that are wrong or large", "exit 2, file:row:column; bounded memory"
+)
 def test_memory_of_large_files(program, tmp_path, figure):
     wrong, told = [], []
     for path, fill in large(tmp_path):
@@ -411,7 +421,9 @@ HOURS = re.compile(r"\b(seconds?|minutes?|hours?|days?|years?)\b")
 
 
 @pytest.mark.scorecard(
-    "I5", "extremes of k, batch, rows, latents, seed, epochs, learning rate", "refused, or right in bounded memory; cost said"
+    "I5",
+    "extremes of k, batch, rows, latents, seed, epochs, learning rate",
+    "refused, or right in bounded memory; cost said",
 )
 def test_extremes(program, whole, tmp_path, figure):
     wrong, rows = [], run_folders.binary_rows(tmp_path)
@@ -431,7 +443,9 @@ def test_extremes(program, whole, tmp_path, figure):
     said = billion.code == 2 and bool(HOURS.search(billion.err))
     wrong += [] if said else [("evaluate --k 1e9 with its cost", billion.code, billion.err[-300:])]
     sets = [word for each in run_folders.TINY for word in [each]]
-    batch = program.iwax("train", rows, *sets, "--set", "training.batch=1000", "--epochs", 1, "--output", tmp_path / "b")
+    batch = program.iwax(
+        "train", rows, *sets, "--set", "training.batch=1000", "--epochs", 1, "--output", tmp_path / "b"
+    )
     wrong += [("a batch above n", batch.code, batch.err[-300:])] if batch.code != 0 else []
     for n, code in ((1, 2), (3, 0)):
         np.save(tmp_path / f"{n}.npy", np.eye(n, 4, dtype=np.uint8))
@@ -442,7 +456,8 @@ def test_extremes(program, whole, tmp_path, figure):
         wrong += [(f"{n} rows", done.code, done.err[-300:])] if done.code != code else []
     figure(
         f"k = 1e6 in {many.megabytes:.0f} MB (1e4: {few.megabytes:.0f} MB), {gap:.3f} nats apart; "
-        f"{len(REFUSED_SETTINGS) + 5 - len(wrong)} of {len(REFUSED_SETTINGS) + 5} others as they should be{named(wrong)}"
+        f"{len(REFUSED_SETTINGS) + 5 - len(wrong)} of {len(REFUSED_SETTINGS) + 5} others "
+        f"as they should be{named(wrong)}"
     )
     assert many.megabytes <= 1.2 * few.megabytes + 50
     assert gap <= 0.05
@@ -479,12 +494,16 @@ def tables(draw):
 
 
 @pytest.mark.scorecard(
-    "I6", "Hypothesis: 2,000 tables read and filled; 100 fits", "no crash; laws of shapes; observed values never altered"
+    "I6",
+    "Hypothesis: 2,000 tables read and filled; 100 fits",
+    "no crash; laws of shapes; observed values never altered",
 )
 def test_tables_keep_what_was_observed(tmp_path_factory, figure):
     folder, counts = tmp_path_factory.mktemp("tables"), Counter()
 
-    @settings(max_examples=TABLES, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @settings(
+        max_examples=TABLES, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck)
+    )
     @given(tables())
     def check(drawn):
         columns, how, mark = drawn
@@ -498,7 +517,7 @@ def test_tables_keep_what_was_observed(tmp_path_factory, figure):
             found = data.load(path)
         except ValueError as error:
             counts["refused"] += 1
-            assert "t.csv" in str(error)
+            counts["nameless"] += "t.csv" not in str(error)
             return
         counts["read"] += 1
         rows = data.read_rows(path, found.columns, empty=True, dropped=[each.name for each in found.left_out])
@@ -517,8 +536,11 @@ def test_tables_keep_what_was_observed(tmp_path_factory, figure):
                     counts["filled"] += 1
 
     check()
-    figure(f"{counts['read']} tables read, {counts['refused']} refused, {counts['filled']} cells filled, 0 others altered")
+    figure(
+        f"{counts['read']} tables read, {counts['refused']} refused, {counts['filled']} cells filled, 0 others altered"
+    )
     assert counts["read"] >= TABLES // 2
+    assert counts["nameless"] == 0
 
 
 def rows_of(rng: np.random.Generator) -> np.ndarray:
@@ -532,14 +554,18 @@ def rows_of(rng: np.random.Generator) -> np.ndarray:
 
 
 @pytest.mark.scorecard(
-    "I6", "Hypothesis: 2,000 tables read and filled; 100 fits", "no crash; laws of shapes; observed values never altered"
+    "I6",
+    "Hypothesis: 2,000 tables read and filled; 100 fits",
+    "no crash; laws of shapes; observed values never altered",
 )
 def test_laws_of_estimators(figure):
     model = clone(ESTIMATORS["IWAE"]).fit(bad_arrays.good())
     imputer = clone(ESTIMATORS["IWAEImputer"]).fit(bad_arrays.good())
     counts = Counter()
 
-    @settings(max_examples=FITS, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @settings(
+        max_examples=FITS, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck)
+    )
     @given(st.integers(0, 2**32 - 1), st.integers(1, 70))
     def check(seed, draws):
         x = rows_of(np.random.default_rng(seed))
@@ -561,4 +587,7 @@ def test_laws_of_estimators(figure):
         counts["holes"] += int(holes.sum())
 
     check()
-    figure(f"{counts['fits']} tables of rows through transform, inverse, sample, score, impute: {counts['holes']} cells filled")
+    figure(
+        f"{counts['fits']} tables of rows through transform, inverse, sample, score, impute: "
+        f"{counts['holes']} cells filled"
+    )

@@ -1,4 +1,4 @@
-"""Scorecard, faults: kills, full disks, changed bytes, bad downloads, claims of one folder, unwritable places, signals."""
+"""Scorecard, faults: kills, full disks, changed bytes, bad downloads, one folder for many, unwritable places, signals."""
 
 import hashlib
 import json
@@ -183,12 +183,14 @@ def test_killed_anywhere_and_resumed(program, tmp_path, figure):
     assert last.code == 0, last.err
     assert differing == []
     assert run_folders.epochs_out_of_place(killed.run) == []
-    assert not [path for path in killed.run.rglob(".*")]
+    assert not list(killed.run.rglob(".*"))
     assert killed.kills.keys() >= {name for name, *_ in PLACED}
     assert killed.kills["at random"] >= 4
 
 
-@pytest.mark.scorecard("F3", "order of the system calls of a save, by strace", "write, fsync, rename, fsync; manifest last")
+@pytest.mark.scorecard(
+    "F3", "order of the system calls of a save, by strace", "write, fsync, rename, fsync; manifest last"
+)
 def test_the_order_on_the_disk(figure):
     counts, said = ran("tests/faults/test_checkpoint_faults.py::test_written_synced_renamed_synced")
     if counts["skipped"]:
@@ -323,7 +325,8 @@ for trial in range({rounds}):
     for kind in ("named", "fresh"):
         meet(f"{{kind}}.{{trial}}")
         try:
-            folder = claim(place / f"run-{{trial}}" if kind == "named" else None, name="iwae", data=f"x{{trial}}", seed=0)
+            output = place / f"run-{{trial}}" if kind == "named" else None
+            folder = claim(output, name="iwae", data=f"x{{trial}}", seed=0)
             with held(folder):
                 mine = folder.path / f"owner-{{number}}"
                 mine.touch()
@@ -404,7 +407,7 @@ def test_places_that_cannot_be_written(tmp_path, figure):
     namespace = ("unshare", "--map-root-user", "--user", "--mount", "sh", "-c", mount, "sh")
     long, nowhere = "x" * 300, "/proc/no-such-place"
     homeless = {"HOME": nowhere, "XDG_CACHE_HOME": nowhere, "IWAX_DATA": "", "HTTPS_PROXY": "http://127.0.0.1:9"}
-    homeless |= {name: "http://127.0.0.1:9" for name in ("HTTP_PROXY", "http_proxy", "https_proxy", "ALL_PROXY")}
+    homeless |= dict.fromkeys(("HTTP_PROXY", "http_proxy", "https_proxy", "ALL_PROXY"), "http://127.0.0.1:9")
     train = ("train", rows, "--epochs", "1", "--quiet")
     trials = {
         "read-only disk": ((*train, "--output", disk / "run"), namespace, {"HERE": str(tmp_path)}, 2),
@@ -464,7 +467,9 @@ def test_signals(program, tmp_path, figure, signum, code):
     found, wanted = run_folders.learned(run), run_folders.learned(whole)
     differing = sorted(name for name in found.keys() | wanted.keys() if found.get(name) != wanted.get(name))
     name = signal.Signals(signum).name
-    figure(f"{name}: exit {done.code} in {seconds:.1f} s; a second ends in {at_once:.1f} s; {len(differing)} bytes differ")
+    figure(
+        f"{name}: exit {done.code} in {seconds:.1f} s; a second ends in {at_once:.1f} s; {len(differing)} bytes differ"
+    )
     assert (done.code, newest.name) == (code, f"step-{last}"), done.err
     assert seconds <= 10
     assert second.code in (code, -signum)
@@ -484,11 +489,15 @@ def readings(run: Path, *, of_model: bool) -> dict[str, object]:
 
     def measured():
         found = measurements.summaries(folder, ("n", "log_evidence"))
-        return [(s, {k: v.tobytes() for k, v in measurements.values(folder, p, s, ("rows",)).items()}) for p, s in found]
+        return [
+            (s, {k: v.tobytes() for k, v in measurements.values(folder, p, s, ("rows",)).items()}) for p, s in found
+        ]
 
     def weights(which):
         trained = experiments.open_run(run, checkpoint=which)
-        return trained.step, [np.asarray(leaf).tobytes() for leaf in jax.tree.leaves(eqx.filter(trained.model, eqx.is_array))]
+        return trained.step, [
+            np.asarray(leaf).tobytes() for leaf in jax.tree.leaves(eqx.filter(trained.model, eqx.is_array))
+        ]
 
     pieces = {
         "config": folder.config,
@@ -534,12 +543,21 @@ def damages(files: list[Path], chance: random.Random):
 
 
 @pytest.mark.scorecard(
-    "F5", "2,000 flips, 500 cuts, empty and swapped files over every file of a run folder", "0 silently wrong; each is named"
+    "F5",
+    "2,000 flips, 500 cuts, empty and swapped files over every file of a run folder",
+    "0 silently wrong; each is named",
 )
 def test_damaged_run_folders(whole, tmp_path, figure):
     run = run_folders.copied(whole, tmp_path / "run")
     files = sorted(path for path in run.rglob("*") if path.is_file() and path.name != "run.lock")
-    sound, chance, silent, nameless, other, counts = readings(run, of_model=True), random.Random(5), [], [], [], Counter()
+    sound, chance, silent, nameless, other, counts = (
+        readings(run, of_model=True),
+        random.Random(5),
+        [],
+        [],
+        [],
+        Counter(),
+    )
     assert not any(isinstance(value, Said) for value in sound.values()), sound
     assert {verdict.state for verdict in verify(run)} == {"whole"}
     for file, kind, data in damages(files, chance):
@@ -564,7 +582,8 @@ def test_damaged_run_folders(whole, tmp_path, figure):
     with pytest.warns(UserWarning, match="passed over|damaged"):
         fallen = experiments.open_run(run, checkpoint="last", fallback=True)
     figure(
-        f"{', '.join(f'{n} {kind}' for kind, n in counts.items())} over {len(files)} files: {len(silent)} silently wrong, "
+        f"{', '.join(f'{n} {kind}' for kind, n in counts.items())} over {len(files)} files: "
+        f"{len(silent)} silently wrong, "
         f"{len(nameless)} that iwax verify does not name; --fallback takes the one before"
     )
     assert (silent, nameless, other) == ([], [], [])
@@ -598,7 +617,12 @@ class Fetches:
         folder = self.place / cache
         folder.mkdir(parents=True, exist_ok=True)
         text = FETCH.format(sha256=faulty_server.SHA256, url=f"{self.address}/{name}")
-        environment = {"XDG_CACHE_HOME": str(folder), "IWAX_DATA": None, "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
+        environment = {
+            "XDG_CACHE_HOME": str(folder),
+            "IWAX_DATA": None,
+            "NO_PROXY": "127.0.0.1",
+            "no_proxy": "127.0.0.1",
+        }
         return self.program.begin(text, environment=environment)
 
     def left(self, cache: str) -> list[str]:
@@ -615,14 +639,16 @@ def fetches(program, tmp_path):
 
 
 @pytest.mark.scorecard(
-    "F6", "downloads of wrong bytes, a page, nothing, a bomb", "never kept; exit 3 with both SHA-256; the next try works"
+    "F6",
+    "downloads of wrong bytes, a page, nothing, a bomb",
+    "never kept; exit 3 with both SHA-256; the next try works",
 )
 def test_wrong_downloads(fetches, figure):
     wrong = []
     calls = {name: fetches.begin(name, name) for name in faulty_server.WRONG}
     for name, call in calls.items():
         done = call.wait(60)
-        code, text, broken = json.loads(done.out or "[-1, \"\", true]")
+        code, text, broken = json.loads(done.out or '[-1, "", true]')
         got = hashlib.sha256(faulty_server.WRONG[name]).hexdigest()
         shown = faulty_server.SHA256 in text and got in text
         again = json.loads(fetches.begin("good", name).wait().out)
@@ -648,7 +674,7 @@ def test_downloads_without_an_end(fetches, figure):
     for name, call in calls.items():
         done = call.wait(max(0.1, end - time.monotonic()))
         slowest = max(slowest, done.seconds)
-        code, text, broken = json.loads(done.out or "[-1, \"\", true]")
+        code, text, broken = json.loads(done.out or '[-1, "", true]')
         bounded = done.seconds <= MOST_SECONDS and done.megabytes <= MOST_MEGABYTES
         if code != 3 or broken or not bounded or fetches.left(name) or "put it at" not in text:
             wrong.append((name, code, text, round(done.seconds), round(done.megabytes), fetches.left(name)))
@@ -664,7 +690,7 @@ def test_downloads_without_an_end(fetches, figure):
     assert (again[0], fetches.left("killed")) == (0, ["file.bin"])
 
 
-# -- F11: run folders of every version -----------------------------------------------------------------------------------
+# -- F11: run folders of every version ---------------------------------------------------------------------------------
 
 GOLDEN = sorted(path.parent for path in (ROOT / "tests" / "golden").glob("*/*/config.json"))
 LARGEST = 200_000  # bytes of a folder
