@@ -1,4 +1,4 @@
-"""Scorecard, faults: kills, full disks, changed bytes, bad downloads, one folder for many, unwritable places, signals."""
+"""Scorecard, faults: kills, full disks, changed bytes, bad downloads, claims of a folder, unwritable places, signals."""
 
 import hashlib
 import json
