@@ -4,6 +4,8 @@ import hashlib
 import json
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -203,6 +205,43 @@ def test_a_folder_that_may_not_be_written_is_refused(capsys):
     superuser = hasattr(os, "geteuid") and os.geteuid() == 0  # may write everywhere but in the kernel's own folders
     folder = "/proc/locked" if superuser else "locked/run"
     refused(capsys, "train", "digits", "--output", folder, *TINY, says=("locked",))
+
+
+LATE = """
+import os, sys, time
+from iwax.cli import main
+for words in sys.argv[1:]:
+    try:
+        main(words.split())
+    except SystemExit as left:
+        print(left.code, "jax" in sys.modules, time.process_time() < 3.0)
+"""
+
+
+def test_what_cannot_be_written_is_refused_before_jax_is_loaded(tmp_path):
+    """Of the verbs that make folders and files of their own; the test above has the words of each."""
+    Path("file").write_text("mine")
+    Path("there").mkdir()
+    Path("there/config.json").write_text("{}")
+    Path("link.csv").symlink_to("file")
+    long, superuser = "a" * 300, hasattr(os, "geteuid") and os.geteuid() == 0
+    locked = Path("/proc") if superuser else tmp_path / "locked"
+    if not superuser:
+        locked.mkdir(mode=0o555)
+    words = [
+        *(f"train digits --output {each}" for each in ("file", "file/below", "there", long, locked / "run")),
+        *(f"bnn curve --output {each}" for each in ("file", long, locked / "run")),
+        *(f"diagnose run -o {each}" for each in ("file", long, locked / "run")),
+        *(f"reproduce burda2016 --rows mnist-1-* --results {each}" for each in ("file", long, locked / "run")),
+        *(f"sample run -o {each}" for each in ("link.csv", "file/x.csv", f"{long}.csv", locked / "x.csv")),
+        *(f"report run -o {each}" for each in ("file/x.html", f"{long}.html", locked / "x.html")),
+    ]
+    done = subprocess.run([sys.executable, "-c", LATE, *words], capture_output=True, text=True, check=True)
+    assert dict(zip(words, done.stdout.splitlines(), strict=True)) == dict.fromkeys(words, "2 False True")
+    said = done.stderr.splitlines()
+    assert len(said) == len(words)
+    assert all(line.startswith("error: ") and len(line) < 300 and "Errno" not in line for line in said), said
+    assert sorted(path.name for path in tmp_path.iterdir() if path != locked) == ["file", "link.csv", "there"]
 
 
 @pytest.mark.parametrize("verb", [["embed"], ["score", "--k", "3"], ["sample", "-n", "2"]], ids=lambda v: v[0])

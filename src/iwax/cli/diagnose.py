@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from iwax import writable
 from iwax.cli.arguments import Checkpoint, DataPath, Fallback, Run, Seed
 from iwax.cli.output import Force
 from iwax.cli.terminal import Terminal
@@ -24,6 +25,7 @@ Bounds = Annotated[
 Gradients = Annotated[list[str] | None, typer.Option("--gradient", metavar="NAME", help="Its estimator; repeatable.")]
 Sets = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Of a bound: objective.m=5, ...")]
 Repeats = Annotated[int, typer.Option("--repeats", metavar="N", help="Gradients at each k: 40, 50, 60 ...")]
+FOLDER = "diagnosis"
 Folder = Annotated[Path | None, typer.Option("-o", "--output", metavar="DIR", help="For all files (RUN/diagnosis).")]
 
 
@@ -49,7 +51,7 @@ def diagnose(
     Gradients are those of the run's bound and estimator, or of every --bound with every --gradient. Pictures and all
     numbers, each with its error, go to RUN/diagnosis.
     """
-    folder = _free(run / "diagnosis" if output is None else output, force=force)
+    folder = _free(run / FOLDER if output is None else output, force=force)
 
     from iwax.cli import findings
     from iwax.cli.reporter import Reporter
@@ -67,7 +69,10 @@ def diagnose(
         )
     findings.tell(terminal, found)
     with opened(run, checkpoint=checkpoint, data_path=data_path, fallback=fallback) as trained:
-        written = findings.keep(folder, found, trained, document=DOCUMENT)
+        if folder == run / FOLDER:
+            written = findings.keep_in_run(run, FOLDER, found, trained, document=DOCUMENT)
+        else:
+            written = findings.keep(folder, found, trained, document=DOCUMENT)
     for path in written:
         terminal.say(f"wrote       {path}")
     terminal.document(found)
@@ -77,6 +82,7 @@ def _free(folder: Path, *, force: bool) -> Path:
     """The folder, if nothing of an earlier diagnosis would be lost: before anything is computed."""
     if folder.exists() and not folder.is_dir():
         raise NotADirectoryError(f"-o {folder}: a folder was needed, got a file")
+    writable.check(folder / "new", what="output folder")
     there = [name for name in (DOCUMENT, *PICTURES) if (folder / name).exists()]
     if there and not force:
         raise FileExistsError(f"{folder / there[0]} exists already; name another folder with -o, or overwrite: --force")

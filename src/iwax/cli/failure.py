@@ -70,6 +70,8 @@ def one_line(error: BaseException) -> str:
         text = _usage(error)
     elif isinstance(error, OSError) and error.filename is not None and error.strerror:
         text = f"{error.filename}: {error.strerror}"
+    elif isinstance(error, OSError) and error.strerror:  # a sentence, whose number says nothing more
+        text = error.strerror
     else:
         words = getattr(error, "words", None)  # of a TableError, with options in them
         text = str(error) if words is None else words.typed

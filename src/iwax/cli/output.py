@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from iwax import writable
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -29,18 +31,17 @@ def check(path: Path | None, *, force: bool, endings: tuple[str, ...] = TABLES) 
         return
     if path.suffix.lower() not in endings:
         raise ValueError(f"-o {path}: the ending must be one of {', '.join(endings)}, got {path.suffix or 'none'}")
-    if path.is_symlink():
+    if os.path.islink(path):
         raise FileExistsError(
             f"-o {path}: a file was needed, this is a link to {path.readlink()}; name the file itself"
         )
-    if path.is_dir():
+    if os.path.isdir(path):
         raise IsADirectoryError(f"-o {path}: a file was needed, this is a folder; name a file in it")
-    if not path.parent.is_dir():
+    if not os.path.isdir(path.parent):
         raise FileNotFoundError(f"-o {path}: the folder {path.parent} does not exist; make it first")
+    writable.check(path, what="output")
     if path.exists() and not force:
         raise FileExistsError(f"-o {path}: exists already; name another file, or overwrite it with --force")
-    if not os.access(path.parent, os.W_OK):
-        raise PermissionError(f"-o {path}: the folder {path.parent} may not be written to")
 
 
 def write(path: Path, columns: Mapping[str, "np.ndarray"], *, main: str) -> None:

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from iwax import writable
 from iwax.cli.terminal import Terminal
 
 __all__ = ["reproduce"]
@@ -51,6 +52,10 @@ def reproduce(
     A row that has been trained in DIR is not trained again; one that was stopped is continued. Each finished row
     becomes a file in the folder of results, from which --table-into makes the tables of a page.
     """
+    if table is not None and rows is not None:
+        for folder in (output, results):
+            writable.check(folder / "new", what="output folder")
+
     from iwax.cli import errors_table
     from iwax.cli import rows as printed
     from iwax.experiments import bnn, published, results_page

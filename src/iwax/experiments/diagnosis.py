@@ -94,7 +94,7 @@ def diagnose(
             f"{len(effort.signal_ks)} k: about {cost.in_words(seconds)}, and a minute or more for compiling each part"
         )
         parts = _Parts(trained, x, jax.random.key(seed), effort, reporter)
-        found = parts.all(chosen)
+        found = {"environment": environment()} | parts.all(chosen)
     about = {"dataset": dataset.name, "split": split, "seed": seed, "checkpoint": trained.checkpoint.name}
     origin = {
         "preset": settings.preset,
@@ -102,7 +102,7 @@ def diagnose(
         "run_seed": settings.seed,
         "shape": list(trained.shape),
     }
-    return about | origin | {"environment": environment()} | found
+    return about | origin | found
 
 
 def _check(effort: Effort, seed: int) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import jax.numpy as jnp
 
+from iwax.experiments.arithmetic import arithmetic
 from iwax.experiments.revision import commit
 
 __all__ = ["environment", "versions"]
@@ -32,7 +33,9 @@ def versions() -> dict[str, str]:
 
 
 def environment(command: list[str] | None = None) -> dict[str, Any]:
-    """Versions, commit of the current folder's repository, device, platform, and the command with no home folder in it.
+    """Versions, the commit of the current folder's repository, device, precision, platform and command.
+
+    The home folder is ~ in it.
 
     >>> environment(["iwax", "train"])["command"]
     ['iwax', 'train']
@@ -46,6 +49,7 @@ def environment(command: list[str] | None = None) -> dict[str, Any]:
             "kind": getattr(device, "device_kind", str(device)),
             "cpus": os.cpu_count(),
         },
+        "arithmetic": arithmetic(),
         "platform": {"system": platform.system(), "release": platform.release(), "machine": platform.machine()},
         "command": [_anonymous(word) for word in (sys.argv if command is None else command)],
     }

@@ -1,7 +1,6 @@
 """The run folder: made before anything slow, never overwritten, sealed, held by one process at a time."""
 
 import re
-import tempfile
 import time
 import warnings
 from collections.abc import Mapping
@@ -11,10 +10,11 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from iwax import writable
 from iwax.experiments.config import Config
 from iwax.experiments.run_data import DataRecord
 from iwax.experiments.sources import stored
-from iwax.training import durable, lock, record, strict_json
+from iwax.training import durable, lock, record, strict_json, thinned
 from iwax.training.checkpoint import CorruptCheckpointError
 from iwax.training.enclosed import LARGEST, RunFolderWarning
 from iwax.training.sealed import Sealed
@@ -42,6 +42,7 @@ class Environment(BaseModel):
     versions: dict[str, str]
     git: dict[str, Any] | None
     device: dict[str, Any]
+    arithmetic: dict[str, str] | None = None  # not of runs made before it was recorded
     platform: dict[str, Any]
     command: list[str]
     data: DataRecord
@@ -75,7 +76,7 @@ class RunFolder:
         """Take away what a start that was cut off has left. FileExistsError where a run has begun here meanwhile."""
         left = [name for name in self.files.names() if name != LOCK]
         if left and not self.was_cut_off():
-            raise _in_the_way(self.path)
+            raise writable.in_the_way(self.path)
         for name in left:
             if name != LOG:
                 self.files.remove(name)
@@ -133,17 +134,24 @@ class RunFolder:
 
     def rows(self, path: Path) -> list[dict[str, Any]]:
         """The rows of metrics.jsonl or timing.jsonl; no file, no rows. Rows after the seal are told of."""
+        return record.numeric(record.parse(self._record(path), path=path), path=path)
+
+    def course(self) -> list[dict[str, Any]]:
+        """As `rows` of metrics.jsonl, but no more than a curve needs."""
+        return record.numeric(thinned.parse(self._record(self.metrics), path=self.metrics), path=self.metrics)
+
+    def _record(self, path: Path) -> bytes:
         try:
             content = self.sealed.content(path.name, limit=record.LARGEST)
         except FileNotFoundError:
-            return []
+            return b""
         later = 0 if content.sealed is None else content.data[content.sealed :].count(b"\n")
         if later:
             tell(
                 f"run folder {self.path}: the last {later} rows of {path.name} are not sealed yet (the run is at work, "
                 "or was killed), so nobody can say whether they are whole"
             )
-        return record.numeric(record.parse(content.data, path=path), path=path)
+        return content.data
 
     def cut(self, path: Path, step: int) -> None:
         """Drop the rows of metrics.jsonl or timing.jsonl after a step, and a torn last line."""
@@ -173,18 +181,11 @@ def claim(output: Path | None, *, name: str, data: str, seed: int) -> RunFolder:
     not empty, and the OSError of making it or of writing in it.
     """
     path = _fresh_name(name, data, seed) if output is None else output
-    if path.exists() and not path.is_dir():
-        raise NotADirectoryError(f"output {path}: a folder was needed, got a file")
-    made = not path.exists()
-    folder = RunFolder(path, made=made)
-    if not made and folder.files.names() and not folder.was_cut_off():
-        raise _in_the_way(path)
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=path) as probe:
-            probe.write(b"iwax")
-    except OSError as error:
-        raise type(error)(error.errno, f"the output folder cannot be written ({error.strerror})", str(path)) from error
+    writable.check_new_folder(path)
+    folder = RunFolder(path, made=not path.exists())
+    if folder.files.names() and not folder.was_cut_off():
+        raise writable.in_the_way(path)
+    path.mkdir(parents=True, exist_ok=True)
     return folder
 
 
@@ -216,12 +217,6 @@ def existing(path: Path) -> RunFolder:
 def tell(text: str) -> None:
     """Warn of what a reader of a run folder should know, once for the same words."""
     warnings.warn(text, RunFolderWarning, stacklevel=2)  # the same words from the same line: told once
-
-
-def _in_the_way(path: Path) -> FileExistsError:
-    return FileExistsError(
-        f"output {path}: an empty or new folder was needed, this one is not empty; iwax resume {path} continues a run"
-    )
 
 
 def _is_environment(data: bytes) -> bool:

@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from iwax import writable
 from iwax.experiments.annealing import ANNEALED, BIDIRECTIONAL
+from iwax.experiments.arithmetic import arithmetic, in_words
 from iwax.experiments.config import LARGEST_K
 from iwax.experiments.environment import versions
 from iwax.experiments.folder import RunFolder, existing
@@ -80,6 +82,7 @@ def evaluate(
     given = {"split": split, "k": k, "chains": chains, "temperatures": temperatures, "leapfrog": leapfrog}
     options = _options(method, given | {"start": start, "order": order, "repeats": repeats})
     folder = existing(Path(run))
+    writable.check(folder.evaluation / "new", what="measurement")
     settings = folder.config().evaluation
     configured = {"split": settings.split, "k": settings.k}
     options = {name: configured[name] if value is None else value for name, value in options.items()}
@@ -138,6 +141,7 @@ def _measure(method: str, task: Task) -> dict[str, Any]:
         "split": task.options.get("split"),
         **found.summary,
         "bits_per_dim": -found.summary["log_evidence"] / (observed * math.log(2)),
+        "precision": in_words(arithmetic()),
         "seconds": time.perf_counter() - begun,
         "preset": trained.config.preset,
         "name": display_name(trained.config),
@@ -172,11 +176,14 @@ def _finite(value: Any) -> Any:
 
 
 def closing_line(summary: Mapping[str, Any]) -> str:
-    """The result in one line: log p(x) with its error, how it was measured, and how far to trust it.
+    """The result in one line: log p(x) with its error, how it was measured, in what precision, how far to trust it.
 
     What one row or few samples do not tell is unknown: an error, or the share of large Pareto k. A run that is not what
     its preset's name says, or that started at the weights of another, is named at the end.
     """
     line, name, start = METHODS[summary["method"]].line(summary), summary.get("name"), summary.get("start")
+    if precision := summary.get("precision"):
+        *most, seconds = line.split("; ")
+        line = "; ".join([*most, precision, seconds])
     named = [*([name] if name != summary.get("preset") and name else []), *([f"started at {start}"] if start else [])]
     return f"{line[:-1]}; {'; '.join(named)})" if named else line

@@ -37,7 +37,9 @@ _RULES: dict[str, tuple[Callable[[object], bool], str]] = (
     | dict.fromkeys(("n", "seed", "evaluation_seed"), (_is_whole, "a whole number"))
     | {"k": (_or_null(_is_whole), "a whole number or null")}
     | dict.fromkeys(("method", "dataset", "checkpoint"), (_is_text, "a text"))
-    | dict.fromkeys(("split", "preset", "name", "start", "data_sha256"), (_or_null(_is_text), "a text or null"))
+    | dict.fromkeys(
+        ("split", "preset", "name", "start", "data_sha256", "precision"), (_or_null(_is_text), "a text or null")
+    )
     | {"warnings": (_list_of(_is_text), "a list of texts")}
     | dict.fromkeys(("active_units", "units", "shape"), (_list_of(_is_whole), "a list of whole numbers"))
 )

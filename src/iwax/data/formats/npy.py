@@ -13,7 +13,7 @@ import numpy as np
 from numpy.lib import format as npy
 
 from iwax.data.formats.whole import held
-from iwax.data.formats.zipped import whole
+from iwax.data.formats.zipped import shown, whole
 from iwax.memory_limit import allow
 
 HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
@@ -46,7 +46,7 @@ def read_npz(source: Path | bytes, *, name: str) -> dict[str, np.ndarray]:
 
 
 def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str) -> np.ndarray:
-    where = f"{name}[{member.filename.removesuffix('.npy')}]"
+    where = f"{name}[{shown(member.filename.removesuffix('.npy'))}]"
     if not member.filename.endswith(".npy"):
         raise ValueError(f"{where}: needed only arrays (.npy members) in a .npz file")
     if member.file_size > DEFLATE_RATIO * (member.compress_size + 64):

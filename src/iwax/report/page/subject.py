@@ -106,12 +106,10 @@ def opened(run: Path, *, data_path: Path | None = None, fallback: bool = False) 
     damaged numbers.
     """
     folder = existing(run)
-    folder = existing(run)
     trained = open_run(run, data_path=data_path, fallback=fallback)
     dataset = trained.dataset()
     found, left_out = of_these_data(measurements(folder), sha256=trained.about.sha256)
     measured = of_importance(folder, found, split=trained.config.evaluation.split, checkpoint=trained.checkpoint.name)
     if measured is not None:
         check_rows(measured, dataset)
-    metrics = folder.rows(folder.metrics)
-    return Subject(run, trained, dataset, folder.environment(), metrics, found, measured, left_out)
+    return Subject(run, trained, dataset, folder.environment(), folder.course(), found, measured, left_out)
