@@ -14,7 +14,7 @@ from PIL import Image
 from iwax import data
 from iwax.cli import failure
 from iwax.data.formats import images, npy
-from iwax.experiments import diagnosis, summaries
+from iwax.experiments import diagnosis, summary_types
 from iwax.report.page import measured
 from iwax.report.page.measured import Measured
 from iwax.training import record, strict_json
@@ -32,19 +32,23 @@ SUMMARY = json.loads("""
 # -- summaries and rows of a training, of a wrong type -------------------------------------------------------------
 
 
-def test_a_summary_as_it_is_written_is_read():
-    assert summaries.parse(strict_json.canonical(SUMMARY), path=Path("a.json")) == SUMMARY
+def test_a_summary_as_it_is_written_is_read(tmp_path):
+    file = tmp_path / "a.json"
+    file.write_bytes(strict_json.canonical(SUMMARY))
+    assert summary_types.parse(file.read_bytes(), path=file) == SUMMARY
 
 
 WRONG = {"log_evidence": "x", "n": 30.0, "k": [5], "split": 3, "warnings": "few", "units": [2.5], "elbo": True}
 
 
 @pytest.mark.parametrize("name", SUMMARY)
-def test_a_value_of_a_wrong_type_is_named_with_its_line(name):
-    written = strict_json.canonical(SUMMARY | {name: WRONG.get(name, {"an": "object"})})
-    line = next(i for i, text in enumerate(written.decode().splitlines(), start=1) if f'"{name}"' in text)
+def test_a_value_of_a_wrong_type_is_named_with_its_line(tmp_path, name):
+    file = tmp_path / "a.json"
+    wrong = WRONG.get(name, {"an": "object"})
+    file.write_bytes(strict_json.canonical(SUMMARY | {name: wrong}))
+    line = next(i for i, text in enumerate(file.read_text().splitlines(), start=1) if f'"{name}"' in text)
     with pytest.raises(CorruptCheckpointError, match=rf"a\.json:{line}: needed .* under '{name}', got "):
-        summaries.parse(written, path=Path("a.json"))
+        summary_types.parse(file.read_bytes(), path=file)
 
 
 @given(st.sampled_from(sorted(SUMMARY)), st.recursive(
@@ -55,7 +59,7 @@ def test_whatever_passes_can_be_printed(name, value):
     """As a report and a comparison print it: numbers by .2f, counts by commas, texts as such."""
     found, said = SUMMARY, ""
     try:
-        found = summaries.parse(strict_json.canonical(SUMMARY | {name: value}), path=Path("a.json"))
+        found = summary_types.parse(strict_json.canonical(SUMMARY | {name: value}), path=Path("a.json"))
     except CorruptCheckpointError as error:
         said = str(error)
     assert not said or f"under '{name}'" in said

@@ -47,9 +47,43 @@ def test_a_number_that_is_not_finite_stops_the_run_with_its_step_and_cause(where
         train(model, objective, np.zeros((ROWS, 1), np.float32), plan, optimizer=optax.sgd(0.0), observer=watcher)
     assert stop.value.step == list(training.permutation(5, 0, ROWS)).index(spoilt) // 2
     assert stop.value.cause == where
+    assert stop.value.rows == (spoilt,)
+    assert f"in row {spoilt} of the training data, of the 2 in its batch" in str(stop.value)
     assert f"step {stop.value.step}: {where} is NaN or infinite" in str(stop.value)
     assert watcher.rows == []
     assert (model.w == 1).all()
+
+
+@pytest.mark.parametrize(("batch", "epoch", "precision"), [(2, 0, 32), (5, 1, 32), (3, 1, 64), (ROWS, 0, 64)])
+def test_a_stop_names_the_rows_that_are_not_finite(batch: int, epoch: int, precision: int):
+    """Of a short last batch too, of which the rows that fill it up are none."""
+    spoilt = (4, int(training.permutation(1, epoch, ROWS)[-1]))
+    data = np.ones((ROWS, 1), np.float32 if precision == 32 else np.float64)
+    data[list(spoilt)] = 1e30 if precision == 32 else 1e200
+    steps = -(-ROWS // batch)
+
+    def objective(model, key, x, *, beta):
+        squares = jnp.where(model.w[0] > epoch * steps - 0.5, x.values[:, 0] ** 2, 0.0)  # w counts the steps
+        return Surrogate(model.w[0] + squares, jnp.ones(x.index.shape))
+
+    plan = Plan(epochs=3, batch=batch, seed=1)
+    with jax.enable_x64(precision == 64), pytest.raises(training.NumericalStop) as stop:
+        train(Weights(jnp.zeros(1)), objective, data, plan, optimizer=optax.sgd(1.0))
+    batch_of = [place // batch for place in np.argsort(training.permutation(1, epoch, ROWS))]
+    first = min(batch_of[row] for row in spoilt)
+    assert stop.value.step == epoch * steps + first
+    assert stop.value.rows == tuple(sorted({row for row in spoilt if batch_of[row] == first}))
+
+
+def test_a_stop_that_no_row_makes_alone_names_the_batch():
+    def objective(model, key, x, *, beta):
+        value = 3e38 * model.w[0] * x.values[:, 0]  # two of them are too much
+        return Surrogate(value, jnp.ones(x.index.shape))
+
+    words = "in the batch of rows 0, 1, 2 of the training data, in none"
+    with pytest.raises(training.NumericalStop, match=words) as stop:
+        train(Weights(jnp.ones(1)), objective, np.ones((3, 1), np.float32), Plan(epochs=1, batch=3, seed=0))
+    assert stop.value.rows == (0, 1, 2)
 
 
 def test_training_that_blows_up_stops():

@@ -151,14 +151,6 @@ def _hoist(words: list[str]) -> tuple[list[str], set[str]]:
     return kept + words[end:], set(words[:end]) & set(SWITCHES)
 
 
-def _keep_to_own_fonts() -> None:
-    """Have Matplotlib look at the fonts it brings along alone, else it starts `fc-list`; and keep that list apart."""
-    cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    if os.path.isabs(cache):  # other programs of this person share the usual place, and want their fonts
-        os.environ["MPLCONFIGDIR"] = os.path.join(cache, "iwax", "matplotlib")
-    os.environ["MPL_IGNORE_SYSTEM_FONTS"] = "1"
-
-
 def _speak(terminal: Terminal) -> None:
     """Warnings of a run folder are words of ours: by their beginning, for their class would load JAX."""
     usual = warnings.showwarning
@@ -171,6 +163,14 @@ def _speak(terminal: Terminal) -> None:
 
     warnings.filterwarnings("default", message="run folder ")
     warnings.showwarning = show
+
+
+def _keep_to_own_fonts() -> None:
+    """Have Matplotlib look at the fonts it brings along alone, else it starts `fc-list`; and keep that list apart."""
+    cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    if os.path.isabs(cache):  # other programs of this person share the usual place, and want their fonts
+        os.environ["MPLCONFIGDIR"] = os.path.join(cache, "iwax", "matplotlib")
+    os.environ["MPL_IGNORE_SYSTEM_FONTS"] = "1"
 
 
 def _hush() -> None:

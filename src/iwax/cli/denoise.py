@@ -8,6 +8,7 @@ import typer
 from iwax.cli import output as outputs
 from iwax.cli.arguments import Checkpoint, DataPath, Draws, Fallback, Limit, Run, Seed
 from iwax.cli.terminal import Terminal
+from iwax.cli.trust import tell, unsure
 
 if TYPE_CHECKING:
     import numpy as np
@@ -47,7 +48,8 @@ def denoise(
     """P(x = 1 | what is seen) of binary rows in which values were replaced by 0 or 1, nobody knows which.
 
     Without FILE test rows are made noisy, and how many of their values are wrong before and after is printed. FILE of
-    -o ends in .png (a picture), .npy, .npz or .csv; without it the probabilities go to stdout as CSV.
+    -o ends in .png (a picture), .npy, .npz or .csv (these two with error, ess and khat; the error is nan where the
+    weights do not show it); without it the probabilities go to stdout as CSV.
     """
     if not 0 < flips < 1:
         raise ValueError(f"--flips must lie in 0 < P < 1, got {flips}")
@@ -65,12 +67,11 @@ def denoise(
             given = data.perturb(truth, flips, levels=2, seed=seed)
         found = inference.denoise(trained.model, given, flips=flips, k=k, key=key_of(seed), sweeps=sweeps)
         shape = trained.shape
-    for warning in found.warnings():
-        terminal.warn(warning)
-    _write(terminal, output, found, truth, given, shape)
     about: dict[str, Any] = {"n": len(given), "flips": flips, "k": k, "sweeps": sweeps, "ess_median": found.ess_median}
-    wrote = f"; wrote {output}" if output is not None else ""
-    terminal.say(f"{len(given):,} rows with k={k}; ESS median {found.ess_median:.1f}{wrote}")
+    about |= tell(terminal, found, k)
+    _write(terminal, output, found, truth, given, shape)
+    said = unsure(about["unknown"]) + (f"; wrote {output}" if output is not None else "")
+    terminal.say(f"{len(given):,} rows with k={k}; ESS median {found.ess_median:.1f}{said}")
     if truth is not None:
         about |= _compared(terminal, truth, given, found.values)
     terminal.document({**about, "file": output and str(output), "x": None if output else found.values.tolist()})
@@ -90,7 +91,8 @@ def _write(
     if output is None:
         terminal.data(outputs.as_text({"x": found.values}).rstrip())
     elif output.suffix.lower() != ".png":
-        outputs.write(output, {"x": found.values, "error": found.error, "ess": found.ess}, main="x")
+        columns = {"x": found.values, "error": found.known_error, "ess": found.ess, "khat": found.pareto_k}
+        outputs.write(output, columns, main="x")
     elif truth is None:
         figures.reconstructions(output, given[:SHOWN], {"denoised": found.values[:SHOWN]}, shape)
     else:

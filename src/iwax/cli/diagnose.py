@@ -25,6 +25,7 @@ Bounds = Annotated[
 Gradients = Annotated[list[str] | None, typer.Option("--gradient", metavar="NAME", help="Its estimator; repeatable.")]
 Sets = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Of a bound: objective.m=5, ...")]
 Repeats = Annotated[int, typer.Option("--repeats", metavar="N", help="Gradients at each k: 40, 50, 60 ...")]
+FOLDER = "diagnosis"
 Folder = Annotated[Path | None, typer.Option("-o", "--output", metavar="DIR", help="For all files (RUN/diagnosis).")]
 
 
@@ -50,7 +51,7 @@ def diagnose(
     Gradients are those of the run's bound and estimator, or of every --bound with every --gradient. Pictures and all
     numbers, each with its error, go to RUN/diagnosis.
     """
-    folder = _free(run / "diagnosis" if output is None else output, force=force)
+    folder = _free(run / FOLDER if output is None else output, force=force)
 
     from iwax.cli import findings
     from iwax.cli.reporter import Reporter
@@ -68,7 +69,10 @@ def diagnose(
         )
     findings.tell(terminal, found)
     with opened(run, checkpoint=checkpoint, data_path=data_path, fallback=fallback) as trained:
-        written = findings.keep(folder, found, trained, document=DOCUMENT)
+        if folder == run / FOLDER:
+            written = findings.keep_in_run(run, FOLDER, found, trained, document=DOCUMENT)
+        else:
+            written = findings.keep(folder, found, trained, document=DOCUMENT)
     for path in written:
         terminal.say(f"wrote       {path}")
     terminal.document(found)

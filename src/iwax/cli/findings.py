@@ -2,16 +2,18 @@
 
 import math
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from iwax import evaluation
 from iwax.cli.terminal import Terminal, finite
 from iwax.cli.trained import Opened, key_of
 from iwax.experiments import build
+from iwax.experiments.folder import RunFolder
 from iwax.report import diagnosis, posterior_shape
 from iwax.training import durable, strict_json
 
-__all__ = ["keep", "tell"]
+__all__ = ["keep", "keep_in_run", "tell"]
 
 GAP = {
     "log_evidence": "log p(x)",
@@ -96,6 +98,14 @@ def _between(rms: float, low: float, high: float) -> str:
 
 def _number(value: float | None) -> str:
     return "" if value is None or math.isnan(value) else f"{value:.3g}" if abs(value) < 0.1 else f"{value:.2f}"
+
+
+def keep_in_run(run: Path, folder: str, found: dict[str, Any], trained: Opened, *, document: str) -> list[Path]:
+    """The same in a folder of a run, which says what its files are."""
+    with TemporaryDirectory() as scratch:
+        written = keep(Path(scratch), found, trained, document=document)
+        RunFolder(run).write({f"{folder}/{path.name}": path.read_bytes() for path in written})
+    return [run / folder / path.name for path in written]
 
 
 def keep(folder: Path, found: dict[str, Any], trained: Opened, *, document: str) -> list[Path]:

@@ -8,11 +8,13 @@ import typer
 from iwax.cli import output as outputs
 from iwax.cli.arguments import Checkpoint, DataPath, Draws, Fallback, Limit, Run, Seed
 from iwax.cli.terminal import Terminal
+from iwax.cli.trust import tell, unsure
 
 if TYPE_CHECKING:
     import numpy as np
 
     from iwax.cli.trained import Opened
+    from iwax.inference import Imputation
 
 __all__ = ["impute"]
 
@@ -36,6 +38,10 @@ Sweeps = Annotated[
     int,
     typer.Option("--sweeps", metavar="N", help="N times encode and decode, in place of importance weights (0)."),
 ]
+Errors = Annotated[
+    Path | None,
+    typer.Option("--errors", metavar="FILE", help="Also write each row's ess, khat and errors (.csv, .npz)."),
+]
 
 
 def impute(
@@ -43,6 +49,7 @@ def impute(
     run: Run,
     file: File = None,
     output: outputs.Output = None,
+    errors: Errors = None,
     mask: Mask = None,
     sweeps: Sweeps = 0,
     draws: Copies = 0,
@@ -59,13 +66,13 @@ def impute(
     Missing are NaN, empty cells, and the words that marked them in training; a row of nothing else is filled from p(x).
     A text table goes out as it came in but for them: delimiter, encoding, columns dropped in training, digits of other
     cells; a .parquet likewise, with its types. With --draws N the cells are drawn, N times, and -o a.csv becomes
-    a-1.csv to a-N.csv: what is computed from each varies
-    as it should. Goes to -o FILE, or to stdout. With --mask pixels of images are hidden first (the encoder reads what
-    50 sweeps fill in), the mean squared error of what fills them is printed, and -o FILE.png is a picture of data, what
-    was given, and result.
+    a-1.csv to a-N.csv: what is computed from each varies as it should. Goes to -o FILE, or to stdout. With --mask
+    pixels of images are hidden first (the encoder reads what 50 sweeps fill in), the mean squared error of what fills
+    them is printed, and -o FILE.png is a picture of data, what was given, and result. Rows whose weights do not show
+    the error of what fills them (ess below 10, or khat above 0.7) are named; --errors FILE has every row's.
     """
-    _check(file, output, mask, sweeps, draws)
-    paths = _paths(file, output, draws, force=force)
+    _check(file, output, errors, mask, sweeps, draws)
+    paths = _paths(file, output, errors, draws, force=force)
 
     from iwax.cli.trained import opened
 
@@ -77,19 +84,22 @@ def impute(
         if sweeps:
             tables = _swept(trained, given, sweeps, seed)
         else:
-            tables, about["ess_median"] = _weighed(
-                terminal, trained, given, k, seed, draws, 0 if mask is None else READ
-            )
+            found = _weighed(trained, given, k, seed, draws, 0 if mask is None else READ)
+            tables = [found.values] if found.draws is None else list(found.draws)
+            about |= {"ess_median": found.ess_median, **tell(terminal, found, k)}
+            _write_errors(errors, trained, found)
         if file is not None and trained.left_out:
             about["left_out"] = trained.left_out
         about |= _compared(x, given, tables[0]) if mask is not None else {}
         _write(terminal, paths, trained, file, x, given, tables)
     _say(terminal, about, paths, given)
     listed = None if paths else [table.tolist() for table in tables]
-    terminal.document({**about, "filled": _holes(given), "files": [str(path) for path in paths], "x": listed})
+    terminal.document({**about, "filled": _holes(given), "files": [*map(str, paths)], "x": listed})
 
 
-def _check(file: Path | None, output: Path | None, mask: str | None, sweeps: int, draws: int) -> None:
+def _check(
+    file: Path | None, output: Path | None, errors: Path | None, mask: str | None, sweeps: int, draws: int
+) -> None:
     """ValueError for what does not go together, before anything is opened."""
     if file is None and mask is None:
         raise ValueError("FILE was needed, rows with missing cells; or --mask, which hides pixels of the test images")
@@ -97,12 +107,15 @@ def _check(file: Path | None, output: Path | None, mask: str | None, sweeps: int
         raise ValueError(f"--draws must be from 0 to 10000, got {draws}")
     if sweeps < 0 or (sweeps and draws):
         raise ValueError(f"--sweeps must be 0 or more, and 0 with --draws; got {sweeps} and --draws {draws}")
+    if errors is not None and sweeps:
+        raise ValueError(f"--errors {errors}: what sweeps fill in has no error that is known; leave out --sweeps")
     if output is not None and output.suffix.lower() == ".png" and (mask is None or draws):
         raise ValueError(f"-o {output}: a picture needs --mask, and no --draws; rows go to .npy, .npz or .csv")
 
 
-def _paths(file: Path | None, output: Path | None, draws: int, *, force: bool) -> list[Path]:
+def _paths(file: Path | None, output: Path | None, errors: Path | None, draws: int, *, force: bool) -> list[Path]:
     """Where the tables go: the file asked for or, of so many draws, one with a number each; all of them checked."""
+    outputs.check(errors, force=force, endings=(".csv", ".npz"))
     if output is None:
         return []
     if _is(output, PARQUET) and not _is(file, PARQUET):
@@ -123,17 +136,25 @@ def _swept(trained: "Opened", given: "np.ndarray", sweeps: int, seed: int) -> "l
     return [inference.impute_by_sweeps(trained.model, given, key=key_of(seed), sweeps=sweeps)]
 
 
-def _weighed(
-    terminal: Terminal, trained: "Opened", given: "np.ndarray", k: int, seed: int, draws: int, read: int
-) -> "tuple[list[np.ndarray], float | None]":
-    """The table of means, or those drawn, and how many draws count; warnings are said."""
+def _weighed(trained: "Opened", given: "np.ndarray", k: int, seed: int, draws: int, read: int) -> "Imputation":
     from iwax import inference
     from iwax.cli.trained import key_of
 
-    found = inference.impute(trained.model, given, k=k, key=key_of(seed), draws=draws, sweeps=read)
-    for warning in found.warnings():
-        terminal.warn(warning)
-    return [found.values] if found.draws is None else list(found.draws), found.ess_median
+    return inference.impute(trained.model, given, k=k, key=key_of(seed), draws=draws, sweeps=read)
+
+
+def _write_errors(path: Path | None, trained: "Opened", found: "Imputation") -> None:
+    """Every row's number, effective sample size and k-hat, and the error of each cell (nan where it is unknown)."""
+    import numpy as np
+
+    if path is None:
+        return
+    columns, error = trained.trained.about.columns, found.known_error
+    named = {"error": error}
+    if columns is not None:
+        named = {f"error of {column.name}": error[:, j] for j, column in enumerate(columns)}
+    about = {"row": np.arange(1, len(error) + 1), "ess": found.ess, "khat": found.pareto_k}
+    outputs.write(path, {**about, **named}, main="ess")
 
 
 def _holes(x: "np.ndarray") -> int:
@@ -215,7 +236,9 @@ def _say(terminal: Terminal, about: dict[str, Any], paths: list[Path], given: "n
     how = f"by {about['sweeps']} sweeps" if about["sweeps"] else f"with k={about['k']}"
     ess = f"; ESS median {about['ess_median']:.0f}" if about.get("ess_median") is not None else ""
     wrote = f"; wrote {', '.join(map(str, paths))}" if paths else ""
-    terminal.say(f"filled {_holes(given):,} of {given.size:,} cells {how}{ess}{wrote}")
+    terminal.say(
+        f"filled {_holes(given):,} of {given.size:,} cells {how}{ess}{unsure(about.get('unknown', []))}{wrote}"
+    )
     if about.get("left_out"):
         terminal.say(f"left as they are: {', '.join(about['left_out'])}, which the training left out")
     if "squared_error" in about:

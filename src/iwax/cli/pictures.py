@@ -26,7 +26,7 @@ def draw(run: Path, *, data_path: Path | None = None) -> list[Path]:
         samples = Path(scratch)
         columns = trained.trained.about.columns
         written = _rows(samples, trained) if columns is None else [_columns(samples, trained, columns)]
-        metrics = folder.rows(folder.metrics)
+        metrics = folder.course()
         if any(np.isfinite(row.get("bound") or np.nan) for row in metrics):
             written.append(figures.training(samples / "training.png", metrics))
         if trained.latents == (2,):

@@ -1,13 +1,14 @@
 """`iwax score`: log p(x) of rows of data with its error, and what is made of it to find rows unlike the others."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from iwax.cli import output as outputs
 from iwax.cli.arguments import Binarize, Checkpoint, DataPath, Draws, Fallback, Rows, Run, Seed
 from iwax.cli.terminal import Terminal
+from iwax.cli.trust import numbered, unsure
 
 if TYPE_CHECKING:
     import numpy as np
@@ -71,14 +72,14 @@ def score(
         found = Scores.of(trained.model, x, read, background=beside, known=known, **how)
     for warning in found.warnings:
         terminal.warn(warning)
-    _give(terminal, found.columns(), output, {"n": len(x), "k": k})
+    _give(terminal, found.columns(), output, {"n": len(x), "k": k, "unknown": numbered(found.unknown)})
 
 
-def _give(terminal: Terminal, columns: "dict[str, np.ndarray]", output: Path | None, about: dict[str, int]) -> None:
+def _give(terminal: Terminal, columns: "dict[str, np.ndarray]", output: Path | None, about: dict[str, Any]) -> None:
     """The columns, to a file or to stdout."""
     if output is not None:
         outputs.write(output, columns, main="log_evidence")
-        terminal.say(f"wrote {', '.join(columns)} of {about['n']} rows to {output}")
+        terminal.say(f"wrote {', '.join(columns)} of {about['n']} rows to {output}{unsure(about['unknown'])}")
     else:
         terminal.data(outputs.as_text(columns).rstrip())
     lists = {} if output else {name: values.tolist() for name, values in columns.items()}

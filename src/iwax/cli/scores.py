@@ -9,6 +9,7 @@ import numpy as np
 
 from iwax import inference
 from iwax.data.rows import Rows
+from iwax.evaluation import trust
 
 __all__ = ["Scores"]
 
@@ -68,7 +69,7 @@ class Scores:
             reasons[row] = "no value in this row: it says nothing, and log p(x) is 0"
         for row in np.flatnonzero(~refused & ~np.isfinite(found.numbers["log_evidence"])):
             reasons[row] = "log p(x) is not finite: its values lie beyond what the model's numbers can hold"
-        found._warn(refused)
+        found._warn(refused, k)
         return found
 
     def columns(self) -> dict[str, np.ndarray]:
@@ -81,6 +82,11 @@ class Scores:
         reason = {"reason": np.array(self.reasons)} if self.read.kind == "table" else {}
         numbers = {name: self.numbers[name] for name in _OWN if name in self.numbers}
         return {"row": np.arange(1, n + 1), **unread, **numbers, **reason}
+
+    @property
+    def unknown(self) -> np.ndarray:
+        """Whether the error of each row's log p(x) is unknown, [n]."""
+        return trust.unknown(self.numbers["ess"], self.numbers["khat"])
 
     def _weigh(self, model: Any, background: Any, x: np.ndarray, at: np.ndarray, how: dict[str, Any]) -> None:
         """log p(x) of the rows ``at``, and its ratio to that of the background."""
@@ -119,14 +125,16 @@ class Scores:
             alike, _ = inference.comparable_scores(model, known, reference, key=how["key"])
             self.numbers["typicality"] = inference.typicality(self.numbers["score"], alike)
 
-    def _warn(self, refused: np.ndarray) -> None:
+    def _warn(self, refused: np.ndarray, k: int) -> None:
         """Say how many rows have no number or no known error."""
-        unknown = np.isnan(self.numbers["error"]) & ~refused
-        if unknown.any() and not any("Monte-Carlo error" in warning for warning in self.warnings):
-            self.warnings.append(
-                f"the error of {unknown.sum():,} of {len(refused):,} rows is not known and given as nan: too few draws "
-                "count there (ess, khat), and log p(x) is a lower bound"
+        unknown = self.unknown & ~refused
+        if unknown.any():
+            words = trust.unknown_words("log p(x)", unknown, k)
+            told = [warning for warning in self.warnings if not warning.startswith(words[:35])]  # of some rows, unnamed
+            words += (
+                f", which is a lower bound ({trust.named(unknown, first=1)}); a larger k helps, slowly: --k {10 * k}"
             )
+            self.warnings = [*told, words]
         if refused.any():
             self.warnings.append(
                 f"{refused.sum():,} of {len(refused):,} rows have a cell that its column cannot hold, and log p(x) = "

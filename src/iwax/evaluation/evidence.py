@@ -14,16 +14,15 @@ from iwax import batched
 from iwax._typing import Datum, PRNGKey
 from iwax.evaluation.blocks import at_least, blocks, checked
 from iwax.evaluation.pareto import pareto_k, tail_size
+from iwax.evaluation.trust import FEW, TRUSTED_K_HAT, unknown, unknown_words
 from iwax.model import LatentVariableModel
 from iwax.numerics import StreamingLogMeanExp
 
-__all__ = ["Evidence", "log_evidence", "log_weight_calls"]
+__all__ = ["Evidence", "log_evidence", "log_weight_calls", "statistics"]
 
 Of = TypeVar("Of")
 
 _DRAWS_A_CALL = 10_000  # bounds the memory: log-weights leave the device in calls of at most this many draws a row
-_TRUSTED_K_HAT = 0.7  # Vehtari et al. (2024, arXiv:1507.02646): above it importance sampling is unreliable
-_FEW = 10  # effective draws below which the spread of the weights says little of the error of their mean
 
 
 @dataclass(frozen=True)
@@ -55,8 +54,8 @@ class Evidence:
         to 50 dimensions, 36 % lie within four errors of the truth at an ESS below 1.5, 65 % at one of 5 to 10, and
         92 % at one of 20 to 50.
         """
-        unknown = (self.ess < _FEW) | (self.pareto_k > _TRUSTED_K_HAT) | ~np.isfinite(self.log_evidence)
-        return np.where(unknown, np.nan, self.monte_carlo_error)
+        known = ~unknown(self.ess, self.pareto_k) & np.isfinite(self.log_evidence)
+        return np.where(known, self.monte_carlo_error, np.nan)
 
     @property
     def mean(self) -> float:
@@ -83,7 +82,7 @@ class Evidence:
         """The median effective sample size."""
         return float(np.median(self.ess))
 
-    def pareto_k_over(self, limit: float = _TRUSTED_K_HAT) -> float:
+    def pareto_k_over(self, limit: float = TRUSTED_K_HAT) -> float:
         """The fraction of rows whose k-hat lies above the limit; nan where k is too small to fit a tail."""
         known = self.pareto_k[~np.isnan(self.pareto_k)]
         return float(np.mean(known > limit)) if known.size else float("nan")
@@ -97,22 +96,18 @@ class Evidence:
         heavy = self.pareto_k_over()
         if heavy > 0.05:
             found.append(
-                f"Pareto k > {_TRUSTED_K_HAT} for {100 * heavy:.0f} % of the rows: their importance weights have no "
+                f"Pareto k > {TRUSTED_K_HAT} for {100 * heavy:.0f} % of the rows: their importance weights have no "
                 "reliable mean, so log p(x) is likely to be underestimated; a larger k helps slowly"
             )
-        unknown = int(np.isnan(self.known_error).sum()) - broken
-        if self.k >= 100 and unknown > 0.05 * self.rows.size:
-            found.append(
-                f"the Monte-Carlo error of log p(x) is unknown for {unknown:,} of {self.rows.size:,} rows, whose "
-                f"effective sample size is below {_FEW} or Pareto k above {_TRUSTED_K_HAT}: a few of the k={self.k} "
-                "draws carry their estimate, which is a lower bound"
-            )
+        unsure = unknown(self.ess, self.pareto_k) & np.isfinite(self.log_evidence)
+        if self.k >= 100 and unsure.sum() > 0.05 * self.rows.size:
+            found.append(f"{unknown_words('log p(x)', unsure, self.k)}, which is a lower bound")
         if self.k < 100:
             found.append(
                 f"k={self.k} importance samples are too few to say how far log p(x) can be trusted: "
                 "read it as a lower bound (at k=1 the ELBO), or ask for k of 100 or more"
             )
-        elif self.ess_median < 10:
+        elif self.ess_median < FEW:
             found.append(
                 f"half of the rows have an effective sample size below {self.ess_median:.1f} of k={self.k}: "
                 "read log p(x) as a lower bound that is still rising in k"
@@ -141,15 +136,15 @@ def log_evidence(
     estimate is of the log-density of the observed ones (Mattei and Frellsen 2019, arXiv:1812.02633). Raises ValueError
     where x is not a table of finite numbers in the likelihood's support, or k, batch or chunk is below 1.
     """
-    x, rows = checked(x, rows, missing=missing)
+    x, rows = checked(model, x, rows, key, missing=missing)
     at_least(1, {"k": k, "batch": batch, "chunk": chunk})
     model.refuse_outside(x, missing=missing)
     model = batched.ready(model, key)
     n, columns = x.shape[0], np.empty((6, x.shape[0]))
     calls = ((block, call) for block in blocks(x, rows, batch) for call in _calls(model, key, block.x, k, chunk))
     for block, of_block in itertools.groupby(_ahead(calls), key=lambda call: call[0]):
-        statistics = _statistics((log_w for _, log_w in of_block), min(batch, n), k)
-        columns[:, block.first : block.stop] = statistics[:, : block.size]
+        found = statistics((log_w for _, log_w in of_block), min(batch, n), k)
+        columns[:, block.first : block.stop] = found[:, : block.size]
         if progress is not None:
             progress(block.stop, n)
     return Evidence(k, rows, *columns)
@@ -192,7 +187,7 @@ def _call(model: LatentVariableModel, key: PRNGKey, x: Datum, first: Any, chunk:
     return log_w.reshape(chunks * chunk, -1)
 
 
-def _statistics(calls: Iterator[np.ndarray], batch: int, k: int) -> np.ndarray:
+def statistics(calls: Iterator[np.ndarray], batch: int, k: int) -> np.ndarray:
     """The six columns of Evidence, [6, batch], from log-weights as they come."""
     stream, kept = StreamingLogMeanExp(batch), tail_size(k) + 1
     largest = np.empty((0, batch))

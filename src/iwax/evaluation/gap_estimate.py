@@ -7,11 +7,11 @@ from scipy.special import logsumexp
 
 from iwax.evaluation.error_of_mean import error_of_mean
 from iwax.evaluation.pareto import pareto_k, tail_size
+from iwax.evaluation.trust import TRUSTED_K_HAT
 
 __all__ = ["InferenceGap", "gap_columns"]
 
 PARTS = ("log_evidence", "best", "amortised", "approximation", "amortisation")
-TRUSTED_K_HAT = 0.7  # Vehtari et al. (2024, arXiv:1507.02646)
 NOTEWORTHY = 0.05  # nats that the last quarter of the steps may gain
 
 

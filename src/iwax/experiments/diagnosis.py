@@ -196,8 +196,9 @@ class _Parts:
     def units(self) -> dict[str, Any]:
         """KL and activity of every unit of every layer, from the data up."""
         x, key = self._latent_rows(), self._key(UNITS)
-        activity = evaluation.unit_activity(self.trained.model, x, key=key)
-        divergence = evaluation.kl_by_row(self.trained.model, x, key=key)
+        holes = bool(np.isnan(x).any())
+        activity = evaluation.unit_activity(self.trained.model, x, key=key, missing=holes)
+        divergence = evaluation.kl_by_row(self.trained.model, x, key=key, missing=holes)
         layers = [
             {"kl": kl.mean(axis=0).tolist(), "error": _over_data(kl).tolist(), "activity": active.tolist()}
             for kl, active in zip(divergence, activity, strict=True)

@@ -14,7 +14,7 @@ from iwax import writable
 from iwax.experiments.config import Config
 from iwax.experiments.run_data import DataRecord
 from iwax.experiments.sources import stored
-from iwax.training import durable, lock, record, strict_json
+from iwax.training import durable, lock, record, strict_json, thinned
 from iwax.training.checkpoint import CorruptCheckpointError
 from iwax.training.enclosed import LARGEST, RunFolderWarning
 from iwax.training.sealed import Sealed
@@ -134,17 +134,24 @@ class RunFolder:
 
     def rows(self, path: Path) -> list[dict[str, Any]]:
         """The rows of metrics.jsonl or timing.jsonl; no file, no rows. Rows after the seal are told of."""
+        return record.numeric(record.parse(self._record(path), path=path), path=path)
+
+    def course(self) -> list[dict[str, Any]]:
+        """As `rows` of metrics.jsonl, but no more than a curve needs."""
+        return record.numeric(thinned.parse(self._record(self.metrics), path=self.metrics), path=self.metrics)
+
+    def _record(self, path: Path) -> bytes:
         try:
             content = self.sealed.content(path.name, limit=record.LARGEST)
         except FileNotFoundError:
-            return []
+            return b""
         later = 0 if content.sealed is None else content.data[content.sealed :].count(b"\n")
         if later:
             tell(
                 f"run folder {self.path}: the last {later} rows of {path.name} are not sealed yet (the run is at work, "
                 "or was killed), so nobody can say whether they are whole"
             )
-        return record.numeric(record.parse(content.data, path=path), path=path)
+        return content.data
 
     def cut(self, path: Path, step: int) -> None:
         """Drop the rows of metrics.jsonl or timing.jsonl after a step, and a torn last line."""

@@ -9,13 +9,10 @@ from iwax.experiments import run_data
 from iwax.experiments.config import Config
 from iwax.experiments.folder import RunFolder, Start, existing
 from iwax.experiments.reporter import Reporter
-from iwax.experiments.stored import choose, load_model
-from iwax.model import LatentVariableModel
-from iwax.training import checkpoint, manifest
-from iwax.training.checkpoint import CorruptCheckpointError
-from iwax.training.finite import NotFiniteError
+from iwax.experiments.stored import choose
+from iwax.training import manifest
 
-__all__ = ["longer", "model", "recorded", "source", "tell"]
+__all__ = ["longer", "recorded", "source", "tell"]
 
 WEIGHTS = "model.safetensors"
 
@@ -36,31 +33,6 @@ def source(config: Config, *, as_in: RunFolder | None = None) -> Path | None:
         f"run {as_in.path}: the weights that it starts at were needed, {start.checkpoint if start else 'none'} of "
         f"run {config.start}, which are not there any more; begin a new run"
     )
-
-
-def model(start: Path, config: Config, dataset: Dataset) -> LatentVariableModel:
-    """The model of the checkpoint that is the start. ValueError where it is not one of these settings and data.
-
-    Raises CorruptCheckpointError where it is damaged, or not finite.
-    """
-    run = start.parent.parent
-    theirs, ours = existing(run).config().model, config.model
-    for field in type(ours).model_fields:
-        if getattr(theirs, field) != getattr(ours, field):
-            raise ValueError(
-                f"--from {run}: model.{field} needs to be {getattr(theirs, field)!r} as in that run, "
-                f"got {getattr(ours, field)!r}"
-            )
-    checkpoint.verify(start)
-    try:
-        return load_model(start, config, shape=dataset.shape, columns=dataset.columns)
-    except NotFiniteError:
-        raise
-    except CorruptCheckpointError as error:  # it verifies, so it is whole, and of other data
-        raise ValueError(
-            f"--from {run}: data of {dataset.features} values a row need weights of their size, "
-            f"got {error.got} for {error.tensor} ({error.needed} was needed)"
-        ) from error
 
 
 def recorded(source: Path) -> Start:

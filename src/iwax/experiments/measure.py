@@ -96,11 +96,6 @@ def evaluate(
         raise ValueError(
             f"method {method} needs whole rows, {dataset.name} has {dataset.missing:,} missing cells; use importance"
         )
-    for words in large(trained.model):
-        reporter.warning(
-            f"{trained.checkpoint.name}: {words}, beside which smaller numbers have no digits left: log p(x) is that "
-            "of the model as it is stored, which is damaged or was not trained sensibly, unless the data are as large"
-        )
     with placed(device=trained.config.device, precision=trained.config.precision):
         return _measure(method, Task(trained, dataset, limit, seed, options, reporter))
 
@@ -130,6 +125,11 @@ def _check_ranges(options: Mapping[str, Any]) -> None:
 
 def _measure(method: str, task: Task) -> dict[str, Any]:
     trained, begun = task.trained, time.perf_counter()
+    for words in large(trained.model):
+        task.reporter.warning(
+            f"{trained.checkpoint.name}: {words}, beside which smaller numbers have no digits left: log p(x) is that "
+            "of the model as it is stored, which is damaged or was not trained sensibly, unless the data are as large"
+        )
     task.reporter.begun("evaluation")
     found = METHODS[method].measure(task)
     observed = math.prod(trained.shape) * (1 - found.summary.get("missing", 0.0))  # values in a row, on average

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from iwax.data.formats.npy import read_npz
+from iwax.experiments import summary_types
 from iwax.experiments.folder import RunFolder
-from iwax.experiments.summaries import parse
 from iwax.training.checkpoint import CorruptCheckpointError
 
 __all__ = ["summaries", "values"]
@@ -31,7 +31,7 @@ def summaries(folder: RunFolder, needed: Sequence[str], *, prefix: str = "") -> 
 
 def _summary(folder: RunFolder, name: str, needed: Sequence[str]) -> dict[str, Any]:
     path = folder.evaluation / name
-    summary = parse(folder.read(f"evaluation/{name}"), path=path)
+    summary = summary_types.parse(folder.read(f"evaluation/{name}"), path=path)
     missing = [key for key in needed if key not in summary]
     if missing:
         raise CorruptCheckpointError(path, None, "the summary of a measurement", f"one without {', '.join(missing)}")
@@ -51,15 +51,15 @@ def values(folder: RunFolder, path: Path, summary: Mapping[str, Any], columns: S
         packed = folder.read(f"evaluation/{file.name}", limit=limit)
         _refuse_packing(packed)
         found = read_npz(packed, name=path.stem)
-        wrong = [
-            name for name in columns if found[name].shape != (summary["n"],) or found[name].dtype.kind not in "fiu"
-        ]
+        wrong = [name for name in columns if found[name].shape != (summary["n"],)]
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise CorruptCheckpointError(file, None, "the values a row of a measurement", str(error)) from error
+    odd = next((name for name in columns if found[name].dtype.kind not in "fiu"), None)
+    if odd is not None:
+        raise CorruptCheckpointError(file, odd, "a number a row", f"{found[odd].dtype}")
     if wrong:
-        needed = f"{summary['n']} numbers a column, as {path.name} says"
-        got = f"shape {found[wrong[0]].shape} of {found[wrong[0]].dtype} in {wrong[0]}"
-        raise CorruptCheckpointError(file, None, needed, got)
+        needed = f"{summary['n']} values a column, as {path.name} says"
+        raise CorruptCheckpointError(file, None, needed, f"shape {found[wrong[0]].shape} of {wrong[0]}")
     return found
 
 

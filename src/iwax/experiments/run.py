@@ -20,17 +20,12 @@ from iwax.experiments.objective import build_objective
 from iwax.experiments.place import placed
 from iwax.experiments.reporter import Reporter
 from iwax.experiments.session import Session, load_state
+from iwax.experiments.stored import load_model
 from iwax.model import LatentVariableModel
-from iwax.training import (
-    NumericalStop,
-    Objective,
-    State,
-    checkpoint,
-    initial_control,
-    initial_state,
-    steps_per_epoch,
-)
+from iwax.training import NumericalStop, Objective, State, checkpoint, initial_control, initial_state, steps_per_epoch
 from iwax.training import train as ascend
+from iwax.training.checkpoint import CorruptCheckpointError
+from iwax.training.finite import NotFiniteError
 
 __all__ = ["resume", "train"]
 
@@ -135,7 +130,25 @@ def _prepare(config: Config, dataset: data.Dataset) -> _Work:
 def _first_state(work: _Work, start: Path | None) -> State:
     if start is None:
         return work.start()
-    return work.start(initial.model(start, work.config, work.dataset))
+    source = start.parent.parent
+    theirs, ours = existing(source).config().model, work.config.model
+    for field in type(ours).model_fields:
+        if getattr(theirs, field) != getattr(ours, field):
+            raise ValueError(
+                f"--from {source}: model.{field} needs to be {getattr(theirs, field)!r} as in that run, "
+                f"got {getattr(ours, field)!r}"
+            )
+    checkpoint.verify(start)
+    try:
+        model = load_model(start, work.config, shape=work.dataset.shape, columns=work.dataset.columns)
+    except NotFiniteError:
+        raise
+    except CorruptCheckpointError as error:  # it verifies, so it is whole, and of other data
+        raise ValueError(
+            f"--from {source}: data of {work.dataset.features} values a row need weights of their size, "
+            f"got {error.got} for {error.tensor} ({error.needed} was needed)"
+        ) from error
+    return work.start(model)
 
 
 def _write_down(folder: RunFolder, work: _Work, source: Path | None, reporter: Reporter) -> None:

@@ -14,9 +14,12 @@ from iwax.experiments.config import Config
 from iwax.experiments.folder import DataRecord, RunFolder, existing, tell
 from iwax.experiments.parts.columns import table_start
 from iwax.experiments.place import placed
+from iwax.memory_limit import allow
 from iwax.model import LatentVariableModel
 from iwax.training import checkpoint as checkpoints
 from iwax.training.finite import check_finite
+
+_MOMENTS, _EXAMPLE = 16, 4  # bytes a feature: a mean and a scale; a value of a row
 
 __all__ = ["Trained", "load", "load_model", "open_run"]
 
@@ -110,9 +113,13 @@ def choose(folder: RunFolder, which: str, *, fallback: bool = False) -> Path:
 def load_model(
     path: Path, config: Config, *, shape: tuple[int, ...], columns: tuple[data.Column, ...] | None = None
 ) -> LatentVariableModel:
-    """The model of one checkpoint, which must be of this configuration, of rows of this shape, and finite."""
+    """The model of one checkpoint, which must be of this configuration, of rows of this shape, and finite.
+
+    Raises MemoryLimitError, before anything is allocated, where such a model would take more than is allowed.
+    """
     features = math.prod(shape)
     examples = build.needs_examples(config)
+    allow(features * (_MOMENTS + _EXAMPLE * examples), f"{path}: a model of rows of shape {list(shape)}")
     rows = np.zeros((examples, features), np.float32) if examples else None
     table = None if columns is None else table_start(columns, None)
     blank = build.Moments(np.zeros(features), np.ones(features), shape, rows, table)

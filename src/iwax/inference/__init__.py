@@ -8,7 +8,7 @@ from iwax.inference.generate import Generated, decode, generate
 from iwax.inference.impute import Imputation, impute
 from iwax.inference.memory import SlotPreferences, slot_pictures, slot_preferences
 from iwax.inference.pseudo_inputs import OfPseudoInputs, generate_from_pseudo_inputs, vamp_of
-from iwax.inference.reconstruct import reconstruct, resample
+from iwax.inference.reconstruct import ResamplingWeights, reconstruct, resample, resampling_weights
 from iwax.inference.score import score
 from iwax.inference.sweeps import impute_by_sweeps
 
@@ -18,6 +18,7 @@ __all__ = [
     "Imputation",
     "LikelihoodRatio",
     "OfPseudoInputs",
+    "ResamplingWeights",
     "SlotPreferences",
     "code_length",
     "comparable_scores",
@@ -31,6 +32,7 @@ __all__ = [
     "likelihood_ratio",
     "reconstruct",
     "resample",
+    "resampling_weights",
     "score",
     "slot_pictures",
     "slot_preferences",

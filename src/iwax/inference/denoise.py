@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 
 from iwax import batched, likelihoods
 from iwax._typing import PRNGKey
+from iwax.evaluation import trust
 from iwax.inference import inputs, weighing
 from iwax.inference.pieces import pieces
 from iwax.model import LatentVariableModel
@@ -21,6 +22,7 @@ class Denoised:
 
     ``values`` hold ``P(x = 1 | what is seen)``, ``error`` [n, D] the Monte-Carlo error of these means, ``ess`` [n] how
     many of the k draws count; ``draws`` [m, n, D] are m draws of ``p(x | what is seen)``, where they were asked for.
+    ``pareto_k`` [n], ``unknown`` [n] and ``known_error`` [n, D] are those of `Imputation`.
     """
 
     k: int
@@ -29,20 +31,29 @@ class Denoised:
     error: np.ndarray
     ess: np.ndarray
     draws: np.ndarray | None
+    pareto_k: np.ndarray
+
+    @property
+    def unknown(self) -> np.ndarray:
+        """Whether the error of a row's values is unknown, [n]: the rule of `Evidence.known_error`."""
+        return trust.unknown(self.ess, self.pareto_k)
+
+    @property
+    def known_error(self) -> np.ndarray:
+        """``error`` [n, D], but NaN in rows of which it is unknown."""
+        return np.where(self.unknown[:, None], np.nan, self.error)
 
     @property
     def ess_median(self) -> float | None:
         """The median effective sample size of the rows."""
         return weighing.ess_median(self.ess)
 
-    def warnings(self) -> list[str]:
-        """Reasons to distrust the numbers, in words; empty where there are none."""
-        return weighing.few_draws(
-            self.ess,
-            self.k,
-            "noisy rows fewer than {few} of the k={k} draws count: what is made of them is less certain than its "
-            "error says; a larger k or other sweeps help",
-        )
+    def warnings(self, *, first: int = 0) -> list[str]:
+        """Reasons to distrust the numbers, in words; empty where there are none. Rows are numbered from ``first``."""
+        if not self.unknown.any():
+            return []
+        words = trust.unknown_words("their values", self.unknown, self.k, rows="noisy rows")
+        return [f"{words} ({trust.named(self.unknown, first=first)}); other sweeps or a larger k help"]
 
 
 def denoise(
@@ -84,7 +95,8 @@ def denoise(
     draws, sweeps = inputs.check_count("draws", draws, least=0), inputs.check_count("sweeps", sweeps, least=0)
     noisy.refuse_outside(table, missing=True)
     noisy = batched.ready(noisy, key)
-    parts = [weighing.weighed(noisy, key, piece, k, draws, sweeps) for piece in pieces(table, len(table), size=batch)]
-    values, error, ess = (np.concatenate([part[i] for part in parts]) for i in range(3))
+    how = weighing.How(k, draws, sweeps, defensive=False)
+    parts = [weighing.weighed(noisy, key, piece, how) for piece in pieces(table, len(table), size=batch)]
+    values, error, ess, shape = (np.concatenate([part[i] for part in parts]) for i in range(4))
     copies = np.concatenate([part.draws for part in parts], axis=1) if draws else None
-    return Denoised(k, float(flips), values, error, ess, copies)
+    return Denoised(k, float(flips), values, error, ess, copies, shape)

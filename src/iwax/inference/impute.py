@@ -1,4 +1,9 @@
-"""What was not observed, given what was: single and multiple imputation by importance weights."""
+"""What was not observed, given what was: single and multiple imputation by importance weights.
+
+One draw of five is from p(z) in the place of q(z|x_observed), and w is p(x_observed, z) over the mixture of both, at
+most 5 p(x_observed|z): its variance is finite however narrow q is, as that of an encoder that never saw holes may be
+(`iwax.inference.defended`).
+"""
 
 from dataclasses import dataclass
 
@@ -8,7 +13,10 @@ from numpy.typing import ArrayLike
 
 from iwax import batched, posteriors
 from iwax._typing import PRNGKey
+from iwax.evaluation import trust
+from iwax.evaluation.tables import row_numbers
 from iwax.inference import inputs, weighing
+from iwax.inference.defended import can_defend
 from iwax.inference.pieces import pieces
 from iwax.model import LatentVariableModel
 
@@ -23,7 +31,9 @@ class Imputation:
     observed). In columns that are classes they hold the most probable class, and the probability that it is another.
     ``ess`` [n] how many of the k draws count (NaN for a row without holes), ``missing`` [n, D] marks the
     holes. ``draws`` [m, n, D] are m draws of ``p(x_missing | x_observed)``, where they were asked for: whole tables,
-    over which whatever is computed varies as it should.
+    over which whatever is computed varies as it should. ``pareto_k`` [n] is the tail index of the weights, or of the
+    weights times what they weigh where that is heavier: above 0.7, or with ``ess`` below 10, the weights that were
+    drawn do not show those that count, ``unknown`` [n] marks the row, and ``known_error`` is NaN there.
     """
 
     k: int
@@ -32,20 +42,30 @@ class Imputation:
     ess: np.ndarray
     missing: np.ndarray
     draws: np.ndarray | None
+    pareto_k: np.ndarray
+
+    @property
+    def unknown(self) -> np.ndarray:
+        """Whether the error of what fills a row is unknown, [n]: the rule of `Evidence.known_error`."""
+        return trust.unknown(self.ess, self.pareto_k)
+
+    @property
+    def known_error(self) -> np.ndarray:
+        """``error`` [n, D], but NaN in the holes of rows of which it is unknown."""
+        return np.where(self.unknown[:, None] & self.missing, np.nan, self.error)
 
     @property
     def ess_median(self) -> float | None:
         """The median effective sample size of the rows with holes; None without any."""
         return weighing.ess_median(self.ess)
 
-    def warnings(self) -> list[str]:
-        """Reasons to distrust the numbers, in words; empty where there are none."""
-        return weighing.few_draws(
-            self.ess,
-            self.k,
-            "rows with holes fewer than {few} of the k={k} draws count: what fills them is less certain than its "
-            "error says; a larger k helps",
-        )
+    def warnings(self, *, first: int = 0) -> list[str]:
+        """Reasons to distrust the numbers, in words; empty where there are none. Rows are numbered from ``first``."""
+        if not self.unknown.any():
+            return []
+        holed = int(self.missing.any(axis=1).sum())
+        words = trust.unknown_words("what fills them", self.unknown, self.k, of=holed, rows="rows with holes")
+        return [f"{words} ({trust.named(self.unknown, first=first)}); a larger k helps, slowly"]
 
 
 def impute(
@@ -56,6 +76,7 @@ def impute(
     key: PRNGKey,
     draws: int = 0,
     sweeps: int = 0,
+    defensive: bool = True,
     rows: np.ndarray | None = None,
     batch: int = 100,
 ) -> Imputation:
@@ -67,11 +88,13 @@ def impute(
     importance resampling: z_j of the k draws, j ~ Cat(w̃), then x_missing ~ p(x|z_j); they are draws of
     p(x_missing|x_observed) as k grows. With ``sweeps`` the encoder reads rows that so many sweeps have filled
     (`impute_by_sweeps`, with other noise) rather than zeros: other draws of z, weighed as rightly, more of which may
-    count where an encoder never saw holes. A row without an observed value is filled from p(x): z ~ p(z), all weights
-    alike. ``batch`` rows are taken at once; of their draws a log-weight each is kept. The result is a function of (key,
-    row number, k), but for rounding; ``rows`` are the row numbers (0, 1, ... by default). Raises ValueError for data of
-    another shape, infinite, or outside the likelihood's support; for a likelihood that is not of independent features;
-    for counts that are too small.
+    count where an encoder never saw holes. One draw of five is from p(z), and w is over the mixture of both (defensive
+    importance sampling, Hesterberg 1995, Technometrics 37, 185); without ``defensive``, or where q has no density at a
+    given z, as some flows have none, all are from q. A row without an observed value is filled from p(x): z ~ p(z), all
+    weights alike. ``batch`` rows are taken at once; with ``draws`` a log-weight of each of the k is
+    kept. The result is a function of (key, row number, k), but for rounding; ``rows`` are the row numbers (0, 1, ... by
+    default). Raises ValueError for data of another shape, infinite, or outside the likelihood's support; for a
+    likelihood that is not of independent features; for counts that are too small.
 
     >>> import jax
     >>> from iwax import likelihoods, nn, posteriors, priors
@@ -84,37 +107,45 @@ def impute(
     >>> found.values[0, [0, 2]].tolist(), bool(found.error[0, 1] > 0)
     ([0.5, 1.0], True)
     """
-    table = np.asarray(inputs.rows(model, x, key, missing=True, empty=True))
+    table, numbers = _checked(model, x, key, rows)
     k, batch = inputs.check_count("k", k), inputs.check_count("batch", batch)
     draws, sweeps = inputs.check_count("draws", draws, least=0), inputs.check_count("sweeps", sweeps, least=0)
-    model.refuse_outside(table, missing=True)
-    numbers = np.arange(len(table)) if rows is None else np.asarray(rows)
-    if numbers.shape != table.shape[:1]:
-        raise ValueError(f"rows must number the {len(table)} rows of x, got shape {numbers.shape}")
     missing = np.isnan(table) if table.dtype.kind == "f" else np.zeros(table.shape, bool)
     values = np.array(table, np.result_type(table.dtype, np.float32))
-    error, ess = np.zeros(table.shape), np.full(len(table), np.nan)
+    error, ess, shape = np.zeros(table.shape), np.full(len(table), np.nan), np.full(len(table), np.nan)
     copies = np.repeat(values[None], draws, axis=0) if draws else None
-    for proposing, holed, read in _proposals(batched.ready(model, key), missing, sweeps):
+    model = batched.ready(model, key)
+    how = weighing.How(k, draws, sweeps, defensive and can_defend(model, key))
+    for proposing, holed, so in _proposals(model, missing, how):
         for piece in pieces(table[holed], len(holed), size=batch, numbers=numbers[holed]) if len(holed) else ():
             at = holed[piece.first : piece.first + piece.kept]
-            found, holes = weighing.weighed(proposing, key, piece, k, draws, read), missing[at]
+            found, holes = weighing.weighed(proposing, key, piece, so), missing[at]
             values[at] = np.where(holes, found.means, values[at])
             error[at] = np.where(holes, found.error, 0)
-            ess[at] = found.ess
+            ess[at], shape[at] = found.ess, found.pareto_k
             if copies is not None:
                 copies[:, at] = np.where(holes, found.draws, copies[:, at])
-    return Imputation(k, values, error, ess, missing, copies)
+    return Imputation(k, values, error, ess, missing, copies, shape)
+
+
+def _checked(
+    model: LatentVariableModel, x: ArrayLike, key: PRNGKey, rows: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """The table, in the support of the model's likelihood, and the numbers of its rows."""
+    table = np.asarray(inputs.rows(model, x, key, missing=True, empty=True))
+    model.refuse_outside(table, missing=True)
+    return table, row_numbers(rows, len(table))
 
 
 def _proposals(
-    model: LatentVariableModel, missing: np.ndarray, sweeps: int
-) -> list[tuple[LatentVariableModel, np.ndarray, int]]:
-    """The model, the rows with holes that its posterior proposes for, and the sweeps that it reads.
+    model: LatentVariableModel, missing: np.ndarray, how: weighing.How
+) -> list[tuple[LatentVariableModel, np.ndarray, weighing.How]]:
+    """The model, the rows with holes that its posterior proposes for, and how.
 
     For a row without an observed value p(z|x) is p(z), which no encoder was trained to know: there the prior itself
     proposes. What a model of missingness says of such a row is something; its posterior proposes for all.
     """
     holed, empty = missing.any(axis=1), missing.all(axis=1) & (model.missingness is None)
     of_prior = eqx.tree_at(lambda model: model.posterior, model, posteriors.Prior())
-    return [(model, np.flatnonzero(holed & ~empty), sweeps), (of_prior, np.flatnonzero(empty), 0)]
+    plain = how._replace(sweeps=0, defensive=False)
+    return [(model, np.flatnonzero(holed & ~empty), how), (of_prior, np.flatnonzero(empty), plain)]

@@ -1,6 +1,6 @@
 """Data through the model and back: z from x, and the mean of p(x|z) there."""
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import equinox as eqx
 import jax
@@ -11,12 +11,12 @@ from numpy.typing import ArrayLike
 
 from iwax import batched
 from iwax._typing import Datum, Latent, PRNGKey
-from iwax.evaluation import importance_posterior
+from iwax.evaluation import evidence, importance_posterior, trust
 from iwax.inference import inputs
 from iwax.inference.pieces import Piece, gathered, pieces
 from iwax.model import LatentVariableModel
 
-__all__ = ["reconstruct", "resample"]
+__all__ = ["ResamplingWeights", "reconstruct", "resample", "resampling_weights"]
 
 
 @eqx.filter_jit
@@ -52,6 +52,38 @@ def resample(
     table = inputs.rows(model, x, key)
     k, batch = inputs.check_count("k", k), inputs.check_count("batch", batch)
     return gathered(lambda part: _resampled(model, key, part, k), pieces(table, len(table), size=batch))
+
+
+class ResamplingWeights(NamedTuple):
+    """Of the k draws that `resample` chooses among: how many count [n], and the tail index of their weights [n]."""
+
+    ess: np.ndarray
+    pareto_k: np.ndarray
+
+    @property
+    def unknown(self) -> np.ndarray:
+        """Whether a row's draw may be far from one of p(z|x), [n]: the rule of `Evidence.known_error`."""
+        return trust.unknown(self.ess, self.pareto_k)
+
+
+def resampling_weights(
+    model: LatentVariableModel, x: ArrayLike, *, key: PRNGKey, k: int, batch: int = 250
+) -> ResamplingWeights:
+    """What the weights of `resample` with the same key and k say of themselves: its draws are made once more.
+
+    A draw of q_EW is one of p(z|x) where many draws count; where few do it is nearer to q(z|x). Raises ValueError as
+    `resample` does.
+    """
+    table = inputs.rows(model, x, key)
+    k, batch = inputs.check_count("k", k), inputs.check_count("batch", batch)
+
+    def of_piece(part: Piece) -> tuple[np.ndarray, np.ndarray]:
+        size = part.x.values.shape[0]
+        calls = evidence.log_weight_calls(model, key, part.x, k, chunk=min(k, max(1, 4000 // size)))
+        found = evidence.statistics(calls, size, k)
+        return found[4], found[5]
+
+    return ResamplingWeights(*gathered(of_piece, pieces(table, len(table), size=batch)))
 
 
 def reconstruct(

@@ -1,5 +1,12 @@
-"""Means and draws of what was not seen, by importance weights: all draws of a piece of rows, a chunk at a time."""
+"""Means and draws of what was not seen, by importance weights: all draws of a piece of rows, a chunk at a time.
 
+The error of a mean ``sum_i w̃_i h_i`` hangs on the tail of w and on that of w |h - E[h]|, of which either may be the
+heavier (Vehtari et al. 2024, arXiv:1507.02646): a Pareto k-hat is fitted to w (1 + |h - E[h]|), whose tail is as heavy
+as the heavier of both. A row has a mean for every one of its cells that is sought; |h - E[h]| is the largest of their
+distances from the first draw's mean, each in units of what it is on average over the draws that follow.
+"""
+
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, NamedTuple, cast
 
@@ -9,46 +16,67 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from iwax import batched
+from iwax import batched, likelihoods
 from iwax._typing import Datum, PRNGKey
 from iwax.compiler import compiler_options
+from iwax.evaluation.pareto import pareto_k, tail_size
+from iwax.inference import defended
+from iwax.inference.defended import EVERY
 from iwax.inference.pieces import Piece
 from iwax.inference.sweeps import swept
 from iwax.model import LatentVariableModel
 
-__all__ = ["Found", "ess_median", "few_draws", "weighed"]
+__all__ = ["Found", "How", "ess_median", "weighed"]
 
 _CHUNK, _NUMBERS = 2_000, 180_000  # rows times draws worked on at once: so many, or, of short rows, so many numbers
+_SCALING = 16  # draws after the first from which distances have their units: a chunk holds them
+_DRAWS_A_CALL = 10_000  # of a row, about: then their log-weights leave the device, and the largest alone are kept
 _OF_VALUES, _OF_CHOICE = 2**32 - 4, 2**32 - 5  # numbers that no draw has: keys of what is drawn beside the draws
 _OF_SWEEPS = 2**32 - 8  # a number that no row has: sweeps and the draws that are weighed share no noise
-_FEW = 10  # draws that count: below so many, an error of a mean is a guess
 
 
 class Found(NamedTuple):
-    """Of a piece of rows: means and their errors [batch, D], effective sample sizes [batch], draws [m, batch, D]."""
+    """Of a piece of rows: means and errors [batch, D], effective sample sizes and k-hat [batch], draws [m, batch, D].
 
-    means: Any
-    error: Any
-    ess: Any
-    draws: Any
+    All on the host; without draws m is 0.
+    """
+
+    means: np.ndarray
+    error: np.ndarray
+    ess: np.ndarray
+    pareto_k: np.ndarray
+    draws: np.ndarray
 
 
-def weighed(model: LatentVariableModel, key: PRNGKey, piece: Piece, k: int, draws: int, sweeps: int) -> Found:
-    """On the host, less what fills the piece up. With ``sweeps`` the encoder reads what so many of them make of x.
+class How(NamedTuple):
+    """k draws a row, so many values drawn, so many sweeps for the encoder to read, every fifth draw from the prior."""
+
+    k: int
+    draws: int
+    sweeps: int
+    defensive: bool
+
+
+def weighed(model: LatentVariableModel, key: PRNGKey, piece: Piece, how: How) -> Found:
+    """The answers for a piece, less what fills it up. With ``sweeps`` the encoder reads what so many make of x.
 
     The weights are right for any row that the encoder reads, as long as the noise that made it is not the draws'.
     """
     x = piece.x
-    if sweeps:
-        x = replace(x, inputs=swept(model, jax.random.fold_in(key, _OF_SWEEPS), x, sweeps))
-    rows, features = x.values.shape[:2]
-    most = max(1, min(k, max(_CHUNK, _NUMBERS // features) // rows))
-    chunk = -(-k // -(-k // most))  # of all chunks alike: none is mostly empty
-    compiled = cast(Any, eqx.filter_jit)(_averaged, compiler_options=compiler_options())
-    found = compiled(model, key, x, k, chunk, draws)
+    if how.sweeps:
+        x = replace(x, inputs=swept(model, jax.random.fold_in(key, _OF_SWEEPS), x, how.sweeps))
+    tail, ratios, log_w = _Tail(how.k), (), []
+    for sums, of_call, log_size in _calls(model, key, x, how):
+        tail.add(np.asarray(log_size))
+        ratios = _ratios(sums)
+        if how.draws:
+            log_w.append(of_call)
+    means, error, ess = (np.asarray(each) for each in ratios)
+    copies = np.zeros((0, *means.shape), means.dtype)
+    if how.draws:
+        copies = np.asarray(_drawn(model, key, x, jnp.concatenate(log_w, axis=1)[:, : how.k], how))
     kept = piece.kept
-    means, error, ess = (np.asarray(each)[:kept] for each in found[:3])
-    return Found(means, error, ess, np.asarray(found.draws)[:, :kept])
+    return Found(means[:kept], error[:kept], ess[:kept], tail.shape()[:kept], copies[:, :kept])
 
 
 def ess_median(ess: np.ndarray) -> float | None:
@@ -57,21 +85,32 @@ def ess_median(ess: np.ndarray) -> float | None:
     return float(np.median(known)) if known.size else None
 
 
-def few_draws(ess: np.ndarray, k: int, rows: str) -> list[str]:
-    """A warning where fewer than ten draws count for a row; ``rows`` says whose rows, and what hangs on it."""
-    few, known = int(np.sum(ess < _FEW)), int(np.isfinite(ess).sum())
-    if not few:
-        return []
-    return [f"for {few:,} of {known:,} {rows.format(few=_FEW, k=k)}"]
+class _Tail:
+    """The largest of k numbers a row, of which `pareto_k` fits the shape; no more than those are kept."""
+
+    def __init__(self, k: int) -> None:
+        self.k, self.kept, self.largest = k, tail_size(k) + 1, None
+
+    def add(self, values: np.ndarray) -> None:
+        """Take further numbers [batch, draws]."""
+        held = values if self.largest is None else np.concatenate([self.largest, values], axis=1)
+        cut = held.shape[1] - self.kept
+        self.largest = np.partition(held, cut, axis=1)[:, cut:] if cut > 0 else held
+
+    def shape(self) -> np.ndarray:
+        """k-hat [batch]."""
+        return pareto_k(cast(np.ndarray, self.largest).T, self.k)
 
 
 class _Sums(NamedTuple):
     """Sums over draws of w, w d, w^2, w^2 d and w^2 d^2: w relative to the ``largest`` so far, d = mean - anchor.
 
-    The ``anchor`` is the first draw's mean: sums of differences from it lose no digits.
+    The ``anchor`` is the first draw's mean: sums of differences from it lose no digits. ``units`` is one over how large
+    d is on average over the first draws; 0 where it is 0 or not sought.
     """
 
     anchor: Float[Array, "batch features"]
+    units: Float[Array, "batch features"]
     largest: Float[Array, " batch"]
     w: Float[Array, " batch"]
     wd: Float[Array, "batch features"]
@@ -81,39 +120,74 @@ class _Sums(NamedTuple):
     wp: Float[Array, "batch features classes"] | None  # p: the probabilities of classes
 
 
-def _averaged(model: LatentVariableModel, key: PRNGKey, x: Datum, k: int, chunk: int, draws: int) -> Found:
-    """All k draws, ``chunk`` of them at a time; of each, the log-weight is kept."""
+def _draws_a_chunk(how: How, x: Datum) -> int:
+    """So many that the work has the size that is fastest, of all chunks alike: none is mostly empty."""
+    rows, features = x.values.shape[:2]
+    most = max(1 + _SCALING, max(_CHUNK, _NUMBERS // features) // rows)
+    chunk = -(-how.k // -(-how.k // min(how.k, most)))
+    return -(-chunk // EVERY) * EVERY if how.defensive else chunk
+
+
+def _calls(model: LatentVariableModel, key: PRNGKey, x: Datum, how: How) -> Iterator[tuple[_Sums, Array, Array]]:
+    """The sums so far, and of the draws of a call log w and log w (1 + |h - E[h]|), [batch, draws]."""
+    compiled = cast(Any, eqx.filter_jit)(_summed, compiler_options=compiler_options())
+    chunk, sums = _draws_a_chunk(how, x), None
+    chunks = -(-min(how.k, _DRAWS_A_CALL) // chunk)
+    for first in range(0, how.k, chunks * chunk):
+        sums, log_w, log_size = compiled(
+            model, key, x, sums, jnp.int32(first), jnp.int32(how.k), (chunk, chunks), how.defensive
+        )
+        yield sums, log_w, log_size
+
+
+def _summed(
+    model: LatentVariableModel,
+    key: PRNGKey,
+    x: Datum,
+    sums: _Sums | None,
+    start: Array,
+    k: Array,
+    size: tuple[int, int],
+    defensive: bool,
+) -> tuple[_Sums, Array, Array]:
+    """The sums after so many further chunks of draws, from the draw ``start`` on; those from k on weigh nothing."""
+    means_of = defended.weighted_means if defensive else batched.weighted_means
+    chunk, chunks = size
     weighted = eqx.filter_closure_convert(
-        lambda first: batched.weighted_means(model, key, x, k=chunk, first=first), jnp.int32(0)
+        lambda first: means_of(model, key, x, k=chunk, first=first), jnp.int32(0)
     )  # traced here, for its shapes and for the loop
+    seen = None if isinstance(model.likelihood, likelihoods.Flipped) else x.observed  # through noise: nothing is
+    sought = jnp.ones(x.values.shape, bool) if seen is None else ~seen
+
+    def add(sums: _Sums, first: Array) -> tuple[_Sums, tuple[Array, Array]]:
+        log_w, means, classes = weighted(first)
+        sums = sums._replace(anchor=jnp.where(first == 0, means[:, 0], sums.anchor))
+        there = (first + jnp.arange(chunk) < k)[:, None] & ~jnp.isnan(log_w)
+        log_w, d = jnp.where(there, log_w, -jnp.inf).T, means - sums.anchor[:, None]
+        sums = sums._replace(units=jnp.where(first == 0, _units(d, sought), sums.units))
+        far = jnp.max(jnp.abs(d) * sums.units[:, None], axis=2)
+        log_size = jnp.where(jnp.isfinite(log_w), log_w + jnp.log1p(far), -jnp.inf)
+        return _added(sums, log_w, d, classes), (log_w, log_size)
+
+    firsts = start + chunk * jnp.arange(chunks, dtype=jnp.int32)  # of one type in both precisions
+    sums, each = jax.lax.scan(add, _none(weighted) if sums is None else sums, firsts)
+    log_w, log_size = (jnp.swapaxes(part, 0, 1).reshape(x.values.shape[0], -1) for part in each)
+    return sums, log_w, log_size
+
+
+def _none(weighted: Any) -> _Sums:
+    """The sums before any draw."""
     _, mean, probability = eqx.filter_eval_shape(weighted, jnp.int32(0))
     zeros = jnp.zeros((mean.shape[0], *mean.shape[2:]), mean.dtype)
     no_classes = None if probability is None else jnp.zeros((probability.shape[0], *probability.shape[2:]))
     none = jnp.zeros(zeros.shape[0])
+    return _Sums(zeros, zeros, none - jnp.inf, none, zeros, none, zeros, zeros, no_classes)
 
-    def add(sums: _Sums, first: Array) -> tuple[_Sums, Array]:
-        log_w, means, classes = weighted(first)
-        sums = sums._replace(anchor=jnp.where(first == 0, means[:, 0], sums.anchor))
-        there = (first + jnp.arange(chunk) < k)[:, None] & ~jnp.isnan(log_w)
-        log_w = jnp.where(there, log_w, -jnp.inf).T
-        return _added(sums, log_w, means - sums.anchor[:, None], classes), log_w
 
-    start = _Sums(zeros, none - jnp.inf, none, zeros, none, zeros, zeros, no_classes)
-    sums, log_w = jax.lax.scan(add, start, chunk * jnp.arange(-(-k // chunk)))
-    shift = sums.wd / sums.w[:, None]
-    variance = sums.wwdd - 2 * shift * sums.wwd + shift**2 * sums.ww[:, None]
-    error = jnp.sqrt(jnp.maximum(variance, 0)) / sums.w[:, None]
-    means = sums.anchor + shift
-    if sums.wp is not None:
-        p = sums.wp / sums.w[:, None, None]
-        of_classes = p.sum(axis=-1) > 0
-        means = jnp.where(of_classes, jnp.argmax(p, axis=-1), means)
-        error = jnp.where(of_classes, 1 - p.max(axis=-1), error)
-    ess = sums.w**2 / sums.ww
-    if not draws:
-        return Found(means, error, ess, jnp.zeros((0, *means.shape)))
-    chosen = _chosen(key, x, jnp.swapaxes(log_w, 0, 1).reshape(len(none), -1), draws)
-    return Found(means, error, ess, _values(model, key, x, chosen))
+def _units(d: Array, sought: Array) -> Array:
+    """One over the mean distance from the first draw, over those after it; 0 for what is constant or not sought."""
+    scale = jnp.abs(d[:, : 1 + _SCALING]).mean(axis=1)
+    return jnp.where(sought & (scale > 0), 1 / jnp.where(scale > 0, scale, 1), 0)
 
 
 def _added(sums: _Sums, log_w: Array, d: Array, p: Array | None) -> _Sums:
@@ -124,6 +198,7 @@ def _added(sums: _Sums, log_w: Array, d: Array, p: Array | None) -> _Sums:
     ww = w**2
     return _Sums(
         sums.anchor,
+        sums.units,
         largest,
         old * sums.w + w.sum(axis=1),
         old[:, None] * sums.wd + jnp.einsum("bk,bkf->bf", w, d),
@@ -132,6 +207,27 @@ def _added(sums: _Sums, log_w: Array, d: Array, p: Array | None) -> _Sums:
         old[:, None] ** 2 * sums.wwdd + jnp.einsum("bk,bkf->bf", ww, d**2),
         None if sums.wp is None else old[:, None, None] * sums.wp + jnp.einsum("bk,bkfc->bfc", w, p),
     )
+
+
+@jax.jit
+def _ratios(sums: _Sums) -> tuple[Array, Array, Array]:
+    """The means, their errors and the effective sample sizes: of classes the most probable one, and 1 - its share."""
+    shift = sums.wd / sums.w[:, None]
+    variance = sums.wwdd - 2 * shift * sums.wwd + shift**2 * sums.ww[:, None]
+    error = jnp.sqrt(jnp.maximum(variance, 0)) / sums.w[:, None]
+    means = sums.anchor + shift
+    if sums.wp is not None:
+        p = sums.wp / sums.w[:, None, None]
+        of_classes = p.sum(axis=-1) > 0
+        means = jnp.where(of_classes, jnp.argmax(p, axis=-1), means)
+        error = jnp.where(of_classes, 1 - p.max(axis=-1), error)
+    return means, error, sums.w**2 / sums.ww
+
+
+@eqx.filter_jit
+def _drawn(model: LatentVariableModel, key: PRNGKey, x: Datum, log_w: Float[Array, "batch k"], how: How) -> Array:
+    """m draws ``x ~ p(x|z_j)``, j ~ Cat(w̃), [m, batch, features]."""
+    return _values(model, key, x, _chosen(key, x, log_w, how.draws), how.defensive)
 
 
 def _chosen(key: PRNGKey, x: Datum, log_w: Float[Array, "batch k"], m: int) -> Int[Array, "batch m"]:
@@ -145,16 +241,21 @@ def _chosen(key: PRNGKey, x: Datum, log_w: Float[Array, "batch k"], m: int) -> I
     return batched.over_data(one, key, x, log_w)
 
 
-def _values(model: LatentVariableModel, key: PRNGKey, x: Datum, chosen: Int[Array, "batch m"]) -> Array:
+def _values(
+    model: LatentVariableModel, key: PRNGKey, x: Datum, chosen: Int[Array, "batch m"], defensive: bool
+) -> Array:
     """``x ~ p(x|z_j)`` for the draws j [batch, m] of each row, [m, batch, features]."""
 
     def one(key: PRNGKey, datum: Datum, chosen: Array) -> Array:
         def value(key_of_value: PRNGKey, number: Array) -> Array:
-            drawn = model.propose(datum, jax.random.fold_in(key, number))
+            if defensive:
+                z, keys = defended.latent(model, datum, key, number)
+            else:
+                drawn = model.propose(datum, jax.random.fold_in(key, number))
+                z, keys = drawn.z, drawn.keys
             if model.missingness is not None:
-                return model.completed(datum, drawn.keys, drawn.z)
-            p_x = batched.sought(model.likelihood(drawn.z, key=drawn.keys[1]), datum)
-            return p_x.draw(key_of_value)[0]
+                return model.completed(datum, keys, z)
+            return batched.sought(model.likelihood(z, key=keys[1]), datum).draw(key_of_value)[0]
 
         of_values = jax.random.fold_in(key, _OF_VALUES)
         return batched.over_draws(value, of_values, chosen.shape[0], chosen)

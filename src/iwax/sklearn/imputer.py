@@ -107,7 +107,7 @@ class IWAEImputer(OneToOneFeatureMixin, TransformerMixin, LatentVariableEstimato
         draws, k = check_scalar(n_draws, "n_draws", Integral, min_val=0), self.n_impute_samples
         x = self._rows(X)
         missing = np.isnan(x)
-        error, ess = np.zeros(x.shape), np.full(len(x), np.nan)
+        error, ess, shape = np.zeros(x.shape), np.full(len(x), np.nan), np.full(len(x), np.nan)
         tables = np.repeat(x[None], 1 + draws, axis=0)  # the means, and the draws
         empty = missing.all(axis=1)
         for group in (missing.any(axis=1) & ~empty, empty):
@@ -118,5 +118,5 @@ class IWAEImputer(OneToOneFeatureMixin, TransformerMixin, LatentVariableEstimato
             found = inference.impute(self.model_, y, k=k, key=key, draws=draws, rows=numbers(y), batch=BLOCK)
             inner = found.values[None] if found.draws is None else np.concatenate([found.values[None], found.draws])
             tables[:, at] = np.where(missing[at], self._units.outer(inner[:, :n]), x[at])
-            error[at], ess[at] = self.scale_ * found.error[:n], found.ess[:n]
-        return inference.Imputation(k, tables[0], error, ess, missing, tables[1:] if draws else None)
+            error[at], ess[at], shape[at] = self.scale_ * found.error[:n], found.ess[:n], found.pareto_k[:n]
+        return inference.Imputation(k, tables[0], error, ess, missing, tables[1:] if draws else None, shape)

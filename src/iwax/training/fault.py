@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
+from iwax.training.culprits import Culprits, Find
 from iwax.training.state import State
 from iwax.training.step import Update
 
@@ -19,14 +20,18 @@ class NumericalStop(ArithmeticError):
     """A loss or gradient that is not finite: training stopped at ``step``; ``cause`` names what it was in.
 
     ``state`` is the last one known to be finite, where there is one, and ``run`` the folder of the run that has it.
+    ``rows`` are the numbers, from 0 and ascending, of the training rows that are not finite by themselves, or of all in
+    the step's batch where none is; empty where they are not known.
     """
 
-    def __init__(self, step: int, cause: str, *, state: State | None = None) -> None:
+    def __init__(self, step: int, cause: str, *, state: State | None = None, culprits: Culprits | None = None) -> None:
+        where = "" if culprits is None else f" {culprits}"
         super().__init__(
-            f"training stopped at step {step}: {cause} is NaN or infinite; "
+            f"training stopped at step {step}: {cause} is NaN or infinite{where}; "
             "try a smaller training.learning_rate, training.clip, or other data"
         )
         self.step, self.cause, self.state = step, cause, state
+        self.rows: tuple[int, ...] = () if culprits is None else culprits.alone or culprits.batch
         self.run: Path | None = None
 
 
@@ -39,7 +44,9 @@ def all_finite(tree: Any) -> bool:
     return all(bool(np.isfinite(leaf).all()) for leaf in jax.tree.leaves(tree))  # nothing to compile
 
 
-def first_fault(update: Update, state: State, data: Array, order: Array, stop: int) -> NumericalStop:
+def first_fault(
+    update: Update, find: Find, state: State, data_in_order: tuple[Array, Array], stop: int
+) -> NumericalStop:
     """Go through a stretch again, step by step from the state it started at, to the first number that is not finite.
 
     Steps are functions of the state, so that the stretch itself need not look: it costs nothing where all is well.
@@ -51,7 +58,7 @@ def first_fault(update: Update, state: State, data: Array, order: Array, stop: i
 
     @eqx.filter_jit
     def examined(state: State) -> tuple[State, Array, Array]:
-        state, loss, gradient = update(state, data, order)
+        state, loss, gradient = update(state, *data_in_order)
         finite = [jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(gradient)]
         return state, jnp.isfinite(loss), jnp.stack(finite)
 
@@ -60,10 +67,9 @@ def first_fault(update: Update, state: State, data: Array, order: Array, stop: i
         step, before = int(state.step), state
         state, loss, gradient = examined(state)
         if not bool(loss):
-            return NumericalStop(step, "the loss", state=before)
+            return NumericalStop(step, "the loss", state=before, culprits=find(before, *data_in_order, False))
         bad = [name for name, finite in zip(names, gradient.tolist(), strict=True) if not finite]
         if bad:
-            return NumericalStop(
-                step, f"the gradient of {bad[0]}" + f" (and {len(bad) - 1} more)" * (len(bad) > 1), state=before
-            )
-    return NumericalStop(stop, "the optimiser's update", state=before)
+            cause = f"the gradient of {bad[0]}" + f" (and {len(bad) - 1} more)" * (len(bad) > 1)
+            return NumericalStop(step, cause, state=before, culprits=find(before, *data_in_order, True))
+    return NumericalStop(stop, "the optimiser's update", state=before, culprits=find(before, *data_in_order, True))

@@ -40,8 +40,10 @@ def held(path: Path, *, wait: bool = False) -> Iterator[None]:
             os.pwrite(descriptor, owner.encode(), 0)
         yield
     finally:
-        files.remove(path.name)  # while still held: whoever waits for this file sees that it is gone
-        os.close(descriptor)
+        try:
+            files.remove(path.name)  # while still held: whoever waits for this file sees that it is gone
+        finally:
+            os.close(descriptor)
 
 
 def _lock(files: Enclosed, name: str, *, wait: bool) -> int:

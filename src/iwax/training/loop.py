@@ -14,6 +14,7 @@ from jaxtyping import Array
 
 from iwax._typing import PRNGKey, filled
 from iwax.compiler import compiler_options
+from iwax.training.culprits import culprits
 from iwax.training.fault import NumericalStop, all_finite, first_fault
 from iwax.training.state import Plan, State, Tally, steps_per_epoch
 from iwax.training.step import Objective, compile_stretch, permutation, updates
@@ -92,7 +93,7 @@ def train(
         clock.start()
         after, finite = advance(state, run.data, order, stop)
         if not (bool(finite) and all_finite(eqx.filter(after.model, eqx.is_inexact_array))):
-            raise first_fault(run.update, state, run.data, order, stop)
+            raise first_fault(run.update, run.culprits, state, (run.data, order), stop)
         state = after
         progress = clock.progress(state, stop - before, steps)
         if stop == (epoch + 1) * steps:
@@ -146,6 +147,7 @@ class _Run:
         self.observer, self.learning_rate = observer, learning_rate
         rows = data.shape[0]
         self.update = updates(objective, optimizer, plan, rows)
+        self.culprits = culprits(objective, plan, rows)
         self.validate = _validator(objective, plan.key, model, missing=plan.missing)
         self.order = lru_cache(maxsize=1)(lambda epoch: jnp.asarray(permutation(plan.seed, epoch, rows)))
 

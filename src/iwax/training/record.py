@@ -16,14 +16,7 @@ from iwax.training.enclosed import Enclosed
 from iwax.training.tensors import CorruptCheckpointError
 
 LARGEST = 1 << 30  # bytes of a record
-NUMBERS = (
-    "epoch",
-    "bound",
-    "validation",
-    "learning_rate",
-    "beta",
-    "seconds",
-)  # what a training writes, beside the step
+NUMBERS = ("epoch", "bound", "validation", "learning_rate", "beta", "seconds", "images_per_second")  # beside the step
 
 
 class Record:
@@ -133,8 +126,17 @@ def truncate(path: Path, step: int) -> int:
     return data.count(b"\n") - kept.count(b"\n")
 
 
+def until(data: bytes, step: int, *, path: Path) -> bytes:
+    """The bytes of a record without the rows after `step` and without a torn last line; raises as `read`.
+
+    >>> until(b'{"step": 1}\\n{"step": 2}\\n{"st', 1, path=Path("metrics.jsonl"))
+    b'{"step": 1}\\n'
+    """
+    return b"".join(line for row, line in _rows(data, path) if row["step"] <= step)
+
+
 def numeric(rows: list[dict[str, Any]], *, path: Path) -> list[dict[str, Any]]:
-    """The rows of a training. CorruptCheckpointError naming file and line where one of its `NUMBERS` is none, nor null.
+    """The rows of a training. CorruptCheckpointError naming file and line where it writes numbers, and there is none.
 
     >>> numeric([{"step": 1, "bound": "x"}], path=Path("metrics.jsonl"))  # doctest: +ELLIPSIS
     Traceback (most recent call last):
@@ -146,15 +148,6 @@ def numeric(rows: list[dict[str, Any]], *, path: Path) -> list[dict[str, Any]]:
                 needed = f"a number or null under {name!r}"
                 raise CorruptCheckpointError(f"{path}:{number}", None, needed, f"{row[name]!r:.60}")
     return rows
-
-
-def until(data: bytes, step: int, *, path: Path) -> bytes:
-    """The bytes of a record without the rows after `step` and without a torn last line; raises as `read`.
-
-    >>> until(b'{"step": 1}\\n{"step": 2}\\n{"st', 1, path=Path("metrics.jsonl"))
-    b'{"step": 1}\\n'
-    """
-    return b"".join(line for row, line in _rows(data, path) if row["step"] <= step)
 
 
 def _bytes(path: Path) -> bytes:

@@ -17,7 +17,7 @@ from iwax.threefry import in_one_pass
 from iwax.training.objective import Objective
 from iwax.training.state import Plan, State, Tally, steps_per_epoch
 
-__all__ = ["Stretch", "Update", "compile_stretch", "permutation", "updates"]
+__all__ = ["Given", "Stretch", "Update", "compile_stretch", "given", "permutation", "updates"]
 
 _NOISE, _BINARIZATION = 0, 1  # the purposes for which a training step draws random numbers
 _EPOCHS = 1 << 63  # in the upper half of a Philox key: apart from every purpose of `data.bits`
@@ -25,6 +25,15 @@ _EPOCHS = 1 << 63  # in the upper half of a Philox key: apart from every purpose
 
 Stretch = Callable[[State, Array, Array, int], tuple[State, Array]]
 Update = Callable[[State, Array, Array], tuple[State, Array, PyTree]]
+
+
+class Given(NamedTuple):
+    """The key of a step's noise, its rows, their weights (None: all 1), and how much the KL divergence weighs."""
+
+    key: PRNGKey
+    x: Datum
+    weight: Float[Array, " batch"] | None
+    beta: Array | float
 
 
 def permutation(seed: int, epoch: int, rows: int) -> Int[np.ndarray, " rows"]:
@@ -64,16 +73,27 @@ def compile_stretch(update: Update, template: State) -> Stretch:
     return stretch
 
 
-def updates(objective: Objective, optimizer: optax.GradientTransformation, plan: Plan, rows: int) -> Update:
-    """``update(state, data, order) -> (state, loss, gradient)``: one step of the optimiser."""
+def given(plan: Plan, rows: int) -> Callable[[Array, Array, Array], Given]:
+    """``given(plan, rows)(step, data, order)``: what a step is given, a function of its number alone."""
     steps = steps_per_epoch(rows, plan.batch)
     root = in_one_pass(plan.key)
 
+    def of_step(step: Array, data: Array, order: Array) -> Given:
+        keys = [jax.random.fold_in(jax.random.fold_in(root, p), step) for p in (_NOISE, _BINARIZATION)]
+        x, weight = _batch(data, order, step % steps, plan, keys[1])
+        beta = jnp.minimum(1.0, (step + 1) / (plan.beta_warmup * steps)) if plan.beta_warmup else 1.0
+        return Given(keys[0], x, weight, beta)
+
+    return of_step
+
+
+def updates(objective: Objective, optimizer: optax.GradientTransformation, plan: Plan, rows: int) -> Update:
+    """``update(state, data, order) -> (state, loss, gradient)``: one step of the optimiser."""
+    of_step = given(plan, rows)
+
     def update(state: State, data: Array, order: Array) -> tuple[State, Array, PyTree]:
-        keys = [jax.random.fold_in(jax.random.fold_in(root, p), state.step) for p in (_NOISE, _BINARIZATION)]
-        x, weight = _batch(data, order, state.step % steps, plan, keys[1])
-        beta = jnp.minimum(1.0, (state.step + 1) / (plan.beta_warmup * steps)) if plan.beta_warmup else 1.0
-        gradient, loss, bound, control = _gradient(objective, state, keys[0], x, weight, beta, plan)
+        key, x, weight, beta = of_step(state.step, data, order)
+        gradient, loss, bound, control = _gradient(objective, state, key, x, weight, beta, plan)
         parameters = eqx.filter(state.model, eqx.is_inexact_array)
         change, optimizer_state = optimizer.update(_together(gradient), state.optimizer, parameters)
         share = 1.0 if weight is None else jnp.sum(weight) / plan.batch  # of a whole batch

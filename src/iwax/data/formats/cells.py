@@ -9,6 +9,8 @@ from functools import cached_property
 
 import numpy as np
 
+from iwax.data.formats.columnar import Numbers
+from iwax.data.formats.columnar import as_text as cell_of
 from iwax.data.formats.packed import PIECE, Cell, Column
 
 MISSING = (
@@ -176,6 +178,8 @@ def are_codes(cells: Sequence[Cell]) -> bool:
     >>> are_codes(["00123", "94110", None]), are_codes(["12345678901234567891"]), are_codes(["0", "10", "0.5"])
     (True, True, False)
     """
+    if isinstance(cells, Numbers):
+        return not cells.held()
     padded = long = False
     for cell in cells:
         if cell is not None:
@@ -200,6 +204,8 @@ def numbers(cells: Sequence[Cell]) -> tuple[np.ndarray, set[str]]:
     >>> numbers(["1", None, "x"])
     (array([ 1., nan, nan]), {'x'})
     """
+    if isinstance(cells, Numbers):
+        return cells.values(), set()
     values, words = np.empty(len(cells)), set[str]()
     for at in range(0, len(cells), PIECE):
         piece = list(cells[at : at + PIECE])
@@ -229,8 +235,4 @@ def as_text(values: Iterable[object]) -> list[str]:
     >>> as_text([3.0, np.float32(0.1), 7, True, "x", None])
     ['3', '0.1', '7', 'True', 'x', '']
     """
-    return ["" if value is None else str(value).removesuffix(".0") if _real(value) else str(value) for value in values]
-
-
-def _real(value: object) -> bool:
-    return isinstance(value, (float, np.floating))
+    return [cell_of(value) for value in values]

@@ -18,7 +18,7 @@ import numpy as np
 from PIL import ExifTags, Image, ImageOps
 
 from iwax.data.formats.whole import held
-from iwax.data.formats.zipped import undamaged
+from iwax.data.formats.zipped import is_folder, shown, whole
 from iwax.memory_limit import allow
 
 FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "TIFF", "GIF")  # as Pillow names them; a file is known by what it holds
@@ -50,7 +50,7 @@ def read_images(path: Path) -> Pictures:
     others: list[str] = []
     stack = None
     for inside, contents, among in _folder(path, others) if path.is_dir() else _zip(path, others):
-        where = f"{path}/{inside}"
+        where = f"{path}/{shown(inside)}"
         with _named(where):
             picture = _opened(contents)
         if stack is None:
@@ -133,14 +133,14 @@ def _folder(path: Path, others: list[str]) -> Iterator[tuple[PurePosixPath, byte
 
 
 def _zip(path: Path, others: list[str]) -> Iterator[tuple[PurePosixPath, bytes, _Among]]:
-    with undamaged(str(path), "a whole zip file of pictures"), zipfile.ZipFile(path) as archive:
-        found = {PurePosixPath(member.filename): member for member in archive.infolist() if not member.is_dir()}
+    with whole(str(path), "a whole zip file of pictures"), zipfile.ZipFile(path) as archive:
+        found = {PurePosixPath(member.filename): member for member in archive.infolist() if not is_folder(member)}
         among = _Among(_chosen(found, others, path), held(path))
         unpacked = sum(found[inside].file_size for inside in among.names)
         allow(unpacked, f"{path}: its {len(among.names):,} files of pictures", held=among.held)
         for inside in among.names:
             if found[inside].file_size > LARGEST_FILE:
-                raise ValueError(f"{path}/{inside}: needed at most {LARGEST_FILE} bytes; got more")
+                raise ValueError(f"{path}/{shown(inside)}: needed at most {LARGEST_FILE} bytes; got more")
             yield inside, archive.read(found[inside]), among
 
 
@@ -152,13 +152,13 @@ def _chosen(names: Iterable[PurePosixPath], others: list[str], path: Path) -> li
             continue
         if inside.suffix.lower() in UNREAD:
             raise ValueError(
-                f"{path}/{inside}: needed pictures in one of {', '.join(SUFFIXES)}; got {inside.suffix}; "
+                f"{path}/{shown(inside)}: needed pictures in one of {', '.join(SUFFIXES)}; got {inside.suffix}; "
                 "convert such pictures to .png, or take them out of the folder"
             )
         if inside.suffix.lower() in SUFFIXES:
             chosen.append(inside)
         else:
-            others.append(str(inside))
+            others.append(shown(inside))
     return chosen
 
 

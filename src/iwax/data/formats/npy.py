@@ -13,7 +13,7 @@ import numpy as np
 from numpy.lib import format as npy
 
 from iwax.data.formats.whole import held
-from iwax.data.formats.zipped import undamaged
+from iwax.data.formats.zipped import shown, whole
 from iwax.memory_limit import allow
 
 HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
@@ -38,15 +38,15 @@ def read_npz(source: Path | bytes, *, name: str) -> dict[str, np.ndarray]:
     >>> read_npz(packed.getvalue(), name="a.npz")["x"].tolist()
     [0, 1, 2]
     """
-    opened = io.BytesIO(source) if isinstance(source, bytes) else source
-    with undamaged(name, "a whole .npz file"), zipfile.ZipFile(opened) as archive:
-        members, packed = archive.infolist(), len(source) if isinstance(source, bytes) else held(source)
+    opened, packed = (io.BytesIO(source), len(source)) if isinstance(source, bytes) else (source, held(source))
+    with whole(name, "a whole .npz file"), zipfile.ZipFile(opened) as archive:
+        members = archive.infolist()
         allow(sum(member.file_size for member in members), f"{name}: its {len(members)} arrays", held=packed)
         return {member.filename.removesuffix(".npy"): _read_member(archive, member, name) for member in members}
 
 
 def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str) -> np.ndarray:
-    where = f"{name}[{member.filename.removesuffix('.npy')}]"
+    where = f"{name}[{shown(member.filename.removesuffix('.npy'))}]"
     if not member.filename.endswith(".npy"):
         raise ValueError(f"{where}: needed only arrays (.npy members) in a .npz file")
     if member.file_size > DEFLATE_RATIO * (member.compress_size + 64):

@@ -112,5 +112,4 @@ def opened(run: Path, *, data_path: Path | None = None, fallback: bool = False) 
     measured = of_importance(folder, found, split=trained.config.evaluation.split, checkpoint=trained.checkpoint.name)
     if measured is not None:
         check_rows(measured, dataset)
-    metrics = folder.rows(folder.metrics)
-    return Subject(run, trained, dataset, folder.environment(), metrics, found, measured, left_out)
+    return Subject(run, trained, dataset, folder.environment(), folder.course(), found, measured, left_out)

@@ -46,9 +46,7 @@ _RULES: dict[str, tuple[Callable[[object], bool], str]] = (
 
 
 def parse(data: bytes, *, path: Path) -> dict[str, Any]:
-    """The summary in the bytes of a file of an evaluation/ folder.
-
-    CorruptCheckpointError names the file and the line of what is wrong.
+    """The summary in the bytes of a file. CorruptCheckpointError names file and line of what is wrong.
 
     >>> parse(b'{"n": 3}', path=Path("a.json"))
     {'n': 3}

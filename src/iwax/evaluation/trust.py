@@ -1,0 +1,46 @@
+"""Whether the error of an importance-weighted answer is known: one rule, and its words, for all such answers."""
+
+import numpy as np
+
+__all__ = ["FEW", "TRUSTED_K_HAT", "named", "unknown", "unknown_words"]
+
+TRUSTED_K_HAT = 0.7  # Vehtari et al. (2024, arXiv:1507.02646): above it importance sampling is unreliable
+FEW = 10  # effective draws below which the spread of the weights says little of the error of their mean
+_NAMED = 5  # rows that a sentence names
+
+
+def unknown(ess: np.ndarray, pareto_k: np.ndarray) -> np.ndarray:
+    """Whether the error of each answer is unknown: an effective sample size below 10, or a Pareto k-hat above 0.7.
+
+    There the weights that were drawn do not show those that count (Vehtari et al. 2024, arXiv:1507.02646). False where
+    both are NaN: nothing was weighed.
+
+    >>> unknown(np.array([3.0, 200.0, 200.0, np.nan]), np.array([0.2, 0.9, 0.5, np.nan]))
+    array([ True,  True, False, False])
+    """
+    return (ess < FEW) | (pareto_k > TRUSTED_K_HAT)
+
+
+def unknown_words(what: str, marks: np.ndarray, k: int, *, of: int | None = None, rows: str = "rows") -> str:
+    """Say of how many ``rows`` the error of ``what`` is unknown, and why; ``of`` so many (None: of all marked).
+
+    >>> unknown_words("log p(x)", np.array([True, False]), 50)[:57]
+    'the Monte-Carlo error of log p(x) is unknown for 1 of 2 r'
+    """
+    total = marks.size if of is None else of
+    return (
+        f"the Monte-Carlo error of {what} is unknown for {int(marks.sum()):,} of {total:,} {rows}, whose effective "
+        f"sample size is below {FEW} or Pareto k above {TRUSTED_K_HAT}: a few of the k={k} draws carry their estimate"
+    )
+
+
+def named(marks: np.ndarray, *, first: int = 0) -> str:
+    """The numbers of the marked rows, the first counted as ``first``: some of them, and how many more.
+
+    >>> named(np.array([True, False, True])), named(np.ones(9, bool), first=1)
+    ('rows 0, 2', 'rows 1, 2, 3, 4, 5 and 4 more')
+    """
+    numbers = np.flatnonzero(marks) + first
+    shown = ", ".join(map(str, numbers[:_NAMED].tolist()))
+    more = f" and {numbers.size - _NAMED:,} more" if numbers.size > _NAMED else ""
+    return f"row{'s' * (numbers.size > 1)} {shown}{more}"

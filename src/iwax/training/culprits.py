@@ -1,0 +1,77 @@
+"""Which rows of a step made its loss or its gradient other than finite."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array
+
+from iwax._typing import Datum
+from iwax.training.objective import Objective
+from iwax.training.state import Plan, State
+from iwax.training.step import given
+
+__all__ = ["Culprits", "Find", "culprits"]
+
+
+class Culprits(NamedTuple):
+    """Numbers of training rows, ascending: those ``alone`` not finite, or all of the ``batch`` where none is."""
+
+    alone: tuple[int, ...]
+    batch: tuple[int, ...]
+
+    def __str__(self) -> str:
+        """In words, for a sentence that says what is not finite."""
+        if self.alone:
+            return f"in {_named(self.alone)} of the training data, of the {len(self.batch)} in its batch"
+        return f"in the batch of {_named(self.batch)} of the training data, in none of them alone"
+
+
+Find = Callable[[State, Array, Array, bool], Culprits]
+_NAMED = 5
+
+
+def culprits(objective: Objective, plan: Plan, rows: int) -> Find:
+    """``find(state, data, order, gradient)``: the rows of the step that starts at ``state``, each taken by itself.
+
+    Noise is a function of (step, row): a row gives here what it gave in its batch. With ``gradient`` it is that of the
+    row's loss that is looked at, else the loss.
+    """
+    of_step = given(plan, rows)
+
+    @eqx.filter_jit
+    def finite(state: State, data: Array, order: Array) -> tuple[Array, Array, Array, Array]:
+        key, x, weight, beta = of_step(state.step, data, order)
+        known = {} if state.control is None else {"control": state.control}
+
+        def loss(model: Any, row: Datum) -> Array:
+            return jnp.sum(objective(model, key, row, beta=beta, **known).value)
+
+        def of_row(row: Datum) -> tuple[Array, Array]:
+            one = jax.tree.map(lambda leaf: leaf[None], row)
+            value, gradient = eqx.filter_value_and_grad(loss)(state.model, one)
+            slopes = [jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(gradient)]
+            return jnp.isfinite(value), jnp.stack(slopes).all()
+
+        counted = jnp.ones(plan.batch, bool) if weight is None else weight > 0
+        return (x.index, counted, *jax.lax.map(of_row, x))  # pyright: ignore[reportReturnType]
+
+    def find(state: State, data: Array, order: Array, gradient: bool) -> Culprits:
+        index, counted, *each = (np.asarray(part) for part in finite(state, data, order))
+        bad = counted & ~each[int(gradient)]
+        return Culprits(_numbers(index[bad]), _numbers(index[counted]))
+
+    return find
+
+
+def _numbers(index: np.ndarray) -> tuple[int, ...]:
+    return tuple(sorted(index.tolist()))
+
+
+def _named(numbers: tuple[int, ...]) -> str:
+    """Some of the rows, counted from 0, and how many more."""
+    more = f" and {len(numbers) - _NAMED:,} more" if len(numbers) > _NAMED else ""
+    return f"row{'s' * (len(numbers) > 1)} {', '.join(map(str, numbers[:_NAMED]))}{more}"
