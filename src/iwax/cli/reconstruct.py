@@ -97,8 +97,7 @@ def _weights(terminal: Terminal, trained: "Opened", x: "np.ndarray", k: int, see
         some = f"{int(found.unknown.sum()):,} of {len(x):,} rows ({trust.named(found.unknown, first=1)})"
         terminal.warn(
             f"for {some} the effective sample size is below {trust.FEW} or Pareto k above {trust.TRUSTED_K_HAT}: what "
-            f"was chosen may be nearer to a draw of q(z|x) than to one of p(z|x); a larger k helps, slowly: --k "
-            f"{10 * k}"
+            f"was chosen may be nearer to a draw of q(z|x) than to one of p(z|x); a larger k helps: --k {10 * k}"
         )
     return {"ess": found.ess, "khat": found.pareto_k, "unknown": found.unknown}
 
