@@ -271,6 +271,8 @@ def test_killed_while_files_are_replaced(run: Path, tmp_path: Path, monkeypatch)
         for name, data in old.items():
             assert folder.read(name) in (data, new[name])
         read_all(folder.path)
+        folder.sealed.sweep()
+        assert not any(name.startswith(".") for name, _ in folder.files.entries())
         folder.write(new)
         assert {states(folder.path)[name] for name in new} == {"whole"}
 

@@ -224,3 +224,52 @@ def test_every_dependency_is_justified():
 def test_dependencies_have_lower_bounds_and_no_upper_ones():
     pattern = re.compile(r"[a-z0-9-]+(\[[a-z]+\])?>=[0-9.]+")
     assert [requirement for requirement in requirements() if not pattern.fullmatch(requirement)] == []
+
+
+# -- run folders ------------------------------------------------------------------------------------------------
+
+OPENING = {
+    "open",
+    "read_bytes",
+    "read_text",
+    "write_bytes",
+    "write_text",
+    "mkdir",
+    "unlink",
+    "rmdir",
+    "rmtree",
+    "touch",
+}
+MAY_OPEN = {
+    "training/enclosed.py": "is what opens below a folder",
+    "training/durable.py": "output files, which somebody named",
+    "training/lock.py": "through a folder's handle",
+    "training/checkpoint.py": "makes the folder of all checkpoints",
+    "training/keeping.py": "makes the folder that somebody named",
+    "experiments/folder.py": "makes the folder that somebody named, and takes it away",
+    "experiments/results.py": "results of reproductions",
+    "experiments/results_page.py": "a page of the documentation",
+    "experiments/published.py": "tables in the package",
+    "experiments/revision.py": "the commit of the current folder",
+    "report/canvas.py": "pictures, where somebody asked for them",
+    "report/page/compose.py": "templates in the package",
+    "cli/app.py": "the null device",
+    "cli/impute.py": "a table that somebody named",
+    "cli/self_check/files.py": "scratch folders",
+    "cli/output.py": "output files, which somebody named",
+    "cli/findings.py": "a folder that somebody named, and pictures in a scratch folder",
+    "cli/pictures.py": "pictures in a scratch folder",
+}
+
+
+def test_run_folders_are_opened_in_one_place():
+    """A path below a run folder is opened by its handle alone (iwax.training.enclosed), which follows no link."""
+    found = set()
+    for path, tree in SOURCES.items():
+        name = path.removeprefix("src/iwax/")
+        if name.split("/")[0] not in ("training", "experiments", "cli", "report") or "/bnn/" in name:
+            continue
+        calls = (node.func for node in ast.walk(tree) if isinstance(node, ast.Call))
+        if any(getattr(call, "attr", getattr(call, "id", "")) in OPENING for call in calls):
+            found.add(name)
+    assert found <= set(MAY_OPEN), "open it by iwax.training.enclosed.Enclosed"

@@ -25,7 +25,6 @@ Bounds = Annotated[
 Gradients = Annotated[list[str] | None, typer.Option("--gradient", metavar="NAME", help="Its estimator; repeatable.")]
 Sets = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Of a bound: objective.m=5, ...")]
 Repeats = Annotated[int, typer.Option("--repeats", metavar="N", help="Gradients at each k: 40, 50, 60 ...")]
-FOLDER = "diagnosis"
 Folder = Annotated[Path | None, typer.Option("-o", "--output", metavar="DIR", help="For all files (RUN/diagnosis).")]
 
 
@@ -51,7 +50,7 @@ def diagnose(
     Gradients are those of the run's bound and estimator, or of every --bound with every --gradient. Pictures and all
     numbers, each with its error, go to RUN/diagnosis.
     """
-    folder = _free(run / FOLDER if output is None else output, force=force)
+    folder = _free(run, output, force=force)
 
     from iwax.cli import findings
     from iwax.cli.reporter import Reporter
@@ -69,17 +68,17 @@ def diagnose(
         )
     findings.tell(terminal, found)
     with opened(run, checkpoint=checkpoint, data_path=data_path, fallback=fallback) as trained:
-        if folder == run / FOLDER:
-            written = findings.keep_in_run(run, FOLDER, found, trained, document=DOCUMENT)
-        else:
-            written = findings.keep(folder, found, trained, document=DOCUMENT)
+        written = findings.keep(folder, found, trained, document=DOCUMENT)
     for path in written:
         terminal.say(f"wrote       {path}")
     terminal.document(found)
 
 
-def _free(folder: Path, *, force: bool) -> Path:
-    """The folder, if nothing of an earlier diagnosis would be lost: before anything is computed."""
+def _free(run: Path, output: Path | None, *, force: bool) -> Path:
+    """The folder, if nothing of an earlier diagnosis would be lost in it: before anything is computed."""
+    folder = output or run / "diagnosis"
+    if output is None and folder.is_symlink():
+        return folder  # refused where the run is opened
     if folder.exists() and not folder.is_dir():
         raise NotADirectoryError(f"-o {folder}: a folder was needed, got a file")
     writable.check(folder / "new", what="output folder")

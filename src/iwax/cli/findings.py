@@ -13,7 +13,7 @@ from iwax.experiments.folder import RunFolder
 from iwax.report import diagnosis, posterior_shape
 from iwax.training import durable, strict_json
 
-__all__ = ["keep", "keep_in_run", "tell"]
+__all__ = ["keep", "tell"]
 
 GAP = {
     "log_evidence": "log p(x)",
@@ -100,16 +100,17 @@ def _number(value: float | None) -> str:
     return "" if value is None or math.isnan(value) else f"{value:.3g}" if abs(value) < 0.1 else f"{value:.2f}"
 
 
-def keep_in_run(run: Path, folder: str, found: dict[str, Any], trained: Opened, *, document: str) -> list[Path]:
-    """The same in a folder of a run, which says what its files are."""
-    with TemporaryDirectory() as scratch:
-        written = keep(Path(scratch), found, trained, document=document)
-        RunFolder(run).write({f"{folder}/{path.name}": path.read_bytes() for path in written})
-    return [run / folder / path.name for path in written]
-
-
 def keep(folder: Path, found: dict[str, Any], trained: Opened, *, document: str) -> list[Path]:
-    """Draw what there is to draw and write the document last; the paths written."""
+    """Draw what there is to draw and write the document last; the paths written. A run says what its own files are."""
+    if folder.parent != trained.trained.path:
+        return _kept(folder, found, trained, document=document)
+    with TemporaryDirectory() as scratch:
+        written = _kept(Path(scratch), found, trained, document=document)
+        RunFolder(folder.parent).write({f"{folder.name}/{path.name}": path.read_bytes() for path in written})
+    return [folder / path.name for path in written]
+
+
+def _kept(folder: Path, found: dict[str, Any], trained: Opened, *, document: str) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     if found["convergence"]:

@@ -88,8 +88,7 @@ def impute(
             tables = [found.values] if found.draws is None else list(found.draws)
             about |= {"ess_median": found.ess_median, **tell(terminal, found, k)}
             _write_errors(errors, trained, found)
-        if file is not None and trained.left_out:
-            about["left_out"] = trained.left_out
+        about |= {"left_out": trained.left_out} if file is not None and trained.left_out else {}
         about |= _compared(x, given, tables[0]) if mask is not None else {}
         _write(terminal, paths, trained, file, x, given, tables)
     _say(terminal, about, paths, given)

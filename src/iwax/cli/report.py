@@ -34,7 +34,8 @@ def report(
     """
     terminal: Terminal = context.obj
     path = output or (runs[0] / NAME if len(runs) == 1 else Path(NAME))
-    if output is not None or len(runs) > 1 or runs[0].is_dir():  # else the run is what is missing, and said to be
+    in_run = output is None and len(runs) == 1
+    if not in_run or (runs[0].is_dir() and not path.is_symlink()):  # else the run is what is wrong, and said to be
         check(path, force=force, endings=(".html", ".htm"))
 
     from iwax.experiments.folder import LOCK, RunFolder

@@ -71,6 +71,7 @@ def resume(run: Path, *, data_path: Path | None = None, reporter: Reporter, stop
     with held(folder), placed(device=config.device, precision=config.precision):
         work = _prepare(config, run_data.find(config.data, before.data, run=folder.path, given=data_path))
         _say_versions(before, reporter)
+        folder.sealed.sweep()
         checkpoint.sweep(folder.checkpoints)
         found = load_state(folder, work.start())
         for error in found.skipped if found else ():

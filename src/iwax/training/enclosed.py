@@ -7,6 +7,7 @@ system opens nothing below a handle (Windows), every step is looked at first.
 
 import errno
 import os
+import re
 import secrets
 import shutil
 import stat
@@ -18,7 +19,7 @@ from typing import IO, Literal
 from iwax.training import durable
 from iwax.training.tensors import CorruptCheckpointError
 
-__all__ = ["LARGEST", "Enclosed", "RunFolderWarning", "partial_name"]
+__all__ = ["LARGEST", "Enclosed", "RunFolderWarning", "is_partial", "partial_name"]
 
 LARGEST = 1 << 26  # bytes of a file that is read whole, where nothing else is said
 HANDLES = os.open in os.supports_dir_fd and os.listdir in os.supports_fd
@@ -28,6 +29,7 @@ _FILE = _NO_LINK | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)  # 
 _FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0)
 _NOT_PLAIN = (errno.ELOOP, errno.EMLINK, errno.ENXIO, errno.ENOTDIR)
 _PIECE = 1 << 20
+_PARTIAL = re.compile(r"\..+\.[0-9a-f]{16}\.partial", re.DOTALL)
 
 
 class RunFolderWarning(UserWarning):
@@ -235,13 +237,19 @@ class Enclosed:
             raise CorruptCheckpointError(self.path, None, "a folder of its own", "a link or a file") from None
 
 
+def is_partial(name: str) -> bool:
+    """Whether a hidden name is one that `partial_name` gives."""
+    return _PARTIAL.fullmatch(name) is not None
+
+
 def partial_name(name: str) -> str:
     """A hidden name that nobody can foresee, for what is being written in place of a file.
 
     >>> partial_name("a.png").startswith(".a.png."), partial_name("a.png") == partial_name("a.png")
     (True, False)
     """
-    return f".{name[:180]}.{secrets.token_hex(8)}.partial"
+    # the longest name a file may have is 255 bytes, of which a letter may take four
+    return f".{name[:40]}.{secrets.token_hex(8)}.partial"
 
 
 def _step(reached: Path, name: str, handle: int) -> int:

@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 from iwax.training import lock, strict_json
-from iwax.training.enclosed import LARGEST, Enclosed
+from iwax.training.enclosed import LARGEST, Enclosed, is_partial
 from iwax.training.tensors import CorruptCheckpointError
 
 __all__ = ["FILE", "RECORDS", "Content", "Sealed", "State"]
@@ -124,6 +124,14 @@ class Sealed:
                 if data is not None and (known is None or _held_by(name, known, data)):
                     new[name] = [_state(data)]
             self._put(entries | new)
+
+    def sweep(self) -> None:
+        """Remove what writes cut short have left, those of checkpoints aside."""
+        with self._held():  # which everybody holds who writes such a file
+            left = [name for name, kind in self.files.entries() if kind == "file"]
+            for name in left:
+                if is_partial(PurePosixPath(name).name) and not name.startswith("checkpoints/"):
+                    self.files.remove(name)
 
     def _read(self, name: str, limit: int) -> bytes | None:
         try:
