@@ -487,14 +487,14 @@ LEVEL = TEXT.map(lambda text: f"<{text}>")  # no number and no mark of a missing
 @st.composite
 def tables(draw):
     """Columns of cells as texts, empty where a value is missing, and how the table is written."""
-    width, height = draw(st.integers(1, 4)), draw(st.integers(5, 12))
+    width, height = draw(st.integers(1, 4)), draw(st.integers(8, 14))
     kinds = draw(st.lists(st.sampled_from(["number", "level", "whole"]), min_size=width, max_size=width))
     columns = []
     for kind in kinds:
         levels = draw(st.lists(LEVEL, min_size=2, max_size=4, unique=True))
         cell = {"number": NUMBER, "level": st.sampled_from(levels), "whole": st.integers(0, 50).map(str)}[kind]
         cells = draw(st.lists(cell, min_size=height, max_size=height))
-        holes = draw(st.lists(st.integers(0, 5), min_size=height, max_size=height))
+        holes = draw(st.lists(st.integers(0, 9), min_size=height, max_size=height))
         columns.append(["" if hole == 0 else cell for cell, hole in zip(cells, holes, strict=True)])
     how = {"delimiter": draw(st.sampled_from(",;\t|")), "lineterminator": draw(st.sampled_from(["\n", "\r\n"]))}
     how["quoting"] = draw(st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]))
