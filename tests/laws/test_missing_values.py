@@ -108,9 +108,9 @@ def test_the_errors_of_an_encoder_that_never_saw_holes_are_known_or_said_to_be_u
 
 
 def test_a_mean_of_what_is_heavier_than_the_weights_is_said_to_have_no_known_error():
-    """The weights are all alike; but E[exp(z)] at a spread of 4 is made by draws that are too rare to have been made."""
+    """The weights are all alike; but E[exp z] at a spread of 4 is made by draws too rare to have been made."""
     network = jax.tree.map(
-        lambda leaf: jnp.array([[0.0], [4.0]]) if leaf.ndim == 2 else 0 * leaf, nn.Linear(1, 2, key=jax.random.key(0))
+        lambda leaf: jnp.array([[0.0, 4.0]]) if leaf.ndim == 2 else 0 * leaf, nn.Linear(1, 2, key=jax.random.key(0))
     )
     encoder = jax.tree.map(jnp.zeros_like, nn.Linear(2, 2, key=jax.random.key(1)))
     heavy = LatentVariableModel(
