@@ -1,4 +1,4 @@
-"""What every test shares: oracles on the path, a persistent compilation cache, and the data folder."""
+"""What every test shares: oracles and targets of fuzzing on the path, a compilation cache, and the data folder."""
 
 import gc
 import os
@@ -10,7 +10,7 @@ import jax
 import jaxtyping
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent / "oracles"))
+sys.path[:0] = [str(Path(__file__).parent / folder) for folder in ("oracles", "fuzz")]
 
 # what is compiled here runs once: the compiler's expensive passes would take more time than they save; its new emitters
 # of fusions compile half as fast as those before them (a flag that is unknown would be fatal, so: where it is known)

@@ -3,6 +3,7 @@
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
@@ -119,9 +120,14 @@ def as_datum(x: Datum | AnyArray, *, axes: int | None = None) -> Datum:
     if axes is not None and x.ndim != axes:
         shape = "[features], one row" if axes == 1 else "[n, features], such as x.reshape(len(x), -1)"
         raise ValueError(f"x must be an array of shape {shape}, or an iwax.Datum; got shape {x.shape}")
-    if not isinstance(x, Tracer) and jnp.issubdtype(x.dtype, jnp.inexact) and bool(jnp.isnan(x).any()):
+    if not isinstance(x, Tracer) and jnp.issubdtype(x.dtype, jnp.inexact) and _has_nan(x):
         raise ValueError("x has missing values (NaN): give iwax.Datum.of(x, missing=True) in the place of the array")
     return Datum.of(x)
+
+
+def _has_nan(x: AnyArray) -> bool:
+    with jax.ensure_compile_time_eval():  # under `jax.jit` too, where x is a constant of the function
+        return bool(jnp.isnan(x).any())
 
 
 def values_of(context: Any) -> Array:

@@ -2,6 +2,7 @@
 
 import itertools
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import mpmath
@@ -10,6 +11,8 @@ import pytest
 import scipy.stats
 
 from iwax import distributions as d
+from iwax import likelihoods
+from iwax.nn import MLP
 
 
 def values_and_slopes(constructor, grid):
@@ -200,6 +203,21 @@ def test_a_rate_beyond_the_number_type_is_finite(log_rate: float):
         values_and_slopes(
             d.NegativeBinomial, [(a, b, x) for x in (0, 1, 1e7) for a, b in ((log_rate, other), (other, log_rate))]
         )
+
+
+def test_the_gradient_of_a_network_of_rates_beyond_the_number_type_is_finite():
+    network = MLP(2, (8, 8), 5, key=jax.random.key(0))
+    large = jax.tree.map(lambda leaf: 1e4 * leaf if eqx.is_inexact_array(leaf) else leaf, network)
+    x = jnp.array([0.0, 1.0, 3.0, 100.0, 1e7])
+
+    def value(likelihood):
+        return likelihood(jnp.array([1.5, -0.7]), key=jax.random.key(1)).log_prob(x)
+
+    found, gradient = eqx.filter_value_and_grad(value)(likelihoods.Poisson(large))
+    assert found < -1e30
+    leaves = [np.asarray(leaf) for leaf in jax.tree.leaves(eqx.filter(gradient, eqx.is_inexact_array))]
+    assert all(np.isfinite(leaf).all() for leaf in leaves)
+    assert max(np.abs(leaf).max() for leaf in leaves) > 1e18  # and leads back
 
 
 def test_negative_binomial_at_any_size():

@@ -193,10 +193,10 @@ def test_a_file_too_large_for_the_disk(tmp_path, limit):
 
 
 def test_an_interrupt_while_saving_leaves_nothing(tmp_path, monkeypatch):
-    def interrupted(path, data):
+    def interrupted(files, name, data):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(checkpoint.durable, "write", interrupted)
+    monkeypatch.setattr(checkpoint.Enclosed, "create", interrupted)
     with pytest.raises(KeyboardInterrupt):
         save(tmp_path, 1)
     assert list(tmp_path.iterdir()) == []

@@ -12,9 +12,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from resealing import sealed_again
 
 from iwax import experiments
 from iwax.experiments.reporter import Silent
+from iwax.experiments.verify import BAD, verify
 from iwax.training import checkpoint, record
 
 # Trains or resumes, whichever the folder asks for, as the command line does.
@@ -135,10 +137,12 @@ def killed_and_resumed(folder, *, moments, epochs, seed):
     for _ in range(moments):
         wait = after_rows(run, chance.randrange(1, epochs // moments), chance.uniform(0, 0.01))
         kills += killed_at(folder, run, wait)
+        assert not [each for each in verify(run) if each.state in BAD]
     experiments.resume(run, reporter=Silent())
     assert kills == moments
     assert digests(run) == digests(whole)
-    assert not list((run / "checkpoints").glob(".step-*"))
+    assert not list(run.rglob(".*"))
+    assert {each.state for each in verify(run)} == {"whole"}
 
 
 def test_kill_minus_nine_at_a_random_moment(tmp_path):
@@ -157,6 +161,7 @@ def test_killed_before_the_first_checkpoint(tmp_path):
     for path in (run / "checkpoints").iterdir():
         path.rename(tmp_path / f"gone-{path.name}")
     (run / "metrics.jsonl").write_bytes(b'{"epoch": 1, "step": 12, "bo')  # and a row cut off
+    sealed_again(run)
     experiments.resume(run, reporter=Silent())
     assert digests(run) == before
 

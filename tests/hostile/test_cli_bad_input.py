@@ -4,12 +4,18 @@ import hashlib
 import json
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+import safetensors.numpy
 
 from iwax.cli import main
+from iwax.training import manifest
+from iwax.training.checkpoint import CorruptCheckpointError
+from iwax.training.finite import check_finite
 
 TINY = (
     "--set", "model.latent=2", "--set", "model.hidden=[8]", "--set", "evaluation.k=5", "--epochs", "1", "--quiet",
@@ -201,6 +207,43 @@ def test_a_folder_that_may_not_be_written_is_refused(capsys):
     refused(capsys, "train", "digits", "--output", folder, *TINY, says=("locked",))
 
 
+LATE = """
+import os, sys, time
+from iwax.cli import main
+for words in sys.argv[1:]:
+    try:
+        main(words.split())
+    except SystemExit as left:
+        print(left.code, "jax" in sys.modules, time.process_time() < 3.0)
+"""
+
+
+def test_what_cannot_be_written_is_refused_before_jax_is_loaded(tmp_path):
+    """Of the verbs that make folders and files of their own; the test above has the words of each."""
+    Path("file").write_text("mine")
+    Path("there").mkdir()
+    Path("there/config.json").write_text("{}")
+    Path("link.csv").symlink_to("file")
+    long, superuser = "a" * 300, hasattr(os, "geteuid") and os.geteuid() == 0
+    locked = Path("/proc") if superuser else tmp_path / "locked"
+    if not superuser:
+        locked.mkdir(mode=0o555)
+    words = [
+        *(f"train digits --output {each}" for each in ("file", "file/below", "there", long, locked / "run")),
+        *(f"bnn curve --output {each}" for each in ("file", long, locked / "run")),
+        *(f"diagnose run -o {each}" for each in ("file", long, locked / "run")),
+        *(f"reproduce burda2016 --rows mnist-1-* --results {each}" for each in ("file", long, locked / "run")),
+        *(f"sample run -o {each}" for each in ("link.csv", "file/x.csv", f"{long}.csv", locked / "x.csv")),
+        *(f"report run -o {each}" for each in ("file/x.html", f"{long}.html", locked / "x.html")),
+    ]
+    done = subprocess.run([sys.executable, "-c", LATE, *words], capture_output=True, text=True, check=True)
+    assert dict(zip(words, done.stdout.splitlines(), strict=True)) == dict.fromkeys(words, "2 False True")
+    said = done.stderr.splitlines()
+    assert len(said) == len(words)
+    assert all(line.startswith("error: ") and len(line) < 300 and "Errno" not in line for line in said), said
+    assert sorted(path.name for path in tmp_path.iterdir() if path != locked) == ["file", "link.csv", "there"]
+
+
 @pytest.mark.parametrize("verb", [["embed"], ["score", "--k", "3"], ["sample", "-n", "2"]], ids=lambda v: v[0])
 def test_outputs_are_never_overwritten_unasked(capsys, trained, verb):
     rows = [] if verb[0] == "sample" else [array("x.npy", np.zeros((2, 64)))]
@@ -238,6 +281,47 @@ def test_a_spoilt_checkpoint_is_noticed(capsys, run, verb, spoil):
     assert {name: after[name] for name in before if name.startswith("checkpoints")} == {
         name: value for name, value in before.items() if name.startswith("checkpoints")
     }
+
+
+def with_a_number(run: Path, value: float) -> str:
+    """Every checkpoint of a run with this as the first number of its first tensor, sealed anew; the tensor's name."""
+    for path in run.glob("checkpoints/step-*"):
+        tensors = dict(sorted(safetensors.numpy.load_file(path / "model.safetensors").items()))
+        name = next(iter(tensors))
+        tensors[name].flat[0] = value
+        safetensors.numpy.save_file(tensors, path / "model.safetensors")
+        names = ("model.safetensors", "train.safetensors", "state.json")
+        step = int(path.name.removeprefix("step-"))
+        (path / "manifest.json").write_bytes(manifest.seal(step, {n: (path / n).read_bytes() for n in names}))
+    return name
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_no_verb_counts_with_a_model_that_is_not_finite(capsys, run, value):
+    name = with_a_number(run, value)
+    array("x.npy", np.zeros((2, 64)))
+    says = ("model.safetensors", name, "finite", str(value))
+    for words in ("evaluate RUN", "sample RUN", "report RUN", "resume RUN", "score RUN x.npy", "embed RUN x.npy"):
+        verb, _, *more = words.split()
+        refused(capsys, verb, run, *more, code=3, says=says)
+    refused(capsys, "train", "digits", "--from", run, "--output", "new", *TINY, code=3, says=says)
+
+
+def test_an_absurd_number_in_a_model_is_warned_of(capsys, run):
+    name = with_a_number(run, 1e30)
+    code, _, err = call(capsys, "evaluate", run, "--k", "5", "--limit", "20")
+    assert code == 0
+    assert f"{name} holds 1e+30" in err
+
+
+def test_an_infinity_that_is_part_of_a_model_is_none_that_came_up():
+    untrained = {"mask": np.array([0.0, -np.inf]), "w": np.zeros(2)}
+    check_finite({"mask": np.array([0.0, -np.inf]), "w": np.ones(2)}, untrained, file=Path("m"))
+    for wrong in ([0.0, np.inf], [-np.inf, -np.inf], [0.0, np.nan]):
+        with pytest.raises(
+            CorruptCheckpointError, match=r"'mask': needed finite numbers, got (nan|inf|-inf) in 1 of 2"
+        ):
+            check_finite({"mask": np.array(wrong), "w": np.ones(2)}, untrained, file=Path("m"))
 
 
 def test_a_spoilt_configuration_is_noticed(capsys, run):

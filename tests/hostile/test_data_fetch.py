@@ -2,11 +2,18 @@
 
 import gzip
 import hashlib
+import os
+import socket
+import subprocess
+import sys
 import threading
+import time
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from iwax.data.download import deadline
 from iwax.data.fetch import (
     ChecksumError,
     DataFile,
@@ -16,15 +23,27 @@ from iwax.data.fetch import (
     find,
     read,
 )
+from iwax.data.registry import info as info_of
+from iwax.data.registry import names
 
 CONTENTS = b"the published bytes " * 500
 SHA256 = hashlib.sha256(CONTENTS).hexdigest()
 
 
+SLOW = ("/endless", "/endless-announced", "/trickle", "/slow-header")
+STOPPED = threading.Event()
+
+
 class Server(BaseHTTPRequestHandler):
-    """/good serves the file, /wrong other bytes, /cut announces more than it sends, all else is 404."""
+    """/good serves the file, /wrong other bytes, /cut announces more than it sends, all else is 404.
+
+    /endless and /endless-announced never stop, /trickle and /slow-header send a byte now and then.
+    """
 
     def do_GET(self):
+        if self.path in SLOW:
+            self.go_on()
+            return
         if self.path not in ("/good", "/wrong", "/cut"):
             self.send_error(404)
             return
@@ -33,6 +52,21 @@ class Server(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body) + (self.path == "/cut")))
         self.end_headers()
         self.wfile.write(body)
+
+    def go_on(self):
+        """Until nobody listens any more, or the server stops."""
+        with suppress(OSError):
+            if self.path == "/slow-header":
+                piece, pause = b"X", 0.1
+                self.wfile.write(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+            else:
+                self.send_response(200)
+                if self.path == "/endless-announced":
+                    self.send_header("Content-Length", str(2**40))
+                self.end_headers()
+                piece, pause = (b"x", 0.1) if self.path == "/trickle" else (bytes(2**20), 0.0)
+            while not STOPPED.wait(pause):
+                self.wfile.write(piece)
 
     def log_message(self, format, *args):
         """Say nothing."""
@@ -44,6 +78,7 @@ def address():
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     yield f"http://127.0.0.1:{server.server_address[1]}"
+    STOPPED.set()
     server.shutdown()
     server.server_close()
     thread.join()
@@ -88,6 +123,52 @@ def test_a_bad_download_never_does(address, places, page, error, message):
     assert "\n" not in str(caught.value)
     assert "cache" in str(caught.value)  # where to put it
     assert left_in(places) == []
+
+
+@pytest.mark.parametrize(
+    ("page", "message"),
+    [
+        ("endless", r"at most 20,000 bytes; got \d\d"),
+        ("endless-announced", "at most 20,000 bytes; got 1,099,511,627,776 or more"),
+        ("trickle", r"at most 20,000 bytes within 1 s; got \d+ bytes by then"),
+        ("slow-header", "at most 20,000 bytes within 1 s; got 0 bytes by then"),
+    ],
+)
+def test_a_download_without_an_end_is_ended(address, places, monkeypatch, page, message):
+    """By its size, or by the time that a file of that size may take."""
+    monkeypatch.setattr("iwax.data.download.deadline", lambda size: 0.6)
+    began = time.monotonic()
+    with pytest.raises(UnavailableError, match=f"downloads failed: .*{message}"):
+        read(file(f"{address}/{page}", size=20_000))
+    assert time.monotonic() - began < 5
+    assert left_in(places) == []
+    assert list((places / "cache" / "set").iterdir()) == []
+
+
+def test_the_time_that_a_file_may_take_grows_with_its_size():
+    assert [deadline(size) for size in (0, 5_000_000)] == [30.0, 130.0]
+    published = [each for info in map(info_of, names()) for each in info.files]
+    assert all(each.size < 10**8 for each in published if each.urls)
+
+
+def test_what_a_killed_download_left_is_swept(address, places):
+    folder = places / "cache" / "set"
+    folder.mkdir(parents=True)
+    host, ended = socket.gethostname(), subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    left = {
+        f".download-{host}-{ended.pid}-a": False,  # of a process that is gone
+        f".download-{host}-{os.getpid()}-b": True,  # of one that runs
+        f".download-elsewhere-{ended.pid}-c": True,  # of another machine
+        ".download-old": False,  # older than a day
+        ".download-new": True,
+    }
+    for name in left:
+        (folder / name).mkdir()
+        (folder / name / "file.bin").write_bytes(b"half")
+    os.utime(folder / ".download-old", (0, 0))
+    assert read(file(f"{address}/good")) == CONTENTS
+    assert {name: (folder / name).exists() for name in left} == left
 
 
 def test_the_next_address_is_tried(address):

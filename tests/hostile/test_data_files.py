@@ -3,9 +3,12 @@
 import io
 import pickle
 import re
+import struct
 import zipfile
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
@@ -213,3 +216,53 @@ def test_binarize_is_one_of_two_words(tmp_path):
     np.save(tmp_path / "x.npy", np.full((4, 2), 1.5))
     with pytest.raises(ValueError, match=r"needs real values in \[0, 1\].*go from 1.5 to 1.5"):
         data.load(tmp_path / "x.npy", binarize="sample")
+
+
+def damaged_archives() -> dict[str, bytes]:
+    """Archives of one member, each damaged where Python's zipfile answers in another way."""
+    end = struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, 1, 1, 46, 30, 0)
+    nameless = struct.pack("<4s5H3L2H", b"PK\x03\x04", 20, 0, 0, 0, 33, 0, 0, 0, 0, 0)
+    nameless += struct.pack("<4s4B4H3L5H2L", b"PK\x01\x02", 20, 3, 20, 0, 0, 0, 0, 33, *[0] * 10)
+    found = {"a name of no letters": nameless + end}
+    for method in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA):
+        packed = io.BytesIO()
+        with zipfile.ZipFile(packed, "w", method) as archive:
+            archive.writestr("é.png", bytes(range(256)))
+            archive.writestr("é.npy", bytes(range(256)))
+        whole = packed.getvalue()
+        start, at = len("é.png".encode()) + 30, whole.rindex(b"PK\x05\x06")
+        found[f"contents packed by {method}"] = whole[:start] + b"\xff" * 40 + whole[start + 40 :]
+        place = int.from_bytes(whole[at + 16 : at + 20], "little")
+        found[f"offset of {method}"] = whole[: at + 16] + struct.pack("<L", place + 5) + whole[at + 20 :]
+        found[f"name of {method}"] = whole.replace("é".encode(), b"\xff\xff")
+        found[f"half of {method}"] = whole[: len(whole) // 2]
+    return found
+
+
+@pytest.mark.parametrize("ending", [".zip", ".npz"])
+@pytest.mark.parametrize("contents", damaged_archives().values(), ids=damaged_archives())
+def test_archives_damaged_in_other_ways(tmp_path, contents, ending):
+    (tmp_path / f"x{ending}").write_bytes(contents)
+    refused(tmp_path / f"x{ending}", "needed|found none")
+
+
+@pytest.mark.parametrize("ending", [".zip", ".npz"])
+def test_names_of_members_are_shown_without_what_a_terminal_obeys(tmp_path, ending):
+    with zipfile.ZipFile(tmp_path / f"x{ending}", "w") as archive:
+        archive.writestr("a\n\x1b[2J\x9b" + "long" * 1000 + "/\r.svg", b"")
+    with pytest.raises(ValueError, match="needed") as caught:
+        data.load(tmp_path / f"x{ending}")
+    words = str(caught.value)
+    assert words.isprintable()
+    assert len(words) < 600 + len(str(tmp_path))
+    assert r"a\n\x1b[2J\x9blonglong" in words
+
+
+def test_parquet_whose_texts_are_no_utf_8(tmp_path):
+    """The pages of a file say nothing of it, and pyarrow finds out when a text is used."""
+    column = pa.array([b"a", b"\xf8b", b"c", b"d"]).cast(pa.binary())
+    wrong = pa.Array.from_buffers(pa.string(), 4, column.buffers())
+    for values in (wrong, wrong.dictionary_encode()):
+        pq.write_table(pa.table({"x": values}), tmp_path / "x.parquet")
+        with pytest.raises(ValueError, match=r"x.parquet: needed a whole Parquet file; .*UTF8"):
+            data.load(tmp_path / "x.parquet")

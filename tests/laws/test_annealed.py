@@ -237,7 +237,7 @@ def test_a_leapfrog_step_evaluates_the_decoder_once():
         ({"batch": 0}, "batch must be at least 1, got 0"),
         ({"step": 0.0}, "step must be a positive size"),
         ({"x": np.full((2, 6), np.nan)}, "must be finite, got nan in row 0, column 0"),
-        ({"x": np.zeros(6)}, r"got \(6,\)"),
+        ({"x": np.zeros(6)}, r"got shape \(6,\)"),
     ],
 )
 def test_bad_arguments(arguments: dict, message: str):

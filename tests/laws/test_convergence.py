@@ -99,7 +99,7 @@ def test_it_rises_towards_log_p_from_the_known_elbo():
         ({"k": 0}, "k must be at least 1, got 0"),
         ({"ks": [1, 30]}, r"ks must be from 1 to k=20, the draws there are, got \[1, 30\]"),
         ({"ks": []}, r"got \[\]"),
-        ({"x": np.zeros(6)}, r"got \(6,\)"),
+        ({"x": np.zeros(6)}, r"got shape \(6,\)"),
     ],
 )
 def test_bad_arguments(arguments: dict, message: str):

@@ -82,7 +82,7 @@ def test_a_single_repeat_has_no_error():
         ({"orders": (-1,)}, "got -1"),
         ({"orders": ()}, "orders must be at least 1, got 0"),
         ({"repeats": 0}, "repeats must be at least 1, got 0"),
-        ({"x": np.zeros(6)}, r"got \(6,\)"),
+        ({"x": np.zeros(6)}, r"got shape \(6,\)"),
     ],
 )
 def test_bad_arguments(arguments: dict, message: str):

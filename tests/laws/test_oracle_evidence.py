@@ -250,8 +250,8 @@ def test_the_gradient_of_the_iwae_bound_tends_to_the_exact_score():
         ({"batch": 0}, "batch must be at least 1, got 0"),
         ({"chunk": -1}, "chunk must be at least 1, got -1"),
         ({"rows": np.arange(3)}, r"must number the 8 rows of x, got shape \(3,\)"),
-        ({"x": np.zeros((0, 6))}, r"got \(0, 6\)"),
-        ({"x": np.zeros(6)}, r"got \(6,\)"),
+        ({"x": np.zeros((0, 6))}, r"got shape \(0, 6\)"),
+        ({"x": np.zeros(6)}, r"got shape \(6,\)"),
         ({"x": np.full((2, 6), np.nan)}, "must be finite, got nan in row 0, column 0"),
     ],
 )

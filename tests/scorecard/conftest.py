@@ -12,10 +12,12 @@ of checks that were not run stay in the page as they were.
 import os
 import re
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import run_folders
+from forked_program import Program
 
 ORDER = "FIUSTPL"  # faults, input, numerics, security, statistics, reproducibility, long runs
 CHECKS = 46
@@ -27,6 +29,27 @@ HEAD = ("| id | check | pass line | verdict | figure |", "|---|---|---|---|---|"
 def figure(request: pytest.FixtureRequest) -> Callable[[str], None]:
     """Say what was measured, in one short phrase: it stands in the table, whether the check passes or not."""
     return lambda text: request.node.user_properties.append(("figure", text))
+
+
+@pytest.fixture(scope="session")
+def program() -> Iterator[Program]:
+    """Processes that have imported iwax."""
+    with Program() as begun:
+        yield begun
+
+
+@pytest.fixture(scope="session")
+def whole(program: Program, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of binary rows that nothing happened to, to be copied and not to be touched."""
+    folder = tmp_path_factory.mktemp("whole")
+    return run_folders.trained(program, run_folders.binary_rows(folder), folder / "run")
+
+
+@pytest.fixture(scope="session")
+def whole_table(program: Program, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same of a table with missing cells."""
+    folder = tmp_path_factory.mktemp("table")
+    return run_folders.trained(program, run_folders.table(folder), folder / "run", epochs=2)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

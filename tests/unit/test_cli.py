@@ -20,7 +20,7 @@ from iwax.training.loop import NumericalStop
 
 VERBS = (
     "train", "resume", "evaluate", "diagnose", "sample", "reconstruct", "embed", "impute", "denoise", "score",
-    "compare", "report", "bnn", "reproduce", "data", "settings", "doctor", "completion",
+    "compare", "report", "bnn", "reproduce", "data", "settings", "doctor", "completion", "verify",
 )  # fmt: skip
 
 

@@ -114,7 +114,7 @@ def test_lines_of_spaces_may_begin_and_end_in_them(tmp_path):
 def test_the_first_line_of_excel_is_skipped_and_stays(tmp_path):
     contents = b"\xef\xbb\xbfsep=;\r\na;b\r\n1,5;x\r\n;y\r\n"
     found = read_cells(contents, name="t")
-    assert (found.names, found.lines) == (("a", "b"), [3, 4])
+    assert (found.names, list(found.lines)) == (("a", "b"), [3, 4])
     assert replace_cells(contents, {(1, 0): "2"}, rows=2) == contents.replace(b"\r\n;y", b"\r\n2;y")
     assert read_cells(b"sep=a\nx\ny\n", name="t").names == ("sep=a",)
 

@@ -35,6 +35,11 @@ REASON = re.compile(r"\blonger than \d+ lines\b", re.IGNORECASE)
 EMPTY_NAMES = {"utils", "util", "core", "base", "common", "helpers", "helper", "mixins", "misc"}
 UNSAFE_MODULES = {"pickle", "cPickle", "_pickle", "cloudpickle", "dill", "joblib", "marshal", "shelve"}
 UNSAFE_CALLS = {"eval", "exec", "compile", "__import__"}
+PROGRAMS = {"subprocess", "multiprocessing", "pty", "popen2", "pexpect", "sh", "plumbum", "git", "webbrowser", "ctypes"}
+STARTS = re.compile(
+    r"(os|posix|nt|asyncio|loop)\."
+    r"(system|popen|startfile|fork\w*|exec[lv]\w*|spawn\w*|posix_spawn\w*|create_subprocess_\w+|subprocess_\w+)"
+)
 
 
 def functions(trees: dict[str, ast.Module]) -> Iterator[tuple[str, ast.FunctionDef]]:
@@ -100,6 +105,24 @@ def unsafe(node: ast.AST) -> bool:
 def test_source_neither_asserts_nor_runs_what_it_reads():
     found = [f"{path}:{node.lineno}" for path, tree in SOURCES.items() for node in ast.walk(tree) if unsafe(node)]
     assert found == []
+
+
+def starts_a_program(node: ast.AST) -> bool:
+    match node:
+        case ast.Import(names=names):
+            return any(name.name.split(".")[0] in PROGRAMS for name in names)
+        case ast.ImportFrom(module=module, names=names):
+            found = [f"{module}.{name.name}" for name in names]
+            return (module or "").split(".")[0] in PROGRAMS or any(map(STARTS.fullmatch, found))
+        case ast.Attribute():
+            return bool(STARTS.fullmatch(ast.unparse(node)))
+    return False
+
+
+def test_source_starts_no_program():
+    """tests/hostile/test_no_program.py watches what libraries do besides."""
+    nodes = [(path, node) for path, tree in SOURCES.items() for node in ast.walk(tree)]
+    assert [f"{path}:{node.lineno}" for path, node in nodes if starts_a_program(node)] == []
 
 
 def test_imports_stand_at_the_top():
@@ -201,3 +224,52 @@ def test_every_dependency_is_justified():
 def test_dependencies_have_lower_bounds_and_no_upper_ones():
     pattern = re.compile(r"[a-z0-9-]+(\[[a-z]+\])?>=[0-9.]+")
     assert [requirement for requirement in requirements() if not pattern.fullmatch(requirement)] == []
+
+
+# -- run folders ------------------------------------------------------------------------------------------------
+
+OPENING = {
+    "open",
+    "read_bytes",
+    "read_text",
+    "write_bytes",
+    "write_text",
+    "mkdir",
+    "unlink",
+    "rmdir",
+    "rmtree",
+    "touch",
+}
+MAY_OPEN = {
+    "training/enclosed.py": "is what opens below a folder",
+    "training/durable.py": "output files, which somebody named",
+    "training/lock.py": "through a folder's handle",
+    "training/checkpoint.py": "makes the folder of all checkpoints",
+    "training/keeping.py": "makes the folder that somebody named",
+    "experiments/folder.py": "makes the folder that somebody named, and takes it away",
+    "experiments/results.py": "results of reproductions",
+    "experiments/results_page.py": "a page of the documentation",
+    "experiments/published.py": "tables in the package",
+    "experiments/revision.py": "the commit of the current folder",
+    "report/canvas.py": "pictures, where somebody asked for them",
+    "report/page/compose.py": "templates in the package",
+    "cli/app.py": "the null device",
+    "cli/impute.py": "a table that somebody named",
+    "cli/self_check/files.py": "scratch folders",
+    "cli/output.py": "output files, which somebody named",
+    "cli/findings.py": "a folder that somebody named, and pictures in a scratch folder",
+    "cli/pictures.py": "pictures in a scratch folder",
+}
+
+
+def test_run_folders_are_opened_in_one_place():
+    """A path below a run folder is opened by its handle alone (iwax.training.enclosed), which follows no link."""
+    found = set()
+    for path, tree in SOURCES.items():
+        name = path.removeprefix("src/iwax/")
+        if name.split("/")[0] not in ("training", "experiments", "cli", "report") or "/bnn/" in name:
+            continue
+        calls = (node.func for node in ast.walk(tree) if isinstance(node, ast.Call))
+        if any(getattr(call, "attr", getattr(call, "id", "")) in OPENING for call in calls):
+            found.add(name)
+    assert found <= set(MAY_OPEN), "open it by iwax.training.enclosed.Enclosed"

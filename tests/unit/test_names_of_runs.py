@@ -54,6 +54,8 @@ def test_the_closing_line_names_a_run_that_is_not_its_preset():
     plain = experiments.closing_line(about)
     assert plain.endswith("; active units 3/4; 2 s)")
     assert experiments.closing_line(about | {"name": "iwae-1-k5", "start": None}) == plain
+    precise = experiments.closing_line(about | {"precision": "float32 with products in TF32"})
+    assert precise.endswith("; active units 3/4; float32 with products in TF32; 2 s)")
     named = experiments.closing_line(about | {"name": "iwae-1-k5 with k=1", "start": "runs/a"})
     assert named == f"{plain[:-1]}; iwae-1-k5 with k=1; started at runs/a)"
 

@@ -2,6 +2,7 @@
 
 import errno
 import hashlib
+import itertools
 import json
 import math
 import resource
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iwax.training import record, strict_json
+from iwax.training import record, strict_json, thinned
 from iwax.training.checkpoint import CorruptCheckpointError
 
 
@@ -19,6 +20,25 @@ def write(path, steps):
     with record.Record(path) as rows:
         for step in steps:
             rows.write({"step": step, "bound": -100.0 + step})
+
+
+def test_a_curve_of_a_long_record_takes_few_of_its_rows(tmp_path):
+    """First and last rows, evenly spaced ones between them, and of the validations as many, wherever they stand."""
+    path = tmp_path / "metrics.jsonl"
+    rows = [{"step": i, "bound": float(i)} | ({"validation": 0.5 * i} if i % 7 == 3 else {}) for i in range(5_000)]
+    path.write_bytes(b"".join(map(strict_json.line, rows)) + b'{"torn')
+    assert thinned.parse(path.read_bytes(), path=path) == record.read(path)
+    found = thinned.parse(path.read_bytes(), path=path, most=100)
+    of_validation = [row for row in found if "validation" in row]
+    plain = [row for row in found if "validation" not in row]
+    assert 50 <= len(plain) <= 101
+    assert 50 <= len(of_validation) <= 101
+    assert [plain[0], plain[-1], of_validation[-1]] == [rows[0], rows[4_999], rows[4_994]]
+    assert {b["step"] - a["step"] for a, b in itertools.pairwise(of_validation[:-1])} == {56}
+    assert all(row == rows[row["step"]] for row in found)
+    path.write_bytes(path.read_bytes().replace(b'{"step": 0,', b'{"step"; 0,'))
+    with pytest.raises(CorruptCheckpointError, match=r"metrics\.jsonl:1"):
+        thinned.parse(path.read_bytes(), path=path, most=100)
 
 
 @given(

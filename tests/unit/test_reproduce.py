@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from resealing import changed
 
 from iwax.experiments import comparison, from_sources, published, reproduce, results, results_page
 from iwax.experiments.reporter import Silent
@@ -218,9 +219,13 @@ def test_a_row_is_trained_from_its_start_and_written_down(table, trained):
     assert config["training"]["learning_rate"] == 1e-4
 
 
+GROWING = ("log.txt", "seal.json")
+
+
 def test_a_finished_row_is_not_trained_again(table, trained):
     path = trained / "runs/digits-1-vae-k1-quick-e2-seed0"
-    before = {file: file.stat().st_mtime_ns for file in path.rglob("*.*") if file.is_file() and file.name != "log.txt"}
+    files = [file for file in path.rglob("*.*") if file.is_file() and file.name not in GROWING]
+    before = {file: file.stat().st_mtime_ns for file in files}
     _, entry, _ = ask(table, trained, 0, epochs=2)
     assert entry in results.read(trained / "results")
     assert before == {file: file.stat().st_mtime_ns for file in before}
@@ -254,15 +259,15 @@ def test_another_run_in_the_place_of_a_row_is_refused(table, trained, tmp_path):
         ask(table, tmp_path, 0, epochs=3)
 
 
-@pytest.mark.parametrize("changed", ["model", "data", "start"])
-def test_another_net_data_or_start_in_the_place_of_a_row_is_refused(table, trained, tmp_path, changed):
+@pytest.mark.parametrize("other", ["model", "data", "start"])
+def test_another_net_data_or_start_in_the_place_of_a_row_is_refused(table, trained, tmp_path, other):
     shutil.copytree(trained / "runs", tmp_path / "runs")
     file = tmp_path / "runs/digits-1-vae-k1-then-iwae-k5-quick-e2-seed0/config.json"
     config = json.loads(file.read_text())
-    if changed == "start":
+    if other == "start":
         change(file, start="runs/another")
     else:
-        change(file, **{changed: {**config[changed], **{"model": {"latent": 3}, "data": {"name": "ring"}}[changed]}})
+        change(file, **{other: {**config[other], **{"model": {"latent": 3}, "data": {"name": "ring"}}[other]}})
     with pytest.raises(ValueError, match="--output"):
         ask(table, tmp_path, 1, epochs=2)
 
@@ -291,7 +296,7 @@ def pair(trained, tmp_path) -> list[Path]:
 
 
 def change(path: Path, **values: object) -> None:
-    path.write_text(json.dumps({**json.loads(path.read_text()), **values}))
+    changed(path, json.dumps({**json.loads(path.read_text()), **values}).encode())
 
 
 def test_paired_differences_are_those_of_the_rows(pair):
@@ -371,6 +376,6 @@ def test_spoilt_measurements_are_noticed(pair):
     values.write_bytes(values.read_bytes()[:100])
     with pytest.raises(CorruptCheckpointError, match=values.name):
         comparison.compare(pair)
-    values.with_suffix(".json").write_text('{"n": 300}')
+    changed(values.with_suffix(".json"), b'{"n": 300}')
     with pytest.raises(CorruptCheckpointError, match="log_evidence"):
         comparison.compare(pair)

@@ -7,18 +7,22 @@ import shutil
 import signal
 import subprocess
 import sys
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import jax
 import numpy as np
 import pytest
 import safetensors.numpy
+from resealing import sealed_again
 
 from iwax import data, experiments
 from iwax.cli import main
 from iwax.experiments import comparison
+from iwax.experiments.arithmetic import _products
 from iwax.experiments.diagnosis import Effort, diagnose
 from iwax.experiments.folder import RunFolder, held
 from iwax.experiments.interrupt import watch
@@ -94,7 +98,7 @@ def test_digits_from_nothing_to_the_closing_line(tmp_path):
     run = experiments.train(config, tmp_path / "run", reporter=told)
     assert run == tmp_path / "run"
     there = {path.name for path in run.iterdir()}
-    assert there == {"config.json", "env.json", "metrics.jsonl", "timing.jsonl", "checkpoints", "log.txt"}
+    assert there == {"config.json", "env.json", "metrics.jsonl", "timing.jsonl", "checkpoints", "log.txt", "seal.json"}
     assert checkpoint.steps(run / "checkpoints") == [0, 13]
     (row,) = record.read(run / "metrics.jsonl")
     assert (row["epoch"], row["step"]) == (1, 13)
@@ -109,7 +113,7 @@ def test_digits_from_nothing_to_the_closing_line(tmp_path):
         f"test log p(x) = {report['log_evidence']:.2f} +/- {report['standard_error']:.2f} nats (k=30, digits, 25 images"
     )
     assert experiments.closing_line(report).startswith(start)
-    assert f"active units {report['active_units'][0]}/4; " in experiments.closing_line(report)
+    assert f"active units {report['active_units'][0]}/4; float32; " in experiments.closing_line(report)
 
     (file,) = (run / "evaluation").glob("*.npz")
     with np.load(file) as columns:
@@ -218,6 +222,10 @@ def test_from_a_run_of_another_shape_is_refused(tmp_path, trained):
 @pytest.mark.slow
 def test_double_precision(tmp_path, binary):
     run = experiments.train(config_of(binary, precision=64, epochs=1), tmp_path / "run", reporter=Silent())
+    assert json.loads((run / "env.json").read_text())["arithmetic"] == {"numbers": "float64", "products": "float64"}
+    found = experiments.evaluate(run, k=2, limit=3, reporter=Silent())
+    assert found["precision"] == "float64"
+    assert "; float64; " in experiments.closing_line(found)
     assert {leaf.dtype for leaf in jax.tree.leaves(experiments.load(run))} == {np.dtype("float64")}
     report = experiments.evaluate(run, k=5, reporter=Silent())
     assert np.isfinite(report["log_evidence"])
@@ -340,6 +348,27 @@ def test_a_folder_in_use_is_refused_and_a_dead_lock_is_taken_over(run):
     assert not (run / "run.lock").exists()
 
 
+@pytest.mark.parametrize(
+    ("asked", "numbers", "platform", "capability", "products"),
+    [
+        (None, "float32", "gpu", "9.0", "TF32"),
+        (None, "float32", "gpu", "7.5", "float32"),
+        ("tensorfloat32", "float32", "gpu", "8.6", "TF32"),
+        ("high", "float32", "gpu", "8.0", "TF32"),
+        ("highest", "float32", "gpu", "9.0", "float32"),
+        ("float32", "float32", "gpu", "9.0", "float32"),
+        (None, "float64", "gpu", "9.0", "float64"),
+        (None, "float32", "cpu", None, "float32"),
+        ("tensorfloat32", "float32", "cpu", None, "float32"),
+        (None, "float32", "tpu", None, "tpu default"),
+        ("BF16_BF16_F32_X3", "float32", "gpu", "9.0", "gpu BF16_BF16_F32_X3"),
+    ],
+)
+def test_products_of_fewer_digits_are_said(asked, numbers, platform, capability, products):
+    with jax.default_matmul_precision(asked) if asked else nullcontext():
+        assert _products(numbers, SimpleNamespace(platform=platform, compute_capability=capability)) == products
+
+
 REFUSED = (
     ("no-such-data", [], "no-such-data"),
     ("digits", ["model.likelihood=gaussian"], "binarised at every access"),
@@ -423,6 +452,7 @@ def test_a_run_is_measured_wherever_it_lies(tmp_path, trained, binary, monkeypat
     assert report["data_sha256"] == about["data"]["sha256"]
     for name in ("config.json", "env.json"):  # as of data that are not where they were
         (moved / name).write_text((moved / name).read_text().replace(binary, "gone.npy"))
+    sealed_again(moved)
     words = ["evaluate", "moved", "--k", "2", "--json"]
     for more, code, said in (([], 2, "there is no gone.npy"), (["--data", binary], 0, '"log_evidence"')):
         with pytest.raises(SystemExit) as left:

@@ -107,6 +107,40 @@ def test_registered_data_are_checked_too(tmp_path: Path):
         find(Data(name="ring"), about.model_copy(update={"sha256": "0" * 64}), run=tmp_path)
 
 
+def test_nothing_is_downloaded_for_a_folder(tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(data, "whereabouts", lambda name: "absent")
+    monkeypatch.setattr(data, "load", None)
+    with pytest.raises(data.UnavailableError, match=r"iwax data get ring downloads them, .*--data PATH"):
+        find(Data(name="ring"), recorded_ring(), run=tmp_path)
+
+
+def recorded_ring() -> DataRecord:
+    about = {"name": "ring", "protocol": "", "kind": "real", "shape": (2,), "rows": {"train": 9}, "sha256": "0" * 64}
+    return DataRecord(**about)
+
+
+def test_a_pipe_or_device_that_a_folder_names_is_not_opened(project: Path, monkeypatch):
+    about, run = known(project, "data/rows.npy", monkeypatch, with_path=False), project / "runs" / "one"
+    os.mkfifo(project / "pipe.npy")
+    for name in (str(project / "pipe.npy"), "/dev/zero"):
+        with pytest.raises(FileNotFoundError, match=f"{name} is neither a file nor a folder, and was not opened"):
+            find(Data(name=name), about, run=run)
+
+
+def test_a_file_larger_than_the_rows_could_need_is_not_read(project: Path, monkeypatch):
+    about, run = known(project, "data/rows.npy", monkeypatch, with_path=False), project / "runs" / "one"
+    private = project / "private.npy"
+    with private.open("wb") as stream:
+        stream.truncate(1 << 30)
+    monkeypatch.setattr(data, "load", None)
+    for place in (private, project / "album"):
+        if place.suffix == "":
+            place.mkdir()
+            private.rename(place / "b.png")
+        with pytest.raises(FileNotFoundError, match=f"{place} has more than the .* bytes that the recorded rows could"):
+            find(Data(name=str(place)), about, run=run)
+
+
 def test_a_table_is_read_with_the_columns_it_had(project: Path, monkeypatch):
     """Whatever would be inferred of its columns today, the numbers are those of the run."""
     about = known(project, "table.csv", monkeypatch, with_path=True)

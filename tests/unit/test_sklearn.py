@@ -122,6 +122,20 @@ def test_what_lies_behind_a_mask_is_not_seen(scaled, iwae):
     np.testing.assert_array_equal(iwae.score_samples(masked), iwae.score_samples(OTHERS))
 
 
+def test_what_scikit_learn_lets_through_is_refused(iwae):
+    """A whole number beyond double precision is an OverflowError there, and what lies under a mask of Z is taken."""
+    long = [[0.0, 1.0, 2.0], [0.0, 10**400, 2.0]]
+    for method in (clone(iwae).fit, clone(iwae).partial_fit, iwae.score_samples, iwae.transform):
+        with pytest.raises(ValueError, match="X must be finite, got a whole number of 401 digits in row 1, column 1"):
+            method(long)
+    with pytest.raises(ValueError, match="Z must be finite, got a whole number of 401 digits in row 1, column 0"):
+        iwae.inverse_transform([[0.0, 1.0], [10**400, 1.0]])
+    with pytest.raises(ValueError, match="Z must not have masked cells, got one in row 0, column 1"):
+        iwae.inverse_transform(np.ma.masked_equal([[0.0, 1.0]], 1.0))
+    with pytest.raises(TypeError, match="X must hold numbers"):
+        iwae.transform(np.ma.masked_equal(np.array([["a", "b", "c"]]), "b"))
+
+
 def test_missing_cells_of_a_data_frame_are_those_of_an_array(iwae):
     pandas = pytest.importorskip("pandas")
     frame = pandas.DataFrame(X, columns=["a", "b", "c"]).astype("Float64")  # with pandas.NA where there was NaN
@@ -224,12 +238,13 @@ def test_the_further_a_row_lies_the_less_likely_it_is(iwae, detector):
     for column in range(3):
         x = np.repeat(WHOLE[:1], len(far), axis=0)
         x[:, column] += iwae.scale_[column] * far
-        scores = iwae.score_samples(x)
+        with pytest.warns(UserWarning, match=rf"standard deviations .* count as just so far: .* column {column}"):
+            scores, means, verdict = iwae.score_samples(x), iwae.transform(x), detector.predict(x[2:])
         assert np.isfinite(scores).all()
         assert (np.diff(scores[1:-1]) < 0).all()
         assert scores[-1] == pytest.approx(scores[-2], rel=0.1)  # both count as a million deviations away
-        assert np.isfinite(iwae.transform(x)).all()
-        assert (detector.predict(x[2:]) == -1).all()
+        assert np.isfinite(means).all()
+        assert (verdict == -1).all()
 
 
 # -- new rows ---------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ import os
 import sys
 import traceback
 import warnings
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -29,6 +29,7 @@ from iwax.cli import (
     score,
     settings,
     train,
+    verify,
 )
 from iwax.cli.failure import DONE, exit_code, one_line
 from iwax.cli.terminal import Terminal
@@ -92,6 +93,7 @@ for _verb, _words in (
     (score.score, "log p(x) of each row of a file."),
     (compare.compare, "Runs side by side, with paired differences."),
     (report.report, "One page to look at, explore, and send to somebody."),
+    (verify.verify, "Whether a run folder is as it was written."),
     (bnn.bnn, "A classifier or regression with a law over its weights."),
     (reproduce.reproduce, "Published tables: obtained beside published."),
     (settings.settings, "What can be set, and the presets."),
@@ -113,6 +115,7 @@ def main(arguments: list[str] | None = None) -> None:
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     words, switches = _hoist(words)
+    _keep_to_own_fonts()
     terminal = Terminal(json="--json" in switches, quiet="--quiet" in switches, debug="--debug" in switches)
     sys.exit(_run(words, terminal))
 
@@ -122,6 +125,7 @@ def _run(words: list[str], terminal: Terminal) -> int:
     with warnings.catch_warnings():
         if not terminal.debug:
             _hush()
+        _speak(terminal)
         try:
             code = command.main(args=words, prog_name="iwax", standalone_mode=False, obj=terminal)
         except SystemExit:  # Typer's answer to a reader of our output that has gone, as `head` does
@@ -145,6 +149,28 @@ def _hoist(words: list[str]) -> tuple[list[str], set[str]]:
     end = words.index("--") if "--" in words else len(words)
     kept = [word for word in words[:end] if word not in SWITCHES]
     return kept + words[end:], set(words[:end]) & set(SWITCHES)
+
+
+def _speak(terminal: Terminal) -> None:
+    """Warnings of a run folder are words of ours: by their beginning, for their class would load JAX."""
+    usual = warnings.showwarning
+
+    def show(message: Warning | str, category: type[Warning], *rest: Any) -> None:
+        if category.__name__ == "RunFolderWarning":
+            terminal.warn(str(message))
+        else:
+            usual(message, category, *rest)
+
+    warnings.filterwarnings("default", message="run folder ")
+    warnings.showwarning = show
+
+
+def _keep_to_own_fonts() -> None:
+    """Have Matplotlib look at the fonts it brings along alone, else it starts `fc-list`; and keep that list apart."""
+    cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    if os.path.isabs(cache):  # other programs of this person share the usual place, and want their fonts
+        os.environ["MPLCONFIGDIR"] = os.path.join(cache, "iwax", "matplotlib")
+    os.environ["MPL_IGNORE_SYSTEM_FONTS"] = "1"
 
 
 def _hush() -> None:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["Binarize", "Checkpoint", "DataPath", "Draws", "Limit", "Rows", "Run", "Seed", "check_seed"]
+__all__ = ["Binarize", "Checkpoint", "DataPath", "Draws", "Fallback", "Limit", "Rows", "Run", "Seed", "check_seed"]
 
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, as `iwax train` makes them.")]
 Rows = Annotated[
@@ -21,6 +21,9 @@ Limit = Annotated[int | None, typer.Option("--limit", metavar="N", min=1, help="
 DataPath = Annotated[
     Path | None,
     typer.Option("--data", metavar="PATH", help="The data the run was trained on, if they have moved; checked."),
+]
+Fallback = Annotated[
+    bool, typer.Option("--fallback", help="Where the checkpoint is damaged, use the newest sound one, with a warning.")
 ]
 Binarize = Annotated[
     str | None,

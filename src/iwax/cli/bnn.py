@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from iwax import writable
 from iwax.cli.terminal import Terminal
 
 __all__ = ["bnn"]
@@ -37,6 +38,8 @@ def bnn(
     Blundell et al. 2015, arXiv:1505.05424: a mixture of two normals over the weights a priori, a factorised normal law
     a posteriori. The folder gets bnn.json, the weights, and pictures of both.
     """
+    writable.check((output or Path("runs")) / "new", what="output folder")
+
     from iwax.cli.reporter import Reporter
     from iwax.experiments import bnn as experiment
 

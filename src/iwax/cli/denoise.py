@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from iwax.cli import output as outputs
-from iwax.cli.arguments import Checkpoint, DataPath, Draws, Limit, Run, Seed
+from iwax.cli.arguments import Checkpoint, DataPath, Draws, Fallback, Limit, Run, Seed
 from iwax.cli.terminal import Terminal
 from iwax.cli.trust import tell, unsure
 
@@ -41,6 +41,7 @@ def denoise(
     k: Draws = 1000,
     seed: Seed = 0,
     checkpoint: Checkpoint = "best",
+    fallback: Fallback = False,
     data_path: DataPath = None,
     force: outputs.Force = False,
 ) -> None:
@@ -58,7 +59,7 @@ def denoise(
     from iwax.cli.trained import key_of, opened
 
     terminal: Terminal = context.obj
-    with opened(run, checkpoint=checkpoint, data_path=data_path) as trained:
+    with opened(run, checkpoint=checkpoint, data_path=data_path, fallback=fallback) as trained:
         given = trained.test_rows(limit or IMAGES) if file is None else trained.rows(file)[:limit]
         truth = given if file is None else None
         if truth is not None:

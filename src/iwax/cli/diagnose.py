@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from iwax.cli.arguments import Checkpoint, DataPath, Run, Seed
+from iwax import writable
+from iwax.cli.arguments import Checkpoint, DataPath, Fallback, Run, Seed
 from iwax.cli.output import Force
 from iwax.cli.terminal import Terminal
 
@@ -39,6 +40,7 @@ def diagnose(
     repeats: Repeats = 100,
     seed: Seed = 0,
     checkpoint: Checkpoint = "best",
+    fallback: Fallback = False,
     data_path: DataPath = None,
     output: Folder = None,
     force: Force = False,
@@ -48,7 +50,7 @@ def diagnose(
     Gradients are those of the run's bound and estimator, or of every --bound with every --gradient. Pictures and all
     numbers, each with its error, go to RUN/diagnosis.
     """
-    folder = _free(run / "diagnosis" if output is None else output, force=force)
+    folder = _free(run, output, force=force)
 
     from iwax.cli import findings
     from iwax.cli.reporter import Reporter
@@ -59,23 +61,27 @@ def diagnose(
     terminal: Terminal = context.obj
     effort = diagnosis.Effort(limit=limit, k=k, repeats=repeats)
     wanted = {"bounds": bound or (), "gradients": gradient or (), "parameters": parameters_of(sets or [])}
-    wanted |= {"data_path": data_path}
+    wanted |= {"data_path": data_path, "fallback": fallback}
     with Reporter(terminal) as reporter:
         found = diagnosis.diagnose(
             run, split=split, checkpoint=checkpoint, seed=seed, effort=effort, reporter=reporter, **wanted
         )
     findings.tell(terminal, found)
-    with opened(run, checkpoint=checkpoint, data_path=data_path) as trained:
+    with opened(run, checkpoint=checkpoint, data_path=data_path, fallback=fallback) as trained:
         written = findings.keep(folder, found, trained, document=DOCUMENT)
     for path in written:
         terminal.say(f"wrote       {path}")
     terminal.document(found)
 
 
-def _free(folder: Path, *, force: bool) -> Path:
-    """The folder, if nothing of an earlier diagnosis would be lost: before anything is computed."""
+def _free(run: Path, output: Path | None, *, force: bool) -> Path:
+    """The folder, if nothing of an earlier diagnosis would be lost in it: before anything is computed."""
+    folder = output or run / "diagnosis"
+    if output is None and folder.is_symlink():
+        return folder  # refused where the run is opened
     if folder.exists() and not folder.is_dir():
         raise NotADirectoryError(f"-o {folder}: a folder was needed, got a file")
+    writable.check(folder / "new", what="output folder")
     there = [name for name in (DOCUMENT, *PICTURES) if (folder / name).exists()]
     if there and not force:
         raise FileExistsError(f"{folder / there[0]} exists already; name another folder with -o, or overwrite: --force")

@@ -3,7 +3,10 @@
 import importlib.metadata
 import os
 import platform
+import tempfile
 import time
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
@@ -14,10 +17,22 @@ __all__ = ["doctor"]
 LIBRARIES = ("iwax", "jax", "jaxlib", "equinox", "optax", "numpyro", "numpy", "scipy", "scikit-learn", "typer")
 
 
-def doctor(context: typer.Context) -> None:
-    """Show versions, devices and data found, and test the arithmetic against an exact answer (ten seconds)."""
+SelfCheck = Annotated[
+    bool,
+    typer.Option("--self-check", help="Also make the quick checks of the reliability scorecard here (2-3 minutes)."),
+]
+
+
+def doctor(context: typer.Context, self_check: SelfCheck = False) -> None:
+    """Show versions, devices and data found, and test the arithmetic against an exact answer (ten seconds).
+
+    With --self-check also what depends on this machine: its file system, its arithmetic in both precisions, that
+    trainings repeat bit for bit, that memory does not grow. The exit code is 1 where anything fails.
+    """
     import jax
 
+    if self_check:
+        _watch_imports()
     from iwax.cli.self_test import self_test
     from iwax.data import registry
 
@@ -35,12 +50,46 @@ def doctor(context: typer.Context) -> None:
     test = self_test()
     report["self_test"] = {**test, "seconds": round(time.perf_counter() - start, 2)}
     _show(terminal, report, test)
+    found = _checked(terminal) if self_check else []
+    report |= {"self_check": found} if self_check else {}
     terminal.document(report)
     if not test["passed"]:
         raise ArithmeticError(
             f"the self-test failed: log p(x) = {test['exact']:.6f} exactly, {test['estimate']:.6f} by importance "
             f"sampling, allowed difference {test['allowed']:.6f}; these libraries or this device cannot be trusted"
         )
+    failed = [f"{row['id']} ({row['figure']})" for row in found if row["verdict"] == "FAIL"]
+    if failed:
+        raise ArithmeticError(f"{len(failed)} of {len(found)} checks fail on this machine: {'; '.join(failed)}")
+
+
+def _watch_imports() -> None:
+    """Import what verbs import, under the eyes of an audit, for a check to tell of what it did."""
+    from iwax.cli.self_check import audit
+
+    with audit.watched() as events:
+        import iwax.cli.self_check.checks
+        import iwax.experiments
+        import iwax.report
+        import iwax.sklearn  # noqa: F401
+    audit.AT_IMPORT.append(events)
+
+
+def _checked(terminal: Terminal) -> list[dict[str, Any]]:
+    """The rows of all checks, as a table too. Files are written below the current folder, where runs are, if may be."""
+    from iwax.cli.self_check.check import measured
+    from iwax.cli.self_check.checks import CHECKS
+
+    where = Path.cwd() if os.access(Path.cwd(), os.W_OK) else Path(tempfile.gettempdir())
+    found = []
+    for check in CHECKS:
+        terminal.say(f"checking {check.id}: {check.what} ...")
+        with tempfile.TemporaryDirectory(prefix=".iwax-check-", dir=where) as folder:
+            found.append(measured(check, Path(folder)))
+    passed = sum(row["verdict"] == "PASS" for row in found)
+    title = f"{passed} of {len(found)} checks pass here, with files in {where}"
+    terminal.table(("id", "check", "verdict", "figure", "s"), [tuple(row.values()) for row in found], title=title)
+    return found
 
 
 def _name(platform: str, kind: str) -> str:

@@ -3,7 +3,7 @@
 import typer
 
 from iwax.cli import output as outputs
-from iwax.cli.arguments import Binarize, Checkpoint, Rows, Run, Seed
+from iwax.cli.arguments import Binarize, Checkpoint, Fallback, Rows, Run, Seed
 from iwax.cli.terminal import Terminal
 
 __all__ = ["embed"]
@@ -17,6 +17,7 @@ def embed(
     binarize: Binarize = None,
     seed: Seed = 0,
     checkpoint: Checkpoint = "best",
+    fallback: Fallback = False,
     force: outputs.Force = False,
 ) -> None:
     """Posterior means of the rows of FILE, one line a row (.npy, .npz, .csv; stdout as CSV without -o)."""
@@ -26,7 +27,7 @@ def embed(
     from iwax.cli.trained import key_of, opened, warn_of_holes
 
     terminal: Terminal = context.obj
-    with opened(run, checkpoint=checkpoint) as trained:
+    with opened(run, checkpoint=checkpoint, fallback=fallback) as trained:
         x = trained.rows(file, binarize=binarize)
         missing = warn_of_holes(terminal, x, "posterior means are given the observed values of a row")
         means = inference.embed(trained.model, x, key=key_of(seed), missing=missing)

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from iwax.cli.arguments import DataPath, Run, check_seed
+from iwax.cli.arguments import DataPath, Fallback, Run, check_seed
 from iwax.cli.terminal import Terminal
 
 __all__ = ["evaluate"]
@@ -47,6 +47,7 @@ def evaluate(
     seed: Seed = 0,
     checkpoint: State = None,
     data_path: DataPath = None,
+    fallback: Fallback = False,
 ) -> None:
     """Estimate log p(x), with its standard error, and whether to trust it: by importance sampling, by annealing, by
     the jackknife, or, on data simulated from the model, by annealing in both directions.
@@ -61,8 +62,7 @@ def evaluate(
     chosen = {"method": method, "split": split, "k": k, "chains": chains, "temperatures": temperatures}
     chosen |= {"leapfrog": leapfrog, "start": start, "order": order, "repeats": repeats, "limit": limit}
     with Reporter(terminal) as reporter:
-        report = experiments.evaluate(
-            run, seed=seed, checkpoint=checkpoint, data_path=data_path, reporter=reporter, **chosen
-        )
+        chosen |= {"seed": seed, "checkpoint": checkpoint, "data_path": data_path, "fallback": fallback}
+        report = experiments.evaluate(run, reporter=reporter, **chosen)
     terminal.data(experiments.closing_line(report))
     terminal.document(report)

@@ -5,6 +5,7 @@
 """
 
 import errno
+import re
 import signal
 import traceback
 
@@ -24,6 +25,8 @@ BY_NAME = {
 }
 DEVICE = ("XlaRuntimeError", "JaxRuntimeError")  # the one kind JAX has for whatever its compiler or device reports
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+KEPT = 48  # of a long word, at each end
+LONG = re.compile(r"[^\s,;]{121,}")
 USAGE = typer.BadParameter.__mro__[2]  # click's own root, from whichever copy of click Typer uses
 
 
@@ -67,10 +70,12 @@ def one_line(error: BaseException) -> str:
         text = _usage(error)
     elif isinstance(error, OSError) and error.filename is not None and error.strerror:
         text = f"{error.filename}: {error.strerror}"
+    elif isinstance(error, OSError) and error.strerror:  # a sentence, whose number says nothing more
+        text = error.strerror
     else:
         words = getattr(error, "words", None)  # of a TableError, with options in them
         text = str(error) if words is None else words.typed
-    text = " ".join(text.split())
+    text = _shortened(" ".join(text.split()))
     if code == OURS:
         where = traceback.extract_tb(error.__traceback__)
         place = f" at {where[-1].filename}:{where[-1].lineno}" if where else ""
@@ -78,6 +83,15 @@ def one_line(error: BaseException) -> str:
     if _out_of_memory(error):
         return f"not enough memory: {text or 'an array could not be allocated'}; ask for less at once"
     return text or ("interrupted" if code > SIGNAL else type(error).__name__)
+
+
+def _shortened(text: str) -> str:
+    """The text with the middle of very long words left out, as of paths, so that they do not hide what is said of them.
+
+    >>> len(_shortened("a" * 300 + ".npy: File name too long"))
+    118
+    """
+    return LONG.sub(lambda word: f"{word[0][:KEPT]}...{word[0][-KEPT:]}", text)
 
 
 def _usage(error: BaseException) -> str:

@@ -2,12 +2,14 @@
 
 import math
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from iwax import evaluation
 from iwax.cli.terminal import Terminal, finite
 from iwax.cli.trained import Opened, key_of
 from iwax.experiments import build
+from iwax.experiments.folder import RunFolder
 from iwax.report import diagnosis, posterior_shape
 from iwax.training import durable, strict_json
 
@@ -99,7 +101,16 @@ def _number(value: float | None) -> str:
 
 
 def keep(folder: Path, found: dict[str, Any], trained: Opened, *, document: str) -> list[Path]:
-    """Draw what there is to draw and write the document last; the paths written."""
+    """Draw what there is to draw and write the document last; the paths written. A run says what its own files are."""
+    if folder.parent != trained.trained.path:
+        return _kept(folder, found, trained, document=document)
+    with TemporaryDirectory() as scratch:
+        written = _kept(Path(scratch), found, trained, document=document)
+        RunFolder(folder.parent).write({f"{folder.name}/{path.name}": path.read_bytes() for path in written})
+    return [folder / path.name for path in written]
+
+
+def _kept(folder: Path, found: dict[str, Any], trained: Opened, *, document: str) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     if found["convergence"]:

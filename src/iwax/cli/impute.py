@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from iwax.cli import output as outputs
-from iwax.cli.arguments import Checkpoint, DataPath, Draws, Limit, Run, Seed
+from iwax.cli.arguments import Checkpoint, DataPath, Draws, Fallback, Limit, Run, Seed
 from iwax.cli.terminal import Terminal
 from iwax.cli.trust import tell, unsure
 
@@ -57,6 +57,7 @@ def impute(
     k: Draws = 1000,
     seed: Seed = 0,
     checkpoint: Checkpoint = "best",
+    fallback: Fallback = False,
     data_path: DataPath = None,
     force: outputs.Force = False,
 ) -> None:
@@ -76,7 +77,7 @@ def impute(
     from iwax.cli.trained import opened
 
     terminal: Terminal = context.obj
-    with opened(run, checkpoint=checkpoint, data_path=data_path) as trained:
+    with opened(run, checkpoint=checkpoint, data_path=data_path, fallback=fallback) as trained:
         x = trained.test_rows(limit or IMAGES) if file is None else trained.rows(file, empty=True)[:limit]
         given = x if mask is None else _hidden(x, mask, trained.shape, seed)
         about: dict[str, Any] = {"n": len(x), "k": None if sweeps else k, "sweeps": sweeps or None}
@@ -87,8 +88,7 @@ def impute(
             tables = [found.values] if found.draws is None else list(found.draws)
             about |= {"ess_median": found.ess_median, **tell(terminal, found, k)}
             _write_errors(errors, trained, found)
-        if file is not None and trained.left_out:
-            about["left_out"] = trained.left_out
+        about |= {"left_out": trained.left_out} if file is not None and trained.left_out else {}
         about |= _compared(x, given, tables[0]) if mask is not None else {}
         _write(terminal, paths, trained, file, x, given, tables)
     _say(terminal, about, paths, given)

@@ -1,11 +1,13 @@
 """Files that a person asked for: checked before any work, never overwritten unasked, written whole or not at all."""
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from iwax import writable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,6 +22,7 @@ Output = Annotated[
 Force = Annotated[bool, typer.Option("--force", help="Overwrite what is there.")]
 
 TABLES = (".npy", ".npz", ".csv")
+HEADER = 128  # bytes before the numbers of an array
 
 
 def check(path: Path | None, *, force: bool, endings: tuple[str, ...] = TABLES) -> None:
@@ -28,34 +31,42 @@ def check(path: Path | None, *, force: bool, endings: tuple[str, ...] = TABLES) 
         return
     if path.suffix.lower() not in endings:
         raise ValueError(f"-o {path}: the ending must be one of {', '.join(endings)}, got {path.suffix or 'none'}")
-    if path.is_dir():
+    if os.path.islink(path):
+        raise FileExistsError(
+            f"-o {path}: a file was needed, this is a link to {path.readlink()}; name the file itself"
+        )
+    if os.path.isdir(path):
         raise IsADirectoryError(f"-o {path}: a file was needed, this is a folder; name a file in it")
-    if not path.parent.is_dir():
+    if not os.path.isdir(path.parent):
         raise FileNotFoundError(f"-o {path}: the folder {path.parent} does not exist; make it first")
+    writable.check(path, what="output")
     if path.exists() and not force:
         raise FileExistsError(f"-o {path}: exists already; name another file, or overwrite it with --force")
-    if not os.access(path.parent, os.W_OK):
-        raise PermissionError(f"-o {path}: the folder {path.parent} may not be written to")
 
 
 def write(path: Path, columns: Mapping[str, "np.ndarray"], *, main: str) -> None:
     """Write named arrays [n, ...]: all of them (.npz, .csv) or the main one (.npy)."""
     import numpy as np
 
-    def contents(stream: IO[bytes]) -> None:
-        if path.suffix.lower() == ".npy":
-            np.save(stream, columns[main], allow_pickle=False)
-        elif path.suffix.lower() == ".npz":
-            np.savez(stream, allow_pickle=False, **columns)
-        else:
-            stream.write(as_text(columns).encode())
+    from iwax.training import durable
 
-    _whole(path, contents)
+    ending = path.suffix.lower()
+    if ending == ".csv":
+        write_bytes(path, as_text(columns).encode())
+        return
+    written = {main: columns[main]} if ending == ".npy" else dict(columns)
+    with durable.replacing(path, sum(HEADER + np.asarray(values).nbytes for values in written.values())) as stream:
+        if ending == ".npy":
+            np.save(stream, columns[main], allow_pickle=False)
+        else:
+            np.savez(stream, allow_pickle=False, **written)
 
 
 def write_bytes(path: Path, contents: bytes) -> None:
-    """Write a file as it is to be."""
-    _whole(path, lambda stream: stream.write(contents))
+    """Write a file as it is to be, whole or not at all."""
+    from iwax.training import durable
+
+    durable.replace(path, contents)
 
 
 def write_rows(path: Path, rows: "np.ndarray", columns: "Sequence[Column] | None") -> None:
@@ -81,19 +92,6 @@ def whole_counts(rows: "np.ndarray", columns: "Sequence[Column]") -> "np.ndarray
     import numpy as np
 
     return np.where([column.whole for column in columns], np.round(rows), rows)
-
-
-def _whole(path: Path, contents: Callable[[IO[bytes]], object]) -> None:
-    """Write a file whole or not at all."""
-    hidden = path.with_name(f".{path.name}.tmp")
-    try:
-        with hidden.open("wb") as stream:
-            contents(stream)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(hidden, path)
-    finally:
-        hidden.unlink(missing_ok=True)
 
 
 def as_text(columns: Mapping[str, "np.ndarray"]) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 
@@ -10,7 +11,6 @@ from iwax.cli.trained import Opened, key_of, opened
 from iwax.data import Column
 from iwax.experiments.folder import existing
 from iwax.report import figures, marginals
-from iwax.training import record
 
 __all__ = ["draw"]
 
@@ -21,20 +21,20 @@ MEASURED, LEAST_DRAWS = 5_000, 500
 
 def draw(run: Path, *, data_path: Path | None = None) -> list[Path]:
     """samples, reconstructions, training; where data lie in a plane of latents; the pseudo-inputs of a VampPrior."""
-    with opened(run, checkpoint="best", data_path=data_path) as trained:
-        folder = existing(run).path
-        samples = folder / "samples"
-        samples.mkdir(exist_ok=True)
+    folder = existing(run)
+    with opened(run, checkpoint="best", data_path=data_path) as trained, TemporaryDirectory() as scratch:
+        samples = Path(scratch)
         columns = trained.trained.about.columns
         written = _rows(samples, trained) if columns is None else [_columns(samples, trained, columns)]
-        metrics = record.read(folder / "metrics.jsonl")
+        metrics = folder.course()
         if any(np.isfinite(row.get("bound") or np.nan) for row in metrics):
             written.append(figures.training(samples / "training.png", metrics))
         if trained.latents == (2,):
             written += _plane(samples, trained)
         if inference.vamp_of(trained.model) is not None:
             written += _pseudo_inputs(samples, trained)
-    return written
+        folder.write({f"samples/{path.name}": path.read_bytes() for path in written})
+    return [folder.path / "samples" / path.name for path in written]
 
 
 def _rows(folder: Path, trained: Opened) -> list[Path]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from iwax.cli import output as outputs
-from iwax.cli.arguments import Binarize, Checkpoint, DataPath, Draws, Run, Seed
+from iwax.cli.arguments import Binarize, Checkpoint, DataPath, Draws, Fallback, Run, Seed
 from iwax.cli.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ def reconstruct(
     binarize: Binarize = None,
     seed: Seed = 0,
     checkpoint: Checkpoint = "best",
+    fallback: Fallback = False,
     data_path: DataPath = None,
     force: outputs.Force = False,
 ) -> None:
@@ -55,7 +56,7 @@ def reconstruct(
     from iwax.report import figures
 
     terminal: Terminal = context.obj
-    with opened(run, checkpoint=checkpoint, data_path=data_path) as trained:
+    with opened(run, checkpoint=checkpoint, data_path=data_path, fallback=fallback) as trained:
         x = trained.rows(file, binarize=binarize) if file is not None else trained.test_rows(SHOWN)
         x, made = x[:SHOWN] if picture else x, {}
         for name, how, draws in _asked(method, k):

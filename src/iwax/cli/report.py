@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from iwax.cli.arguments import DataPath
+from iwax.cli.arguments import DataPath, Fallback
 from iwax.cli.output import Force, check
 from iwax.cli.terminal import Terminal
 
@@ -20,7 +20,12 @@ Page = Annotated[
 
 
 def report(
-    context: typer.Context, runs: Runs, output: Page = None, data_path: DataPath = None, force: Force = False
+    context: typer.Context,
+    runs: Runs,
+    output: Page = None,
+    data_path: DataPath = None,
+    fallback: Fallback = False,
+    force: Force = False,
 ) -> None:
     """Write one HTML file that shows what was learned and whether to believe the number; it loads nothing else.
 
@@ -29,19 +34,24 @@ def report(
     """
     terminal: Terminal = context.obj
     path = output or (runs[0] / NAME if len(runs) == 1 else Path(NAME))
-    if output is not None or len(runs) > 1 or runs[0].is_dir():  # else the run is what is missing, and said to be
+    in_run = output is None and len(runs) == 1
+    if not in_run or (runs[0].is_dir() and not path.is_symlink()):  # else the run is what is wrong, and said to be
         check(path, force=force, endings=(".html", ".htm"))
 
-    from iwax.experiments.folder import LOCK
+    from iwax.experiments.folder import LOCK, RunFolder
     from iwax.report import page
     from iwax.training import durable
 
     for run in runs:
-        if (run / LOCK).exists():
+        if RunFolder(run).files.kind(LOCK):
             terminal.warn(f"{run} is at work, or was stopped: write the report again, with --force, when it is done")
-    document = page.compose(runs, data_path=data_path, note=terminal.say, warn=terminal.warn).encode()
+    said = {"note": terminal.say, "warn": terminal.warn}
+    document = page.compose(runs, data_path=data_path, fallback=fallback, **said).encode()
     if len(document) > page.LARGEST:
         terminal.warn(f"{path} has {len(document):,} bytes, more than the {page.LARGEST:,} that a mail can take")
-    durable.replace(path, document)
+    if path == runs[0] / NAME:  # in the run folder itself, which says what its files are
+        RunFolder(runs[0]).write({NAME: document})
+    else:
+        durable.replace(path, document)
     terminal.say(f"wrote       {path}")
     terminal.document({"report": str(path), "bytes": len(document), "runs": [str(run) for run in runs]})

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from iwax.cli import output as outputs
-from iwax.cli.arguments import Checkpoint, Run, Seed
+from iwax.cli.arguments import Checkpoint, Fallback, Run, Seed
 from iwax.cli.terminal import Terminal
 
 __all__ = ["sample"]
@@ -18,6 +18,7 @@ def sample(
     output: outputs.Output = None,
     seed: Seed = 0,
     checkpoint: Checkpoint = "best",
+    fallback: Fallback = False,
     force: outputs.Force = False,
 ) -> None:
     """Draw new data from a run's model: z from the prior, x from p(x|z).
@@ -34,7 +35,7 @@ def sample(
     from iwax.report import figures
 
     terminal: Terminal = context.obj
-    with opened(run, checkpoint=checkpoint) as trained:
+    with opened(run, checkpoint=checkpoint, fallback=fallback) as trained:
         drawn = inference.generate(trained.model, n, key=key_of(seed))
         shape, columns = trained.shape, trained.trained.about.columns
     if output is not None and output.suffix.lower() == ".png":

@@ -1,14 +1,17 @@
 """`iwax score`: log p(x) of rows of data with its error, and what is made of it to find rows unlike the others."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from iwax.cli import output as outputs
-from iwax.cli.arguments import Binarize, Checkpoint, DataPath, Draws, Rows, Run, Seed
+from iwax.cli.arguments import Binarize, Checkpoint, DataPath, Draws, Fallback, Rows, Run, Seed
 from iwax.cli.terminal import Terminal
 from iwax.cli.trust import numbered, unsure
+
+if TYPE_CHECKING:
+    import numpy as np
 
 __all__ = ["score"]
 
@@ -38,6 +41,7 @@ def score(
     binarize: Binarize = None,
     seed: Seed = 0,
     checkpoint: Checkpoint = "best",
+    fallback: Fallback = False,
     data_path: DataPath = None,
     force: outputs.Force = False,
 ) -> None:
@@ -56,9 +60,10 @@ def score(
     from iwax.cli.trained import key_of, opened, warn_of_holes
 
     terminal: Terminal = context.obj
-    with opened(run, checkpoint=checkpoint, data_path=data_path) as trained, Reporter(terminal) as reporter:
+    state = {"checkpoint": checkpoint, "fallback": fallback}
+    with opened(run, data_path=data_path, **state) as trained, Reporter(terminal) as reporter:
         x, read = trained.each_row(file, binarize=binarize)
-        beside = None if background is None else trained.beside(background, checkpoint=checkpoint)
+        beside = None if background is None else trained.beside(background, **state)
         known = trained.typical_rows(_REFERENCE) if typical else None
         of_row = "log p(x) is that of the observed values of a row, score that of a whole row as unusual"
         warn_of_holes(terminal, x, of_row, refused=len(read.refused))
@@ -67,11 +72,15 @@ def score(
         found = Scores.of(trained.model, x, read, background=beside, known=known, **how)
     for warning in found.warnings:
         terminal.warn(warning)
-    columns, unknown = found.columns(), numbered(found.unknown)
+    _give(terminal, found.columns(), output, {"n": len(x), "k": k, "unknown": numbered(found.unknown)})
+
+
+def _give(terminal: Terminal, columns: "dict[str, np.ndarray]", output: Path | None, about: dict[str, Any]) -> None:
+    """The columns, to a file or to stdout."""
     if output is not None:
         outputs.write(output, columns, main="log_evidence")
-        terminal.say(f"wrote {', '.join(columns)} of {len(x)} rows to {output}{unsure(unknown)}")
+        terminal.say(f"wrote {', '.join(columns)} of {about['n']} rows to {output}{unsure(about['unknown'])}")
     else:
         terminal.data(outputs.as_text(columns).rstrip())
     lists = {} if output else {name: values.tolist() for name, values in columns.items()}
-    terminal.document({"n": len(x), "k": k, "unknown": unknown, "file": output and str(output), **lists})
+    terminal.document({**about, "file": output and str(output), **lists})

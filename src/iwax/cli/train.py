@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from iwax import writable
 from iwax.cli.terminal import Terminal
 
 __all__ = ["train"]
@@ -100,6 +101,8 @@ def train(
     Without any argument: an IWAE with k=5 on scikit-learn's digits, about half a minute. Every setting of a run
     can be given by --set, e.g. --set model.latent=20 --set training.batch=50.
     """
+    writable.check_new_folder(output or Path("runs") / "new")  # before JAX is loaded
+
     from iwax import experiments
     from iwax.cli.finish import train_and_finish
 

@@ -94,9 +94,9 @@ class Opened:
         part = "train" if dataset.valid is None else "valid"
         return build.values(self.trained.config, dataset, part, final=True)[:n]
 
-    def beside(self, run: Path, *, checkpoint: str) -> Any:
+    def beside(self, run: Path, *, checkpoint: str, fallback: bool = False) -> Any:
         """The model of another run, whose log p(x) can be subtracted: ValueError unless it is of the same numbers."""
-        other = open_run(run, checkpoint=checkpoint)
+        other = open_run(run, checkpoint=checkpoint, fallback=fallback)
         for name, ours, theirs in (
             ("rows of shape", self.shape, other.shape),
             ("data of kind", self.trained.about.kind, other.about.kind),
@@ -112,9 +112,9 @@ class Opened:
 
 
 @contextmanager
-def opened(run: Path, *, checkpoint: str, data_path: Path | None = None) -> Iterator[Opened]:
+def opened(run: Path, *, checkpoint: str, data_path: Path | None = None, fallback: bool = False) -> Iterator[Opened]:
     """Open a run and compute where, and in the precision in which, it was trained."""
-    trained = open_run(run, checkpoint=checkpoint, data_path=data_path)
+    trained = open_run(run, checkpoint=checkpoint, data_path=data_path, fallback=fallback)
     with placed(device=trained.config.device, precision=trained.config.precision):
         yield Opened(trained)
 

@@ -15,6 +15,7 @@ FILE = DataFile(
     f"caltech101_silhouettes/{NAME}",
     "eb6735e8d84b1850fabc5590124aab1755e90c9fd28123585324398405e1e42a",
     (PUBLISHED + NAME,),
+    size=872_124,
 )
 
 CALTECH101 = Info(

@@ -7,8 +7,8 @@ from typing import Any, NoReturn
 import numpy as np
 
 from iwax.data.columns import Column, listed
-from iwax.data.formats.cells import Cells, as_text, number
-from iwax.data.formats.refusals import TableError, raise_all
+from iwax.data.formats.cells import Cells, as_text, exact, number
+from iwax.data.formats.refusals import TableError, cut, raise_all
 from iwax.data.formats.table import quoted
 from iwax.data.formats.text import DELIMITERS
 from iwax.data.oddities import separators
@@ -134,7 +134,7 @@ def _numbers(column: Column, table: Cells, place: int) -> np.ndarray:
     values, words = table.numbers(place)
     wrong = ~column.allows(values)
     if words:
-        wrong |= np.array([cell in words for cell in table.columns[place]])
+        wrong |= np.fromiter((cell in words for cell in table.columns[place]), bool, len(table))
     if wrong.any():
         _refuse(column, table, int(np.argmax(wrong)), place)
     return values
@@ -142,18 +142,18 @@ def _numbers(column: Column, table: Cells, place: int) -> np.ndarray:
 
 def _codes(column: Column, table: Cells, place: int) -> np.ndarray:
     codes: dict[str | None, float] = {level: float(i) for i, level in enumerate(column.levels)}
-    by_size = {size: codes[level] for level in column.levels if (size := number(level)) is not None}
+    by_size = {size: codes[level] for level in column.levels if (size := exact(level)) is not None}
     cells = table.columns[place]
     for cell in dict.fromkeys(cells):
         if cell is None:
             codes[cell] = np.nan
         elif cell in codes:
             continue
-        elif (size := number(cell)) is not None and size in by_size:
+        elif (size := exact(cell)) is not None and size in by_size:
             codes[cell] = by_size[size]
         else:
             _refuse(column, table, cells.index(cell), place)
-    return np.array([codes[cell] for cell in cells], np.float32)
+    return np.fromiter(map(codes.__getitem__, cells), np.float32, len(cells))
 
 
 def _refuse(column: Column, table: Cells, row: int, place: int) -> NoReturn:
@@ -171,7 +171,7 @@ def _refuse(column: Column, table: Cells, row: int, place: int) -> NoReturn:
         advice += ", or train with the kind categorical for this column"
     elif column.kind != "continuous":
         advice += f", or train with another kind than {column.kind} for this column"
-    raise TableError(f"{table.place(row, place)}: column {column.name!r} needs {needs}; got {got!r}; {advice}")
+    raise TableError(f"{table.place(row, place)}: column {column.name!r} needs {needs}; got {cut(got)}; {advice}")
 
 
 def _decoded(column: Column, values: np.ndarray, place: int) -> np.ndarray | list[Any]:

@@ -7,8 +7,8 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from iwax.data.formats.cells import Cell, as_text, number, numbers, with_holes
-from iwax.data.formats.refusals import Option, TableError
+from iwax.data.formats.cells import Cell, are_codes, as_text, distinct, exact, numbers, with_holes
+from iwax.data.formats.refusals import Option, TableError, cut
 
 ColumnKind = Literal[
     "continuous", "positive", "nonnegative", "count", "integer", "nonnegative_integer", "binary", "categorical"
@@ -91,7 +91,7 @@ def listed(names: Sequence[str], most: int = 5) -> str:
     >>> listed("abcdefg", most=2)
     "'a', 'b' ... (7 in all)"
     """
-    shown = ", ".join(repr(name) for name in names[:most])
+    shown = ", ".join(cut(name) for name in names[:most])
     return shown if len(names) <= most else f"{shown} ... ({len(names)} in all)"
 
 
@@ -117,8 +117,8 @@ def summary(columns: Sequence[Column]) -> str:
 def infer(name: str, cells: Sequence[Cell | float], *, kind: ColumnKind | None = None, source: str = "table") -> Column:
     """The column of these cells, texts or numbers, by the first rule that fits those that are not missing.
 
-    1. Any cell is no number: binary of two distinct texts, else categorical. Levels are sorted, numbers by size
-       before other texts.
+    1. Any cell is no number, or all are codes of digits (`are_codes`): binary of two distinct texts, else categorical.
+       Levels are sorted, numbers by size before other texts.
     2. Just 0 and 1: binary. One distinct number: continuous.
     3. Whole numbers of size up to 2^24: integer where one is below 0, count where their variance is at least their
        mean, else nonnegative_integer.
@@ -149,25 +149,26 @@ def column_of(
 ) -> Column:
     """As ``infer``, of cells that are read: None where one is missing, and what `numbers` makes of them."""
     where = f"{source}: column {name!r}"
-    texts = {cell for cell in cells if cell is not None}
-    if not texts:
+    values, words = read[0][~np.isnan(read[0])], read[1]
+    if not len(values) and not words:
         raise TableError(
             f"{where} needs at least one value; every cell is missing; leave it out with ",
             Option("kinds", DROP, name),
             remedy=[Option("kinds", DROP, name)],
         )
-    values, words = read[0][~np.isnan(read[0])], read[1]
-    chosen = kind or _kind(values, texts, words)
+    chosen = kind or _kind(cells, values, words)
     if chosen in ("binary", "categorical"):
-        return Column(name, chosen, _levels(chosen, texts, where))
-    if chosen != "count" and not words:
-        _refuse_narrow(values, where)
+        return Column(name, chosen, _levels(chosen, distinct(cells), where))
+    if not words:
+        _refuse_inexact(cells, values, where)
+        if chosen != "count":
+            _refuse_narrow(values, where)
     return Column(name, chosen)
 
 
-def _kind(values: np.ndarray, texts: set[str], words: set[str]) -> ColumnKind:
-    if words:
-        return "binary" if len(texts) == 2 else "categorical"
+def _kind(cells: Sequence[Cell], values: np.ndarray, words: set[str]) -> ColumnKind:
+    if words or are_codes(cells):
+        return "binary" if len(distinct(cells)) == 2 else "categorical"
     low, high = values.min(), values.max()
     if np.array_equal(np.unique(values), [0, 1]):
         return "binary"
@@ -194,16 +195,35 @@ def _skewness(values: np.ndarray) -> float:
 
 
 def _levels(kind: str, texts: Iterable[str], where: str) -> tuple[str, ...]:
-    size = {text: number(text) for text in texts}
-    if kind == "binary" and set(size.values()) <= {0.0, 1.0}:
+    size = {text: exact(text) for text in texts}
+    if kind == "binary" and set(size.values()) <= {0, 1} and not are_codes([*size]):
         return ("0", "1")
-    levels = tuple(sorted(size, key=lambda text: (size[text] is None, size[text] or 0.0, text)))
+    levels = tuple(sorted(size, key=lambda text: (size[text] is None, size[text] or 0, text)))
     for first, second in pairwise(levels):
         if size[first] is not None and size[first] == size[second]:
-            raise ValueError(f"{where} needs one way to write a level; got {first!r} and {second!r} for one number")
+            raise ValueError(
+                f"{where} needs one way to write a level; got {first!r} and {second!r} for one number; write it in one "
+                "way, or say which kind of number they are, such as continuous"
+            )
     if kind == "binary" and len(levels) != 2:
         raise ValueError(f"{where} needs two distinct values to be binary; got {listed(levels)}")
     return levels
+
+
+def _refuse_inexact(cells: Sequence[Cell], values: np.ndarray, where: str) -> None:
+    """Different numbers that are all one in float64, which keeps fifteen digits."""
+    if values.min() != values.max():
+        return
+    first, size = "", None
+    for cell in cells:
+        if cell is not None and cell != first:
+            found = exact(cell)
+            if size is not None and found != size:
+                raise ValueError(
+                    f"{where} needs numbers that fifteen digits tell apart; got {cut(first)} and {cut(cell)}, "
+                    "which are one number in double precision; if they are names rather than numbers, say categorical"
+                )
+            first, size = cell, found
 
 
 def _refuse_narrow(values: np.ndarray, where: str) -> None:

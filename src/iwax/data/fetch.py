@@ -6,12 +6,12 @@ are compared with the known SHA-256, and only bytes that agree are ever used or 
 
 import hashlib
 import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import pooch
 
+from iwax.data.download import download, scratch
 from iwax.data.formats.gzipped import unpack
 
 VARIABLE = "IWAX_DATA"
@@ -31,7 +31,8 @@ class DataFile:
 
     A compressed file may instead be known by ``unpacked_sha256``, the digest of what it holds, since anyone may
     have compressed it again. A file with neither digest is read unchecked, and never downloaded.
-    ``alternatives`` are other forms with the same contents, looked for after this one.
+    ``alternatives`` are other forms with the same contents, looked for after this one. A download ends at ``size``
+    bytes, those of the published file where they are known, and after a time that depends on it (`deadline`).
 
     >>> DataFile("mnist/x.gz", "00ff").path
     'mnist/x.gz'
@@ -43,6 +44,7 @@ class DataFile:
     alternatives: tuple["DataFile", ...] = ()
     hint: str = ""
     unpacked_sha256: str | None = None
+    size: int = 2**28
 
     def forms(self) -> tuple["DataFile", ...]:
         """This form, then the alternatives."""
@@ -138,9 +140,9 @@ def _download(form: DataFile, url: str) -> bytes:
     """Fetch into a temporary sibling, check, then move into place: the cache never holds an unchecked file."""
     target = cache_folder() / form.path
     target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".download-") as scratch:
-        arrived = Path(scratch) / target.name
-        pooch.HTTPDownloader(timeout=20)(url, str(arrived), None)  # type: ignore[arg-type]
+    with scratch(target.parent) as folder:
+        arrived = folder / target.name
+        download(url, arrived, size=form.size)
         contents = arrived.read_bytes()
         if not _is_published(form, contents):
             raise ChecksumError(

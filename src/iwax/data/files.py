@@ -14,6 +14,7 @@ from iwax.data.dataset import Dataset, Kind, Split
 from iwax.data.formats.dialect import UNSAID, Dialect
 from iwax.data.formats.images import read_images
 from iwax.data.formats.npy import read_npy, read_npz
+from iwax.data.formats.zipped import shown
 from iwax.data.rows import Rows, rows_of
 from iwax.data.tables import TABLES, rows_of_new_table, rows_of_table
 
@@ -181,7 +182,7 @@ def _named_arrays(found: dict[str, np.ndarray], path: Path) -> dict[str, Rows]:
     if not (required <= set(found) <= allowed):
         raise ValueError(
             f"{path}: needed x, or x_train and x_test (and x_valid), with y, y_train ... as labels; "
-            f"got {', '.join(sorted(found)) or 'nothing'}"
+            f"got {', '.join(map(shown, sorted(found))) or 'nothing'}"
         )
     parts = {}
     for name in x_names:
@@ -210,7 +211,7 @@ def _stored(parts: dict[str, Rows], kind: Kind) -> dict[str, Split]:
     """The parts in one type of number: float32 where values are real or any cell is missing, else uint8."""
     real = kind in ("real", "table") or any(rows.values.dtype == np.float32 for rows in parts.values())
     dtype = np.float32 if real else np.uint8
-    return {part: Split(rows.values.astype(dtype), rows.labels) for part, rows in parts.items()}
+    return {part: Split(rows.values.astype(dtype, copy=False), rows.labels) for part, rows in parts.items()}
 
 
 def _refuse_unseen(values: np.ndarray, rows: Rows, path: Path) -> None:

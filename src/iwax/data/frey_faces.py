@@ -15,6 +15,7 @@ FILE = DataFile(
     "frey_faces/frey_rawface.mat",
     "265a83a23adb081755cd3de375509828e690324d1d60f076b8ecebc840d59c64",
     ("https://cs.nyu.edu/~roweis/data/frey_rawface.mat",),
+    size=1_100_584,
 )
 
 FREY_FACES = Info(

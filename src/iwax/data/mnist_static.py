@@ -10,26 +10,29 @@ PUBLISHED = "http://www.cs.toronto.edu/~larocheh/public/datasets/binarized_mnist
 SEED = 2008
 
 
-def _file(part: str, packed: str, plain: str) -> DataFile:
+def _file(part: str, size: int, packed: str, plain: str) -> DataFile:
     """The text as published, or the same text gzip-compressed."""
     name = f"binarized_mnist_{part}.amat"
-    published = DataFile(f"binarized_mnist/{name}", plain, (PUBLISHED + name,))
+    published = DataFile(f"binarized_mnist/{name}", plain, (PUBLISHED + name,), size=size)
     return DataFile(f"binarized_mnist/{name}.gz", packed, alternatives=(published,), unpacked_sha256=plain)
 
 
 FILES = (
     _file(
         "train",
+        78_400_000,
         "af247bd6075cf9adc4715459dcd5f13eaa99a2c92d8d81379a05da94770b6c0e",
         "ad693b29f94c14277b095f5238ddefbbdaaae0939789dd2f4f0205278cee3e4d",
     ),
     _file(
         "valid",
+        15_680_000,
         "533b71bc0198f4d73c54ae5fe6c96fc08dc3cf1b3fae24c5521dbc0452507e38",
         "1de3d397c40fe8eeb33dafd4099a1f665ec01e96d9be234aaeeac8a34930e2e2",
     ),
     _file(
         "test",
+        15_680_000,
         "32a3c54d03504632bf9f131b4a148c7567aa6fc87da017049b044bdc14c2a0f2",
         "e6687bfea3f820c174f33b7865140b2a2dd2930ef786f35d45795fc193b5ab2c",
     ),

@@ -24,10 +24,10 @@ BURDA_FILE = DataFile(
     hint="it is datasets/OMNIGLOT/chardata.mat of https://github.com/yburda/iwae (omniglot-rebuilt is a stand-in)",
 )
 REBUILT_FILES = tuple(
-    DataFile(f"omniglot/{name}", sha256, (CONVERTED + name,))
-    for name, sha256 in (
-        ("images_background.npz", "8bf84167413cd00beacdce3fe582f780ab538d8dbef043a6d688f2527bbce199"),
-        ("images_evaluation.npz", "0b84c7ffd94c4841c0040e529c86a82eaaccb986d8eadad5673f7991b7475276"),
+    DataFile(f"omniglot/{name}", sha256, (CONVERTED + name,), size=size)
+    for name, size, sha256 in (
+        ("images_background.npz", 3_340_794, "8bf84167413cd00beacdce3fe582f780ab538d8dbef043a6d688f2527bbce199"),
+        ("images_evaluation.npz", 2_415_269, "0b84c7ffd94c4841c0040e529c86a82eaaccb986d8eadad5673f7991b7475276"),
     )
 )
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from iwax.data.formats.cells import Cell, Cells
+from iwax.data.formats.cells import Cell, Cells, are_codes
 from iwax.data.formats.refusals import Option, Words
 
 FEW = 3  # cells from which a column tells rows apart
@@ -23,6 +23,7 @@ DATE = re.compile(
     rf"|{NAME_OF_MONTH}[-. ]+{DAY},? +{YEAR}){TIME}",
     re.ASCII,
 )
+FIRST_DATE, LAST_DATE = 19_000_000, 21_000_000  # as numbers of eight digits
 COMPACT = re.compile(r"(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])", re.ASCII)
 
 
@@ -56,46 +57,47 @@ def set_apart(table: Cells, column: int) -> LeftOut | None:
     >>> set_apart(Cells("t.csv", ("day",), (["2024-01-31", None, "2024-02-01"],), (2, 3, 4)), 0).reason
     "dates, such as '2024-01-31'"
     """
-    name, texts = table.names[column], table.texts(column)
-    if name in table.unnamed and not texts:
-        return LeftOut(name, f"no name and no value{_trailing(table, column)}")
-    if not texts:
-        return None
-    _, words = table.numbers(column)
-    keep = "categorical" if words else "continuous"
+    name = table.names[column]
+    if not table.holds(column):
+        return LeftOut(name, f"no name and no value{_trailing(table, column)}") if name in table.unnamed else None
+    keep = "categorical" if table.numbers(column)[1] else "continuous"
     if name in table.index:
         return LeftOut(name, "the index of a pandas frame, as the file notes", keep)
-    return LeftOut(name, f"dates, such as {min(texts)!r}", keep) if _dates(texts, words) else None
+    return LeftOut(name, f"dates, such as {min(table.texts(column))!r}", keep) if _dates(table, column) else None
 
 
 def tells_rows_apart(table: Cells, column: int) -> LeftOut | None:
     """Whether a column numbers or names the rows of a table, by the first rule that fits.
 
     1. Row numbers: whole numbers in order, by ones from 0 or 1; or, in a column named so or without a name, growing.
-    2. Identifiers: more than nine in ten cells are distinct, of three or more, and they are texts, or whole numbers in
-       a column named so (id, customer_id, PassengerId ...); or texts, more than 50 and than half of the cells.
+    2. Identifiers: more than nine in ten cells are distinct, of three or more, and they are texts (or codes of digits),
+       or whole numbers in a column named so (id, customer_id, PassengerId ...); or texts, more than 50 and than half of
+       the cells.
 
     >>> table = Cells("t.csv", ("id", "a"), (["x1", "x2", "x7"], ["5", "3", "5"]), (2, 3, 4))
     >>> tells_rows_apart(table, 0).reason, tells_rows_apart(table, 1)
     ('an identifier, 3 distinct texts in 3 cells', None)
     """
     values, words = table.numbers(column)
-    if words:
+    if words or are_codes(table.columns[column]):
         return _of_texts(table.names[column], table.columns[column], table.texts(column))
     return _of_numbers(table, column, values)
 
 
 def _trailing(table: Cells, column: int) -> str:
     """What to say of empty columns at the end: every line ends in so many delimiters."""
-    empty = [name in table.unnamed and not table.texts(i) for i, name in enumerate(table.names)]
-    last = len(empty) - len("".join("01"[each] for each in empty).rstrip("1"))
-    return f" (every line ends in {last} delimiter{'s' * (last != 1)})" if column >= len(empty) - last else ""
+    last = len(table.names) - table.trailing
+    return f" (every line ends in {last} delimiter{'s' * (last != 1)})" if column >= table.trailing else ""
 
 
-def _dates(texts: set[str], words: set[str]) -> bool:
-    if not words:
-        return len(texts) >= FEW and all(COMPACT.fullmatch(text) for text in texts)
-    return words == texts and all(DATE.fullmatch(text) for text in texts)
+def _dates(table: Cells, column: int) -> bool:
+    values, words = table.numbers(column)
+    if words:
+        return bool(np.isnan(values).all()) and all(DATE.fullmatch(word) for word in words)
+    if not (np.nanmin(values) > FIRST_DATE and np.nanmax(values) < LAST_DATE):
+        return False
+    texts = table.texts(column)
+    return len(texts) >= FEW and all(COMPACT.fullmatch(text) for text in texts)
 
 
 def _of_texts(name: str, cells: Sequence[Cell], texts: set[str]) -> LeftOut | None:

@@ -91,11 +91,11 @@ def _real(flat: np.ndarray, where: str) -> tuple[Kind, np.ndarray]:
 
 
 def _whole(flat: np.ndarray, where: str) -> tuple[Kind, np.ndarray]:
-    wrong = (flat < 0) | (flat > 255)
-    if wrong.any():
-        row, column = np.argwhere(wrong)[0]
+    if flat.min() < 0 or flat.max() > 255:
+        row, column = np.argwhere((flat < 0) | (flat > 255))[0]
         raise ValueError(
             f"{where}:{row + 1}:{column + 1}: needed whole numbers 0..255; got {flat[row, column]} (row:column of "
             f"{flat.shape}, counted from 1); save real values as float32"
         )
-    return ("binary" if flat.max() <= 1 else "grey"), flat.astype(np.uint8)
+    own = flat.dtype == np.uint8 and flat.flags.writeable  # what is read in place is not
+    return ("binary" if flat.max() <= 1 else "grey"), flat if own else flat.astype(np.uint8)

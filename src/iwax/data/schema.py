@@ -4,8 +4,10 @@ import difflib
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from iwax.data.columns import DROP, KINDS, Column, ColumnKind, column_of, listed
-from iwax.data.formats.cells import Cells
+import numpy as np
+
+from iwax.data.columns import DROP, KINDS, LARGEST_COUNT, Column, ColumnKind, column_of, listed
+from iwax.data.formats.cells import Cells, are_codes
 from iwax.data.formats.refusals import Option, TableError, Words, raise_all
 from iwax.data.oddities import refuse_oddities
 from iwax.data.recognition import LeftOut, set_apart, tells_rows_apart
@@ -48,6 +50,8 @@ def typed(table: Cells, kinds: Mapping[str, str] | None = None) -> Schema:
         else:
             columns.append(found)
             warnings += _warnings(table, i, found)
+            if name not in said and found.levels and not table.numbers(i)[1] and are_codes(table.columns[i]):
+                warnings.append(_of_codes(table, i, found))
     raise_all(errors, table.source)
     if not columns:
         keep = [Option("kinds", each.keep, each.name) for each in left_out if each.keep]
@@ -92,6 +96,18 @@ def _column(table: Cells, i: int, kind: str | None) -> Column:
     except ValueError as error:
         drop = Option("kinds", DROP, name)
         raise TableError(f"{error}; or leave it out with ", drop, remedy=[drop]) from error
+
+
+def _of_codes(table: Cells, i: int, column: Column) -> Words:
+    """What was made of a column of digits that may be numbers after all."""
+    largest = np.nanmax(table.numbers(i)[0])
+    why = "zeros in front" if any(level[0] == "0" and len(level) > 1 for level in column.levels) else ""
+    why = why or f"up to {max(map(len, column.levels))} digits, more than double precision keeps"
+    return Words(
+        f"column {column.name!r}: {listed(column.levels, most=2)} are read as codes, not as numbers, for they have "
+        f"{why}; if they are numbers, train with ",
+        Option("kinds", "nonnegative_integer" if largest <= LARGEST_COUNT else "continuous", column.name),
+    )
 
 
 def _warnings(table: Cells, i: int, column: Column) -> list[Words]:

@@ -12,6 +12,7 @@ from iwax.data.formats.cells import Cells
 from iwax.data.formats.dialect import UNSAID, Dialect
 from iwax.data.formats.parquet import fill_parquet, parquet_as_csv, parquet_shape, read_parquet
 from iwax.data.formats.table import read_cells, replace_cells
+from iwax.data.formats.whole import read_whole
 from iwax.data.rows import Rows, refuse_empty_rows
 from iwax.data.schema import typed
 
@@ -84,7 +85,7 @@ def filled_table(
     owner's. A .parquet keeps the types of its columns (`fill_parquet`), or is given as CSV. ``dialect`` as it was
     read. Raises ValueError where the file no longer has these columns or so many rows.
     """
-    contents, names, dialect = path.read_bytes(), _names(columns), with_levels(dialect, columns)
+    contents, names, dialect = read_whole(path), _names(columns), with_levels(dialect, columns)
     if _is_text(path):
         cells = read_cells(contents, name=str(path), names=names, dialect=dialect)
         there, rows = list(cells.names), len(cells)
@@ -121,8 +122,8 @@ def _names(columns: Sequence[Column]) -> list[str]:
 
 def _cells(path: Path, dialect: Dialect, left_out: Collection[str], names: Collection[str]) -> Cells:
     if _is_text(path):
-        return read_cells(path.read_bytes(), name=str(path), names=names, dialect=dialect)
-    return read_parquet(path.read_bytes(), name=str(path), left_out=left_out, dialect=dialect)
+        return read_cells(read_whole(path), name=str(path), names=names, dialect=dialect)
+    return read_parquet(read_whole(path), name=str(path), left_out=left_out, dialect=dialect)
 
 
 def _coded(columns: tuple[Column, ...], cells: Cells, dropped: Collection[str], *, empty: bool = False) -> Rows:

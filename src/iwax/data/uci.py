@@ -70,7 +70,7 @@ def _info(name: str, title: str, rows: int, columns: int, target: str, source: s
     )
 
 
-def _wine(colour: str, rows: int, sha256: str) -> Table:
+def _wine(colour: str, rows: int, size: int, sha256: str) -> Table:
     name = f"winequality-{colour}.csv"
     info = _info(
         f"wine-{colour}",
@@ -79,13 +79,13 @@ def _wine(colour: str, rows: int, sha256: str) -> Table:
         11,
         "the quality is the label",
         "Cortez, Cerdeira, Almeida, Matos and Reis (2009), https://archive.ics.uci.edu/dataset/186/wine+quality",
-        DataFile(f"uci/{name}", sha256, (WINE_URL + name,)),
+        DataFile(f"uci/{name}", sha256, (WINE_URL + name,), size=size),
     )
     return Table(info, labelled=True)
 
 
-WINE_RED = _wine("red", 1_599, "4a402cf041b025d4566d954c3b9ba8635a3a8a01e039005d97d6a710278cf05e")
-WINE_WHITE = _wine("white", 4_898, "76c3f809815c17c07212622f776311faeb31e87610d52c26d87d6e361b169836")
+WINE_RED = _wine("red", 1_599, 84_199, "4a402cf041b025d4566d954c3b9ba8635a3a8a01e039005d97d6a710278cf05e")
+WINE_WHITE = _wine("white", 4_898, 264_426, "76c3f809815c17c07212622f776311faeb31e87610d52c26d87d6e361b169836")
 CONCRETE = Table(
     _info(
         "concrete",

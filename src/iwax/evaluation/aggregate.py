@@ -90,7 +90,7 @@ def aggregate_posterior(
     ``batch`` rows' densities at once. The errors over draws need two draws or more. A posterior whose network is random
     is taken at one draw of it a row. Raises ValueError where x is not a table of finite numbers or a number is below 1.
     """
-    x, rows = checked(x, rows)
+    x, rows = checked(model, x, rows, key)
     at_least(1, {"draws": draws, "batch": batch})
     n, model = x.shape[0], batched.ready(model, key)
     columns = np.empty((6, n))

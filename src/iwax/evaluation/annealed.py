@@ -113,7 +113,7 @@ def annealed_evidence(
     ``progress(done, total)`` is told of rows done. Raises ValueError where x is not a table of finite numbers in the
     likelihood's support, a number is below 1, a name is unknown, or the latents are discrete.
     """
-    x, rows = checked(x, rows)
+    x, rows = checked(model, x, rows, key)
     plan = planned(chains=chains, temperatures=temperatures, leapfrog=leapfrog, start=start, ladder=ladder, step=step)
     at_least(1, {} if batch is None else {"batch": batch})
     model.refuse_outside(x)

@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.stats import rankdata
 
+from iwax.evaluation.tables import numeric
+
 __all__ = ["Auroc", "auroc"]
 
 
@@ -37,7 +39,7 @@ def auroc(inliers: ArrayLike, outliers: ArrayLike) -> Auroc:
 
 
 def _scores(name: str, scores: ArrayLike) -> np.ndarray:
-    found = np.asarray(scores, np.float64)
+    found = numeric(name, scores).astype(np.float64)
     if found.ndim != 1 or found.size < 2:
         raise ValueError(f"{name} needs scores [n] of at least two rows, got shape {found.shape}")
     if np.isnan(found).any():

@@ -1,14 +1,18 @@
 """Rows of data, checked, and cut into blocks of one shape, so that one compilation serves them all."""
 
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
+from numpy.typing import ArrayLike
 
 from iwax._typing import Datum, filled
+from iwax.evaluation import tables
+from iwax.model import LatentVariableModel
 
-__all__ = ["Block", "at_least", "blocks", "check_cells", "checked"]
+__all__ = ["Block", "at_least", "blocks", "check_key", "checked"]
 
 
 class Block(NamedTuple):
@@ -24,52 +28,34 @@ class Block(NamedTuple):
         return self.stop - self.first
 
 
-def checked(x: np.ndarray, rows: np.ndarray | None, *, missing: bool = False) -> tuple[np.ndarray, np.ndarray]:
-    """x as an array [n, features], and the numbers of its rows (0, 1, ... where ``rows`` is None).
+def checked(
+    model: LatentVariableModel, x: ArrayLike, rows: ArrayLike | None, key: Any, *, missing: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
+    """x as finite numbers [n, features of the model], and the numbers of its rows (0, 1, ... where ``rows`` is None).
 
-    Raises ValueError where x is not a table of finite numbers (but for NaN where values may be ``missing``), or there
-    is not one number a row.
-
-    >>> checked(np.zeros((2, 3)), None)[1]
-    array([0, 1])
+    Raises TypeError and ValueError, as `tables.table` and `check_key` do, where x is not such a table (a NaN may stand
+    for a value that is ``missing``), there is not one number a row, or ``key`` is no key.
     """
-    x = np.asarray(x)
-    if x.ndim != 2 or 0 in x.shape:
-        raise ValueError(f"x must have shape [rows, features] with at least one of each, got {x.shape}")
-    check_cells(x, missing=missing)
-    rows = np.arange(x.shape[0]) if rows is None else np.asarray(rows)
-    if rows.shape != x.shape[:1]:
-        raise ValueError(f"rows must number the {x.shape[0]} rows of x, got shape {rows.shape}")
-    return x, rows
+    check_key(key)
+    x = tables.table("x", x, tables.event_of(model), missing=missing)
+    return x, tables.row_numbers(rows, len(x))
 
 
-def check_cells(x: np.ndarray, *, missing: bool, empty: bool = False, name: str = "x") -> None:
-    """Raise ValueError, naming the cell, unless all cells [n, features] are finite or, as NaN, may be ``missing``.
-
-    A row of which nothing was observed is refused too, unless rows may be ``empty``: it says nothing, and its log p(x)
-    is 0.
-
-    >>> check_cells(np.array([[0.0, np.nan]]), missing=True)
-    """
-    if x.dtype.kind not in "fc":
-        return
-    holes = np.isnan(x)
-    wrong = ~np.isfinite(x) & ~holes if missing else ~np.isfinite(x)
-    if wrong.any():
-        row, column = np.argwhere(wrong)[0]
-        advice = "; NaN marks a missing value with missing=True" if holes[row, column] else ""
-        raise ValueError(f"{name} must be finite, got {x[row, column]} in row {row}, column {column}{advice}")
-    if missing and not empty and holes.all(axis=1).any():
-        row = int(np.argmax(holes.all(axis=1)))
-        raise ValueError(f"{name} needs at least one observed value in every row, got none in row {row}")
+def check_key(key: Any) -> None:
+    """TypeError unless ``key`` is one key of `jax.random.key`."""
+    if not (isinstance(key, jax.Array) and jnp.issubdtype(key.dtype, jax.dtypes.prng_key) and key.ndim == 0):
+        got = f"an array {key.dtype}{list(key.shape)}" if isinstance(key, jax.Array) else repr(key)
+        raise TypeError(f"key must be one random key, jax.random.key(seed): got {got}")
 
 
 def at_least(least: int, numbers: Mapping[str, int]) -> None:
-    """Raise ValueError, naming it, for the first of the numbers that lies below ``least``.
+    """Raise ValueError, naming it, for the first of the numbers below ``least``; TypeError for one that is not whole.
 
     >>> at_least(1, {"k": 5, "batch": 20})
     """
     for name, number in numbers.items():
+        if isinstance(number, bool) or not isinstance(number, int | np.integer):
+            raise TypeError(f"{name} must be a whole number, got {number!r}")
         if number < least:
             raise ValueError(f"{name} must be at least {least}, got {number}")
 

@@ -91,7 +91,7 @@ def convergence_in_k(
     grow with k. ``progress(done, total)`` is told of rows done. Raises ValueError where x is not a table of finite
     numbers in the likelihood's support, where a number is below 1, or one of ``ks`` lies above k.
     """
-    x, rows = checked(x, rows)
+    x, rows = checked(model, x, rows, key)
     at_least(1, {"k": k, "batch": batch, "chunk": chunk})
     ks = ladder(k) if ks is None else ks
     if not ks or min(ks) < 1 or max(ks) > k:

@@ -136,7 +136,7 @@ def log_evidence(
     estimate is of the log-density of the observed ones (Mattei and Frellsen 2019, arXiv:1812.02633). Raises ValueError
     where x is not a table of finite numbers in the likelihood's support, or k, batch or chunk is below 1.
     """
-    x, rows = checked(x, rows, missing=missing)
+    x, rows = checked(model, x, rows, key, missing=missing)
     at_least(1, {"k": k, "batch": batch, "chunk": chunk})
     model.refuse_outside(x, missing=missing)
     model = batched.ready(model, key)

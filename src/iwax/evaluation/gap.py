@@ -24,6 +24,7 @@ from iwax._typing import Datum, Distribution, Part, PRNGKey
 from iwax.evaluation.blocks import at_least, blocks, checked
 from iwax.evaluation.families import Family, mean_field_normal
 from iwax.evaluation.gap_estimate import InferenceGap, gap_columns
+from iwax.evaluation.tables import check_cells, numeric
 from iwax.model import LatentVariableModel
 from iwax.priors import Fixed
 
@@ -62,7 +63,7 @@ def inference_gap(
     Raises TypeError where the family does not hold the posterior, ValueError where x is not a table of finite numbers
     in the likelihood's support, or another argument is out of its range or shape.
     """
-    x, rows = checked(x, rows)
+    x, rows = checked(model, x, rows, key)
     at_least(1, {"k": k, "steps": steps, "draws": draws, "batch": batch, "chunk": chunk})
     if not 0 < learning_rate < float("inf"):
         raise ValueError(f"learning_rate must be a positive number, got {learning_rate}")
@@ -93,11 +94,13 @@ def _known(value: np.ndarray | None, error: np.ndarray | None, n: int) -> np.nda
         if error is not None:
             raise ValueError("log_evidence_error is the error of log_evidence, which was not given; give both")
         return None
-    pair = [np.asarray(value, np.float64), np.zeros(n) if error is None else np.asarray(error, np.float64)]
-    for name, each in zip(("log_evidence", "log_evidence_error"), pair, strict=True):
+    pair = {"log_evidence": value, "log_evidence_error": np.zeros(n) if error is None else error}
+    known = [numeric(name, each).astype(np.float64) for name, each in pair.items()]
+    for name, each in zip(pair, known, strict=True):
         if each.shape != (n,):
             raise ValueError(f"{name} must be one number a row, [{n}], got shape {each.shape}")
-    return np.stack(pair)
+    check_cells(known[0][:, None], missing=False, name="log_evidence")
+    return np.stack(known)
 
 
 def _segments(course: np.ndarray) -> np.ndarray:

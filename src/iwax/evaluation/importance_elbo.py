@@ -73,7 +73,7 @@ def importance_posterior_elbo(
     Raises ValueError where x is not a table of finite numbers in the likelihood's support, k, outer or batch is below
     1, or draws below 2.
     """
-    x, rows = checked(x, rows)
+    x, rows = checked(model, x, rows, key)
     at_least(1, {"k": k, "outer": outer, "batch": batch})
     at_least(2, {"draws": draws})
     model.refuse_outside(x)

@@ -23,6 +23,7 @@ from scipy.special import logsumexp
 from iwax import batched
 from iwax._typing import Datum, Latent, LogWeights, PRNGKey
 from iwax.evaluation.blocks import at_least, blocks, checked
+from iwax.evaluation.tables import check_cells, numeric
 from iwax.model import LatentVariableModel
 from iwax.numerics import StreamingLogMeanExp
 
@@ -124,11 +125,11 @@ def importance_posterior_log_prob(
     posteriors that can give the density of any z, and have no noise of their own.
     Raises ValueError where x is not a table of finite numbers, z does not go with it, or k or outer is below 1.
     """
-    x, rows = checked(x, rows)
+    x, rows = checked(model, x, rows, key)
     at_least(1, {"k": k, "outer": outer})
     model.refuse_outside(x)
     model = batched.ready(model, key)
-    _refuse_other_points(model, key, z, x.shape[0])
+    z = _points(model, key, z, x.shape[0])
     columns = []
     for block in blocks(x, rows, 1):
         points = jax.tree.map(lambda leaf, row=block.first: np.asarray(leaf)[row], z)
@@ -138,9 +139,11 @@ def importance_posterior_log_prob(
     return DensityEstimate(log_prob, error, outer)
 
 
-def _refuse_other_points(model: LatentVariableModel, key: PRNGKey, z: Any, n: int) -> None:
+def _points(model: LatentVariableModel, key: PRNGKey, z: Any, n: int) -> Any:
+    """The points as finite arrays [n, m, ...] a layer; ValueError where they are others."""
     wanted, _, _ = eqx.filter_eval_shape(batched.generate, model, key, 1)
-    layers, expected = (tree if isinstance(tree, tuple) else (tree,) for tree in (z, wanted))
+    given, expected = (tree if isinstance(tree, tuple) else (tree,) for tree in (z, wanted))
+    layers = [numeric("z", layer) for layer in given]
     shapes, events = [np.shape(layer) for layer in layers], [layer.shape[1:] for layer in expected]
     right = len(shapes) == len(events) and all(
         shape[:1] == (n,) and shape[1:2] == shapes[0][1:2] and shape[2:] == event
@@ -149,6 +152,9 @@ def _refuse_other_points(model: LatentVariableModel, key: PRNGKey, z: Any, n: in
     if not right:
         needed = [("n", "m", *event) for event in events]
         raise ValueError(f"z must have one leaf a layer, {needed} with n={n} as x has rows: got shapes {shapes}")
+    for layer in layers:
+        check_cells(layer.reshape(layer.shape[0] * layer.shape[1], -1), missing=False, name="z")
+    return tuple(layers) if isinstance(z, tuple) else layers[0]
 
 
 def mixed(log_joint: Points, log_q: Points, others: Float[np.ndarray, " outer"], k: int) -> tuple[Points, Points]:

@@ -82,7 +82,7 @@ def jackknife_evidence(
     Raises ValueError where an order is negative or not below k, a number is below 1, or x is not a table of finite
     numbers in the likelihood's support.
     """
-    x, rows = checked(x, rows)
+    x, rows = checked(model, x, rows, key)
     at_least(1, {"k": k, "repeats": repeats, "batch": batch, "orders": len(orders)})
     for order in orders:
         if not 0 <= order < k:

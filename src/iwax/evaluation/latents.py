@@ -12,7 +12,8 @@ from jaxtyping import Array
 from iwax import batched
 from iwax._typing import Datum, Part, PRNGKey
 from iwax.distributions import Bernoulli, Factorized
-from iwax.evaluation.blocks import at_least, blocks
+from iwax.evaluation.blocks import at_least, blocks, checked
+from iwax.evaluation.tables import numeric
 from iwax.model import LatentVariableModel
 
 __all__ = ["active_units", "kl_by_row", "kl_per_unit", "posterior_means", "unit_activity"]
@@ -21,14 +22,22 @@ _ROWS = 100  # taken at once
 
 
 def unit_activity(
-    model: LatentVariableModel, x: np.ndarray, *, key: PRNGKey, draws: int = 1, rows: np.ndarray | None = None
+    model: LatentVariableModel,
+    x: np.ndarray,
+    *,
+    key: PRNGKey,
+    draws: int = 1,
+    rows: np.ndarray | None = None,
+    missing: bool = False,
 ) -> list[np.ndarray]:
     """``A_u = Var_x(E_{q(u|x)}[u])`` for every unit of every stochastic layer, from the data upwards.
 
     Burda, Grosse and Salakhutdinov (2016, arXiv:1509.00519), who call a unit active where A_u > 0.01. The means of the
-    layers above the first are averaged over ``draws`` ancestral draws (the paper's code takes one).
+    layers above the first are averaged over ``draws`` ancestral draws (the paper's code takes one). With ``missing`` a
+    NaN marks a value that was not observed. Raises ValueError where x is not a table of finite numbers of the model's
+    width.
     """
-    return [means.var(axis=0) for means in posterior_means(model, x, key=key, draws=draws, rows=rows)]
+    return [means.var(axis=0) for means in posterior_means(model, x, key=key, draws=draws, rows=rows, missing=missing)]
 
 
 def active_units(activity: list[np.ndarray], *, threshold: float = 0.01) -> list[int]:
@@ -37,15 +46,20 @@ def active_units(activity: list[np.ndarray], *, threshold: float = 0.01) -> list
     >>> active_units([np.array([0.5, 0.001]), np.array([0.2])])
     [1, 1]
     """
-    return [int(np.sum(layer > threshold)) for layer in activity]
+    return [int(np.sum(numeric("activity", layer) > threshold)) for layer in activity]
 
 
 def posterior_means(
-    model: LatentVariableModel, x: np.ndarray, *, key: PRNGKey, draws: int = 1, rows: np.ndarray | None = None
+    model: LatentVariableModel,
+    x: np.ndarray,
+    *,
+    key: PRNGKey,
+    draws: int = 1,
+    rows: np.ndarray | None = None,
+    missing: bool = False,
 ) -> list[np.ndarray]:
-    """``E_{q(z_l|x)}[z_l]`` for every stochastic layer l, [n, units of l] each, float64."""
-
-    return _over_rows(_means, model, x, key, draws, rows)
+    """``E_{q(z_l|x)}[z_l]`` for every stochastic layer l, [n, units of l] each, float64; rows as `unit_activity`."""
+    return _over_rows(_means, model, x, key, draws, rows, missing)
 
 
 def _means(model: LatentVariableModel, prior: Part, key: PRNGKey, datum: Datum) -> Any:
@@ -54,17 +68,30 @@ def _means(model: LatentVariableModel, prior: Part, key: PRNGKey, datum: Datum) 
 
 
 def kl_per_unit(
-    model: LatentVariableModel, x: np.ndarray, *, key: PRNGKey, draws: int = 1, rows: np.ndarray | None = None
+    model: LatentVariableModel,
+    x: np.ndarray,
+    *,
+    key: PRNGKey,
+    draws: int = 1,
+    rows: np.ndarray | None = None,
+    missing: bool = False,
 ) -> list[np.ndarray]:
     """The mean over the data of ``E_q(z|x)[log q(u|.) - log p(u|.)]`` for every unit u of every layer, nats.
 
-    The units of all layers add up to ``E log p(x|z) - ELBO``; `kl_by_row` has what each row adds, and what is raised.
+    The units of all layers add up to ``E log p(x|z) - ELBO``; `kl_by_row` has what each row adds. Rows as
+    `unit_activity` takes them.
     """
-    return [each.mean(axis=0) for each in kl_by_row(model, x, key=key, draws=draws, rows=rows)]
+    return [each.mean(axis=0) for each in kl_by_row(model, x, key=key, draws=draws, rows=rows, missing=missing)]
 
 
 def kl_by_row(
-    model: LatentVariableModel, x: np.ndarray, *, key: PRNGKey, draws: int = 1, rows: np.ndarray | None = None
+    model: LatentVariableModel,
+    x: np.ndarray,
+    *,
+    key: PRNGKey,
+    draws: int = 1,
+    rows: np.ndarray | None = None,
+    missing: bool = False,
 ) -> list[np.ndarray]:
     """``E_q(z|x)[log q(u|.) - log p(u|.)]`` of every row and every unit u of every layer, [n, units of l] each, nats.
 
@@ -73,7 +100,7 @@ def kl_by_row(
     drawn from the top every layer is closed given those above. Averaged over ``draws`` ancestral draws of q.
     A layer whose posterior or prior is no product over units has one number, that of the layer as a whole, [n, 1].
     """
-    return _over_rows(_divergences, model, x, key, draws, rows)
+    return _over_rows(_divergences, model, x, key, draws, rows, missing)
 
 
 def _divergences(model: LatentVariableModel, prior: Part, key: PRNGKey, datum: Datum) -> Any:
@@ -104,12 +131,13 @@ def _over_rows(
     key: PRNGKey,
     draws: int,
     rows: np.ndarray | None,
+    missing: bool,
 ) -> list[np.ndarray]:
     """The mean over draws of a list of arrays a row, for all rows of x, [n, ...] each, taken some at a time."""
+    x, rows = checked(model, x, rows, key, missing=missing)
     at_least(1, {"draws": draws})
-    numbers = np.arange(x.shape[0]) if rows is None else rows
     found, model = [], batched.ready(model, key)
-    for block in blocks(x, numbers, _ROWS):
+    for block in blocks(x, rows, _ROWS):
         layers = _call(function, model, key, block.x, draws)
         found.append([np.asarray(layer, np.float64)[: block.size] for layer in layers])
     return [np.concatenate(layer) for layer in zip(*found, strict=True)]

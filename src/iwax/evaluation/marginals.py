@@ -23,6 +23,7 @@ from jaxtyping import Array, Float
 
 from iwax import batched
 from iwax._typing import Datum, Latent, Part, PRNGKey, Scalar
+from iwax.evaluation import tables
 from iwax.evaluation.blocks import at_least
 from iwax.evaluation.evidence import log_evidence
 from iwax.model import LatentVariableModel
@@ -91,7 +92,7 @@ def marginal_moments(
     >>> bool(both < one)  # a second feature of that scale takes off more than a nat
     True
     """
-    marks = np.asarray(sets, bool)
+    marks = tables.marks("sets", sets)
     at_least(2, {"rows": rows, "k": k})
     values, ess = _log_marginals(model, marks, key, rows, k // 2 * 2, progress)
     finite = np.isfinite(values).all(axis=1)

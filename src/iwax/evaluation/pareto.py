@@ -15,6 +15,8 @@ import math
 import numpy as np
 from scipy.special import logsumexp
 
+from iwax.evaluation.tables import numeric
+
 __all__ = ["pareto_k", "tail_size"]
 
 FEWEST = 5  # a tail of fewer weights says nothing about its shape
@@ -51,7 +53,7 @@ def pareto_k(largest: np.ndarray, k: int) -> np.ndarray:
     array([0.89])
     """
     size = tail_size(k)
-    largest = np.asarray(largest, dtype=np.float64)
+    largest = numeric("largest", largest).astype(np.float64)
     if largest.ndim != 2:
         raise ValueError(f"largest must be log-weights [m, n], got shape {largest.shape}")
     n = largest.shape[1]

@@ -71,7 +71,7 @@ def posterior_plane(
     Raises ValueError where the model has not two latent units in one layer, x is not a table of finite numbers in the
     likelihood's support, a k or outer is below 1 or side below 11.
     """
-    x, rows = checked(x, rows)
+    x, rows = checked(model, x, rows, key)
     at_least(1, {"outer": outer} | {f"ks[{i}]": k for i, k in enumerate(ks)})
     at_least(11, {"side": side})
     model.refuse_outside(x)

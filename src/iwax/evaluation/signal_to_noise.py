@@ -99,7 +99,7 @@ def gradient_signal_to_noise(
     where x is not a table of finite numbers in the likelihood's support, where there are fewer than two folds or
     repeats are not a multiple of them, four or more a fold.
     """
-    x, rows = checked(x, rows)
+    x, rows = checked(model, x, rows, key)
     check_repeats(repeats, folds)
     model.refuse_outside(x)
     (block,) = blocks(x, rows, x.shape[0])

@@ -3,6 +3,8 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
+from iwax.evaluation.tables import check_cells, marks, numeric
+
 __all__ = ["squared_error", "squared_error_difference"]
 
 
@@ -15,8 +17,8 @@ def squared_error(found: ArrayLike, truth: ArrayLike, marked: ArrayLike) -> tupl
     >>> squared_error([[1.0, 9.0], [3.0, 9.0]], np.zeros((2, 2)), [[True, False], [True, False]])
     (5.0, 4.0)
     """
-    marks = _marks(found, truth, marked)
-    return _ratio(np.square(np.subtract(found, truth, dtype=np.float64)), marks)
+    a, b, marks = _read(found, truth, marked)
+    return _ratio(np.square(a - b), marks)
 
 
 def squared_error_difference(
@@ -29,20 +31,26 @@ def squared_error_difference(
     >>> squared_error_difference(np.ones((3, 1)), np.full((3, 1), 2.0), np.zeros((3, 1)), np.ones((3, 1), bool))
     (-3.0, 0.0)
     """
-    marks = _marks(found, truth, marked)
-    _marks(other, truth, marked)
-    ours, theirs = (np.square(np.subtract(each, truth, dtype=np.float64)) for each in (found, other))
-    return _ratio(ours - theirs, marks)
+    ours, theirs = ((_read(each, truth, marked, name)) for name, each in (("found", found), ("other", other)))
+    cells = [np.square(mine - there) for mine, there, _ in (ours, theirs)]
+    return _ratio(cells[0] - cells[1], ours[2])
 
 
-def _marks(found: ArrayLike, truth: ArrayLike, marked: ArrayLike) -> np.ndarray:
-    shapes = [np.shape(each) for each in (found, truth, marked)]
+def _read(
+    found: ArrayLike, truth: ArrayLike, marked: ArrayLike, name: str = "found"
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """All three as arrays [n, D]: numbers, finite where they are marked (0 elsewhere), and the marks."""
+    pair = {each: numeric(each, values, missing=True) for each, values in ((name, found), ("truth", truth))}
+    marked = marks("marked", marked)
+    shapes = [each.shape for each in (*pair.values(), marked)]
     if len(set(shapes)) > 1 or len(shapes[0]) != 2:
         raise ValueError(f"rows [n, D], what they are compared with and marks of one shape were needed, got {shapes}")
-    marks = np.asarray(marked, bool)
-    if not marks.any():
+    if not marked.any():
         raise ValueError(f"marked cells were needed, got none in {shapes[0][0]} rows")
-    return marks
+    cells = [np.where(marked, values, 0).astype(np.float64) for values in pair.values()]
+    for each, values in zip(pair, cells, strict=True):
+        check_cells(values, missing=False, name=f"the marked cells of {each}")
+    return cells[0], cells[1], marked
 
 
 def _ratio(cells: np.ndarray, marks: np.ndarray) -> tuple[float, float]:

@@ -23,6 +23,7 @@ from iwax.experiments.config import Config, Training
 from iwax.experiments.model import LARGEST_WEIGHTS
 from iwax.experiments.parts import FRACTIONS, Moments
 from iwax.experiments.parts.columns import table_start
+from iwax.memory_limit import allow
 from iwax.model import LatentVariableModel
 from iwax.training import Plan, rows_a_piece, schedules
 
@@ -42,7 +43,7 @@ __all__ = [
 
 _LIKELIHOODS = {"real": "gaussian", "table": "columns"}  # of data that are neither binary nor grey
 FINAL_SEED = 0  # of the one draw at which training rows binarised at every access are measured
-_OF_THE_TOP = 2**31  # key of what the topmost prior starts at: no layer has this number
+COPIES = 3  # of every number: itself, and two moments of Adam
 SMALLEST_SCALE = 0.05  # of a constant feature, as a fraction of that of all: no density starts infinite
 
 
@@ -146,7 +147,7 @@ def build_model(config: Config, start: Moments, *, key: PRNGKey) -> LatentVariab
     """The untrained model of data with these moments, which its output biases give for every datum.
 
     The configuration must be resolved. Raises ValueError where the nets would not fit in any memory, or the parts not
-    the data.
+    the data; MemoryLimitError where training them would take more than is allowed. Nothing is allocated before.
     """
     sizes, features = config.model, len(start.mean)
     weights = sizes.weights(features)
@@ -155,13 +156,9 @@ def build_model(config: Config, start: Moments, *, key: PRNGKey) -> LatentVariab
             f"model.hidden and model.latent with rows of {features} values need to give at most "
             f"{LARGEST_WEIGHTS} weights, got {weights}"
         )
-    layers = len(sizes.latents)
-    keys = list(jax.random.split(key, 2 * layers))
-    return LatentVariableModel(
-        prior=parts.prior(sizes, start, keys=keys[layers + 1 :], key=jax.random.fold_in(key, _OF_THE_TOP)),
-        likelihood=parts.likelihood(sizes, start, key=keys[layers]),
-        posterior=parts.posterior(sizes, start, keys=keys[:layers]),
-    )
+    allow(COPIES * parts.size(sizes, start), f"a model of rows of {features:,} values, with Adam's two moments,")
+    prior, likelihood, posterior = parts.assemble(sizes, start, key=key)
+    return LatentVariableModel(prior=prior, likelihood=likelihood, posterior=posterior)
 
 
 def build_schedule(settings: Training, *, steps_per_epoch: int) -> optax.Schedule:

@@ -8,18 +8,18 @@ from typing import Any
 
 import numpy as np
 
-from iwax.data.formats.npy import read_npz
-from iwax.experiments import seeds
+from iwax.experiments import measurements, seeds
 from iwax.experiments.folder import RunFolder, existing
 from iwax.experiments.naming import differing, display_name
 from iwax.experiments.seeds import Measured
-from iwax.training import checkpoint, strict_json
-from iwax.training.checkpoint import CorruptCheckpointError
+from iwax.training import checkpoint
 
 __all__ = ["above", "compare", "over_seeds", "paired_difference"]
 
 SHOWN = ("dataset", "preset", "seed", "checkpoint", "k", "n", "log_evidence", "standard_error", "elbo", "active_units")
+NEEDED = (*SHOWN, "evaluation_seed")
 NUMBERS = ("log_evidence", "standard_error", "elbo")
+COLUMNS = ("rows", "log_evidence", "elbo")
 Setting = tuple[int, int, int, str]  # n, k, the seed of the importance samples, and which state: best, last, a step
 
 
@@ -98,8 +98,7 @@ def _stored(run: Path, split: str) -> dict[Setting, Path]:
     found: dict[Setting, Path] = {}
     folder = existing(run)
     states = _states(folder)
-    for path in sorted(folder.evaluation.glob(f"{split}-*.json"), key=lambda path: path.stat().st_mtime):
-        summary = _summary(path)
+    for path, summary in measurements.summaries(folder, NEEDED, prefix=f"{split}-"):
         for state in states.get(summary["checkpoint"], (summary["checkpoint"],)):
             found[(summary["n"], summary["k"], summary["evaluation_seed"], state)] = path
     return found
@@ -117,26 +116,13 @@ def _states(folder: RunFolder) -> dict[str, tuple[str, ...]]:
     return {last: ("last",) if best.skipped else ("best", "last")}
 
 
-def _summary(path: Path) -> dict[str, Any]:
-    try:
-        summary = strict_json.parse(path.read_bytes())
-    except ValueError as error:
-        raise CorruptCheckpointError(path, None, "the summary of a measurement", str(error)) from error
-    missing = [name for name in (*SHOWN, "evaluation_seed") if name not in summary]
-    if missing:
-        raise CorruptCheckpointError(path, None, "the summary of a measurement", f"one without {', '.join(missing)}")
-    return summary | {name: math.nan for name in NUMBERS if summary[name] is None}  # for which JSON has no word
-
-
 def _read(run: Path, path: Path) -> Measured:
     folder = existing(run)
-    try:
-        values = read_npz(path.with_suffix(".npz"), name=path.stem)
-        columns = values["rows"], values["log_evidence"], values["elbo"]
-    except (OSError, ValueError, KeyError) as error:
-        needed = "the values a row of a measurement"
-        raise CorruptCheckpointError(path.with_suffix(".npz"), None, needed, str(error)) from error
-    return Measured(run, folder.config(), folder.environment().data.sha256, _summary(path), *columns)
+    ((_, summary),) = [each for each in measurements.summaries(folder, NEEDED) if each[0] == path]
+    columns = measurements.values(folder, path, summary, COLUMNS)
+    summary |= {name: math.nan for name in NUMBERS if summary[name] is None}  # for which JSON has no word
+    about = folder.environment().data.sha256
+    return Measured(run, folder.config(), about, summary, *(columns[name] for name in COLUMNS))
 
 
 def _refuse_unlike(first: Measured, other: Measured) -> None:

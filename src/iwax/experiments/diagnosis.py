@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from iwax import evaluation
+from iwax import data, evaluation
 from iwax._typing import PRNGKey
 from iwax.evaluation.signal_to_noise import check_repeats
 from iwax.experiments import build, cost
@@ -67,6 +67,7 @@ def diagnose(
     gradients: Sequence[str] = (),
     parameters: Mapping[str, Any] | None = None,
     data_path: str | Path | None = None,
+    fallback: bool = False,
     reporter: Reporter,
 ) -> dict[str, Any]:
     """The inference gap, KL and activity of units, the aggregate posterior, convergence in k, and signal-to-noise.
@@ -74,24 +75,26 @@ def diagnose(
     Every number has its error; what the model cannot serve is None, with the reason under "left_out". Gradients are
     those of the run's objective, or of every one of ``bounds`` with every one of ``gradients``. ``seed`` is that of the
     noise, 0 where it is None. Nothing is written.
-    Raises ValueError for a name, a number or a split that there is not.
+    Raises ValueError for a name, a number or a split that there is not, and for rows with missing cells.
     """
     folder = existing(Path(run))
     settings = folder.config()
     chosen = variants(settings.objective, bounds, gradients, parameters or {})
     seed = COMMON_SEED if seed is None else seed
     _check(effort, seed)
-    trained = open_run(run, checkpoint=checkpoint or settings.evaluation.checkpoint, data_path=data_path)
+    state = checkpoint or settings.evaluation.checkpoint
+    trained = open_run(run, checkpoint=state, data_path=data_path, fallback=fallback)
     split, dataset = split or settings.evaluation.split, trained.dataset()
     with placed(device=settings.device, precision=settings.precision):
         x = build.values(trained.config, dataset, split, final=True)
+        _check_whole(x[: max(effort.limit, effort.latent_rows, effort.signal_rows)], dataset, split)
         seconds = cost.forecast(trained, effort.products(len(chosen)))
         reporter.note(
             f"diagnosing {min(effort.limit, len(x))} rows with k={effort.k}, gradients {effort.repeats} times at "
             f"{len(effort.signal_ks)} k: about {cost.in_words(seconds)}, and a minute or more for compiling each part"
         )
         parts = _Parts(trained, x, jax.random.key(seed), effort, reporter)
-        found = parts.all(chosen)
+        found = {"environment": environment()} | parts.all(chosen)
     about = {"dataset": dataset.name, "split": split, "seed": seed, "checkpoint": trained.checkpoint.name}
     origin = {
         "preset": settings.preset,
@@ -99,7 +102,7 @@ def diagnose(
         "run_seed": settings.seed,
         "shape": list(trained.shape),
     }
-    return about | origin | {"environment": environment()} | found
+    return about | origin | found
 
 
 def _check(effort: Effort, seed: int) -> None:
@@ -108,6 +111,20 @@ def _check(effort: Effort, seed: int) -> None:
     if effort.limit < 1 or effort.k < 1:
         raise ValueError(f"limit and k: 1 or more were needed, got {effort.limit} and {effort.k}")
     check_repeats(effort.repeats)
+
+
+def _check_whole(x: np.ndarray, dataset: data.Dataset, split: str) -> None:
+    holes = np.argwhere(np.isnan(x)) if x.dtype.kind == "f" else np.empty((0, 2), int)
+    if not len(holes):
+        return
+    row, column = holes[0]
+    named = repr(dataset.columns[column].name) if dataset.columns else str(column)
+    raise ValueError(
+        f"a diagnosis needs rows without missing cells; of {dataset.name}, {len(np.unique(holes[:, 0])):,} of "
+        f"{len(x):,} {split} rows have some, the first in {split} row {row}, column {named} (both from 0). Log p(x) of "
+        "such rows is measured by iwax evaluate; to diagnose, name a split without any by --split, or train and "
+        "diagnose on a file of whole rows"
+    )
 
 
 @dataclass(frozen=True)
@@ -179,8 +196,9 @@ class _Parts:
     def units(self) -> dict[str, Any]:
         """KL and activity of every unit of every layer, from the data up."""
         x, key = self._latent_rows(), self._key(UNITS)
-        activity = evaluation.unit_activity(self.trained.model, x, key=key)
-        divergence = evaluation.kl_by_row(self.trained.model, x, key=key)
+        holes = bool(np.isnan(x).any())
+        activity = evaluation.unit_activity(self.trained.model, x, key=key, missing=holes)
+        divergence = evaluation.kl_by_row(self.trained.model, x, key=key, missing=holes)
         layers = [
             {"kl": kl.mean(axis=0).tolist(), "error": _over_data(kl).tolist(), "activity": active.tolist()}
             for kl, active in zip(divergence, activity, strict=True)

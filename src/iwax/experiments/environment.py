@@ -2,13 +2,15 @@
 
 import os
 import platform
-import subprocess
 import sys
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import jax.numpy as jnp
+
+from iwax.experiments.arithmetic import arithmetic
+from iwax.experiments.revision import commit
 
 __all__ = ["environment", "versions"]
 
@@ -31,7 +33,9 @@ def versions() -> dict[str, str]:
 
 
 def environment(command: list[str] | None = None) -> dict[str, Any]:
-    """Versions, git revision of the current folder, device, platform, and the command with no home folder in it.
+    """Versions, the commit of the current folder's repository, device, precision, platform and command.
+
+    The home folder is ~ in it.
 
     >>> environment(["iwax", "train"])["command"]
     ['iwax', 'train']
@@ -45,31 +49,15 @@ def environment(command: list[str] | None = None) -> dict[str, Any]:
             "kind": getattr(device, "device_kind", str(device)),
             "cpus": os.cpu_count(),
         },
+        "arithmetic": arithmetic(),
         "platform": {"system": platform.system(), "release": platform.release(), "machine": platform.machine()},
         "command": [_anonymous(word) for word in (sys.argv if command is None else command)],
     }
 
 
 def _revision() -> dict[str, Any] | None:
-    """The commit of the repository that the current folder lies in, and whether tracked files differ from it."""
-    commit = _git("rev-parse", "HEAD")
-    if not commit:
-        return None
-    return {"commit": commit, "changed": bool(_git("status", "--porcelain", "--untracked-files=no"))}
-
-
-def _git(*words: str) -> str:
-    try:
-        done = subprocess.run(  # noqa: S603 (fixed words)
-            ["git", *words],  # noqa: S607 (whichever git this machine has)
-            capture_output=True,
-            text=True,
-            timeout=5,
-            check=False,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return ""
-    return done.stdout.strip() if done.returncode == 0 else ""
+    found = commit(Path.cwd())
+    return None if found is None else {"commit": found}
 
 
 def _anonymous(word: str) -> str:

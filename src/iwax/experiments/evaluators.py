@@ -21,6 +21,7 @@ from iwax.data.formats.npy import read_npz
 from iwax.experiments import build, cost
 from iwax.experiments.comparison import paired_difference
 from iwax.experiments.environment import environment, versions
+from iwax.experiments.folder import RunFolder
 from iwax.experiments.importance import EVIDENCE
 from iwax.experiments.measure import COMMON_SEED
 from iwax.experiments.place import placed
@@ -29,7 +30,8 @@ from iwax.experiments.reporter import Reporter
 from iwax.experiments.results import Evaluator
 from iwax.experiments.stored import Trained, open_run
 from iwax.model import LatentVariableModel
-from iwax.training import durable, strict_json
+from iwax.training import manifest, strict_json
+from iwax.training.checkpoint import CorruptCheckpointError
 
 __all__ = ["Measured", "measure_side_by_side", "plans"]
 
@@ -189,13 +191,12 @@ def _annealed(model: LatentVariableModel, x: np.ndarray, key: PRNGKey, progress:
 
 def _about(trained: Trained, digest: str, n: int) -> dict[str, Any]:
     """All that the numbers of a pass depend on, its own settings aside."""
-    weights = (trained.checkpoint / "model.safetensors").read_bytes()
     return {
         "split": SPLIT,
         "n": n,
         "seed": COMMON_SEED,
         "data": digest,
-        "weights": hashlib.sha256(weights).hexdigest(),
+        "weights": manifest.read(trained.checkpoint)["files"]["model.safetensors"]["sha256"],
         "precision": trained.config.precision,
         "device": environment([])["device"],
         "versions": versions(),
@@ -206,11 +207,11 @@ def _once(trained: Trained, each: _Pass, x: np.ndarray, about: dict[str, Any], r
     """The pass as it was kept, or made now and kept."""
     identity = strict_json.canonical({"pass": each.name, **each.settings, **about})
     name = f"side-by-side-{each.name}-{hashlib.sha256(identity).hexdigest()[:16]}.npz"
-    path = trained.path / "evaluation" / name
-    if path.is_file():
+    folder, path = RunFolder(trained.path), trained.path / "evaluation" / name
+    if folder.files.kind(f"evaluation/{name}") is not None:
         try:
-            kept = _read(path, identity)
-        except (OSError, ValueError, KeyError) as error:
+            kept = _read(folder.read(f"evaluation/{name}"), name, identity)
+        except (OSError, ValueError, KeyError, CorruptCheckpointError) as error:
             reporter.warning(f"{path} is damaged and measured again: {error}")
         else:
             reporter.note(f"{', '.join(each.evaluators)}: measured before, {path}")
@@ -220,8 +221,7 @@ def _once(trained: Trained, each: _Pass, x: np.ndarray, about: dict[str, Any], r
     begun = time.perf_counter()
     values, errors, warnings = each.measure(trained.model, x, jax.random.key(COMMON_SEED), reporter.evaluation)
     kept = _Kept(values, errors, warnings, time.perf_counter() - begun)
-    path.parent.mkdir(exist_ok=True)
-    durable.replace(path, _packed(kept, identity))
+    folder.write({f"evaluation/{name}": _packed(kept, identity)})
     return kept
 
 
@@ -238,9 +238,9 @@ def _packed(kept: _Kept, identity: bytes) -> bytes:
     return stream.getvalue()
 
 
-def _read(path: Path, identity: bytes) -> _Kept:
+def _read(data: bytes, name: str, identity: bytes) -> _Kept:
     """A kept pass; ValueError or KeyError where it is not whole, or is another one."""
-    arrays = read_npz(path, name=path.name)
+    arrays = read_npz(data, name=name)
     if arrays["identity"].tobytes() != identity:
         raise ValueError("a measurement of these weights, data and settings was needed, got another")
     about = strict_json.parse(arrays["about"].tobytes())

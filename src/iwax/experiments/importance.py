@@ -20,8 +20,8 @@ def measure(task: Task) -> Found:
     task.announce(f"{len(x)} rows with k={k}", len(x) * k)
     holes, progress = float(np.isnan(x).mean()), task.reporter.evaluation
     found = evaluation.log_evidence(model, x, k=k, key=task.key(EVIDENCE), missing=holes > 0, progress=progress)
-    activity = evaluation.unit_activity(model, x, key=task.key(ACTIVITY))
-    divergence = evaluation.kl_per_unit(model, x, key=task.key(DIVERGENCE))
+    activity = evaluation.unit_activity(model, x, key=task.key(ACTIVITY), missing=holes > 0)
+    divergence = evaluation.kl_per_unit(model, x, key=task.key(DIVERGENCE), missing=holes > 0)
     summary = {
         "n": int(found.rows.size),
         "k": found.k,

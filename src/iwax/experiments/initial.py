@@ -1,6 +1,6 @@
 """The initial weights of a run where they are those of another: found, recorded, and told."""
 
-import hashlib
+import re
 import shlex
 from pathlib import Path
 
@@ -10,8 +10,11 @@ from iwax.experiments.config import Config
 from iwax.experiments.folder import RunFolder, Start, existing
 from iwax.experiments.reporter import Reporter
 from iwax.experiments.stored import choose
+from iwax.training import manifest
 
 __all__ = ["longer", "recorded", "source", "tell"]
+
+WEIGHTS = "model.safetensors"
 
 
 def source(config: Config, *, as_in: RunFolder | None = None) -> Path | None:
@@ -23,8 +26,8 @@ def source(config: Config, *, as_in: RunFolder | None = None) -> Path | None:
     start = as_in.environment().start
     if start is not None:
         for place in run_data.candidates(config.start, run=as_in.path, recorded=start.run):
-            path = place / "checkpoints" / start.checkpoint
-            if path.is_dir() and _digest(path) == start.sha256:
+            path = place / "checkpoints" / Path(start.checkpoint).name
+            if re.fullmatch(r"step-[0-9]+", path.name) and _is(path, start.sha256):
                 return path
     raise ValueError(
         f"run {as_in.path}: the weights that it starts at were needed, {start.checkpoint if start else 'none'} of "
@@ -59,4 +62,13 @@ def longer(run: Path, epochs: int | None = None) -> str:
 
 
 def _digest(path: Path) -> str:
-    return hashlib.sha256((path / "model.safetensors").read_bytes()).hexdigest()
+    sealed = manifest.read(path)
+    manifest.check(path, sealed, WEIGHTS)
+    return sealed["files"][WEIGHTS]["sha256"]
+
+
+def _is(path: Path, sha256: str) -> bool:
+    try:
+        return _digest(path) == sha256
+    except (FileNotFoundError, manifest.CorruptCheckpointError):
+        return False

@@ -9,10 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from iwax import writable
 from iwax.experiments.annealing import ANNEALED, BIDIRECTIONAL
+from iwax.experiments.arithmetic import arithmetic, in_words
 from iwax.experiments.config import LARGEST_K
 from iwax.experiments.environment import versions
-from iwax.experiments.folder import existing
+from iwax.experiments.folder import RunFolder, existing
 from iwax.experiments.importance import EVIDENCE, IMPORTANCE
 from iwax.experiments.jackknife import JACKKNIFE
 from iwax.experiments.naming import display_name
@@ -20,7 +22,8 @@ from iwax.experiments.place import placed
 from iwax.experiments.reporter import Reporter
 from iwax.experiments.stored import Trained, open_run
 from iwax.experiments.task import Found, Method, Task
-from iwax.training import durable, strict_json
+from iwax.training import strict_json
+from iwax.training.finite import large
 
 __all__ = ["COMMON_SEED", "EVIDENCE", "METHODS", "closing_line", "evaluate"]
 
@@ -59,6 +62,7 @@ def evaluate(
     seed: int | None = None,
     checkpoint: str | None = None,
     data_path: str | Path | None = None,
+    fallback: bool = False,
     reporter: Reporter,
 ) -> dict[str, Any]:
     """Estimate log p(x) of a split of a run's data, or of data simulated from it; None takes what is configured.
@@ -70,20 +74,23 @@ def evaluate(
     compared pair by pair.
     Per-datum values go to the run's evaluation/ folder, one .npz and one .json a measurement. Rows keep their
     numbers under `limit`, so that two measurements can be compared row by row. The data are those of `data_path`, or
-    looked for as `open_run` does. Returns the summary: `log_evidence`, `standard_error`, `elbo` ... in nats, and
-    `data_sha256`, that of the data. Raises ValueError for an unknown method, an option that it does not take, a wrong
-    value of one, or data that have changed since the run was trained; FileNotFoundError where they are nowhere.
+    looked for, and a damaged checkpoint refused or, with ``fallback``, passed over, as `open_run` does. Returns the
+    summary: `log_evidence`, `standard_error`, `elbo` ... in nats, and `data_sha256`, that of the data. Raises
+    ValueError for an unknown method, an option that it does not take, a wrong value of one, or data that have changed
+    since the run was trained; FileNotFoundError where they are nowhere.
     """
     given = {"split": split, "k": k, "chains": chains, "temperatures": temperatures, "leapfrog": leapfrog}
     options = _options(method, given | {"start": start, "order": order, "repeats": repeats})
     folder = existing(Path(run))
+    writable.check(folder.evaluation / "new", what="measurement")
     settings = folder.config().evaluation
     configured = {"split": settings.split, "k": settings.k}
     options = {name: configured[name] if value is None else value for name, value in options.items()}
     limit = settings.limit if limit is None else limit
     seed = COMMON_SEED if seed is None else seed
     _check_ranges(options | {"limit": limit, "seed": seed})
-    trained = open_run(run, checkpoint=checkpoint or settings.checkpoint, data_path=data_path)
+    state = checkpoint or settings.checkpoint
+    trained = open_run(run, checkpoint=state, data_path=data_path, fallback=fallback)
     dataset = trained.dataset()
     if dataset.missing and method != "importance":
         raise ValueError(
@@ -118,6 +125,11 @@ def _check_ranges(options: Mapping[str, Any]) -> None:
 
 def _measure(method: str, task: Task) -> dict[str, Any]:
     trained, begun = task.trained, time.perf_counter()
+    for words in large(trained.model):
+        task.reporter.warning(
+            f"{trained.checkpoint.name}: {words}, beside which smaller numbers have no digits left: log p(x) is that "
+            "of the model as it is stored, which is damaged or was not trained sensibly, unless the data are as large"
+        )
     task.reporter.begun("evaluation")
     found = METHODS[method].measure(task)
     observed = math.prod(trained.shape) * (1 - found.summary.get("missing", 0.0))  # values in a row, on average
@@ -129,6 +141,7 @@ def _measure(method: str, task: Task) -> dict[str, Any]:
         "split": task.options.get("split"),
         **found.summary,
         "bits_per_dim": -found.summary["log_evidence"] / (observed * math.log(2)),
+        "precision": in_words(arithmetic()),
         "seconds": time.perf_counter() - begun,
         "preset": trained.config.preset,
         "name": display_name(trained.config),
@@ -146,13 +159,11 @@ def _measure(method: str, task: Task) -> dict[str, Any]:
 
 def _save(trained: Trained, found: Found, summary: dict[str, Any]) -> None:
     """The per-datum values and the summary, each whole or not at all; the same measurement again replaces them."""
-    folder = trained.path / "evaluation"
-    folder.mkdir(exist_ok=True)
-    name = f"{found.name}-n{summary['n']}-seed{summary['evaluation_seed']}-step{trained.step}"
+    name = f"evaluation/{found.name}-n{summary['n']}-seed{summary['evaluation_seed']}-step{trained.step}"
     stream = io.BytesIO()
     np.savez(stream, allow_pickle=False, **found.columns)
-    durable.replace(folder / f"{name}.npz", stream.getvalue())
-    durable.replace(folder / f"{name}.json", strict_json.canonical(_finite(summary)))
+    contents = {f"{name}.npz": stream.getvalue(), f"{name}.json": strict_json.canonical(_finite(summary))}
+    RunFolder(trained.path).write(contents)
 
 
 def _finite(value: Any) -> Any:
@@ -165,11 +176,14 @@ def _finite(value: Any) -> Any:
 
 
 def closing_line(summary: Mapping[str, Any]) -> str:
-    """The result in one line: log p(x) with its error, how it was measured, and how far to trust it.
+    """The result in one line: log p(x) with its error, how it was measured, in what precision, how far to trust it.
 
     What one row or few samples do not tell is unknown: an error, or the share of large Pareto k. A run that is not what
     its preset's name says, or that started at the weights of another, is named at the end.
     """
     line, name, start = METHODS[summary["method"]].line(summary), summary.get("name"), summary.get("start")
+    if precision := summary.get("precision"):
+        *most, seconds = line.split("; ")
+        line = "; ".join([*most, precision, seconds])
     named = [*([name] if name != summary.get("preset") and name else []), *([f"started at {start}"] if start else [])]
     return f"{line[:-1]}; {'; '.join(named)})" if named else line

@@ -14,7 +14,7 @@ from iwax.experiments.comparison import above
 from iwax.experiments.config import Config
 from iwax.experiments.environment import environment, versions
 from iwax.experiments.evaluators import measure_side_by_side, plans
-from iwax.experiments.folder import existing
+from iwax.experiments.folder import RunFolder, existing
 from iwax.experiments.measure import evaluate
 from iwax.experiments.presets import burda_name
 from iwax.experiments.published import PublishedRow, PublishedTable, PublishedValue, select_rows
@@ -24,7 +24,7 @@ from iwax.experiments.run import resume, train
 from iwax.experiments.sources import from_sources
 from iwax.experiments.stored import open_run
 from iwax.model import LatentVariableModel
-from iwax.training import checkpoint, record, steps_per_epoch
+from iwax.training import checkpoint, steps_per_epoch
 
 __all__ = ["ACTIVITY_ROWS", "Request", "configuration", "published_activity", "reproduce_row", "run_folder"]
 
@@ -168,7 +168,7 @@ def _train(folder: Path, config: Config, *, minutes: float | None, reporter: Rep
     """Go on until the run is finished or its time is up."""
     end = None if minutes is None else time.monotonic() + 60.0 * minutes
     stop = None if end is None else lambda: time.monotonic() >= end
-    if not (folder / "config.json").is_file():
+    if RunFolder(folder).files.kind("config.json") is None:
         train(config, folder, reporter=reporter, stop=stop)
         return
     there = existing(folder).config()
@@ -223,7 +223,7 @@ def _result(row: PublishedRow, request: Request, folder: Path, measured: dict[st
         epochs=epochs,
         epochs_planned=trained.config.training.epochs,
         cut=epochs < trained.config.training.epochs,
-        seconds=sum(float(entry["seconds"]) for entry in record.read(folder / "timing.jsonl")),
+        seconds=sum(entry["seconds"] or 0.0 for entry in RunFolder(folder).rows(folder / "timing.jsonl")),
         active_units=active,
         against=_against(row, request, folder, seed=seed),
         published=Published(
@@ -245,7 +245,7 @@ def _against(row: PublishedRow, request: Request, folder: Path, *, seed: int) ->
         return None
     (first,) = select_rows(request.table, name)
     baseline = run_folder(first, request, seed=seed)
-    if row.data != first.data or not (baseline / "evaluation").is_dir():
+    if row.data != first.data or not RunFolder(baseline).files.names("evaluation"):
         return None
     found = above(folder, baseline)
     log_evidence, elbo = (PublishedValue(value=v, error=e) for v, e in (found["log_evidence"], found["elbo"]))

@@ -22,18 +22,10 @@ from iwax.experiments.reporter import Reporter
 from iwax.experiments.session import Session, load_state
 from iwax.experiments.stored import load_model
 from iwax.model import LatentVariableModel
-from iwax.training import (
-    NumericalStop,
-    Objective,
-    State,
-    checkpoint,
-    initial_control,
-    initial_state,
-    record,
-    steps_per_epoch,
-)
+from iwax.training import NumericalStop, Objective, State, checkpoint, initial_control, initial_state, steps_per_epoch
 from iwax.training import train as ascend
 from iwax.training.checkpoint import CorruptCheckpointError
+from iwax.training.finite import NotFiniteError
 
 __all__ = ["resume", "train"]
 
@@ -56,6 +48,7 @@ def train(config: Config, output: Path | None = None, *, reporter: Reporter, sto
     folder = claim(output, name=naming.folder_name(config), data=config.data.name, seed=config.seed)
     try:
         with held(folder), placed(device=config.device, precision=config.precision):
+            folder.begin()
             work = _prepare(config, config.data.load())
             source = initial.source(config)
             state = _first_state(work, source)
@@ -78,6 +71,7 @@ def resume(run: Path, *, data_path: Path | None = None, reporter: Reporter, stop
     with held(folder), placed(device=config.device, precision=config.precision):
         work = _prepare(config, run_data.find(config.data, before.data, run=folder.path, given=data_path))
         _say_versions(before, reporter)
+        folder.sealed.sweep()
         checkpoint.sweep(folder.checkpoints)
         found = load_state(folder, work.start())
         for error in found.skipped if found else ():
@@ -85,7 +79,7 @@ def resume(run: Path, *, data_path: Path | None = None, reporter: Reporter, stop
         state = found.state if found else _first_state(work, initial.source(config, as_in=folder))
         step = int(state.step)
         for path in (folder.metrics, folder.timing):
-            record.truncate(path, step)
+            folder.cut(path, step)
         if step >= config.training.epochs * steps_per_epoch(len(work.dataset.train), config.training.batch):
             reporter.note(_finished(folder, config, step))
         folder.log(f"resumed at step {step}")
@@ -148,6 +142,8 @@ def _first_state(work: _Work, start: Path | None) -> State:
     checkpoint.verify(start)
     try:
         model = load_model(start, work.config, shape=work.dataset.shape, columns=work.dataset.columns)
+    except NotFiniteError:
+        raise
     except CorruptCheckpointError as error:  # it verifies, so it is whole, and of other data
         raise ValueError(
             f"--from {source}: data of {work.dataset.features} values a row need weights of their size, "
@@ -171,8 +167,7 @@ def _write_down(folder: RunFolder, work: _Work, source: Path | None, reporter: R
         left_out=tuple(each.name for each in dataset.left_out) or None,
     )
     start = None if source is None else initial.recorded(source)
-    folder.write_json("env.json", Environment(**environment(), data=about, start=start).model_dump(mode="json"))
-    folder.write_json("config.json", work.config.model_dump(mode="json"))
+    folder.write_down(work.config, Environment(**environment(), data=about, start=start))
     size = sum(leaf.size for leaf in jax.tree.leaves(eqx.filter(work.model, eqx.is_inexact_array)))
     training, rows = work.config.training, len(dataset.train)
     epochs = f"{training.epochs} {'epoch' if training.epochs == 1 else 'epochs'}"
@@ -259,10 +254,12 @@ def _go(
     if (signum := signals()) is not None:  # after the last stretch too: whoever sent it wants what follows to end
         error = Interrupted(signum, int(state.step), folder.path)
         folder.log(str(error))
+        folder.seal()
         raise error
     folder.log(f"{'stopped' if session.stopped else 'trained'} at step {int(state.step)}")
     if not session.stopped:
         _say_patience(folder, work, state, reporter)
+    folder.seal()
 
 
 def _say_patience(folder: RunFolder, work: _Work, state: State, reporter: Reporter) -> None:

@@ -1,7 +1,9 @@
 """The data of a run: what is recorded of them, and how they are found again wherever the run folder lies."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import replace
+from math import prod
 from pathlib import Path
 from typing import Annotated
 
@@ -12,8 +14,10 @@ from iwax.data import Column
 from iwax.data.dataset import Kind
 from iwax.experiments.config import Data
 
-__all__ = ["DataRecord", "candidates", "find", "portable"]
+__all__ = ["DataRecord", "candidates", "find", "is_data", "portable"]
 
+SPARE, ENTRY = 1 << 26, 1 << 10  # bytes of any data, and of a picture beside its values
+CELL, TEXT = 64, 4096  # bytes of a value in any format, and of a text in a column that was left out
 ABOVE = 2  # folders above a run folder that are searched: a run is made in runs/ of the folder one works in
 
 
@@ -66,21 +70,67 @@ def candidates(name: str, *, run: Path, recorded: str | None) -> list[Path]:
 def find(settings: Data, record: DataRecord, *, run: Path, given: Path | None = None) -> data.Dataset:
     """The data that a run began with, equal by their SHA-256: those of ``given``, or found by their name.
 
-    Raises FileNotFoundError where they are nowhere, naming the places looked at, and ValueError where what is there
-    differs from what the run began with.
+    A folder that somebody sent may name any file of whoever opens it, so what is found by its name is read only where
+    it is a file or a folder and no larger than the recorded rows could need, and nothing is downloaded. Raises
+    FileNotFoundError where they are nowhere, naming the places looked at, and ValueError where what is there differs
+    from what the run began with; UnavailableError for a registered name whose files are not here.
     """
-    if given is None and settings.name in data.names():
-        return _checked([settings.name], settings, record, run=run)
     if given is not None:
         return _checked([str(given)], settings, record, run=run)
+    if settings.name in data.names():
+        if data.whereabouts(settings.name) in ("absent", "incomplete"):
+            raise data.UnavailableError(
+                f"run {run}: its data were needed, {settings.name}, whose files are not here; iwax data get "
+                f"{settings.name} downloads them, or say where they are with --data PATH"
+            )
+        return _checked([settings.name], settings, record, run=run)
     places = candidates(settings.name, run=run, recorded=record.path)
-    there = [str(place) for place in places if place.exists()]
+    refused = {place: _not_opened(place, _largest(settings, record)) for place in places if os.path.lexists(place)}
+    there = [str(place) for place, why in refused.items() if why is None]
     if not there:
+        reasons = [f"{place} {why}" for place, why in refused.items()]
+        reasons += [f"there is no {', no '.join(str(place) for place in places if place not in refused)}"]
         raise FileNotFoundError(
-            f"run {run}: its data were needed, {settings.name} of SHA-256 {record.sha256[:12]}...; there is no "
-            f"{', no '.join(map(str, places))}; say where they are with --data PATH"
+            f"run {run}: its data were needed, {settings.name} of SHA-256 {record.sha256[:12]}...; "
+            f"{'; '.join(reasons)}; say where they are with --data PATH"
         )
     return _checked(there, settings, record, run=run)
+
+
+def _not_opened(place: Path, largest: int) -> str | None:
+    """Why what lies there is not opened because a folder names it; None where it may be."""
+    if not is_data(place):
+        return "is neither a file nor a folder, and was not opened"
+    if _bytes_of(place, largest) > largest:
+        return f"has more than the {largest:,} bytes that the recorded rows could take, and was not opened"
+    return None
+
+
+def is_data(path: Path) -> bool:
+    """Whether a path leads to a file or a folder, which alone are read as data: not a pipe, nor a device.
+
+    >>> is_data(Path("/dev/null"))
+    False
+    """
+    return path.is_file() or path.is_dir()
+
+
+def _largest(settings: Data, record: DataRecord) -> int:
+    """Bytes that the recorded rows could take in any format, and the cells of columns that were left out."""
+    left_out = {*(record.left_out or ()), *(settings.kinds or {})}
+    return SPARE + sum(record.rows.values()) * (CELL * prod(record.shape) + TEXT * len(left_out))
+
+
+def _bytes_of(path: Path, enough: int) -> int:
+    """The bytes of a file, or of the files in a folder and below, counted until there are more than ``enough``."""
+    if path.is_file():
+        return path.stat().st_size
+    found = 0
+    for folder, _, names in os.walk(path):
+        found += sum(os.lstat(os.path.join(folder, name)).st_size + ENTRY for name in names)
+        if found > enough:
+            break
+    return found
 
 
 def _checked(places: Sequence[str], settings: Data, record: DataRecord, *, run: Path) -> data.Dataset:

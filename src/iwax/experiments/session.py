@@ -84,10 +84,11 @@ class Session:
     def save(self, state: State) -> None:
         """Write the checkpoint of this step, unless it is there, and let go of old ones."""
         step = int(state.step)
-        self._metrics.sync()  # a row that a checkpoint covers must outlive any crash that the checkpoint outlives
-        self._timing.sync()
+        # a row that a checkpoint covers must outlive any crash that the checkpoint outlives
+        marks = {each.path: each.sync() for each in (self._metrics, self._timing)}
         known = self._validation[1] if self._validation is not None and self._validation[0] == step else None
         save_state(self.folder.checkpoints, state, validation=known, keep=self.settings.keep)
+        self.folder.seal(marks)
         self._saved = time.monotonic()
 
 

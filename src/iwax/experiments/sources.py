@@ -13,9 +13,11 @@ from pydantic import BaseModel, ValidationError
 from iwax import data as data_sets
 from iwax.experiments import catalogue
 from iwax.experiments.config import Config
-from iwax.experiments.run_data import candidates
+from iwax.experiments.run_data import candidates, is_data
 from iwax.training import strict_json
 from iwax.training.checkpoint import CorruptCheckpointError
+from iwax.training.enclosed import Enclosed
+from iwax.training.sealed import Sealed
 
 __all__ = ["complete", "defaults", "from_sources", "keys", "read_file", "stored"]
 
@@ -110,24 +112,24 @@ def _refuse_other_sizes(
 
 def _inherited(start: object) -> dict[str, Any]:
     """Data, model, precision and preset's name of the run whose weights are the start: what they were made for."""
-    file = Path(start) / "config.json" if isinstance(start, str) else None
-    if file is None or not file.is_file():  # what is wrong with it is said where its weights are read
+    run = Path(start) if isinstance(start, str) else None
+    if run is None or Enclosed(run).kind("config.json") is None:  # what is wrong is said where its weights are read
         return {}
     kept = ("data.", "model.", "precision", "preset")
-    flat = _located(_flatten(stored(file).model_dump(mode="json"), str(file)), file.parent)
+    flat = _located(_flatten(stored(run).model_dump(mode="json"), str(run / "config.json")), run)
     return {key: value for key, value in flat.items() if key.startswith(kept)}
 
 
 def _located(flat: dict[str, Any], run: Path) -> dict[str, Any]:
     """Settings of a run with the place where its data lie, where that is not the one that their name says from here."""
-    name, file = flat.get("data.name"), run / "env.json"
-    if not isinstance(name, str) or name in data_sets.names() or not file.is_file():
+    name = flat.get("data.name")
+    if not isinstance(name, str) or name in data_sets.names():
         return flat
     try:
-        recorded = strict_json.parse(file.read_bytes())["data"].get("path")
-    except (ValueError, KeyError, TypeError, AttributeError):  # said where the folder is read
+        recorded = strict_json.parse(Sealed(run).read("env.json"))["data"].get("path")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):  # said where the folder is read
         return flat
-    there = [place for place in candidates(name, run=run, recorded=recorded) if place.exists()]
+    there = [place for place in candidates(name, run=run, recorded=recorded) if is_data(place)]
     if not there or (Path(name).expanduser().exists() and there[0].samefile(Path(name).expanduser())):
         return flat
     return flat | {"data.name": str(there[0])}
@@ -138,10 +140,21 @@ def read_file(path: str | Path) -> dict[str, Any]:
     path = Path(path)
     if path.suffix not in (".json", ".toml"):
         raise ValueError(f"{path}: needs to end in .json or .toml to be read as a configuration")
-    with path.open("rb") as stream:
-        raw = stream.read(LARGEST_FILE + 1)
-    if len(raw) > LARGEST_FILE:
-        raise ValueError(f"{path}: needs to be a configuration of at most {LARGEST_FILE} bytes")
+    if path.name == "config.json" and Enclosed(path.parent).kind("env.json"):
+        return _parsed(Sealed(path.parent).read(path.name, limit=LARGEST_FILE), path)
+    there = path.resolve()
+    if there.is_dir():
+        raise IsADirectoryError(f"{path}: a configuration was needed, got a folder")
+    try:
+        raw = Enclosed(there.parent).read(there.name, limit=LARGEST_FILE)
+    except CorruptCheckpointError as error:
+        needed = f"a configuration of at most {LARGEST_FILE} bytes"
+        raise ValueError(f"{path}: needs to be {needed}, got {error.got}") from error
+    return _parsed(raw, path)
+
+
+def _parsed(raw: bytes, path: Path) -> dict[str, Any]:
+    """The settings in the bytes of a file, flat."""
     try:
         tree = tomllib.loads(raw.decode()) if path.suffix == ".toml" else strict_json.parse(raw)
     except (ValueError, RecursionError) as error:
@@ -155,7 +168,10 @@ def complete(path: Path) -> Config:
     Only keys whose default is null may be missing: null stands for what is not used, so that a run made before a key
     was known is read as it was.
     """
-    flat = read_file(path)
+    return _complete(read_file(path), path)
+
+
+def _complete(flat: dict[str, Any], path: Path) -> Config:
     known = keys()
     for key in flat:
         if key not in known:
@@ -168,10 +184,12 @@ def complete(path: Path) -> Config:
     return _validate(flat, dict.fromkeys(flat, str(path)))
 
 
-def stored(path: Path) -> Config:
+def stored(run: Path) -> Config:
     """As `complete`, of the config.json in a run folder: CorruptCheckpointError where it is not what a run wrote."""
+    path = run / "config.json"
+    raw = Sealed(run).read(path.name, limit=LARGEST_FILE)
     try:
-        return complete(path)
+        return _complete(_parsed(raw, path), path)
     except ValueError as error:
         raise CorruptCheckpointError(path, None, "the configuration of a run", str(error)) from error
 

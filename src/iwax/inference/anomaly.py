@@ -17,6 +17,7 @@ from PIL import Image
 
 from iwax import evaluation
 from iwax._typing import PRNGKey
+from iwax.evaluation.tables import numeric
 from iwax.inference.score import score
 from iwax.model import LatentVariableModel
 
@@ -75,7 +76,8 @@ def typicality(log_prob: ArrayLike, reference: ArrayLike) -> np.ndarray:
     >>> typicality([-90.0, -40.0], [-95.0, -85.0])
     array([  0., -50.])
     """
-    values, known = np.asarray(log_prob, np.float64), np.asarray(reference, np.float64)
+    given = {"log_prob": log_prob, "reference": reference}
+    values, known = (numeric(name, each).astype(np.float64) for name, each in given.items())
     if values.ndim != 1 or known.ndim != 1 or known.size < 1:
         raise ValueError(
             f"typicality needs log p(x) as [n] and [m], m at least 1, got {values.shape} and {known.shape}"
@@ -98,7 +100,7 @@ def code_length(x: ArrayLike, shape: tuple[int, int]) -> np.ndarray:
     >>> bool(short < long)
     True
     """
-    pictures = np.asarray(x)
+    pictures = numeric("x", x)
     if pictures.dtype != np.uint8 or pictures.ndim != 2 or pictures.shape[1] != math.prod(shape):
         raise ValueError(
             f"code_length needs grey values uint8 [n, {math.prod(shape)}], got {pictures.dtype} {pictures.shape}"

@@ -8,6 +8,8 @@ from numpy.typing import ArrayLike
 
 from iwax import evaluation
 from iwax._typing import PRNGKey
+from iwax.evaluation.tables import numeric
+from iwax.inference import inputs
 from iwax.model import LatentVariableModel
 
 __all__ = ["comparable_scores"]
@@ -34,7 +36,8 @@ def comparable_scores(
     neither like nor unlike them: m. With the scores come reasons to distrust them. Raises ValueError as
     `marginal_moments` does.
     """
-    observed, scores = ~np.isnan(np.asarray(x, np.float64)), np.array(log_prob, np.float64)
+    observed = ~np.isnan(inputs.rows(model, x, key, missing=True, empty=True))
+    scores = numeric("log_prob", log_prob).astype(np.float64)
     if scores.shape != observed.shape[:1]:
         raise ValueError(f"log_prob must be [{len(observed)}], one a row of x, got shape {scores.shape}")
     sets, of_row = np.unique(observed, axis=0, return_inverse=True)

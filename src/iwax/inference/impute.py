@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 from iwax import batched, posteriors
 from iwax._typing import PRNGKey
 from iwax.evaluation import trust
+from iwax.evaluation.tables import row_numbers
 from iwax.inference import inputs, weighing
 from iwax.inference.defended import can_defend
 from iwax.inference.pieces import pieces
@@ -133,10 +134,7 @@ def _checked(
     """The table, in the support of the model's likelihood, and the numbers of its rows."""
     table = np.asarray(inputs.rows(model, x, key, missing=True, empty=True))
     model.refuse_outside(table, missing=True)
-    numbers = np.arange(len(table)) if rows is None else np.asarray(rows)
-    if numbers.shape != table.shape[:1]:
-        raise ValueError(f"rows must number the {len(table)} rows of x, got shape {numbers.shape}")
-    return table, numbers
+    return table, row_numbers(rows, len(table))
 
 
 def _proposals(

@@ -42,7 +42,7 @@ def slot_preferences(
     no memory, labels are not one a row, and for rows that `embed` refuses.
     """
     decoder(model)
-    table, given = inputs.rows(model, x, key), np.asarray(labels)
+    table, given = inputs.rows(model, x, key), inputs.labels(labels)
     if given.shape != (len(table),):
         raise ValueError(f"one label a row was needed, shape ({len(table)},), got {given.shape}")
     parts = pieces(table, len(table), size=inputs.check_count("batch", batch))

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from iwax import batched, likelihoods
 from iwax._typing import Datum, PRNGKey
+from iwax.evaluation.tables import check_cells, numeric
 from iwax.inference import inputs
 from iwax.inference.pieces import pieces
 from iwax.model import LatentVariableModel
@@ -79,9 +80,10 @@ def _refuse_beyond_grey(table: np.ndarray) -> None:
 
 
 def _start(start: ArrayLike | None, table: np.ndarray) -> np.ndarray:
-    first = np.asarray(0.0 if start is None else start, float)
-    if first.shape not in ((), table.shape) or not np.isfinite(first).all():
-        raise ValueError(f"start must be a finite number, or such an array of shape {table.shape}: got {first!r:.80}")
+    first = numeric("start", 0.0 if start is None else start).astype(float)
+    if first.shape not in ((), table.shape):
+        raise ValueError(f"start must be a number, or numbers of shape {table.shape}: got shape {first.shape}")
+    check_cells(np.atleast_2d(first), missing=False, name="start")
     return np.broadcast_to(first, table.shape)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
 
+import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -12,7 +13,9 @@ from matplotlib.figure import Figure
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-__all__ = ["DPI", "FAINT", "GREY", "INK", "MUTED", "PALETTE", "number", "quiet", "sheet", "write"]
+from iwax.training import durable
+
+__all__ = ["DPI", "FAINT", "GREY", "INK", "MUTED", "PALETTE", "number", "plain", "quiet", "sheet", "write"]
 
 DPI = 150
 INK, MUTED, GREY, FAINT = "#222222", "#5f6368", "#9aa0a6", "#dadce0"
@@ -30,6 +33,10 @@ PALETTE: Sequence[str] = (
     "#717581",
     "#92dadd",
 )
+
+# Decorates whatever draws, for its time alone: Matplotlib's own defaults, whatever the settings of a person are or the
+# matplotlibrc of the current folder says, which could also have LaTeX started (text.usetex).
+plain = matplotlib.rc_context({name: value for name, value in matplotlib.rcParamsDefault.items() if name != "backend"})
 
 
 def sheet(width: float, height: float, *, fitted: bool = True) -> Figure:
@@ -66,11 +73,12 @@ def number(value: float, digits: int = 2) -> str:
     return f"{value:.{digits}f}".replace("-", "\N{MINUS SIGN}")
 
 
+@plain
 def write(path: str | Path, figure: Figure, *, title: str, description: str) -> Path:
     """Save a figure as PNG with a title and a text alternative inside, and neither a date nor a version.
 
-    The bytes are made first and written last. Raises ValueError unless the name ends in ``.png``, and OSError where it
-    cannot be written.
+    The bytes are made first and written last, whole or not at all. Raises ValueError unless the name ends in ``.png``,
+    and OSError where it cannot be written.
     """
     path = Path(path)
     if path.suffix.lower() != ".png":
@@ -87,5 +95,5 @@ def write(path: str | Path, figure: Figure, *, title: str, description: str) -> 
     words.add_text("Description", description)
     buffer = BytesIO()
     image.save(buffer, format="PNG", pnginfo=words, optimize=True, dpi=(DPI, DPI))
-    path.write_bytes(buffer.getvalue())
+    durable.replace(path, buffer.getvalue())
     return path

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator, ScalarFormatter
 
-from iwax.report.canvas import FAINT, GREY, MUTED, PALETTE, number, quiet, sheet, write
+from iwax.report.canvas import FAINT, GREY, MUTED, PALETTE, number, plain, quiet, sheet, write
 
 __all__ = ["course", "visible_range"]
 
@@ -120,6 +120,7 @@ def short(value: float) -> str:
     return f"{value:.2g}".replace("-", "\N{MINUS SIGN}")
 
 
+@plain
 def course(path: str | Path, rows: Rows) -> Path:
     """The bound in nats against the epoch; smaller and grey below it, what else was recorded and changed."""
     training, validation = _curve(rows, "bound"), _curve(rows, "validation")

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
-from iwax.report.canvas import FAINT, GREY, INK, MUTED, PALETTE, number, quiet, sheet, write
+from iwax.report.canvas import FAINT, GREY, INK, MUTED, PALETTE, number, plain, quiet, sheet, write
 
 __all__ = ["convergence", "kl_per_unit", "signal_to_noise"]
 
@@ -34,6 +34,7 @@ def _plain(value: float, place: int | None = None) -> str:
     return f"{value:g}" if 1e-3 <= value < 1e5 else f"{value:.0e}"
 
 
+@plain
 def convergence(path: str | Path, found: Mapping[str, Any], *, levels: Mapping[str, float] | None = None) -> Path:
     """The expected IWAE bound against k, and below it what each step of k still gains; nats, with their errors.
 
@@ -91,6 +92,7 @@ def _gains(axes: Axes, ks: Array, gain: Array, gain_error: Array) -> None:
 _POINTS: dict[str, Any] = {"marker": "o", "markersize": 4, "linewidth": 1.5, "elinewidth": 1.2, "capsize": 2.5}
 
 
+@plain
 def signal_to_noise(path: str | Path, panels: Mapping[str, Sequence[Mapping[str, Any]]], *, note: str = "") -> Path:
     """The signal-to-noise ratio of gradients against k, a panel for each name; both axes logarithmic.
 
@@ -181,6 +183,7 @@ def _guides(axes: Axes, curves: Sequence[Mapping[str, Any]]) -> None:
     axes.set_ylim(limits)
 
 
+@plain
 def kl_per_unit(path: str | Path, layers: Sequence[Mapping[str, Any]], *, threshold: float) -> Path:
     """The KL divergence of every latent unit, the largest first, a panel a layer; active units in colour.
 

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from iwax.report.canvas import FAINT, GREY, INK, MUTED, PALETTE, number, quiet, sheet, write
+from iwax.report.canvas import FAINT, GREY, INK, MUTED, PALETTE, number, plain, quiet, sheet, write
 
 __all__ = ["differences"]
 
@@ -18,6 +18,7 @@ ROW = 0.42  # inches
 _TITLE: dict[str, Any] = {"fontsize": 10.5, "color": INK, "loc": "left", "pad": 8}
 
 
+@plain
 def differences(path: str | Path, compared: Mapping[str, Any]) -> Path:
     """Paired differences of log p(x) to the first run, a line per run; below them those of means over seeds.
 

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 
-from iwax.report.canvas import FAINT, GREY, INK, MUTED, PALETTE, quiet, sheet, write
+from iwax.report.canvas import FAINT, GREY, INK, MUTED, PALETTE, plain, quiet, sheet, write
 
 __all__ = ["equal_axes", "heat_maps", "marker_area", "moved_points", "points", "two_clouds"]
 
@@ -53,6 +53,7 @@ def _frame(axes: Axes, clouds: tuple[Array, ...], title: str | None) -> Axes:
     return axes
 
 
+@plain
 def points(path: str | Path, samples: Array, *, title: str | None) -> Path:
     """One cloud of points in the plane."""
     figure = sheet(5.0, 5.0)
@@ -62,6 +63,7 @@ def points(path: str | Path, samples: Array, *, title: str | None) -> Path:
     return write(path, figure, title=name, description=f"{name}: {len(samples)} points in the plane.")
 
 
+@plain
 def two_clouds(path: str | Path, data: Array, samples: Array) -> Path:
     """Data on the left, samples on the right over a faint copy of the data; equal axes, the same limits."""
     figure = sheet(8.8, 4.7)
@@ -80,6 +82,7 @@ def two_clouds(path: str | Path, data: Array, samples: Array) -> Path:
     return write(path, figure, title="Data and samples", description=words)
 
 
+@plain
 def moved_points(path: str | Path, originals: Array, reconstructions: Mapping[str, Array]) -> Path:
     """Each point of the data joined by a line to what was made of it, a colour a name."""
     figure = sheet(5.0, 5.4)
@@ -106,6 +109,7 @@ def _colours(values: Array) -> tuple[str, float, float]:
     return ("viridis", low, high) if high > low else ("viridis", low - 0.5, high + 0.5)
 
 
+@plain
 def heat_maps(path: str | Path, tables: dict[str, Array], *, title: str) -> Path:
     """Named tables of equal shape side by side, a row of pixels a datum and a column a feature, with one colour bar."""
     first = next(iter(tables.values()))

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from iwax.report.canvas import DPI, INK, MUTED, sheet, write
+from iwax.report.canvas import DPI, INK, MUTED, plain, sheet, write
 
 __all__ = ["bands", "columns", "grid", "limits", "pixels", "resized", "tile"]
 
@@ -82,6 +82,7 @@ def tile(block: Array, across: int, *, gutter: int = GUTTER) -> Array:
     return page
 
 
+@plain
 def _place(page: Array, *, left: int, title: str | None) -> Figure:
     """A sheet that holds the page pixel for pixel, ``left`` pixels from the edge, under an optional line of title."""
     top = MARGIN + (LINE if title else 0)

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from scipy.special import ndtr, ndtri
 
 from iwax.report import images as pictures
-from iwax.report.canvas import DPI, FAINT, GREY, INK, MUTED, PALETTE, number, quiet, sheet, write
+from iwax.report.canvas import DPI, FAINT, GREY, INK, MUTED, PALETTE, number, plain, quiet, sheet, write
 from iwax.report.features import equal_axes, marker_area
 
 __all__ = ["decoded", "decoded_maps", "decoded_net", "manifold_grid", "plane"]
@@ -76,6 +76,7 @@ def _by_value(axes: Axes, figure: Figure, means: Array, labels: Array, order: Ar
     return f", coloured by a label from {labels.min()} to {labels.max()}"
 
 
+@plain
 def plane(path: str | Path, means: Array, labels: Array | None) -> Path:
     """Posterior means in the plane, a colour a class."""
     classes = 0 if labels is None else len(np.unique(labels))
@@ -96,6 +97,7 @@ def plane(path: str | Path, means: Array, labels: Array | None) -> Path:
     return write(path, figure, title="Latents", description=words)
 
 
+@plain
 def decoded(path: str | Path, images: Array, side: int, shape: tuple[int, ...]) -> Path:
     """Decoded images side by side without gutters, on axes that say which latents they stand for."""
     block = pictures.pixels(images, shape, span=pictures.limits(images))
@@ -117,6 +119,7 @@ def decoded(path: str | Path, images: Array, side: int, shape: tuple[int, ...]) 
     return write(path, figure, title="Manifold", description=words)
 
 
+@plain
 def decoded_net(path: str | Path, means: Array, side: int) -> Path:
     """Decoded points of the plane as the net that the grid of latents becomes: a colour for either latent's lines."""
     net = means.reshape(side, side, 2)
@@ -131,6 +134,7 @@ def decoded_net(path: str | Path, means: Array, side: int) -> Path:
     return write(path, figure, title="Manifold", description=words)
 
 
+@plain
 def decoded_maps(path: str | Path, means: Array, side: int) -> Path:
     """Decoded features, a small map each (the first sixteen): z₁ to the right, z₂ upwards, colour the value."""
     shown = min(means.shape[1], 16)

@@ -9,7 +9,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 
 from iwax.data import Column
 from iwax.report.bins import whole_bins
-from iwax.report.canvas import MUTED, PALETTE, quiet, sheet, write
+from iwax.report.canvas import MUTED, PALETTE, plain, quiet, sheet, write
 
 __all__ = ["marginals"]
 
@@ -18,6 +18,7 @@ _ACROSS, _BINS, _SHOWN, _LETTERS = 4, 24, 12, 14
 _DECADES = 30.0  # largest over smallest value beyond which an axis names powers of ten alone
 
 
+@plain
 def marginals(path: str | Path, columns: Sequence[Column], data: np.ndarray, draws: np.ndarray) -> Path:
     """A panel a column: histograms, or the shares of levels, of data [n, D] (NaN where missing) and of draws [m, D].
 

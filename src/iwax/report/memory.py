@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from iwax.report.canvas import INK, MUTED, quiet, sheet, write
+from iwax.report.canvas import INK, MUTED, plain, quiet, sheet, write
 
 __all__ = ["preferences", "slots"]
 
@@ -13,6 +13,7 @@ Array = np.ndarray
 _ACROSS = 10
 
 
+@plain
 def preferences(path: str | Path, classes: Sequence[object], mean: Array, *, title: str) -> Path:
     """Mean attention [classes, slots] as a map, slots by the class that reads them most. Raises OSError."""
     order = np.lexsort((-mean.max(axis=0), mean.argmax(axis=0)))
@@ -30,6 +31,7 @@ def preferences(path: str | Path, classes: Sequence[object], mean: Array, *, tit
     return write(path, figure, title=title, description=f"Mean attention of classes to slots; the largest: {first}.")
 
 
+@plain
 def slots(path: str | Path, added: Array, shape: tuple[int, int], *, title: str) -> Path:
     """What each slot adds to the mean picture [slots, D]: blue is less ink, red is more, one scale. Raises OSError."""
     span = float(np.abs(added).max()) or 1.0

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from iwax.evaluation import PosteriorPlane
 from iwax.report import images as pictures
-from iwax.report.canvas import INK, MUTED, PALETTE, number, quiet, sheet, write
+from iwax.report.canvas import INK, MUTED, PALETTE, number, plain, quiet, sheet, write
 
 __all__ = ["highest_density_level", "posterior_shape"]
 
@@ -35,6 +35,7 @@ def highest_density_level(log_prob: Array, mass: float) -> float:
     return float(ordered[min(int(np.searchsorted(held, mass * held[-1])), ordered.size - 1)])
 
 
+@plain
 def posterior_shape(path: str | Path, plane: PosteriorPlane, data: ArrayLike, shape: tuple[int, ...]) -> Path:
     """One row a datum: the datum, then q_EW(z|x) for each k, and p(z|x), as densities with 50 % and 95 % regions.
 

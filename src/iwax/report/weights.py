@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator, PercentFormatter
 
-from iwax.report.canvas import GREY, INK, PALETTE, quiet, sheet, write
+from iwax.report.canvas import GREY, INK, PALETTE, plain, quiet, sheet, write
 
 __all__ = ["histograms", "pruning_curve"]
 
 _NAMES = {"weights": "a draw of the weights", "means": "their means", "sigmas": "their standard deviations"}
 
 
+@plain
 def histograms(path: str | Path, found: Mapping[str, Mapping[str, Sequence[float]]]) -> Path:
     """Densities of weights, a panel for each of draws, means and standard deviations, a line for each network.
 
@@ -40,6 +41,7 @@ def histograms(path: str | Path, found: Mapping[str, Mapping[str, Sequence[float
     return write(path, figure, title="Weights", description=words)
 
 
+@plain
 def pruning_curve(path: str | Path, found: Mapping[str, Sequence[Mapping[str, Any]]]) -> Path:
     """Test error against the share of weights removed, with standard errors; a line for each network.
 

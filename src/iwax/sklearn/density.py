@@ -18,7 +18,7 @@ from iwax.sklearn.estimator import (
     LatentVariableEstimator,
     new_seed,
 )
-from iwax.sklearn.rows import BLOCK, padded, with_hole
+from iwax.sklearn.rows import BLOCK, padded, read_by, with_hole
 
 __all__ = ["IWAE", "VAE"]
 
@@ -151,7 +151,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, Laten
     def inverse_transform(self, Z: Any) -> np.ndarray:
         """The means [n, D] of p(x|z), in the units of X."""
         check_is_fitted(self)
-        z = np.asarray(check_array(Z), np.float64)
+        z = read_by(check_array, "Z", Z, missing=False)
         if z.shape[1] != self._n_features_out:
             raise ValueError(
                 f"Z has {z.shape[1]} features, but {type(self).__name__} is expecting its {self._n_features_out} "

@@ -1,6 +1,7 @@
 """What the estimators share: parameters and their ranges, how rows are read, how a model is fitted and weighed."""
 
 from dataclasses import replace
+from functools import partial
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -16,7 +17,7 @@ from iwax import evaluation, nn, training
 from iwax.model import LatentVariableModel
 from iwax.sklearn.ascent import Ascent, ascend
 from iwax.sklearn.model import LIKELIHOODS, model_of
-from iwax.sklearn.rows import BLOCK, numbers, padded, refuse_unobserved, with_hole, without_empty
+from iwax.sklearn.rows import BLOCK, numbers, padded, read_by, refuse_unobserved, with_hole, without_empty
 from iwax.sklearn.units import Units
 
 __all__ = [
@@ -158,14 +159,13 @@ class LatentVariableEstimator(BaseEstimator):
         return Units(self.mean_, self.scale_)
 
     def _rows(self, X: Any, *, reset: bool = False) -> np.ndarray:
-        """X as numbers [n, D], NaN where a value is missing; refused where it is not fit for that."""
-        if isinstance(X, np.ma.MaskedArray):
-            X = np.ma.filled(X.astype(np.float64), np.nan)
+        """X as numbers [n, D], NaN where a value is missing or masked; refused where it is not fit for that."""
         finite, least = "allow-nan", 2 if reset else 1
-        read = validate_data(
-            self, X, reset=reset, dtype=np.float64, order="C", ensure_all_finite=finite, ensure_min_samples=least
-        )
-        return np.asarray(read)
+        options = {"dtype": np.float64, "order": "C", "ensure_all_finite": finite, "ensure_min_samples": least}
+        read = read_by(partial(validate_data, self, reset=reset, **options), "X", X, missing=True)
+        if not reset:
+            self._units.warn_of_far(read)
+        return read
 
     def _names(self) -> list[str]:
         return [str(name) for name in getattr(self, "feature_names_in_", range(self.n_features_in_))]

@@ -120,7 +120,7 @@ class IWAEOutlierDetector(OutlierMixin, LatentVariableEstimator):
         found, x = self.evidence(X), self._rows(X)
         volume, whole = self._units.log_volume(x), np.log(self.scale_).sum()
         inner, key = found.log_evidence + volume, self._key(OF_REFERENCE)
-        scores, _ = inference.comparable_scores(self.model_, x, inner, key=key)
+        scores, _ = inference.comparable_scores(self.model_, self._units.inner(x), inner, key=key)
         return np.where(np.isnan(x).any(axis=1), scores - whole, found.log_evidence)
 
     def _score(self, log_prob: np.ndarray) -> np.ndarray:

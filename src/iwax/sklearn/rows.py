@@ -2,10 +2,14 @@
 
 import warnings
 import zlib
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
-__all__ = ["BLOCK", "numbers", "padded", "refuse_unobserved", "with_hole", "without_empty"]
+from iwax.evaluation import tables
+
+__all__ = ["BLOCK", "numbers", "padded", "read_by", "refuse_unobserved", "with_hole", "without_empty"]
 
 BLOCK = 64  # rows worked on at once: always as many, so that the compiled code, and so its rounding, is always the same
 
@@ -19,6 +23,24 @@ def numbers(x: np.ndarray) -> np.ndarray:
     """
     same = np.where(np.isnan(x), np.nan, x + 0.0)  # one NaN, and one zero, for all that there are
     return np.array([zlib.crc32(row.tobytes()) >> 1 for row in np.ascontiguousarray(same, np.float64)], np.int32)
+
+
+def read_by(check: Callable[[Any], Any], name: str, values: Any, *, missing: bool) -> np.ndarray:
+    """float64 rows as scikit-learn's ``check`` reads them, NaN where a cell of a masked array is ``missing``.
+
+    scikit-learn itself takes what lies under a mask, and lets a whole number beyond double precision overflow: both
+    are a ValueError here, the first unless cells may be missing.
+
+    >>> read_by(np.asarray, "Z", [[10**400, 1.0]], missing=False)
+    Traceback (most recent call last):
+        ...
+    ValueError: Z must be finite, got a whole number of 401 digits in row 0, column 0, beyond double precision
+    """
+    values = tables.unmasked(name, values, missing=missing)
+    try:
+        return np.asarray(check(values), np.float64)
+    except OverflowError as error:
+        raise tables.refusal(name, values) from error
 
 
 def padded(x: np.ndarray) -> np.ndarray:

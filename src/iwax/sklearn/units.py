@@ -1,5 +1,6 @@
 """Units: features standardised in double precision, before anything is made single."""
 
+import warnings
 from typing import NamedTuple
 
 import numpy as np
@@ -12,8 +13,8 @@ _FAR = 1e6  # standard deviations: networks may enlarge it a billion times befor
 class Units(NamedTuple):
     """``y_j = (x_j - mean_j) / scale_j``, with the mean and standard deviation of what was observed.
 
-    A constant feature has scale 1, as scikit-learn's StandardScaler gives it. Values further than a
-    million scales from the mean count as just so far: single precision has no room for the squares of others.
+    A constant feature has scale 1, as scikit-learn's StandardScaler gives it. Values further than a million scales
+    from the mean count as just so far, with a warning: single precision has no room for the squares of others.
     """
 
     mean: np.ndarray
@@ -42,6 +43,19 @@ class Units(NamedTuple):
         """
         with np.errstate(over="ignore"):
             return np.clip((x - self.mean) / self.scale, -_FAR, _FAR)
+
+    def warn_of_far(self, x: np.ndarray) -> None:
+        """Warn, naming the first, of values of rows [n, D] that count as nearer than they are."""
+        with np.errstate(over="ignore"):
+            far = np.abs((x - self.mean) / self.scale) > _FAR
+        if far.any():
+            row, column = np.argwhere(far)[0]
+            warnings.warn(
+                f"{far.sum()} values of X lie more than {_FAR:.0e} standard deviations from the mean of their feature "
+                f"and count as just so far: the first is {x[row, column]} in row {row}, column {column}",
+                UserWarning,
+                stacklevel=2,
+            )
 
     def outer(self, y: np.ndarray) -> np.ndarray:
         """Rows [..., D] in these units, back in those of the data."""

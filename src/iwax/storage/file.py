@@ -15,7 +15,7 @@ from iwax.training import durable, strict_json, tensors
 __all__ = ["ModelFileError", "load", "save"]
 
 FORMAT = "iwax model 1"
-HEADER_LIMIT = 1 << 26  # bytes: a description holds no arrays
+HEADER_LIMIT = 1 << 24  # bytes: a description holds no arrays
 _UNSEALED = "0" * 64  # stands for the SHA-256 while it is taken
 
 

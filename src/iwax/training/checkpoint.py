@@ -8,17 +8,17 @@ The same content gives the same bytes. Nothing here is ever unpickled.
 """
 
 import math
-import os
 import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from iwax.training import durable, manifest, strict_json, tensors
+from iwax.training.enclosed import Enclosed, partial_name
 from iwax.training.tensors import CorruptCheckpointError, Tree
 
 _STEP = re.compile(r"step-(0|[1-9][0-9]{0,17})")
-_PARTIAL = re.compile(r"\.step-[0-9]+\.[0-9]+\.partial")
+_PARTIAL = re.compile(r"\.step-[0-9]+\.[0-9a-f]+\.partial")
 
 
 class Found(NamedTuple):
@@ -44,26 +44,24 @@ def save(folder: Path, step: int, *, model: Tree, train: Tree, state: Mapping[st
     ([7], True)
     >>> runs.cleanup()
     """
-    contents = _contents(step, model, train, state)
-    target = folder / f"step-{step}"
-    if os.path.lexists(target) and _settled(target, contents["manifest.json"]):
-        return target
-    partial = folder / f".step-{step}.{os.getpid()}.partial"
-    durable.remove_folder(partial)
-    with durable.disk_full(target, sum(map(len, contents.values()))):
+    contents, files, target = _contents(step, model, train, state), _files(folder), f"step-{step}"
+    if files.kind(target) and _settled(folder / target, contents["manifest.json"]):
+        return folder / target
+    partial = partial_name(target)
+    with durable.disk_full(folder / target, sum(map(len, contents.values()))):
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            partial.mkdir()
+            files.make(partial)
             for name, data in contents.items():
-                durable.write(partial / name, data)
-            durable.sync_folder(partial)
-            _set_aside(target)
-            os.rename(partial, target)
+                files.create(f"{partial}/{name}", data)
+            files.sync(partial)
+            _set_aside(files, target)
+            files.rename(partial, target)
         except BaseException:
-            durable.remove_folder(partial)
+            files.remove(partial)
             raise
-        durable.sync_folder(folder)
-    return target
+        files.sync()
+    return folder / target
 
 
 def load(path: Path, *, model: Tree, train: Tree | None) -> tuple[Tree, Tree | None, dict[str, Any]]:
@@ -95,6 +93,15 @@ def verify(path: Path) -> dict[str, Any]:
 def steps(folder: Path) -> list[int]:
     """Steps of the complete checkpoints (those with a manifest), ascending; their bytes are not read."""
     return [step for step, _ in _complete(folder)]
+
+
+def is_name(name: str) -> bool:
+    """Whether a folder of this name is a checkpoint.
+
+    >>> is_name("step-7"), is_name("step-7.damaged-1")
+    (True, False)
+    """
+    return _STEP.fullmatch(name) is not None
 
 
 def search(folder: Path, *, order: Literal["newest", "best"] = "newest") -> Found:
@@ -140,24 +147,28 @@ def prune(folder: Path, keep: int = 3, *, protect: Collection[int] = ()) -> list
     damaged: list[CorruptCheckpointError] = []
     ranked = _by_validation([path for _, path in numbered], damaged)
     spared = {error.file.parent for error in damaged} | set(ranked[:1])
-    removed = []
+    removed, files = [], _files(folder)
     for step, path in numbered[:-keep]:
         if path not in spared and step not in protect:
             # Renamed first: a crash while deleting must not leave half a checkpoint under a checkpoint's name.
-            partial = folder / f".step-{step}.{os.getpid()}.partial"
-            durable.remove_folder(partial)
-            os.rename(path, partial)
-            durable.remove_folder(partial)
+            partial = partial_name(path.name)
+            files.rename(path.name, partial)
+            files.remove(partial)
             removed.append(step)
     return removed
 
 
 def sweep(folder: Path) -> list[Path]:
     """Remove what saves cut short have left; call it when a run starts, holding the run folder alone."""
-    left = sorted(path for path in folder.glob(".step-*.partial") if _PARTIAL.fullmatch(path.name))
-    for path in left:
-        durable.remove_folder(path)
-    return left
+    files = _files(folder)
+    left = [name for name in files.names() if _PARTIAL.fullmatch(name)]
+    for name in left:
+        files.remove(name)
+    return [folder / name for name in left]
+
+
+def _files(folder: Path) -> Enclosed:
+    return Enclosed(folder, named=False)
 
 
 def _tree(path: Path, sealed: dict[str, Any], name: str, template: Tree) -> Tree:
@@ -187,30 +198,31 @@ def _settled(target: Path, sealed: bytes) -> bool:
         verify(target)
     except CorruptCheckpointError:
         return False
-    if (target / "manifest.json").read_bytes() == sealed:
+    if _files(target).read("manifest.json") == sealed:
         return True
     raise FileExistsError(f"{target} already holds another checkpoint of this step: use another run folder or move it")
 
 
-def _set_aside(target: Path) -> None:
+def _set_aside(files: Enclosed, target: str) -> None:
     # Reached only where `target` does not verify. It is kept: what is damaged may be all that somebody has.
-    if os.path.lexists(target):
+    if files.kind(target):
         index = 1
-        while os.path.lexists(aside := target.with_name(f"{target.name}.damaged-{index}")):
+        while files.kind(aside := f"{target}.damaged-{index}"):
             index += 1
-        os.rename(target, aside)
+        files.rename(target, aside)
 
 
 def _numbered(folder: Path) -> list[tuple[int, Path]]:
-    if not folder.is_dir():
-        return []
-    matches = ((_STEP.fullmatch(path.name), path) for path in folder.iterdir())
+    matches = ((_STEP.fullmatch(name), folder / name) for name in _files(folder).names())
     return sorted((int(match[1]), path) for match, path in matches if match)
 
 
 def _complete(folder: Path) -> list[tuple[int, Path]]:
+    files = _files(folder)
     return [
-        (step, path) for step, path in _numbered(folder) if not path.is_symlink() and (path / "manifest.json").is_file()
+        (step, path)
+        for step, path in _numbered(folder)
+        if files.kind(path.name) == "folder" and files.kind(f"{path.name}/manifest.json") == "file"
     ]
 
 

@@ -3,9 +3,11 @@
 import contextlib
 import errno
 import os
+import secrets
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
@@ -30,12 +32,36 @@ def sync_folder(folder: Path) -> None:
 
 
 def replace(path: Path, data: bytes) -> None:
-    """Put `data` at `path` in one step: a reader, or a crash at any moment, sees the old file or the new one."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    with disk_full(path, len(data)):
+    """Put `data` at `path` in one step: a reader, or a crash at any moment, sees the old file or the new one.
+
+    A link at `path` is itself replaced, never followed; the data are written to a name that nobody can foresee.
+    """
+    with replacing(path, len(data)) as stream:
+        stream.write(data)
+
+
+@contextlib.contextmanager
+def replacing(path: Path, needed: int) -> Iterator[BinaryIO]:
+    """As `replace`, for about `needed` bytes that are written into the stream given.
+
+    Two that write one file at the same time do not meet: the one that ends last stays. Nothing is left where it fails.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "a.txt"
+    ...     with replacing(path, 2) as stream:
+    ...         _ = stream.write(b"hi")
+    ...     path.read_bytes(), len(list(Path(folder).iterdir()))
+    (b'hi', 1)
+    """
+    partial = path.with_name(f".{secrets.token_hex(16)}.partial")  # of its own length: the name may be the longest
+    with disk_full(path, needed):
         try:
-            partial.unlink(missing_ok=True)
-            write(partial, data)
+            # x is O_EXCL, which follows no link; and + for numpy, whose own writing would not say why it failed
+            with open(partial, "x+b") as stream:
+                yield stream
+                stream.flush()
+                os.fsync(stream.fileno())
             os.replace(partial, path)
         except BaseException:
             partial.unlink(missing_ok=True)
@@ -55,14 +81,6 @@ def disk_full(path: Path, needed: int) -> Iterator[None]:
         reason = os.strerror(error.errno or errno.ENOSPC).lower()
         message = (
             f"cannot write {path}: needed {needed} bytes, {free} bytes free ({reason}); nothing that was there "
-            "is lost: make room and resume"
+            "is lost: make room, then do it again (iwax resume continues a run)"
         )
         raise OSError(errno.ENOSPC, message) from error
-
-
-def remove_folder(folder: Path) -> None:
-    """Remove a folder and what is in it; a symbolic link is removed itself, never followed."""
-    if folder.is_symlink():
-        folder.unlink()
-    elif folder.exists():
-        shutil.rmtree(folder)

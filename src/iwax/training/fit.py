@@ -10,7 +10,7 @@ import numpy as np
 import optax
 
 from iwax._typing import PRNGKey
-from iwax.evaluation.blocks import check_cells
+from iwax.evaluation.tables import event_of, table
 from iwax.training.keeping import Keeper, digest
 from iwax.training.loop import train
 from iwax.training.objective import Objective, initial_control, rows_a_piece
@@ -89,7 +89,7 @@ def _checked(
     model: Any, x_train: np.ndarray, x_valid: np.ndarray | None, *, binarize: bool, missing: bool
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """Both sets of rows, in the support of the model's likelihood and of as many features."""
-    x_train = _rows(x_train, "x_train", None if binarize else model, missing=missing)
+    x_train = _rows(x_train, "x_train", model, missing=missing, support=not binarize)
     if _has_holes(x_train) and np.isnan(x_train).all(axis=0).any():
         column = int(np.argmax(np.isnan(x_train).all(axis=0)))
         raise ValueError(f"x_train needs at least one observed value in every column, got none in column {column}")
@@ -101,13 +101,10 @@ def _checked(
     return x_train, x_valid
 
 
-def _rows(rows: np.ndarray, name: str, model: Any, *, missing: bool) -> np.ndarray:
-    """Rows [n, features] that were checked; with a model also for its likelihood's support."""
-    rows = np.asarray(rows)
-    if rows.ndim != 2 or 0 in rows.shape:
-        raise ValueError(f"{name} must have shape [rows, features] with at least one of each, got {rows.shape}")
-    check_cells(rows, missing=missing, name=name)
-    if model is not None:
+def _rows(rows: np.ndarray, name: str, model: Any, *, missing: bool, support: bool = True) -> np.ndarray:
+    """Rows [n, features of the model] that were checked; also for its likelihood's support, where it has to be."""
+    rows = table(name, rows, event_of(model), missing=missing)
+    if support:
         model.refuse_outside(rows, missing=missing)
     return rows
 

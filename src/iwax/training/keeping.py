@@ -13,7 +13,8 @@ from typing import Any, Self
 
 import numpy as np
 
-from iwax.training import checkpoint, durable, lock, record, strict_json, tensors
+from iwax.training import checkpoint, lock, record, strict_json, tensors
+from iwax.training.enclosed import Enclosed
 from iwax.training.loop import Progress
 from iwax.training.record import Record
 from iwax.training.saved_state import load_state, save_state
@@ -48,7 +49,8 @@ class Keeper:
     def __init__(self, start: State, *, folder: Path | None, about: Mapping[str, str | int | None], last: int) -> None:
         self.history: list[dict[str, Any]] = []
         self.best: Any = None
-        self.start, self.folder, self.about, self.last = start, folder, about, last
+        self.start, self.about, self.last = start, about, last
+        self.folder = folder.resolve() if folder is not None and folder.is_symlink() else folder
         self._validation: tuple[int, float] | None = None  # the last one, with its step
         self._record: Record | None = None
         self._held = ExitStack()
@@ -124,13 +126,13 @@ class Keeper:
 
 def _claim(folder: Path, about: dict[str, Any]) -> None:
     """Write what the fit is of into a new folder; refuse a folder of another fit, or of something else."""
-    file = folder / "fit.json"
-    if not file.exists():
-        if any(each.name[0] != "." for each in folder.iterdir()):
+    files = Enclosed(folder)
+    if files.kind("fit.json") is None:
+        if any(name[0] != "." for name in files.names()):
             raise ValueError(f"checkpoint={folder}: needed a new folder, or that of an earlier fit; got another")
-        durable.replace(file, strict_json.canonical(about))
+        files.replace("fit.json", strict_json.canonical(about))
         return
-    before = strict_json.parse(file.read_bytes())
+    before = strict_json.parse(files.read("fit.json"))
     others = [name for name in about if before.get(name) != about[name]]
     if others:
         raise ValueError(

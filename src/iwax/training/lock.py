@@ -7,6 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from iwax.training import durable
+from iwax.training.enclosed import Enclosed
+
 if sys.platform != "win32":
     import fcntl
 
@@ -14,10 +17,11 @@ __all__ = ["held"]
 
 
 @contextmanager
-def held(path: Path) -> Iterator[None]:
+def held(path: Path, *, wait: bool = False) -> Iterator[None]:
     """Hold the folder of the lock file at ``path`` alone. BlockingIOError names the process that holds it already.
 
-    The lock dies with its process, however that ends, so that none is ever stale; the file says who, for a reader.
+    With ``wait`` it is waited for instead. The lock dies with its process, however that ends, so that none is ever
+    stale; the file says who, for a reader. It is never a link: CorruptCheckpointError where one lies there.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder, held(Path(folder) / "run.lock"):
@@ -27,28 +31,34 @@ def held(path: Path) -> Iterator[None]:
     if sys.platform == "win32":
         yield
         return
-    descriptor = _lock(path)
+    files = Enclosed(path.parent)
+    descriptor = _lock(files, path.name, wait=wait)
     try:
         owner = json.dumps({"pid": os.getpid(), "host": os.uname().nodename}) + "\n"
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, owner.encode(), 0)
+        with durable.disk_full(path, len(owner)):
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, owner.encode(), 0)
         yield
     finally:
-        path.unlink(missing_ok=True)  # while still held: whoever waits for this file sees that it is gone
-        os.close(descriptor)
-
-
-def _lock(path: Path) -> int:
-    while True:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if path.exists() and os.fstat(descriptor).st_ino == path.stat().st_ino:
+            files.remove(path.name)  # while still held: whoever waits for this file sees that it is gone
+        finally:
+            os.close(descriptor)
+
+
+def _lock(files: Enclosed, name: str, *, wait: bool) -> int:
+    while True:
+        with durable.disk_full(files.path / name, 0):
+            descriptor = files.open(name, os.O_RDWR | os.O_CREAT)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            there = files.stat(name)
+            if there is not None and os.fstat(descriptor).st_ino == there.st_ino:
                 return descriptor
         except BlockingIOError as error:
             owner = os.pread(descriptor, 200, 0).decode(errors="replace").strip() or "another process"
             os.close(descriptor)
             raise BlockingIOError(
-                f"run {path.parent}: is in use by {owner}; wait for it, or stop that process first"
+                f"run {files.path}: is in use by {owner}; wait for it, or stop that process first"
             ) from error
         os.close(descriptor)  # the file was removed between opening and locking: try the new one

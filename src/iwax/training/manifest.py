@@ -1,22 +1,20 @@
 """The seal of a checkpoint: what `manifest.json` says of the other files, and reading them only when it is true."""
 
-import errno
 import hashlib
 import os
 import re
-import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from iwax.training import strict_json
+from iwax.training.enclosed import Enclosed
 from iwax.training.tensors import CorruptCheckpointError
 
 JSON_LIMIT = 1 << 20  # bytes in a manifest or a state: they hold a dozen numbers
-_FILES = {"model.safetensors", "state.json", "train.safetensors"}
+FILES = {"model.safetensors", "state.json", "train.safetensors"}
 _FORMAT = "iwax checkpoint 1"
 _STEP = re.compile(r"step-([0-9]+)")
-_PIECE = 1 << 20
 
 
 def seal(step: int, contents: Mapping[str, bytes]) -> bytes:
@@ -38,7 +36,7 @@ def read(path: Path) -> dict[str, Any]:
     data = b"".join(_pieces(file, limit=JSON_LIMIT))
     sealed = _parse(file, data)
     if not _well_formed(sealed) or strict_json.canonical(sealed) != data:
-        needed = f"{_FORMAT!r} with a step and the size and SHA-256 of exactly {', '.join(sorted(_FILES))}"
+        needed = f"{_FORMAT!r} with a step and the size and SHA-256 of exactly {', '.join(sorted(FILES))}"
         raise CorruptCheckpointError(file, None, needed, "something else")
     name = _STEP.fullmatch(path.name)
     if name and sealed["step"] != int(name[1]):
@@ -79,29 +77,10 @@ def state(path: Path, sealed: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _pieces(file: Path, *, limit: int | None = None, size: int | None = None) -> Iterator[bytes]:
-    # Neither a link (out of the folder) nor a pipe or device (which never ends) is followed.
-    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     try:
-        handle = os.open(file, flags)
+        yield from Enclosed(file.parent, named=False).pieces(file.name, limit=limit, size=size)
     except FileNotFoundError:
         raise CorruptCheckpointError(file, None, "a file", "none") from None
-    except OSError as error:
-        if error.errno not in (errno.ELOOP, errno.EMLINK, errno.ENXIO):
-            raise
-        raise CorruptCheckpointError(file, None, "a plain file", "a link or a device") from None
-    status = os.fstat(handle)
-    if not stat.S_ISREG(status.st_mode):
-        os.close(handle)
-        raise CorruptCheckpointError(file, None, "a plain file", "a folder, a pipe or a device")
-    with open(handle, "rb", buffering=0) as source:
-        if size is not None and status.st_size != size:
-            raise CorruptCheckpointError(file, None, f"{size} bytes", f"{status.st_size} bytes")
-        if limit is not None and status.st_size > limit:
-            raise CorruptCheckpointError(file, None, f"at most {limit} bytes", f"{status.st_size} bytes")
-        left = status.st_size
-        while left and (piece := source.read(min(left, _PIECE))):
-            left -= len(piece)
-            yield piece
 
 
 def _compare(file: Path, needed: str, got: str) -> None:
@@ -124,7 +103,7 @@ def _well_formed(sealed: Mapping[str, Any]) -> bool:
         and sealed["format"] == _FORMAT
         and type(sealed["step"]) is int
         and isinstance(files, dict)
-        and set(files) == _FILES
+        and set(files) == FILES
         and all(map(_is_entry, files.values()))
     )
 

@@ -12,7 +12,11 @@ from types import TracebackType
 from typing import Any, Self
 
 from iwax.training import durable, strict_json
+from iwax.training.enclosed import Enclosed
 from iwax.training.tensors import CorruptCheckpointError
+
+LARGEST = 1 << 30  # bytes of a record
+NUMBERS = ("epoch", "bound", "validation", "learning_rate", "beta", "seconds", "images_per_second")  # beside the step
 
 
 class Record:
@@ -31,11 +35,15 @@ class Record:
     def __init__(self, path: Path) -> None:
         """Open for appending; a last line that a crash cut off is dropped first."""
         self.path = path
-        whole = _drop_torn_line(path)
+        folder = Enclosed(path.parent)
+        self._file = folder.append(path.name)
+        self._file.seek(0)
+        data = self._file.read()
+        whole = data[: data.rfind(b"\n") + 1]
+        if len(whole) < len(data):
+            self._file.truncate(len(whole))
         self._bytes, self._digest = len(whole), hashlib.sha256(whole)
-        # Unbuffered: one row is one write, there for whoever follows the file.
-        self._file = open(path, "ab", buffering=0)  # noqa: SIM115 (closed by close)
-        durable.sync_folder(path.parent)
+        folder.sync()
 
     def write(self, row: Mapping[str, object]) -> None:
         """Append one row of plain scalars; it must have a whole number "step". OSError(ENOSPC) on a full disk."""
@@ -78,7 +86,12 @@ def read(path: Path) -> list[dict[str, Any]]:
 
     Raises CorruptCheckpointError naming file and line for a line that is no JSON object with a whole number "step".
     """
-    return [row for row, _ in _rows(path)]
+    return parse(_bytes(path), path=path)
+
+
+def parse(data: bytes, *, path: Path) -> list[dict[str, Any]]:
+    """The rows in the bytes of a record; raises as `read`."""
+    return [row for row, _ in _rows(data, path)]
 
 
 def rewind(path: Path, mark: str) -> int:
@@ -89,7 +102,7 @@ def rewind(path: Path, mark: str) -> int:
     size, _, needed = mark.partition(":")
     if not (size.isascii() and size.isdigit() and len(size) < 20):
         raise ValueError(f"a mark is 'bytes:SHA-256', got {mark!r:.100}")
-    data = path.read_bytes() if path.exists() else b""
+    data = _bytes(path)
     kept, dropped = data[: int(size)], data[int(size) :]
     if len(kept) < int(size):
         raise CorruptCheckpointError(path, None, f"at least {size} bytes", f"{len(kept)} bytes")
@@ -97,7 +110,7 @@ def rewind(path: Path, mark: str) -> int:
     if got != needed:
         raise CorruptCheckpointError(path, None, f"SHA-256 {needed[:64]} of the first {size} bytes", got)
     if dropped:
-        durable.replace(path, kept)
+        Enclosed(path.parent).replace(path.name, kept)
     return dropped.count(b"\n")
 
 
@@ -106,19 +119,52 @@ def truncate(path: Path, step: int) -> int:
 
     For a record without marks, closed. The rows kept keep their bytes; where none is dropped nothing is written.
     """
-    rows = list(_rows(path))
-    kept = [line for row, line in rows if row["step"] <= step]
-    if path.exists() and path.stat().st_size != sum(map(len, kept)):
-        durable.replace(path, b"".join(kept))
-    return len(rows) - len(kept)
+    data = _bytes(path)
+    kept = until(data, step, path=path)
+    if len(kept) < len(data):
+        Enclosed(path.parent).replace(path.name, kept)
+    return data.count(b"\n") - kept.count(b"\n")
 
 
-def _rows(path: Path) -> list[tuple[dict[str, Any], bytes]]:
-    if not path.exists():
-        return []
+def until(data: bytes, step: int, *, path: Path) -> bytes:
+    """The bytes of a record without the rows after `step` and without a torn last line; raises as `read`.
+
+    >>> until(b'{"step": 1}\\n{"step": 2}\\n{"st', 1, path=Path("metrics.jsonl"))
+    b'{"step": 1}\\n'
+    """
+    return b"".join(line for row, line in _rows(data, path) if row["step"] <= step)
+
+
+def numeric(rows: list[dict[str, Any]], *, path: Path) -> list[dict[str, Any]]:
+    """The rows of a training. CorruptCheckpointError naming file and line where it writes numbers, and there is none.
+
+    >>> numeric([{"step": 1, "bound": "x"}], path=Path("metrics.jsonl"))  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    iwax.training.tensors.CorruptCheckpointError: metrics.jsonl:1: needed a number or null under 'bound', got 'x'; ...
+    """
+    for number, row in enumerate(rows, start=1):
+        check_numbers(row, f"{path}:{number}")
+    return rows
+
+
+def check_numbers(row: Mapping[str, Any], where: str) -> None:
+    """CorruptCheckpointError where a row of a training holds anything but a number, or null, under its names."""
+    for name in NUMBERS:
+        if type(row.get(name)) not in (int, float, type(None)):
+            raise CorruptCheckpointError(where, None, f"a number or null under {name!r}", f"{row[name]!r:.60}")
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return Enclosed(path.parent).read(path.name, limit=LARGEST)
+    except FileNotFoundError:
+        return b""
+
+
+def _rows(data: bytes, path: Path) -> list[tuple[dict[str, Any], bytes]]:
     rows = []
     # What follows the last newline is nothing, or torn.
-    for number, line in enumerate(path.read_bytes().split(b"\n")[:-1], start=1):
+    for number, line in enumerate(data.split(b"\n")[:-1], start=1):
         try:
             row = strict_json.parse(line)
             _step_of(row)
@@ -133,14 +179,3 @@ def _step_of(row: Mapping[str, object]) -> None:
     step = row.get("step")
     if type(step) is not int or step < 0:
         raise ValueError(f'"step" must be a whole number from 0, got {step!r}')
-
-
-def _drop_torn_line(path: Path) -> bytes:
-    if not path.exists():
-        return b""
-    with open(path, "r+b") as file:
-        data = file.read()
-        whole = data[: data.rfind(b"\n") + 1]
-        if len(whole) < len(data):
-            file.truncate(len(whole))
-    return whole

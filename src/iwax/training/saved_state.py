@@ -7,6 +7,7 @@ import equinox as eqx
 
 from iwax.training import checkpoint
 from iwax.training.checkpoint import CorruptCheckpointError
+from iwax.training.finite import check_finite
 from iwax.training.state import State
 
 __all__ = ["Resumed", "load_state", "save_state"]
@@ -34,7 +35,7 @@ def save_state(folder: Path, state: State, *, validation: float | None = None, k
 def load_state(folder: Path, template: State) -> Resumed | None:
     """The state of the newest checkpoint that verifies, of the template's structure; None where none was saved.
 
-    Raises CorruptCheckpointError where there are checkpoints and all of them are damaged.
+    Raises CorruptCheckpointError where there are checkpoints and all of them are damaged, or the model is not finite.
     """
     found = checkpoint.search(folder)
     if found.path is None:
@@ -42,6 +43,7 @@ def load_state(folder: Path, template: State) -> Resumed | None:
             raise found.skipped[0]
         return None
     model, rest, known = checkpoint.load(found.path, model=template.model, train=_without_model(template))
+    check_finite(model, template.model, file=found.path / "model.safetensors")
     state = eqx.tree_at(lambda s: s.model, rest, model, is_leaf=lambda leaf: leaf is None)
     return Resumed(state, known.get("validation"), found.skipped)
 

@@ -18,11 +18,13 @@ _DTYPES = ("bool", *_INTEGERS, "float16", "float32", "float64")
 class CorruptCheckpointError(Exception):
     """What is stored is not what is needed: `file`, `tensor` (or None), `needed`, `got`."""
 
-    def __init__(self, file: Path | str, tensor: str | None, needed: str, got: str) -> None:
+    def __init__(
+        self, file: Path | str, tensor: str | None, needed: str, got: str, *, remedy: str | None = None
+    ) -> None:
         """One line: where, what was needed, what was got, what to do."""
         self.file, self.tensor, self.needed, self.got = Path(file), tensor, needed, got
         where = f"{file}, tensor {tensor!r}" if tensor is not None else f"{file}"
-        remedy = (
+        remedy = remedy or (
             "restore it from a copy or use another checkpoint"
             if tensor is None
             else "build the model with the configuration it was saved with"

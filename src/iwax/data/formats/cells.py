@@ -4,8 +4,14 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
+from functools import cached_property
 
 import numpy as np
+
+from iwax.data.formats.columnar import Numbers
+from iwax.data.formats.columnar import as_text as cell_of
+from iwax.data.formats.packed import PIECE, Cell, Column
 
 MISSING = (
     *("", "na", "n/a", "n.a.", "nan", "-nan", "null", "none", "?", "-", "--", "\u2013", "\u2014"),
@@ -14,8 +20,11 @@ MISSING = (
 )
 ERRORS = ("#div/0!", "#value!", "#ref!", "#name?", "#num!", "#null!", "#spill!", "#calc!")  # of a formula: no value
 MINUS = "\u2212"
-NUMBER = re.compile(rf"[+\-{MINUS}]?((\d+\.?\d*|\.\d+)(e[+\-{MINUS}]?\d+)?|inf(inity)?)", re.ASCII | re.IGNORECASE)
-Cell = str | None
+DIGITS = 15  # of any whole number that float64 tells from the next one
+MOST_DIGITS = 309  # of any that is not infinite there
+NUMBER = re.compile(  # possessive: of a long row of digits no part is tried again
+    rf"[+\-{MINUS}]?+(?:(?:\d++(?:\.\d*+)?+|\.\d++)(?:e[+\-{MINUS}]?+\d++)?+|inf(?:inity)?+)", re.ASCII | re.IGNORECASE
+)
 
 
 @dataclass(frozen=True)
@@ -34,11 +43,12 @@ class Cells:
     names: tuple[str, ...]
     columns: tuple[Sequence[Cell], ...]
     lines: Sequence[int]
-    unnamed: tuple[str, ...] = ()
+    unnamed: Collection[str] = ()
     index: tuple[str, ...] = ()
     marks: tuple[Mapping[str, int], ...] = ()
     read: dict[int, tuple[np.ndarray, set[str]]] = field(default_factory=dict, init=False, repr=False, compare=False)
-    distinct: dict[int, set[str]] = field(default_factory=dict, init=False, repr=False, compare=False)
+    latest: dict[int, set[str]] = field(default_factory=dict, init=False, repr=False, compare=False)
+    wordy: list[int] = field(default_factory=list, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         check_names(self.names, self.source)
@@ -53,16 +63,33 @@ class Cells:
         return f"{self.source}:{self.lines[row]}:{column + 1}"
 
     def numbers(self, column: int) -> tuple[np.ndarray, set[str]]:
-        """`numbers` of a column, read once."""
+        """`numbers` of a column, read once; those of columns of words are kept until another one is read."""
         if column not in self.read:
             self.read[column] = numbers(self.columns[column])
+            if self.read[column][1]:
+                for before in self.wordy:
+                    del self.read[before]
+                self.wordy[:] = [column]
         return self.read[column]
 
+    def holds(self, column: int) -> bool:
+        """Whether any cell of a column is not missing."""
+        values, words = self.numbers(column)
+        return bool(words) or not np.isnan(values).all()
+
+    @cached_property
+    def trailing(self) -> int:
+        """The place after the last column that has a name or a value."""
+        unnamed = set(self.unnamed)
+        named = (i for i in range(len(self.names) - 1, -1, -1) if self.names[i] not in unnamed or self.holds(i))
+        return next(named, -1) + 1
+
     def texts(self, column: int) -> set[str]:
-        """The distinct cells of a column that are not missing, found once."""
-        if column not in self.distinct:
-            self.distinct[column] = {cell for cell in set(self.columns[column]) if cell is not None}
-        return self.distinct[column]
+        """The distinct cells of a column that are not missing, kept until those of another one are asked for."""
+        if column not in self.latest:
+            self.latest.clear()
+            self.latest[column] = distinct(self.columns[column])
+        return self.latest[column]
 
 
 def check_names(names: Sequence[str], where: str) -> None:
@@ -134,21 +161,72 @@ def number(text: str) -> float | None:
     return float(text.replace(MINUS, "-")) if NUMBER.fullmatch(text) else None
 
 
+def exact(text: str) -> Decimal | None:
+    """The number that a text spells, as `number` takes it, with every digit.
+
+    >>> exact("1.50") == exact("1.5"), exact("12345678901234567890") == exact("12345678901234567891"), exact("x")
+    (True, False, None)
+    """
+    return Decimal(text.replace(MINUS, "-")) if NUMBER.fullmatch(text) else None
+
+
+def are_codes(cells: Sequence[Cell]) -> bool:
+    """Whether all cells are rows of digits that are no numbers.
+
+    One has a zero in front, and no two are one number (1 and 01); or one has more digits than float64 holds.
+
+    >>> are_codes(["00123", "94110", None]), are_codes(["12345678901234567891"]), are_codes(["0", "10", "0.5"])
+    (True, True, False)
+    """
+    if isinstance(cells, Numbers):
+        return not cells.held()
+    padded = long = False
+    for cell in cells:
+        if cell is not None:
+            if not (cell.isascii() and cell.isdigit()):
+                return False
+            padded = padded or (cell[0] == "0" and len(cell) > 1)
+            long = long or (len(cell) > DIGITS and not _held(cell))
+    if padded and not long:
+        texts = distinct(cells)
+        return len({text.lstrip("0") for text in texts}) == len(texts)
+    return long
+
+
+def _held(digits: str) -> bool:
+    """Whether float64 is this whole number."""
+    return len(digits) < MOST_DIGITS and int(float(digits)) == int(digits)
+
+
 def numbers(cells: Sequence[Cell]) -> tuple[np.ndarray, set[str]]:
     """The float64 numbers of the cells, NaN where there is none, and the texts among them that are no number.
 
     >>> numbers(["1", None, "x"])
     (array([ 1., nan, nan]), {'x'})
     """
-    read: dict[Cell, float] = {None: np.nan}
-    words: set[str] = set()
-    for text in set(cells):
-        if text is not None:
-            value = number(text)
-            read[text] = np.nan if value is None else value
-            if value is None:
-                words.add(text)
-    return np.fromiter(map(read.__getitem__, cells), np.float64, len(cells)), words
+    if isinstance(cells, Numbers):
+        return cells.values(), set()
+    values, words = np.empty(len(cells)), set[str]()
+    for at in range(0, len(cells), PIECE):
+        piece = list(cells[at : at + PIECE])
+        read: dict[Cell, float] = {None: np.nan}
+        for text in set(piece):
+            if text is not None:
+                value = number(text)
+                read[text] = np.nan if value is None else value
+                if value is None:
+                    words.add(text)
+        values[at : at + PIECE] = np.fromiter(map(read.__getitem__, piece), np.float64, len(piece))
+    return values, words
+
+
+def distinct(cells: Sequence[Cell]) -> set[str]:
+    """The different cells that are not missing.
+
+    >>> sorted(distinct(["b", None, "a", "b"]))
+    ['a', 'b']
+    """
+    return cells.distinct() if isinstance(cells, Column) else {cell for cell in set(cells) if cell is not None}
 
 
 def as_text(values: Iterable[object]) -> list[str]:
@@ -157,8 +235,4 @@ def as_text(values: Iterable[object]) -> list[str]:
     >>> as_text([3.0, np.float32(0.1), 7, True, "x", None])
     ['3', '0.1', '7', 'True', 'x', '']
     """
-    return ["" if value is None else str(value).removesuffix(".0") if _real(value) else str(value) for value in values]
-
-
-def _real(value: object) -> bool:
-    return isinstance(value, (float, np.floating))
+    return [cell_of(value) for value in values]

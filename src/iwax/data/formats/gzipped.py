@@ -5,6 +5,7 @@ import io
 import zlib
 
 MAGIC = b"\x1f\x8b"
+PIECE = 2**20  # bytes unpacked at once
 
 
 def unpack(contents: bytes, *, name: str, limit: int = 2**28) -> bytes:
@@ -19,9 +20,11 @@ def unpack(contents: bytes, *, name: str, limit: int = 2**28) -> bytes:
         return contents
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(contents)) as stream:
-            unpacked = stream.read(limit + 1)
+            unpacked = bytearray()  # grown in place: a refusal costs what was unpacked, once
+            while len(unpacked) <= limit and (piece := stream.read(PIECE)):
+                unpacked += piece
     except (OSError, EOFError, zlib.error) as error:
         raise ValueError(f"{name}: needed a whole gzip file; {error}; fetch it again") from error
     if len(unpacked) > limit:
         raise ValueError(f"{name}: needed at most {limit} bytes after unpacking; got more")
-    return unpacked
+    return bytes(unpacked)

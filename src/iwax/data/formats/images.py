@@ -9,13 +9,17 @@ and several frames.
 import io
 import struct
 import zipfile
-import zlib
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 import numpy as np
 from PIL import ExifTags, Image, ImageOps
+
+from iwax.data.formats.whole import held
+from iwax.data.formats.zipped import is_folder, shown, whole
+from iwax.memory_limit import allow
 
 FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "TIFF", "GIF")  # as Pillow names them; a file is known by what it holds
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".gif")
@@ -39,20 +43,37 @@ class Pictures(NamedTuple):
 def read_images(path: Path) -> Pictures:
     """All pictures of a folder or zip file.
 
-    Raises ValueError, naming the picture, for one that cannot be read or differs in size or mode.
+    Raises ValueError, naming the picture, for one that cannot be read or differs in size or mode; MemoryLimitError,
+    before any is decoded, where so many of the first one's size would be too many for such a file or folder.
     """
-    pictures: list[_Picture] = []
     folders: list[str] = []
     others: list[str] = []
-    for inside, contents in _folder(path, others) if path.is_dir() else _zip(path, others):
-        pictures.append(_decode(contents, f"{path}/{inside}"))
+    stack = None
+    for inside, contents, among in _folder(path, others) if path.is_dir() else _zip(path, others):
+        where = f"{path}/{shown(inside)}"
+        with _named(where):
+            picture = _opened(contents)
+        if stack is None:
+            needed = len(among.names) * picture.width * picture.height * len(picture.getbands())
+            allow(needed, f"{path}: its {len(among.names):,} pictures", held=among.held)
+            stack = _Stack(len(among.names))
+        with _named(where):
+            decoded = _decoded(picture, where)
+        stack.add(decoded)
         folders.append(str(inside.parent))
-    if not pictures:
+    if stack is None:
         found = f"none, but {_counted(others)}" if others else "none"
         raise ValueError(f"{path}: needed pictures ({', '.join(SUFFIXES)}); found {found}")
     classes = sorted(set(folders))
     labels = np.array([classes.index(folder) for folder in folders], np.int32) if len(classes) > 1 else None
-    return Pictures(_stacked(pictures), labels, f"{_counted(others)} left out" if others else "")
+    return Pictures(stack.values, labels, f"{_counted(others)} left out" if others else "")
+
+
+class _Among(NamedTuple):
+    """The names of all pictures, and the bytes that they take as they are packed."""
+
+    names: list[PurePosixPath]
+    held: int
 
 
 class _Picture(NamedTuple):
@@ -64,46 +85,63 @@ class _Picture(NamedTuple):
     turned: bool
 
 
-def _stacked(pictures: list[_Picture]) -> np.ndarray:
-    """The pictures as one array. Palettes and WebP know no grey: theirs is one where all others are grey."""
-    decided = [each for each in pictures if not each.undecided]
-    if decided and all(each.values.ndim == 2 for each in decided):
-        pictures = [_grey(each) if each.undecided else each for each in pictures]
-    first = pictures[0].values
-    for each in pictures:
-        if (each.values.shape, each.values.dtype) != (first.shape, first.dtype):
-            turned = ", turned as its EXIF orientation says" if each.turned or pictures[0].turned else ""
+class _Stack:
+    """Pictures put into one array of ``size``, in which they are held once.
+
+    Palettes and WebP know no grey: theirs is one where all others are grey.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.size, self.filled, self.turned = size, 0, False
+        self.decided = False  # whether a picture so far could say what mode it has
+        self.values = np.empty(0, np.uint8)
+
+    def add(self, picture: _Picture) -> None:
+        """Put the next picture in. Raises ValueError for one of another size or mode than the first."""
+        values = picture.values
+        if not self.filled:
+            self.values = np.empty((self.size, *values.shape), values.dtype)
+        elif not self.decided and not picture.undecided and values.ndim == 2 and _is_grey(self.values[: self.filled]):
+            self.values = self.values[..., 0].copy()
+        elif self.values.ndim == 3 and picture.undecided and _is_grey(values):
+            values = values[..., 0]
+        if (values.shape, values.dtype) != (self.values.shape[1:], self.values.dtype):
+            turned = ", turned as its EXIF orientation says" if picture.turned or self.turned else ""
             raise ValueError(
-                f"{each.where}: needed pictures of one size and mode, {_describe(first)} as the first; "
-                f"got {_describe(each.values)}{turned}; scale, crop or convert them to one size and mode first"
+                f"{picture.where}: needed pictures of one size and mode, {_describe(self.values[0])} as the first; "
+                f"got {_describe(values)}{turned}; scale, crop or convert them to one size and mode first"
             )
-    return np.stack([each.values for each in pictures])
+        self.turned = self.turned or (picture.turned and not self.filled)
+        self.decided = self.decided or not picture.undecided
+        self.values[self.filled] = values
+        self.filled += 1
 
 
-def _grey(picture: _Picture) -> _Picture:
-    values = picture.values
-    same = values.ndim == 3 and bool((values == values[..., :1]).all())
-    return picture._replace(values=values[..., 0]) if same else picture
+def _is_grey(values: np.ndarray) -> bool:
+    """Whether the three colours are one in every pixel."""
+    return values.ndim > 2 and all(bool((values[..., i] == values[..., 0]).all()) for i in (1, 2))
 
 
-def _folder(path: Path, others: list[str]) -> Iterator[tuple[PurePosixPath, bytes]]:
+def _folder(path: Path, others: list[str]) -> Iterator[tuple[PurePosixPath, bytes, _Among]]:
     found = {PurePosixPath(file.relative_to(path).as_posix()): file for file in path.rglob("*") if file.is_file()}
-    for inside in _chosen(found, others, path):
+    chosen = _chosen(found, others, path)
+    among = _Among(chosen, sum(held(found[inside]) for inside in chosen))
+    for inside in chosen:
         if found[inside].stat().st_size > LARGEST_FILE:
             raise ValueError(f"{found[inside]}: needed a picture of at most {LARGEST_FILE} bytes; got more")
-        yield inside, found[inside].read_bytes()
+        yield inside, found[inside].read_bytes(), among
 
 
-def _zip(path: Path, others: list[str]) -> Iterator[tuple[PurePosixPath, bytes]]:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            found = {PurePosixPath(member.filename): member for member in archive.infolist() if not member.is_dir()}
-            for inside in _chosen(found, others, path):
-                if found[inside].file_size > LARGEST_FILE:
-                    raise ValueError(f"{path}/{inside}: needed at most {LARGEST_FILE} bytes; got more")
-                yield inside, archive.read(found[inside])
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-        raise ValueError(f"{path}: needed a whole zip file of pictures; {error}") from error
+def _zip(path: Path, others: list[str]) -> Iterator[tuple[PurePosixPath, bytes, _Among]]:
+    with whole(str(path), "a whole zip file of pictures"), zipfile.ZipFile(path) as archive:
+        found = {PurePosixPath(member.filename): member for member in archive.infolist() if not is_folder(member)}
+        among = _Among(_chosen(found, others, path), held(path))
+        unpacked = sum(found[inside].file_size for inside in among.names)
+        allow(unpacked, f"{path}: its {len(among.names):,} files of pictures", held=among.held)
+        for inside in among.names:
+            if found[inside].file_size > LARGEST_FILE:
+                raise ValueError(f"{path}/{shown(inside)}: needed at most {LARGEST_FILE} bytes; got more")
+            yield inside, archive.read(found[inside]), among
 
 
 def _chosen(names: Iterable[PurePosixPath], others: list[str], path: Path) -> list[PurePosixPath]:
@@ -114,13 +152,13 @@ def _chosen(names: Iterable[PurePosixPath], others: list[str], path: Path) -> li
             continue
         if inside.suffix.lower() in UNREAD:
             raise ValueError(
-                f"{path}/{inside}: needed pictures in one of {', '.join(SUFFIXES)}; got {inside.suffix}; "
+                f"{path}/{shown(inside)}: needed pictures in one of {', '.join(SUFFIXES)}; got {inside.suffix}; "
                 "convert such pictures to .png, or take them out of the folder"
             )
         if inside.suffix.lower() in SUFFIXES:
             chosen.append(inside)
         else:
-            others.append(str(inside))
+            others.append(shown(inside))
     return chosen
 
 
@@ -129,16 +167,27 @@ def _counted(others: list[str]) -> str:
     return f"{len(others)} file{'s' * (len(others) > 1)} that {'are' if len(others) > 1 else 'is'} no picture ({names})"
 
 
-def _decode(contents: bytes, where: str) -> _Picture:
+@contextmanager
+def _named(where: str) -> Iterator[None]:
+    """Say which picture it is that Pillow cannot read."""
     try:
-        with Image.open(io.BytesIO(contents), formats=FORMATS) as picture:
-            _refuse(picture)
-            # known before it is turned: what the file itself is
-            undecided = picture.mode in ("P", "PA") or picture.format == "WEBP"
-            turned = picture.getexif().get(ExifTags.Base.Orientation, 1) != 1
-            return _Picture(_shown(ImageOps.exif_transpose(picture)), where, undecided, turned)
+        yield
     except (OSError, ValueError, SyntaxError, struct.error, Image.DecompressionBombError, Warning) as error:
         raise ValueError(f"{where}: needed a {_said(FORMATS)} picture; {' '.join(str(error).split())}") from error
+
+
+def _opened(contents: bytes) -> Image.Image:
+    """A picture of which only the header is read."""
+    picture = Image.open(io.BytesIO(contents), formats=FORMATS)
+    _refuse(picture)
+    return picture
+
+
+def _decoded(picture: Image.Image, where: str) -> _Picture:
+    # known before it is turned: what the file itself is
+    undecided = picture.mode in ("P", "PA") or picture.format == "WEBP"
+    turned = picture.getexif().get(ExifTags.Base.Orientation, 1) != 1
+    return _Picture(_shown(ImageOps.exif_transpose(picture)), where, undecided, turned)
 
 
 def _said(names: Iterable[str]) -> str:

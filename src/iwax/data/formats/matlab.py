@@ -1,13 +1,20 @@
 """MATLAB 5 files (.mat), read with SciPy: named arrays of numbers only."""
 
 import io
+import math
 
 import numpy as np
-from scipy.io import loadmat
+from scipy.io import loadmat, whosmat
+
+from iwax.memory_limit import MemoryLimitError, allow
+
+NUMBER = 8  # bytes, at most
 
 
 def read_matlab(contents: bytes, *, keys: tuple[str, ...], name: str) -> dict[str, np.ndarray]:
     """The arrays called ``keys``. Raises ValueError if the file is damaged or lacks one of them.
+
+    Their sizes are those that the file declares; MemoryLimitError where they are too large for such a file.
 
     >>> from scipy.io import savemat
     >>> file = io.BytesIO()
@@ -16,7 +23,11 @@ def read_matlab(contents: bytes, *, keys: tuple[str, ...], name: str) -> dict[st
     (2, 2)
     """
     try:
+        needed = sum(NUMBER * math.prod(shape) for key, shape, _ in whosmat(io.BytesIO(contents)) if key in keys)
+        allow(needed, f"{name}: its arrays {', '.join(keys)}", held=len(contents))
         found = loadmat(io.BytesIO(contents), variable_names=list(keys))
+    except MemoryLimitError:
+        raise
     except Exception as error:  # SciPy raises whatever a damaged byte leads to
         raise ValueError(f"{name}: needed a MATLAB 5 file; {' '.join(str(error).split())}") from error
     missing = [key for key in keys if key not in found]

@@ -3,12 +3,24 @@
 import importlib
 import io
 import json
-from collections.abc import Collection, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
-from iwax.data.formats.cells import Cells, as_text, holes_and_marks
+import numpy as np
+
+from iwax.data.formats.cells import Cells, as_text, check_names, holes_and_marks, number
+from iwax.data.formats.columnar import Levels, Numbers
 from iwax.data.formats.dialect import UNSAID, Dialect
+from iwax.data.formats.packed import Column
 from iwax.data.formats.refusals import Option, TableError, raise_all
+from iwax.memory_limit import MemoryLimitError, allow
+
+CELL = 24  # bytes: as Arrow reads it, as a number of 64 bits, and twice as one of 32
+BATCH = 2**14  # rows read at once
+_NUMBERS, _TIMES = ("is_integer", "is_floating"), ("is_date", "is_timestamp")  # kinds of pyarrow.types
+_TEXTS = ("is_string", "is_large_string", "is_boolean", "is_null")
 
 
 def read_parquet(contents: bytes, *, name: str, left_out: Collection[str] = (), dialect: Dialect = UNSAID) -> Cells:
@@ -19,29 +31,33 @@ def read_parquet(contents: bytes, *, name: str, left_out: Collection[str] = (), 
     ``left_out`` may be of any type: their cells are not read and count as missing. The index of a frame that pandas
     has written is known by its notes. Raises ValueError naming file and columns, and where pyarrow is not installed.
     """
-    table = _table(contents, name)
-    if not table.num_rows or not table.num_columns:
-        raise ValueError(f"{name}: needed at least one row and one column; got {table.num_rows} x {table.num_columns}")
-    names, columns, marks = [column.strip() for column in table.column_names], [], []
+    file = _opened(contents, name)
+    rows, found = file.metadata.num_rows, file.schema_arrow
+    if not rows or not len(found):
+        raise ValueError(f"{name}: needed at least one row and one column; got {rows} x {len(found)}")
+    names, columns, marks = [column.strip() for column in found.names], [], []
+    check_names(names, name)
     errors: list[TableError] = []
     for i, column in enumerate(names):
+        if column in left_out:
+            columns.append(Levels([], np.full(rows, -1, np.int8)))
+            marks.append({})
+            continue
         try:
-            texts = [] if column in left_out else as_text(_values(table.column(i), name, column))
+            cells, words = _cells(file, i, (name, len(contents)), dialect)
         except TableError as error:
             errors.append(error)
             continue
-        levels = dialect.levels.get(column, ())
-        cells, words = holes_and_marks(texts, dialect.missing, levels)
-        columns.append(dialect.ungrouped(cells) if texts else [None] * table.num_rows)
+        columns.append(cells)
         marks.append(words)
     raise_all(errors, name)
-    index = tuple(column for column in _index(table) if column in names)
-    return Cells(name, tuple(names), tuple(columns), range(1, table.num_rows + 1), index=index, marks=tuple(marks))
+    index = tuple(column for column in _index(found) if column in set(names))
+    return Cells(name, tuple(names), tuple(columns), range(1, rows + 1), index=index, marks=tuple(marks))
 
 
-def _index(table: Any) -> list[str]:
+def _index(schema: Any) -> list[str]:
     """The names of the columns that are the index of a frame, by the notes that pandas leaves."""
-    notes = (table.schema.metadata or {}).get(b"pandas", b"{}")
+    notes = (schema.metadata or {}).get(b"pandas", b"{}")
     try:
         found = json.loads(notes).get("index_columns", [])
     except (ValueError, AttributeError):
@@ -51,8 +67,8 @@ def _index(table: Any) -> list[str]:
 
 def parquet_shape(contents: bytes, *, name: str) -> tuple[list[str], int]:
     """The names of a Parquet file's columns, as they are read, and how many rows it has; ValueError as above."""
-    table = _table(contents, name)
-    return [column.strip() for column in table.column_names], table.num_rows
+    file = _opened(contents, name)
+    return [column.strip() for column in file.schema_arrow.names], file.metadata.num_rows
 
 
 def fill_parquet(contents: bytes, cells: Mapping[tuple[int, int], str], *, name: str, kept: int | None = None) -> bytes:
@@ -132,6 +148,18 @@ def _value(text: str, kind: Any) -> object:
 
 
 def _table(contents: bytes, name: str) -> Any:
+    file = _opened(contents, name, levels=False)
+    with _whole(name):
+        table = file.read()
+        table.validate(full=True)  # texts that are no UTF-8, places that a dictionary does not have
+        return table
+
+
+def _opened(contents: bytes, name: str, *, levels: bool = True) -> Any:
+    """A Parquet file of which only the closing words are read; its texts will be, as ``levels`` and their places.
+
+    Raises MemoryLimitError where the rows and columns that they declare would be too many for such a file.
+    """
     try:
         arrow = importlib.import_module("pyarrow")
         parquet = importlib.import_module("pyarrow.parquet")
@@ -140,28 +168,100 @@ def _table(contents: bytes, name: str) -> Any:
             f"{name}: Parquet files need pyarrow, which is not installed: pip install 'iwax[tables]'; "
             "or save the table as .csv"
         ) from error
+    with _whole(name):
+        found = parquet.read_schema(arrow.BufferReader(contents)) if levels else ()
+        texts = [field.name for field in found if _is_text(field.type)]
+        file = parquet.ParquetFile(arrow.BufferReader(contents), read_dictionary=texts)
+        _ = file.schema_arrow.names  # names that are no UTF-8
+    about = file.metadata
+    groups = [about.row_group(i) for i in range(about.num_row_groups)]
+    needed = CELL * about.num_rows * about.num_columns + sum(group.total_byte_size for group in groups)
+    allow(needed, f"{name}: its {about.num_rows:,} rows of {about.num_columns:,} columns", held=len(contents))
+    return file
+
+
+@contextmanager
+def _whole(name: str) -> Iterator[None]:
+    """Say which file it is that Arrow cannot read."""
+    arrow = importlib.import_module("pyarrow")
     try:
-        return parquet.ParquetFile(arrow.BufferReader(contents)).read()
+        yield
+    except MemoryLimitError:
+        raise
     except (arrow.ArrowException, OSError, ValueError) as error:
         raise ValueError(f"{name}: needed a whole Parquet file; {' '.join(str(error).split())}") from error
 
 
-def _values(column: Any, file: str, name: str) -> list[object]:
-    """The values of a column as Python or NumPy objects, None for null; TableError for a type that is no cell."""
+def _is_text(kind: Any) -> bool:
     types = importlib.import_module("pyarrow.types")
-    if types.is_dictionary(column.type):
-        column = column.cast(column.type.value_type)
-    if types.is_floating(column.type):
-        return list(column.to_numpy())  # in the precision of the file, null as NaN
-    text = types.is_string(column.type) or types.is_large_string(column.type)
-    if text or types.is_integer(column.type) or types.is_boolean(column.type) or types.is_null(column.type):
-        return column.to_pylist()
-    if types.is_date(column.type) or types.is_timestamp(column.type):
-        return column.cast("string").to_pylist()
-    drop = Option("kinds", "drop", name)
-    raise TableError(
-        f"{file}: column {name!r} needs numbers, truth values or texts; got {column.type}; turn it into numbers (lists "
-        "into a column for each item), or leave it out with ",
-        drop,
-        remedy=[drop],
-    )
+    return types.is_string(kind) or types.is_large_string(kind)
+
+
+def _cells(file: Any, place: int, source: tuple[str, int], dialect: Dialect) -> tuple[Column, dict[str, int]]:
+    """One column as cells, numbers as they are and all else as levels, and the words in it that count as missing."""
+    types, about = importlib.import_module("pyarrow.types"), file.schema_arrow.field(place)
+    name, kind = about.name.strip(), about.type
+    kind = kind.value_type if types.is_dictionary(kind) else kind
+    if not any(getattr(types, is_kind)(kind) for is_kind in (*_NUMBERS, *_TEXTS, *_TIMES)):
+        drop = Option("kinds", "drop", name)
+        raise TableError(
+            f"{source[0]}: column {name!r} needs numbers, truth values or texts; got {about.type}; turn it into "
+            "numbers (lists into a column for each item), or leave it out with ",
+            drop,
+            remedy=[drop],
+        )
+    column = _read(file, about, source)
+    if not types.is_dictionary(about.type) and any(getattr(types, is_kind)(kind) for is_kind in _NUMBERS):
+        return _numbers(column, dialect.missing, dialect.levels.get(name, ())), {}
+    return _levels(column, dialect, dialect.levels.get(name, ()))
+
+
+def _read(file: Any, about: Any, source: tuple[str, int]) -> Any:
+    """One column, read by itself, a batch at a time; refused where it grows beyond what such a file may hold."""
+    arrow, chunks, size = importlib.import_module("pyarrow"), [], 0
+    with _whole(source[0]):
+        for batch in file.iter_batches(batch_size=BATCH, columns=[about.name]):
+            chunks.append(batch.column(batch.schema.get_field_index(about.name)))
+            size += chunks[-1].nbytes
+            allow(size, f"{source[0]}: column {about.name!r}", held=source[1])
+        column = arrow.chunked_array(chunks, type=about.type)
+        column.validate(full=True)  # texts that are no UTF-8, places that a dictionary does not have
+        return column
+
+
+def _numbers(column: Any, missing: Sequence[str], levels: Collection[str]) -> Numbers:
+    found, holes = column.fill_null(0).to_numpy(), column.is_null().to_numpy()
+    if found.dtype.kind == "f":
+        holes = holes | np.isnan(found)
+    for token in missing:
+        value = number(token.strip())
+        if value is not None and not {token.strip(), as_text([value])[0]} & set(levels):
+            holes = holes | (found == value)
+    return Numbers(found, holes)
+
+
+def _levels(column: Any, dialect: Dialect, levels: Collection[str]) -> tuple[Levels, dict[str, int]]:
+    types = importlib.import_module("pyarrow.types")
+    if types.is_boolean(column.type):
+        written, codes = ["False", "True"], column.cast("int8").fill_null(-1).to_numpy()
+    elif types.is_null(column.type):
+        written, codes = [], np.full(len(column), -1)
+    else:
+        if any(getattr(types, is_kind)(column.type) for is_kind in _TIMES):
+            column = column.cast("string")
+        whole = column if types.is_dictionary(column.type) else column.dictionary_encode()
+        whole = whole.unify_dictionaries().combine_chunks()
+        values = whole.dictionary
+        if any(getattr(types, is_kind)(values.type) for is_kind in _TIMES):
+            values = values.cast("string")
+        real = types.is_floating(values.type)  # in the precision of the file
+        written = as_text(values.to_numpy(zero_copy_only=False) if real else values.to_pylist())
+        codes = whole.indices.cast("int64").fill_null(-1).to_numpy()
+    read, _ = holes_and_marks(written, dialect.missing, levels)
+    counts = np.bincount(codes + 1, minlength=len(written) + 1)[1:]
+    marks = Counter[str]()
+    for text, cell, count in zip(written, read, counts.tolist(), strict=True):
+        usual = cell is None and count and holes_and_marks([text], dialect.missing, levels)[1]
+        marks.update({text.strip(): count} if usual else {})
+    places = np.array([*(i if cell is not None else -1 for i, cell in enumerate(read)), -1])
+    return Levels([cell or "" for cell in dialect.ungrouped(read)], places[codes]), dict(marks)

@@ -6,14 +6,24 @@ writes such a table again with some cells replaced.
 
 import csv
 import re
-from collections.abc import Collection, Mapping
+from array import array
+from collections import Counter, deque
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import NoReturn, overload
 
 import numpy as np
 
 from iwax.data.formats.cells import Cells, check_names, holes_and_marks
 from iwax.data.formats.dialect import UNSAID, Dialect
 from iwax.data.formats.header import has_header
-from iwax.data.formats.text import DELIMITERS, RARE, parted, readable
+from iwax.data.formats.packed import Packed, joined, packed
+from iwax.data.formats.text import DELIMITERS, RARE, Parted, parted, readable
+from iwax.memory_limit import allow
+
+BLOCK, LEAST = 2**18, 64  # cells, and rows at least, that are texts of their own at once
+COLUMN = 2_000  # bytes that a column takes beside its cells: its names, its kind, what is remembered of it
+IN_QUOTES = r'"[^"]*+(?:""[^"]*+)*+"'  # possessive: one step a letter, no memory for ways back
 
 
 def read_table(contents: bytes, *, name: str) -> tuple[np.ndarray, list[str]]:
@@ -74,44 +84,103 @@ def read_cells(contents: bytes, *, name: str, names: Collection[str] = (), diale
     >>> table.names, table.columns
     (('a', 'b'), (['1', None], ["'x'", 'y']))
     """
-    table = parted(contents, name=name, dialect=dialect, names=names)
-    rows, (line, first) = table.rows, table.rows[0]
-    _refuse_ragged(rows, name, table.delimiter)
-    columns = list(zip(*(row for _, row in rows), strict=True))
-    header = has_header(first, [each[1:] for each in columns], where=f"{name}:{line}", dialect=dialect, names=names)
-    if header and len(rows) == 1:
+    table, held = parted(contents, name=name, dialect=dialect, names=names), len(contents)
+    del contents  # what is read is not held a second and a third time
+    lines, blocks = _packed(table, held=held)
+    del table
+    columns = deque(zip(*blocks, strict=True))  # each as its pieces
+    blocks.clear()
+    first, below = [str(pieces[0][0]) for pieces in columns], [_Below(pieces) for pieces in columns]
+    header = has_header(first, below, where=f"{name}:{lines[0]}", dialect=dialect, names=names)
+    del below
+    if header and len(lines) == 1:
         raise ValueError(f"{name}: needed at least one line below the header; got none")
     found = [cell.strip() for cell in first] if header else [""] * len(first)
     named = tuple(text or f"column{i + 1}" for i, text in enumerate(found))
     if header:
-        check_names(named, f"{name}:{line}")
-        columns = [column[1:] for column in columns]
-    read = [
-        holes_and_marks(column, dialect.missing, dialect.levels.get(each, ()))
-        for each, column in zip(named, columns, strict=True)
-    ]
+        check_names(named, f"{name}:{lines[0]}")
+    read, marks = [], []
+    for each in named:
+        pieces = columns.popleft()  # gone as soon as they are read
+        cells, words = _with_holes(pieces, int(header), dialect, dialect.levels.get(each, ()))
+        read.append(cells)
+        marks.append(words)
     return Cells(
         source=name,
         names=named,
-        columns=tuple(dialect.ungrouped(cells) for cells, _ in read),
-        lines=[line for line, _ in rows[header:]],
+        columns=tuple(read),
+        lines=lines[int(header) :],
         unnamed=tuple(each for each, text in zip(named, found, strict=True) if header and not text),
-        marks=tuple(marks for _, marks in read),
+        marks=tuple(marks),
     )
 
 
-def _refuse_ragged(rows: list[tuple[int, list[str]]], name: str, delimiter: str) -> None:
-    """Refuse rows of another length than the first."""
-    wanted = len(rows[0][1])
-    for line, row in rows:
-        if len(row) != wanted:
-            hint = ""
-            if all(len(other) == wanted + 1 for _, other in rows[1:]):
-                hint = "; every other line has one cell more: name the first column too, as R does with col.names=NA"
-            raise ValueError(
-                f"{name}:{line}: needed {wanted} cells as in the first line, parted by {readable(delimiter)}; got "
-                f"{len(row)}{hint}"
-            )
+class _Below(Sequence[str]):
+    """The cells of a column below its first one, as they are written."""
+
+    def __init__(self, pieces: Sequence[Packed]) -> None:
+        self.pieces, self.size = pieces, sum(map(len, pieces)) - 1
+
+    def __len__(self) -> int:
+        return self.size
+
+    @overload
+    def __getitem__(self, place: int) -> str: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[str]: ...
+    def __getitem__(self, place: int | slice) -> str | list[str]:
+        places = range(self.size)[place]
+        return (
+            list(islice(self, places.start, places.stop))
+            if isinstance(places, range)
+            else next(islice(self, places, None))
+        )
+
+    def __iter__(self) -> Iterator[str]:
+        return islice((str(cell) for piece in self.pieces for cell in piece), 1, None)
+
+
+def _packed(table: Parted, *, held: int) -> tuple[Sequence[int], list[list[Packed]]]:
+    """The lines on which rows begin, and blocks of rows, the first one included, each as its columns.
+
+    Raises MemoryLimitError for more columns than such a file may have, ValueError for rows of several lengths.
+    """
+    rows, lines, blocks, wanted = table.rows(), array("q"), [], 0
+    while block := list(islice(rows, max(BLOCK // max(wanted, 1), LEAST))):
+        if not wanted:
+            wanted = len(block[0][1])
+            allow(COLUMN * wanted, f"{table.name}: its {wanted:,} columns", held=held)
+        for line, row in block:
+            if len(row) != wanted:
+                _refuse_ragged(table, line, row, wanted)
+            lines.append(line)
+        blocks.append([packed(column, "") for column in zip(*(row for _, row in block), strict=True)])
+    return lines, blocks
+
+
+def _with_holes(
+    pieces: Sequence[Packed], skipped: int, dialect: Dialect, levels: Collection[str]
+) -> tuple[Packed, dict[str, int]]:
+    """`holes_and_marks` of a column, a piece at a time, and its numbers without what parts their thousands."""
+    found, marks = [], Counter[str]()
+    for i, piece in enumerate(pieces):
+        written = [str(cell) for cell in (piece if i else piece[skipped:])]
+        cells, words = holes_and_marks(written, dialect.missing, levels)
+        found.append(packed(cells))
+        marks.update(words)
+    whole = joined(found)
+    return whole if dialect.thousands is None else packed(dialect.ungrouped(list(whole))), dict(marks)
+
+
+def _refuse_ragged(table: Parted, line: int, row: Sequence[str], wanted: int) -> NoReturn:
+    """Refuse a row of another length than the first."""
+    hint = ""
+    if all(len(other) == wanted + 1 for _, other in islice(table.rows(), 1, None)):
+        hint = "; every other line has one cell more: name the first column too, as R does with col.names=NA"
+    raise ValueError(
+        f"{table.name}:{line}: needed {wanted} cells as in the first line, parted by {readable(table.delimiter)}; got "
+        f"{len(row)}{hint}"
+    )
 
 
 def replace_cells(
@@ -134,28 +203,31 @@ def replace_cells(
     """
     table = parted(contents, name="", dialect=dialect, names=names)
     text, delimiter = table.body, table.delimiter
-    cell, alone = _cell(delimiter), len(table.rows[0][1]) == 1
-    written, at, between = [table.prefix], 0, ""
-    row, column = rows - len(table.rows), 0  # below 0: the header
+    cell, alone = _cell(delimiter), len(next(table.rows())[1]) == 1
+    written, copied, at, between = [table.prefix], 0, 0, ""
+    row, column = rows - sum(1 for _ in table.rows()), 0  # below 0: the header
     while (at < len(text) or between) and (kept is None or row < kept):
         found = cell.match(text, at)
         if found is None:
             raise ValueError(f"needed a table of cells parted by {readable(delimiter)}; got {text[at : at + 20]!r}")
-        before, was, between, end = found.groups(default="")
-        empty = not (column or was or between)  # a line that is no row
+        start, stop = found.span(2)
+        between = found[3] or ""
+        empty = not column and start == stop and not between  # a line that is no row
         new = None if empty else cells.get((row, column))
-        written += [before, was if new is None else quoted(new, alone=alone or delimiter == " "), between, end]
+        if new is not None:
+            written += [text[copied:start], quoted(new, alone=alone or delimiter == " ")]
+            copied = stop
         at = found.end()
         row, column = (row, column + 1) if between else (row + (not empty), 0)
-    return _encoded("".join(written), table.encoding)
+    return _encoded("".join([*written, text[copied:at]]), table.encoding)
 
 
 def _cell(delimiter: str) -> re.Pattern[str]:
     """The space before a cell, the cell, and what stands after it: a delimiter or the end of its line."""
     if delimiter == " ":
-        return re.compile(r'( *)("(?:[^"]|"")*"|[^ \r\n]*)(?:( +)(?=[^ \r\n])|( *(?:\r\n|\r|\n|\Z)))')
+        return re.compile(rf"( *+)({IN_QUOTES}|[^ \r\n]*+)(?:( ++)(?=[^ \r\n])|( *+(?:\r\n|\r|\n|\Z)))")
     mark = re.escape(delimiter)
-    return re.compile(rf'()("(?:[^"]|"")*"|[^{mark}\r\n]*)(?:({mark})|(\r\n|\r|\n|\Z))')
+    return re.compile(rf"()({IN_QUOTES}|[^{mark}\r\n]*+)(?:({mark})|(\r\n|\r|\n|\Z))")
 
 
 def _encoded(text: str, encoding: str) -> bytes:

@@ -3,7 +3,7 @@
 import csv
 import io
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from iwax.data.formats.cells import number, with_holes
@@ -15,21 +15,28 @@ RARE = ":^~#*\x01"  # asked for, never taken by themselves
 HEAD = 1_000_000  # characters in which the first lines are looked for
 LOOKED_AT = 50  # lines
 SEPARATOR = re.compile(r"\"?sep=([^\w\"'.+\r\n-])\"?[,;\t|]*(\r\n|\r|\n)", re.IGNORECASE)
-QUOTED = re.compile(r'(?:\A|(?<=[,;\t|\r\n ]))"(?:[^"]|"")*("|\Z)')  # a cell, perhaps of many lines
+# possessive: a cell of any length takes one step a letter, and no memory for ways back
+QUOTED = re.compile(r'(?:\A|(?<=[,;\t|\r\n ]))"[^"]*+(?:""[^"]*+)*+(?:"|\Z)')  # a cell, perhaps of many lines
+LINE = re.compile(r"[^\r\n]*+(?:\r\n?+|\n|\Z)")
 
 
 @dataclass(frozen=True)
 class Parted:
-    """A text table: ``prefix`` (mark of the order of bytes, Excel's ``sep=``) and ``body``, whose rows begin on lines.
+    """A text table: ``prefix`` (mark of the order of bytes, Excel's ``sep=``) and ``body``, which begins on ``line``.
 
-    ``rows`` holds the line on which each row begins, from 1, and its cells; space around them is kept.
+    ``rows`` are read anew each time they are asked for.
     """
 
+    name: str
     prefix: str
     body: str
     encoding: str
     delimiter: str
-    rows: list[tuple[int, list[str]]]
+    line: int
+
+    def rows(self) -> Iterator[tuple[int, list[str]]]:
+        """The line on which each row begins, from 1, and its cells; space around them is kept. Raises ValueError."""
+        return _rows(self.body, self.name, self.delimiter, first=self.line)
 
 
 def parted(contents: bytes, *, name: str, dialect: Dialect, names: Collection[str] = ()) -> Parted:
@@ -40,7 +47,7 @@ def parted(contents: bytes, *, name: str, dialect: Dialect, names: Collection[st
     where there is none, runs of spaces, if they part all lines alike and one column is of numbers. Raises ValueError,
     naming file and line, for what is no text, no table, or parted by something else.
 
-    >>> parted(b"sep=;\\na;b\\n1;2\\n", name="t.csv", dialect=Dialect()).rows
+    >>> list(parted(b"sep=;\\na;b\\n1;2\\n", name="t.csv", dialect=Dialect()).rows())
     [(2, ['a', 'b']), (3, ['1', '2'])]
     """
     text, encoding = dialect.decode(contents, name)
@@ -51,10 +58,10 @@ def parted(contents: bytes, *, name: str, dialect: Dialect, names: Collection[st
     said = SEPARATOR.match(text, at)
     at = said.end() if said else at
     prefix, body = text[:at], text[at:]
-    if not body.strip():
+    if not body or body.isspace():
         raise ValueError(f"{name}: needed at least one line; the file is empty")
     delimiter = dialect.between or (said and said[1]) or _delimiter(body, name, names)
-    return Parted(prefix, body, encoding, delimiter, _rows(body, name, delimiter, first=2 if said else 1))
+    return Parted(name, prefix, body, encoding, delimiter, 2 if said else 1)
 
 
 def readable(delimiter: str) -> str:
@@ -66,22 +73,22 @@ def readable(delimiter: str) -> str:
     return {" ": "spaces", "\t": "tabs"}.get(delimiter, repr(delimiter))
 
 
-def _rows(body: str, name: str, delimiter: str, *, first: int) -> list[tuple[int, list[str]]]:
+def _rows(body: str, name: str, delimiter: str, *, first: int) -> Iterator[tuple[int, list[str]]]:
     spaces = delimiter == " "
-    reader = csv.reader(io.StringIO(body, newline=""), delimiter=delimiter, strict=True, skipinitialspace=spaces)
-    rows, begin = [], first
+    lines = (found[0] for found in LINE.finditer(body) if found[0])
+    reader = csv.reader(lines, delimiter=delimiter, strict=True, skipinitialspace=spaces)
+    begin = first
     try:
         for row in reader:
             if spaces and len(row) > 1 and not row[-1]:
                 row.pop()  # spaces at the end of a line
             if row:
-                rows.append((begin, row))
+                yield begin, row
             begin = reader.line_num + first
     except csv.Error as error:
         raise ValueError(
             f"{name}:{begin}: needed cells parted by {readable(delimiter)}, quoted whole or not at all; {error}"
         ) from error
-    return rows
 
 
 def _delimiter(body: str, name: str, names: Collection[str]) -> str:

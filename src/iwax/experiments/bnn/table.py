@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from iwax.experiments.bnn.run import DOCUMENT, run
 from iwax.experiments.bnn.settings import Settings
 from iwax.experiments.reporter import Reporter
+from iwax.training import durable
 
 __all__ = ["NAME", "ErrorRow", "ErrorTable", "read_errors", "reproduce_errors"]
 
@@ -81,5 +82,5 @@ def reproduce_errors(
     result = {"row": row.name, "published_error": row.error, **found}
     path = results / NAME / f"{row.name}-e{settings.epochs}-seed{seed}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(result, indent=1) + "\n")
+    durable.replace(path, (json.dumps(result, indent=1) + "\n").encode())
     return result, path

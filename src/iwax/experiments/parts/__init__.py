@@ -4,5 +4,6 @@ from iwax.experiments.parts.likelihoods import FRACTIONS, likelihood, outside, s
 from iwax.experiments.parts.networks import Moments
 from iwax.experiments.parts.posteriors import posterior
 from iwax.experiments.parts.priors import prior
+from iwax.experiments.parts.whole import assemble, size
 
-__all__ = ["FRACTIONS", "Moments", "likelihood", "outside", "posterior", "prior", "support"]
+__all__ = ["FRACTIONS", "Moments", "assemble", "likelihood", "outside", "posterior", "prior", "size", "support"]

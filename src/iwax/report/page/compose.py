@@ -34,15 +34,18 @@ LARGEST = 8_000_000  # bytes of a page
 Say = Callable[[str], None]
 
 
-def compose(runs: Sequence[Path], *, data_path: Path | None = None, note: Say, warn: Say) -> str:
+def compose(
+    runs: Sequence[Path], *, data_path: Path | None = None, fallback: bool = False, note: Say, warn: Say
+) -> str:
     """The report of one run, or of several on the same data, as one HTML document.
 
     ``note`` and ``warn`` are told what is being done and what a reader should know. The data are those of
-    ``data_path``, or looked for as `experiments.open_run` does. Raises ValueError for runs on different data, naming
+    ``data_path``, or looked for as `experiments.open_run` does; so is a damaged checkpoint passed over, or refused.
+    Raises ValueError for runs on different data, naming
     both protocols, and for data that have changed; CorruptCheckpointError for what is stored and damaged; and
     FileNotFoundError where there is no run, or its data are nowhere.
     """
-    subjects = [opened(Path(run), data_path=data_path) for run in runs]
+    subjects = [opened(Path(run), data_path=data_path, fallback=fallback) for run in runs]
     refuse_unlike(subjects)
     parts = []
     for subject in subjects:
@@ -76,12 +79,14 @@ def _of_run(subject: Subject, warn: Say, *, room: int) -> dict[str, Any]:
     """All that the template of one run shows."""
     config = subject.trained.config
     notes = list(subject.measured.summary["warnings"]) if subject.measured else []
+    told = len(notes)  # when they were measured
+    notes += subject.left_out
     if subject.measured and subject.measured.summary["checkpoint"] != subject.trained.checkpoint.name:
         notes.append(
             f"The numbers are those of {subject.measured.summary['checkpoint']}, the pictures of "
             f"{subject.trained.checkpoint.name}: measure it anew with iwax evaluate {subject.path}."
         )
-    for text in notes[len(subject.measured.summary["warnings"]) if subject.measured else 0 :]:
+    for text in notes[told:]:
         warn(text)
     notes = [f"{text[:1].upper()}{text[1:].rstrip('.')}." for text in notes]
     training = course([subject])

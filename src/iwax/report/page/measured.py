@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from iwax.data.formats.npy import read_npz
+from iwax.data import Dataset
 from iwax.experiments.folder import RunFolder
-from iwax.training import strict_json
+from iwax.experiments.measurements import summaries, values
 from iwax.training.checkpoint import CorruptCheckpointError
 
-__all__ = ["Measured", "measurements", "of_importance"]
+__all__ = ["Measured", "check_rows", "measurements", "of_importance", "of_these_data"]
 
 NEEDED = ("method", "split", "n", "log_evidence", "standard_error", "checkpoint", "warnings")
 COLUMNS = ("rows", "log_evidence", "monte_carlo_error", "elbo", "ess", "pareto_k")
@@ -28,22 +28,40 @@ class Measured:
 
 def measurements(folder: RunFolder) -> list[tuple[Path, dict[str, Any]]]:
     """All summaries of a run, oldest first. CorruptCheckpointError names a file that is none."""
-    found = []
-    for path in sorted(folder.evaluation.glob("*.json"), key=lambda path: (path.stat().st_mtime, path.name)):
-        try:
-            summary = strict_json.parse(path.read_bytes())
-        except ValueError as error:
-            raise CorruptCheckpointError(path, None, "the summary of a measurement", str(error)) from error
-        missing = [name for name in NEEDED if not isinstance(summary, dict) or name not in summary]
-        if missing:
-            raise CorruptCheckpointError(
-                path, None, "the summary of a measurement", f"one without {', '.join(missing)}"
-            )
-        found.append((path, summary))
-    return found
+    return summaries(folder, NEEDED)
 
 
-def of_importance(found: list[tuple[Path, dict[str, Any]]], *, split: str, checkpoint: str) -> Measured | None:
+def of_these_data(
+    found: list[tuple[Path, dict[str, Any]]], *, sha256: str
+) -> tuple[list[tuple[Path, dict[str, Any]]], list[str]]:
+    """The measurements on data of this SHA-256, or that do not say of which; and in words those left out.
+
+    >>> of_these_data([(Path("a.json"), {"data_sha256": "12"})], sha256="34")[1]
+    ['a.json was left out: it was measured on other data (SHA-256 12..., those of the run are 34...)']
+    """
+    known = [(path, summary) for path, summary in found if summary.get("data_sha256") in (None, sha256)]
+    others = [(path, summary["data_sha256"]) for path, summary in found if (path, summary) not in known]
+    words = "was left out: it was measured on other data (SHA-256"
+    return known, [f"{path.name} {words} {got[:12]}..., those of the run are {sha256[:12]}...)" for path, got in others]
+
+
+def check_rows(measured: Measured, dataset: Dataset) -> None:
+    """CorruptCheckpointError unless the rows that were measured are rows of the split that was, each once."""
+    split, parts = measured.summary["split"], dataset.splits()
+    if split not in parts:
+        needed = f"rows of one of the splits {', '.join(parts)}"
+        raise CorruptCheckpointError(measured.file.with_suffix(".json"), None, needed, f"rows of {split!r}")
+    rows, size = measured.columns["rows"], len(parts[split].values)
+    whole = rows.dtype.kind in "iu" and rows.ndim == 1
+    if not whole or len(np.unique(rows)) != len(rows) or (rows < 0).any() or (rows >= size).any():
+        needed = f"numbers of {split} rows, each once, from 0 to {size - 1}"
+        got = f"{len(rows)} from {rows.min()} to {rows.max()}" if whole and len(rows) else f"{rows.dtype}{rows.shape}"
+        raise CorruptCheckpointError(measured.file, None, needed, got)
+
+
+def of_importance(
+    folder: RunFolder, found: list[tuple[Path, dict[str, Any]]], *, split: str, checkpoint: str
+) -> Measured | None:
     """The measurement by importance sampling of this split and checkpoint, of most rows and then of largest k.
 
     One of another checkpoint, or of another split, is better than none. Raises CorruptCheckpointError where its values
@@ -56,13 +74,4 @@ def of_importance(found: list[tuple[Path, dict[str, Any]]], *, split: str, check
         mine,
         key=lambda each: (each[1]["split"] == split, each[1]["checkpoint"] == checkpoint, each[1]["n"], each[1]["k"]),
     )
-    values = path.with_suffix(".npz")
-    try:
-        columns = read_npz(values, name=path.stem)
-        short = [name for name in COLUMNS if len(columns[name]) != summary["n"]]
-    except (OSError, ValueError, KeyError) as error:
-        raise CorruptCheckpointError(values, None, "the values a row of a measurement", str(error)) from error
-    if short:
-        needed = f"{summary['n']} values a column, as {path.name} says"
-        raise CorruptCheckpointError(values, None, needed, f"{len(columns[short[0]])} of {short[0]}")
-    return Measured(values, summary, columns)
+    return Measured(path.with_suffix(".npz"), summary, values(folder, path, summary, COLUMNS))

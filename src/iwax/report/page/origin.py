@@ -3,6 +3,7 @@
 import shlex
 from typing import Any
 
+from iwax.experiments.arithmetic import in_words
 from iwax.experiments.sources import defaults
 from iwax.report.page.subject import Subject
 
@@ -33,7 +34,7 @@ def _said(value: Any) -> str:
 
 
 def made_with(subject: Subject) -> list[tuple[str, str]]:
-    """Data, protocol, model, device and versions, by name."""
+    """Data, protocol, model, device, precision and versions, by name."""
     about, made = subject.trained.about, subject.environment
     rows = ", ".join(f"{count:,} {part}" for part, count in about.rows.items())
     shape = " x ".join(map(str, about.shape))
@@ -46,11 +47,20 @@ def made_with(subject: Subject) -> list[tuple[str, str]]:
             f"{subject.trained.checkpoint.name}, the best on the validation data where it was validated",
         ),
         ("device", " ".join(dict.fromkeys(str(made.device.get(word)) for word in ("platform", "kind")))),
+        ("precision", _precision(subject)),
         ("versions", ", ".join(f"{name} {version}" for name, version in made.versions.items())),
     ]
     if made.git:
-        changed = ", with changes that are not committed" if made.git.get("changed") else ""
+        changed = ", with changes that are not committed" if made.git.get("changed") else ""  # of older runs
         found.append(("commit of the folder it was started in", f"{made.git.get('commit')}{changed}"))
     if made.start:
         found.append(("started at the weights of", f"{subject.trained.config.start}, {made.start.checkpoint}"))
     return found
+
+
+def _precision(subject: Subject) -> str:
+    """Of the training, and of the measurement if that was another."""
+    trained = subject.environment.arithmetic
+    words = f"float{subject.trained.config.precision}" if trained is None else in_words(trained)
+    measured = subject.measured.summary.get("precision") if subject.measured else None
+    return words if measured in (None, words) else f"{words}; measured in {measured}"

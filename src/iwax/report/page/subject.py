@@ -14,8 +14,7 @@ from iwax.experiments import build
 from iwax.experiments.folder import Environment, existing
 from iwax.experiments.stored import Trained, open_run
 from iwax.report import images
-from iwax.report.page.measured import Measured, measurements, of_importance
-from iwax.training import record
+from iwax.report.page.measured import Measured, check_rows, measurements, of_importance, of_these_data
 
 __all__ = ["Subject", "opened"]
 
@@ -33,6 +32,7 @@ class Subject:
     metrics: list[dict[str, Any]]
     summaries: list[tuple[Path, dict[str, Any]]]
     measured: Measured | None
+    left_out: list[str]  # measurements that are not of these data, in words
 
     @property
     def model(self) -> Any:
@@ -101,13 +101,15 @@ class Subject:
         return self.path.resolve().name
 
 
-def opened(run: Path, *, data_path: Path | None = None) -> Subject:
+def opened(run: Path, *, data_path: Path | None = None, fallback: bool = False) -> Subject:
     """A run with its data. Raises what `experiments.open_run` and `Trained.dataset` do, and CorruptCheckpointError for
     damaged numbers.
     """
     folder = existing(run)
-    trained = open_run(run, data_path=data_path)
-    found = measurements(folder)
-    measured = of_importance(found, split=trained.config.evaluation.split, checkpoint=trained.checkpoint.name)
-    metrics = record.read(folder.metrics)
-    return Subject(run, trained, trained.dataset(), folder.environment(), metrics, found, measured)
+    trained = open_run(run, data_path=data_path, fallback=fallback)
+    dataset = trained.dataset()
+    found, left_out = of_these_data(measurements(folder), sha256=trained.about.sha256)
+    measured = of_importance(folder, found, split=trained.config.evaluation.split, checkpoint=trained.checkpoint.name)
+    if measured is not None:
+        check_rows(measured, dataset)
+    return Subject(run, trained, dataset, folder.environment(), folder.course(), found, measured, left_out)
