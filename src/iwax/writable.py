@@ -2,11 +2,13 @@
 
 import errno
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
 __all__ = ["check", "check_new_folder", "in_the_way"]
 
+_PROBE = b"iwax"
 _NAME, _PATH = 255, 4096  # bytes of a name and of a path, where the system does not say
 
 
@@ -26,9 +28,11 @@ def check(path: Path, *, what: str) -> None:
     _check_lengths(path, whole, there, what)
     try:
         with tempfile.TemporaryFile(dir=there) as probe:
-            probe.write(b"iwax")
+            probe.write(_PROBE)
     except OSError as error:
         reason = f"no file can be made in {there}: {error.strerror or error}"
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            reason += f"; needed at least {len(_PROBE)} bytes, {shutil.disk_usage(there).free} bytes free"
         raise type(error)(error.errno, f"the {what} cannot be written ({reason})", str(path)) from error
 
 

@@ -260,3 +260,12 @@ def test_a_count_that_is_none_is_refused():
     for k in (2.5, "5", None, True):
         refused(lambda k=k: evaluation.log_evidence(MODEL, X, k=k, key=KEY))
     refused(lambda: evaluation.kl_by_row(MODEL, X, key=3))
+
+
+def test_a_function_of_constant_rows_can_be_compiled():
+    x = jnp.ones((3, D))
+    values = [call(lambda: OBJECTIVE(MODEL, KEY, x).value)() for call in (jax.jit, lambda function: function)]
+    np.testing.assert_allclose(*values, rtol=1e-5)
+    holed = x * jnp.nan
+    with pytest.raises(ValueError, match="missing values"):
+        jax.jit(lambda: OBJECTIVE(MODEL, KEY, holed).value)()

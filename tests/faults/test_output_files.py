@@ -70,6 +70,28 @@ def test_the_bytes_needed_are_those_of_the_file(tmp_path):
         write(path)
 
 
+@pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only the superuser can mount a file system"
+)
+def test_a_disk_that_is_full_already_is_said_before_any_work(tmp_path):
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(tmp_path)], check=False)
+    if mounted.returncode:
+        pytest.skip("no file system can be mounted here")
+    try:
+        (tmp_path / "there.csv").write_bytes(b"mine")
+        with pytest.raises(OSError, match="No space left"):
+            (tmp_path / "fill").write_bytes(bytes(70_000))
+        with pytest.raises(OSError, match="cannot be written") as full:
+            output.check(tmp_path / "there.csv", force=True)
+        assert failure.exit_code(full.value) == 3
+        said = failure.one_line(full.value)
+        assert said.startswith(f"{tmp_path / 'there.csv'}: ")
+        assert said.endswith("needed at least 4 bytes, 0 bytes free)")
+        assert (tmp_path / "there.csv").read_bytes() == b"mine"
+    finally:
+        subprocess.run(["umount", str(tmp_path)], check=True)
+
+
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_a_link_of_a_name_that_could_be_foreseen_is_not_followed(tmp_path, ending):
     thesis = tmp_path / "thesis.tex"

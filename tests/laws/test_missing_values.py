@@ -27,15 +27,15 @@ def rows() -> tuple[np.ndarray, np.ndarray]:
     return x, holes
 
 
-def model() -> LatentVariableModel:
-    """The oracle; its encoder, exact for whole rows, reads what was not observed as the mean, and is twice too wide."""
-    exact = ORACLE.model(scale=2.0)
+def model(*, scale: float = 2.0, centre: np.ndarray = ORACLE.bias) -> LatentVariableModel:
+    """The oracle; its encoder, exact for whole rows but twice too wide, reads what was not observed as the mean."""
+    exact = ORACLE.model(scale=scale)
     network = nn.Linear(FEATURES, 2 * LATENT, key=jax.random.key(0))
     mean = ORACLE.weight / ORACLE.variance[:, None] @ ORACLE.posterior(ORACLE.bias[None])[1]
     weight = jnp.asarray(np.concatenate([mean, 0 * mean], axis=1), float)
-    bias = jnp.concatenate([jnp.zeros(LATENT), exact.posterior.network.bias[LATENT:]])
+    bias = jnp.concatenate([jnp.asarray((centre - ORACLE.bias) @ mean, float), exact.posterior.network.bias[LATENT:]])
     network = jax.tree.map(lambda leaf: weight if leaf.ndim == 2 else bias, network)
-    coding = nn.Coding(ORACLE.bias, np.ones(FEATURES))
+    coding = nn.Coding(centre, np.ones(FEATURES))
     return LatentVariableModel(
         prior=exact.prior,
         likelihood=exact.likelihood,
@@ -84,6 +84,48 @@ def test_imputed_means_are_the_conditional_means_within_their_errors():
     assert abs(off.mean()) < 4.5 * 1.1 / np.sqrt(holes.any(axis=1).sum())  # errors of a row hang together
     assert (found.error[~holes] == 0).all()
     assert not found.warnings()
+
+
+def test_the_errors_of_an_encoder_that_never_saw_holes_are_known_or_said_to_be_unknown():
+    """It takes the holes for zeros, and is surer of z than the cells that were observed allow."""
+    n, some = 800, rows()[1][:800]
+    blind, found = model(scale=1.0, centre=np.zeros(FEATURES)), {}
+    for defensive in (False, True):
+        each = inference.impute(blind, holed()[:n], k=1_000, key=jax.random.key(1), defensive=defensive)
+        off = np.where(some, (each.values - exact()[1][:n]) / np.where(some, each.error, 1), 0)
+        beyond = (np.abs(off) > 4).any(axis=1)
+        known = off[some & ~each.unknown[:, None]]
+        found[defensive] = each.unknown.mean(), beyond.sum(), (beyond & each.unknown).sum(), np.sqrt(np.mean(known**2))
+    flagged, beyond, caught, spread = found[False]  # the weights of q alone: without variance, and only partly seen
+    assert flagged > 0.2
+    assert beyond > 30
+    assert caught > beyond / 8
+    assert spread > 1.5
+    flagged, beyond, caught, spread = found[True]
+    assert flagged < 0.1
+    assert beyond - caught <= 3
+    assert spread < 1.1
+
+
+def test_a_mean_of_what_is_heavier_than_the_weights_is_said_to_have_no_known_error():
+    """The weights are all alike; but E[exp(z)] at a spread of 4 is made by draws that are too rare to have been made."""
+    network = jax.tree.map(
+        lambda leaf: jnp.array([[0.0], [4.0]]) if leaf.ndim == 2 else 0 * leaf, nn.Linear(1, 2, key=jax.random.key(0))
+    )
+    encoder = jax.tree.map(jnp.zeros_like, nn.Linear(2, 2, key=jax.random.key(1)))
+    heavy = LatentVariableModel(
+        prior=priors.StandardNormal(1),
+        likelihood=likelihoods.LogNormal.scalar(network),
+        posterior=posteriors.Gaussian(encoder),
+    )
+    x = np.array([[1.0, np.nan]])
+    found = inference.impute(heavy, x, k=1_000, key=jax.random.key(2))
+    assert found.ess == pytest.approx(1_000)
+    assert found.pareto_k > 0.7
+    assert np.isnan(found.known_error[0, 1])
+    assert "what fills them is unknown for 1 of 1 rows with holes" in found.warnings()[0]
+    evidence = evaluation.log_evidence(heavy, x, k=1_000, key=jax.random.key(2), missing=True)
+    assert evidence.known_error == pytest.approx(0, abs=1e-6)
 
 
 def test_nine_tenths_of_the_cells_lie_in_intervals_of_nine_tenths():

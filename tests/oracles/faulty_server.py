@@ -1,4 +1,4 @@
-"""A server on this machine that serves one file, and the same file wrongly in every way that a download can go wrong."""
+"""A server on this machine that serves a file rightly, and wrongly in every way that a download can go wrong."""
 
 import gzip
 import hashlib
@@ -28,7 +28,7 @@ KEPT = threading.Event()  # set where the server ends, so that nothing that wait
 class _Handler(BaseHTTPRequestHandler):
     """`/good` serves the file, every other path what its name says."""
 
-    def do_GET(self) -> None:  # noqa: N802 (the name that the base class calls)
+    def do_GET(self) -> None:
         with suppress(OSError):
             name = self.path.strip("/")
             body = CONTENTS if name == "good" else WRONG.get(name)
@@ -120,7 +120,7 @@ class _Handler(BaseHTTPRequestHandler):
         while not KEPT.is_set():
             self.wfile.write(b"x" * 65_536)
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (the name that the base class has)
+    def log_message(self, format: str, *args: object) -> None:
         """Say nothing."""
 
 

@@ -71,8 +71,9 @@ class Program:
 
     def __init__(self, *before: str, environment: dict[str, str] | None = None) -> None:
         command = [*before, sys.executable, "-W", "ignore", __file__]
+        said = tempfile.TemporaryFile()  # noqa: SIM115 (closed below)
         self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=(said := tempfile.TemporaryFile()),
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=said,
             env={**os.environ, "JAX_PLATFORMS": "cpu", **(environment or {})},
         )  # fmt: skip
         ready = self._process.stdout.readline() == b'"ready"\n'
@@ -166,7 +167,7 @@ def _answer(value: Any) -> None:
 
 
 def _begun(call: dict[str, Any]) -> dict[str, Any]:
-    files = [tempfile.TemporaryFile() for _ in range(2)]
+    files = [tempfile.TemporaryFile() for _ in range(2)]  # noqa: SIM115 (they live as long as this process)
     begun = time.monotonic()
     pid = os.fork()
     if pid == 0:

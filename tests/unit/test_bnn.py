@@ -59,6 +59,12 @@ def trained(digits):
     return bnn.fit(settings, digits, reporter=Silent())
 
 
+def test_a_network_that_asks_for_too_much_is_refused_before_it_is_made(digits):
+    settings = bnn.Settings.of({"hidden": [65_536] * 64})
+    with pytest.raises(ValueError, match=r"such hidden layers, .* would take 6\.\d+ TB of memory, more than"):
+        bnn.fit(settings, digits, reporter=Silent())
+
+
 def test_training_lowers_the_free_energy_and_classifies(digits, trained):
     assert trained.free_energy[-1] < 0.85 * trained.free_energy[0]
     found = bnn.measured(digits, trained.network, digits.test, draws=5, key=KEY)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from iwax.cli import main
-from iwax.cli.self_check import checks, watched
+from iwax.cli.self_check import audit, checks
 from iwax.cli.self_check.check import Check, Finding, NotHere, measured
 
 QUICK = {"F1", "F4", "F5", "F8", "S3", "I2", "U1", "P2", "T9"}
@@ -69,7 +69,7 @@ def test_what_fails_is_reported_and_is_the_exit_code(doctor):
 
 
 def test_a_program_that_is_started_is_seen_and_only_while_watched():
-    with watched.watched() as events:
+    with audit.watched() as events:
         os.system("true")  # noqa: S605
     os.system("true")  # noqa: S605
     assert events == ["os.system"]

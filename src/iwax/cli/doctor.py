@@ -31,6 +31,8 @@ def doctor(context: typer.Context, self_check: SelfCheck = False) -> None:
     """
     import jax
 
+    if self_check:
+        _watch_imports()
     from iwax.cli.self_test import self_test
     from iwax.data import registry
 
@@ -59,6 +61,18 @@ def doctor(context: typer.Context, self_check: SelfCheck = False) -> None:
     failed = [f"{row['id']} ({row['figure']})" for row in found if row["verdict"] == "FAIL"]
     if failed:
         raise ArithmeticError(f"{len(failed)} of {len(found)} checks fail on this machine: {'; '.join(failed)}")
+
+
+def _watch_imports() -> None:
+    """Import what verbs import, under the eyes of an audit, for a check to tell of what it did."""
+    from iwax.cli.self_check import audit
+
+    with audit.watched() as events:
+        import iwax.cli.self_check.checks
+        import iwax.experiments
+        import iwax.report
+        import iwax.sklearn  # noqa: F401
+    audit.AT_IMPORT.append(events)
 
 
 def _checked(terminal: Terminal) -> list[dict[str, Any]]:

@@ -97,19 +97,9 @@ def _weights(terminal: Terminal, trained: "Opened", x: "np.ndarray", k: int, see
         some = f"{int(found.unknown.sum()):,} of {len(x):,} rows ({trust.named(found.unknown, first=1)})"
         terminal.warn(
             f"for {some} the effective sample size is below {trust.FEW} or Pareto k above {trust.TRUSTED_K_HAT}: what "
-            f"was chosen may be nearer to a draw of q(z|x) than to one of p(z|x); a larger k helps, slowly: --k {10 * k}"
+            f"was chosen may be nearer to a draw of q(z|x) than to one of p(z|x); a larger k helps: --k {10 * k}"
         )
     return {"ess": found.ess, "khat": found.pareto_k, "unknown": found.unknown}
-
-
-def _is_picture(method: str, output: Path | None) -> bool:
-    """Whether a picture is asked for, of which the method can make one. ValueError for another method."""
-    if method not in ("posterior", "resample", "compare"):
-        raise ValueError(f"--method must be posterior, resample or compare, got {method!r}")
-    picture = output is not None and output.suffix.lower() == ".png"
-    if method == "compare" and not picture:
-        raise ValueError("--method compare makes a picture: name one with -o FILE.png")
-    return picture
 
 
 def _asked(method: str, k: int) -> list[tuple[str, Literal["posterior", "resample"], int]]:

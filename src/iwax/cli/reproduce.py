@@ -52,9 +52,7 @@ def reproduce(
     A row that has been trained in DIR is not trained again; one that was stopped is continued. Each finished row
     becomes a file in the folder of results, from which --table-into makes the tables of a page.
     """
-    if table is not None and rows is not None:
-        for folder in (output, results):
-            writable.check(folder / "new", what="output folder")
+    _check(table, rows, table_into, (output, results))
 
     from iwax.cli import errors_table
     from iwax.cli import rows as printed
@@ -62,7 +60,6 @@ def reproduce(
     from iwax.experiments.results import read
 
     terminal: Terminal = context.obj
-    _check(table, rows, table_into)
     if table_into is not None:
         changed = results_page.update_table(table_into, results)
         terminal.say(f"{table_into}: {'new table' if changed else 'unchanged'}, {len(read(results))} results")
@@ -70,8 +67,8 @@ def reproduce(
     elif table is None:
         printed.tables(terminal, [published.read_table(name) for name in published.table_names()], bnn.read_errors())
     elif table == bnn.NAME:
-        refused = {"--recipe": recipe != "quick", "--minutes": minutes is not None, "--limit": limit is not None}
-        given = [name for name, it_is in refused.items() if it_is]
+        others = {"--recipe": recipe != "quick", "--minutes": minutes, "--limit": limit}
+        given = [name for name, value in others.items() if value not in (None, False)]
         errors_table.reproduce(terminal, rows, given, epochs=epochs, seeds=seeds, output=output, results=results)
     elif rows is None:
         printed.rows(terminal, published.read_table(table))
@@ -85,10 +82,12 @@ def reproduce(
         work_through(terminal, request, published.select_rows(chosen, rows), seeds=seeds)
 
 
-def _check(table: str | None, rows: str | None, table_into: Path | None) -> None:
+def _check(table: str | None, rows: str | None, table_into: Path | None, folders: tuple[Path, Path]) -> None:
     if table_into is not None and (table or rows):
         raise ValueError("--table-into makes a table of the results that are there: it needs neither TABLE nor --rows")
     if table_into is not None and table_into.is_symlink():
         raise ValueError(f"--table-into {table_into}: this is a link to {table_into.readlink()}; name the page itself")
     if rows is not None and table is None:
         raise ValueError(f"--rows needs a TABLE, such as burda2016, got {rows!r} alone; iwax reproduce lists them all")
+    for folder in folders if rows is not None else ():
+        writable.check(folder / "new", what="output folder")

@@ -8,7 +8,7 @@ import numpy as np
 
 from iwax.data.columns import Column, listed
 from iwax.data.formats.cells import Cells, as_text, exact, number
-from iwax.data.formats.refusals import TableError, raise_all
+from iwax.data.formats.refusals import TableError, cut, raise_all
 from iwax.data.formats.table import quoted
 from iwax.data.formats.text import DELIMITERS
 from iwax.data.oddities import separators
@@ -171,7 +171,7 @@ def _refuse(column: Column, table: Cells, row: int, place: int) -> NoReturn:
         advice += ", or train with the kind categorical for this column"
     elif column.kind != "continuous":
         advice += f", or train with another kind than {column.kind} for this column"
-    raise TableError(f"{table.place(row, place)}: column {column.name!r} needs {needs}; got {got!r}; {advice}")
+    raise TableError(f"{table.place(row, place)}: column {column.name!r} needs {needs}; got {cut(got)}; {advice}")
 
 
 def _decoded(column: Column, values: np.ndarray, place: int) -> np.ndarray | list[Any]:

@@ -8,7 +8,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from iwax.data.formats.cells import Cell, are_codes, as_text, distinct, exact, numbers, with_holes
-from iwax.data.formats.refusals import Option, TableError
+from iwax.data.formats.refusals import Option, TableError, cut
 
 ColumnKind = Literal[
     "continuous", "positive", "nonnegative", "count", "integer", "nonnegative_integer", "binary", "categorical"
@@ -91,7 +91,7 @@ def listed(names: Sequence[str], most: int = 5) -> str:
     >>> listed("abcdefg", most=2)
     "'a', 'b' ... (7 in all)"
     """
-    shown = ", ".join(repr(name) for name in names[:most])
+    shown = ", ".join(cut(name) for name in names[:most])
     return shown if len(names) <= most else f"{shown} ... ({len(names)} in all)"
 
 
@@ -220,7 +220,7 @@ def _refuse_inexact(cells: Sequence[Cell], values: np.ndarray, where: str) -> No
             found = exact(cell)
             if size is not None and found != size:
                 raise ValueError(
-                    f"{where} needs numbers that fifteen digits tell apart; got {first[:60]!r} and {cell[:60]!r}, "
+                    f"{where} needs numbers that fifteen digits tell apart; got {cut(first)} and {cut(cell)}, "
                     "which are one number in double precision; if they are names rather than numbers, say categorical"
                 )
             first, size = cell, found

@@ -39,7 +39,7 @@ def download(url: str, target: Path, *, size: int) -> None:
     seconds, failed, opened = deadline(size), [], []
     bounds = _Bounds(target, size)
     downloader = pooch.HTTPDownloader(
-        progressbar=bounds,
+        progressbar=bounds,  # type: ignore[arg-type]  # any object of a bar's methods
         chunk_size=PIECE,
         timeout=min(STALL, seconds),
         hooks={"response": lambda response, *_, **__: opened.append(response)},

@@ -5,7 +5,7 @@ from collections import Counter
 from typing import NoReturn
 
 from iwax.data.formats.cells import ERRORS, MINUS, Cells
-from iwax.data.formats.refusals import Option, TableError
+from iwax.data.formats.refusals import LONGEST, Option, TableError, cut
 
 SHOWN = 3  # odd texts that are named
 FEW = 3  # distinct amounts from which a column of amounts with a unit is one of numbers
@@ -86,12 +86,12 @@ def _refuse_separators(table: Cells, column: int, words: set[str]) -> NoReturn:
     row = next(row for row, cell in enumerate(table.columns[column]) if cell in words)
     where, got = f"{table.place(row, column)}: column {table.names[column]!r}", table.columns[column][row]
     if "decimal" in found and "thousands" not in found:
-        raise TableError(f"{where} needs numbers with a decimal point; got {got!r}; write 1.5, not 1,5")
+        raise TableError(f"{where} needs numbers with a decimal point; got {cut(str(got))}; write 1.5, not 1,5")
     grouped = next(match[1] for word in sorted(words) if (match := GROUPED.match(word)))
     thousands = Option("thousands", "space" if grouped in SPACES else "'" if grouped == "\u2019" else grouped)
     if "either" not in found or "thousands" in found:
         raise TableError(
-            f"{where} needs numbers without thousands separators; got {got!r}; to read them, train with ",
+            f"{where} needs numbers without thousands separators; got {cut(str(got))}; to read them, train with ",
             thousands,
             remedy=[thousands],
         )
@@ -112,17 +112,17 @@ def _refuse(table: Cells, column: int, odd: set[str], counts: Counter[str], need
     many = sum(counts[word] for word in odd)
     also = ""
     if others:
-        more = ", ".join(map(repr, others[: SHOWN - 1])) + (" ..." if len(others) >= SHOWN else "")
+        more = ", ".join(map(cut, others[: SHOWN - 1])) + (" ..." if len(others) >= SHOWN else "")
         also = f" ({many:,} such cells, {len(odd):,} different: {more})"
     elif many > 1:
         also = f" ({many:,} such cells)"
     categorical, drop = Option("kinds", "categorical", name), Option("kinds", "drop", name)
     parts: list[str | Option | list[Option]] = [
-        f"{table.place(row, column)}: column {name!r} {needs}; got {got!r}{also}; "
+        f"{table.place(row, column)}: column {name!r} {needs}; got {cut(got)}{also}; "
     ]
     amounts = any(AMOUNT.fullmatch(word) for word in shown)
     remedy = [drop]
-    if len(odd) <= SHOWN and not amounts:
+    if len(odd) <= SHOWN and not amounts and max(map(len, shown)) <= LONGEST:
         remedy = [Option("missing", word) for word in shown]
         parts += ["if that stands for a missing cell, train with ", remedy, ", else with "]
     else:

@@ -33,7 +33,9 @@ def unit_activity(
     """``A_u = Var_x(E_{q(u|x)}[u])`` for every unit of every stochastic layer, from the data upwards.
 
     Burda, Grosse and Salakhutdinov (2016, arXiv:1509.00519), who call a unit active where A_u > 0.01. The means of the
-    layers above the first are averaged over ``draws`` ancestral draws (the paper's code takes one).
+    layers above the first are averaged over ``draws`` ancestral draws (the paper's code takes one). With ``missing`` a
+    NaN marks a value that was not observed. Raises ValueError where x is not a table of finite numbers of the model's
+    width.
     """
     return [means.var(axis=0) for means in posterior_means(model, x, key=key, draws=draws, rows=rows, missing=missing)]
 
@@ -56,8 +58,7 @@ def posterior_means(
     rows: np.ndarray | None = None,
     missing: bool = False,
 ) -> list[np.ndarray]:
-    """``E_{q(z_l|x)}[z_l]`` for every stochastic layer l, [n, units of l] each, float64."""
-
+    """``E_{q(z_l|x)}[z_l]`` for every stochastic layer l, [n, units of l] each, float64; rows as `unit_activity`."""
     return _over_rows(_means, model, x, key, draws, rows, missing)
 
 
@@ -77,7 +78,8 @@ def kl_per_unit(
 ) -> list[np.ndarray]:
     """The mean over the data of ``E_q(z|x)[log q(u|.) - log p(u|.)]`` for every unit u of every layer, nats.
 
-    The units of all layers add up to ``E log p(x|z) - ELBO``; `kl_by_row` has what each row adds, and what is raised.
+    The units of all layers add up to ``E log p(x|z) - ELBO``; `kl_by_row` has what each row adds. Rows as
+    `unit_activity` takes them.
     """
     return [each.mean(axis=0) for each in kl_by_row(model, x, key=key, draws=draws, rows=rows, missing=missing)]
 

@@ -156,7 +156,7 @@ def build_model(config: Config, start: Moments, *, key: PRNGKey) -> LatentVariab
             f"model.hidden and model.latent with rows of {features} values need to give at most "
             f"{LARGEST_WEIGHTS} weights, got {weights}"
         )
-    allow(COPIES * parts.size(sizes, start), f"training this model of rows of {features:,} values")
+    allow(COPIES * parts.size(sizes, start), f"a model of rows of {features:,} values, with Adam's two moments,")
     prior, likelihood, posterior = parts.assemble(sizes, start, key=key)
     return LatentVariableModel(prior=prior, likelihood=likelihood, posterior=posterior)
 

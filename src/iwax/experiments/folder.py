@@ -138,7 +138,7 @@ class RunFolder:
 
     def course(self) -> list[dict[str, Any]]:
         """As `rows` of metrics.jsonl, but no more than a curve needs."""
-        return record.numeric(thinned.parse(self._record(self.metrics), path=self.metrics), path=self.metrics)
+        return thinned.parse(self._record(self.metrics), path=self.metrics)
 
     def _record(self, path: Path) -> bytes:
         try:

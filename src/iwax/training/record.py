@@ -143,11 +143,15 @@ def numeric(rows: list[dict[str, Any]], *, path: Path) -> list[dict[str, Any]]:
     iwax.training.tensors.CorruptCheckpointError: metrics.jsonl:1: needed a number or null under 'bound', got 'x'; ...
     """
     for number, row in enumerate(rows, start=1):
-        for name in NUMBERS:
-            if type(row.get(name)) not in (int, float, type(None)):
-                needed = f"a number or null under {name!r}"
-                raise CorruptCheckpointError(f"{path}:{number}", None, needed, f"{row[name]!r:.60}")
+        check_numbers(row, f"{path}:{number}")
     return rows
+
+
+def check_numbers(row: Mapping[str, Any], where: str) -> None:
+    """CorruptCheckpointError where a row of a training holds anything but a number, or null, under its names."""
+    for name in NUMBERS:
+        if type(row.get(name)) not in (int, float, type(None)):
+            raise CorruptCheckpointError(where, None, f"a number or null under {name!r}", f"{row[name]!r:.60}")
 
 
 def _bytes(path: Path) -> bytes:

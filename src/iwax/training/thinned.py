@@ -25,7 +25,7 @@ def parse(data: bytes, *, path: Path, most: int = MOST) -> list[dict[str, Any]]:
     for _, line in _lines(data):
         total, seldom = total + 1, seldom + (SELDOM in line)
     if total <= most:
-        return record.parse(data, path=path)
+        return record.numeric(record.parse(data, path=path), path=path)
     usual, step, other, found = total - seldom, -(-(total - seldom) // most) or 1, -(-seldom // most) or 1, []
     place, rare = 0, 0
     for number, line in _lines(data):
@@ -45,6 +45,8 @@ def _lines(data: bytes) -> Iterator[tuple[int, bytes]]:
 
 def _row(line: bytes, where: str) -> dict[str, Any]:
     try:
-        return strict_json.parse(line)
+        row = strict_json.parse(line)
     except ValueError as error:
         raise CorruptCheckpointError(where, None, 'a JSON object with a whole number "step"', str(error)) from error
+    record.check_numbers(row, where)
+    return row

@@ -1,72 +1,35 @@
-"""Checks of what is done beside computing: programs started, sockets opened, files written elsewhere."""
+"""Checks of what is done beside computing: programs started, and sockets opened."""
 
-import contextlib
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import jax
 
+from iwax.cli.self_check import audit
 from iwax.cli.self_check.check import Finding, NotHere
 from iwax.cli.self_check.repetition import trained
 
-__all__ = ["devices", "imports", "programs", "watched"]
-
-PROGRAMS = (
-    "subprocess.Popen",
-    "os.system",
-    "os.exec",
-    "os.posix_spawn",
-    "os.spawn",
-    "os.fork",
-    "os.forkpty",
-    "pty.spawn",
-)
-SOCKETS = ("socket.connect", "socket.bind", "socket.getaddrinfo", "socket.gethostbyname", "urllib.Request")
-_seen: list[str] | None = None  # of the one hook there is, for none can be taken away again; None: nobody is looking
-
-
-def _hook(event: str, arguments: tuple[Any, ...]) -> None:
-    if _seen is not None and event.startswith((*PROGRAMS, *SOCKETS)):
-        _seen.append(event)
-
-
-_HOOKED: list[bool] = []
-
-
-@contextlib.contextmanager
-def watched() -> Iterator[list[str]]:
-    """The events of Python's audit of programs and sockets, while this lasts."""
-    global _seen
-    if not _HOOKED:
-        sys.addaudithook(_hook)
-        _HOOKED.append(True)
-    events: list[str] = []
-    _seen = events
-    try:
-        yield events
-    finally:
-        _seen = None
+__all__ = ["devices", "imports", "programs"]
 
 
 def programs(folder: Path) -> Finding:
     """S2: a training with checkpoints starts no program and opens no socket."""
-    with watched() as events:
+    with audit.watched() as events:
         trained(epochs=2, folder=folder / "fit")
-    return Finding(
-        not events, f"{len(events)} programs or sockets in a training {', '.join(sorted(set(events)))}".rstrip()
-    )
+    return _none(events, "a training")
 
 
 def imports(folder: Path) -> Finding:
-    """S7: importing all there is opens no socket and starts no program."""
-    with watched() as events:
-        pass
+    """S7: what was seen when the verb imported all of iwax; of JAX, which asks for devices, nothing is said."""
+    if not audit.AT_IMPORT:
+        raise NotHere("iwax was imported before anybody looked")
     modules = sum(name.partition(".")[0] == "iwax" for name in sys.modules)
-    return Finding(
-        not events, f"{len(events)} sockets or programs, {modules} modules {', '.join(sorted(set(events)))}".rstrip()
-    )
+    return _none(audit.AT_IMPORT[-1], f"importing {modules} modules")
+
+
+def _none(events: list[str], where: str) -> Finding:
+    named = f": {', '.join(sorted(set(events)))}" if events else ""
+    return Finding(not events, f"{len(events)} sockets or programs in {where}{named}")
 
 
 def devices(folder: Path) -> Finding:

@@ -6,9 +6,10 @@ from itertools import pairwise
 
 from iwax.data.formats.cells import number, with_holes
 from iwax.data.formats.dialect import Dialect
-from iwax.data.formats.refusals import Option, TableError
+from iwax.data.formats.refusals import Option, TableError, cut
 
 LOOKED_AT = 100  # cells of a column whose form is compared
+LARGEST = 18  # digits of a number that may count columns, or be a year
 DIGITS = re.compile(r"\d+", re.ASCII)
 ANSWERS = (Option("header", "none"), Option("header", "first"))
 
@@ -49,8 +50,8 @@ def has_header(
 
 def _ask(where: str, column: int, cell: str, why: str) -> None:
     raise TableError(
-        f"{where}:{column + 1}: needed a name in the first line; got {cell!r}, {why}; if the first line is data, train "
-        "with ",
+        f"{where}:{column + 1}: needed a name in the first line; got {cut(cell)}, {why}; if the first line is data, "
+        "train with ",
         ANSWERS[0],
         "; if it names the columns, with ",
         ANSWERS[1],
@@ -84,14 +85,15 @@ def _same_form(text: str, cells: Sequence[str]) -> bool:
 
 def _years(texts: Sequence[str]) -> bool:
     """Whether the whole numbers among the names go up in equal steps, as years do."""
-    found = [int(text) for text in texts if text.isascii() and text.isdigit()]
+    found = [int(text) for text in texts if text.isascii() and text.isdigit() and len(text) <= LARGEST]
     steps = {after - before for before, after in pairwise(found)}
     return len(steps) == 1 and min(steps) > 0
 
 
 def _ask_of_numbers(texts: Sequence[str], below: Sequence[Sequence[str]], where: str) -> None:
     """A line of numbers is data, unless they are whole and count the columns or are unlike what is below them."""
-    if not all(text.isascii() and text.isdigit() for text in texts) or len(set(texts)) < len(texts):
+    small = all(text.isascii() and text.isdigit() and len(text) <= LARGEST for text in texts)
+    if not small or len(set(texts)) < len(texts):
         return
     size, sizes = len(texts), [int(text) for text in texts]
     unlike = not any(_whole(column) for column in below)

@@ -5,7 +5,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 MAPPINGS = {"kinds": "--kind", "levels": "--level"}  # an argument of `load` by column, and its flag
+LONGEST = 80  # characters of a cell that are shown
 SHOWN = 8  # refusals of one file that are told in full
+
+
+def cut(text: str, most: int = LONGEST) -> str:
+    """A text in quotes, of a long one the beginning and how long it is.
+
+    >>> cut("one"), cut("1" * 1000, most=3)
+    ("'one'", "'111' ... (1,000 characters)")
+    """
+    return repr(text) if len(text) <= most else f"{text[:most]!r} ... ({len(text):,} characters)"
 
 
 @dataclass(frozen=True)

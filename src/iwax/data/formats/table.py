@@ -21,7 +21,7 @@ from iwax.data.formats.packed import Packed, joined, packed
 from iwax.data.formats.text import DELIMITERS, RARE, Parted, parted, readable
 from iwax.memory_limit import allow
 
-BLOCK = 2**18  # cells read as texts of their own at once
+BLOCK, LEAST = 2**18, 64  # cells, and rows at least, that are texts of their own at once
 COLUMN = 2_000  # bytes that a column takes beside its cells: its names, its kind, what is remembered of it
 IN_QUOTES = r'"[^"]*+(?:""[^"]*+)*+"'  # possessive: one step a letter, no memory for ways back
 
@@ -146,7 +146,7 @@ def _packed(table: Parted, *, held: int) -> tuple[Sequence[int], list[list[Packe
     Raises MemoryLimitError for more columns than such a file may have, ValueError for rows of several lengths.
     """
     rows, lines, blocks, wanted = table.rows(), array("q"), [], 0
-    while block := list(islice(rows, max(BLOCK // max(wanted, 1), 64))):
+    while block := list(islice(rows, max(BLOCK // max(wanted, 1), LEAST))):
         if not wanted:
             wanted = len(block[0][1])
             allow(COLUMN * wanted, f"{table.name}: its {wanted:,} columns", held=held)

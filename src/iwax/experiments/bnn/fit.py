@@ -1,6 +1,7 @@
 """Training a network with a law over its weights, or without."""
 
 import time
+from functools import partial
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -14,11 +15,13 @@ from iwax._typing import PRNGKey, Scalar
 from iwax.experiments.bnn.settings import Settings
 from iwax.experiments.bnn.task import Task
 from iwax.experiments.reporter import Reporter
+from iwax.memory_limit import allow
 from iwax.nn import MLP
 from iwax.training import NumericalStop, Progress, permutation
 
 __all__ = ["Fit", "fit"]
 
+COPIES = 3  # of every number: itself, and two moments of Adam
 _INITIALISATION, _NOISE = 0, 1  # purposes of random numbers
 
 
@@ -59,16 +62,22 @@ def fit(settings: Settings, task: Task, *, reporter: Reporter) -> Fit:
 
 
 def _network(settings: Settings, task: Task, *, key: PRNGKey) -> MLP:
-    """ReLU layers, started by the law of He et al., with random weights for the one method."""
-    return MLP(
+    """ReLU layers, started by the law of He et al., with random weights for the one method.
+
+    Raises MemoryLimitError, before they are made, where they would take more than is allowed.
+    """
+    make = partial(
+        MLP,
         task.train.inputs.shape[1],
         settings.hidden,
         task.outputs,
-        key=key,
         activation="relu",
         initial="he_normal",
         sigma=settings.sigma if settings.method == "bayes" else None,
     )
+    needed = sum(each.size * each.dtype.itemsize for each in jax.tree.leaves(eqx.filter_eval_shape(make, key=key)))
+    allow(COPIES * needed, "a network of such hidden layers, with Adam's two moments,")
+    return make(key=key)
 
 
 def _optimizer(settings: Settings, *, steps: int) -> optax.GradientTransformation:
