@@ -68,7 +68,7 @@ def reproduce(
         printed.tables(terminal, [published.read_table(name) for name in published.table_names()], bnn.read_errors())
     elif table == bnn.NAME:
         others = {"--recipe": recipe != "quick", "--minutes": minutes, "--limit": limit}
-        given = [name for name, value in others.items() if value not in (None, False)]
+        given = [name for name, value in others.items() if value is not None and value is not False]
         errors_table.reproduce(terminal, rows, given, epochs=epochs, seeds=seeds, output=output, results=results)
     elif rows is None:
         printed.rows(terminal, published.read_table(table))
