@@ -73,7 +73,9 @@ def test_a_run_of_an_earlier_version_is_opened_measured_resumed_sampled_and_repo
     assert (len(before) >= 16, settings.k) == (True, 100)
     after = stored(run)  # the same measurement takes the place of the stored one
     np.testing.assert_allclose(after, before, rtol=0, atol=1e-5)
-    experiments.resume(run, reporter=Silent())  # nothing is left of it; the state of the optimiser was read
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RunFolderWarning)
+        experiments.resume(run, reporter=Silent())  # nothing is left of it; the state of the optimiser was read
     for words in (["sample", run, "-n", 5, "-o", run.parent / "new.csv"], ["report", run]):
         with pytest.raises(SystemExit) as end:
             main([str(word) for word in words])

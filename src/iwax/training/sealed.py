@@ -109,7 +109,8 @@ class Sealed:
                 for folder in [*PurePosixPath(name).parents][-2::-1]:
                     self.files.make(str(folder))
                 self.files.replace(name, data)
-            self._put(entries | {name: [state] for name, state in new.items()})
+            after: Entries = {name: [state] for name, state in new.items()}
+            self._put(entries | after)
 
     def advance(self, marks: Mapping[str, str], *, read: Iterable[str] = ()) -> None:
         """Seal records up to the marks "bytes:SHA-256" that `Record.sync` has returned.
