@@ -67,7 +67,8 @@ def numbers(result: Any) -> list[np.ndarray]:
     if hasattr(result, "model_"):
         result = result.model_
     if not isinstance(result, tuple | list | np.ndarray | float) and hasattr(result, "__dict__"):
-        result = vars(result) if not isinstance(result, LatentVariableModel) else result
+        known = {name: value for name, value in vars(result).items() if "pareto" not in name}  # NaN of few draws
+        result = result if isinstance(result, LatentVariableModel) else known
     return [np.asarray(leaf) for leaf in jax.tree.leaves(result) if isinstance(leaf, np.ndarray | jax.Array | float)]
 
 

@@ -40,11 +40,20 @@ class LeftOut:
     keep: str | None = None
 
     @property
+    def shown(self) -> str:
+        """The name, quoted where it would not stand on one line.
+
+        >>> LeftOut("an\\nid", "an identifier", "categorical").shown
+        "'an\\\\nid'"
+        """
+        return self.name if self.name.isprintable() else repr(self.name)
+
+    @property
     def words(self) -> Words:
         """In a sentence, with what to say to keep it."""
         if self.keep is None:
-            return Words(f"{self.name}: {self.reason}")
-        return Words(f"{self.name}: {self.reason}; to keep it, train with ", Option("kinds", self.keep, self.name))
+            return Words(f"{self.shown}: {self.reason}")
+        return Words(f"{self.shown}: {self.reason}; to keep it, train with ", Option("kinds", self.keep, self.name))
 
 
 def set_apart(table: Cells, column: int) -> LeftOut | None:

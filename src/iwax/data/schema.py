@@ -57,7 +57,7 @@ def typed(table: Cells, kinds: Mapping[str, str] | None = None) -> Schema:
         keep = [Option("kinds", each.keep, each.name) for each in left_out if each.keep]
         raise TableError(
             f"{table.source}: needed at least one column that is not dropped; got none"
-            + "".join(f"; {each.name}: {each.reason}" for each in left_out[:3]),
+            + "".join(f"; {each.shown}: {each.reason}" for each in left_out[:3]),
             *(["; to keep them, train with ", keep] if keep else []),
         )
     return Schema(tuple(columns), tuple(left_out), tuple(warnings))
