@@ -24,7 +24,7 @@ def check(path: Path, *, what: str) -> None:
     if there == whole and not there.is_dir():  # a file that will be replaced: where it lies
         there = there.parent
     if not there.is_dir():
-        raise NotADirectoryError(f"{what} {path}: a folder was needed at {there}, got a file")
+        raise NotADirectoryError(f"{what} {path}: cannot be written, a folder was needed at {there}, got a file")
     _check_lengths(path, whole, there, what)
     try:
         with tempfile.TemporaryFile(dir=there) as probe:

@@ -67,6 +67,7 @@ OF_ROWS = {
     "likelihood_ratio": lambda x: inference.likelihood_ratio(MODEL, MODEL, x, k=2, key=KEY),
     "reconstruct": lambda x: inference.reconstruct(MODEL, x, key=KEY),
     "resample": lambda x: inference.resample(MODEL, x, k=2, key=KEY),
+    "resampling_weights": lambda x: inference.resampling_weights(MODEL, x, k=2, key=KEY),
     "score": lambda x: inference.score(MODEL, x, k=2, key=KEY),
     "slot_pictures": lambda x: inference.slot_pictures(WITH_MEMORY, x, key=KEY),
     "slot_preferences": lambda x: inference.slot_preferences(WITH_MEMORY, x, [0, 1, 1], key=KEY),

@@ -12,6 +12,7 @@ from parts import X, coded
 
 from iwax import bounds, evaluation, gradients, inference, likelihoods, nn, posteriors, priors, training
 from iwax._typing import Datum
+from iwax.inference.defended import can_defend
 from iwax.model import LatentVariableModel
 
 ROWS, FEATURES, LATENT, SHARE = 2_800, 6, 2, 0.3
@@ -108,9 +109,9 @@ def test_the_errors_of_an_encoder_that_never_saw_holes_are_known_or_said_to_be_u
 
 
 def test_a_mean_of_what_is_heavier_than_the_weights_is_said_to_have_no_known_error():
-    """The weights are all alike; but E[exp(z)] at a spread of 4 is made by draws that are too rare to have been made."""
+    """The weights are all alike; but E[exp z] at a spread of 4 is made by draws too rare to have been made."""
     network = jax.tree.map(
-        lambda leaf: jnp.array([[0.0], [4.0]]) if leaf.ndim == 2 else 0 * leaf, nn.Linear(1, 2, key=jax.random.key(0))
+        lambda leaf: jnp.array([[0.0, 4.0]]) if leaf.ndim == 2 else 0 * leaf, nn.Linear(1, 2, key=jax.random.key(0))
     )
     encoder = jax.tree.map(jnp.zeros_like, nn.Linear(2, 2, key=jax.random.key(1)))
     heavy = LatentVariableModel(
@@ -126,6 +127,14 @@ def test_a_mean_of_what_is_heavier_than_the_weights_is_said_to_have_no_known_err
     assert "what fills them is unknown for 1 of 1 rows with holes" in found.warnings()[0]
     evidence = evaluation.log_evidence(heavy, x, k=1_000, key=jax.random.key(2), missing=True)
     assert evidence.known_error == pytest.approx(0, abs=1e-6)
+
+
+def test_the_prior_proposes_too_where_q_has_a_density_at_any_z_at_hand():
+    key, exact = jax.random.key(0), ORACLE.model()
+    assert can_defend(exact, key)
+    encoder = nn.MLP(FEATURES, (4,), 6, key=key)
+    flow = posteriors.planar(encoder, LATENT, steps=1, amortised=False, key=key)
+    assert not can_defend(LatentVariableModel(exact.prior, exact.likelihood, flow), key)
 
 
 def test_nine_tenths_of_the_cells_lie_in_intervals_of_nine_tenths():

@@ -9,7 +9,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 
 
-def passed(*nodes: str, seconds: float = 350) -> str:
+def passed(*nodes: str, seconds: float = 1200) -> str:
     """Run these nodes, the slow ones too; says how many passed, and fails with pytest's last words unless all did."""
     command = [sys.executable, "-m", "pytest", "-q", "-m", "slow or not slow", "-p", "no:cacheprovider", *nodes]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}

@@ -190,16 +190,19 @@ def test_bad_arrays_of_functions(name, figure):
 SUPPORTS = """
 import json, sys
 import jax, numpy as np
-from iwax import evaluation, inference, likelihoods, nn, posteriors, priors
+import optax
+from iwax import bounds, evaluation, gradients, inference, likelihoods, nn, posteriors, priors, training
 from iwax.model import LatentVariableModel
 KEY, NAN, INF = jax.random.key(0), float("nan"), float("inf")
 def net(outputs):
     return nn.MLP(2, (4,), outputs, key=KEY)
+def ASCENT(model, key, x, *, beta):
+    return gradients.surrogate(model, key, x, k=2, estimator=gradients.pathwise(bounds.iwae), beta=beta)
 LIKELIHOODS = {
     "bernoulli": (likelihoods.Bernoulli(net(3)), [0.5, 2, 255, -1, 1e-9, 0.999999]),
     "continuous bernoulli": (likelihoods.ContinuousBernoulli(net(3)), [-1e-6, 1.0001, 255]),
     "categorical": (likelihoods.Categorical(net(15), 5), [-1, 5, 0.5, 1e9]),
-    "poisson": (likelihoods.Poisson(net(3)), [-1, 0.5, 1e30]),
+    "poisson": (likelihoods.Poisson(net(3)), [-1, 0.5, 1e-30]),
     "negative binomial": (likelihoods.NegativeBinomial.of_network(net(6)), [-1, 2.5]),
     "log normal": (likelihoods.LogNormal.of_network(net(6)), [0, -1]),
     "discretized logistic": (likelihoods.DiscretizedLogistic.of_network(net(6)), [-1, 256, 0.5]),
@@ -215,7 +218,7 @@ for name, (likelihood, values) in LIKELIHOODS.items():
         for verb, call in (
             ("log_evidence", lambda: evaluation.log_evidence(model, rows, k=2, key=KEY)),
             ("score", lambda: inference.score(model, rows, k=2, key=KEY)),
-            ("embed", lambda: inference.embed(model, rows, key=KEY)),
+            ("fit", lambda: training.fit(model, ASCENT, rows, optimizer=optax.adam(1e-3), epochs=1, key=KEY)),
         ):
             try:
                 call()
@@ -223,14 +226,19 @@ for name, (likelihood, values) in LIKELIHOODS.items():
             except (ValueError, TypeError) as error:
                 said = str(error)
                 found.append([name, str(value), verb, "refused" if "row" in said or "3:" in said else said])
-for scale in (0.0, -1.0, NAN, INF):
+for scale in (0.0, -1.0, NAN):
     try:
         likelihoods.Gaussian.fixed(net(3), scale)
         found.append(["gaussian", str(scale), "sd", "taken"])
     except (ValueError, TypeError) as error:
         found.append(["gaussian", str(scale), "sd", "refused"])
 raw = likelihoods.Bernoulli(lambda z, *, key: jax.numpy.full(1, 50.0))(jax.numpy.zeros(2), key=KEY)
-highest = max(float(np.max(raw.log_prob(np.float32([value])))) for value in (0, 0.5, 1, 2, 255))
+highest = -INF
+for value in (-1, 0, 0.5, 1, 2, 255):
+    try:
+        highest = max(highest, float(raw.log_prob(np.float32([value]))))
+    except (ValueError, TypeError):
+        pass
 print(json.dumps([found, highest, __debug__]))
 """
 
@@ -268,8 +276,8 @@ REFUSED: dict[str, tuple[bytes, str]] = {  # a file by its name, and what the re
     "short.csv": (table(*GOOD_LINES, "4.5,5"), r":6\b"),
     "long.csv": (table(*GOOD_LINES, "4.5,5,a,b"), r":6\b"),
     "nul.csv": (table(*GOOD_LINES, "4.5,\0,a"), r":6\b|NUL|zero byte|binary"),
-    "twice.csv": (b"x,x,c\n0.5,1,a\n1.5,2,b\n", ":1"),
-    "unnamed.csv": (b"x,,c\n0.5,1,a\n1.5,2,b\n", ":1"),
+    "twice.csv": (table(*GOOD_LINES).replace(b"x,n", b"x,x"), ":1"),
+    "unnamed.csv": (table(*GOOD_LINES).replace(b"x,n", b"x,"), ":1"),
     "quote.csv": (table(*GOOD_LINES, '4.5,"5,a'), r":6\b|quot"),
     "infinite.csv": (table(*GOOD_LINES, "inf,5,a"), r":6:1\b"),
     "beyond.csv": (table(*GOOD_LINES, "1e400,5,a"), r":6:1\b"),
@@ -479,14 +487,14 @@ LEVEL = TEXT.map(lambda text: f"<{text}>")  # no number and no mark of a missing
 @st.composite
 def tables(draw):
     """Columns of cells as texts, empty where a value is missing, and how the table is written."""
-    width, height = draw(st.integers(1, 4)), draw(st.integers(5, 12))
+    width, height = draw(st.integers(1, 4)), draw(st.integers(8, 14))
     kinds = draw(st.lists(st.sampled_from(["number", "level", "whole"]), min_size=width, max_size=width))
     columns = []
     for kind in kinds:
         levels = draw(st.lists(LEVEL, min_size=2, max_size=4, unique=True))
         cell = {"number": NUMBER, "level": st.sampled_from(levels), "whole": st.integers(0, 50).map(str)}[kind]
         cells = draw(st.lists(cell, min_size=height, max_size=height))
-        holes = draw(st.lists(st.integers(0, 5), min_size=height, max_size=height))
+        holes = draw(st.lists(st.integers(0, 9), min_size=height, max_size=height))
         columns.append(["" if hole == 0 else cell for cell, hole in zip(cells, holes, strict=True)])
     how = {"delimiter": draw(st.sampled_from(",;\t|")), "lineterminator": draw(st.sampled_from(["\n", "\r\n"]))}
     how["quoting"] = draw(st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]))

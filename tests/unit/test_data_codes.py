@@ -40,6 +40,23 @@ def test_codes_are_levels_with_a_word_and_holes_are_filled_with_one_of_them(tmp_
     assert filled == path.read_bytes().replace(b"\n,", f"\n{levels[2]},".encode())
 
 
+def test_whole_numbers_of_parquet_are_read_as_those_of_a_text_table(tmp_path):
+    arrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    codes = [2**60 + 1, 2**60 + 1, None, 7] * 5
+    below = [-(2**60) - 1, 5, None, 7] * 5
+    parquet.write_table(arrow.table({"code": codes, "below": below}), tmp_path / "t.parquet")
+    lines = [",".join("" if x is None else str(x) for x in row) for row in zip(codes, below, strict=True)]
+    (tmp_path / "t.csv").write_text("\n".join(["code,below", *(line for line in lines if line != ",")]) + "\n")
+    found = [typed(data.formats.read_parquet((tmp_path / "t.parquet").read_bytes(), name="t"))]
+    found.append(typed(data.formats.read_cells((tmp_path / "t.csv").read_bytes(), name="t")))
+    assert found[0].columns == found[1].columns
+    assert [(each.kind, each.levels) for each in found[0].columns] == [
+        ("binary", ("7", str(2**60 + 1))),
+        ("continuous", ()),
+    ]
+    assert len(found[0].warnings) == len(found[1].warnings) == 1
+
+
 def test_what_is_said_of_codes_holds(tmp_path):
     said = data.load(table(tmp_path, ZIPS * 5), kinds={"code": "nonnegative_integer"})
     assert (said.columns[0].kind, said.warnings) == ("nonnegative_integer", ())

@@ -79,6 +79,14 @@ def test_no_tail_no_draws_no_numbers():
     assert np.isnan(pareto_k(bad, 100)).tolist() == [True, True, True, False]
 
 
+@pytest.mark.parametrize("rounding", [1e-16, 1e-15, 1e-14, 1e-13])
+@pytest.mark.parametrize("k", [25, 100, 5000])
+def test_weights_that_differ_by_rounding_alone_have_no_tail(rounding: float, k: int):
+    """As the exact posterior gives them in double precision."""
+    log_w = -6.0 + rounding * np.random.default_rng(0).integers(-3, 4, size=(k, 50))
+    assert (pareto_k(log_w, k) == -np.inf).all()
+
+
 def test_uneven_beyond_the_range_of_exp_is_flagged():
     log_w = np.random.default_rng(0).normal(scale=1000.0, size=(5000, 3))
     assert (pareto_k(log_w, 5000) > 1.0).all()

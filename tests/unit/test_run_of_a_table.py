@@ -180,10 +180,18 @@ def test_imputing_fills_the_holes_and_nothing_else(run, capsys, tmp_path):
         [old if old not in ("", "NA", "?", "n.b.") else new for old, new in zip(*each, strict=True)]
         for each in zip(given, got, strict=True)
     ] == got
-    code, out, _ = called(capsys, "impute", run, source, "--draws", 2, "--k", 9, "--json")
+    errors = tmp_path / "errors.csv"
+    code, out, err = called(capsys, "impute", run, source, "--draws", 2, "--k", 9, "--json", "--errors", errors)
     first, second = json.loads(out)["x"]
     assert code == 0
     assert first != second
+    holed = np.isnan(before).any(axis=1)  # of nine draws fewer than ten count
+    assert json.loads(out)["unknown"] == (1 + np.flatnonzero(holed)).tolist()
+    assert f"unknown for {holed.sum()} of {holed.sum()} rows with holes, whose effective sample size is below 10" in err
+    assert "a larger k helps, slowly: --k 90" in err
+    header, *lines = csv.reader(io.StringIO(errors.read_text()))
+    assert header == ["row", "ess", "khat", *(f"error of {column.name}" for column in columns)]
+    assert [[cell == "nan" for cell in line[3:]] for line in lines] == np.isnan(before).tolist()
 
 
 def test_a_parquet_goes_out_as_it_came_in(run, capsys, tmp_path):

@@ -73,8 +73,7 @@ def reproduce(
     elif rows is None:
         printed.rows(terminal, published.read_table(table))
     else:
-        from iwax.cli.reproduction import work_through
-        from iwax.experiments.reproduce import Request
+        from iwax.cli.reproduction import Request, work_through
 
         chosen = published.read_table(table)
         how = {"recipe": recipe, "epochs": epochs, "minutes": minutes, "limit": limit}

@@ -10,7 +10,7 @@ from iwax.experiments.published import PublishedRow
 from iwax.experiments.reproduce import Request, reproduce_row
 from iwax.experiments.results import Result
 
-__all__ = ["work_through"]
+__all__ = ["Request", "work_through"]
 
 
 def work_through(terminal: Terminal, request: Request, chosen: list[PublishedRow], *, seeds: int) -> None:

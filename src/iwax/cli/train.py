@@ -102,6 +102,7 @@ def train(
     can be given by --set, e.g. --set model.latent=20 --set training.batch=50.
     """
     writable.check_new_folder(output or Path("runs") / "new")  # before JAX is loaded
+    _have(data)
 
     from iwax import experiments
     from iwax.cli.finish import train_and_finish
@@ -115,6 +116,18 @@ def train(
     for warning in config.warnings():
         terminal.warn(warning)
     train_and_finish(terminal, lambda reporter: experiments.train(config, output, reporter=reporter))
+
+
+def _have(name: str | None) -> None:
+    """Get the files of a registered name that are not here: what cannot be had is said before JAX is loaded."""
+    from iwax.data import registry
+
+    try:
+        place = "embedded" if name is None else registry.whereabouts(name)
+    except ValueError:  # a file of one's own, or a wrong name, which is refused with all that is wrong
+        return
+    if place in ("absent", "incomplete"):
+        registry.get(name or "")
 
 
 def _written(

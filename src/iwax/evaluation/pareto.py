@@ -23,6 +23,7 @@ FEWEST = 5  # a tail of fewer weights says nothing about its shape
 PRIOR_SHAPE, PRIOR_COUNT = 0.5, 10  # of the shape
 PRIOR_QUARTILES = 3  # of the rate, in quartiles of the exceedances: Zhang and Stephens's recommendation
 NEGLIGIBLE = 10 * np.finfo(np.float64).eps
+EQUAL = 1e-12  # exceedance, as a fraction of the largest weight, up to which weights differ by rounding alone
 SMALLEST = 1e-290  # exceedance, as a fraction of the largest, whose inverse is still finite
 PIECE = 200_000  # numbers held at once: grid points x tail x data; 1.6 MB, whatever k
 
@@ -44,7 +45,7 @@ def tail_size(k: int) -> int:
 def pareto_k(largest: np.ndarray, k: int) -> np.ndarray:
     """k-hat [n] of k log-weights a datum, from the m > tail_size(k) ``largest`` [m, n], in any order.
 
-    Computed in float64. -inf where all of ``largest`` are equal (no tail at all: the best case); NaN where
+    Computed in float64. -inf where all of ``largest`` are equal up to rounding (no tail: the best case); NaN where
     k < 21 (the tail would have fewer than five weights), and where one is NaN or the largest infinite.
     A log-weight of -inf is a weight of 0. ValueError for fewer rows than a fit at this k needs.
 
@@ -81,7 +82,7 @@ def _shape(top: np.ndarray) -> np.ndarray:
     drop = np.subtract(cutoff, tail, out=np.zeros_like(tail), where=possible)
     # by expm1, so that nearly equal weights keep their digits
     exceedances = -np.expm1(drop) * np.exp(tail - top[-1])
-    spread = exceedances[-1] > 0
+    spread = exceedances[-1] > EQUAL
     fitted = _fit(np.where(spread, exceedances, 1.0), np.exp(cutoff - top[-1]))
     regular = (len(tail) * fitted + PRIOR_COUNT * PRIOR_SHAPE) / (len(tail) + PRIOR_COUNT)
     return np.where(spread, regular, -np.inf)

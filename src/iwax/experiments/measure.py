@@ -34,6 +34,7 @@ METHODS: dict[str, Method] = {
     "jackknife": JACKKNIFE,
 }
 COMMON_SEED = 0  # of the noise of every measurement, so that measurements pair up
+SPANS = (("years", 525_600), ("days", 1_440), ("hours", 60), ("minutes", 1))  # in minutes
 RANGES = {
     "k": (1, LARGEST_K),
     "chains": (1, 10**6),
@@ -120,7 +121,19 @@ def _check_ranges(options: Mapping[str, Any]) -> None:
     for name, value in options.items():
         least, largest = RANGES.get(name, (-math.inf, math.inf))
         if name in RANGES and value is not None and not least <= value <= largest:
-            raise ValueError(f"{name}: an integer from {least} to {largest} was needed, got {value}")
+            cost = f"; {_cost(value)}" if name == "k" and value > largest else ""
+            raise ValueError(f"{name}: an integer from {least} to {largest} was needed, got {value}{cost}")
+
+
+def _cost(k: int) -> str:
+    """How long so many draws take: about a second a million and row, of a small network on two processor cores.
+
+    >>> _cost(1_000_000_000)
+    '1,000,000,000 draws take about 17 minutes a row on two processor cores, of a network of a few hundred units'
+    """
+    minutes = k / 60e6
+    span = next((f"{minutes / size:,.0f} {unit}" for unit, size in SPANS if minutes >= 2 * size), "a minute")
+    return f"{k:,} draws take about {span} a row on two processor cores, of a network of a few hundred units"
 
 
 def _measure(method: str, task: Task) -> dict[str, Any]:

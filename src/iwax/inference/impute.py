@@ -89,9 +89,9 @@ def impute(
     p(x_missing|x_observed) as k grows. With ``sweeps`` the encoder reads rows that so many sweeps have filled
     (`impute_by_sweeps`, with other noise) rather than zeros: other draws of z, weighed as rightly, more of which may
     count where an encoder never saw holes. One draw of five is from p(z), and w is over the mixture of both (defensive
-    importance sampling, Hesterberg 1995, Technometrics 37, 185); without ``defensive``, or where q has no density at a
-    given z, as some flows have none, all are from q. A row without an observed value is filled from p(x): z ~ p(z), all
-    weights alike. ``batch`` rows are taken at once; with ``draws`` a log-weight of each of the k is
+    importance sampling, Hesterberg 1995, Technometrics 37, 185); without ``defensive``, or where the density of q at a
+    given z takes long or is not there, as in flows, all are from q. A row without an observed value is filled from
+    p(x): z ~ p(z), all weights alike. ``batch`` rows are taken at once; with ``draws`` a log-weight of each of the k is
     kept. The result is a function of (key, row number, k), but for rounding; ``rows`` are the row numbers (0, 1, ... by
     default). Raises ValueError for data of another shape, infinite, or outside the likelihood's support; for a
     likelihood that is not of independent features; for counts that are too small.

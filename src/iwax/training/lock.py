@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -56,9 +57,18 @@ def _lock(files: Enclosed, name: str, *, wait: bool) -> int:
             if there is not None and os.fstat(descriptor).st_ino == there.st_ino:
                 return descriptor
         except BlockingIOError as error:
-            owner = os.pread(descriptor, 200, 0).decode(errors="replace").strip() or "another process"
+            owner = _owner(descriptor)
             os.close(descriptor)
             raise BlockingIOError(
                 f"run {files.path}: is in use by {owner}; wait for it, or stop that process first"
             ) from error
         os.close(descriptor)  # the file was removed between opening and locking: try the new one
+
+
+def _owner(descriptor: int) -> str:
+    """Who holds the lock. Whoever has just taken it has not written that down yet, and is given a second."""
+    for _ in range(500):
+        if said := os.pread(descriptor, 200, 0).decode(errors="replace").strip():
+            return said
+        time.sleep(0.002)
+    return "another process"

@@ -179,7 +179,7 @@ def are_codes(cells: Sequence[Cell]) -> bool:
     (True, True, False)
     """
     if isinstance(cells, Numbers):
-        return not cells.held()
+        return cells.beyond()
     padded = long = False
     for cell in cells:
         if cell is not None:

@@ -59,13 +59,13 @@ class Numbers(Column):
         """The different cells that are not missing."""
         return {as_text(value) for value in np.unique(self.found[~self.holes])}
 
-    def held(self) -> bool:
-        """Whether float64 is every one of these numbers, whole numbers beyond 2^53 too."""
-        if self.found.dtype.kind not in "iu" or not len(self.found):
-            return True
-        if self.found.min() >= -(2**53) and self.found.max() <= 2**53:
-            return True
-        return all(int(float(value)) == value for value in map(int, self.found[~self.holes]))
+    def beyond(self) -> bool:
+        """Whether they are whole numbers from 0, of which one is none of float64."""
+        if self.found.dtype.kind not in "iu" or not len(self.found) or self.found.min() < 0:
+            return False
+        if self.found.max() <= 2**53:
+            return False
+        return any(int(float(value)) != value for value in map(int, self.found[~self.holes]))
 
 
 class Levels(Column):
