@@ -97,3 +97,11 @@ def test_bad_arguments():
         pareto_k(np.zeros(30), 100)
     with pytest.raises(ValueError, match="at least 1"):
         tail_size(0)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_weights_that_differ_by_rounding_alone_have_no_tail(seed: int):
+    """As those of an exact posterior in double precision; what rounding leaves is a few values, many times each."""
+    rng = np.random.default_rng(seed)
+    log_w = -5 + rng.integers(-3, 4, size=(30, 3)) * rng.choice([2.0**-52, 2.0**-50, 2.0**-46])
+    assert (pareto_k(log_w, 30) == -np.inf).all()

@@ -24,6 +24,7 @@ PRIOR_SHAPE, PRIOR_COUNT = 0.5, 10  # of the shape
 PRIOR_QUARTILES = 3  # of the rate, in quartiles of the exceedances: Zhang and Stephens's recommendation
 NEGLIGIBLE = 10 * np.finfo(np.float64).eps
 SMALLEST = 1e-290  # exceedance, as a fraction of the largest, whose inverse is still finite
+EQUAL = 1e-12  # exceedance, as a fraction of the largest, up to which weights differ by rounding alone
 PIECE = 200_000  # numbers held at once: grid points x tail x data; 1.6 MB, whatever k
 
 
@@ -44,8 +45,8 @@ def tail_size(k: int) -> int:
 def pareto_k(largest: np.ndarray, k: int) -> np.ndarray:
     """k-hat [n] of k log-weights a datum, from the m > tail_size(k) ``largest`` [m, n], in any order.
 
-    Computed in float64. -inf where all of ``largest`` are equal (no tail at all: the best case); NaN where
-    k < 21 (the tail would have fewer than five weights), and where one is NaN or the largest infinite.
+    Computed in float64. -inf where all of ``largest`` are equal, but for rounding (no tail at all: the best case); NaN
+    where k < 21 (the tail would have fewer than five weights), and where one is NaN or the largest infinite.
     A log-weight of -inf is a weight of 0. ValueError for fewer rows than a fit at this k needs.
 
     >>> spread = np.log(np.random.default_rng(0).pareto(1 / 0.9, size=(10_000, 1)))
@@ -81,7 +82,7 @@ def _shape(top: np.ndarray) -> np.ndarray:
     drop = np.subtract(cutoff, tail, out=np.zeros_like(tail), where=possible)
     # by expm1, so that nearly equal weights keep their digits
     exceedances = -np.expm1(drop) * np.exp(tail - top[-1])
-    spread = exceedances[-1] > 0
+    spread = exceedances[-1] > EQUAL
     fitted = _fit(np.where(spread, exceedances, 1.0), np.exp(cutoff - top[-1]))
     regular = (len(tail) * fitted + PRIOR_COUNT * PRIOR_SHAPE) / (len(tail) + PRIOR_COUNT)
     return np.where(spread, regular, -np.inf)
