@@ -102,9 +102,7 @@ INFERENCE: dict[str, Case] = {
     ),
     "reconstruct": Case(lambda: inference.reconstruct(exact(), X, key=key()), everything),
     "resample": Case(lambda: inference.resample(wide(), X, key=key(), k=5)),
-    "resampling_weights": Case(
-        lambda: inference.resampling_weights(exact(), X, key=key(), k=30), lambda found: found.ess, atol=1e-3
-    ),
+    "resampling_weights": Case(lambda: inference.resampling_weights(wide(), X, key=key(), k=30)),
     "score": Case(lambda: inference.score(exact(), X, k=5, key=key()), evidence),
     "slot_pictures": Case(lambda: inference.slot_pictures(binary(memory=True), BINARY, key=key())),
     "slot_preferences": Case(lambda: inference.slot_preferences(binary(memory=True), BINARY, [0, 1], key=key())),

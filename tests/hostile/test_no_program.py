@@ -22,6 +22,7 @@ VERBS = [
     f"train x.npy --output r {TINY}",
     f"train t.csv --output t {TINY}",
     "resume r",
+    "verify r",
     "evaluate r --k 5",
     "diagnose r --k 5 --repeats 40 --limit 4",
     "sample r -o s.csv",

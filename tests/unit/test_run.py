@@ -336,7 +336,7 @@ def test_folders_in_the_way_are_refused(tmp_path, binary):
     (tmp_path / "file").write_text("a file")
     with pytest.raises(NotADirectoryError):
         experiments.train(config, tmp_path / "file", reporter=Silent())
-    with pytest.raises(OSError, match="cannot be written"):
+    with pytest.raises(OSError, match=r"a folder was needed at .*, got a file"):
         experiments.train(config, tmp_path / "file" / "below", reporter=Silent())
 
 

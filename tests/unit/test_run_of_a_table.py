@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from resealing import changed
 
 from iwax import data, experiments, inference
 from iwax.cli.app import main
@@ -155,7 +156,7 @@ def test_a_run_from_before_there_was_a_floor_has_none(run, tmp_path):
     old = shutil.copytree(run, tmp_path / "old")
     known = json.loads((old / "config.json").read_text())
     assert known["model"].pop("scale_floor") == 1e-3
-    (old / "config.json").write_text(json.dumps(known))
+    changed(old / "config.json", json.dumps(known).encode())
     for folder, floors in ((run, (1e-3, 1e-6)), (old, (0.0, 0.0))):
         model = experiments.load(folder)
         assert (model.likelihood.likelihood.groups[0].floor, model.posterior.posterior.floor) == floors

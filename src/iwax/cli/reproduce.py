@@ -56,19 +56,16 @@ def reproduce(
 
     from iwax.cli import errors_table
     from iwax.cli import rows as printed
-    from iwax.experiments import bnn, published, results_page
-    from iwax.experiments.results import read
+    from iwax.experiments import bnn, published
 
     terminal: Terminal = context.obj
     if table_into is not None:
-        changed = results_page.update_table(table_into, results)
-        terminal.say(f"{table_into}: {'new table' if changed else 'unchanged'}, {len(read(results))} results")
-        terminal.document({"page": str(table_into), "changed": changed})
+        _renew(terminal, table_into, results)
     elif table is None:
         printed.tables(terminal, [published.read_table(name) for name in published.table_names()], bnn.read_errors())
     elif table == bnn.NAME:
         others = {"--recipe": recipe != "quick", "--minutes": minutes, "--limit": limit}
-        given = [name for name, value in others.items() if value not in (None, False)]
+        given = [name for name, value in others.items() if value is not None and value is not False]
         errors_table.reproduce(terminal, rows, given, epochs=epochs, seeds=seeds, output=output, results=results)
     elif rows is None:
         printed.rows(terminal, published.read_table(table))
@@ -79,6 +76,16 @@ def reproduce(
         how = {"recipe": recipe, "epochs": epochs, "minutes": minutes, "limit": limit}
         request = Request(chosen, **how, output=output, results=results)
         work_through(terminal, request, published.select_rows(chosen, rows), seeds=seeds)
+
+
+def _renew(terminal: Terminal, page: Path, results: Path) -> None:
+    """Write the table of all results into a page."""
+    from iwax.experiments import results_page
+    from iwax.experiments.results import read
+
+    changed = results_page.update_table(page, results)
+    terminal.say(f"{page}: {'new table' if changed else 'unchanged'}, {len(read(results))} results")
+    terminal.document({"page": str(page), "changed": changed})
 
 
 def _check(table: str | None, rows: str | None, table_into: Path | None, folders: tuple[Path, Path]) -> None:
