@@ -270,3 +270,9 @@ def test_normal_at_any_scale(log10_scale: int):
     assert abs(float(value) - exact) < 1e-6 * abs(exact) + 3e-5
     assert float(slopes[0]) * scale == pytest.approx(1.5, rel=3e-5)
     assert float(slopes[1]) == pytest.approx(1.5**2 - 1, rel=3e-5)
+
+
+@pytest.mark.parametrize("value", [255.0, -1.0, 1.5])
+def test_a_bernoulli_never_gives_a_probability_above_one(value):
+    with pytest.raises(ValueError, match=f"values of 0 and 1, got {value}"):
+        distributions.Bernoulli(jnp.full(2, 50.0)).log_prob(jnp.array([1.0, value]))

@@ -1,6 +1,7 @@
 """Files that are wrong, forged or dangerous: one line that names the place, nothing run, nothing unpacked."""
 
 import io
+import os
 import pickle
 import re
 import struct
@@ -266,3 +267,19 @@ def test_parquet_whose_texts_are_no_utf_8(tmp_path):
         pq.write_table(pa.table({"x": values}), tmp_path / "x.parquet")
         with pytest.raises(ValueError, match=r"x.parquet: needed a whole Parquet file; .*UTF8"):
             data.load(tmp_path / "x.parquet")
+
+
+@pytest.mark.parametrize("ending", [".npy", ".csv", ".npz", ".zip", ".parquet"])
+@pytest.mark.parametrize("what", ["pipe", "device"])
+def test_what_may_have_no_end_is_not_read(tmp_path, ending, what):
+    path = tmp_path / f"x{ending}"
+    if what == "pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to("/dev/zero")
+    refused(path, "a file was needed, got a pipe or a device")
+
+
+def test_a_table_of_too_many_columns_is_refused_before_each_is_looked_at(tmp_path):
+    (tmp_path / "wide.csv").write_text("\n".join([",".join(f"c{i}" for i in range(100_001)), ",".join("1" * 100_001)]))
+    refused(tmp_path / "wide.csv", r"wide\.csv:1: needed at most 100,000 columns.*got 100,001")

@@ -143,6 +143,8 @@ def _suffix(path: Path) -> str:
         raise FileNotFoundError(
             f"{path}: there is no such file or folder; a file of rows or a folder of pictures was needed"
         )
+    if not path.is_dir() and not path.is_file():
+        raise ValueError(f"{path}: a file was needed, got a pipe or a device, which may have no end; save it as a file")
     if suffix and suffix not in SUFFIXES:
         raise ValueError(
             f"{path}: needed one of {', '.join(SUFFIXES)} or a folder of pictures; got {suffix}; "

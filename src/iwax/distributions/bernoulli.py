@@ -3,6 +3,8 @@
 from typing import ClassVar
 
 import jax
+import numpy as np
+from jax.core import Tracer
 from jaxtyping import Array, Float
 
 from iwax._typing import AnyArray, PRNGKey, Trace
@@ -16,7 +18,8 @@ class Bernoulli(AbstractIndependent):
     """``p(x) = prod_j sigmoid(m_j)^x_j sigmoid(-m_j)^(1 - x_j)`` for logits m, unclamped.
 
     Our own rather than NumPyro's, whose softplus makes a decoder's forward pass 1.5 times slower. Values must be 0 or
-    1: that is checked where data enter, not here.
+    1: that is checked where data enter; here those below 0 or above 1, whose "probability" would exceed 1, are refused
+    with a ValueError, unless the call is being compiled.
 
     >>> import jax.numpy as jnp
     >>> float(Bernoulli(jnp.array([0.0, 1e4])).log_prob(jnp.array([1.0, 1.0])))
@@ -38,6 +41,9 @@ class Bernoulli(AbstractIndependent):
 
     def each(self, value: AnyArray) -> Float[AnyArray, "*batch features"]:
         """``x_j m_j - softplus(m_j)``, nats."""
+        if not isinstance(value, Tracer) and np.any((np.asarray(value) < 0) | (np.asarray(value) > 1)):
+            beyond = np.asarray(value)[(np.asarray(value) < 0) | (np.asarray(value) > 1)]
+            raise ValueError(f"a Bernoulli distribution needs values of 0 and 1, got {beyond.flat[0]}")
         return value * self.logits - softplus(self.logits)
 
     def kl(self, other: "Bernoulli") -> Float[AnyArray, "*batch features"]:

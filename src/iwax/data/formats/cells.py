@@ -21,6 +21,7 @@ MISSING = (
 ERRORS = ("#div/0!", "#value!", "#ref!", "#name?", "#num!", "#null!", "#spill!", "#calc!")  # of a formula: no value
 MINUS = "\u2212"
 DIGITS = 15  # of any whole number that float64 tells from the next one
+MOST_COLUMNS = 100_000  # each is looked at by itself: some tens of microseconds
 MOST_DIGITS = 309  # of any that is not infinite there
 NUMBER = re.compile(  # possessive: of a long row of digits no part is tried again
     rf"[+\-{MINUS}]?+(?:(?:\d++(?:\.\d*+)?+|\.\d++)(?:e[+\-{MINUS}]?+\d++)?+|inf(?:inity)?+)", re.ASCII | re.IGNORECASE
@@ -90,6 +91,22 @@ class Cells:
             self.latest.clear()
             self.latest[column] = distinct(self.columns[column])
         return self.latest[column]
+
+
+def check_width(columns: int, where: str) -> None:
+    """Refuse a table of more columns than can be told apart by their cells, one by one, in reasonable time.
+
+    >>> check_width(300_000, "t.csv:1")
+    Traceback (most recent call last):
+        ...
+    ValueError: t.csv:1: needed at most 100,000 columns in a table; got 300,000; save them as an array (.npy), which has
+    no kinds of columns
+    """
+    if columns > MOST_COLUMNS:
+        raise ValueError(
+            f"{where}: needed at most {MOST_COLUMNS:,} columns in a table; got {columns:,}; save them as an array "
+            "(.npy), which has no kinds of columns"
+        )
 
 
 def check_names(names: Sequence[str], where: str) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from iwax.data.formats.cells import Cells, as_text, check_names, holes_and_marks, number
+from iwax.data.formats.cells import Cells, as_text, check_names, check_width, holes_and_marks, number
 from iwax.data.formats.columnar import Levels, Numbers
 from iwax.data.formats.dialect import UNSAID, Dialect
 from iwax.data.formats.packed import Column
@@ -174,6 +174,7 @@ def _opened(contents: bytes, name: str, *, levels: bool = True) -> Any:
         file = parquet.ParquetFile(arrow.BufferReader(contents), read_dictionary=texts)
         _ = file.schema_arrow.names  # names that are no UTF-8
     about = file.metadata
+    check_width(about.num_columns, name)
     groups = [about.row_group(i) for i in range(about.num_row_groups)]
     needed = CELL * about.num_rows * about.num_columns + sum(group.total_byte_size for group in groups)
     allow(needed, f"{name}: its {about.num_rows:,} rows of {about.num_columns:,} columns", held=len(contents))

@@ -14,7 +14,7 @@ from typing import NoReturn, overload
 
 import numpy as np
 
-from iwax.data.formats.cells import Cells, check_names, holes_and_marks
+from iwax.data.formats.cells import Cells, check_names, check_width, holes_and_marks
 from iwax.data.formats.dialect import UNSAID, Dialect
 from iwax.data.formats.header import has_header
 from iwax.data.formats.packed import Packed, joined, packed
@@ -90,6 +90,7 @@ def read_cells(contents: bytes, *, name: str, names: Collection[str] = (), diale
     del table
     columns = deque(zip(*blocks, strict=True))  # each as its pieces
     blocks.clear()
+    check_width(len(columns), f"{name}:{lines[0]}")
     first, below = [str(pieces[0][0]) for pieces in columns], [_Below(pieces) for pieces in columns]
     header = has_header(first, below, where=f"{name}:{lines[0]}", dialect=dialect, names=names)
     del below
