@@ -62,7 +62,7 @@ class ResamplingWeights(NamedTuple):
 
     @property
     def unknown(self) -> np.ndarray:
-        """Whether a row's draw may be far from one of p(z|x), [n]: the rule of `Evidence.known_error`."""
+        """Whether a row's draw may be far from one of ``p(z|x)``, [n]: the rule of `Evidence.known_error`."""
         return trust.unknown(self.ess, self.pareto_k)
 
 
