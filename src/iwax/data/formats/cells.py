@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from functools import cached_property
 
 import numpy as np
@@ -183,8 +183,15 @@ def exact(text: str) -> Decimal | None:
 
     >>> exact("1.50") == exact("1.5"), exact("12345678901234567890") == exact("12345678901234567891"), exact("x")
     (True, False, None)
+    >>> exact("1e99999999999999999999")  # an exponent of which no digits are kept
+    Decimal('Infinity')
     """
-    return Decimal(text.replace(MINUS, "-")) if NUMBER.fullmatch(text) else None
+    if not NUMBER.fullmatch(text):
+        return None
+    try:
+        return Decimal(text.replace(MINUS, "-"))
+    except InvalidOperation:
+        return Decimal(float(text.replace(MINUS, "-")))
 
 
 def are_codes(cells: Sequence[Cell]) -> bool:
