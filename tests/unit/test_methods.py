@@ -1,13 +1,16 @@
 """A run measured by annealing: what is said, stored and printed, and that nothing else is overwritten."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from iwax import experiments
-from iwax.experiments import cost
+from iwax.experiments import annealing, cost, jackknife, measurements, summary_types
+from iwax.experiments.folder import existing
 from iwax.experiments.reporter import Silent
+from iwax.training import strict_json
 
 TINY = ["model.hidden=[4]", "model.latent=2", "objective.k=2", "training.batch=10", "evaluation.k=20"]
 SHORT = {"chains": 4, "temperatures": 20, "leapfrog": 2}
@@ -89,6 +92,13 @@ def test_jackknife(run):
         assert columns["log_evidence"].mean() == pytest.approx(second["log_evidence"])
         np.testing.assert_array_equal(columns["log_evidence"], columns["order_2"])
     assert "a lower bound" in experiments.closing_line(experiments.evaluate(run, order=0, **options))
+    assert len(measurements.summaries(existing(run), ("method", "n"))) >= 3, "what was written is read back"
+
+
+@pytest.mark.parametrize("method", [annealing, jackknife])
+def test_what_a_method_does_not_know_is_read_back(method):
+    unknown = {"method": method.__name__.rpartition(".")[2], **dict.fromkeys(method.UNKNOWN)}
+    assert summary_types.parse(strict_json.canonical(unknown), path=Path("a.json")) == unknown
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,7 @@ def _or_null(kind: Callable[[object], bool]) -> Callable[[object], bool]:
 
 _NUMBERS = ("log_evidence", "standard_error", "elbo", "elbo_standard_error", "monte_carlo_error", "bits_per_dim")
 _NUMBERS = (*_NUMBERS, "ess_median", "pareto_k_over_0_7", "missing", "seconds")
+_COUNTS = ("active_units", "units")  # which importance sampling always knows, and the other methods do not
 _RULES: dict[str, tuple[Callable[[object], bool], str]] = (
     dict.fromkeys(_NUMBERS, (_or_null(_is_number), "a number or null"))
     | dict.fromkeys(("n", "seed", "evaluation_seed"), (_is_whole, "a whole number"))
@@ -41,7 +42,8 @@ _RULES: dict[str, tuple[Callable[[object], bool], str]] = (
         ("split", "preset", "name", "start", "data_sha256", "precision"), (_or_null(_is_text), "a text or null")
     )
     | {"warnings": (_list_of(_is_text), "a list of texts")}
-    | dict.fromkeys(("active_units", "units", "shape"), (_list_of(_is_whole), "a list of whole numbers"))
+    | {"shape": (_list_of(_is_whole), "a list of whole numbers")}
+    | dict.fromkeys(_COUNTS, (_or_null(_list_of(_is_whole)), "a list of whole numbers or null"))
 )
 
 
@@ -57,7 +59,8 @@ def parse(data: bytes, *, path: Path) -> dict[str, Any]:
         raise CorruptCheckpointError(path, None, "the summary of a measurement", str(error)) from error
     for name, value in summary.items():
         holds, needed = _RULES.get(name, (lambda value: True, ""))
-        if not holds(value):
+        counted = value is not None or name not in _COUNTS or summary.get("method", "importance") != "importance"
+        if not (holds(value) and counted):
             place = f"{path}:{_line(data, name)}"
             raise CorruptCheckpointError(place, None, f"{needed} under {name!r}", f"{value!r:.60}")
     return summary

@@ -90,7 +90,6 @@ def read_cells(contents: bytes, *, name: str, names: Collection[str] = (), diale
     del table
     columns = deque(zip(*blocks, strict=True))  # each as its pieces
     blocks.clear()
-    check_width(len(columns), f"{name}:{lines[0]}")
     first, below = [str(pieces[0][0]) for pieces in columns], [_Below(pieces) for pieces in columns]
     header = has_header(first, below, where=f"{name}:{lines[0]}", dialect=dialect, names=names)
     del below
@@ -151,6 +150,7 @@ def _packed(table: Parted, *, held: int) -> tuple[Sequence[int], list[list[Packe
         if not wanted:
             wanted = len(block[0][1])
             allow(COLUMN * wanted, f"{table.name}: its {wanted:,} columns", held=held)
+            check_width(wanted, f"{table.name}:{block[0][0]}")
         for line, row in block:
             if len(row) != wanted:
                 _refuse_ragged(table, line, row, wanted)
