@@ -184,6 +184,7 @@ def _be(call: dict[str, Any], files: list[Any]) -> None:
             os.dup2(file.fileno(), place)
         for name, value in call["environment"].items():
             os.environ.pop(name, None) if value is None else os.environ.__setitem__(name, value)
+        tempfile.tempdir = None  # of the environment given, not as the process before the fork found it
         if call["cwd"]:
             os.chdir(call["cwd"])
         for name, value in call["limits"].items():
