@@ -279,7 +279,7 @@ REFUSED: dict[str, tuple[bytes, str]] = {  # a file by its name, and what the re
     "long.csv": (table(*GOOD_LINES, "4.5,5,a,b"), r":6\b"),
     "nul.csv": (table(*GOOD_LINES, "4.5,\0,a"), r":6\b|NUL|zero byte|binary"),
     "twice.csv": (table(*GOOD_LINES).replace(b"x,n", b"x,x"), ":1"),
-    "unnamed.csv": (table(*GOOD_LINES).replace(b"x,n", b"x,"), ":1"),
+    "unnamed.csv": (table(*GOOD_LINES).replace(b"x,n", b"x,"), "column 'c'"),
     "quote.csv": (table(*GOOD_LINES, '4.5,"5,a'), r":6\b|quot"),
     "infinite.csv": (table(*GOOD_LINES, "inf,5,a"), r":6:1\b"),
     "beyond.csv": (table(*GOOD_LINES, "1e400,5,a"), r":6:1\b"),

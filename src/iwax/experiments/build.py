@@ -90,7 +90,7 @@ def moments(config: Config, dataset: Dataset) -> Moments:
     scale = np.maximum(scale, SMALLEST_SCALE * overall)
     table = None
     if config.model.likelihood == "columns" and dataset.columns is not None:
-        table = table_start(dataset.columns, shown, floor=config.model.scale_floor or 0.0)
+        table = table_start(dataset.columns, shown, floor=config.model.scale_floor or 0.0, source=config.data.name)
     return Moments(mean, scale, dataset.shape, _examples(config, shown, unit), table)
 
 

@@ -59,24 +59,28 @@ class _Start(NamedTuple):
 
 
 def table_start(
-    columns: Sequence[Column], rows: Float[np.ndarray, "rows columns"] | None, *, floor: float = 0.0
+    columns: Sequence[Column],
+    rows: Float[np.ndarray, "rows columns"] | None,
+    *,
+    floor: float = 0.0,
+    source: str = "the table",
 ) -> TableStart:
     """From the observed cells of the training rows; without rows, numbers that stand for what will be read in.
 
-    ``floor`` is that of the likelihood's scales. Raises ValueError, naming the column, where all its cells are alike:
-    nothing can be learned of it.
+    ``floor`` is that of the likelihood's scales. Raises ValueError, naming ``source`` and the column, where all its
+    cells are alike: nothing can be learned of it.
 
     >>> start = table_start([Column("a", "continuous")], np.array([[1.0], [3.0], [np.nan]]))
     >>> start.loc.tolist(), start.scale.tolist()
     ([2.0], [1.0])
     """
     cells = (None if rows is None else rows[:, j].astype(np.float64) for j in range(len(columns)))
-    found = [_column(column, each, floor) for column, each in zip(columns, cells, strict=True)]
+    found = [_column(column, each, floor, source) for column, each in zip(columns, cells, strict=True)]
     loc, scale, read_loc, read_scale = np.array([each[:4] for each in found]).T
     return TableStart(tuple(columns), loc, scale, read_loc, read_scale, tuple(each.outputs for each in found))
 
 
-def _column(column: Column, cells: np.ndarray | None, floor: float) -> _Start:
+def _column(column: Column, cells: np.ndarray | None, floor: float, source: str) -> _Start:
     if cells is None:
         size = len(column.levels) if column.kind == "categorical" else _OUTPUTS.get(column.kind, 2)
         return _Start(0.0, 1.0, 0.0, 1.0, (0.0,) * size)
@@ -84,7 +88,7 @@ def _column(column: Column, cells: np.ndarray | None, floor: float) -> _Start:
     if seen.size == 0 or (seen == seen[0]).all():
         got = "no observed value" if seen.size == 0 else f"{seen[0]:g} in every row"
         raise ValueError(
-            f"column {column.name!r}: needed different values in the training rows, got {got}; leave the column out "
+            f"{source}: column {column.name!r} needed different values in the training rows, got {got}; leave it out "
             f"(--kind {column.name}=drop)"
         )
     return _of_levels(column, seen) if column.levels else _of_numbers(column, seen, floor)
