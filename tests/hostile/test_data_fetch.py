@@ -146,7 +146,7 @@ def test_a_download_without_an_end_is_ended(address, places, monkeypatch, page, 
 
 
 def test_the_time_that_a_file_may_take_grows_with_its_size():
-    assert [deadline(size) for size in (0, 5_000_000)] == [30.0, 130.0]
+    assert [deadline(size) for size in (0, 5_000_000)] == [20.0, 120.0]
     published = [each for info in map(info_of, names()) for each in info.files]
     assert all(each.size < 10**8 for each in published if each.urls)
 

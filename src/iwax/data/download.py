@@ -16,16 +16,16 @@ __all__ = ["deadline", "download", "scratch"]
 STALL = 20.0  # seconds without a byte
 PIECE = 2**16  # bytes written at once
 SLOWEST = 50_000  # bytes a second
-SETUP = 30.0  # seconds for names, connections and redirections
+SETUP = 20.0  # seconds for names, connections and redirections
 PREFIX = ".download-"
 DAY = 86_400.0  # seconds
 
 
 def deadline(size: int) -> float:
-    """The seconds that a file of this size may take: half a minute, and its bytes at 50 kB a second.
+    """The seconds that a file of this size may take: twenty seconds, and those of its bytes at 50 kB a second.
 
     >>> deadline(10_000_000)
-    230.0
+    220.0
     """
     return SETUP + size / SLOWEST
 
