@@ -140,7 +140,7 @@ def test_a_download_without_an_end_is_ended(address, places, monkeypatch, page, 
     began = time.monotonic()
     with pytest.raises(UnavailableError, match=f"downloads failed: .*{message}"):
         read(file(f"{address}/{page}", size=20_000))
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 20
     assert left_in(places) == []
     assert list((places / "cache" / "set").iterdir()) == []
 

@@ -604,7 +604,7 @@ import json
 from iwax.cli.failure import exit_code, one_line
 from iwax.data.fetch import DataFile, read
 try:
-    file = DataFile("set/file.bin", {sha256!r}, ({url!r},))
+    file = DataFile("set/file.bin", {sha256!r}, ({url!r},), size=100_000)
     print(json.dumps([0, str(len(read(file))), False]))
 except BaseException as error:
     text = one_line(error)
