@@ -16,8 +16,8 @@ and from 0.2.0 on
 each with the log p(x) of its first test rows in evaluation/. They are made in a temporary folder that is the home
 folder, in no repository, and by a command without paths: nothing of the machine is written down but its device.
 
-``python tests/golden/make.py further`` writes further.json: for every folder, of every version, the metrics of one
-more epoch, to which it is resumed.
+``python tests/golden/make.py further`` adds to further.json what it lacks: of a folder, the metrics of one more epoch,
+to which it is resumed.
 """
 
 import json
@@ -120,14 +120,15 @@ def make(version: str) -> None:
 
 
 def further() -> None:
-    """Write the metrics of one more epoch of every folder there is."""
-    found = {}
+    """Write the metrics of one more epoch of every folder that has none: those that are there stay."""
+    written = GOLDEN / "further.json"
+    found = json.loads(written.read_text()) if written.exists() else {}
+    runs = [config.parts[-3:-1] for config in sorted(GOLDEN.glob("*/*/config.json"))]
     with _home():
-        for config in sorted(GOLDEN.glob("*/*/config.json")):
-            version, name = config.parts[-3:-1]
+        for version, name in (run for run in runs if "/".join(run) not in found):
             shutil.copytree(GOLDEN / version, version, dirs_exist_ok=True)
             found[f"{version}/{name}"] = one_more_epoch(Path(version, name))
-    (GOLDEN / "further.json").write_text(json.dumps(found, indent=1) + "\n")
+    written.write_text(json.dumps(found, indent=1) + "\n")
 
 
 def one_more_epoch(run: Path) -> dict[str, float]:
