@@ -29,6 +29,9 @@ class Two(eqx.Module):
     likelihood: Numbers
     posterior: Numbers
 
+    def refuse_outside(self, values, *, missing=False):
+        """Every row will do."""
+
 
 class Value(NamedTuple):
     value: jax.Array
