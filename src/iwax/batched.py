@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Num, PyTree
 
+from iwax import streams
 from iwax._typing import AnyArray, Datum, Distribution, Latent, LogWeights, Part, PRNGKey, Scalar, as_datum
 from iwax.model import LatentVariableModel, Terms
 from iwax.numerics import log_mean_exp
@@ -256,9 +257,9 @@ def decode(
 def prepared(model: LatentVariableModel, key: PRNGKey) -> Part:
     """The model's prior, prepared with its posterior: once for all rows and draws.
 
-    Its key is that of row 2^32 - 1, which no row of data has.
+    Its key is that of the random stream `streams.Data.PREPARED`, beside those of the rows.
     """
-    return model.prior.prepare(model.posterior, key=jax.random.fold_in(key, 2**32 - 1))
+    return model.prior.prepare(model.posterior, key=jax.random.fold_in(key, streams.Data.PREPARED))
 
 
 @eqx.filter_jit

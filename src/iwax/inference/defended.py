@@ -15,14 +15,13 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from iwax import batched
+from iwax import batched, streams
 from iwax._typing import Datum, Latent, Part, PRNGKey
 from iwax.model import LatentVariableModel
 
 __all__ = ["EVERY", "can_defend", "latent", "weighted_means"]
 
 EVERY = 5  # the draws 4, 9, 14, ... of a row are from p(z)
-_OF_PRIOR = 4  # beside the numbers of keys that a draw of the model uses
 
 
 def can_defend(model: LatentVariableModel, key: PRNGKey) -> bool:
@@ -68,7 +67,9 @@ def _proposed(model: LatentVariableModel, x: Datum, key: PRNGKey, *, of_prior: b
     """q(z|x), a z from it or from p(z), and the keys of prior and likelihood."""
     proposal = model.propose(x, key)
     prior: Part = model.prior
-    z = prior(x, key=proposal.keys[0]).draw(jax.random.fold_in(key, _OF_PRIOR))[0] if of_prior else proposal.z
+    if not of_prior:
+        return proposal.distribution, proposal.z, proposal.keys
+    z, _ = prior(x, key=proposal.keys[0]).draw(jax.random.fold_in(key, streams.Beside.LATENT_OF_PRIOR))
     return proposal.distribution, z, proposal.keys
 
 
