@@ -13,9 +13,10 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Num, PyTree
 
 from iwax import streams
-from iwax._typing import AnyArray, Datum, Distribution, Latent, LogWeights, Part, PRNGKey, Scalar, as_datum
+from iwax._typing import AnyArray, LogWeights, PRNGKey, Scalar
 from iwax.model import LatentVariableModel, Terms
 from iwax.numerics import log_mean_exp
+from iwax.parts import Datum, Distribution, Latent, Part, as_datum
 from iwax.threefry import in_one_pass
 
 __all__ = [

@@ -10,7 +10,8 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from iwax import streams
-from iwax._typing import AnyArray, Datum, Distribution, Latent, Part, PRNGKey, Scalar, Trace, as_datum
+from iwax._typing import AnyArray, PRNGKey, Scalar
+from iwax.parts import Datum, Distribution, Latent, Part, Trace, as_datum
 
 __all__ = ["Datum", "Draw", "LatentVariableModel", "Terms"]
 

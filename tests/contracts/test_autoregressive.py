@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import scipy.special
 import scipy.stats
+from iwax.parts import Datum
 
 from iwax import batched, distributions, likelihoods, posteriors, priors
-from iwax._typing import Datum
 from iwax.model import LatentVariableModel
 from iwax.nn import MLP, DeconvNet, GatedLinear, GatedPixelCNN, Linear, PixelCNN
 

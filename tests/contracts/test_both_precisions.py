@@ -13,10 +13,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from iwax.parts import Datum
 from linear_gaussian import LinearGaussian
 
 from iwax import bounds, evaluation, gradients, inference, likelihoods, nn, posteriors, priors
-from iwax._typing import Datum
 from iwax.model import LatentVariableModel
 
 FEATURES, LATENT = 3, 2

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import scipy.stats
 from any_estimator import ESTIMATORS, any_of
+from iwax.parts import Datum
 from jax.flatten_util import ravel_pytree
 from parts import FEATURES, KEY, LATENT, TRUNK, X, conditional, ladder, network, rung, top_down
 
 from iwax import gradients, likelihoods, posteriors, priors
-from iwax._typing import Datum
 from iwax.distributions import Factorized
 from iwax.model import LatentVariableModel
 from iwax.nn import Linear

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from iwax.parts import Datum
 from parts import (
     FEATURES,
     KEY,
@@ -24,7 +25,6 @@ from parts import (
 )
 
 from iwax import batched, likelihoods, posteriors, priors
-from iwax._typing import Datum
 from iwax.model import LatentVariableModel
 
 STANDARD, GAUSSIAN = PRIORS["standard normal"], POSTERIORS["gaussian"]

@@ -6,11 +6,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from iwax.parts import Datum
 from linear_gaussian import LinearGaussian, linear
 from quadrature import log_integral
 
 from iwax import evaluation, likelihoods, nn, posteriors, priors
-from iwax._typing import Datum
 from iwax.evaluation.annealed import AnnealedEvidence, planned
 from iwax.evaluation.annealing import Plan, anneal
 from iwax.evaluation.bidirectional import BidirectionalEvidence

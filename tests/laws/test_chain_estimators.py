@@ -12,10 +12,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from iwax.parts import Datum
 from linear_gaussian import linear
 
 from iwax import batched, bounds, gradients, likelihoods, posteriors, priors
-from iwax._typing import Datum
 from iwax.model import LatentVariableModel
 
 K = 3

@@ -6,11 +6,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from iwax.parts import Datum
 from linear_gaussian import LinearGaussian
 from scipy.special import logsumexp
 
 from iwax import batched, evaluation
-from iwax._typing import Datum
 from iwax.evaluation import evidence
 from iwax.evaluation.convergence import ladder
 

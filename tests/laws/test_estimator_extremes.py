@@ -6,10 +6,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from iwax.parts import Datum
 
 from iwax import bounds, gradients
 from iwax import control_variates as variates
-from iwax._typing import Datum
 
 K = 6
 BOUNDS = [

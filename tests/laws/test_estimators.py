@@ -16,11 +16,11 @@ import jax.numpy as jnp
 import numpy as np
 import one_latent as oracle
 import pytest
+from iwax.parts import Datum
 from scipy.special import ndtri
 
 from iwax import bounds, gradients
 from iwax import control_variates as variates
-from iwax._typing import Datum
 
 BETAS = (1.0, 0.4)
 EXACT = 1e-8

@@ -12,12 +12,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from any_estimator import ESTIMATORS, any_of, flat, log_bernoulli, log_normal
+from iwax.parts import Datum
 from known_noise import KnownNormal, keys_of_draws
 from linear_gaussian import linear
 from quadrature import noise, pairs_of_draws
 
 from iwax import bijections, gradients, likelihoods, priors
-from iwax._typing import Datum
 from iwax.distributions import Transformed
 from iwax.model import LatentVariableModel
 

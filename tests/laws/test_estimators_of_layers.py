@@ -13,12 +13,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from any_estimator import ESTIMATORS, any_of, flat, log_bernoulli, log_normal
+from iwax.parts import Datum
 from known_noise import KeyReader, KnownNormal, KnownPosterior, keys_of_parts, look_up
 from linear_gaussian import linear
 from quadrature import pairs_of_draws
 
 from iwax import gradients, likelihoods, posteriors, priors
-from iwax._typing import Datum
 from iwax.model import LatentVariableModel
 
 X = np.array([1.0, 0.0])

@@ -15,11 +15,11 @@ import numpy as np
 import optax
 import pytest
 import scipy.optimize
+from iwax.parts import Datum
 from jax.flatten_util import ravel_pytree
 from linear_gaussian import LinearGaussian, linear
 
 from iwax import batched, bounds, gradients, likelihoods, nn, posteriors, priors
-from iwax._typing import Datum
 from iwax.distributions import Transformed
 from iwax.model import LatentVariableModel
 

@@ -11,11 +11,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from iwax.parts import Datum
 from linear_gaussian import LinearGaussian
 from scipy.special import logsumexp
 
 from iwax import batched, bounds, control_variates, distributions, gradients, likelihoods, nn, posteriors, priors
-from iwax._typing import Datum
 from iwax.model import LatentVariableModel
 from iwax.nn import Linear
 

@@ -6,13 +6,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from iwax.parts import Datum
 from linear_gaussian import LinearGaussian
 from quadrature import grid
 from scipy.special import logsumexp
 from scipy.stats import norm
 
 from iwax import batched, evaluation, likelihoods, nn, posteriors, priors
-from iwax._typing import Datum
 from iwax.evaluation import importance_elbo, importance_posterior
 from iwax.model import LatentVariableModel
 

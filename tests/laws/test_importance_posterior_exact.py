@@ -7,9 +7,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from iwax.parts import Datum
 
 from iwax import evaluation
-from iwax._typing import Datum
 from iwax.evaluation import importance_elbo, importance_posterior
 
 KEY = jax.random.key(11)

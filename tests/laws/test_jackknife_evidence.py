@@ -6,10 +6,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from iwax.parts import Datum
 from linear_gaussian import LinearGaussian
 
 from iwax import batched, bounds, evaluation
-from iwax._typing import Datum
 
 ORACLE = LinearGaussian.random(6, 3, seed=1)
 X = ORACLE.sample(5, seed=2)

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from iwax.parts import Datum
 from scipy.integrate import quad
 from scipy.stats import multivariate_normal, norm
 
 from iwax import batched, bounds, gradients, likelihoods, posteriors, priors, streams, weights
-from iwax._typing import Datum
 from iwax.model import LatentVariableModel
 from iwax.nn import MLP, Linear, UncertainConv, UncertainLinear
 

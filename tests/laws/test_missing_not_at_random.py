@@ -8,9 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from iwax.parts import filled
 
 from iwax import bounds, evaluation, gradients, inference, likelihoods, nn, posteriors, priors, training
-from iwax._typing import filled
 from iwax.model import LatentVariableModel
 
 WEIGHT, SCALE, SLOPE, BIAS = np.array([1.0, 0.8]), 0.6, np.array([0.0, -2.0]), np.array([4.0, 0.5])

@@ -7,11 +7,11 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from iwax.parts import Datum
 from linear_gaussian import LinearGaussian
 from parts import X, coded
 
 from iwax import bounds, evaluation, gradients, inference, likelihoods, nn, posteriors, priors, training
-from iwax._typing import Datum
 from iwax.inference.defended import can_defend
 from iwax.model import LatentVariableModel
 

@@ -7,11 +7,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from iwax.parts import Datum
 from linear_gaussian import LinearGaussian
 from quadrature import log_integral
 
 from iwax import batched, bounds, evaluation, gradients
-from iwax._typing import Datum
 from iwax.evaluation import evidence
 
 FEATURES, LATENT, ROWS = 6, 2, 8

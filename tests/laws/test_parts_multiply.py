@@ -15,9 +15,9 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from iwax.parts import Datum
 from pydantic import ValidationError
 
-from iwax._typing import Datum
 from iwax.experiments import build
 from iwax.experiments.config import Config
 from iwax.experiments.families import Likelihood, Posterior, Prior

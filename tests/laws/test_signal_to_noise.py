@@ -8,10 +8,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from iwax.parts import Datum
 from linear_gaussian import LinearGaussian
 
 from iwax import bounds, evaluation, gradients
-from iwax._typing import Datum
 
 ORACLE = LinearGaussian.random(5, 2, seed=1)
 X = ORACLE.sample(16, seed=2).astype(np.float32)

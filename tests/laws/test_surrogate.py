@@ -12,11 +12,11 @@ import jax.numpy as jnp
 import numpy as np
 import one_latent as oracle
 import pytest
+from iwax.parts import Datum
 from known_noise import KnownPosterior, keys_of_draws
 from linear_gaussian import linear
 
 from iwax import batched, bounds, control_variates, gradients, likelihoods, priors
-from iwax._typing import Datum
 from iwax.distributions import Factorized
 from iwax.gradients import Weights, objective
 from iwax.model import LatentVariableModel

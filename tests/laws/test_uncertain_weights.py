@@ -7,11 +7,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from iwax.parts import Datum
 from quadrature import log_integral
 from scipy.stats import norm
 
 from iwax import batched, bounds, likelihoods, posteriors, priors
-from iwax._typing import Datum
 from iwax.model import LatentVariableModel
 from iwax.nn import MLP, GatedMLP, UncertainLinear
 

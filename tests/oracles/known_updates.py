@@ -5,9 +5,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from iwax.parts import Datum
 
 from iwax import training
-from iwax._typing import Datum
 from iwax.gradients import Surrogate
 from iwax.training import Plan
 

@@ -8,9 +8,9 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from iwax.parts import Datum
 
 from iwax import bijections, likelihoods, posteriors, priors
-from iwax._typing import Datum
 from iwax.nn import MLP, Coding, Joined, Linear
 
 FEATURES, LATENT, TRUNK = 5, 2, 3

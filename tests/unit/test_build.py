@@ -8,9 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from iwax.parts import Datum
 
 from iwax import batched, data
-from iwax._typing import Datum
 from iwax.data import Dataset, Split
 from iwax.experiments import build, support
 from iwax.experiments.build import Moments

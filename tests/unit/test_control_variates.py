@@ -6,10 +6,10 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from iwax.parts import Datum
 from linear_gaussian import linear
 
 from iwax import bounds, control_variates, gradients, likelihoods, posteriors, priors
-from iwax._typing import Datum
 from iwax.model import LatentVariableModel
 
 K, ROWS = 4, 3

@@ -7,10 +7,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from iwax.parts import Datum
 from scipy.special import expit, softmax
 
 from iwax import bounds, gradients, inference, likelihoods, posteriors, priors, streams
-from iwax._typing import Datum
 from iwax.model import LatentVariableModel
 from iwax.nn import MLP, GatedMLP, Memory, MemoryMLP
 

@@ -12,9 +12,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from iwax.parts import Datum
 
 from iwax import experiments, inference, likelihoods, nn, posteriors, priors
-from iwax._typing import Datum
 from iwax.cli import main
 from iwax.experiments.reporter import Silent
 from iwax.model import LatentVariableModel

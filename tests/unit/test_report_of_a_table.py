@@ -12,9 +12,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.special
+from iwax.parts import Datum
 
 from iwax import likelihoods, nn, posteriors, priors
-from iwax._typing import Datum
 from iwax.model import LatentVariableModel
 from iwax.report.page import dense
 from iwax.training.tensors import encode

@@ -9,11 +9,11 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from iwax.parts import as_datum
 from known_updates import ROWS, Watcher, Weights, train, visits
 
 import iwax
 from iwax import bounds, gradients, likelihoods, posteriors, priors, training
-from iwax._typing import as_datum
 from iwax.gradients import Surrogate
 from iwax.model import LatentVariableModel
 from iwax.nn import Linear

@@ -7,8 +7,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from iwax._typing import AnyArray, Latent, PRNGKey, Scalar, Trace
+from iwax._typing import AnyArray, PRNGKey, Scalar
 from iwax.distributions.bernoulli import Bernoulli
+from iwax.parts import Latent, Trace
 
 __all__ = ["Autoregressive"]
 

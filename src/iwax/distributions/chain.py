@@ -5,7 +5,8 @@ from typing import Any
 import equinox as eqx
 import jax
 
-from iwax._typing import Distribution, Latent, Part, PRNGKey, Scalar, Trace
+from iwax._typing import PRNGKey, Scalar
+from iwax.parts import Distribution, Latent, Part, Trace
 
 __all__ = ["Chain"]
 

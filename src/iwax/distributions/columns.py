@@ -8,10 +8,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from iwax._typing import AnyArray, PRNGKey, Trace
+from iwax._typing import AnyArray, PRNGKey
 from iwax.distributions.bernoulli import Bernoulli
 from iwax.distributions.categorical import Categorical
 from iwax.distributions.independent import AbstractIndependent
+from iwax.parts import Trace
 
 __all__ = ["Columns", "check_columns"]
 

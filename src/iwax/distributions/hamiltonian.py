@@ -8,8 +8,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from iwax._typing import AnyArray, Distribution, Latent, PRNGKey, Scalar, Trace
+from iwax._typing import AnyArray, PRNGKey, Scalar
 from iwax.distributions.factorized import Factorized
+from iwax.parts import Distribution, Latent, Trace
 
 __all__ = ["Hamiltonian"]
 

@@ -11,9 +11,10 @@ import jax.scipy.linalg
 import jax.scipy.special
 from jaxtyping import Array, Float
 
-from iwax._typing import AnyArray, Latent, PRNGKey, Scalar, Trace
+from iwax._typing import AnyArray, PRNGKey, Scalar
 from iwax.distributions.factorized import Factorized
 from iwax.numerics import implicit, reciprocal
+from iwax.parts import Latent, Trace
 
 __all__ = ["Mixture"]
 

@@ -5,8 +5,9 @@ from typing import Any
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from iwax._typing import AnyArray, PRNGKey, Trace
+from iwax._typing import AnyArray, PRNGKey
 from iwax.distributions.independent import AbstractIndependent
+from iwax.parts import Trace
 
 __all__ = ["Scaled"]
 

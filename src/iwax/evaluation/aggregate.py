@@ -16,10 +16,11 @@ import numpy as np
 from jaxtyping import Array
 
 from iwax import batched, streams
-from iwax._typing import Datum, Distribution, Latent, PRNGKey
+from iwax._typing import PRNGKey
 from iwax.evaluation.blocks import at_least, blocks, checked
 from iwax.evaluation.error_of_mean import error_of_mean
 from iwax.model import LatentVariableModel
+from iwax.parts import Datum, Distribution, Latent
 
 __all__ = ["AggregatePosterior", "aggregate_posterior"]
 

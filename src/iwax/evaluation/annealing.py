@@ -16,9 +16,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from iwax import batched, streams
-from iwax._typing import Datum, Latent, Part, PRNGKey, Scalar
+from iwax._typing import PRNGKey, Scalar
 from iwax.evaluation.hamiltonian import TARGET_ACCEPTANCE, Path, Point, at, transition
 from iwax.model import LatentVariableModel
+from iwax.parts import Datum, Latent, Part
 
 __all__ = ["LADDERS", "STARTS", "Annealed", "Plan", "anneal", "betas", "refuse_discrete", "tuned"]
 

@@ -20,12 +20,13 @@ import optax
 from jaxtyping import Array, Float
 
 from iwax import batched, streams
-from iwax._typing import Datum, Distribution, Part, PRNGKey
+from iwax._typing import PRNGKey
 from iwax.evaluation.blocks import at_least, blocks, checked
 from iwax.evaluation.families import Family, mean_field_normal
 from iwax.evaluation.gap_estimate import InferenceGap, gap_columns
 from iwax.evaluation.tables import check_cells, numeric
 from iwax.model import LatentVariableModel
+from iwax.parts import Datum, Distribution, Part
 from iwax.priors import Fixed
 
 __all__ = ["inference_gap"]

@@ -21,11 +21,12 @@ from jaxtyping import Array, Float, Int
 from scipy.special import logsumexp
 
 from iwax import batched, streams
-from iwax._typing import Datum, Latent, LogWeights, PRNGKey
+from iwax._typing import LogWeights, PRNGKey
 from iwax.evaluation.blocks import at_least, blocks, checked
 from iwax.evaluation.tables import check_cells, numeric
 from iwax.model import LatentVariableModel
 from iwax.numerics import StreamingLogMeanExp
+from iwax.parts import Datum, Latent
 
 __all__ = [
     "DensityEstimate",

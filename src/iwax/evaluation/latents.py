@@ -10,11 +10,12 @@ import numpy as np
 from jaxtyping import Array
 
 from iwax import batched
-from iwax._typing import Datum, Part, PRNGKey
+from iwax._typing import PRNGKey
 from iwax.distributions import Bernoulli, Factorized
 from iwax.evaluation.blocks import at_least, blocks, checked
 from iwax.evaluation.tables import numeric
 from iwax.model import LatentVariableModel
+from iwax.parts import Datum, Part
 
 __all__ = ["active_units", "kl_by_row", "kl_per_unit", "posterior_means", "unit_activity"]
 

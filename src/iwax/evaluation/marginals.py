@@ -22,11 +22,12 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from iwax import batched, streams
-from iwax._typing import Datum, Latent, Part, PRNGKey, Scalar
+from iwax._typing import PRNGKey, Scalar
 from iwax.evaluation import tables
 from iwax.evaluation.blocks import at_least
 from iwax.evaluation.evidence import log_evidence
 from iwax.model import LatentVariableModel
+from iwax.parts import Datum, Latent, Part
 
 __all__ = ["MarginalMoments", "marginal_moments"]
 

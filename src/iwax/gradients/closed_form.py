@@ -6,10 +6,11 @@ import jax
 import jax.numpy as jnp
 
 from iwax import batched
-from iwax._typing import AnyArray, Datum, PRNGKey, Scalar
+from iwax._typing import AnyArray, PRNGKey, Scalar
 from iwax.distributions import Factorized
 from iwax.gradients.objective import Surrogate
 from iwax.model import LatentVariableModel
+from iwax.parts import Datum
 
 __all__ = ["closed_form_kl"]
 

@@ -16,8 +16,9 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from iwax import batched, streams
-from iwax._typing import Datum, Latent, Part, PRNGKey
+from iwax._typing import PRNGKey
 from iwax.model import LatentVariableModel
+from iwax.parts import Datum, Latent, Part
 
 __all__ = ["EVERY", "can_defend", "latent", "weighted_means"]
 

@@ -10,11 +10,12 @@ from jaxtyping import Array
 from numpy.typing import ArrayLike
 
 from iwax import batched, streams
-from iwax._typing import Datum, Latent, PRNGKey
+from iwax._typing import PRNGKey
 from iwax.evaluation import evidence, importance_posterior, trust
 from iwax.inference import inputs
 from iwax.inference.pieces import Piece, gathered, pieces
 from iwax.model import LatentVariableModel
+from iwax.parts import Datum, Latent
 
 __all__ = ["ResamplingWeights", "reconstruct", "resample", "resampling_weights"]
 

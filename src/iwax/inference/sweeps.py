@@ -10,11 +10,12 @@ from jaxtyping import Array, Float
 from numpy.typing import ArrayLike
 
 from iwax import batched, likelihoods, streams
-from iwax._typing import Datum, PRNGKey
+from iwax._typing import PRNGKey
 from iwax.evaluation.tables import check_cells, numeric
 from iwax.inference import inputs
 from iwax.inference.pieces import pieces
 from iwax.model import LatentVariableModel
+from iwax.parts import Datum
 
 __all__ = ["impute_by_sweeps", "swept"]
 

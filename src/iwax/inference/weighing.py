@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from iwax import batched, likelihoods, streams
-from iwax._typing import Datum, PRNGKey
+from iwax._typing import PRNGKey
 from iwax.compiler import compiler_options
 from iwax.evaluation.pareto import pareto_k, tail_size
 from iwax.inference import defended
@@ -25,6 +25,7 @@ from iwax.inference.defended import EVERY
 from iwax.inference.pieces import Piece
 from iwax.inference.sweeps import swept
 from iwax.model import LatentVariableModel
+from iwax.parts import Datum
 
 __all__ = ["Found", "How", "ess_median", "weighed"]
 

@@ -5,7 +5,8 @@ from typing import Any
 import equinox as eqx
 import numpy as np
 
-from iwax._typing import Distribution, PRNGKey
+from iwax._typing import PRNGKey
+from iwax.parts import Distribution
 
 __all__ = ["Chain"]
 

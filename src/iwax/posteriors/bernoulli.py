@@ -5,7 +5,8 @@ from typing import Any
 import equinox as eqx
 
 from iwax import distributions
-from iwax._typing import PRNGKey, values_of
+from iwax._typing import PRNGKey
+from iwax.parts import values_of
 
 __all__ = ["Bernoulli"]
 

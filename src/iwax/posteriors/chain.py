@@ -6,7 +6,8 @@ import equinox as eqx
 import jax
 
 from iwax import distributions
-from iwax._typing import Part, PRNGKey
+from iwax._typing import PRNGKey
+from iwax.parts import Part
 
 __all__ = ["Chain"]
 

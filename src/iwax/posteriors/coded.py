@@ -5,8 +5,9 @@ from typing import Any
 
 import equinox as eqx
 
-from iwax._typing import Datum, Distribution, Part, PRNGKey
+from iwax._typing import PRNGKey
 from iwax.nn import Coding
+from iwax.parts import Datum, Distribution, Part
 
 __all__ = ["Coded"]
 

@@ -5,9 +5,10 @@ from typing import Any
 import equinox as eqx
 import jax.numpy as jnp
 
-from iwax._typing import AnyArray, PRNGKey, values_of
+from iwax._typing import AnyArray, PRNGKey
 from iwax.distributions import Factorized, Transformed
 from iwax.nn import Linear
+from iwax.parts import values_of
 
 __all__ = ["Flow", "Shared", "flow"]
 

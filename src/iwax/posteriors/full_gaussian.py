@@ -5,9 +5,10 @@ from typing import Any
 import equinox as eqx
 import jax.numpy as jnp
 
-from iwax._typing import PRNGKey, values_of
+from iwax._typing import PRNGKey
 from iwax.bijections import UnitTriangular, packed_size
 from iwax.distributions import Factorized, Transformed
+from iwax.parts import values_of
 
 __all__ = ["FullGaussian"]
 

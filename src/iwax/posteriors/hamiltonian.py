@@ -8,9 +8,10 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from iwax import distributions
-from iwax._typing import Datum, Part, PRNGKey, Scalar, values_of
+from iwax._typing import PRNGKey, Scalar
 from iwax.distributions import Factorized
 from iwax.nn import Linear
+from iwax.parts import Datum, Part, values_of
 
 __all__ = ["Hamiltonian", "hamiltonian"]
 

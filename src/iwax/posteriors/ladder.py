@@ -8,9 +8,10 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from iwax import distributions
-from iwax._typing import Part, PRNGKey, values_of
+from iwax._typing import PRNGKey
 from iwax.distributions import Factorized
 from iwax.nn import Linear
+from iwax.parts import Part, values_of
 
 __all__ = ["Ladder", "Rung"]
 

@@ -6,8 +6,9 @@ import equinox as eqx
 import jax.numpy as jnp
 
 from iwax import distributions
-from iwax._typing import PRNGKey, values_of
+from iwax._typing import PRNGKey
 from iwax.distributions import Factorized
+from iwax.parts import values_of
 
 __all__ = ["Mixture"]
 

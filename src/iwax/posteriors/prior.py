@@ -4,7 +4,8 @@ from typing import Any
 
 import equinox as eqx
 
-from iwax._typing import Distribution, Part, PRNGKey
+from iwax._typing import PRNGKey
+from iwax.parts import Distribution, Part
 
 __all__ = ["Prior"]
 

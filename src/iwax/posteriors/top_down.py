@@ -6,7 +6,8 @@ import equinox as eqx
 import jax
 
 from iwax import distributions
-from iwax._typing import Distribution, Part, PRNGKey, values_of
+from iwax._typing import PRNGKey
+from iwax.parts import Distribution, Part, values_of
 
 __all__ = ["TopDown"]
 

@@ -7,7 +7,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from iwax import distributions
-from iwax._typing import Part, PRNGKey
+from iwax._typing import PRNGKey
+from iwax.parts import Part
 
 __all__ = ["Bernoulli"]
 

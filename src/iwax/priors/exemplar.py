@@ -8,8 +8,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from iwax import distributions
-from iwax._typing import AnyArray, Part, PRNGKey
+from iwax._typing import AnyArray, PRNGKey
 from iwax.distributions import Factorized
+from iwax.parts import Part
 from iwax.priors.fixed import Fixed
 from iwax.priors.vamp import components_of
 

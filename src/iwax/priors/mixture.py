@@ -8,8 +8,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from iwax import distributions
-from iwax._typing import Part, PRNGKey
+from iwax._typing import PRNGKey
 from iwax.distributions import Factorized
+from iwax.parts import Part
 
 __all__ = ["Mixture"]
 

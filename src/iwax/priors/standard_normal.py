@@ -5,8 +5,9 @@ from typing import Any
 import equinox as eqx
 import jax.numpy as jnp
 
-from iwax._typing import Part, PRNGKey
+from iwax._typing import PRNGKey
 from iwax.distributions import Factorized
+from iwax.parts import Part
 
 __all__ = ["StandardNormal"]
 

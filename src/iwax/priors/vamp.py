@@ -8,7 +8,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from iwax import distributions
-from iwax._typing import AnyArray, Datum, Part, PRNGKey
+from iwax._typing import AnyArray, PRNGKey
+from iwax.parts import Datum, Part
 from iwax.priors.fixed import Fixed
 
 __all__ = ["Vamp", "components_of"]

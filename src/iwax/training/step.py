@@ -11,9 +11,10 @@ import optax
 from jaxtyping import Array, Float, Int, PyTree
 
 from iwax import streams
-from iwax._typing import Datum, PRNGKey, filled
+from iwax._typing import PRNGKey
 from iwax.compiler import compiler_options
 from iwax.data.binarization import binarize_grey
+from iwax.parts import Datum, filled
 from iwax.threefry import in_one_pass
 from iwax.training.objective import Objective
 from iwax.training.state import Plan, State, Tally, steps_per_epoch

@@ -10,12 +10,13 @@ import numpy as np
 from jaxtyping import Array
 
 from iwax import likelihoods, nn
-from iwax._typing import Part, PRNGKey
+from iwax._typing import PRNGKey
 from iwax.experiments.families import IMAGE_LIKELIHOODS
 from iwax.experiments.model import Model
 from iwax.experiments.parts.columns import likelihood as of_table
 from iwax.experiments.parts.columns import output_bias
 from iwax.experiments.parts.networks import Moments, decoder, dense, image, one_layer
+from iwax.parts import Part
 
 __all__ = ["FRACTIONS", "likelihood", "outside", "support"]
 

@@ -7,9 +7,10 @@ from typing import Any
 import jax
 
 from iwax import nn, posteriors
-from iwax._typing import Part, PRNGKey
+from iwax._typing import PRNGKey
 from iwax.experiments.model import Model
 from iwax.experiments.parts.networks import Moments, coded, dense, encoder, one_layer
+from iwax.parts import Part
 
 __all__ = ["posterior"]
 

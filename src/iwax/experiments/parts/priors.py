@@ -7,9 +7,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from iwax import bijections, likelihoods, posteriors, priors
-from iwax._typing import Part, PRNGKey
+from iwax._typing import PRNGKey
 from iwax.experiments.model import Model
 from iwax.experiments.parts.networks import Moments, dense
+from iwax.parts import Part
 
 __all__ = ["prior"]
 
