@@ -56,7 +56,7 @@ def surrogate(
     derivative and the estimator needs one.
     """
     _refuse(k, estimator, backward, chunk)
-    x = as_datum(x, axes=2)
+    x = x if isinstance(x, Datum) else as_datum(x, event=model.event)
     if mixture and (not estimator.total or backward is not None or (chunk or k) < k):
         raise ValueError(
             "weights against the mixture of posteriors need a pathwise estimator and all draws at once, got "
