@@ -2,16 +2,22 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import jax
 import jax.core
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array
 
 from iwax._typing import LogWeights, PerDatum, PRNGKey
 
 __all__ = ["Bound", "never"]
+
+Derivative: TypeAlias = Callable[[LogWeights, PRNGKey | None], LogWeights]
+Derivatives: TypeAlias = Callable[[LogWeights, PRNGKey | None], tuple[LogWeights, LogWeights]]
+
+_TOGETHER = 64  # draws moved at once: bounds the memory
 
 
 def never(k: int) -> bool:
@@ -24,27 +30,69 @@ def never(k: int) -> bool:
 
 
 @dataclass(frozen=True)
+class _Automatic:
+    """L' and L'' of a value by automatic differentiation, but for the one that is given. Data do not mix in a value."""
+
+    value: Callable[[LogWeights, PRNGKey | None], PerDatum]
+    first: Derivative | None
+    second: Derivative | None
+
+    def __call__(self, log_w: LogWeights, key: PRNGKey | None) -> tuple[LogWeights, LogWeights]:
+        log_w = jnp.asarray(log_w)
+
+        def first(log_w: LogWeights) -> LogWeights:
+            if self.first is not None:
+                return self.first(log_w, key)
+            return jax.grad(lambda log_w: jnp.sum(self.value(log_w, key)))(log_w)
+
+        def own_slope(i: Array) -> PerDatum:
+            """How L' of draw i moves with log w_i."""
+            moved = jnp.zeros_like(log_w).at[i].set(1)
+            return jax.jvp(first, (log_w,), (moved,))[1][i]
+
+        if self.second is not None:
+            return first(log_w), self.second(log_w, key)
+        k = log_w.shape[0]
+        return first(log_w), jax.lax.map(own_slope, jnp.arange(k), batch_size=min(k, _TOGETHER))
+
+
+@dataclass(frozen=True)
 class Bound:
-    """A named function of log-weights, with its first and diagonal second derivative in each of them.
+    """A named function of log-weights, with its first and diagonal second derivative, L' and L'', in each of them.
 
     ``kind`` is "lower" where E bound <= log p(x) for every k, and "estimate" where that is not promised. ``least_k`` is
     the fewest draws it is made of, ``smooth`` says whether it has a second derivative everywhere, and ``random(k)``
-    whether it needs a key at that k. ``value`` and ``derivatives`` are functions of (log-weights, key or None).
-    ``covariance`` of (log-weights, beta) are the score weights of a bound whose own gradient is a covariance.
+    whether it needs a key at that k. ``value`` is a function of (log-weights, key or None), and so are its derivatives:
+    both at once (``derivatives``), or each by itself (``first``, ``second``). What is not given is found by automatic
+    differentiation of the value, at the cost of k products for L'' and without the care for extreme log-weights that a
+    closed form can take. ``covariance`` of (log-weights, beta) are the score weights of a bound whose own gradient is a
+    covariance. Raises ValueError if ``derivatives`` is given together with one of its halves.
 
     >>> from iwax.bounds import iwae
     >>> iwae.kind, float(iwae(jnp.log(jnp.array([1.0, 3.0]))))
     ('lower', 0.6931)
+    >>> half = Bound("half", "lower", lambda log_w, key: jnp.mean(log_w, axis=0) / 2 + iwae.value(log_w, key) / 2)
+    >>> [each.tolist() for each in half.derivatives(jnp.log(jnp.array([1.0, 3.0])), None)]
+    [[0.375, 0.625], [0.09375, 0.09375]]
     """
 
     name: str
     kind: Literal["lower", "estimate"]
     value: Callable[[LogWeights, PRNGKey | None], PerDatum] = field(repr=False)
-    derivatives: Callable[[LogWeights, PRNGKey | None], tuple[LogWeights, LogWeights]] = field(repr=False)
+    derivatives: Derivatives = field(default=None, repr=False)  # pyright: ignore[reportAssignmentType]
+    first: Derivative | None = field(default=None, repr=False, kw_only=True)
+    second: Derivative | None = field(default=None, repr=False, kw_only=True)
     least_k: int = field(default=1, repr=False)
     smooth: bool = field(default=True, repr=False)
     random: Callable[[int], bool] = field(default=never, repr=False)
     covariance: Callable[[LogWeights, Any], LogWeights] | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        """Fill in the derivatives that were not given."""
+        if self.derivatives is None or isinstance(self.derivatives, _Automatic):
+            object.__setattr__(self, "derivatives", _Automatic(self.value, self.first, self.second))
+        elif self.first is not None or self.second is not None:
+            raise ValueError(f"{self.name} needs derivatives=, or first= or second=, and not both")
 
     def __call__(self, log_w: LogWeights, key: PRNGKey | None = None) -> PerDatum:
         """The bound of log-weights ``[k, *batch]``, for every datum; its gradient is ``derivatives``'.
@@ -73,8 +121,7 @@ def _value(bound: Bound, log_w: LogWeights, key: PRNGKey | None) -> PerDatum:
 
     @value.defjvp
     def _(primals: Any, tangents: Any) -> tuple[PerDatum, PerDatum]:
-        first, _ = bound.derivatives(*primals)
-        return value(*primals), jnp.sum(first * tangents[0], axis=0)
+        return value(*primals), jnp.sum(bound.derivatives(*primals)[0] * tangents[0], axis=0)
 
     return value(jnp.asarray(log_w), key)
 

@@ -14,10 +14,11 @@ from jaxtyping import Array
 
 from iwax._typing import PRNGKey, filled
 from iwax.compiler import compiler_options
+from iwax.gradients import AbstractObjective, AnyObjective, as_objective
 from iwax.training.culprits import culprits
 from iwax.training.fault import NumericalStop, all_finite, first_fault
 from iwax.training.state import Plan, State, Tally, steps_per_epoch
-from iwax.training.step import Objective, compile_stretch, permutation, updates
+from iwax.training.step import compile_stretch, permutation, updates
 
 __all__ = ["NumericalStop", "Observer", "Progress", "train"]
 
@@ -59,7 +60,7 @@ class Observer(Protocol):
 
 def train(
     state: State,
-    objective: Objective,
+    objective: AnyObjective,
     data: np.ndarray,
     *,
     optimizer: optax.GradientTransformation,
@@ -72,7 +73,8 @@ def train(
 
     The result is a function of the starting state, the data and the plan: a run that was stopped and taken up again
     ends in the same bits. ``learning_rate`` is only recorded. Raises NumericalStop at a loss or gradient that is not
-    finite, ValueError where there are no rows, no grey values to binarise, or no validation data to validate on.
+    finite, ValueError where there are no rows, no grey values to binarise, no validation data to validate on, or pieces
+    of a batch for an objective that looks at the whole of it.
     """
     rows = data.shape[0]
     if rows < 1:
@@ -81,8 +83,12 @@ def train(
         raise ValueError(f"binarize needs grey values 0..255 of type uint8, got {data.dtype}")
     if plan.validate_every and valid is None:
         raise ValueError("validate_every needs validation data, got none")
-    steps = steps_per_epoch(rows, plan.batch)
-    run = _Run(objective, optimizer, plan, state.model, jnp.asarray(data), valid, observer, learning_rate)
+    ascended, steps = as_objective(objective), steps_per_epoch(rows, plan.batch)
+    if ascended.whole_batch and plan.piece not in (None, plan.batch):
+        raise ValueError(
+            f"{ascended} looks at a whole batch, of {plan.batch} rows: it needs piece=None, got piece={plan.piece}"
+        )
+    run = _Run(ascended, optimizer, plan, state.model, jnp.asarray(data), valid, observer, learning_rate)
     # of the types that a stretch gives back, or it would be compiled a second time
     state = jax.tree.map(lambda leaf: jnp.asarray(leaf, leaf.dtype) if eqx.is_array(leaf) else leaf, state)
     advance, clock = compile_stretch(run.update, state), _Clock(plan)
@@ -134,7 +140,7 @@ class _Run:
 
     def __init__(
         self,
-        objective: Objective,
+        objective: AbstractObjective,
         optimizer: optax.GradientTransformation,
         plan: Plan,
         model: Any,
@@ -177,15 +183,16 @@ class _Run:
         return state
 
 
-def _validator(objective: Objective, root: PRNGKey, template: Any, *, missing: bool) -> Any:
+def _validator(objective: AbstractObjective, root: PRNGKey, template: Any, *, missing: bool) -> Any:
     """``validate(model, valid)``: the mean bound on the validation rows, always with the same noise."""
-    key = jax.random.fold_in(root, _VALIDATION)
+    key, start = jax.random.fold_in(root, _VALIDATION), objective.init()
     _, static = eqx.partition(template, eqx.is_array)
 
     @partial(jax.jit, compiler_options=compiler_options())
     def bounds(arrays: Any, values: Any, index: Any) -> Any:
         model = eqx.combine(arrays, static)
-        return objective(model, key, filled(values.astype(float), missing=missing, index=index), beta=1.0).bound
+        x = filled(values.astype(float), missing=missing, index=index)
+        return objective(model, key, x, beta=1.0, control=start).bound
 
     def validate(model: Any, valid: np.ndarray) -> float:
         rows, total, arrays = valid.shape[0], 0.0, eqx.filter(model, eqx.is_array)
