@@ -21,6 +21,7 @@ __all__ = [
     "Draws",
     "decode",
     "generate",
+    "layers",
     "log_weights",
     "mixture_terms",
     "over_data",
@@ -33,6 +34,7 @@ __all__ = [
     "sought",
     "terms",
     "terms_at",
+    "terms_of_draws",
     "weighted_means",
 ]
 
@@ -82,7 +84,7 @@ def terms(model: LatentVariableModel, key: PRNGKey, x: Datum | AnyArray, *, k: i
 
         return over_draws(draw, key, k, first=first)
 
-    return _terms_of_draws(model, prior, x, *over_data(one, key, x))
+    return terms_of_draws(model, prior, x, *over_data(one, key, x))
 
 
 def mixture_terms(model: LatentVariableModel, key: PRNGKey, x: Datum | AnyArray, *, k: int) -> Terms:
@@ -102,7 +104,7 @@ def mixture_terms(model: LatentVariableModel, key: PRNGKey, x: Datum | AnyArray,
         of_all = jax.vmap(lambda z: jax.vmap(lambda q: q.log_prob(z))(each))(z)  # [draw, posterior]
         return z, jnp.asarray(log_mean_exp(of_all.T)), keys
 
-    return _terms_of_draws(model, prior, x, *over_data(one, key, x))
+    return terms_of_draws(model, prior, x, *over_data(one, key, x))
 
 
 def weighted_means(
@@ -182,7 +184,7 @@ def terms_at(model: LatentVariableModel, key: PRNGKey, x: Datum | AnyArray, draw
         frozen, trace = jax.lax.stop_gradient((proposal.distribution, proposal.trace))
         return frozen.log_prob(z, trace), proposal.keys
 
-    return _terms_of_draws(model, prior, x, z, *_over_data_and_draws(draw, key, x, draws, z))
+    return terms_of_draws(model, prior, x, z, *_over_data_and_draws(draw, key, x, draws, z))
 
 
 def _over_data_and_draws(
@@ -200,17 +202,21 @@ def _over_data_and_draws(
 
 def reparameterized(model: LatentVariableModel, key: PRNGKey, x: Datum | AnyArray) -> bool:
     """Whether a draw from q(z|x) has a derivative in the parameters of q, in every layer. Nothing is computed."""
+    return all(getattr(layer, "reparameterized", True) for layer in layers(model, key, x))
 
-    def layers(datum: Datum) -> tuple[Any, ...]:
+
+def layers(model: LatentVariableModel, key: PRNGKey, x: Datum | AnyArray) -> tuple[Any, ...]:
+    """The distribution of every layer of q(z|x), from the data upwards: shapes in the place of arrays."""
+
+    def of(datum: Datum) -> tuple[Any, ...]:
         proposal = model.propose(datum, key)
         return proposal.distribution.layers(proposal.z)
 
     rows = as_datum(x, axes=2)
-    found = eqx.filter_eval_shape(lambda: layers(jax.tree.map(lambda leaf: leaf[0], rows)))
-    return all(getattr(layer, "reparameterized", True) for layer in found)
+    return eqx.filter_eval_shape(lambda: of(jax.tree.map(lambda leaf: leaf[0], rows)))
 
 
-def _terms_of_draws(
+def terms_of_draws(
     model: LatentVariableModel, prior: Part, x: Datum | AnyArray, z: Latent, log_posterior: Array, keys: Any
 ) -> Terms:
     """The terms of log w, [k, batch] each, at draws z [batch, k, ...], all of them in one row of the data axis.

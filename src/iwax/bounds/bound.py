@@ -1,5 +1,6 @@
 """What a bound is: a function of log-weights that knows its derivatives."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
@@ -8,11 +9,11 @@ import jax
 import jax.core
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array
+from jaxtyping import Array, Float
 
 from iwax._typing import LogWeights, PerDatum, PRNGKey
 
-__all__ = ["Bound", "never"]
+__all__ = ["Bound", "collapsed", "never"]
 
 Derivative: TypeAlias = Callable[[LogWeights, PRNGKey | None], LogWeights]
 Derivatives: TypeAlias = Callable[[LogWeights, PRNGKey | None], tuple[LogWeights, LogWeights]]
@@ -66,7 +67,8 @@ class Bound:
     both at once (``derivatives``), or each by itself (``first``, ``second``). What is not given is found by automatic
     differentiation of the value, at the cost of k products for L'' and without the care for extreme log-weights that a
     closed form can take. ``covariance`` of (log-weights, beta) are the score weights of a bound whose own gradient is a
-    covariance. Raises ValueError if ``derivatives`` is given together with one of its halves.
+    covariance, and ``weighted`` of (log-weights, log-masses) is the formula of a bound whose draws may have masses
+    other than 1/k (`summed`). Raises ValueError if ``derivatives`` is given together with one of its halves.
 
     >>> from iwax.bounds import iwae
     >>> iwae.kind, float(iwae(jnp.log(jnp.array([1.0, 3.0]))))
@@ -86,6 +88,7 @@ class Bound:
     smooth: bool = field(default=True, repr=False)
     random: Callable[[int], bool] = field(default=never, repr=False)
     covariance: Callable[[LogWeights, Any], LogWeights] | None = field(default=None, repr=False)
+    weighted: Callable[[LogWeights, LogWeights], PerDatum] | None = field(default=None, repr=False, kw_only=True)
 
     def __post_init__(self) -> None:
         """Fill in the derivatives that were not given."""
@@ -104,12 +107,42 @@ class Bound:
         _refuse_infinite(self.name, log_w)
         return _value(self, log_w, key)
 
+    def summed(
+        self,
+        log_w: Float[Array, "k states *batch"],
+        log_mass: Float[Array, "k states *batch"],
+        key: PRNGKey | None = None,
+    ) -> PerDatum:
+        """The bound of k draws in each of which a discrete latent takes all its states, for every datum.
+
+        A state counts with its mass, and the masses add up to 1 over draws and states; one of log-mass -inf does not
+        count, whatever its log-weight. A bound with a formula for masses, ``weighted``, is that formula; any other is
+        the bound of k estimates of p(x), in each of which the states are summed (`collapsed`).
+
+        >>> from iwax.bounds import elbo, iwae
+        >>> log_w, log_mass = jnp.log(jnp.array([[1.0, 4.0]])), jnp.log(jnp.array([[0.75, 0.25]]))
+        >>> float(elbo.summed(log_w, log_mass)), float(iwae.summed(log_w, log_mass))  # log(4) / 4 and log(7 / 4)
+        (0.3466, 0.5596)
+        """
+        if self.weighted is None:
+            return self(collapsed(log_w, log_mass), key)
+        log_w = jnp.where(log_mass == -jnp.inf, 0, log_w)
+        return self.weighted(log_w.reshape(-1, *log_w.shape[2:]), log_mass.reshape(-1, *log_mass.shape[2:]))
+
     def refuse(self, k: int, key: PRNGKey | None) -> None:
         """Raise ValueError where k draws, or the lack of a key, cannot serve."""
         if k < self.least_k:
             raise ValueError(f"{self.name} needs k of at least {self.least_k}, got k={k}")
         if key is None and self.random(k):
             raise ValueError(f"{self.name} draws random numbers at k={k}: it needs a key, got None")
+
+
+def collapsed(
+    log_w: Float[Array, "k states *batch"], log_mass: Float[Array, "k states *batch"]
+) -> Float[Array, "k *batch"]:
+    """``log sum_y k mass_iy w_iy``: the logarithms of k estimates of p(x), each a sum over states (Rao-Blackwell)."""
+    states = jnp.where(log_mass == -jnp.inf, 0, log_w) + log_mass
+    return jax.nn.logsumexp(states, axis=1) + math.log(log_w.shape[0])
 
 
 def _value(bound: Bound, log_w: LogWeights, key: PRNGKey | None) -> PerDatum:
@@ -121,7 +154,8 @@ def _value(bound: Bound, log_w: LogWeights, key: PRNGKey | None) -> PerDatum:
 
     @value.defjvp
     def _(primals: Any, tangents: Any) -> tuple[PerDatum, PerDatum]:
-        return value(*primals), jnp.sum(bound.derivatives(*primals)[0] * tangents[0], axis=0)
+        first, _ = bound.derivatives(*primals)
+        return value(*primals), jnp.sum(first * tangents[0], axis=0)
 
     return value(jnp.asarray(log_w), key)
 

@@ -97,7 +97,7 @@ class Objective(AbstractObjective):
                 f"the {estimator.name} gradient has a control variate with a state: give control=, at first the "
                 "objective's init(). Training does so for a gradients.Objective, and not for a function around one"
             )
-        if estimator.path and not batched.reparameterized(model, key, x):
+        if estimator.path and not self.sampler.reparameterized(model, key, x):
             raise ValueError(
                 f"the {estimator.name} gradient needs draws with a derivative, and the posterior's are discrete: "
                 "use score_function or wake"
@@ -108,8 +108,8 @@ class Objective(AbstractObjective):
         if not estimator.total:
             return _in_two_stages(model, call)
         terms = self.sampler.terms(model, key, x, k=self.k)
-        bound = jax.lax.stop_gradient(self.sampler.close(estimator.bound, terms.log_w(), call.key_of_bound))
-        return Surrogate(self.sampler.close(estimator.bound, terms.log_w(beta), call.key_of_bound), bound, control)
+        bound = jax.lax.stop_gradient(self.sampler.close(estimator.bound, terms, call.key_of_bound))
+        return Surrogate(self.sampler.close(estimator.bound, terms, call.key_of_bound, beta), bound, control)
 
 
 def _refuse(k: int, estimator: Estimator, backward: int | None, chunk: int | None) -> None:
