@@ -2,6 +2,7 @@
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -13,9 +14,10 @@ from jax.core import Tracer
 from jaxtyping import Array, Float
 
 from iwax import batched, distributions
-from iwax._typing import AnyArray, Datum, Distribution, Latent, PerDatum, PRNGKey, Scalar, as_datum
+from iwax._typing import AnyArray, PerDatum, PRNGKey, Scalar
 from iwax.bounds import Bound, collapsed
 from iwax.model import LatentVariableModel, Terms
+from iwax.parts import Datum, Distribution, Latent, as_datum
 
 __all__ = ["Enumerated", "Sampler", "Sequential", "Weighed", "independent", "mixture"]
 
@@ -140,22 +142,21 @@ class Enumerated(Sampler):
     def terms(
         self, model: LatentVariableModel, key: PRNGKey, x: Datum | AnyArray, *, k: int, first: int | Array = 0
     ) -> Weighed:
-        prior, x = batched.prepared(model, key), as_datum(x, axes=2)
+        model, x = batched.bound(model, key), as_datum(x, axes=2)
 
         def draw(datum: Datum, key: PRNGKey) -> tuple[Latent, Array, Array, Any]:
             proposal = model.propose(datum, key)
             states = self._states(proposal.distribution, proposal.z)
             known = self._known(x, datum, len(states))
 
-            def at(key: PRNGKey, number: Array, state: Array) -> tuple[Latent, Array, Array, Any]:
+            def at(_: PRNGKey, number: Array, state: Array) -> tuple[Latent, Array, Array, Any]:
                 q = self._fixed(proposal.distribution, state, known >= 0)
-                z, log_posterior = q.sample_and_log_prob(key)
+                z, log_posterior = q.sample_and_log_prob(jax.random.fold_in(key, 1))  # layers before it: the same
                 fixed = q.layers(z)[self.layer]
                 log_mass = jnp.where(known == number, 0.0, jnp.where(known < 0, fixed.log_q(), -jnp.inf))
                 return z, log_posterior, jnp.where(known < len(states), log_mass, jnp.nan), proposal.keys
 
-            of_states = jax.random.fold_in(key, 1)
-            return batched.over_draws(at, of_states, len(states), jnp.arange(len(states)), jnp.asarray(states))
+            return batched.over_draws(at, key, len(states), jnp.arange(len(states)), jnp.asarray(states))
 
         def one(key: PRNGKey, datum: Datum) -> tuple[Latent, Array, Array, Any]:
             return batched.over_draws(lambda key: draw(datum, key), key, k, first=first)
@@ -163,7 +164,7 @@ class Enumerated(Sampler):
         z, log_posterior, log_mass, keys = batched.over_data(one, key, x)  # [batch, k, states, ...] each
         batch, k, states = log_mass.shape
         merged = jax.tree.map(lambda leaf: leaf.reshape(batch, k * states, *leaf.shape[3:]), (z, log_posterior, keys))
-        terms = batched.terms_of_draws(model, prior, x, *merged)
+        terms = batched.terms_of_draws(model, x, *merged)
         terms = jax.tree.map(lambda leaf: leaf.reshape(k, states, batch), terms)
         return Weighed(terms, jnp.moveaxis(log_mass, 0, -1) - math.log(k))
 
@@ -235,10 +236,10 @@ class Enumerated(Sampler):
         return distributions.Chain(q.first, tuple(parts), q.keys, downwards=q.downwards)
 
 
-class _Fixed(eqx.Module):
+class _Fixed(Distribution):
     """A layer that is drawn as one of its states; of one that is observed there is no density."""
 
-    layer: Any
+    layer: Distribution
     state: Array
     seen: Array
 
@@ -256,15 +257,9 @@ class _Fixed(eqx.Module):
     def log_prob(self, value: Latent, trace: Any = None, where: Any = None) -> Scalar:
         return jnp.where(self.seen, 0.0, self.layer.log_prob(value))
 
-    def sample_and_log_prob(self, key: PRNGKey) -> tuple[Latent, Scalar]:
-        return self.state, self.log_prob(self.state)
-
-    def layers(self, value: Latent) -> tuple[Any, ...]:
-        return (self,)
-
 
 class _FixedPart(eqx.Module):
-    part: Any
+    part: Callable[..., Distribution]
     state: Array
     seen: Array
 

@@ -11,8 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from iwax import bounds, control_variates, gradients, samplers
-from iwax.model import Terms
+from iwax import bounds, control_variates, distributions, gradients, parts, posteriors, priors, samplers
+from iwax.model import LatentVariableModel, Terms
 
 KEY = jax.random.key(3)
 K = 4
@@ -129,6 +129,152 @@ def test_every_bound_is_log_p_where_q_is_the_posterior():
         assert float(value[0]) == pytest.approx(float(jax.nn.logsumexp(log_p)), rel=1e-12), name
 
 
+# -- a class above a normal latent, p(y) p(z|y) p(x|z), with q(z|x, y) drawn for each y or q(y|x, z) after z -----------
+
+CLASSES = 3
+LABELS = np.array([2, -1, 0, -1])
+SEEN = np.array([[0.7], [-1.2], [0.3], [2.0]])
+TWO = {
+    "classes": jnp.array([[0.3, -0.5, 0.1]]),
+    "means": jnp.array([-1.0, 0.5, 2.0]),
+    "noise": jnp.array(0.8),
+    "slope": jnp.array([[0.4, -0.2, 0.9]]),
+    "offset": jnp.array([0.1, 0.2, -0.3]),
+}
+
+
+class Above(parts.Prior):
+    """p(y), or q(y|x) = softmax(slope x + offset)."""
+
+    logits: jax.Array
+
+    def __call__(self, given=None, *, key):
+        return distributions.Categorical(self.logits)
+
+
+class Guess(parts.Posterior):
+    slope: jax.Array
+    offset: jax.Array
+
+    def __call__(self, context, *, key):
+        return distributions.Categorical((parts.values_of(context) @ self.slope + self.offset)[None])
+
+
+class Below(eqx.Module):
+    """p(z|y) = N(mean of y, 1)."""
+
+    means: jax.Array
+
+    def __call__(self, y, given=None, *, key):
+        return distributions.Factorized.normal(self.means[y.astype(int)], jnp.ones(1))
+
+
+class Moved(eqx.Module):
+    """q(z|x, y) = N(x + mean of y, 0.5)."""
+
+    means: jax.Array
+
+    def __call__(self, context, *, key):
+        x, y = parts.values_of(context)
+        return distributions.Factorized.normal(x + self.means[y.astype(int)], jnp.full(1, 0.5))
+
+
+class Around(parts.Posterior):
+    """q(z|x) = N(x, 0.5)."""
+
+    def __call__(self, context, *, key):
+        return distributions.Factorized.normal(parts.values_of(context), jnp.full(1, 0.5))
+
+
+class Noisy(parts.Likelihood):
+    """p(x|z) = N(z, noise)."""
+
+    noise: jax.Array
+
+    def __call__(self, z, given=None, *, key):
+        return distributions.Factorized.normal(z[0], self.noise)
+
+
+def two_layers(p, *, upwards: bool) -> LatentVariableModel:
+    guess = Guess(p["slope"], p["offset"])
+    posterior = posteriors.Chain(Around(), (guess,)) if upwards else posteriors.TopDown(guess, (Moved(p["means"]),))
+    return LatentVariableModel(priors.Chain(Above(p["classes"]), (Below(p["means"]),)), Noisy(p["noise"]), posterior)
+
+
+def normal(x, loc, scale):
+    return -0.5 * ((x - loc) / scale) ** 2 - jnp.log(scale) - 0.5 * math.log(2 * math.pi)
+
+
+def by_hand(p, i: int, noise, *, upwards: bool) -> tuple[jax.Array, jax.Array]:
+    """log w and log-mass [draws, classes] of row i, at the standard normal noise [draws] of its draws of z."""
+    x, y = SEEN[i, 0], jnp.arange(CLASSES)
+    z = x + 0.5 * noise[:, None] + (0.0 if upwards else p["means"])
+    read = z if upwards else x
+    log_y = jax.nn.log_softmax(jnp.asarray(read)[..., None] * p["slope"][0] + p["offset"])
+    log_y = jnp.broadcast_to(log_y[..., 0, :] if upwards else log_y, (len(noise), CLASSES))
+    log_joint = jax.nn.log_softmax(p["classes"][0]) + normal(z, p["means"], 1.0) + normal(x, z, p["noise"])
+    log_z = normal(z, x + (0.0 if upwards else p["means"]), 0.5)
+    if LABELS[i] >= 0:
+        return log_joint - log_z, jnp.where(y == LABELS[i], 0.0, -jnp.inf) + jnp.zeros((len(noise), 1))
+    return log_joint - log_z - log_y, log_y
+
+
+@pytest.mark.usefixtures("float64")
+@pytest.mark.parametrize("upwards", [False, True])
+def test_a_class_that_is_observed_in_half_of_the_rows(upwards: bool):
+    """Value and gradient at the draws that there are, by sums written out; the class drawn before z, or after it."""
+    p = jax.tree.map(lambda leaf: jnp.asarray(leaf, float), TWO)
+    keys = [jax.random.fold_in(jax.random.fold_in(KEY, row), i) for row in range(4) for i in range(2)]
+    drawn = [jax.random.fold_in(jax.random.fold_in(key, 1), 0 if upwards else 1) for key in keys]
+    noise = jnp.stack([jax.random.normal(key, (1,))[0] for key in drawn]).reshape(4, 2)
+    x = parts.Datum(jnp.asarray(SEEN), given={"label": jnp.asarray(LABELS)})
+
+    for bound in (bounds.iwae, bounds.elbo, bounds.miwae(2)):
+
+        def exact(p, bound=bound):
+            total = []
+            for i in range(4):
+                log_w, log_q = by_hand(p, i, noise[i], upwards=upwards)
+                log_w, mass = jnp.where(jnp.isinf(log_q), 0.0, log_w), jnp.exp(log_q) / 2
+                sums = jax.nn.logsumexp(log_w + log_q, axis=1)
+                found = {"elbo": (mass * log_w).sum(), "iwae": jnp.log((mass * jnp.exp(log_w)).sum())}
+                total.append(found.get(bound.name, sums.mean()))
+            return jnp.stack(total)
+
+        objective = gradients.Objective(gradients.pathwise(bound), 2, sampler=samplers.Enumerated(observed="label"))
+
+        def value(p, objective=objective):
+            found = objective(two_layers(p, upwards=upwards), KEY, x)
+            return found.value.sum(), found.bound
+
+        slope, found = jax.jit(jax.grad(value, has_aux=True))(p)
+        np.testing.assert_allclose(found, exact(p), rtol=1e-10)
+        expected = jax.grad(lambda p, exact=exact: exact(p).sum())(p)
+        for name, each in slope.items():
+            np.testing.assert_allclose(each, expected[name], rtol=1e-10, atol=1e-12, err_msg=f"{bound.name} {name}")
+
+
+def test_a_label_that_is_no_state_is_refused_and_nan_under_jit():
+    model, sampler = two_layers(TWO, upwards=False), samplers.Enumerated(observed="label")
+
+    def total(labels):
+        x = parts.Datum(jnp.asarray(SEEN, jnp.float32), given={"label": labels})
+        return sampler.close(bounds.elbo, sampler.terms(model, KEY, x, k=1), KEY)
+
+    with pytest.raises(ValueError, match=r"needs 'label' below 3 states, got 3"):
+        total(jnp.array([0, 3, -1, 1]))
+    assert np.isnan(jax.jit(total)(jnp.array([0, 3, -1, 1]))).tolist() == [False, True, False, False]
+
+
+def test_a_layer_that_is_continuous_or_inside_another_distribution_is_refused():
+    x = parts.Datum(jnp.asarray(SEEN, jnp.float32))
+    with pytest.raises(ValueError, match=r"needs a discrete layer .* got Factorized of shape \(1,\)"):
+        samplers.Enumerated(layer=0, states=3).terms(two_layers(TWO, upwards=False), KEY, x, k=1)
+    discrete = gradients.Objective(gradients.pathwise(bounds.iwae), 2)
+    with pytest.raises(ValueError, match="needs draws with a derivative, and the posterior's are discrete"):
+        discrete(two_layers(TWO, upwards=False), KEY, x)
+
+
 REFUSED = {
     "another estimator": (
         lambda: gradients.Objective(gradients.doubly_reparameterized(bounds.iwae), 2, sampler=ENUMERATED),
@@ -183,6 +329,7 @@ class Bootstrap(samplers.Sequential):
             ancestors = jax.random.categorical(picks, log_w, axis=0, shape=z.shape)
             return jnp.take_along_axis(z, ancestors, axis=0), log_w
 
+        x = parts.as_datum(x).values
         start = jax.random.bernoulli(jax.random.fold_in(key, 9), 0.5, (k, len(x))).astype(float)
         _, log_w = jax.lax.scan(step, start, (jax.random.split(key, x.shape[1]), x.T))
         return Terms(jnp.zeros_like(log_w), log_w, jnp.zeros_like(log_w))

@@ -7,10 +7,11 @@ import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array, Float
 
-from iwax._typing import AnyArray, PRNGKey, Trace
+from iwax._typing import AnyArray, PRNGKey
 from iwax.distributions.independent import AbstractIndependent
 from iwax.distributions.states import every
 from iwax.numerics import softplus
+from iwax.parts import Trace
 
 __all__ = ["Bernoulli"]
 

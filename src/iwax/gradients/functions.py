@@ -7,12 +7,13 @@ from functools import partial
 from typing import Any, TypeAlias
 
 from iwax import samplers
-from iwax._typing import AnyArray, Datum, PRNGKey, Scalar
+from iwax._typing import AnyArray, PRNGKey, Scalar
 from iwax.gradients.closed_form import ClosedFormKL, closed_form_kl
 from iwax.gradients.estimators import Estimator
 from iwax.gradients.objective import Objective
 from iwax.gradients.protocol import AbstractObjective, Surrogate
 from iwax.model import LatentVariableModel
+from iwax.parts import Datum
 
 __all__ = ["AnyObjective", "Function", "as_objective", "surrogate"]
 

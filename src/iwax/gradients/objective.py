@@ -9,11 +9,12 @@ import jax.numpy as jnp
 from jaxtyping import Array, Int
 
 from iwax import batched, samplers
-from iwax._typing import AnyArray, Datum, LogWeights, PRNGKey, Scalar, as_datum
+from iwax._typing import AnyArray, LogWeights, PRNGKey, Scalar
 from iwax.gradients.estimators import Estimator, Weights
 from iwax.gradients.protocol import AbstractObjective, Penalty, Surrogate, less
 from iwax.gradients.stages import gradient_in_pieces, pull, two_stages
 from iwax.model import LatentVariableModel
+from iwax.parts import Datum, as_datum
 
 __all__ = ["Objective"]
 

@@ -7,8 +7,9 @@ from typing import Any, NamedTuple, TypeAlias
 
 from jaxtyping import Array
 
-from iwax._typing import AnyArray, Datum, PerDatum, PRNGKey, Scalar
+from iwax._typing import AnyArray, PerDatum, PRNGKey, Scalar
 from iwax.model import LatentVariableModel
+from iwax.parts import Datum
 
 __all__ = ["AbstractObjective", "Penalised", "Penalty", "Surrogate", "Wrapped", "less"]
 

@@ -7,10 +7,11 @@ import jax
 from jaxtyping import Array
 
 from iwax import weights
-from iwax._typing import AnyArray, Datum, PRNGKey, Scalar
+from iwax._typing import AnyArray, PRNGKey, Scalar
 from iwax.gradients.functions import AnyObjective, as_objective
 from iwax.gradients.protocol import AbstractObjective, Penalised, Surrogate, Wrapped
 from iwax.model import LatentVariableModel
+from iwax.parts import Datum
 
 __all__ = ["bayesian", "with_weight_kl"]
 

@@ -9,8 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from iwax._typing import Datum
 from iwax.gradients import AbstractObjective
+from iwax.parts import Datum
 from iwax.training.state import Plan, State
 from iwax.training.step import given
 

@@ -10,10 +10,11 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float, Int, PyTree
 
-from iwax._typing import Datum, PRNGKey, filled
+from iwax._typing import PRNGKey
 from iwax.compiler import compiler_options
 from iwax.data.binarization import binarize_grey
 from iwax.gradients import AbstractObjective, AnyObjective, as_objective
+from iwax.parts import Datum, filled
 from iwax.threefry import in_one_pass
 from iwax.training.state import Plan, State, Tally, steps_per_epoch
 
