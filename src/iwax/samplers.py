@@ -13,7 +13,7 @@ import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array, Float
 
-from iwax import batched, distributions
+from iwax import batched, distributions, streams
 from iwax._typing import AnyArray, PerDatum, PRNGKey, Scalar
 from iwax.bounds import Bound, collapsed
 from iwax.model import LatentVariableModel, Terms
@@ -151,7 +151,7 @@ class Enumerated(Sampler):
 
             def at(_: PRNGKey, number: Array, state: Array) -> tuple[Latent, Array, Array, Any]:
                 q = self._fixed(proposal.distribution, state, known >= 0)
-                z, log_posterior = q.sample_and_log_prob(jax.random.fold_in(key, 1))  # layers before it: the same
+                z, log_posterior = q.sample_and_log_prob(jax.random.fold_in(key, streams.Draw.LATENT))
                 fixed = q.layers(z)[self.layer]
                 log_mass = jnp.where(known == number, 0.0, jnp.where(known < 0, fixed.log_q(), -jnp.inf))
                 return z, log_posterior, jnp.where(known < len(states), log_mass, jnp.nan), proposal.keys

@@ -5,10 +5,10 @@ from typing import Any
 
 from iwax import evaluation
 from iwax.experiments.task import Found, Method, Task, counted_rows, or_unknown
+from iwax.streams import Run
 
 __all__ = ["ANNEALED", "BIDIRECTIONAL"]
 
-ANNEALING, SIMULATING = 2003, 2004  # purposes of random numbers, beside those of importance sampling
 WARM_UP = 0.1  # of the temperatures, before the run that counts
 SIMULATED_ROWS = 100  # where no limit says how many
 PLAN = {"chains": 16, "temperatures": 1000, "leapfrog": 10, "start": "prior"}
@@ -21,7 +21,7 @@ def measure_annealed(task: Task) -> Found:
     plan, x = {name: task.options[name] for name in PLAN}, task.rows()
     task.announce(f"{len(x)} rows by {_in_words(plan)}", _passes(plan, len(x), directions=1))
     found = evaluation.annealed_evidence(
-        task.trained.model, x, key=task.key(ANNEALING), progress=task.reporter.evaluation, **plan
+        task.trained.model, x, key=task.key(Run.ANNEALING), progress=task.reporter.evaluation, **plan
     )
     summary = dict.fromkeys(UNKNOWN) | {
         **plan,
@@ -42,7 +42,7 @@ def measure_bidirectional(task: Task) -> Found:
     plan, n = {name: task.options[name] for name in PLAN}, task.limit or SIMULATED_ROWS
     task.announce(f"{n} simulated rows by {_in_words(plan)}, both ways", _passes(plan, n, directions=2))
     both = evaluation.bidirectional_evidence(
-        task.trained.model, n, key=task.key(SIMULATING), progress=task.reporter.evaluation, **plan
+        task.trained.model, n, key=task.key(Run.BIDIRECTIONAL), progress=task.reporter.evaluation, **plan
     )
     lower, upper = both.lower, both.upper
     summary = dict.fromkeys(UNKNOWN) | {

@@ -22,7 +22,6 @@ from iwax.experiments import build, cost
 from iwax.experiments.comparison import paired_difference
 from iwax.experiments.environment import environment, versions
 from iwax.experiments.folder import RunFolder
-from iwax.experiments.importance import EVIDENCE
 from iwax.experiments.measure import COMMON_SEED
 from iwax.experiments.place import placed
 from iwax.experiments.published import PublishedValue, SideBySide
@@ -30,12 +29,12 @@ from iwax.experiments.reporter import Reporter
 from iwax.experiments.results import Evaluator
 from iwax.experiments.stored import Trained, open_run
 from iwax.model import LatentVariableModel
+from iwax.streams import Run
 from iwax.training import manifest, strict_json
 from iwax.training.checkpoint import CorruptCheckpointError
 
 __all__ = ["Measured", "measure_side_by_side", "plans"]
 
-JACKKNIFE, ANNEALED = 2010, 2011  # purposes of random numbers
 SPLIT, TRUTH = "test", "AIS"
 
 Progress = Callable[[int, int], None]
@@ -160,7 +159,7 @@ def _few_draws(
     model: LatentVariableModel, x: np.ndarray, key: PRNGKey, progress: Progress, plan: SideBySide
 ) -> Columns:
     """ELBO, IWAE and jackknife; the noise is a function of (key, row, draw), so both calls have the same draws."""
-    key = jax.random.fold_in(key, JACKKNIFE)
+    key = jax.random.fold_in(key, Run.COMPARED_JACKKNIFE)
     found = evaluation.jackknife_evidence(
         model, x, k=plan.k, orders=[0, *plan.orders], repeats=plan.repeats, key=key, progress=progress
     )
@@ -170,7 +169,7 @@ def _few_draws(
 
 def _many_draws(model: LatentVariableModel, x: np.ndarray, key: PRNGKey, progress: Progress, k: int) -> Columns:
     """The IWAE bound at k with the draws of `iwax evaluate`, and below it the ELBO of the same draws."""
-    found = evaluation.log_evidence(model, x, k=k, key=jax.random.fold_in(key, EVIDENCE), progress=progress)
+    found = evaluation.log_evidence(model, x, k=k, key=jax.random.fold_in(key, Run.EVIDENCE), progress=progress)
     values, errors = (found.log_evidence, found.elbo), (found.monte_carlo_error, found.elbo_error)
     return np.stack(values), np.stack(errors), found.warnings()
 
@@ -183,7 +182,7 @@ def _annealed(model: LatentVariableModel, x: np.ndarray, key: PRNGKey, progress:
         temperatures=plan.temperatures,
         leapfrog=plan.leapfrog,
         start=plan.start,
-        key=jax.random.fold_in(key, ANNEALED),
+        key=jax.random.fold_in(key, Run.COMPARED_ANNEALING),
         progress=progress,
     )
     return found.log_evidence[None], found.monte_carlo_error[None], found.warnings()

@@ -7,10 +7,10 @@ import numpy as np
 
 from iwax import evaluation
 from iwax.experiments.task import Found, Method, Task, counted_rows, or_unknown
+from iwax.streams import Run
 
-__all__ = ["ACTIVE", "EVIDENCE", "IMPORTANCE"]
+__all__ = ["ACTIVE", "IMPORTANCE"]
 
-EVIDENCE, ACTIVITY, DIVERGENCE = 2000, 2001, 2002  # purposes of random numbers, beside those of training
 ACTIVE = 0.01  # Var_x E_q[u] above which a unit counts as active (Burda, Grosse, Salakhutdinov 2016)
 
 
@@ -19,9 +19,9 @@ def measure(task: Task) -> Found:
     x, k, model = task.rows(), task.options["k"], task.trained.model
     task.announce(f"{len(x)} rows with k={k}", len(x) * k)
     holes, progress = float(np.isnan(x).mean()), task.reporter.evaluation
-    found = evaluation.log_evidence(model, x, k=k, key=task.key(EVIDENCE), missing=holes > 0, progress=progress)
-    activity = evaluation.unit_activity(model, x, key=task.key(ACTIVITY), missing=holes > 0)
-    divergence = evaluation.kl_per_unit(model, x, key=task.key(DIVERGENCE), missing=holes > 0)
+    found = evaluation.log_evidence(model, x, k=k, key=task.key(Run.EVIDENCE), missing=holes > 0, progress=progress)
+    activity = evaluation.unit_activity(model, x, key=task.key(Run.ACTIVITY), missing=holes > 0)
+    divergence = evaluation.kl_per_unit(model, x, key=task.key(Run.DIVERGENCE), missing=holes > 0)
     summary = {
         "n": int(found.rows.size),
         "k": found.k,

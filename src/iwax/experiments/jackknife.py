@@ -5,10 +5,10 @@ from typing import Any
 
 from iwax import evaluation
 from iwax.experiments.task import Found, Method, Task, counted_rows, or_unknown
+from iwax.streams import Run
 
 __all__ = ["JACKKNIFE"]
 
-SETS = 2005  # a purpose of random numbers, beside those of the other methods
 PLAN = {"k": 32, "order": 1, "repeats": 20}
 UNKNOWN = ("elbo", "elbo_standard_error", "ess_median", "pareto_k_over_0_7", "active_units", "active_units_threshold")
 
@@ -24,7 +24,7 @@ def measure(task: Task) -> Found:
         k=k,
         orders=range(order + 1),
         repeats=repeats,
-        key=task.key(SETS),
+        key=task.key(Run.JACKKNIFE),
         progress=task.reporter.evaluation,
     )
     summary = dict.fromkeys(UNKNOWN) | {

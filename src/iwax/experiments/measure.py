@@ -15,7 +15,7 @@ from iwax.experiments.arithmetic import arithmetic, in_words
 from iwax.experiments.config import LARGEST_K
 from iwax.experiments.environment import versions
 from iwax.experiments.folder import RunFolder, existing
-from iwax.experiments.importance import EVIDENCE, IMPORTANCE
+from iwax.experiments.importance import IMPORTANCE
 from iwax.experiments.jackknife import JACKKNIFE
 from iwax.experiments.naming import display_name
 from iwax.experiments.place import placed
@@ -25,7 +25,7 @@ from iwax.experiments.task import Found, Method, Task
 from iwax.training import strict_json
 from iwax.training.finite import large
 
-__all__ = ["COMMON_SEED", "EVIDENCE", "METHODS", "closing_line", "evaluate"]
+__all__ = ["COMMON_SEED", "METHODS", "closing_line", "evaluate"]
 
 METHODS: dict[str, Method] = {
     "importance": IMPORTANCE,

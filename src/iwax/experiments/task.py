@@ -12,6 +12,7 @@ from iwax.data import Dataset
 from iwax.experiments import build, cost
 from iwax.experiments.reporter import Reporter
 from iwax.experiments.stored import Trained
+from iwax.streams import Run
 
 __all__ = ["Found", "Method", "Task", "counted_rows", "or_unknown"]
 
@@ -37,9 +38,9 @@ class Task:
             )
         return rows[: self.limit]
 
-    def key(self, purpose: int) -> PRNGKey:
-        """The key of a purpose of random numbers."""
-        return jax.random.fold_in(jax.random.key(self.seed), purpose)
+    def key(self, stream: Run) -> PRNGKey:
+        """The key of a random stream."""
+        return jax.random.fold_in(jax.random.key(self.seed), stream)
 
     def announce(self, what: str, passes: int) -> None:
         """Say what so many passes through the decoder will cost, where that is long."""

@@ -2,7 +2,7 @@
 
 import warnings
 from dataclasses import dataclass
-from typing import Any, overload
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -75,22 +75,6 @@ class ClosedFormKL(AbstractObjective):
         return Surrogate(log_likelihood - beta * cost, elbo)
 
 
-@overload
-def closed_form_kl(*, k: int, free_bits: float = 0.0) -> ClosedFormKL: ...
-
-
-@overload
-def closed_form_kl(
-    model: LatentVariableModel,
-    key: PRNGKey,
-    x: Datum | AnyArray,
-    *,
-    k: int,
-    free_bits: float = 0.0,
-    beta: Scalar | float = 1.0,
-) -> Surrogate: ...
-
-
 def closed_form_kl(
     model: Any = None,
     key: Any = None,
@@ -99,7 +83,7 @@ def closed_form_kl(
     k: int,
     free_bits: float = 0.0,
     beta: Scalar | float = 1.0,
-) -> ClosedFormKL | Surrogate:
+) -> Any:
     """``(1/k) sum_i log p(x|z_i) - beta KL(q(z|x) || p(z))`` as an objective: see `ClosedFormKL`.
 
     Given a model, a key and x it is called at once, which is deprecated: ``closed_form_kl(k=k)(model, key, x)``.

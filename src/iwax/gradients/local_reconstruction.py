@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from iwax import batched
+from iwax import batched, streams
 from iwax._typing import PRNGKey
 from iwax.gradients.functions import AnyObjective, as_objective
 from iwax.gradients.protocol import AbstractObjective, Penalised
@@ -14,8 +14,6 @@ from iwax.model import LatentVariableModel
 from iwax.parts import Datum
 
 __all__ = ["with_local_reconstruction"]
-
-_OF_THE_DRAWS = 2**32 - 5  # a row that no data has: key of draws beside those of the bound
 
 
 @dataclass(frozen=True)
@@ -26,7 +24,7 @@ class LocalReconstruction:
     draws: int
 
     def __call__(self, model: LatentVariableModel, key: PRNGKey, x: Datum) -> Array:
-        of_draws = jax.random.fold_in(key, _OF_THE_DRAWS)
+        of_draws = jax.random.fold_in(key, streams.Step.RECONSTRUCTION)
         return self.weight * batched.over_data(lambda key, datum: _error(model, key, datum, self.draws), of_draws, x)
 
 

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Int
 
-from iwax import batched, samplers
+from iwax import batched, samplers, streams
 from iwax._typing import AnyArray, LogWeights, PRNGKey, Scalar
 from iwax.gradients.estimators import Estimator, Weights
 from iwax.gradients.protocol import AbstractObjective, Penalty, Surrogate, less
@@ -17,8 +17,6 @@ from iwax.model import LatentVariableModel
 from iwax.parts import Datum, as_datum
 
 __all__ = ["Objective"]
-
-_OF_THE_BOUND, _OF_THE_CHOICE = 2**32 - 2, 2**32 - 3  # rows that no data has: keys of what is drawn beside the draws
 
 
 @dataclass(frozen=True, repr=False)
@@ -103,7 +101,7 @@ class Objective(AbstractObjective):
                 f"the {estimator.name} gradient needs draws with a derivative, and the posterior's are discrete: "
                 "use score_function or wake"
             )
-        call = _Call(key, jax.random.fold_in(key, _OF_THE_BOUND), x, beta, control, self)
+        call = _Call(key, jax.random.fold_in(key, streams.Step.BOUND), x, beta, control, self)
         if self.backward is not None or self.at_once < self.k:
             return _recomputed(model, call)
         if not estimator.total:
@@ -221,7 +219,7 @@ def _chosen(key: PRNGKey, x: Datum, weights: Weights, m: int) -> tuple[Int[Array
         points = (jnp.arange(m) + jax.random.uniform(key)) / m * ends[-1]
         return jnp.minimum(jnp.searchsorted(ends, points, side="right"), ends.shape[0] - 1)
 
-    draws = batched.over_data(places, jax.random.fold_in(key, _OF_THE_CHOICE), x, ends)
+    draws = batched.over_data(places, jax.random.fold_in(key, streams.Step.BACKWARD), x, ends)
     expected = m * jnp.take_along_axis(size, draws, axis=-1) / ends[:, -1:]
     return draws, jax.tree.map(lambda each: (jnp.take_along_axis(each.T, draws, axis=-1) / expected).T, weights)
 

@@ -6,7 +6,7 @@ from typing import Any
 import jax
 from jaxtyping import Array
 
-from iwax import weights
+from iwax import streams, weights
 from iwax._typing import AnyArray, PRNGKey, Scalar
 from iwax.gradients.functions import AnyObjective, as_objective
 from iwax.gradients.protocol import AbstractObjective, Penalised, Surrogate, Wrapped
@@ -14,8 +14,6 @@ from iwax.model import LatentVariableModel
 from iwax.parts import Datum
 
 __all__ = ["bayesian", "with_weight_kl"]
-
-_OF_THE_WEIGHTS = 2**32 - 4  # a row that no data has: key of the one draw of weights for all of them
 
 
 @dataclass(frozen=True)
@@ -35,7 +33,7 @@ class Bayesian(Wrapped):
         beta: Scalar | float = 1.0,
         control: Any = None,
     ) -> Surrogate:
-        of_weights = jax.random.fold_in(key, _OF_THE_WEIGHTS)
+        of_weights = jax.random.fold_in(key, streams.Step.WEIGHTS)
         if isinstance(self.prior, weights.Normal):
             fixed, divergence = weights.drawn(model, of_weights), weights.kl(model, self.prior)
         else:

@@ -12,6 +12,7 @@ import numpy as np
 import optax
 from jaxtyping import Array
 
+from iwax import streams
 from iwax._typing import PRNGKey
 from iwax.compiler import compiler_options
 from iwax.gradients import AbstractObjective, AnyObjective, as_objective
@@ -23,7 +24,6 @@ from iwax.training.step import compile_stretch, permutation, updates
 
 __all__ = ["NumericalStop", "Observer", "Progress", "train"]
 
-_VALIDATION = 2  # a purpose of random numbers beside those of the step
 _VALIDATION_ROWS = 100  # rows evaluated at once
 
 
@@ -85,10 +85,7 @@ def train(
     if plan.validate_every and valid is None:
         raise ValueError("validate_every needs validation data, got none")
     ascended, steps = as_objective(objective), steps_per_epoch(rows, plan.batch)
-    if ascended.whole_batch and plan.piece not in (None, plan.batch):
-        raise ValueError(
-            f"{ascended} looks at a whole batch, of {plan.batch} rows: it needs piece=None, got piece={plan.piece}"
-        )
+    _refuse_pieces(ascended, plan)
     run = _Run(ascended, optimizer, plan, state.model, jnp.asarray(data), valid, observer, learning_rate)
     # of the types that a stretch gives back, or it would be compiled a second time
     state = jax.tree.map(lambda leaf: jnp.asarray(leaf, leaf.dtype) if eqx.is_array(leaf) else leaf, state)
@@ -108,6 +105,13 @@ def train(
         if observer is not None and observer.stretch(state, progress):
             return state
     return state
+
+
+def _refuse_pieces(objective: AbstractObjective, plan: Plan) -> None:
+    if objective.whole_batch and plan.piece not in (None, plan.batch):
+        raise ValueError(
+            f"{objective} looks at a whole batch, of {plan.batch} rows: it needs piece=None, got piece={plan.piece}"
+        )
 
 
 class _Clock:
@@ -186,7 +190,7 @@ class _Run:
 
 def _validator(objective: AbstractObjective, root: PRNGKey, template: Any, *, missing: bool) -> Any:
     """``validate(model, valid)``: the mean bound on the validation rows, always with the same noise."""
-    key, start = jax.random.fold_in(root, _VALIDATION), objective.init()
+    key, start = jax.random.fold_in(root, streams.Run.VALIDATION), objective.init()
     _, static = eqx.partition(template, eqx.is_array)
 
     @partial(jax.jit, compiler_options=compiler_options())
