@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from iwax import bounds, control_variates, distributions, gradients, parts, posteriors, priors, samplers
+from iwax import bounds, control_variates, distributions, evaluation, gradients, parts, posteriors, priors, samplers
 from iwax.model import LatentVariableModel, Terms
 
 KEY = jax.random.key(3)
@@ -252,6 +252,16 @@ def test_a_class_that_is_observed_in_half_of_the_rows(upwards: bool):
         expected = jax.grad(lambda p, exact=exact: exact(p).sum())(p)
         for name, each in slope.items():
             np.testing.assert_allclose(each, expected[name], rtol=1e-10, atol=1e-12, err_msg=f"{bound.name} {name}")
+
+
+def test_log_evidence_is_exact_where_all_latents_are_enumerated():
+    single = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float32), parameters())
+    found = evaluation.log_evidence(enumerable.model(single), X, k=3, key=KEY, sampler=ENUMERATED, chunk=2)
+    expected = [float(enumerable.log_evidence(single, x)) for x in X]
+    np.testing.assert_allclose(found.log_evidence, expected, rtol=1e-5)
+    np.testing.assert_allclose(found.ess, 3, rtol=1e-4)
+    with pytest.raises(ValueError, match="the mixture sampler has no estimates of p"):
+        evaluation.log_evidence(enumerable.model(single), X, k=3, key=KEY, sampler=samplers.mixture)
 
 
 def test_a_label_that_is_no_state_is_refused_and_nan_under_jit():
