@@ -133,6 +133,11 @@ class Distribution(eqx.Module):
         """``P(x_j = c)`` [features, classes] of features that are classes; None where there are none."""
         return None
 
+    @property
+    def states(self) -> np.ndarray | None:
+        """Every value that a draw can have, [states, *shape of a value]; None where that is not a short list."""
+        return None
+
     def clean(self, value: AnyArray, where: AnyArray | None = None) -> "Distribution":
         """The distribution of a row given what is seen of it: itself, unless values are seen through noise."""
         return self
