@@ -18,7 +18,7 @@ from jaxtyping import Array
 from iwax import batched
 from iwax._typing import Datum, Distribution, Latent, PRNGKey
 from iwax.evaluation.blocks import at_least, blocks, checked
-from iwax.evaluation.error_of_mean import error_of_mean
+from iwax.evaluation.statistics import mean_with_errors, standard_error
 from iwax.model import LatentVariableModel
 
 __all__ = ["AggregatePosterior", "aggregate_posterior"]
@@ -52,15 +52,7 @@ class AggregatePosterior:
 
     def summary(self) -> dict[str, dict[str, float]]:
         """The mean of each over the rows, its standard error over the data (the mixture held fixed) and over draws."""
-        n = self.rows.size
-        return {
-            name: {
-                "mean": float(np.mean(getattr(self, name))),
-                "standard_error": float(np.std(getattr(self, name), ddof=1) / np.sqrt(n)) if n > 1 else float("nan"),
-                "monte_carlo_error": error_of_mean(getattr(self, f"{name}_error")),
-            }
-            for name in PARTS
-        }
+        return {name: mean_with_errors(getattr(self, name), getattr(self, f"{name}_error")) for name in PARTS}
 
     def warnings(self) -> list[str]:
         """In plain words, why the numbers say more of N than of the model; empty where they do not."""
@@ -103,7 +95,7 @@ def aggregate_posterior(
             sums = np.asarray(_log_sum(model, key, other.x, z, jnp.asarray(other.size)), np.float64)
             aggregate = np.logaddexp(aggregate, sums - np.log(n))
         parts = (own - aggregate, aggregate - prior, own - prior)  # [batch, draws] each
-        pairs = [column for part in parts for column in (part.mean(axis=1), _error(part))]
+        pairs = [column for part in parts for column in (part.mean(axis=1), standard_error(part))]
         columns[:, block.first : block.stop] = np.stack(pairs)[:, : block.size]
         if progress is not None:
             progress(block.stop, n)
@@ -142,9 +134,3 @@ def _log_sum(model: LatentVariableModel, key: PRNGKey, x: Datum, z: Latent, coun
     log_q = batched.over_data(one, key, x)  # [rows of the mixture, batch, draws]
     kept = jnp.arange(log_q.shape[0]) < count  # not the padding of the last block
     return jax.nn.logsumexp(jnp.where(kept[:, None, None], log_q, -jnp.inf), axis=0)
-
-
-def _error(values: np.ndarray) -> np.ndarray:
-    """The standard error of the mean over draws [batch, draws]; NaN for a single draw."""
-    draws = values.shape[1]
-    return values.std(axis=1, ddof=1) / np.sqrt(draws) if draws > 1 else np.full(values.shape[0], np.nan)

@@ -10,6 +10,7 @@ from iwax._typing import PRNGKey
 from iwax.evaluation.annealing import LADDERS, STARTS, Annealed, Plan, anneal, refuse_discrete, tuned
 from iwax.evaluation.blocks import Block, at_least, blocks, checked
 from iwax.evaluation.hamiltonian import TARGET_ACCEPTANCE
+from iwax.evaluation.statistics import standard_error
 from iwax.model import LatentVariableModel
 from iwax.numerics import StreamingLogMeanExp
 
@@ -46,8 +47,7 @@ class AnnealedEvidence:
     @property
     def standard_error(self) -> float:
         """The standard error of the mean over the data, nats; nan for a single row."""
-        n = self.rows.size
-        return float(self.log_evidence.std(ddof=1) / np.sqrt(n)) if n > 1 else float("nan")
+        return float(standard_error(self.log_evidence))
 
     @property
     def ess_median(self) -> float:

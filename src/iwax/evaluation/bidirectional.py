@@ -16,6 +16,7 @@ from iwax._typing import Latent, PRNGKey
 from iwax.evaluation.annealed import AnnealedEvidence, planned, rows_at_once, summed, within
 from iwax.evaluation.annealing import anneal, refuse_discrete, tuned
 from iwax.evaluation.blocks import at_least, blocks
+from iwax.evaluation.statistics import standard_error
 from iwax.model import LatentVariableModel
 
 __all__ = ["BidirectionalEvidence", "bidirectional_evidence"]
@@ -49,7 +50,7 @@ class BidirectionalEvidence:
     @property
     def gap_error(self) -> float:
         """The standard error of the mean gap over the data, nats; nan for a single row."""
-        return float(self.gap.std(ddof=1) / np.sqrt(self.gap.size)) if self.gap.size > 1 else float("nan")
+        return float(standard_error(self.gap))
 
     def warnings(self) -> list[str]:
         """In plain words, why the bounds are not to be trusted, or wide; empty where nothing speaks against them."""

@@ -15,6 +15,7 @@ from iwax import batched
 from iwax._typing import PRNGKey
 from iwax.evaluation.blocks import at_least, blocks, checked
 from iwax.evaluation.evidence import log_weight_calls
+from iwax.evaluation.statistics import error_of_mean, standard_error
 from iwax.model import LatentVariableModel
 from iwax.numerics import StreamingLogMeanExp
 
@@ -44,12 +45,12 @@ class Convergence:
     @property
     def standard_error(self) -> np.ndarray:
         """The standard error of `mean` over the data, [points]; NaN for a single row. It is much the same for all k."""
-        return _standard_error(self.per_row)
+        return standard_error(self.per_row)
 
     @property
     def monte_carlo_error(self) -> np.ndarray:
         """The standard error of `mean` over the draws, the rows held fixed, [points]."""
-        return np.sqrt(np.sum(self.per_row_error**2, axis=1)) / self.rows.size
+        return np.array([error_of_mean(each) for each in self.per_row_error])
 
     @property
     def gain(self) -> np.ndarray:
@@ -59,7 +60,7 @@ class Convergence:
     @property
     def gain_error(self) -> np.ndarray:
         """The standard error of `gain` over the data, row paired with row, [points]: small against that of `mean`."""
-        return np.concatenate([[np.nan], _standard_error(np.diff(self.per_row, axis=0))])
+        return np.concatenate([[np.nan], standard_error(np.diff(self.per_row, axis=0))])
 
 
 def ladder(k: int) -> list[int]:
@@ -169,9 +170,3 @@ class _Groups:
 def _log_sum_exp(log_w: np.ndarray) -> np.ndarray:
     """Of groups of log-weights [groups, k, n]: [groups, n]."""
     return np.asarray(logsumexp(log_w, axis=1))
-
-
-def _standard_error(values: np.ndarray) -> np.ndarray:
-    """Over the last axis."""
-    n = values.shape[-1]
-    return values.std(axis=-1, ddof=1) / np.sqrt(n) if n > 1 else np.full(values.shape[:-1], np.nan)

@@ -14,6 +14,7 @@ from iwax import batched
 from iwax._typing import Datum, PRNGKey
 from iwax.evaluation.blocks import at_least, blocks, checked
 from iwax.evaluation.pareto import pareto_k, tail_size
+from iwax.evaluation.statistics import standard_error
 from iwax.evaluation.trust import FEW, TRUSTED_K_HAT, unknown, unknown_words
 from iwax.model import LatentVariableModel
 from iwax.numerics import StreamingLogMeanExp
@@ -65,7 +66,7 @@ class Evidence:
     @property
     def standard_error(self) -> float:
         """The standard error of the mean over the data, nats; nan for a single row."""
-        return _standard_error(self.log_evidence)
+        return float(standard_error(self.log_evidence))
 
     @property
     def elbo_mean(self) -> float:
@@ -75,7 +76,7 @@ class Evidence:
     @property
     def elbo_standard_error(self) -> float:
         """The standard error of the mean ELBO over the data, nats; nan for a single row."""
-        return _standard_error(self.elbo)
+        return float(standard_error(self.elbo))
 
     @property
     def ess_median(self) -> float:
@@ -215,7 +216,3 @@ def statistics(calls: Iterator[np.ndarray], batch: int, k: int) -> np.ndarray:
             pareto_k(largest, k),
         ]
     )
-
-
-def _standard_error(values: np.ndarray) -> float:
-    return float(values.std(ddof=1) / np.sqrt(values.size)) if values.size > 1 else float("nan")

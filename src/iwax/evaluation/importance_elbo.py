@@ -11,6 +11,7 @@ from iwax import batched
 from iwax._typing import Datum, PRNGKey
 from iwax.evaluation.blocks import at_least, blocks, checked
 from iwax.evaluation.importance_posterior import many_log_weights
+from iwax.evaluation.statistics import standard_error
 from iwax.model import LatentVariableModel
 
 __all__ = ["ImportancePosteriorElbo", "elbo_terms", "importance_posterior_elbo"]
@@ -83,7 +84,7 @@ def importance_posterior_elbo(
         terms = _terms(model, key, block.x, k, outer, draws)
         kept = slice(block.first, block.stop)
         columns[0::2, kept] = terms.mean(axis=1)[:, : block.size]
-        columns[1::2, kept] = terms.std(axis=1, ddof=1)[:, : block.size] / np.sqrt(draws)
+        columns[1::2, kept] = standard_error(terms, axis=1)[:, : block.size]
         if progress is not None:
             progress(kept.stop, x.shape[0])
     return ImportancePosteriorElbo(k, outer, draws, rows, *columns)
