@@ -17,7 +17,7 @@ from jaxtyping import Array
 
 from iwax import batched
 from iwax._typing import Datum, Distribution, Latent, PRNGKey
-from iwax.evaluation.blocks import at_least, blocks, checked
+from iwax.evaluation.blocks import Block, at_least, blocks, by_row, checked
 from iwax.evaluation.statistics import mean_with_errors, standard_error
 from iwax.model import LatentVariableModel
 
@@ -85,9 +85,9 @@ def aggregate_posterior(
     x, rows = checked(model, x, rows, key)
     at_least(1, {"draws": draws, "batch": batch})
     n, model = x.shape[0], batched.ready(model, key)
-    columns = np.empty((6, n))
     everything = list(blocks(x, rows, batch))
-    for block in everything:
+
+    def of_block(block: Block) -> np.ndarray:
         z, own, prior = _drawn(model, key, block.x, draws)
         own, prior = np.asarray(own, np.float64), np.asarray(prior, np.float64)
         aggregate = np.full(own.shape, -np.inf)
@@ -95,10 +95,9 @@ def aggregate_posterior(
             sums = np.asarray(_log_sum(model, key, other.x, z, jnp.asarray(other.size)), np.float64)
             aggregate = np.logaddexp(aggregate, sums - np.log(n))
         parts = (own - aggregate, aggregate - prior, own - prior)  # [batch, draws] each
-        pairs = [column for part in parts for column in (part.mean(axis=1), standard_error(part))]
-        columns[:, block.first : block.stop] = np.stack(pairs)[:, : block.size]
-        if progress is not None:
-            progress(block.stop, n)
+        return np.stack([column for part in parts for column in (part.mean(axis=1), standard_error(part))])
+
+    columns = by_row(of_block, x, rows, batch, progress=progress, axis=1)
     return AggregatePosterior(rows, draws, *columns)
 
 

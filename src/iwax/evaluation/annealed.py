@@ -8,7 +8,7 @@ import numpy as np
 from iwax import batched
 from iwax._typing import PRNGKey
 from iwax.evaluation.annealing import LADDERS, STARTS, Annealed, Plan, anneal, refuse_discrete, tuned
-from iwax.evaluation.blocks import Block, at_least, blocks, checked
+from iwax.evaluation.blocks import Block, at_least, by_row, checked
 from iwax.evaluation.hamiltonian import TARGET_ACCEPTANCE
 from iwax.evaluation.statistics import standard_error
 from iwax.model import LatentVariableModel
@@ -118,12 +118,14 @@ def annealed_evidence(
     at_least(1, {} if batch is None else {"batch": batch})
     model.refuse_outside(x)
     model = batched.ready(model, key)
-    columns = np.empty((4, x.shape[0]))
-    for block in blocks(x, rows, batch or rows_at_once(x.shape[0], chains)):
+
+    def of_block(block: Block) -> np.ndarray:
         refuse_discrete(model, block.x)
         log_steps = tuned(model, key, block.x, plan, step=step)
         found = anneal(model, key, block.x, plan, log_steps, progress=within(block, x.shape[0], progress))
-        columns[:, block.first : block.stop] = summed(found, 1)[:, : block.size]
+        return summed(found, 1)
+
+    columns = by_row(of_block, x, rows, batch or rows_at_once(x.shape[0], chains), axis=1)
     return AnnealedEvidence(chains, temperatures, leapfrog, start, rows, *columns)
 
 

@@ -1,6 +1,6 @@
 """Rows of data, checked, and cut into blocks of one shape, so that one compilation serves them all."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -12,7 +12,7 @@ from iwax._typing import Datum, filled
 from iwax.evaluation import tables
 from iwax.model import LatentVariableModel
 
-__all__ = ["Block", "at_least", "blocks", "check_key", "checked"]
+__all__ = ["Block", "at_least", "blocks", "by_row", "check_key", "checked"]
 
 
 class Block(NamedTuple):
@@ -60,15 +60,43 @@ def at_least(least: int, numbers: Mapping[str, int]) -> None:
             raise ValueError(f"{name} must be at least {least}, got {number}")
 
 
-def blocks(x: np.ndarray, rows: np.ndarray, size: int) -> Iterator[Block]:
-    """Checked rows, at most ``size`` at a time, all blocks of one shape; NaN marks what was not observed.
+def blocks(x: Any, rows: np.ndarray | None, size: int) -> Iterator[Block]:
+    """The rows of x (of each of its leaves), at most ``size`` at a time, all blocks of one shape.
 
-    >>> [block.size for block in blocks(np.zeros((5, 2)), np.arange(5), 3)]
+    Their numbers are 0, 1, ... where ``rows`` is None. A NaN in a table marks what was not observed.
+
+    >>> [block.size for block in blocks(np.zeros((5, 2)), None, 3)]
     [3, 2]
     """
-    n, size = x.shape[0], min(size, x.shape[0])
-    missing = x.dtype.kind == "f" and bool(np.isnan(x).any())
+    n = len(jax.tree.leaves(x)[0])
+    rows, size = np.arange(n) if rows is None else rows, min(size, n)
+    missing = isinstance(x, np.ndarray) and x.dtype.kind == "f" and bool(np.isnan(x).any())
     for first in range(0, n, size):
         index = np.minimum(np.arange(first, first + size), n - 1)
-        values = jnp.asarray(x[index]).astype(float)
+        values = jax.tree.map(lambda leaf, index=index: jnp.asarray(leaf[index]).astype(float), x)
         yield Block(first, min(first + size, n), filled(values, missing=missing, index=jnp.asarray(rows[index])))
+
+
+def by_row(
+    function: Callable[[Block], Any],
+    x: Any,
+    rows: np.ndarray | None,
+    size: int,
+    *,
+    progress: Callable[[int, int], None] | None = None,
+    axis: int = 0,
+) -> Any:
+    """The outputs of a function of every block on the host, less its padding, one after another along the rows' axis.
+
+    ``progress(done, total)`` is told of rows done.
+
+    >>> by_row(lambda block: 2 * block.x.values, np.arange(5.0), None, 3).tolist()
+    [0.0, 2.0, 4.0, 6.0, 8.0]
+    """
+    found = []
+    for block in blocks(x, rows, size):
+        kept = (*(slice(None),) * axis, slice(block.size))
+        found.append(jax.tree.map(lambda leaf, kept=kept: np.asarray(leaf)[kept], function(block)))
+        if progress is not None:
+            progress(block.stop, len(jax.tree.leaves(x)[0]))
+    return jax.tree.map(lambda *leaves: np.concatenate(leaves, axis=axis), *found)

@@ -13,7 +13,7 @@ from scipy.special import logsumexp
 
 from iwax import batched
 from iwax._typing import PRNGKey
-from iwax.evaluation.blocks import at_least, blocks, checked
+from iwax.evaluation.blocks import Block, at_least, by_row, checked
 from iwax.evaluation.evidence import log_weight_calls
 from iwax.evaluation.statistics import error_of_mean, standard_error
 from iwax.model import LatentVariableModel
@@ -99,16 +99,15 @@ def convergence_in_k(
         raise ValueError(f"ks must be from 1 to k={k}, the draws there are, got {ks}")
     model.refuse_outside(x)
     model = batched.ready(model, key)
-    mean, error = np.empty((len(ks), x.shape[0])), np.empty((len(ks), x.shape[0]))
-    for block in blocks(x, rows, batch):
+
+    def of_block(block: Block) -> np.ndarray:
         pooled = [_Groups(size, alone=k // size == 1) for size in ks]
         for log_w in log_weight_calls(model, key, block.x, k, chunk=chunk):
             for groups in pooled:
-                groups.add(log_w[:, : block.size].astype(np.float64))
-        mean[:, block.first : block.stop] = [groups.mean for groups in pooled]
-        error[:, block.first : block.stop] = [groups.error for groups in pooled]
-        if progress is not None:
-            progress(block.stop, x.shape[0])
+                groups.add(log_w.astype(np.float64))
+        return np.stack([[groups.mean, groups.error] for groups in pooled], axis=1)
+
+    mean, error = by_row(of_block, x, rows, batch, progress=progress, axis=2)
     sizes = np.array(ks)
     return Convergence(sizes, k // sizes, rows, mean, error)
 

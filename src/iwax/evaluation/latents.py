@@ -12,7 +12,7 @@ from jaxtyping import Array
 from iwax import batched
 from iwax._typing import Datum, Part, PRNGKey
 from iwax.distributions import Bernoulli, Factorized
-from iwax.evaluation.blocks import at_least, blocks, checked
+from iwax.evaluation.blocks import at_least, by_row, checked
 from iwax.evaluation.tables import numeric
 from iwax.model import LatentVariableModel
 
@@ -136,11 +136,9 @@ def _over_rows(
     """The mean over draws of a list of arrays a row, for all rows of x, [n, ...] each, taken some at a time."""
     x, rows = checked(model, x, rows, key, missing=missing)
     at_least(1, {"draws": draws})
-    found, model = [], batched.ready(model, key)
-    for block in blocks(x, rows, _ROWS):
-        layers = _call(function, model, key, block.x, draws)
-        found.append([np.asarray(layer, np.float64)[: block.size] for layer in layers])
-    return [np.concatenate(layer) for layer in zip(*found, strict=True)]
+    model = batched.ready(model, key)
+    found = by_row(lambda block: _call(function, model, key, block.x, draws), x, rows, _ROWS)
+    return [np.asarray(layer, np.float64) for layer in found]
 
 
 @eqx.filter_jit

@@ -9,8 +9,8 @@ from numpy.typing import ArrayLike
 from iwax import batched, likelihoods
 from iwax._typing import PRNGKey
 from iwax.evaluation import trust
+from iwax.evaluation.blocks import blocks
 from iwax.inference import inputs, weighing
-from iwax.inference.pieces import pieces
 from iwax.model import LatentVariableModel
 
 __all__ = ["Denoised", "denoise"]
@@ -96,7 +96,7 @@ def denoise(
     noisy.refuse_outside(table, missing=True)
     noisy = batched.ready(noisy, key)
     how = weighing.How(k, draws, sweeps, defensive=False)
-    parts = [weighing.weighed(noisy, key, piece, how) for piece in pieces(table, len(table), size=batch)]
+    parts = [weighing.weighed(noisy, key, piece, how) for piece in blocks(table, None, batch)]
     values, error, ess, shape = (np.concatenate([part[i] for part in parts]) for i in range(4))
     copies = np.concatenate([part.draws for part in parts], axis=1) if draws else None
     return Denoised(k, float(flips), values, error, ess, copies, shape)

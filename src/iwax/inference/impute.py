@@ -14,10 +14,10 @@ from numpy.typing import ArrayLike
 from iwax import batched, posteriors
 from iwax._typing import PRNGKey
 from iwax.evaluation import trust
+from iwax.evaluation.blocks import blocks
 from iwax.evaluation.tables import row_numbers
 from iwax.inference import inputs, weighing
 from iwax.inference.defended import can_defend
-from iwax.inference.pieces import pieces
 from iwax.model import LatentVariableModel
 
 __all__ = ["Imputation", "impute"]
@@ -117,8 +117,8 @@ def impute(
     model = batched.ready(model, key)
     how = weighing.How(k, draws, sweeps, defensive and can_defend(model, key))
     for proposing, holed, so in _proposals(model, missing, how):
-        for piece in pieces(table[holed], len(holed), size=batch, numbers=numbers[holed]) if len(holed) else ():
-            at = holed[piece.first : piece.first + piece.kept]
+        for piece in blocks(table[holed], numbers[holed], batch) if len(holed) else ():
+            at = holed[piece.first : piece.stop]
             found, holes = weighing.weighed(proposing, key, piece, so), missing[at]
             values[at] = np.where(holes, found.means, values[at])
             error[at] = np.where(holes, found.error, 0)

@@ -19,10 +19,10 @@ from jaxtyping import Array, Float, Int
 from iwax import batched, likelihoods
 from iwax._typing import Datum, PRNGKey
 from iwax.compiler import compiler_options
+from iwax.evaluation.blocks import Block
 from iwax.evaluation.pareto import pareto_k, tail_size
 from iwax.inference import defended
 from iwax.inference.defended import EVERY
-from iwax.inference.pieces import Piece
 from iwax.inference.sweeps import swept
 from iwax.model import LatentVariableModel
 
@@ -57,7 +57,7 @@ class How(NamedTuple):
     defensive: bool
 
 
-def weighed(model: LatentVariableModel, key: PRNGKey, piece: Piece, how: How) -> Found:
+def weighed(model: LatentVariableModel, key: PRNGKey, piece: Block, how: How) -> Found:
     """The answers for a piece, less what fills it up. With ``sweeps`` the encoder reads what so many make of x.
 
     The weights are right for any row that the encoder reads, as long as the noise that made it is not the draws'.
@@ -75,7 +75,7 @@ def weighed(model: LatentVariableModel, key: PRNGKey, piece: Piece, how: How) ->
     copies = np.zeros((0, *means.shape), means.dtype)
     if how.draws:
         copies = np.asarray(_drawn(model, key, x, jnp.concatenate(log_w, axis=1)[:, : how.k], how))
-    kept = piece.kept
+    kept = piece.size
     return Found(means[:kept], error[:kept], ess[:kept], tail.shape()[:kept], copies[:, :kept])
 
 
