@@ -133,7 +133,7 @@ def measured(method: Method, task: Task) -> tuple[dict[str, Any], Found]:
         "shape": list(trained.shape),
         "method": method.name,
         "split": task.split,
-        **dict.fromkeys(SHARED),
+        **dict.fromkeys(("n", "k", "log_evidence", "standard_error", "monte_carlo_error", *SHARED)),
         **method.settings(),
         **sums,
         "warnings": found.warnings,
@@ -159,9 +159,6 @@ def closing_line(summary: Mapping[str, Any]) -> str:
     """
     head, *details = METHODS[summary["method"]].line(summary)
     precision, name, start = (summary.get(each) for each in ("precision", "name", "start"))
-    details += [*([precision] if precision else []), f"{summary['seconds']:.0f} s"]
-    details += [
-        *([name] if name != summary.get("preset") and name else []),
-        *([f"started at {start}"] if start else []),
-    ]
-    return f"{head} ({'; '.join(details)})"
+    name = None if name == summary.get("preset") else name
+    details += [precision, f"{summary['seconds']:.0f} s", name, start and f"started at {start}"]
+    return f"{head} ({'; '.join(filter(None, details))})"

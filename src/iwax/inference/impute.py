@@ -13,7 +13,6 @@ from numpy.typing import ArrayLike
 
 from iwax import batched, posteriors
 from iwax._typing import PRNGKey
-from iwax.evaluation import trust
 from iwax.evaluation.blocks import blocks
 from iwax.evaluation.tables import row_numbers
 from iwax.inference import inputs, weighing
@@ -24,7 +23,7 @@ __all__ = ["Imputation", "impute"]
 
 
 @dataclass(frozen=True)
-class Imputation:
+class Imputation(weighing.Weighed):
     """Rows [n, D] with their holes filled; observed cells are those that were given, untouched.
 
     ``values`` hold ``E[x_missing | x_observed]``, ``error`` [n, D] the Monte-Carlo error of these means (0 where x was
@@ -44,28 +43,12 @@ class Imputation:
     draws: np.ndarray | None
     pareto_k: np.ndarray
 
-    @property
-    def unknown(self) -> np.ndarray:
-        """Whether the error of what fills a row is unknown, [n]: the rule of `Evidence.known_error`."""
-        return trust.unknown(self.ess, self.pareto_k)
+    warned = ("what fills them", "rows with holes", "a larger k helps, slowly")
 
     @property
-    def known_error(self) -> np.ndarray:
-        """``error`` [n, D], but NaN in the holes of rows of which it is unknown."""
-        return np.where(self.unknown[:, None] & self.missing, np.nan, self.error)
-
-    @property
-    def ess_median(self) -> float | None:
-        """The median effective sample size of the rows with holes; None without any."""
-        return weighing.ess_median(self.ess)
-
-    def warnings(self, *, first: int = 0) -> list[str]:
-        """Reasons to distrust the numbers, in words; empty where there are none. Rows are numbered from ``first``."""
-        if not self.unknown.any():
-            return []
-        holed = int(self.missing.any(axis=1).sum())
-        words = trust.unknown_words("what fills them", self.unknown, self.k, of=holed, rows="rows with holes")
-        return [f"{words} ({trust.named(self.unknown, first=first)}); a larger k helps, slowly"]
+    def sought(self) -> np.ndarray:
+        """The holes."""
+        return self.missing
 
 
 def impute(

@@ -8,7 +8,7 @@ distances from the first draw's mean, each in units of what it is on average ove
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any, NamedTuple, cast
+from typing import Any, ClassVar, NamedTuple, cast
 
 import equinox as eqx
 import jax
@@ -19,6 +19,7 @@ from jaxtyping import Array, Float, Int
 from iwax import batched, likelihoods
 from iwax._typing import Datum, PRNGKey
 from iwax.compiler import compiler_options
+from iwax.evaluation import trust
 from iwax.evaluation.blocks import Block
 from iwax.evaluation.pareto import pareto_k, tail_size
 from iwax.inference import defended
@@ -26,13 +27,55 @@ from iwax.inference.defended import EVERY
 from iwax.inference.sweeps import swept
 from iwax.model import LatentVariableModel
 
-__all__ = ["Found", "How", "ess_median", "weighed"]
+__all__ = ["Found", "How", "Weighed", "weighed"]
 
 _CHUNK, _NUMBERS = 2_000, 180_000  # rows times draws worked on at once: so many, or, of short rows, so many numbers
 _SCALING = 16  # draws after the first from which distances have their units: a chunk holds them
 _DRAWS_A_CALL = 10_000  # of a row, about: then their log-weights leave the device, and the largest alone are kept
 _OF_VALUES, _OF_CHOICE = 2**32 - 4, 2**32 - 5  # numbers that no draw has: keys of what is drawn beside the draws
 _OF_SWEEPS = 2**32 - 8  # a number that no row has: sweeps and the draws that are weighed share no noise
+
+
+class Weighed:
+    """What an answer by importance weights says of itself, from its ``ess`` and ``pareto_k`` [n]: base of results.
+
+    ``warned`` are words for what fills rows, for such rows, and for what helps.
+    """
+
+    k: int
+    error: np.ndarray
+    ess: np.ndarray
+    pareto_k: np.ndarray
+    warned: ClassVar[tuple[str, str, str]]
+
+    @property
+    def sought(self) -> np.ndarray:
+        """Which cells are answers, [n, D]."""
+        return np.ones(self.error.shape, bool)
+
+    @property
+    def unknown(self) -> np.ndarray:
+        """Whether the error of what is said of a row is unknown, [n]: the rule of `Evidence.known_error`."""
+        return trust.unknown(self.ess, self.pareto_k)
+
+    @property
+    def known_error(self) -> np.ndarray:
+        """``error`` [n, D], but NaN in the answers of rows of which it is unknown."""
+        return np.where(self.unknown[:, None] & self.sought, np.nan, self.error)
+
+    @property
+    def ess_median(self) -> float | None:
+        """The median effective sample size of the rows that have one; None without any."""
+        known = self.ess[np.isfinite(self.ess)]
+        return float(np.median(known)) if known.size else None
+
+    def warnings(self, *, first: int = 0) -> list[str]:
+        """Reasons to distrust the numbers, in words; empty where there are none. Rows are numbered from ``first``."""
+        if not self.unknown.any():
+            return []
+        (what, rows, advice), of = self.warned, int(self.sought.any(axis=1).sum())
+        words = trust.unknown_words(what, self.unknown, self.k, of=of, rows=rows)
+        return [f"{words} ({trust.named(self.unknown, first=first)}); {advice}"]
 
 
 class Found(NamedTuple):
@@ -77,12 +120,6 @@ def weighed(model: LatentVariableModel, key: PRNGKey, piece: Block, how: How) ->
         copies = np.asarray(_drawn(model, key, x, jnp.concatenate(log_w, axis=1)[:, : how.k], how))
     kept = piece.size
     return Found(means[:kept], error[:kept], ess[:kept], tail.shape()[:kept], copies[:, :kept])
-
-
-def ess_median(ess: np.ndarray) -> float | None:
-    """The median of the effective sample sizes of the rows that have one; None without any."""
-    known = ess[np.isfinite(ess)]
-    return float(np.median(known)) if known.size else None
 
 
 class _Tail:

@@ -91,6 +91,7 @@ class Method:
     @classmethod
     def line(cls, summary: Mapping[str, Any]) -> list[str]:
         """The number with its error; how it was measured; and how far to trust it."""
+        summary = {name: np.nan if value is None else value for name, value in summary.items()}  # as JSON has NaN
         rows = f"{summary['n']} {'images' if len(summary['shape']) > 1 else 'rows'}"
         return [_Line().format(each, **summary, rows=rows, **cls.words(summary)) for each in (cls.head, *cls.details)]
 
