@@ -5,9 +5,10 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from iwax import batched
-from iwax._typing import Datum, PRNGKey
+from iwax._typing import PRNGKey
 from iwax.gradients.wrapped import Objective, penalised
 from iwax.model import LatentVariableModel
+from iwax.parts import Datum
 
 __all__ = ["with_local_reconstruction"]
 

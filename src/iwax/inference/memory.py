@@ -9,11 +9,12 @@ from jaxtyping import Array
 from numpy.typing import ArrayLike
 
 from iwax import batched
-from iwax._typing import Datum, PRNGKey
+from iwax._typing import PRNGKey
 from iwax.evaluation.blocks import by_row
 from iwax.inference import inputs
 from iwax.model import LatentVariableModel
 from iwax.nn import MemoryMLP
+from iwax.parts import Datum
 
 __all__ = ["SlotPreferences", "slot_pictures", "slot_preferences"]
 

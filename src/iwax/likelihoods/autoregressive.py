@@ -3,18 +3,18 @@
 import math
 from typing import Any, ClassVar
 
-import equinox as eqx
 import jax
 import numpy as np
 
 from iwax import distributions
 from iwax._typing import PRNGKey
 from iwax.likelihoods.bernoulli import Bernoulli
+from iwax.parts import Likelihood
 
 __all__ = ["Autoregressive"]
 
 
-class Autoregressive(eqx.Module):
+class Autoregressive(Likelihood):
     """``p(x|z) = prod_i Bernoulli(x_i; sigmoid(m_i(x_<i, maps(z))))``, pixel by pixel, row by row.
 
     ``network`` gives the logits m: `nn.PixelCNN`, as in Tomczak and Welling's PixelHVAE (2018, arXiv:1705.07120), or
@@ -55,7 +55,7 @@ class Autoregressive(eqx.Module):
         """
         return Bernoulli.outside(values)
 
-    def __call__(self, context: Any, *, key: PRNGKey) -> distributions.Autoregressive:
+    def __call__(self, context: Any, given: Any = None, *, key: PRNGKey) -> distributions.Autoregressive:
         """The distribution of x at a latent; its mean follows a path drawn with this key."""
         maps = self.maps(context, key=jax.random.fold_in(key, 0))
         maps = maps.reshape(self.network.map_channels, *self.network.size)

@@ -2,17 +2,17 @@
 
 from typing import Any, ClassVar
 
-import equinox as eqx
 import numpy as np
 from jaxtyping import Array
 
 from iwax import distributions
 from iwax._typing import PRNGKey
+from iwax.parts import Likelihood
 
 __all__ = ["Bernoulli"]
 
 
-class Bernoulli(eqx.Module):
+class Bernoulli(Likelihood):
     """``p(x|z) = prod_j Bernoulli(x_j; sigmoid(m_j(z)))``, the network giving the logits m, unclamped.
 
     >>> import jax, jax.numpy as jnp
@@ -43,6 +43,6 @@ class Bernoulli(eqx.Module):
         """The distribution of x, given what the network gives: the logits."""
         return distributions.Bernoulli(outputs)
 
-    def __call__(self, context: Any, *, key: PRNGKey) -> distributions.Bernoulli:
+    def __call__(self, context: Any, given: Any = None, *, key: PRNGKey) -> distributions.Bernoulli:
         """The distribution of x at a latent."""
         return self.of_outputs(self.network(context, key=key))

@@ -11,13 +11,14 @@ from iwax import distributions
 from iwax._typing import PRNGKey
 from iwax.likelihoods.outputs import split
 from iwax.likelihoods.supports import not_codes
+from iwax.parts import Likelihood
 
 __all__ = ["Categorical"]
 
 _WHO = "a categorical likelihood"
 
 
-class Categorical(eqx.Module):
+class Categorical(Likelihood):
     """``P(x_j = c | z) = softmax(m_j(z))_c``: values are the numbers of the classes, 0 to C - 1.
 
     The network gives the logits of class 0 for all features, then those of class 1, and so on. Raises ValueError where
@@ -59,6 +60,6 @@ class Categorical(eqx.Module):
         """The distribution of x, given what the network gives: the logits, class by class."""
         return distributions.Categorical(jnp.stack(split(outputs, self.classes, _WHO), axis=-1))
 
-    def __call__(self, context: Any, *, key: PRNGKey) -> distributions.Categorical:
+    def __call__(self, context: Any, given: Any = None, *, key: PRNGKey) -> distributions.Categorical:
         """The distribution of x at a latent."""
         return self.of_outputs(self.network(context, key=key))

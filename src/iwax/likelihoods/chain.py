@@ -2,15 +2,15 @@
 
 from typing import Any
 
-import equinox as eqx
 import numpy as np
 
-from iwax._typing import Distribution, PRNGKey
+from iwax._typing import PRNGKey
+from iwax.parts import Distribution, Likelihood
 
 __all__ = ["Chain"]
 
 
-class Chain(eqx.Module):
+class Chain(Likelihood):
     """``p(x | z_1, ..., z_L) = p(x | z_1)``: the data depend on the lowest layer alone."""
 
     likelihood: Any
@@ -29,6 +29,6 @@ class Chain(eqx.Module):
         """Which values have no density here: those of the likelihood given z_1."""
         return self.likelihood.outside(values)
 
-    def __call__(self, context: Any, *, key: PRNGKey) -> Distribution:
+    def __call__(self, context: Any, given: Any = None, *, key: PRNGKey) -> Distribution:
         """The distribution of x at a tuple of latents ``(z_1, ..., z_L)``."""
-        return self.likelihood(context[0], key=key)
+        return self.likelihood(context[0], given, key=key)

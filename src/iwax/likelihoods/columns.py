@@ -23,6 +23,7 @@ from iwax.likelihoods.student_t import StudentT
 from iwax.likelihoods.zero_inflated_log_normal import ZeroInflatedLogNormal
 from iwax.likelihoods.zero_inflated_negative_binomial import ZeroInflatedNegativeBinomial
 from iwax.likelihoods.zero_inflated_poisson import ZeroInflatedPoisson
+from iwax.parts import Likelihood
 
 __all__ = ["COLUMN_KINDS", "ColumnKind", "Columns"]
 
@@ -47,7 +48,7 @@ COLUMN_KINDS: dict[str, Callable[[float], Any]] = {
 }
 
 
-class Columns(eqx.Module):
+class Columns(Likelihood):
     """``p(x|z) = prod_g p_g(x[columns_g] | z)``: a likelihood for each group of columns, all from one network.
 
     ``groups`` are likelihoods without a network of their own; the network's outputs are cut in the order of the groups,
@@ -124,7 +125,7 @@ class Columns(eqx.Module):
         groups = tuple(group.of_outputs(part) for group, part in zip(self.groups, cut, strict=True))
         return distributions.Columns(self.columns, groups)
 
-    def __call__(self, context: Any, *, key: PRNGKey) -> distributions.Columns:
+    def __call__(self, context: Any, given: Any = None, *, key: PRNGKey) -> distributions.Columns:
         """The distribution of a row at a latent."""
         return self.of_outputs(self.network(context, key=key))
 

@@ -2,18 +2,18 @@
 
 from typing import Any, ClassVar
 
-import equinox as eqx
 import numpy as np
 from jaxtyping import Array
 
 from iwax import distributions
 from iwax._typing import PRNGKey
 from iwax.likelihoods.supports import not_between
+from iwax.parts import Likelihood
 
 __all__ = ["ContinuousBernoulli"]
 
 
-class ContinuousBernoulli(eqx.Module):
+class ContinuousBernoulli(Likelihood):
     """``p(x|z) = prod_j exp(m_j(z) x_j - A(m_j(z)))`` on [0, 1], the network giving the logits m, unclamped.
 
     The continuous Bernoulli (Loaiza-Ganem and Cunningham 2019, arXiv:1907.06845).
@@ -43,6 +43,6 @@ class ContinuousBernoulli(eqx.Module):
         """The distribution of x, given what the network gives: the logits."""
         return distributions.ContinuousBernoulli(outputs)
 
-    def __call__(self, context: Any, *, key: PRNGKey) -> distributions.ContinuousBernoulli:
+    def __call__(self, context: Any, given: Any = None, *, key: PRNGKey) -> distributions.ContinuousBernoulli:
         """The distribution of x at a latent."""
         return self.of_outputs(self.network(context, key=key))

@@ -12,13 +12,14 @@ from iwax._typing import PRNGKey
 from iwax.distributions.discretized_logistic import check_bins
 from iwax.likelihoods.outputs import located, log_of_positive
 from iwax.likelihoods.supports import not_on_grid
+from iwax.parts import Likelihood
 
 __all__ = ["DiscretizedLogistic"]
 
 _WHO = "a discretised logistic likelihood"
 
 
-class DiscretizedLogistic(eqx.Module):
+class DiscretizedLogistic(Likelihood):
     """``p(x|z) = prod_j P(bin of x_j)`` of a logistic variable of ``loc_j(z)`` and scale, in B bins from 0 to 1.
 
     Grey values k = 0..255 enter as fractions k/255 (``bins=256``); loc and scale are in the same units (Kingma et al.
@@ -76,6 +77,6 @@ class DiscretizedLogistic(eqx.Module):
         """The distribution of x, given what the network gives: loc or (loc, log scale)."""
         return distributions.DiscretizedLogistic(*located(outputs, self.log_scale, _WHO), self.bins)
 
-    def __call__(self, context: Any, *, key: PRNGKey) -> distributions.DiscretizedLogistic:
+    def __call__(self, context: Any, given: Any = None, *, key: PRNGKey) -> distributions.DiscretizedLogistic:
         """The distribution of x at a latent."""
         return self.of_outputs(self.network(context, key=key))

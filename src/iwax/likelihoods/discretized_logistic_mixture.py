@@ -12,13 +12,14 @@ from iwax._typing import PRNGKey
 from iwax.distributions.discretized_logistic import check_bins
 from iwax.likelihoods.outputs import blocks
 from iwax.likelihoods.supports import not_on_grid
+from iwax.parts import Likelihood
 
 __all__ = ["DiscretizedLogisticMixture"]
 
 _WHO = "a likelihood of mixed discretised logistics"
 
 
-class DiscretizedLogisticMixture(eqx.Module):
+class DiscretizedLogisticMixture(Likelihood):
     """``p(x|z) = prod_j sum_c pi_cj(z) P_cj(bin of x_j)``, of C discretised logistics for each feature.
 
     Salimans, Karpathy, Chen and Kingma (2017, arXiv:1701.05517), without ties between channels. The network gives the
@@ -65,6 +66,6 @@ class DiscretizedLogisticMixture(eqx.Module):
         components = distributions.DiscretizedLogistic(loc, jnp.exp(log_scale), self.bins)
         return distributions.FeatureMixture(log_weights, components)
 
-    def __call__(self, context: Any, *, key: PRNGKey) -> distributions.FeatureMixture:
+    def __call__(self, context: Any, given: Any = None, *, key: PRNGKey) -> distributions.FeatureMixture:
         """The distribution of x at a latent."""
         return self.of_outputs(self.network(context, key=key))

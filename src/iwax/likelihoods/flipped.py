@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -11,11 +10,12 @@ from jaxtyping import Array, Float
 
 from iwax import distributions
 from iwax._typing import PRNGKey
+from iwax.parts import Likelihood
 
 __all__ = ["Flipped"]
 
 
-class Flipped(eqx.Module):
+class Flipped(Likelihood):
     """``P(x_j = 1 | z) = (1 - p) pi_j(z) + p/2``: a Bernoulli likelihood, each value replaced by a coin with chance p.
 
     Salt-and-pepper noise of which it is not known where it fell, p in ``flips``, not learned. Raises ValueError for a
@@ -45,9 +45,9 @@ class Flipped(eqx.Module):
         """Which values have no density here: those of the likelihood."""
         return self.likelihood.outside(values)
 
-    def __call__(self, context: Any, *, key: PRNGKey) -> distributions.FlippedBernoulli:
+    def __call__(self, context: Any, given: Any = None, *, key: PRNGKey) -> distributions.FlippedBernoulli:
         """The distribution of what is seen, at a latent."""
-        p_x = self.likelihood(context, key=key)
+        p_x = self.likelihood(context, given, key=key)
         if not isinstance(p_x, distributions.Bernoulli):
             raise ValueError(
                 f"values replaced by 0 or 1 need a Bernoulli likelihood, got {type(self.likelihood).__name__}; where a "

@@ -12,13 +12,14 @@ from iwax.distributions import Factorized
 from iwax.likelihoods.outputs import located, log_of_positive
 from iwax.likelihoods.supports import not_finite
 from iwax.numerics import check_floor
+from iwax.parts import Likelihood
 
 __all__ = ["Gaussian"]
 
 _WHO = "a Gaussian likelihood"
 
 
-class Gaussian(eqx.Module):
+class Gaussian(Likelihood):
     """``p(x|z) = N(loc(z), diag scale^2)`` with a scale that is fixed, learned, or given by the network.
 
     ``log_scale`` is an array of shape () (one for all features) or [features], learned unless ``variance="fixed"``;
@@ -82,6 +83,6 @@ class Gaussian(eqx.Module):
         fixed = self.variance == "fixed"
         return Factorized.normal(*located(outputs, self.log_scale, _WHO, fixed=fixed, floor=self.floor))
 
-    def __call__(self, context: Any, *, key: PRNGKey) -> Factorized:
+    def __call__(self, context: Any, given: Any = None, *, key: PRNGKey) -> Factorized:
         """The distribution of x at a latent."""
         return self.of_outputs(self.network(context, key=key))

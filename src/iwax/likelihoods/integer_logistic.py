@@ -15,13 +15,14 @@ from iwax.distributions.integer_logistic import LARGEST, check_bounds
 from iwax.likelihoods.outputs import located, to_features
 from iwax.likelihoods.supports import not_whole
 from iwax.numerics import check_floor
+from iwax.parts import Likelihood
 
 __all__ = ["IntegerLogistic"]
 
 _WHO = "a rounded logistic likelihood"
 
 
-class IntegerLogistic(eqx.Module):
+class IntegerLogistic(Likelihood):
     """``p(x|z) = prod_j P(x_j)``: a logistic variable of ``loc_j(z)`` and scale, rounded to a whole number.
 
     The network gives (loc, s) of every feature in units that are not learned: x has location
@@ -86,6 +87,6 @@ class IntegerLogistic(eqx.Module):
         )
         return distributions.IntegerLogistic(centre + unit * loc, unit * scale, self.lower)
 
-    def __call__(self, context: Any, *, key: PRNGKey) -> distributions.IntegerLogistic:
+    def __call__(self, context: Any, given: Any = None, *, key: PRNGKey) -> distributions.IntegerLogistic:
         """The distribution of x at a latent."""
         return self.of_outputs(self.network(context, key=key))

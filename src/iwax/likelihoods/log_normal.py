@@ -12,13 +12,14 @@ from iwax._typing import PRNGKey
 from iwax.likelihoods.outputs import located, log_of_positive
 from iwax.likelihoods.supports import not_positive
 from iwax.numerics import check_floor
+from iwax.parts import Likelihood
 
 __all__ = ["LogNormal"]
 
 _WHO = "a log-normal likelihood"
 
 
-class LogNormal(eqx.Module):
+class LogNormal(Likelihood):
     """``log x ~ N(loc(z), diag scale^2)`` for x > 0.
 
     The scale's logarithm is learned, one for all features or one a feature, or given by the network after the locs;
@@ -74,6 +75,6 @@ class LogNormal(eqx.Module):
         """The distribution of x, given what the network gives: loc or (loc, log scale)."""
         return distributions.LogNormal(*located(outputs, self.log_scale, _WHO, floor=self.floor))
 
-    def __call__(self, context: Any, *, key: PRNGKey) -> distributions.LogNormal:
+    def __call__(self, context: Any, given: Any = None, *, key: PRNGKey) -> distributions.LogNormal:
         """The distribution of x at a latent."""
         return self.of_outputs(self.network(context, key=key))

@@ -2,7 +2,6 @@
 
 from typing import Any, ClassVar
 
-import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
@@ -11,13 +10,14 @@ from iwax import distributions
 from iwax._typing import PRNGKey
 from iwax.likelihoods.outputs import log_of_positive, split, to_features
 from iwax.likelihoods.supports import not_counts
+from iwax.parts import Likelihood
 
 __all__ = ["NegativeBinomial"]
 
 _WHO = "a negative binomial likelihood"
 
 
-class NegativeBinomial(eqx.Module):
+class NegativeBinomial(Likelihood):
     """``p(x|z)``: counts of mean m(z) and variance ``m + m^2 / r``, with concentration r.
 
     The network gives the logarithms of the means; those of r are learned, one for all features or one a feature, or
@@ -71,6 +71,6 @@ class NegativeBinomial(eqx.Module):
         concentration = to_features(self.log_concentration, outputs.shape[-1], "concentration", _WHO)
         return distributions.NegativeBinomial(outputs, concentration)
 
-    def __call__(self, context: Any, *, key: PRNGKey) -> distributions.NegativeBinomial:
+    def __call__(self, context: Any, given: Any = None, *, key: PRNGKey) -> distributions.NegativeBinomial:
         """The distribution of x at a latent."""
         return self.of_outputs(self.network(context, key=key))

@@ -2,18 +2,18 @@
 
 from typing import Any, ClassVar
 
-import equinox as eqx
 import numpy as np
 from jaxtyping import Array
 
 from iwax import distributions
 from iwax._typing import PRNGKey
 from iwax.likelihoods.supports import not_counts
+from iwax.parts import Likelihood
 
 __all__ = ["Poisson"]
 
 
-class Poisson(eqx.Module):
+class Poisson(Likelihood):
     """``p(x|z) = prod_j Poisson(x_j; exp m_j(z))``, the network giving the logarithms m of the rates.
 
     >>> import jax, jax.numpy as jnp
@@ -41,6 +41,6 @@ class Poisson(eqx.Module):
         """The distribution of x, given what the network gives: the logarithms of the rates."""
         return distributions.Poisson(outputs)
 
-    def __call__(self, context: Any, *, key: PRNGKey) -> distributions.Poisson:
+    def __call__(self, context: Any, given: Any = None, *, key: PRNGKey) -> distributions.Poisson:
         """The distribution of x at a latent."""
         return self.of_outputs(self.network(context, key=key))

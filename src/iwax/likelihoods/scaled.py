@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -11,11 +10,12 @@ from jaxtyping import Array, Float
 
 from iwax import distributions
 from iwax._typing import AnyArray, PRNGKey
+from iwax.parts import Likelihood
 
 __all__ = ["Scaled"]
 
 
-class Scaled(eqx.Module):
+class Scaled(Likelihood):
     """``x_j = loc_j + scale_j y_j``, y ~ p(y|z): a likelihood of independent features, in units that are not its own.
 
     A network learns best about numbers of size one. loc and scale, one a column and not learned, bring the data
@@ -51,7 +51,7 @@ class Scaled(eqx.Module):
         """Which values have no density here."""
         return self.likelihood.outside((values - np.asarray(self.loc)) / np.asarray(self.scale))
 
-    def __call__(self, context: Any, *, key: PRNGKey) -> distributions.Scaled:
+    def __call__(self, context: Any, given: Any = None, *, key: PRNGKey) -> distributions.Scaled:
         """The distribution of x at a latent."""
         loc, scale = jax.lax.stop_gradient((self.loc, self.scale))
-        return distributions.Scaled(self.likelihood(context, key=key), loc, scale)
+        return distributions.Scaled(self.likelihood(context, given, key=key), loc, scale)

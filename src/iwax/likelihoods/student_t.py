@@ -12,6 +12,7 @@ from iwax import distributions
 from iwax._typing import PRNGKey
 from iwax.likelihoods.outputs import located, log_of_positive, split, to_features
 from iwax.likelihoods.supports import not_finite
+from iwax.parts import Likelihood
 
 __all__ = ["StudentT"]
 
@@ -19,7 +20,7 @@ _WHO = "a Student-t likelihood"
 _NORMAL = math.log(1e8)  # beyond so many degrees of freedom, nothing changes any more
 
 
-class StudentT(eqx.Module):
+class StudentT(Likelihood):
     """``p(x|z) = prod_j t(x_j; df, loc_j(z), scale)``: the degrees of freedom df fixed, learned, or by the network.
 
     The scale's logarithm is learned, one for all features or one a feature, or given by the network after the locs.
@@ -101,7 +102,7 @@ class StudentT(eqx.Module):
         log_excess = to_features(log_excess, loc.shape[-1], "df", _WHO)
         return distributions.StudentT(2 + jnp.exp(jnp.minimum(log_excess, _NORMAL)), loc, scale)
 
-    def __call__(self, context: Any, *, key: PRNGKey) -> distributions.StudentT:
+    def __call__(self, context: Any, given: Any = None, *, key: PRNGKey) -> distributions.StudentT:
         """The distribution of x at a latent."""
         return self.of_outputs(self.network(context, key=key))
 

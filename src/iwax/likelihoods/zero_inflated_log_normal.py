@@ -12,13 +12,14 @@ from iwax._typing import PRNGKey
 from iwax.likelihoods.outputs import located, log_of_positive, split
 from iwax.likelihoods.supports import not_from_zero
 from iwax.numerics import check_floor
+from iwax.parts import Likelihood
 
 __all__ = ["ZeroInflatedLogNormal"]
 
 _WHO = "a zero-inflated log-normal likelihood"
 
 
-class ZeroInflatedLogNormal(eqx.Module):
+class ZeroInflatedLogNormal(Likelihood):
     """``P(x_j = 0 | z) = g_j(z)``, else ``log x_j ~ N(loc_j(z), scale^2)``: a hurdle, as of rain or of money spent.
 
     Wang, Liu and Miao (2019, arXiv:1912.07753). The scale's logarithm is learned, one for all features or one a
@@ -78,6 +79,6 @@ class ZeroInflatedLogNormal(eqx.Module):
         loc, scale = located(jnp.concatenate(positive, axis=-1), self.log_scale, _WHO, floor=self.floor)
         return distributions.Hurdle(distributions.LogNormal(loc, scale), gate)
 
-    def __call__(self, context: Any, *, key: PRNGKey) -> distributions.Hurdle:
+    def __call__(self, context: Any, given: Any = None, *, key: PRNGKey) -> distributions.Hurdle:
         """The distribution of x at a latent."""
         return self.of_outputs(self.network(context, key=key))

@@ -2,7 +2,6 @@
 
 from typing import Any, ClassVar
 
-import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
@@ -12,11 +11,12 @@ from iwax._typing import PRNGKey
 from iwax.likelihoods.negative_binomial import NegativeBinomial
 from iwax.likelihoods.outputs import split
 from iwax.likelihoods.supports import not_counts
+from iwax.parts import Likelihood
 
 __all__ = ["ZeroInflatedNegativeBinomial"]
 
 
-class ZeroInflatedNegativeBinomial(eqx.Module):
+class ZeroInflatedNegativeBinomial(Likelihood):
     """``P(x_j | z) = g_j [x_j = 0] + (1 - g_j) NegativeBinomial(x_j)``, as for counts of genes in single cells.
 
     Lopez et al. (2018), Deep generative modeling for single-cell transcriptomics. ``counts`` is the negative binomial
@@ -70,6 +70,6 @@ class ZeroInflatedNegativeBinomial(eqx.Module):
         *counts, gate = split(outputs, self.outputs_a_feature, "a zero-inflated negative binomial likelihood")
         return distributions.ZeroInflated(self.counts.of_outputs(jnp.concatenate(counts, axis=-1)), gate)
 
-    def __call__(self, context: Any, *, key: PRNGKey) -> distributions.ZeroInflated:
+    def __call__(self, context: Any, given: Any = None, *, key: PRNGKey) -> distributions.ZeroInflated:
         """The distribution of x at a latent."""
         return self.of_outputs(self.network(context, key=key))

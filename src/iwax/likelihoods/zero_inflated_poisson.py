@@ -2,7 +2,6 @@
 
 from typing import Any, ClassVar
 
-import equinox as eqx
 import numpy as np
 from jaxtyping import Array
 
@@ -10,11 +9,12 @@ from iwax import distributions
 from iwax._typing import PRNGKey
 from iwax.likelihoods.outputs import split
 from iwax.likelihoods.supports import not_counts
+from iwax.parts import Likelihood
 
 __all__ = ["ZeroInflatedPoisson"]
 
 
-class ZeroInflatedPoisson(eqx.Module):
+class ZeroInflatedPoisson(Likelihood):
     """``P(x_j | z) = g_j [x_j = 0] + (1 - g_j) Poisson(x_j; rate_j)`` (Lambert 1992).
 
     The network gives the logarithms of all rates, then the logits of all g.
@@ -45,6 +45,6 @@ class ZeroInflatedPoisson(eqx.Module):
         log_rate, gate = split(outputs, 2, "a zero-inflated Poisson likelihood")
         return distributions.ZeroInflated(distributions.Poisson(log_rate), gate)
 
-    def __call__(self, context: Any, *, key: PRNGKey) -> distributions.ZeroInflated:
+    def __call__(self, context: Any, given: Any = None, *, key: PRNGKey) -> distributions.ZeroInflated:
         """The distribution of x at a latent."""
         return self.of_outputs(self.network(context, key=key))

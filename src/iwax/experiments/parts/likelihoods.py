@@ -10,12 +10,13 @@ import numpy as np
 from jaxtyping import Array
 
 from iwax import likelihoods, nn
-from iwax._typing import Part, PRNGKey
+from iwax._typing import PRNGKey
 from iwax.experiments.families import IMAGE_LIKELIHOODS
 from iwax.experiments.model import Model
 from iwax.experiments.parts.columns import likelihood as of_table
 from iwax.experiments.parts.columns import output_bias
 from iwax.experiments.parts.networks import Moments, decoder, dense, image, one_layer
+from iwax.parts import Likelihood
 
 __all__ = ["FRACTIONS", "likelihood", "outside", "support"]
 
@@ -69,7 +70,7 @@ def _network(sizes: Model, start: Moments, heads: int, *, key: PRNGKey, bias: Ar
     return nn.Joined(branches, joint)
 
 
-def _featurewise(sizes: Model, start: Moments, *, key: PRNGKey) -> Part:
+def _featurewise(sizes: Model, start: Moments, *, key: PRNGKey) -> Likelihood:
     """Its untrained output is the mean of the training data, as far as it has one, and their scale."""
     mean, log_scale = jnp.asarray(start.mean), jnp.log(jnp.asarray(start.scale))
     name = sizes.likelihood
@@ -93,7 +94,7 @@ def _featurewise(sizes: Model, start: Moments, *, key: PRNGKey) -> Part:
     return made(net(made(None).outputs_a_feature, *biases))
 
 
-def _columns(sizes: Model, start: Moments, *, key: PRNGKey) -> Part:
+def _columns(sizes: Model, start: Moments, *, key: PRNGKey) -> Likelihood:
     """A likelihood a column, in the column's own units."""
     table = start.table
     if table is None:
@@ -104,7 +105,7 @@ def _columns(sizes: Model, start: Moments, *, key: PRNGKey) -> Part:
     return likelihoods.Scaled(likelihoods.Columns(net, blank.columns, blank.groups), table.loc, table.scale)
 
 
-def _gaussian(sizes: Model, net: Callable[..., Any], mean: Array, log_scale: Array) -> Part:
+def _gaussian(sizes: Model, net: Callable[..., Any], mean: Array, log_scale: Array) -> Likelihood:
     if sizes.variance == "network":
         return likelihoods.Gaussian.of_network(net(2, mean, log_scale))
     located = net(1, mean)
@@ -115,7 +116,7 @@ def _gaussian(sizes: Model, net: Callable[..., Any], mean: Array, log_scale: Arr
     return likelihoods.Gaussian.feature(located, len(mean), sizes.scale)
 
 
-def _autoregressive(sizes: Model, start: Moments, *, key: PRNGKey) -> Part:
+def _autoregressive(sizes: Model, start: Moments, *, key: PRNGKey) -> Likelihood:
     """A map of the picture's size from every latent that the picture hangs on, and masked convolutions."""
     _, height, width = image(sizes, start)
     features, lowest = len(start.mean), sizes.latents[0]
