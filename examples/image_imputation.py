@@ -24,11 +24,11 @@ import numpy as np
 from iwax import data, inference, likelihoods
 from iwax.data import masks
 from iwax.data.binarization import as_grey, binarize_once
-from iwax.data.bits import Purpose
 from iwax.evaluation import squared_error, squared_error_difference
 from iwax.experiments import open_run
 from iwax.experiments.stored import Trained
 from iwax.report import figures
+from iwax.streams import Bits
 
 MASKS = ("rectangle", "random:0.6", "random:0.8", "half")
 
@@ -60,7 +60,7 @@ def by_weights(trained: Trained, x: np.ndarray, hidden: np.ndarray, given: argpa
     """The squared errors of `inference.impute`, and of sweeps given the same pixels; how many draws count."""
     pixels, key = x, jax.random.key(given.seed)
     if isinstance(trained.model.likelihood, likelihoods.Bernoulli):
-        pixels = binarize_once(as_grey(x), seed=given.seed, purpose=Purpose.TEST).astype(np.float32)
+        pixels = binarize_once(as_grey(x), seed=given.seed, stream=Bits.TEST).astype(np.float32)
     holed = np.where(hidden, np.nan, pixels)
     swept = inference.impute_by_sweeps(trained.model, holed, key=key, sweeps=given.sweeps)
     found: dict[str, Any] = {

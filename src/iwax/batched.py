@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Num, PyTree
 
+from iwax import streams
 from iwax._typing import AnyArray, LogWeights, PRNGKey, Scalar
 from iwax.model import LatentVariableModel, Terms
 from iwax.numerics import log_mean_exp
@@ -256,9 +257,9 @@ def decode(
 def bound(model: LatentVariableModel, key: PRNGKey) -> LatentVariableModel:
     """The model with its parts bound to each other, once for all rows and draws.
 
-    The key is that of row 2^32 - 1, which no row of data has.
+    The key is that of the random stream `streams.Data.PREPARED`, which no row has.
     """
-    return model.bind(key=jax.random.fold_in(key, 2**32 - 1))
+    return model.bind(key=jax.random.fold_in(key, streams.Data.PREPARED))
 
 
 @eqx.filter_jit

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from iwax import streams
 from iwax._typing import AnyArray, PRNGKey, Scalar
 from iwax.parts import (
     Datum,
@@ -24,8 +25,6 @@ from iwax.parts import (
 )
 
 __all__ = ["Datum", "Draw", "LatentVariableModel", "Terms"]
-
-_OF_HOLES, _OF_MARKS = 2**32 - 6, 2**32 - 7  # numbers that no layer of a network has: keys beside a likelihood's own
 
 
 class Draw(NamedTuple):
@@ -151,14 +150,14 @@ class LatentVariableModel(eqx.Module):
 
     def propose(self, x: Datum | AnyArray, key: PRNGKey) -> Draw:
         """``z ~ q(z|x)``. Everything random in it is a function of ``key``."""
-        distribution = self.infer(x, key=jax.random.fold_in(key, 0))
-        z, trace = distribution.draw(jax.random.fold_in(key, 1))
+        distribution = self.infer(x, key=jax.random.fold_in(key, streams.Draw.POSTERIOR))
+        z, trace = distribution.draw(jax.random.fold_in(key, streams.Draw.LATENT))
         return Draw(distribution, z, trace, self._part_keys(key))
 
     def propose_with_log_prob(self, x: Datum | AnyArray, key: PRNGKey) -> tuple[Draw, Scalar]:
         """The same draw with ``log q(z|x)`` under its total derivative: all that the pathwise gradient needs."""
-        distribution = self.infer(x, key=jax.random.fold_in(key, 0))
-        z, log_posterior = distribution.sample_and_log_prob(jax.random.fold_in(key, 1))
+        distribution = self.infer(x, key=jax.random.fold_in(key, streams.Draw.POSTERIOR))
+        z, log_posterior = distribution.sample_and_log_prob(jax.random.fold_in(key, streams.Draw.LATENT))
         return Draw(distribution, z, None, self._part_keys(key)), log_posterior
 
     def terms(self, x: Datum | AnyArray, keys: tuple[PRNGKey, PRNGKey], z: Latent, log_posterior: Scalar) -> Terms:
@@ -168,7 +167,8 @@ class LatentVariableModel(eqx.Module):
         log_likelihood = self.likelihood(z, x.given, key=keys[1]).log_prob(x.values, where=x.observed)
         if self.missingness is not None:
             marks = jnp.ones_like(x.values) if x.observed is None else x.observed.astype(x.values.dtype)
-            p_marks = self.missingness(self.completed(x, keys, z), x.given, key=jax.random.fold_in(keys[1], _OF_MARKS))
+            of_marks = jax.random.fold_in(keys[1], streams.Likelihood.MARKS)
+            p_marks = self.missingness(self.completed(x, keys, z), x.given, key=of_marks)
             log_likelihood = log_likelihood + p_marks.log_prob(marks)
         return Terms(log_prior, log_likelihood, log_posterior)
 
@@ -186,15 +186,15 @@ class LatentVariableModel(eqx.Module):
                 "a model of missingness needs a likelihood whose draws have a derivative, as Gaussian, StudentT and "
                 f"LogNormal have, got {type(self.likelihood).__name__}"
             )
-        return jnp.where(x.observed, x.values, p_x.draw(jax.random.fold_in(keys[1], _OF_HOLES))[0])
+        return jnp.where(x.observed, x.values, p_x.draw(jax.random.fold_in(keys[1], streams.Likelihood.HOLES))[0])
 
     def generate(self, key: PRNGKey, given: Any = None) -> tuple[Latent, Array, Array]:
         """``z ~ p(z)``, the mean of ``p(x|z)``, and ``x ~ p(x|z)``, of a model that is bound, at covariates."""
         self.check_given(given)
         keys = self._part_keys(key)
-        z, _ = self.prior(given, key=keys[0]).draw(jax.random.fold_in(key, 0))
+        z, _ = self.prior(given, key=keys[0]).draw(jax.random.fold_in(key, streams.Generated.LATENT))
         p_x = self.likelihood(z, given, key=keys[1])
-        x, _ = p_x.draw(jax.random.fold_in(key, 1))
+        x, _ = p_x.draw(jax.random.fold_in(key, streams.Generated.VALUES))
         return z, p_x.mean, x
 
     def refuse_outside(self, values: np.ndarray, *, missing: bool = False) -> None:
@@ -223,7 +223,7 @@ class LatentVariableModel(eqx.Module):
 
     @staticmethod
     def _part_keys(key: PRNGKey) -> tuple[PRNGKey, PRNGKey]:
-        return jax.random.fold_in(key, 2), jax.random.fold_in(key, 3)
+        return jax.random.fold_in(key, streams.Draw.PRIOR), jax.random.fold_in(key, streams.Draw.LIKELIHOOD)
 
 
 def _shape_of(shapes: Any) -> Any:

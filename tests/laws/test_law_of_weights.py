@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy.integrate import quad
 from scipy.stats import multivariate_normal, norm
 
-from iwax import batched, bounds, gradients, likelihoods, posteriors, priors, weights
+from iwax import batched, bounds, gradients, likelihoods, posteriors, priors, streams, weights
 from iwax.model import LatentVariableModel
 from iwax.nn import MLP, Linear, UncertainConv, UncertainLinear
 from iwax.parts import Datum
@@ -138,7 +138,7 @@ def test_shared_weights_are_the_objective_at_one_draw_less_the_divergence(prior)
 
     @eqx.filter_jit
     def run(model):
-        key = jax.random.fold_in(KEY, 2**32 - 4)
+        key = jax.random.fold_in(KEY, streams.Step.WEIGHTS)
         fixed, estimate = weights.drawn_with_divergence(model, prior, key)
         return made(model, KEY, X), seen(fixed, KEY, X, k=3), weights.kl(model, PRIOR), estimate
 

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from iwax.data.binarization import as_grey, binarize_grey, binarize_once, threshold
-from iwax.data.bits import Purpose, bits16, bits64, permutation
+from iwax.data.bits import bits16, bits64, permutation
+from iwax.streams import Bits
 
 ALL_BITS = np.arange(65536, dtype=np.uint16)
 
@@ -30,23 +31,23 @@ def test_numpy_jax_and_whole_numbers_agree(grey, bits):
 
 def test_a_fixed_draw_has_the_right_frequency():
     n = 200_000
-    share = binarize_once(np.full((n, 1), 77, np.uint8), seed=3, purpose=Purpose.TEST).mean()
+    share = binarize_once(np.full((n, 1), 77, np.uint8), seed=3, stream=Bits.TEST).mean()
     p = 77 / 255
     assert abs(share - p) < 4 * np.sqrt(p * (1 - p) / n)
 
 
-def test_a_fixed_draw_depends_on_seed_and_purpose_only():
+def test_a_fixed_draw_depends_on_seed_and_stream_only():
     grey = np.full((50, 20), 128, np.uint8)
-    first = binarize_once(grey, seed=1, purpose=Purpose.TEST)
-    assert np.array_equal(first, binarize_once(grey, seed=1, purpose=Purpose.TEST))
-    assert not np.array_equal(first, binarize_once(grey, seed=2, purpose=Purpose.TEST))
-    assert not np.array_equal(first, binarize_once(grey, seed=1, purpose=Purpose.VALID))
+    first = binarize_once(grey, seed=1, stream=Bits.TEST)
+    assert np.array_equal(first, binarize_once(grey, seed=1, stream=Bits.TEST))
+    assert not np.array_equal(first, binarize_once(grey, seed=2, stream=Bits.TEST))
+    assert not np.array_equal(first, binarize_once(grey, seed=1, stream=Bits.VALID))
 
 
 def test_the_bits_are_those_written_down():
     """Values of Philox-4x64 with key 123 + 2^64 * 2: a change of platform or NumPy must not move them."""
-    words = bits64(123, Purpose.TEST, 2)
-    assert bits16(123, Purpose.TEST, (5,)).tolist() == [
+    words = bits64(123, Bits.TEST, 2)
+    assert bits16(123, Bits.TEST, (5,)).tolist() == [
         int(words[0] >> np.uint64(shift)) & 0xFFFF for shift in (0, 16, 32, 48)
     ] + [int(words[1]) & 0xFFFF]
     assert words.tolist() == [8047190841126315176, 9728396328095048279]
@@ -54,12 +55,12 @@ def test_the_bits_are_those_written_down():
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 300))
 def test_a_permutation_holds_every_row_once(seed, n):
-    assert sorted(permutation(seed, Purpose.SPLIT, n).tolist()) == list(range(n))
+    assert sorted(permutation(seed, Bits.SPLIT, n).tolist()) == list(range(n))
 
 
 def test_a_seed_outside_its_range_is_refused():
     with pytest.raises(ValueError, match=r"0 <= seed < 2\*\*64; got -1"):
-        bits64(-1, Purpose.TEST, 1)
+        bits64(-1, Bits.TEST, 1)
 
 
 def test_threshold_takes_half_of_the_range():

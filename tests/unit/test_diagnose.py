@@ -22,6 +22,7 @@ from iwax.experiments.signal import name_of, parameters_of, signal_curve, varian
 from iwax.experiments.stored import open_run
 from iwax.model import LatentVariableModel
 from iwax.report import diagnosis as pictures
+from iwax.streams import Run
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE, NUMBERS = ROOT / "examples" / "signal_to_noise.py", ROOT / "results" / "diagnosis" / "signal_to_noise.json"
@@ -78,9 +79,9 @@ def test_the_numbers_are_those_of_the_functions(trained, found):
     run = open_run(trained)
     x = build.values(run.config, run.dataset(), "test", final=True)
     key = jax.random.key(0)
-    (expected,) = evaluation.kl_per_unit(run.model, x[:20], key=jax.random.fold_in(key, diagnosis.UNITS))
+    (expected,) = evaluation.kl_per_unit(run.model, x[:20], key=jax.random.fold_in(key, Run.UNITS))
     np.testing.assert_allclose(found["units"]["layers"][0]["kl"], expected, rtol=1e-6)
-    estimate = evaluation.log_evidence(run.model, x[:6], k=40, key=jax.random.fold_in(key, diagnosis.CONVERGENCE))
+    estimate = evaluation.log_evidence(run.model, x[:6], k=40, key=jax.random.fold_in(key, Run.CONVERGENCE))
     assert found["convergence"]["bound"][-1] == pytest.approx(estimate.mean, rel=1e-6)
     assert found["convergence"]["standard_error"][-1] == pytest.approx(estimate.standard_error, rel=1e-5)
 

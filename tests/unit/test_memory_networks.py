@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy.special import expit, softmax
 
-from iwax import bounds, gradients, inference, likelihoods, posteriors, priors
+from iwax import bounds, gradients, inference, likelihoods, posteriors, priors, streams
 from iwax.model import LatentVariableModel
 from iwax.nn import MLP, GatedMLP, Memory, MemoryMLP
 from iwax.parts import Datum
@@ -72,7 +72,7 @@ def test_local_reconstruction_is_the_distance_of_hidden_layers():
         first, second = (
             gradients.with_local_reconstruction(plain, weight=w, draws=3)(made, KEY, x) for w in (0.0, 2.0)
         )
-        of_draws = jax.random.fold_in(jax.random.fold_in(KEY, 2**32 - 5), 0)
+        of_draws = jax.random.fold_in(jax.random.fold_in(KEY, streams.Step.RECONSTRUCTION), 0)
         z = jnp.stack(
             [made.propose(jax.tree.map(lambda leaf: leaf[0], x), jax.random.fold_in(of_draws, i)).z for i in range(3)]
         )

@@ -14,6 +14,7 @@ from iwax.cli import rows as printed
 from iwax.cli.terminal import Terminal
 from iwax.experiments import build, evaluators, published, reproduce, results, results_page
 from iwax.experiments.reporter import Silent
+from iwax.streams import Run
 
 pytestmark = pytest.mark.slow
 
@@ -137,7 +138,7 @@ def test_the_numbers_are_those_of_the_evaluators(measured, table, result):
     x = build.values(trained.config, trained.dataset(), "test", final=True)[: PLAN.rows]
     found = {each.name: each for each in result.evaluators}
     assert list(found) == NAMES
-    key = jax.random.fold_in(jax.random.key(0), evaluators.JACKKNIFE)
+    key = jax.random.fold_in(jax.random.key(0), Run.COMPARED_JACKKNIFE)
     jackknife = evaluation.jackknife_evidence(trained.model, x, k=4, repeats=3, key=key)
     np.testing.assert_allclose([found[name].mean for name in NAMES[1:4]], jackknife.mean, rtol=1e-6)
     np.testing.assert_allclose(found["JVI-2"].monte_carlo_error, jackknife.monte_carlo_error[2], rtol=1e-6)
@@ -147,7 +148,7 @@ def test_the_numbers_are_those_of_the_evaluators(measured, table, result):
     assert found["L_50"].mean == result.log_evidence == pytest.approx(report["log_evidence"], rel=1e-6)
     assert result.elbo == pytest.approx(report["elbo"], rel=1e-6)
     assert found["L_50"].standard_error == pytest.approx(report["standard_error"], rel=1e-6)
-    key = jax.random.fold_in(jax.random.key(0), evaluators.ANNEALED)
+    key = jax.random.fold_in(jax.random.key(0), Run.COMPARED_ANNEALING)
     plan = {"chains": 2, "temperatures": 3, "leapfrog": 2, "start": "posterior"}
     annealed = evaluation.annealed_evidence(trained.model, x, key=key, **plan)
     assert found["AIS"].mean == pytest.approx(annealed.mean, rel=1e-5)

@@ -13,12 +13,12 @@ import numpy as np
 from iwax.cli.arguments import check_seed
 from iwax.cli.terminal import Terminal
 from iwax.data.binarization import as_grey, binarize_once, threshold
-from iwax.data.bits import Purpose
 from iwax.data.files import read_rows
 from iwax.data.rows import Rows
 from iwax.experiments import build
 from iwax.experiments.place import placed
 from iwax.experiments.stored import Trained, open_run
+from iwax.streams import Bits
 
 __all__ = ["Opened", "key_of", "opened", "warn_of_holes"]
 
@@ -129,7 +129,7 @@ def _binary(file: Path, values: np.ndarray, how: str) -> np.ndarray:
         )
     if how == "threshold":
         return threshold(values)
-    return binarize_once(values if values.dtype == np.uint8 else as_grey(values), seed=0, purpose=Purpose.SAMPLE)
+    return binarize_once(values if values.dtype == np.uint8 else as_grey(values), seed=0, stream=Bits.SAMPLE)
 
 
 def warn_of_holes(terminal: Terminal, x: np.ndarray, meaning: str, *, refused: int = 0) -> bool:

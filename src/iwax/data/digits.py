@@ -6,9 +6,10 @@ import numpy as np
 from sklearn.datasets import load_digits
 
 from iwax.data.binarization import binarize_once
-from iwax.data.bits import Purpose, permutation
+from iwax.data.bits import permutation
 from iwax.data.dataset import Dataset, Split
 from iwax.data.info import Info, take
+from iwax.streams import Bits
 
 SEED = 8
 CLASSES, TEST_EACH, VALID_EACH = 10, 30, 20
@@ -48,8 +49,8 @@ def load() -> Dataset:
     train, valid, test = _split()
     return DIGITS.dataset(
         train,
-        Split(binarize_once(valid.values, seed=SEED, purpose=Purpose.VALID), valid.labels),
-        Split(binarize_once(test.values, seed=SEED, purpose=Purpose.TEST), test.labels),
+        Split(binarize_once(valid.values, seed=SEED, stream=Bits.VALID), valid.labels),
+        Split(binarize_once(test.values, seed=SEED, stream=Bits.TEST), test.labels),
     )
 
 
@@ -63,7 +64,7 @@ def _split() -> tuple[Split, Split, Split]:
     values, target = load_digits(return_X_y=True)
     grey = ((np.asarray(values).astype(np.uint16) * 255 + 8) // 16).astype(np.uint8)
     labels = np.asarray(target).astype(np.uint8)
-    order = permutation(SEED, Purpose.SPLIT, len(grey))
+    order = permutation(SEED, Bits.SPLIT, len(grey))
     rank = _rank_within_class(labels[order])
     test = take(grey, labels, order[rank < TEST_EACH])
     valid = take(grey, labels, order[(rank >= TEST_EACH) & (rank < TEST_EACH + VALID_EACH)])

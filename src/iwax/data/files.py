@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from iwax.data.bits import Purpose, permutation
+from iwax.data.bits import permutation
 from iwax.data.columns import DROP, Column, listed, summary
 from iwax.data.dataset import Dataset, Kind, Split
 from iwax.data.formats.dialect import UNSAID, Dialect
@@ -17,6 +17,7 @@ from iwax.data.formats.npy import read_npy, read_npz
 from iwax.data.formats.zipped import shown
 from iwax.data.rows import Rows, rows_of
 from iwax.data.tables import TABLES, rows_of_new_table, rows_of_table
+from iwax.streams import Bits
 
 SPLIT_SEED = 0
 SMALLEST = 3  # one row for each of training, validation and test
@@ -248,7 +249,7 @@ def _split(rows: Split, path: Path) -> tuple[dict[str, Split], str]:
             f"{path}: needed at least {SMALLEST} rows, one each for training, validation and test; got {n}"
         )
     held_out = max(1, n // 10)
-    order = permutation(SPLIT_SEED, Purpose.SPLIT, n)
+    order = permutation(SPLIT_SEED, Bits.SPLIT, n)
     pieces = np.split(order, [n - 2 * held_out, n - held_out])
     splits = {
         part: Split(rows.values[piece], None if rows.labels is None else rows.labels[piece])

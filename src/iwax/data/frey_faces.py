@@ -2,11 +2,12 @@
 
 import numpy as np
 
-from iwax.data.bits import Purpose, permutation
+from iwax.data.bits import permutation
 from iwax.data.dataset import Dataset
 from iwax.data.fetch import DataFile, read
 from iwax.data.formats.matlab import read_matlab
 from iwax.data.info import Info, take
+from iwax.streams import Bits
 
 SEED = 28
 TRAIN, VALID, TEST = 1_565, 200, 200
@@ -42,7 +43,7 @@ def load() -> Dataset:
     """frey_rawface.mat: one frame a column."""
     frames = read_matlab(read(FILE), keys=("ff",), name=FILE.path)["ff"].T
     scaled = (frames.astype(np.float32) + np.float32(0.5)) / np.float32(256)  # exact: a division by 2^8
-    order = permutation(SEED, Purpose.SPLIT, len(scaled))
+    order = permutation(SEED, Bits.SPLIT, len(scaled))
     return FREY_FACES.dataset(
         take(scaled, None, order[:TRAIN]),
         take(scaled, None, order[TRAIN : TRAIN + VALID]),

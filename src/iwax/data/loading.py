@@ -8,13 +8,13 @@ from typing import Literal
 import numpy as np
 
 from iwax.data.binarization import as_grey, binarize_once, threshold
-from iwax.data.bits import Purpose
 from iwax.data.columns import Column
 from iwax.data.dataset import Dataset, Split
 from iwax.data.files import PICKLES, SUFFIXES, load_file
 from iwax.data.formats.dialect import Dialect
 from iwax.data.perturbation import perturbed
 from iwax.data.registry import info, load_registered, names
+from iwax.streams import Bits
 
 BINARIZE_SEED = 0
 Binarize = Literal["threshold", "sample"]
@@ -153,5 +153,5 @@ def _drawn(split: Split, part: str, how: Binarize) -> Split:
     grey = split.values if split.values.dtype == "uint8" else as_grey(split.values)
     if part == "train":
         return Split(grey, split.labels)
-    purpose = Purpose.VALID if part == "valid" else Purpose.TEST
-    return Split(binarize_once(grey, seed=BINARIZE_SEED, purpose=purpose), split.labels)
+    stream = Bits.VALID if part == "valid" else Bits.TEST
+    return Split(binarize_once(grey, seed=BINARIZE_SEED, stream=stream), split.labels)

@@ -7,7 +7,8 @@ from math import prod
 
 import numpy as np
 
-from iwax.data.bits import Purpose, bits16
+from iwax.data.bits import bits16
+from iwax.streams import Bits
 
 __all__ = ["half", "mask", "random", "rectangle"]
 
@@ -56,7 +57,7 @@ def random(shape: Shape, share: float, *, n: int, seed: int) -> np.ndarray:
     _check(shape)
     if not 0 < share < 1:
         raise ValueError(f"the share of hidden pixels must lie in 0 < share < 1, got {share}")
-    hidden = bits16(seed, Purpose.MASK, (n, shape[0] * shape[1])) < min(max(round(share * 65536), 1), 65535)
+    hidden = bits16(seed, Bits.MASK, (n, shape[0] * shape[1])) < min(max(round(share * 65536), 1), 65535)
     return np.broadcast_to(hidden.reshape(n, *shape[:2], *(1 for _ in shape[2:])), (n, *shape))
 
 

@@ -3,11 +3,11 @@
 from dataclasses import dataclass, replace
 
 from iwax.data.binarization import binarize_once
-from iwax.data.bits import Purpose
 from iwax.data.dataset import Dataset, Split
 from iwax.data.fetch import DataFile, read
 from iwax.data.formats.idx import read_idx
 from iwax.data.info import Info, take
+from iwax.streams import Bits
 
 MIRRORS = (
     "https://ossci-datasets.s3.amazonaws.com/mnist/",
@@ -60,12 +60,12 @@ class Dynamic:
         test = take(test_images.reshape(len(test_images), -1), test_labels, slice(None))
         return self.info.dataset(
             train,
-            None if valid is None else self._drawn(valid, Purpose.VALID),
-            self._drawn(test, Purpose.TEST),
+            None if valid is None else self._drawn(valid, Bits.VALID),
+            self._drawn(test, Bits.TEST),
         )
 
-    def _drawn(self, grey: Split, purpose: Purpose) -> Split:
-        return Split(binarize_once(grey.values, seed=self.seed, purpose=purpose), grey.labels)
+    def _drawn(self, grey: Split, stream: Bits) -> Split:
+        return Split(binarize_once(grey.values, seed=self.seed, stream=stream), grey.labels)
 
 
 @dataclass(frozen=True)

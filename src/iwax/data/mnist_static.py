@@ -1,10 +1,11 @@
 """The static MNIST: binarised once for all by Salakhutdinov and Murray (2008), published by Larochelle."""
 
-from iwax.data.bits import Purpose, permutation
+from iwax.data.bits import permutation
 from iwax.data.dataset import Dataset
 from iwax.data.fetch import DataFile, read
 from iwax.data.formats.amat import read_amat
 from iwax.data.info import Info, take
+from iwax.streams import Bits
 
 PUBLISHED = "http://www.cs.toronto.edu/~larocheh/public/datasets/binarized_mnist/"
 SEED = 2008
@@ -61,5 +62,5 @@ STATIC = Info(
 def load() -> Dataset:
     """The three published files."""
     train, valid, test = (read_amat(read(file), features=784, name=file.path) for file in FILES)
-    shuffled = permutation(SEED, Purpose.TEST_ORDER, len(test))
+    shuffled = permutation(SEED, Bits.TEST_ORDER, len(test))
     return STATIC.dataset(take(train, None, slice(None)), take(valid, None, slice(None)), take(test, None, shuffled))

@@ -1,10 +1,11 @@
 """Taskar's OCR letters, 16x8 and binary, in a split of our own (Larochelle's is not public in this form)."""
 
-from iwax.data.bits import Purpose, permutation
+from iwax.data.bits import permutation
 from iwax.data.dataset import Dataset
 from iwax.data.fetch import DataFile, read
 from iwax.data.formats.letters import read_letters
 from iwax.data.info import Info, take
+from iwax.streams import Bits
 
 SEED = 16
 TRAIN, VALID, TEST = 32_152, 10_000, 10_000
@@ -43,7 +44,7 @@ OCR_LETTERS = Info(
 def load() -> Dataset:
     """letter.data, permuted and cut."""
     pixels, letters, _ = read_letters(read(FILE), name=FILE.path)
-    order = permutation(SEED, Purpose.SPLIT, len(pixels))
+    order = permutation(SEED, Bits.SPLIT, len(pixels))
     return OCR_LETTERS.dataset(
         take(pixels, letters, order[:TRAIN]),
         take(pixels, letters, order[TRAIN : TRAIN + VALID]),

@@ -3,12 +3,13 @@
 import numpy as np
 
 from iwax.data.binarization import as_grey, binarize_once
-from iwax.data.bits import Purpose, bits64, permutation
+from iwax.data.bits import bits64, permutation
 from iwax.data.dataset import Dataset, Split
 from iwax.data.fetch import DataFile, read
 from iwax.data.formats.matlab import read_matlab
 from iwax.data.formats.npy import read_npz
 from iwax.data.info import Info, take
+from iwax.streams import Bits
 
 TRAIN, VALID, TEST = 23_000, 1_345, 8_070
 BURDA_SEED = 123
@@ -102,16 +103,16 @@ def load_rebuilt() -> Dataset:
     parts = [read_npz(read(file), name=file.path)["images"] for file in REBUILT_FILES]
     grey = np.concatenate([reduce_ink(part) for part in parts]).reshape(-1, DRAWINGS, REDUCED**2)
     characters = len(grey)
-    words = bits64(REBUILT_SEED, Purpose.DRAWERS, characters * DRAWINGS).reshape(characters, DRAWINGS)
+    words = bits64(REBUILT_SEED, Bits.DRAWERS, characters * DRAWINGS).reshape(characters, DRAWINGS)
     drawers = np.argsort(words, axis=1, kind="stable")  # for each character its own order of the 20 drawings
     rows = np.arange(characters)[:, None] * DRAWINGS + drawers
     kept = np.ones(characters, bool)
-    kept[permutation(REBUILT_SEED, Purpose.LEFT_OUT, characters)[:CHARACTERS_WITHOUT_TEST]] = False
+    kept[permutation(REBUILT_SEED, Bits.LEFT_OUT, characters)[:CHARACTERS_WITHOUT_TEST]] = False
     train, test = rows[:, :DRAWN_FOR_TRAINING].ravel(), rows[kept, DRAWN_FOR_TRAINING:].ravel()
     flat = grey.reshape(-1, REDUCED**2)
     labels = np.repeat(np.arange(characters, dtype=np.uint16), DRAWINGS)
-    mixed = test[permutation(REBUILT_SEED, Purpose.TEST_ORDER, len(test))]
-    order = train[permutation(REBUILT_SEED, Purpose.SPLIT, len(train))]
+    mixed = test[permutation(REBUILT_SEED, Bits.TEST_ORDER, len(test))]
+    order = train[permutation(REBUILT_SEED, Bits.SPLIT, len(train))]
     return _binarised(REBUILT, REBUILT_SEED, flat, labels, order, take(flat, labels, mixed))
 
 
@@ -152,6 +153,6 @@ def _binarised(info: Info, seed: int, grey: np.ndarray, labels: np.ndarray, orde
     train, valid = take(grey, labels, order[:-VALID]), take(grey, labels, order[-VALID:])
     return info.dataset(
         train,
-        Split(binarize_once(valid.values, seed=seed, purpose=Purpose.VALID), valid.labels),
-        Split(binarize_once(test.values, seed=seed, purpose=Purpose.TEST), test.labels),
+        Split(binarize_once(valid.values, seed=seed, stream=Bits.VALID), valid.labels),
+        Split(binarize_once(test.values, seed=seed, stream=Bits.TEST), test.labels),
     )

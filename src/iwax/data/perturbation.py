@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from iwax.data.bits import Purpose, bits16, bits64
+from iwax.data.bits import bits16, bits64
 from iwax.data.dataset import Dataset, Split
+from iwax.streams import Bits
 
 __all__ = ["perturb", "perturbed"]
 
@@ -31,7 +32,7 @@ def perturb(values: np.ndarray, share: float, *, levels: int | None, seed: int) 
         raise ValueError(f"perturbing needs rows [n, D] with n, D >= 1, got values of shape {values.shape}")
     if levels is not None:
         _refuse_outside(values, levels)
-    replaced = bits16(seed, Purpose.PERTURBED, values.shape) < round(share * 65536)
+    replaced = bits16(seed, Bits.PERTURBED, values.shape) < round(share * 65536)
     if values.dtype.kind == "f":
         replaced &= ~np.isnan(values)
     return np.where(replaced, _drawn(values, levels, seed), values)
@@ -73,8 +74,8 @@ def _refuse_outside(values: np.ndarray, levels: int) -> None:
 def _drawn(values: np.ndarray, levels: int | None, seed: int) -> np.ndarray:
     """Uniform values of the rows' type."""
     if levels is not None:
-        bits = bits16(seed, Purpose.REPLACEMENT, values.shape).astype(np.uint32)
+        bits = bits16(seed, Bits.REPLACEMENT, values.shape).astype(np.uint32)
         return (bits * np.uint32(levels) >> np.uint32(16)).astype(values.dtype)
     least, largest = np.nanmin(values, axis=0), np.nanmax(values, axis=0)
-    uniform = (bits64(seed, Purpose.REPLACEMENT, values.size) >> np.uint64(11)).reshape(values.shape) * 2.0**-53
+    uniform = (bits64(seed, Bits.REPLACEMENT, values.size) >> np.uint64(11)).reshape(values.shape) * 2.0**-53
     return (least + (largest - least) * uniform).astype(values.dtype)

@@ -2,9 +2,10 @@
 
 import numpy as np
 
-from iwax.data.bits import Purpose, bits64
+from iwax.data.bits import bits64
 from iwax.data.dataset import Dataset
 from iwax.data.info import Info, take
+from iwax.streams import Bits
 
 SEED = 2016
 TRAIN, VALID, TEST = 10_000, 1_000, 1_000
@@ -29,7 +30,7 @@ RING = Info(
 
 def load() -> Dataset:
     """The draws; the same on every platform up to the last digit of sine and logarithm."""
-    words = bits64(SEED, Purpose.SAMPLE, 2 * (TRAIN + VALID + TEST)) >> np.uint64(11)
+    words = bits64(SEED, Bits.SAMPLE, 2 * (TRAIN + VALID + TEST)) >> np.uint64(11)
     u, v = (words.astype(np.float64) + 0.5).reshape(-1, 2).T * 2.0**-53  # uniform, strictly inside (0, 1)
     length, angle = np.sqrt(-2.0 * np.log(u)), 2.0 * np.pi * v  # z in polar coordinates
     x = (1.0 + length / 10.0)[:, None] * np.stack([np.cos(angle), np.sin(angle)], axis=1)

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.datasets import load_breast_cancer
 
-from iwax.data.bits import Purpose, permutation
+from iwax.data.bits import permutation
 from iwax.data.dataset import Dataset, Split
 from iwax.data.fetch import DataFile, read
 from iwax.data.formats.table import read_table
 from iwax.data.info import Info
+from iwax.streams import Bits
 
 SEED = 1987  # the year the repository began
 LICENCE = "CC BY 4.0 (UCI)"
@@ -35,7 +36,7 @@ class Table:
 
 
 def _standardised(info: Info, features: np.ndarray, labels: np.ndarray | None) -> Dataset:
-    order = permutation(SEED, Purpose.SPLIT, len(features))
+    order = permutation(SEED, Bits.SPLIT, len(features))
     train = features[order[: info.train]]
     scaled = ((features - train.mean(axis=0)) / train.std(axis=0)).astype(np.float32)
     ends = np.cumsum([info.train, info.valid])

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from iwax import batched
+from iwax import batched, streams
 from iwax._typing import PRNGKey
 from iwax.evaluation.blocks import Block, at_least, blocks, by_row, checked
 from iwax.evaluation.statistics import mean_with_errors, standard_error
@@ -103,7 +103,7 @@ def aggregate_posterior(
 
 
 def _posterior(model: LatentVariableModel, key: PRNGKey, datum: Datum) -> Distribution:
-    return model.infer(datum, key=jax.random.fold_in(key, 0))
+    return model.infer(datum, key=jax.random.fold_in(key, streams.Aggregate.POSTERIOR))
 
 
 @eqx.filter_jit
@@ -112,13 +112,14 @@ def _drawn(model: LatentVariableModel, key: PRNGKey, x: Datum, draws: int) -> tu
     model = batched.bound(model, key)
 
     def one(key: PRNGKey, datum: Datum) -> tuple[Latent, Array, Array]:
-        q, p = _posterior(model, key, datum), model.prior(datum.given, key=jax.random.fold_in(key, 1))
+        q = _posterior(model, key, datum)
+        p = model.prior(datum.given, key=jax.random.fold_in(key, streams.Aggregate.PRIOR))
 
         def draw(key: PRNGKey) -> tuple[Latent, Array, Array]:
             z, log_q = q.sample_and_log_prob(key)
             return z, log_q, p.log_prob(z)
 
-        return batched.over_draws(draw, jax.random.fold_in(key, 2), draws)
+        return batched.over_draws(draw, jax.random.fold_in(key, streams.Aggregate.DRAWS), draws)
 
     return batched.over_data(one, key, x)
 

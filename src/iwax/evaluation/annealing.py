@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from iwax import batched
+from iwax import batched, streams
 from iwax._typing import PRNGKey, Scalar
 from iwax.evaluation.hamiltonian import TARGET_ACCEPTANCE, Path, Point, at, transition
 from iwax.model import LatentVariableModel
@@ -28,8 +28,6 @@ Ladder = Literal["sigmoidal", "linear"]
 STARTS, LADDERS = ("prior", "posterior"), ("sigmoidal", "linear")
 _STEEPNESS = 4.0  # of the sigmoidal ladder: Wu et al. (2017, arXiv:1611.04273)
 _STRETCH = 50  # temperatures a call: what bounds the memory, and how long a signal waits
-_FIRST_KEYS = 4  # a draw's key is folded with 0 to 3 by the model itself
-_WARM_UP, _FORWARD, _BACKWARD = 0, 1, 2  # purposes of noise, so that what tuned the steps is not used again
 _GAIN = 0.5  # of the logarithm of the step, for each unit by which an acceptance misses its target
 _FIRST_STEP = 0.5
 
@@ -89,7 +87,7 @@ def tuned(model: LatentVariableModel, key: PRNGKey, x: Datum, plan: Plan, *, ste
     total = -(-max(50, plan.temperatures // 10) // stretch) * stretch
     still = total // 5  # moves at beta = 0, where the chain is at home, to find the first step
     ladder = np.concatenate([np.zeros(still), betas(total - still - 1, plan.ladder)])
-    key, moves = jax.random.fold_in(key, _WARM_UP), _moves(plan)
+    key, moves = jax.random.fold_in(key, streams.Annealing.WARM_UP), _moves(plan)
     points, offsets = _begin(model, key, x, None, plan.chains, plan.start)
     offsets, found = offsets + np.log(_FIRST_STEP), []
     for first in range(0, total, stretch):
@@ -127,7 +125,8 @@ def anneal(
     stretch = -(-plan.temperatures // calls)
     index = np.minimum(np.arange(calls * stretch), plan.temperatures - 1)  # the last call may move for nothing
     gaps = np.pad(gaps, (0, calls * stretch - plan.temperatures))
-    key, moves = jax.random.fold_in(key, _FORWARD if back is None else _BACKWARD), _moves(plan)
+    direction = streams.Annealing.FORWARD if back is None else streams.Annealing.BACKWARD
+    key, moves = jax.random.fold_in(key, direction), _moves(plan)
     points, offsets = _begin(model, key, x, back, plan.chains, plan.start)
     log_w, accepted = np.zeros(offsets.shape), np.zeros(offsets.shape)
     for first in range(0, calls * stretch, stretch):
@@ -205,7 +204,7 @@ def _stretch(
     def of_row(key: PRNGKey, x: Datum, points: Any, offsets: Any, log_steps: Any) -> Any:
         def of_chain(key: PRNGKey, point: Any, offset: Scalar) -> Any:
             path, _ = _path(model, x, key, moves.start)
-            noise = jax.random.fold_in(key, _FIRST_KEYS + 1)
+            noise = jax.random.fold_in(key, streams.Beside.MOVES)
 
             def move(carried: Any, each: Any) -> Any:
                 (point, offset), (number, beta, log_step) = carried, each
@@ -227,7 +226,7 @@ def _path(model: LatentVariableModel, x: Datum, key: PRNGKey, start: Start) -> t
     origin, z = draw.distribution, draw.z
     if start == "prior":
         origin = model.prior(x.given, key=draw.keys[0])
-        z, _ = origin.draw(jax.random.fold_in(key, _FIRST_KEYS))
+        z, _ = origin.draw(jax.random.fold_in(key, streams.Beside.LATENT_OF_PRIOR))
 
     def ratio(z: Latent) -> Scalar:
         return model.terms(x, draw.keys, z, origin.log_prob(z)).log_w()

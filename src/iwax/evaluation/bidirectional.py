@@ -11,7 +11,7 @@ import equinox as eqx
 import jax
 import numpy as np
 
-from iwax import batched
+from iwax import batched, streams
 from iwax._typing import PRNGKey
 from iwax.evaluation.annealed import AnnealedEvidence, planned, rows_at_once, summed, within
 from iwax.evaluation.annealing import anneal, refuse_discrete, tuned
@@ -21,8 +21,6 @@ from iwax.model import LatentVariableModel
 from iwax.parts import Latent
 
 __all__ = ["BidirectionalEvidence", "bidirectional_evidence"]
-
-_SIMULATION = 3  # purpose of the noise that makes the data, beside those of annealing
 
 
 @dataclass(frozen=True)
@@ -107,5 +105,6 @@ def bidirectional_evidence(
 
 def _simulated(model: LatentVariableModel, key: PRNGKey, n: int) -> tuple[Latent, np.ndarray]:
     """Latents [n, ...] and the data [n, features] made from them."""
-    z, _, x = eqx.filter_jit(batched.generate)(model, jax.random.fold_in(key, _SIMULATION), n)
+    key = jax.random.fold_in(key, streams.Annealing.SIMULATION)
+    z, _, x = eqx.filter_jit(batched.generate)(model, key, n)
     return z, np.asarray(x)

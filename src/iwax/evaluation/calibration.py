@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 from scipy import stats
 
-from iwax import batched
+from iwax import batched, streams
 from iwax._typing import PRNGKey
 from iwax.evaluation.blocks import at_least
 from iwax.evaluation.importance_posterior import resampled
@@ -168,9 +168,9 @@ def _ranks(
     model: LatentVariableModel, sampler: Sampler, key: PRNGKey, first: Array, batch: int, draws: int
 ) -> Int[Array, "batch units"]:
     """The rank of every unit of the simulated truth among the draws, for simulations first, ..., first + batch - 1."""
-    truth, _, x = batched.generate(model, jax.random.fold_in(key, 0), batch, first=first)
+    truth, _, x = batched.generate(model, jax.random.fold_in(key, streams.Simulation.TRUTH), batch, first=first)
     datum = Datum(values=x, index=first + jnp.arange(batch))
-    drawn = sampler(model, jax.random.fold_in(key, 1), datum, draws)
+    drawn = sampler(model, jax.random.fold_in(key, streams.Simulation.DRAWS), datum, draws)
     expected = jax.tree.map(lambda leaf: (batch, draws, *leaf.shape[1:]), truth)
     got = jax.tree.map(jnp.shape, drawn)
     if expected != got:
@@ -182,7 +182,7 @@ def _ranks(
     def chance(key: PRNGKey, datum: Datum, ties: Array) -> Array:
         return jnp.minimum((jax.random.uniform(key, ties.shape) * (ties + 1)).astype(int), ties)  # 0, ..., ties
 
-    return below + batched.over_data(chance, jax.random.fold_in(key, 2), datum, ties)
+    return below + batched.over_data(chance, jax.random.fold_in(key, streams.Simulation.TIES), datum, ties)
 
 
 def _units(z: Latent) -> Float[Array, "*batch units"]:

@@ -19,7 +19,7 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float
 
-from iwax import batched
+from iwax import batched, streams
 from iwax._typing import PRNGKey
 from iwax.evaluation.blocks import at_least, blocks, checked
 from iwax.evaluation.families import Family, mean_field_normal
@@ -33,7 +33,6 @@ __all__ = ["inference_gap"]
 
 SEGMENTS = 20  # into which the course of the optimisation is summed up
 _NUMBERS = 2_000_000  # draws held at once, with four log-weights each: 64 MB
-_OPTIMISATION, _EVALUATION = 0, 1  # purposes of random numbers
 
 
 def inference_gap(
@@ -74,9 +73,9 @@ def inference_gap(
     batch, chunk = min(batch, max(1, _NUMBERS // k)), min(chunk, k)
     columns, courses = [], []
     for block in blocks(x, rows, batch):
-        begun = jax.random.fold_in(key, _OPTIMISATION)
+        begun = jax.random.fold_in(key, streams.Gap.OPTIMISATION)
         found, start, course = _optimised(model, begun, block.x, family, steps, draws, jnp.asarray(learning_rate))
-        fresh, pair = jax.random.fold_in(key, _EVALUATION), (start, found)
+        fresh, pair = jax.random.fold_in(key, streams.Gap.EVALUATION), (start, found)
         log_w, mixed = (  # [2, k, rows]: draws of q, and of q*
             np.asarray(each, np.float64)[:, :k, : block.size]
             for each in _log_weights(model, fresh, block.x, family, pair, chunk, -(-k // chunk))
@@ -117,7 +116,7 @@ def _with_posterior(model: LatentVariableModel, q: Distribution) -> LatentVariab
 
 def _amortised(model: LatentVariableModel, key: PRNGKey, datum: Datum) -> Distribution:
     """q(z|x) of a datum; of a posterior whose network is itself random, at one draw of it."""
-    return model.infer(datum, key=jax.random.fold_in(key, 2**32 - 1))
+    return model.infer(datum, key=jax.random.fold_in(key, streams.Row.POSTERIOR))
 
 
 @eqx.filter_jit

@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 from blackjax.mcmc import hmc, integrators, metrics
 
+from iwax import streams
 from iwax._typing import PRNGKey, Scalar
 from iwax.parts import Latent
 
@@ -82,7 +83,7 @@ def transition(
     ``step`` is the size of each of the ``leapfrog`` steps, jittered by up to a fifth from move to move. A trajectory
     that leaves the range of floating point is rejected.
     """
-    of_step, of_move = jax.random.fold_in(key, 0), jax.random.fold_in(key, 1)
+    of_step, of_move = (jax.random.fold_in(key, stream) for stream in (streams.Move.STEP, streams.Move.TRAJECTORY))
     jittered = step * jax.random.uniform(of_step, minval=1 - _JITTER, maxval=1 + _JITTER)
     target = _Target(path, beta, leapfrog)
     state = hmc.HMCState(point, target.log_density(point), target.gradient(point))  # type: ignore[arg-type]

@@ -20,7 +20,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 from scipy.special import logsumexp
 
-from iwax import batched
+from iwax import batched, streams
 from iwax._typing import LogWeights, PRNGKey
 from iwax.evaluation.blocks import at_least, blocks, checked
 from iwax.evaluation.tables import check_cells, numeric
@@ -41,8 +41,6 @@ __all__ = [
 
 Points: TypeAlias = Float[np.ndarray, " points"]
 
-_CHOICE = 4  # a draw's key is folded with 0 to 3 by the model itself
-_OTHERS = 2**32 - 2  # the number, which no row has, of the key of a density's other draws: they are never the z's own
 _AT_ONCE = 4000  # rows times draws that a decoder works on in one go: what bounds the memory
 _HELD = 2_000_000  # log-weights, or terms of a density, held at once
 
@@ -65,7 +63,10 @@ def _ranks(model: LatentVariableModel, key: PRNGKey, x: Datum, k: int, first: in
     """``log w_i + g_i``, [k, batch], g_i standard Gumbel: the largest of them falls on i with probability w̃_i."""
 
     def noise(key: PRNGKey, datum: Datum) -> Array:
-        return batched.over_draws(lambda key: jax.random.gumbel(jax.random.fold_in(key, _CHOICE)), key, k, first=first)
+        def of_draw(key: PRNGKey) -> Array:
+            return jax.random.gumbel(jax.random.fold_in(key, streams.Candidate.RANK))
+
+        return batched.over_draws(of_draw, key, k, first=first)
 
     ranks = batched.log_weights(model, key, x, k=k, first=first) + batched.over_data(noise, key, x).T
     return jnp.where(jnp.isnan(ranks), -jnp.inf, ranks)
@@ -210,7 +211,7 @@ def log_sums_of_others(
     """``log (w_2 + ... + w_k)`` of each of the sets of k - 1 draws, for the one row of x; -inf at k = 1."""
     if k == 1:
         return np.full(outer, -np.inf)
-    key = jax.random.fold_in(key, _OTHERS)
+    key = jax.random.fold_in(key, streams.Evaluation.OTHERS)
     sums, sets = [], max(1, _HELD // k)
     for first in range(0, outer, sets):
         count = min(sets, outer - first)

@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from iwax import batched, bounds
+from iwax import batched, bounds, streams
 from iwax._typing import LogWeights, PerDatum, PRNGKey
 from iwax.bounds import Bound
 from iwax.evaluation.blocks import at_least, blocks, checked
@@ -23,8 +23,6 @@ from iwax.evaluation.statistics import error_of_mean, standard_error
 from iwax.model import LatentVariableModel
 
 __all__ = ["JackknifeEvidence", "jackknife_evidence"]
-
-_SUBSETS = 2**31  # a row of no data: the key of random subsets, where there are too many to take all
 
 
 @dataclass(frozen=True)
@@ -120,7 +118,7 @@ def _estimates(chosen: list[Bound], log_w: np.ndarray, k: int, key: PRNGKey) -> 
     """Each estimate of every k of the log-weights [draws, n], a whole number of sets: [orders, sets, n]."""
     sets = np.moveaxis(log_w.astype(np.float64).reshape(-1, k, log_w.shape[1]), 1, 0)
     with jax.enable_x64(True):
-        subsets = jax.random.fold_in(key, _SUBSETS)
+        subsets = jax.random.fold_in(key, streams.Evaluation.SUBSETS)
         return np.stack([np.asarray(_value(bound, jnp.asarray(sets), subsets)) for bound in chosen])
 
 

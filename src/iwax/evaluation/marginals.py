@@ -21,7 +21,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from iwax import batched
+from iwax import batched, streams
 from iwax._typing import PRNGKey, Scalar
 from iwax.evaluation import tables
 from iwax.evaluation.blocks import at_least
@@ -32,8 +32,6 @@ from iwax.parts import Datum, Latent
 __all__ = ["MarginalMoments", "marginal_moments"]
 
 _ROWS, _SETS = 20, 32  # worked on at once, always as many: what is found for a set does not depend on the others
-_OF_ROWS = 2**32 - 9  # a number that no row has: the key of the rows that are drawn
-_OF_PRIOR = 4  # beside the numbers of keys that a draw of the model uses
 _IMPOSSIBLE = -1e30  # for a log-density of -inf, which is NaN times 0; its exponential is 0 all the same
 _FEW = 5  # effective draws below which an estimate of log p(x_S) is too low by more than a tenth of a nat
 
@@ -160,7 +158,8 @@ def _shares_draws(model: LatentVariableModel, key: PRNGKey, sets: np.ndarray) ->
 @eqx.filter_jit
 def _drawn(model: LatentVariableModel, key: PRNGKey, first: Array) -> Datum:
     """``x ~ p(x)``, a block of rows from the number ``first`` on."""
-    x = batched.generate(model, jax.random.fold_in(key, _OF_ROWS), _ROWS, first=first)[2]
+    key = jax.random.fold_in(key, streams.Evaluation.GENERATED)
+    x = batched.generate(model, key, _ROWS, first=first)[2]
     return Datum(x, observed=jnp.ones(x.shape, bool), index=first + jnp.arange(_ROWS, dtype=jnp.uint32))
 
 
@@ -168,7 +167,7 @@ def _at(model: LatentVariableModel, x: Datum, key: PRNGKey) -> tuple[Array, Arra
     """``log p(z) - log (q(z|x) + p(z)) / 2`` [2] and ``log p(x_j|z)`` [2, features], z ~ q(z|x) and z ~ p(z)."""
     proposal = model.propose(x, key)
     p, q = model.prior(x.given, key=proposal.keys[0]), proposal.distribution
-    of_p, _ = p.draw(jax.random.fold_in(key, _OF_PRIOR))
+    of_p, _ = p.draw(jax.random.fold_in(key, streams.Beside.LATENT_OF_PRIOR))
     log_q = jnp.stack([q.log_prob(proposal.z, proposal.trace), q.log_prob(of_p)])
 
     def at(z: Latent, log_q: Scalar) -> tuple[Array, Array]:

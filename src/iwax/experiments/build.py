@@ -16,7 +16,7 @@ from iwax._typing import PRNGKey
 from iwax.data import Dataset, names
 from iwax.data import info as registered
 from iwax.data.binarization import binarize_once
-from iwax.data.bits import Purpose, permutation
+from iwax.data.bits import permutation
 from iwax.data.dataset import Kind
 from iwax.experiments import parts
 from iwax.experiments.config import Config, Training
@@ -25,6 +25,7 @@ from iwax.experiments.parts import FRACTIONS, Moments
 from iwax.experiments.parts.columns import table_start
 from iwax.memory_limit import allow
 from iwax.model import LatentVariableModel
+from iwax.streams import Bits
 from iwax.training import Plan, rows_a_piece, schedules
 
 __all__ = [
@@ -110,7 +111,7 @@ def _examples(config: Config, shown: Num[np.ndarray, "rows features"], unit: flo
     count = needs_examples(config)
     if not count:
         return None
-    order = permutation(config.seed, Purpose.EXAMPLES, len(shown))
+    order = permutation(config.seed, Bits.EXAMPLES, len(shown))
     return shown[np.sort(order[:count])].astype(np.float32) / np.float32(unit)
 
 
@@ -126,7 +127,7 @@ def values(config: Config, dataset: Dataset, part: str, *, final: bool = False) 
     """
     rows = dataset.split(part).values
     if final and part == "train" and dataset.binarize_training:
-        return binarize_once(rows, seed=FINAL_SEED, purpose=Purpose.SAMPLE)
+        return binarize_once(rows, seed=FINAL_SEED, stream=Bits.SAMPLE)
     return as_taken(config, dataset.kind, rows)
 
 

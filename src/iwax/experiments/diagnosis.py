@@ -22,11 +22,11 @@ from iwax.experiments.place import placed
 from iwax.experiments.reporter import Reporter
 from iwax.experiments.signal import name_of, signal_curve, variants
 from iwax.experiments.stored import Trained, open_run
+from iwax.streams import Run
 
 __all__ = ["Effort", "diagnose"]
 
 COMMON_SEED = 0  # of the noise, whatever the run's, so that runs can be compared
-GAP, CONVERGENCE, AGGREGATE, UNITS, SIGNAL = 3000, 3001, 3002, 3003, 3004  # purposes of random numbers
 
 
 @dataclass(frozen=True)
@@ -164,8 +164,8 @@ class _Parts:
         self.reporter.note(f"diagnosed in {total:.0f} s, of which {compiled:.0f} s compiling")
         return found | {"left_out": left_out, "seconds": seconds, "seconds_compiling": compiling}
 
-    def _key(self, purpose: int) -> PRNGKey:
-        return jax.random.fold_in(self.root, purpose)
+    def _key(self, stream: Run) -> PRNGKey:
+        return jax.random.fold_in(self.root, stream)
 
     def gap(self) -> dict[str, Any]:
         """The inference gap in two."""
@@ -174,7 +174,7 @@ class _Parts:
             self.x[: self.effort.limit],
             k=self.effort.gap_k,
             steps=self.effort.steps,
-            key=self._key(GAP),
+            key=self._key(Run.GAP),
             progress=self.reporter.evaluation,
         )
         rows = {name: getattr(found, name).tolist() for name in found.summary()}
@@ -184,7 +184,7 @@ class _Parts:
     def convergence(self) -> dict[str, Any]:
         """The expected bound at k = 1, 2, 5, 10, ..."""
         x = self.x[: self.effort.limit]
-        options = {"key": self._key(CONVERGENCE), "progress": self.reporter.evaluation}
+        options = {"key": self._key(Run.CONVERGENCE), "progress": self.reporter.evaluation}
         found = evaluation.convergence_in_k(self.trained.model, x, k=self.effort.k, **options)
         names = ("groups", "standard_error", "monte_carlo_error", "gain", "gain_error")
         lists = {name: getattr(found, name).tolist() for name in names}
@@ -195,7 +195,7 @@ class _Parts:
 
     def units(self) -> dict[str, Any]:
         """KL and activity of every unit of every layer, from the data up."""
-        x, key = self._latent_rows(), self._key(UNITS)
+        x, key = self._latent_rows(), self._key(Run.UNITS)
         holes = bool(np.isnan(x).any())
         activity = evaluation.unit_activity(self.trained.model, x, key=key, missing=holes)
         divergence = evaluation.kl_by_row(self.trained.model, x, key=key, missing=holes)
@@ -210,14 +210,14 @@ class _Parts:
     def aggregate(self) -> dict[str, Any]:
         """Mutual information and the distance of q(z) from the prior."""
         x = self._latent_rows()
-        options = {"key": self._key(AGGREGATE), "progress": self.reporter.evaluation}
+        options = {"key": self._key(Run.AGGREGATE), "progress": self.reporter.evaluation}
         found = evaluation.aggregate_posterior(self.trained.model, x, **options)
         return {"rows": len(x), "limit": found.limit} | found.summary() | {"warnings": found.warnings()}
 
     def signal(self, chosen: list[Objective]) -> dict[str, Any]:
         """Signal-to-noise of the gradients against k, a curve an objective."""
         x, effort = self.x[: self.effort.signal_rows], self.effort
-        options = {"ks": effort.signal_ks, "repeats": effort.repeats, "key": self._key(SIGNAL)}
+        options = {"ks": effort.signal_ks, "repeats": effort.repeats, "key": self._key(Run.SIGNAL)}
         options["rows"] = self.trained.about.rows["train"]
         curves = [self._curve(each, x, options) for each in chosen]
         return {"rows": len(x), "repeats": effort.repeats, "curves": curves}

@@ -21,8 +21,6 @@ from iwax.experiments.folder import RunFolder
 from iwax.experiments.measure import COMMON_SEED, measured
 from iwax.experiments.measurements import Measurement
 from iwax.experiments.methods import Annealed, Importance, Jackknife, Method
-from iwax.experiments.methods.annealed import ANNEALING
-from iwax.experiments.methods.jackknife import SETS
 from iwax.experiments.methods.method import summed_up
 from iwax.experiments.place import placed
 from iwax.experiments.published import PublishedValue, SideBySide
@@ -30,12 +28,13 @@ from iwax.experiments.reporter import Reporter
 from iwax.experiments.results import Evaluator
 from iwax.experiments.stored import Trained, open_run
 from iwax.experiments.task import Task
+from iwax.streams import Run
 from iwax.training import manifest, strict_json
 from iwax.training.checkpoint import CorruptCheckpointError
 
 __all__ = ["measure_side_by_side", "plans"]
 
-JACKKNIFE, ANNEALED = 2010, 2011  # purposes of random numbers
+STREAMS = {Run.JACKKNIFE: Run.COMPARED_JACKKNIFE, Run.ANNEALING: Run.COMPARED_ANNEALING}
 SPLIT, TRUTH = "test", "AIS"
 
 
@@ -75,8 +74,7 @@ def measure_side_by_side(
     those of all passes, whenever they were made. Raises ValueError where the latents are discrete.
     """
     trained = open_run(run, checkpoint="last")
-    streams = {SETS: JACKKNIFE, ANNEALING: ANNEALED}
-    task = Task(trained, trained.dataset(), SPLIT, plan.rows, COMMON_SEED, reporter, streams)
+    task = Task(trained, trained.dataset(), SPLIT, plan.rows, COMMON_SEED, reporter, STREAMS)
     with placed(device=trained.config.device, precision=trained.config.precision):
         about = _about(trained, trained.about.sha256, len(task.x))
         found = [(each, _once(each, task, about)) for each in _passes(plan, k)]

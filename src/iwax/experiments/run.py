@@ -10,7 +10,7 @@ import equinox as eqx
 import jax
 import optax
 
-from iwax import data
+from iwax import data, streams
 from iwax.experiments import build, initial, naming, run_data, support
 from iwax.experiments.config import Config
 from iwax.experiments.environment import environment, versions
@@ -29,9 +29,7 @@ from iwax.training.finite import NotFiniteError
 
 __all__ = ["resume", "train"]
 
-INITIALISATION = 1000  # a purpose of random numbers, beside those of training
 LEFT_OUT_SHOWN = 20
-_BASELINE = 1000  # of them: the network of a learned control variate
 
 Stop = Callable[[], bool]
 
@@ -115,14 +113,13 @@ def _prepare(config: Config, dataset: data.Dataset) -> _Work:
         )
     dataset.split(config.evaluation.split)
     steps = steps_per_epoch(len(dataset.train), config.training.batch)
-    key = jax.random.fold_in(jax.random.key(config.seed), INITIALISATION)
+    key = jax.random.fold_in(jax.random.key(config.seed), streams.Run.INITIALISATION)
+    baseline = jax.random.fold_in(key, streams.Initialisation.BASELINE)
     return _Work(
         config,
         dataset,
         build.build_model(config, build.moments(config, dataset), key=key),
-        build_objective(
-            config.objective, dataset.features, rows=len(dataset.train), key=jax.random.fold_in(key, _BASELINE)
-        ),
+        build_objective(config.objective, dataset.features, rows=len(dataset.train), key=baseline),
         build.build_optimizer(config.training, steps_per_epoch=steps),
         build.build_schedule(config.training, steps_per_epoch=steps),
     )

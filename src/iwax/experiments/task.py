@@ -12,6 +12,7 @@ from iwax.data import Dataset
 from iwax.experiments import build
 from iwax.experiments.reporter import Reporter
 from iwax.experiments.stored import Trained
+from iwax.streams import Run
 
 __all__ = ["Task"]
 
@@ -26,7 +27,7 @@ class Task:
     limit: int | None
     seed: int
     reporter: Reporter
-    streams: Mapping[int, int] = field(default_factory=dict)
+    streams: Mapping[Run, Run] = field(default_factory=dict)
 
     @cached_property
     def x(self) -> np.ndarray:
@@ -38,6 +39,6 @@ class Task:
             )
         return rows[: self.limit]
 
-    def key(self, stream: int) -> PRNGKey:
+    def key(self, stream: Run) -> PRNGKey:
         """The key of a random stream."""
         return jax.random.fold_in(jax.random.key(self.seed), self.streams.get(stream, stream))

@@ -4,15 +4,13 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from iwax import batched
+from iwax import batched, streams
 from iwax._typing import PRNGKey
 from iwax.gradients.wrapped import Objective, penalised
 from iwax.model import LatentVariableModel
 from iwax.parts import Datum
 
 __all__ = ["with_local_reconstruction"]
-
-_OF_THE_DRAWS = 2**32 - 5  # a row that no data has: key of draws beside those of the bound
 
 
 def with_local_reconstruction(objective: Objective, *, weight: float, draws: int = 1) -> Objective:
@@ -34,7 +32,7 @@ def with_local_reconstruction(objective: Objective, *, weight: float, draws: int
         raise ValueError(f"local reconstruction needs at least 1 draw, got draws={draws}")
 
     def cost(model: LatentVariableModel, key: PRNGKey, x: Datum) -> Array:
-        of_draws = jax.random.fold_in(key, _OF_THE_DRAWS)
+        of_draws = jax.random.fold_in(key, streams.Step.RECONSTRUCTION)
         return weight * batched.over_data(lambda key, datum: _error(model, key, datum, draws), of_draws, x)
 
     return penalised(objective, cost)

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Int
 
-from iwax import batched
+from iwax import batched, streams
 from iwax._typing import AnyArray, LogWeights, PerDatum, PRNGKey, Scalar
 from iwax.gradients.estimators import Estimator, Weights
 from iwax.gradients.stages import gradient_in_pieces, pull, two_stages
@@ -15,8 +15,6 @@ from iwax.model import LatentVariableModel
 from iwax.parts import Datum, as_datum
 
 __all__ = ["Surrogate", "surrogate"]
-
-_OF_THE_BOUND, _OF_THE_CHOICE = 2**32 - 2, 2**32 - 3  # rows that no data has: keys of what is drawn beside the draws
 
 
 class Surrogate(NamedTuple):
@@ -76,7 +74,7 @@ def surrogate(
             "use score_function or wake"
         )
     chunk = k if chunk is None else min(chunk, k)
-    ask = _Ask(key, jax.random.fold_in(key, _OF_THE_BOUND), x, beta, control, k, estimator, backward, chunk)
+    ask = _Ask(key, jax.random.fold_in(key, streams.Step.BOUND), x, beta, control, k, estimator, backward, chunk)
     if backward is not None or chunk < k:
         return _recomputed(model, ask)
     if not estimator.total:
@@ -196,7 +194,7 @@ def _chosen(key: PRNGKey, x: Datum, weights: Weights, m: int) -> tuple[Int[Array
         points = (jnp.arange(m) + jax.random.uniform(key)) / m * ends[-1]
         return jnp.minimum(jnp.searchsorted(ends, points, side="right"), ends.shape[0] - 1)
 
-    draws = batched.over_data(places, jax.random.fold_in(key, _OF_THE_CHOICE), x, ends)
+    draws = batched.over_data(places, jax.random.fold_in(key, streams.Step.BACKWARD), x, ends)
     expected = m * jnp.take_along_axis(size, draws, axis=-1) / ends[:, -1:]
     return draws, jax.tree.map(lambda each: (jnp.take_along_axis(each.T, draws, axis=-1) / expected).T, weights)
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import jax
 
-from iwax import weights
+from iwax import streams, weights
 from iwax._typing import PRNGKey
 from iwax.gradients.objective import Surrogate
 from iwax.gradients.wrapped import Objective, known_as, penalised
@@ -12,8 +12,6 @@ from iwax.model import LatentVariableModel
 from iwax.parts import Datum
 
 __all__ = ["bayesian", "with_weight_kl"]
-
-_OF_THE_WEIGHTS = 2**32 - 4  # a row that no data has: key of the one draw of weights for all of them
 
 
 def bayesian(objective: Objective, *, prior: weights.Prior, rows: int, scale: float = 1.0) -> Objective:
@@ -33,7 +31,7 @@ def bayesian(objective: Objective, *, prior: weights.Prior, rows: int, scale: fl
     share = _share(rows, scale)
 
     def _shared(model: LatentVariableModel, key: PRNGKey, x: Datum, **given: Any) -> Surrogate:
-        of_weights = jax.random.fold_in(key, _OF_THE_WEIGHTS)
+        of_weights = jax.random.fold_in(key, streams.Step.WEIGHTS)
         if isinstance(prior, weights.Normal):
             fixed, divergence = weights.drawn(model, of_weights), weights.kl(model, prior)
         else:

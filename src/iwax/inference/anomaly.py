@@ -15,15 +15,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 from PIL import Image
 
-from iwax import evaluation
+from iwax import evaluation, streams
 from iwax._typing import PRNGKey
 from iwax.evaluation.tables import numeric
 from iwax.inference.score import score
 from iwax.model import LatentVariableModel
 
 __all__ = ["LikelihoodRatio", "code_length", "likelihood_ratio", "typicality"]
-
-_OF_BACKGROUND = 1  # purpose of random numbers: the two models' errors are independent
 
 
 @dataclass(frozen=True)
@@ -60,7 +58,7 @@ def likelihood_ratio(
     `iwax.inference.score`. Raises ValueError as that does, for either model.
     """
     evidence = score(model, x, k=k, key=key, rows=rows, missing=missing, progress=progress)
-    key = jax.random.fold_in(key, _OF_BACKGROUND)
+    key = jax.random.fold_in(key, streams.Score.BACKGROUND)
     below = score(background, x, k=k, key=key, rows=rows, missing=missing, progress=progress)
     error = np.hypot(evidence.monte_carlo_error, below.monte_carlo_error)
     return LikelihoodRatio(evidence.log_evidence - below.log_evidence, error, evidence, below)

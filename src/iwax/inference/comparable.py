@@ -6,15 +6,13 @@ import jax
 import numpy as np
 from numpy.typing import ArrayLike
 
-from iwax import evaluation
+from iwax import evaluation, streams
 from iwax._typing import PRNGKey
 from iwax.evaluation.tables import numeric
 from iwax.inference import inputs
 from iwax.model import LatentVariableModel
 
 __all__ = ["comparable_scores"]
-
-_OF_REFERENCE = 2  # purpose of random numbers: those of the rows compared with are not those of the scores
 
 
 def comparable_scores(
@@ -43,7 +41,7 @@ def comparable_scores(
     sets, of_row = np.unique(observed, axis=0, return_inverse=True)
     if sets.all():
         return scores, []
-    sets, key = np.concatenate([np.ones_like(sets[:1]), sets]), jax.random.fold_in(key, _OF_REFERENCE)
+    sets, key = np.concatenate([np.ones_like(sets[:1]), sets]), jax.random.fold_in(key, streams.Score.REFERENCE)
     found = evaluation.marginal_moments(model, sets, key=key, rows=rows, k=k, progress=progress)
     mean, deviation = (part[1:][of_row.reshape(-1)] for part in (found.mean, found.deviation))
     standard = np.where(observed.any(axis=1), (scores - mean) / deviation, 0.0)

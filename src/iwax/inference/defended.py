@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from iwax import batched
+from iwax import batched, streams
 from iwax._typing import PRNGKey
 from iwax.model import LatentVariableModel
 from iwax.parts import Datum, Latent
@@ -23,7 +23,6 @@ from iwax.parts import Datum, Latent
 __all__ = ["EVERY", "can_defend", "latent", "weighted_means"]
 
 EVERY = 5  # the draws 4, 9, 14, ... of a row are from p(z)
-_OF_PRIOR = 4  # beside the numbers of keys that a draw of the model uses
 
 
 def can_defend(model: LatentVariableModel, key: PRNGKey) -> bool:
@@ -68,11 +67,10 @@ def latent(model: LatentVariableModel, x: Datum, key: PRNGKey, number: Array) ->
 def _proposed(model: LatentVariableModel, x: Datum, key: PRNGKey, *, of_prior: bool) -> tuple[Any, Latent, Any]:
     """q(z|x), a z from it or from p(z), and the keys of prior and likelihood."""
     proposal = model.propose(x, key)
-    z = (
-        model.prior(x.given, key=proposal.keys[0]).draw(jax.random.fold_in(key, _OF_PRIOR))[0]
-        if of_prior
-        else proposal.z
-    )
+    if not of_prior:
+        return proposal.distribution, proposal.z, proposal.keys
+    prior = model.prior(x.given, key=proposal.keys[0])
+    z, _ = prior.draw(jax.random.fold_in(key, streams.Beside.LATENT_OF_PRIOR))
     return proposal.distribution, z, proposal.keys
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Array
 from numpy.typing import ArrayLike
 
-from iwax import batched
+from iwax import batched, streams
 from iwax._typing import PRNGKey
 from iwax.evaluation.blocks import by_row
 from iwax.inference import inputs
@@ -19,7 +19,7 @@ __all__ = ["embed"]
 @eqx.filter_jit
 def _means(model: LatentVariableModel, key: PRNGKey, x: Datum, layer: int) -> Array:
     def one(key: PRNGKey, datum: Datum) -> Array:
-        mean = model.infer(datum, key=jax.random.fold_in(key, 0)).mean
+        mean = model.infer(datum, key=jax.random.fold_in(key, streams.Draw.POSTERIOR)).mean
         return mean[layer - 1] if isinstance(mean, tuple) else mean
 
     return batched.over_data(one, key, x)

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Array
 from numpy.typing import ArrayLike
 
-from iwax import batched
+from iwax import batched, streams
 from iwax._typing import PRNGKey
 from iwax.evaluation import evidence, importance_posterior, trust
 from iwax.evaluation.blocks import Block, by_row
@@ -23,8 +23,8 @@ __all__ = ["ResamplingWeights", "reconstruct", "resample", "resampling_weights"]
 @eqx.filter_jit
 def _through_means(model: LatentVariableModel, key: PRNGKey, x: Datum) -> Array:
     def one(key: PRNGKey, datum: Datum) -> Array:
-        z = model.infer(datum, key=jax.random.fold_in(key, 0)).mean
-        return model.likelihood(z, x.given, key=jax.random.fold_in(key, 3)).mean
+        z = model.infer(datum, key=jax.random.fold_in(key, streams.Draw.POSTERIOR)).mean
+        return model.likelihood(z, datum.given, key=jax.random.fold_in(key, streams.Draw.LIKELIHOOD)).mean
 
     return batched.over_data(one, key, x)
 

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Array, Float
 from numpy.typing import ArrayLike
 
-from iwax import batched, likelihoods
+from iwax import batched, likelihoods, streams
 from iwax._typing import PRNGKey
 from iwax.evaluation.blocks import Block, by_row
 from iwax.evaluation.tables import check_cells, numeric
@@ -18,8 +18,6 @@ from iwax.model import LatentVariableModel
 from iwax.parts import Datum
 
 __all__ = ["impute_by_sweeps", "swept"]
-
-_OF_START = 2**32 - 4  # a number that no sweep has
 
 
 def impute_by_sweeps(
@@ -106,13 +104,14 @@ def swept(
 
     def one(key: PRNGKey, datum: Datum, first: Array | None) -> Array:
         seen = jnp.ones_like(datum.values, bool) if datum.observed is None else datum.observed
-        uniform = jax.random.uniform(jax.random.fold_in(key, _OF_START), seen.shape)
+        uniform = jax.random.uniform(jax.random.fold_in(key, streams.SweptRow.START), seen.shape)
 
         def sweep(i: Array, values: Array) -> Array:
-            drawn = model.propose(Datum(values), jax.random.fold_in(key, i))
+            own = jax.random.fold_in(key, i)
+            drawn = model.propose(Datum(values, given=datum.given), own)
             p_x = model.likelihood(drawn.z, datum.given, key=drawn.keys[1])
             law = batched.sought(p_x, datum)
-            new = law.draw(jax.random.fold_in(jax.random.fold_in(key, i), 4))[0] if draw else law.mean
+            new = law.draw(jax.random.fold_in(own, streams.Sweep.VALUES))[0] if draw else law.mean
             return jnp.where(seen & (law is p_x), datum.values, new)
 
         begun = jnp.where(seen, datum.values, uniform if first is None else first)

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from iwax import batched, likelihoods
+from iwax import batched, likelihoods, streams
 from iwax._typing import PRNGKey
 from iwax.compiler import compiler_options
 from iwax.evaluation import trust
@@ -33,8 +33,6 @@ __all__ = ["Found", "How", "Weighed", "weighed"]
 _CHUNK, _NUMBERS = 2_000, 180_000  # rows times draws worked on at once: so many, or, of short rows, so many numbers
 _SCALING = 16  # draws after the first from which distances have their units: a chunk holds them
 _DRAWS_A_CALL = 10_000  # of a row, about: then their log-weights leave the device, and the largest alone are kept
-_OF_VALUES, _OF_CHOICE = 2**32 - 4, 2**32 - 5  # numbers that no draw has: keys of what is drawn beside the draws
-_OF_SWEEPS = 2**32 - 8  # a number that no row has: sweeps and the draws that are weighed share no noise
 
 
 class Weighed:
@@ -108,7 +106,7 @@ def weighed(model: LatentVariableModel, key: PRNGKey, piece: Block, how: How) ->
     """
     x = piece.x
     if how.sweeps:
-        x = replace(x, inputs=swept(model, jax.random.fold_in(key, _OF_SWEEPS), x, how.sweeps))
+        x = replace(x, inputs=swept(model, jax.random.fold_in(key, streams.Evaluation.SWEEPS), x, how.sweeps))
     tail, ratios, log_w = _Tail(how.k), (), []
     for sums, of_call, log_size in _calls(model, key, x, how):
         tail.add(np.asarray(log_size))
@@ -273,7 +271,7 @@ def _chosen(key: PRNGKey, x: Datum, log_w: Float[Array, "batch k"], m: int) -> I
 
     def one(key: PRNGKey, datum: Datum, log_w: Array) -> Array:
         ends = jnp.cumsum(jnp.exp(log_w - log_w.max()))
-        points = ends[-1] * jax.random.uniform(jax.random.fold_in(key, _OF_CHOICE), (m,))
+        points = ends[-1] * jax.random.uniform(jax.random.fold_in(key, streams.Row.CHOICE), (m,))
         return jnp.minimum(jnp.searchsorted(ends, points, side="right"), log_w.shape[0] - 1)
 
     return batched.over_data(one, key, x, log_w)
@@ -295,7 +293,7 @@ def _values(
                 return model.completed(datum, keys, z)
             return batched.sought(model.likelihood(z, datum.given, key=keys[1]), datum).draw(key_of_value)[0]
 
-        of_values = jax.random.fold_in(key, _OF_VALUES)
+        of_values = jax.random.fold_in(key, streams.Row.VALUES)
         return batched.over_draws(value, of_values, chosen.shape[0], chosen)
 
     return jnp.swapaxes(batched.over_data(one, key, x, chosen), 0, 1)

@@ -12,13 +12,11 @@ from sklearn.utils.validation import check_is_fitted
 from iwax import evaluation, inference
 from iwax.sklearn.estimator import (
     AT_LEAST_ONE,
-    OF_DECODING,
-    OF_EMBEDDINGS,
-    OF_SAMPLES,
     LatentVariableEstimator,
     new_seed,
 )
 from iwax.sklearn.rows import BLOCK, padded, read_by, with_hole
+from iwax.streams import Run
 
 __all__ = ["IWAE", "VAE"]
 
@@ -142,7 +140,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, Laten
     def transform(self, X: Any) -> np.ndarray:
         """The means [n, n_components] of q(z|x); of p(z), where no value of a row was observed."""
         check_is_fitted(self)
-        x, key = self._rows(X), self._key(OF_EMBEDDINGS)
+        x, key = self._rows(X), self._key(Run.EMBEDDINGS)
         empty = np.isnan(x).all(axis=1, keepdims=True)
         y = padded(with_hole(self._units.inner(np.where(empty, self.mean_, x))))
         z = inference.embed(self.model_, y, key=key, missing=True, batch=BLOCK)[: len(x)]
@@ -157,7 +155,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, Laten
                 f"Z has {z.shape[1]} features, but {type(self).__name__} is expecting its {self._n_features_out} "
                 "components as input"
             )
-        means = inference.decode(self.model_, padded(z), key=self._key(OF_DECODING), batch=BLOCK)
+        means = inference.decode(self.model_, padded(z), key=self._key(Run.DECODING), batch=BLOCK)
         return self._units.outer(means[: len(z)])
 
     def sample(self, n_samples: int = 1, *, random_state: Any = None) -> np.ndarray:
@@ -167,7 +165,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, Laten
         """
         check_is_fitted(self)
         n = check_scalar(n_samples, "n_samples", Integral, min_val=1)
-        key = self._key(OF_SAMPLES)
+        key = self._key(Run.SAMPLES)
         if random_state is not None:
             key = jax.random.fold_in(key, new_seed(random_state))
         drawn = inference.generate(self.model_, -(-n // BLOCK) * BLOCK, key=key, batch=BLOCK).sample

@@ -19,21 +19,16 @@ from iwax.sklearn.ascent import Ascent, ascend
 from iwax.sklearn.model import LIKELIHOODS, model_of
 from iwax.sklearn.rows import BLOCK, numbers, padded, read_by, refuse_unobserved, with_hole, without_empty
 from iwax.sklearn.units import Units
+from iwax.streams import Run
 
 __all__ = [
     "AT_LEAST_ONE",
-    "OF_DECODING",
-    "OF_EMBEDDINGS",
-    "OF_IMPUTATIONS",
-    "OF_REFERENCE",
-    "OF_SAMPLES",
     "LatentVariableEstimator",
     "new_seed",
 ]
 
 AT_LEAST_ONE = Interval(Integral, 1, None, closed="left")
 _STEPS, _LEAST, _MOST = 8_000, 10, 700  # of a training whose length was not given: steps, and limits of its passes
-_OF_SCORES, OF_EMBEDDINGS, OF_SAMPLES, OF_DECODING, OF_IMPUTATIONS, OF_REFERENCE = range(16, 22)  # purposes
 
 
 class LatentVariableEstimator(BaseEstimator):
@@ -176,7 +171,7 @@ class LatentVariableEstimator(BaseEstimator):
         x = self._rows(X)
         empty = np.isnan(x).all(axis=1)
         y = padded(with_hole(self._units.inner(np.where(np.isnan(x).all(axis=1, keepdims=True), self.mean_, x))))
-        key = self._key(_OF_SCORES)
+        key = self._key(Run.SCORES)
         found = evaluation.log_evidence(self.model_, y, k=k, key=key, rows=numbers(y), missing=True, batch=BLOCK)
         n, volume = len(x), self._units.log_volume(x)
         return replace(
@@ -190,8 +185,8 @@ class LatentVariableEstimator(BaseEstimator):
             pareto_k=np.where(empty, -np.inf, found.pareto_k[:n]),
         )
 
-    def _key(self, purpose: int) -> Any:
-        return jax.random.fold_in(jax.random.key(self.seed_), purpose)
+    def _key(self, stream: Run) -> Any:
+        return jax.random.fold_in(jax.random.key(self.seed_), stream)
 
 
 def _adam(rate: float | optax.Schedule) -> optax.GradientTransformation:

@@ -9,8 +9,9 @@ from sklearn.utils import check_scalar
 from sklearn.utils.validation import check_is_fitted
 
 from iwax import inference
-from iwax.sklearn.estimator import AT_LEAST_ONE, OF_IMPUTATIONS, LatentVariableEstimator
+from iwax.sklearn.estimator import AT_LEAST_ONE, LatentVariableEstimator
 from iwax.sklearn.rows import BLOCK, numbers, padded
+from iwax.streams import Run
 
 __all__ = ["IWAEImputer"]
 
@@ -114,7 +115,7 @@ class IWAEImputer(OneToOneFeatureMixin, TransformerMixin, LatentVariableEstimato
             at = np.flatnonzero(group)
             if not len(at):
                 continue
-            y, key, n = padded(self._units.inner(x[at])), self._key(OF_IMPUTATIONS), len(at)
+            y, key, n = padded(self._units.inner(x[at])), self._key(Run.IMPUTATIONS), len(at)
             found = inference.impute(self.model_, y, k=k, key=key, draws=draws, rows=numbers(y), batch=BLOCK)
             inner = found.values[None] if found.draws is None else np.concatenate([found.values[None], found.draws])
             tables[:, at] = np.where(missing[at], self._units.outer(inner[:, :n]), x[at])

@@ -8,7 +8,8 @@ from sklearn.base import OutlierMixin, _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from iwax import evaluation, inference
-from iwax.sklearn.estimator import AT_LEAST_ONE, OF_REFERENCE, LatentVariableEstimator
+from iwax.sklearn.estimator import AT_LEAST_ONE, LatentVariableEstimator
+from iwax.streams import Run
 
 __all__ = ["IWAEOutlierDetector"]
 
@@ -119,7 +120,7 @@ class IWAEOutlierDetector(OutlierMixin, LatentVariableEstimator):
         """log p(x) [n], of rows with missing values as that of whole ones."""
         found, x = self.evidence(X), self._rows(X)
         volume, whole = self._units.log_volume(x), np.log(self.scale_).sum()
-        inner, key = found.log_evidence + volume, self._key(OF_REFERENCE)
+        inner, key = found.log_evidence + volume, self._key(Run.REFERENCE)
         scores, _ = inference.comparable_scores(self.model_, self._units.inner(x), inner, key=key)
         return np.where(np.isnan(x).any(axis=1), scores - whole, found.log_evidence)
 

@@ -12,6 +12,7 @@ import numpy as np
 import optax
 from jaxtyping import Array
 
+from iwax import streams
 from iwax._typing import PRNGKey
 from iwax.compiler import compiler_options
 from iwax.parts import filled
@@ -22,7 +23,6 @@ from iwax.training.step import Objective, compile_stretch, permutation, updates
 
 __all__ = ["NumericalStop", "Observer", "Progress", "train"]
 
-_VALIDATION = 2  # a purpose of random numbers beside those of the step
 _VALIDATION_ROWS = 100  # rows evaluated at once
 
 
@@ -180,7 +180,7 @@ class _Run:
 
 def _validator(objective: Objective, root: PRNGKey, template: Any, *, missing: bool) -> Any:
     """``validate(model, valid)``: the mean bound on the validation rows, always with the same noise."""
-    key = jax.random.fold_in(root, _VALIDATION)
+    key = jax.random.fold_in(root, streams.Run.VALIDATION)
     _, static = eqx.partition(template, eqx.is_array)
 
     @partial(jax.jit, compiler_options=compiler_options())

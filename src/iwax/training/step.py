@@ -10,6 +10,7 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float, Int, PyTree
 
+from iwax import streams
 from iwax._typing import PRNGKey
 from iwax.compiler import compiler_options
 from iwax.data.binarization import binarize_grey
@@ -19,9 +20,6 @@ from iwax.training.objective import Objective
 from iwax.training.state import Plan, State, Tally, steps_per_epoch
 
 __all__ = ["Given", "Stretch", "Update", "compile_stretch", "given", "permutation", "updates"]
-
-_NOISE, _BINARIZATION = 0, 1  # the purposes for which a training step draws random numbers
-_EPOCHS = 1 << 63  # in the upper half of a Philox key: apart from every purpose of `data.bits`
 
 
 Stretch = Callable[[State, Array, Array, int], tuple[State, Array]]
@@ -43,7 +41,7 @@ def permutation(seed: int, epoch: int, rows: int) -> Int[np.ndarray, " rows"]:
     >>> sorted(permutation(0, 3, 5).tolist())
     [0, 1, 2, 3, 4]
     """
-    words = np.random.Philox(key=seed + ((_EPOCHS | epoch) << 64)).random_raw(rows)
+    words = np.random.Philox(key=seed + ((streams.Bits.EPOCHS | epoch) << 64)).random_raw(rows)
     return np.argsort(words, kind="stable").astype(np.int32)
 
 
@@ -80,7 +78,8 @@ def given(plan: Plan, rows: int) -> Callable[[Array, Array, Array], Given]:
     root = in_one_pass(plan.key)
 
     def of_step(step: Array, data: Array, order: Array) -> Given:
-        keys = [jax.random.fold_in(jax.random.fold_in(root, p), step) for p in (_NOISE, _BINARIZATION)]
+        drawn = (streams.Run.NOISE, streams.Run.BINARIZATION)
+        keys = [jax.random.fold_in(jax.random.fold_in(root, stream), step) for stream in drawn]
         x, weight = _batch(data, order, step % steps, plan, keys[1])
         beta = jnp.minimum(1.0, (step + 1) / (plan.beta_warmup * steps)) if plan.beta_warmup else 1.0
         return Given(keys[0], x, weight, beta)

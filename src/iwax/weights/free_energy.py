@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from iwax import streams
 from iwax._typing import PRNGKey, Scalar
 from iwax.weights.law import drawn_with_divergence, kl
 from iwax.weights.prior import Normal, Prior
@@ -57,7 +58,7 @@ def free_energy(
         fixed, divergence = drawn_with_divergence(network, prior, key)
         if local and isinstance(prior, Normal):
             divergence = kl(network, prior)
-        of_data = jax.random.fold_in(key, 2**31)
+        of_data = jax.random.fold_in(key, streams.Weights.LIKELIHOOD)
         return share * divergence - log_likelihood(network if local else fixed, of_data)
 
     return jnp.mean(jax.vmap(one)(jax.random.split(key, samples)))

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array
 
-from iwax import weights
+from iwax import streams, weights
 from iwax._typing import PRNGKey, Scalar
 from iwax.experiments.bnn.settings import Settings
 from iwax.experiments.bnn.task import Task
@@ -22,7 +22,6 @@ from iwax.training import NumericalStop, Progress, permutation
 __all__ = ["Fit", "fit"]
 
 COPIES = 3  # of every number: itself, and two moments of Adam
-_INITIALISATION, _NOISE = 0, 1  # purposes of random numbers
 
 
 class Fit(NamedTuple):
@@ -43,7 +42,7 @@ def fit(settings: Settings, task: Task, *, reporter: Reporter) -> Fit:
     if not batches:
         raise ValueError(f"batch: at most the {rows} training rows were needed, got {settings.batch}")
     root = jax.random.key(settings.seed)
-    network = _network(settings, task, key=jax.random.fold_in(root, _INITIALISATION))
+    network = _network(settings, task, key=jax.random.fold_in(root, streams.Classifier.INITIALISATION))
     optimizer = _optimizer(settings, steps=settings.epochs * batches)
     epoch = _epoch(settings, task, network, optimizer, batches)
     state: tuple[Any, Any] = (eqx.filter(network, eqx.is_array), optimizer.init(eqx.filter(network, eqx.is_array)))
@@ -52,7 +51,7 @@ def fit(settings: Settings, task: Task, *, reporter: Reporter) -> Fit:
     reporter.begun("training")
     for number in range(settings.epochs):
         order = permutation(settings.seed, number, rows)[: batches * settings.batch].reshape(batches, -1)
-        key = jax.random.fold_in(jax.random.fold_in(root, _NOISE), number)
+        key = jax.random.fold_in(jax.random.fold_in(root, streams.Classifier.NOISE), number)
         state, mean = epoch(state, jnp.asarray(order), key)
         course.append(float(mean))
         if not jnp.isfinite(mean):

@@ -6,6 +6,7 @@ from typing import Any
 
 import jax
 
+from iwax import streams
 from iwax.experiments.bnn.fit import Fit, fit
 from iwax.experiments.bnn.measure import Errors, histogram, measured, pruning
 from iwax.experiments.bnn.settings import Settings
@@ -19,7 +20,6 @@ __all__ = ["DOCUMENT", "closing_line", "run"]
 
 DOCUMENT, WEIGHTS = "bnn.json", "model.safetensors"
 DRAWS = 10  # of weights, over which a prediction is averaged
-_MEASURING = 2  # a purpose of random numbers beside those of `fit`
 
 
 def run(settings: Settings, folder: Path, *, reporter: Reporter) -> dict[str, Any]:
@@ -40,7 +40,7 @@ def run(settings: Settings, folder: Path, *, reporter: Reporter) -> dict[str, An
 
 
 def _document(settings: Settings, task: Task, trained: Fit) -> dict[str, Any]:
-    key = jax.random.fold_in(jax.random.key(settings.seed), _MEASURING)
+    key = jax.random.fold_in(jax.random.key(settings.seed), streams.Classifier.MEASUREMENT)
     network, random = trained.network, settings.method == "bayes"
     parts = {"valid": task.valid, "test": task.test}
     errors = {

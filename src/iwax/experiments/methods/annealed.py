@@ -7,10 +7,10 @@ from typing import Any, ClassVar, Literal
 from iwax import evaluation
 from iwax.experiments.methods.method import Found, Method, whole
 from iwax.experiments.task import Task
+from iwax.streams import Run
 
-__all__ = ["ANNEALING", "COLUMNS", "Annealed", "Chains"]
+__all__ = ["COLUMNS", "Annealed", "Chains"]
 
-ANNEALING = 2003  # a purpose of random numbers
 COLUMNS = ("log_evidence", "monte_carlo_error", "ess", "acceptance")
 
 
@@ -72,5 +72,7 @@ class Annealed(Chains):
     def measure(self, task: Task) -> Found:
         """Chains for every row of a split."""
         model, progress = task.trained.model, task.reporter.evaluation
-        found = evaluation.annealed_evidence(model, task.x, key=task.key(ANNEALING), progress=progress, **asdict(self))
+        found = evaluation.annealed_evidence(
+            model, task.x, key=task.key(Run.ANNEALING), progress=progress, **asdict(self)
+        )
         return Found({name: vars(found)[name] for name in ("rows", *COLUMNS)}, found.warnings())

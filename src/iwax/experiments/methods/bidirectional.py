@@ -6,10 +6,10 @@ from iwax import evaluation
 from iwax.experiments.methods.annealed import COLUMNS, Chains
 from iwax.experiments.methods.method import Found
 from iwax.experiments.task import Task
+from iwax.streams import Run
 
 __all__ = ["Bidirectional"]
 
-SIMULATING = 2004  # a purpose of random numbers
 SIMULATED_ROWS = 100  # where no limit says how many
 
 
@@ -44,7 +44,7 @@ class Bidirectional(Chains):
         """Chains in both directions on rows simulated from the model: bounds of their log p(x) from both sides."""
         model, progress = task.trained.model, task.reporter.evaluation
         both = evaluation.bidirectional_evidence(
-            model, self.rows(task), key=task.key(SIMULATING), progress=progress, **asdict(self)
+            model, self.rows(task), key=task.key(Run.BIDIRECTIONAL), progress=progress, **asdict(self)
         )
         columns = {"rows": both.lower.rows, "x": both.x}
         for end, side in (("", both.lower), ("_upper", both.upper)):

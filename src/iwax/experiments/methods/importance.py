@@ -10,10 +10,10 @@ from iwax import evaluation
 from iwax.experiments.fields import LARGEST_K
 from iwax.experiments.methods.method import Found, Method, or_unknown, whole
 from iwax.experiments.task import Task
+from iwax.streams import Run
 
-__all__ = ["ACTIVE", "COLUMNS", "EVIDENCE", "Importance"]
+__all__ = ["ACTIVE", "COLUMNS", "Importance"]
 
-EVIDENCE, ACTIVITY, DIVERGENCE = 2000, 2001, 2002  # purposes of random numbers, beside those of training
 ACTIVE = 0.01  # Var_x E_q[u] above which a unit counts as active (Burda, Grosse, Salakhutdinov 2016)
 COLUMNS = ("rows", "log_evidence", "monte_carlo_error", "elbo", "elbo_error", "ess", "pareto_k")
 
@@ -51,9 +51,9 @@ class Importance(Method):
         x, model = task.x, task.trained.model
         holes, progress = float(np.isnan(x).mean()), task.reporter.evaluation
         given: dict[str, Any] = {"missing": holes > 0}
-        found = evaluation.log_evidence(model, x, k=self.k, key=task.key(EVIDENCE), progress=progress, **given)
-        activity = evaluation.unit_activity(model, x, key=task.key(ACTIVITY), **given)
-        divergence = evaluation.kl_per_unit(model, x, key=task.key(DIVERGENCE), **given)
+        found = evaluation.log_evidence(model, x, k=self.k, key=task.key(Run.EVIDENCE), progress=progress, **given)
+        activity = evaluation.unit_activity(model, x, key=task.key(Run.ACTIVITY), **given)
+        divergence = evaluation.kl_per_unit(model, x, key=task.key(Run.DIVERGENCE), **given)
         about = {
             "pareto_k_over_0_7": found.pareto_k_over(0.7),
             "active_units": evaluation.active_units(activity, threshold=ACTIVE),

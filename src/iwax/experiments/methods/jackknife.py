@@ -8,10 +8,9 @@ from iwax import evaluation
 from iwax.experiments.fields import LARGEST_K
 from iwax.experiments.methods.method import Found, Method, whole
 from iwax.experiments.task import Task
+from iwax.streams import Run
 
-__all__ = ["SETS", "Jackknife"]
-
-SETS = 2005  # a purpose of random numbers
+__all__ = ["Jackknife"]
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,7 @@ class Jackknife(Method):
         """The jackknife of the order, of every lower one for comparison, and the ELBO, of the same sets of draws."""
         settings = {"k": self.k, "orders": range(self.order + 1), "repeats": self.repeats}
         found = evaluation.jackknife_evidence(
-            task.trained.model, task.x, key=task.key(SETS), progress=task.reporter.evaluation, **settings
+            task.trained.model, task.x, key=task.key(Run.JACKKNIFE), progress=task.reporter.evaluation, **settings
         )
         columns = {"rows": found.rows, "log_evidence": found.estimate[-1], "monte_carlo_error": found.error[-1]}
         columns |= {"elbo": found.elbo, "elbo_error": found.elbo_error}

@@ -7,6 +7,7 @@ import equinox as eqx
 import jax
 import numpy as np
 
+from iwax import streams
 from iwax._typing import PRNGKey
 from iwax.experiments.families import OF_POSTERIOR, OF_PRIOR
 from iwax.experiments.model import Model
@@ -17,7 +18,6 @@ from iwax.experiments.parts.priors import prior
 
 __all__ = ["assemble", "size"]
 
-_OF_THE_TOP = 2**31  # key of what the topmost prior starts at: no layer has this number
 _COUNTED = 4  # maps of a flow that are counted; of more of them, each two take as much as the last two
 
 
@@ -25,8 +25,9 @@ def assemble(sizes: Model, start: Moments, *, key: PRNGKey) -> tuple[Any, Any, A
     """The prior, the likelihood and the posterior, untrained."""
     layers = len(sizes.latents)
     keys = list(jax.random.split(key, 2 * layers))
+    topmost = jax.random.fold_in(key, streams.Initialisation.TOPMOST_PRIOR)
     return (
-        prior(sizes, start, keys=keys[layers + 1 :], key=jax.random.fold_in(key, _OF_THE_TOP)),
+        prior(sizes, start, keys=keys[layers + 1 :], key=topmost),
         likelihood(sizes, start, key=keys[layers]),
         posterior(sizes, start, keys=keys[:layers]),
     )
