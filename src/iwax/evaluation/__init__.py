@@ -28,7 +28,7 @@ from iwax.evaluation.pareto import pareto_k, tail_size
 from iwax.evaluation.plane import PosteriorPlane, posterior_plane
 from iwax.evaluation.signal_to_noise import GroupSignal, SignalToNoise, gradient_signal_to_noise
 from iwax.evaluation.squared_error import squared_error, squared_error_difference
-from iwax.evaluation.statistics import error_of_mean, paired_difference, standard_error
+from iwax.evaluation.statistics import error_of_mean
 
 if TYPE_CHECKING:  # for editors and type checkers, which cannot follow `__getattr__`
     from iwax.evaluation.annealed import AnnealedEvidence, annealed_evidence
@@ -68,7 +68,6 @@ __all__ = [
     "log_evidence",
     "marginal_moments",
     "mean_field_normal",
-    "paired_difference",
     "pareto_k",
     "posterior_means",
     "posterior_plane",
@@ -77,7 +76,6 @@ __all__ = [
     "simulation_based_calibration",
     "squared_error",
     "squared_error_difference",
-    "standard_error",
     "tail_size",
     "unit_activity",
 ]

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from iwax.evaluation import paired_difference
+from iwax.evaluation.statistics import paired_difference
 from iwax.experiments import measurements, seeds
 from iwax.experiments.folder import RunFolder, existing
 from iwax.experiments.naming import differing, display_name

@@ -11,6 +11,7 @@ import numpy as np
 from iwax import data, evaluation
 from iwax._typing import PRNGKey
 from iwax.evaluation.signal_to_noise import check_repeats
+from iwax.evaluation.statistics import standard_error
 from iwax.experiments import build, cost
 from iwax.experiments.compiling import Stopwatch
 from iwax.experiments.environment import environment
@@ -199,7 +200,7 @@ class _Parts:
         holes = bool(np.isnan(x).any())
         activity = evaluation.unit_activity(self.trained.model, x, key=key, missing=holes)
         divergence = evaluation.kl_by_row(self.trained.model, x, key=key, missing=holes)
-        errors = [evaluation.standard_error(kl, axis=0) for kl in divergence]
+        errors = [standard_error(kl, axis=0) for kl in divergence]
         layers = [
             {"kl": kl.mean(axis=0).tolist(), "error": error.tolist(), "activity": active.tolist()}
             for kl, error, active in zip(divergence, errors, activity, strict=True)

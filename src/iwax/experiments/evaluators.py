@@ -13,8 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from iwax.data.formats.npy import read_npz
-from iwax.evaluation import paired_difference
-from iwax.evaluation.statistics import mean_with_errors
+from iwax.evaluation.statistics import mean_with_errors, paired_difference
 from iwax.experiments import cost, measurements
 from iwax.experiments.environment import environment, versions
 from iwax.experiments.folder import RunFolder

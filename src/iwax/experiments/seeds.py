@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from iwax.evaluation import paired_difference
+from iwax.evaluation.statistics import paired_difference
 from iwax.experiments.config import Config
 from iwax.experiments.naming import differing, display_name
 

@@ -1,14 +1,14 @@
 """A way to estimate log p(x), as a value: what every one of them says of itself, and what is asked of it."""
 
 import string
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from iwax.evaluation import error_of_mean, standard_error
+from iwax.evaluation.statistics import error_of_mean, standard_error
 from iwax.experiments.task import Task
 
 __all__ = ["Found", "Method", "check_range", "or_unknown", "summed_up", "whole"]
@@ -35,7 +35,7 @@ class Found(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Method:
+class Method(ABC):
     """A way to estimate log p(x) with its settings. Raises ValueError for a number out of its range.
 
     Texts are filled in with the settings: ``stem`` is the name of a stored measurement (and of its ``split``), less
