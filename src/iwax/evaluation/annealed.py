@@ -10,7 +10,7 @@ from iwax._typing import PRNGKey
 from iwax.evaluation.annealing import LADDERS, STARTS, Annealed, Plan, anneal, refuse_discrete, tuned
 from iwax.evaluation.blocks import Block, at_least, by_row, checked
 from iwax.evaluation.hamiltonian import TARGET_ACCEPTANCE
-from iwax.evaluation.statistics import standard_error
+from iwax.evaluation.trust import Estimate
 from iwax.model import LatentVariableModel
 from iwax.numerics import StreamingLogMeanExp
 
@@ -21,7 +21,7 @@ _ACCEPTED = (0.4, 0.9)  # outside of it the steps were not what the chains neede
 
 
 @dataclass(frozen=True)
-class AnnealedEvidence:
+class AnnealedEvidence(Estimate):
     """What n chains a row say of log p(x). Arrays are float64 [n], in nats; `rows` are the row numbers.
 
     ``log_evidence`` is the logarithm of the mean weight of the chains: in expectation never above log p(x).
@@ -40,21 +40,6 @@ class AnnealedEvidence:
     acceptance: np.ndarray
 
     @property
-    def mean(self) -> float:
-        """The mean of log p(x) over the rows, nats."""
-        return float(self.log_evidence.mean())
-
-    @property
-    def standard_error(self) -> float:
-        """The standard error of the mean over the data, nats; nan for a single row."""
-        return float(standard_error(self.log_evidence))
-
-    @property
-    def ess_median(self) -> float:
-        """The median effective sample size, of the number of chains."""
-        return float(np.median(self.ess))
-
-    @property
     def acceptance_mean(self) -> float:
         """The mean acceptance probability; the steps were tuned to 0.65."""
         return float(self.acceptance.mean())
@@ -65,10 +50,7 @@ class AnnealedEvidence:
         With ``upper``, of an estimate from chains backward, which is off to the other side.
         """
         off, bound = ("over", "an upper bound that falls") if upper else ("under", "a lower bound that rises")
-        found = []
-        broken = int(np.sum(~np.isfinite(self.log_evidence)))
-        if broken:
-            found.append(f"log p(x) is not finite for {broken} of {self.rows.size} rows")
+        found = self.broken()
         low, high = _ACCEPTED
         if not low <= self.acceptance_mean <= high:
             found.append(

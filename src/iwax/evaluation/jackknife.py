@@ -17,7 +17,7 @@ import numpy as np
 from iwax import batched, bounds, streams
 from iwax._typing import LogWeights, PerDatum, PRNGKey
 from iwax.bounds import Bound
-from iwax.evaluation.blocks import at_least, blocks, checked
+from iwax.evaluation.blocks import Block, at_least, by_row, checked
 from iwax.evaluation.evidence import log_weight_calls, statistics
 from iwax.evaluation.statistics import error_of_mean, standard_error
 from iwax.model import LatentVariableModel
@@ -91,16 +91,16 @@ def jackknife_evidence(
     model.refuse_outside(x)
     model = batched.ready(model, key)
     chosen = [bounds.jackknife(order) for order in orders]
-    found = np.empty((2 + 2 * len(orders), x.shape[0]))
-    for block in blocks(x, rows, batch):
+
+    def of_block(block: Block) -> np.ndarray:
         sets: list[np.ndarray] = []
         calls = log_weight_calls(model, key, block.x, repeats * k, chunk=k)
         told = _estimated(calls, chosen, k, key, into=sets, rows=block.size)
         elbo = statistics(told, block.x.values.shape[0], repeats * k)[2:4, : block.size]
         values = np.concatenate(sets, axis=1)
-        found[:, block.first : block.stop] = [*elbo, *values.mean(axis=1), *standard_error(values, axis=1)]
-        if progress is not None:
-            progress(block.stop, x.shape[0])
+        return np.concatenate([elbo, values.mean(axis=1), standard_error(values, axis=1)])
+
+    found = by_row(of_block, x, rows, batch, progress=progress, axis=1)
     estimate, error = found[2:].reshape(2, len(orders), -1)
     return JackknifeEvidence(k, repeats, tuple(orders), rows, estimate, error, *found[:2])
 

@@ -16,7 +16,7 @@ _NAMES = {  # what is needed, under which names
     ),
     "a whole number": ("n", "seed", "evaluation_seed"),
     "a whole number or null": ("k",),
-    "a text": ("method", "dataset", "checkpoint"),
+    "a text": ("method", "dataset", "checkpoint", "origin"),
     "a text or null": ("split", "preset", "name", "start", "data_sha256", "precision"),
     "a list of texts": ("warnings",),
     "a list of whole numbers": ("shape",),
