@@ -32,9 +32,10 @@ class Chains(Method):
         warm_up = max(50, self.temperatures // 10)
         return 2 * self.chains * (self.directions * self.temperatures + warm_up) * self.leapfrog
 
-    def told(self, text: str, **about: Any) -> str:
+    def told(self, text: str, *, n: int = 0, split: str = "") -> str:
         """As of every method, with f_0 in the words of a table."""
-        return super().told(text, begun="q(z|x)" if self.start == "posterior" else "the prior", **about)
+        begun = "q(z|x)" if self.start == "posterior" else "the prior"
+        return super().told(text.replace("{begun}", begun), n=n, split=split)
 
     def settings(self) -> dict[str, Any]:
         """Those of the chains; a summary's start is the run whose weights its run began with."""

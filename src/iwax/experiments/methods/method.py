@@ -75,9 +75,9 @@ class Method(ABC):
         """How many rows of a task are measured."""
         return len(task.x)
 
-    def told(self, text: str, **about: Any) -> str:
+    def told(self, text: str, *, n: int = 0, split: str = "") -> str:
         """One of the texts with the settings filled in."""
-        return text.format(**self.settings(), **about)
+        return text.format(**self.settings(), n=n, split=split)
 
     def settings(self) -> dict[str, Any]:
         """The settings by the names under which a summary has them."""
