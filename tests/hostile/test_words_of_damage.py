@@ -15,8 +15,8 @@ from iwax import data
 from iwax.cli import failure
 from iwax.data.formats import images, npy
 from iwax.experiments import diagnosis, summary_types
+from iwax.experiments.measurements import Measurement as Measured
 from iwax.report.page import measured
-from iwax.report.page.measured import Measured
 from iwax.training import record, strict_json
 from iwax.training.checkpoint import CorruptCheckpointError
 

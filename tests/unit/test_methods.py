@@ -1,14 +1,29 @@
 """A run measured by annealing: what is said, stored and printed, and that nothing else is overwritten."""
 
+import dataclasses
+import io
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from iwax import experiments
-from iwax.experiments import annealing, cost, jackknife, measurements, summary_types
+from iwax import evaluation, experiments
+from iwax.experiments import (
+    Annealed,
+    Bidirectional,
+    Importance,
+    Jackknife,
+    cost,
+    evaluators,
+    measurements,
+    published,
+    summary_types,
+)
 from iwax.experiments.folder import existing
+from iwax.experiments.measure import SHARED
+from iwax.experiments.methods import METHODS
 from iwax.experiments.reporter import Silent
 from iwax.training import strict_json
 
@@ -95,9 +110,9 @@ def test_jackknife(run):
     assert len(measurements.summaries(existing(run), ("method", "n"))) >= 3, "what was written is read back"
 
 
-@pytest.mark.parametrize("method", [annealing, jackknife])
+@pytest.mark.parametrize("method", sorted({*METHODS} - {"importance"}))
 def test_what_a_method_does_not_know_is_read_back(method):
-    unknown = {"method": method.__name__.rpartition(".")[2], **dict.fromkeys(method.UNKNOWN)}
+    unknown = {"method": method, **dict.fromkeys(SHARED)}
     assert summary_types.parse(strict_json.canonical(unknown), path=Path("a.json")) == unknown
 
 
@@ -121,3 +136,109 @@ def test_what_a_method_does_not_know_is_read_back(method):
 def test_options_that_a_method_does_not_take(run, wrong, says):
     with pytest.raises(ValueError, match=says):
         experiments.evaluate(run, reporter=Silent(), **wrong)
+
+
+# -- stored, and read back; nothing is computed here, so that every method is asked ---------------------------------
+
+ROWS, NUMBERS = np.arange(3), np.linspace(-9.0, -1.0, 24).reshape(8, 3)
+CHAINS = Annealed(chains=4, temperatures=20, leapfrog=2, start="posterior")
+SIDES = [evaluation.AnnealedEvidence(4, 20, 2, "posterior", ROWS, *NUMBERS[i : i + 4] ** 2) for i in (0, 3)]
+SETS = evaluation.JackknifeEvidence(4, 10, (0, 1, 2), ROWS, NUMBERS[:3], NUMBERS[3:6] ** 2, NUMBERS[6], NUMBERS[7] ** 2)
+STORED = {  # a method, the function that it calls with what that gives, and the name under which it was always stored
+    "importance": (Importance(k=200), "log_evidence", evaluation.Evidence(200, ROWS, *NUMBERS[:6]), "test-k200"),
+    "annealed": (CHAINS, "annealed_evidence", SIDES[0], "annealed-test-posterior-4x20x2"),
+    "bidirectional": (
+        Bidirectional(chains=4, temperatures=20, leapfrog=2),
+        "bidirectional_evidence",
+        evaluation.BidirectionalEvidence(np.ones((3, 6)), *SIDES),
+        "bidirectional-simulated-prior-4x20x2",
+    ),
+    "jackknife": (Jackknife(k=4, order=2, repeats=10), "jackknife_evidence", SETS, "jackknife2-test-k4x10"),
+}
+
+
+@pytest.fixture
+def stored(run, tmp_path, monkeypatch):
+    """Measures a copy of the run by a method, whose numbers are as given; the folder, the report, and the one file."""
+
+    def measured(name, **options):
+        value, function, found, stem = STORED[name]
+        folder = existing(shutil.copytree(run, tmp_path / "run", ignore=shutil.ignore_patterns("evaluation")))
+        monkeypatch.setattr(evaluation, function, lambda *_, **__: found)
+        for layers in ("unit_activity", "kl_per_unit"):
+            monkeypatch.setattr(evaluation, layers, lambda *_, **__: [np.array([0.5, 0.001])])
+        report = experiments.evaluate(folder.path, method=value, limit=3, reporter=Silent(), **options)
+        (file,) = folder.evaluation.glob("*.json")
+        assert file.name.startswith(f"{stem}-n3-seed0-step")
+        return folder, report, file
+
+    return measured
+
+
+def test_every_method_is_asked():
+    assert STORED.keys() == METHODS.keys()
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_what_a_method_stores_is_read_back(stored, name):
+    folder, report, _ = stored(name)
+    ((path, summary),) = measurements.summaries(folder, (*SHARED, "n", "log_evidence", "standard_error", "warnings"))
+    assert {key: summary[key] for key in report} == measurements.finite(report)
+    columns = measurements.read(folder, path, summary, ("rows", "log_evidence", "monte_carlo_error")).columns
+    assert columns["log_evidence"].mean() == report["log_evidence"]
+    found = STORED[name][2]
+    kept = vars(found.lower if name == "bidirectional" else found)
+    for column in columns.keys() & kept.keys():
+        np.testing.assert_array_equal(columns[column], kept[column])
+    assert experiments.closing_line(summary) == experiments.closing_line(report)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_value_and_its_name_are_one_measurement(run, stored, name):
+    value = STORED[name][0]
+    folder, report, file = stored(name)
+    given = {each.name: getattr(value, each.name) for each in dataclasses.fields(value)}
+    again = experiments.evaluate(folder.path, method=name, limit=3, reporter=Silent(), **given)
+    assert list(folder.evaluation.glob("*.json")) == [file]
+    assert again | {"seconds": 0} == report | {"seconds": 0}
+
+
+def test_a_value_takes_no_settings_beside_it_and_none_out_of_range(run):
+    with pytest.raises(ValueError, match="chains is not used by the method annealed, which takes split; got chains=3"):
+        experiments.evaluate(run, method=CHAINS, chains=3, reporter=Silent())
+    with pytest.raises(ValueError, match="temperatures: an integer from 1 to 10000000 was needed, got 0"):
+        Annealed(temperatures=0)
+    with pytest.raises(ValueError, match=r"k: an integer from 1 to 10000000 was needed, got 2\.5"):
+        Importance(k=2.5)
+
+
+@pytest.mark.parametrize("name", sorted({*METHODS} - {"importance"}))
+def test_what_an_early_version_stored_is_read(stored, name):
+    """Without where chains began, and without the ELBO of a jackknife's draws, which were null."""
+    folder, report, file = stored(name)
+    early = measurements.finite(report) | dict.fromkeys(SHARED[1:])
+    early.pop("origin", None)
+    folder.write({f"evaluation/{file.name}": strict_json.canonical(early)})
+    ((path, summary),) = measurements.summaries(folder, ("n", "log_evidence"))
+    assert measurements.values(folder, path, summary, ("rows", "log_evidence"))["rows"].tolist() == [0, 1, 2]
+    assert experiments.closing_line(summary).partition(" (")[0] == experiments.closing_line(report).partition(" (")[0]
+
+
+def test_a_side_by_side_table_reads_the_passes_that_an_early_version_kept(run):
+    """Values and errors [evaluators, n] in one file, with what they depend on and what is told of them."""
+    plan = published.SideBySide(rows=8, k=4, repeats=3, orders=[1], chains=2, temperatures=3, leapfrog=2, start="prior")
+    folder, identity = existing(run), {"pass": "any", "n": 3}
+    for each, lines in zip(evaluators._passes(plan, 50), (3, 2, 1), strict=True):
+        words = {"identity": identity, "about": {"warnings": ["few"], "seconds": 1.5}}
+        packed = {name: np.frombuffer(strict_json.canonical(value), np.uint8) for name, value in words.items()}
+        stream = io.BytesIO()
+        np.savez(stream, values=NUMBERS[:lines], errors=NUMBERS[lines : 2 * lines] ** 2, **packed)
+        name = f"side-by-side-{each.method.name}-0123.npz"
+        folder.write({f"evaluation/{name}": stream.getvalue()})
+        kept = evaluators._read(folder, folder.evaluation / name, each, identity)
+        assert kept.summary == words["about"]
+        values = [kept.columns[column] for column in each.columns]
+        errors = [kept.columns[column] for column in each.columns.values()]
+        np.testing.assert_array_equal([*values, *errors], [*NUMBERS[:lines], *NUMBERS[lines : 2 * lines] ** 2])
+        with pytest.raises(ValueError, match="of these weights, data and settings was needed, got another"):
+            evaluators._read(folder, folder.evaluation / name, each, {"pass": "other"})

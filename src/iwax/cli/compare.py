@@ -30,7 +30,7 @@ def compare(
     check(output, force=force, endings=(".png",))
 
     from iwax.experiments import comparison
-    from iwax.experiments.task import or_unknown
+    from iwax.experiments.methods.method import or_unknown
 
     terminal: Terminal = context.obj
     result = comparison.compare(runs, split=split)

@@ -59,10 +59,7 @@ def evaluate(
 
     terminal: Terminal = context.obj
     check_seed(seed)
-    chosen = {"method": method, "split": split, "k": k, "chains": chains, "temperatures": temperatures}
-    chosen |= {"leapfrog": leapfrog, "start": start, "order": order, "repeats": repeats, "limit": limit}
     with Reporter(terminal) as reporter:
-        chosen |= {"seed": seed, "checkpoint": checkpoint, "data_path": data_path, "fallback": fallback}
-        report = experiments.evaluate(run, reporter=reporter, **chosen)
+        report = experiments.evaluate(**context.params, reporter=reporter)
     terminal.data(experiments.closing_line(report))
     terminal.document(report)

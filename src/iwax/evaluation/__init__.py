@@ -15,7 +15,6 @@ from iwax.evaluation.calibration import (
     simulation_based_calibration,
 )
 from iwax.evaluation.convergence import Convergence, convergence_in_k
-from iwax.evaluation.error_of_mean import error_of_mean
 from iwax.evaluation.evidence import Evidence, log_evidence
 from iwax.evaluation.families import Family, mean_field_normal
 from iwax.evaluation.gap import inference_gap
@@ -29,6 +28,7 @@ from iwax.evaluation.pareto import pareto_k, tail_size
 from iwax.evaluation.plane import PosteriorPlane, posterior_plane
 from iwax.evaluation.signal_to_noise import GroupSignal, SignalToNoise, gradient_signal_to_noise
 from iwax.evaluation.squared_error import squared_error, squared_error_difference
+from iwax.evaluation.statistics import error_of_mean
 
 if TYPE_CHECKING:  # for editors and type checkers, which cannot follow `__getattr__`
     from iwax.evaluation.annealed import AnnealedEvidence, annealed_evidence

@@ -17,9 +17,9 @@ from jaxtyping import Array
 
 from iwax import batched, streams
 from iwax._typing import PRNGKey
-from iwax.evaluation.blocks import at_least, blocks, checked
+from iwax.evaluation.blocks import Block, at_least, blocks, by_row, checked
 from iwax.evaluation.data_points import DataPoints
-from iwax.evaluation.error_of_mean import error_of_mean
+from iwax.evaluation.statistics import mean_with_errors, standard_error
 from iwax.model import LatentVariableModel
 from iwax.parts import Datum, Distribution, Latent
 
@@ -54,15 +54,7 @@ class AggregatePosterior:
 
     def summary(self) -> dict[str, dict[str, float]]:
         """The mean of each over the rows, its standard error over the data (the mixture held fixed) and over draws."""
-        n = self.rows.size
-        return {
-            name: {
-                "mean": float(np.mean(getattr(self, name))),
-                "standard_error": float(np.std(getattr(self, name), ddof=1) / np.sqrt(n)) if n > 1 else float("nan"),
-                "monte_carlo_error": error_of_mean(getattr(self, f"{name}_error")),
-            }
-            for name in PARTS
-        }
+        return {name: mean_with_errors(getattr(self, name), getattr(self, f"{name}_error")) for name in PARTS}
 
     def warnings(self) -> list[str]:
         """In plain words, why the numbers say more of N than of the model; empty where they do not."""
@@ -95,9 +87,9 @@ def aggregate_posterior(
     x, rows = checked(model, x, rows, key)
     at_least(1, {"draws": draws, "batch": batch})
     n, model = len(x), batched.ready(model, key)
-    columns = np.empty((6, n))
     everything = list(blocks(x, rows, batch))
-    for block in everything:
+
+    def of_block(block: Block) -> np.ndarray:
         z, own, prior = _drawn(model, key, block.x, draws)
         own, prior = np.asarray(own, np.float64), np.asarray(prior, np.float64)
         aggregate = np.full(own.shape, -np.inf)
@@ -105,10 +97,9 @@ def aggregate_posterior(
             sums = np.asarray(_log_sum(model, key, other.x, z, jnp.asarray(other.size)), np.float64)
             aggregate = np.logaddexp(aggregate, sums - np.log(n))
         parts = (own - aggregate, aggregate - prior, own - prior)  # [batch, draws] each
-        pairs = [column for part in parts for column in (part.mean(axis=1), _error(part))]
-        columns[:, block.first : block.stop] = np.stack(pairs)[:, : block.size]
-        if progress is not None:
-            progress(block.stop, n)
+        return np.stack([column for part in parts for column in (part.mean(axis=1), standard_error(part))])
+
+    columns = by_row(of_block, x, rows, batch, progress=progress, axis=1)
     return AggregatePosterior(rows, draws, *columns)
 
 
@@ -145,9 +136,3 @@ def _log_sum(model: LatentVariableModel, key: PRNGKey, x: Datum, z: Latent, coun
     log_q = batched.over_data(one, key, x)  # [rows of the mixture, batch, draws]
     kept = jnp.arange(log_q.shape[0]) < count  # not the padding of the last block
     return jax.nn.logsumexp(jnp.where(kept[:, None, None], log_q, -jnp.inf), axis=0)
-
-
-def _error(values: np.ndarray) -> np.ndarray:
-    """The standard error of the mean over draws [batch, draws]; NaN for a single draw."""
-    draws = values.shape[1]
-    return values.std(axis=1, ddof=1) / np.sqrt(draws) if draws > 1 else np.full(values.shape[0], np.nan)

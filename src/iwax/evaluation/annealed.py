@@ -8,9 +8,10 @@ import numpy as np
 from iwax import batched
 from iwax._typing import PRNGKey
 from iwax.evaluation.annealing import LADDERS, STARTS, Annealed, Plan, anneal, refuse_discrete, tuned
-from iwax.evaluation.blocks import Block, at_least, blocks, checked
+from iwax.evaluation.blocks import Block, at_least, by_row, checked
 from iwax.evaluation.data_points import DataPoints
 from iwax.evaluation.hamiltonian import TARGET_ACCEPTANCE
+from iwax.evaluation.trust import Estimate
 from iwax.model import LatentVariableModel
 from iwax.numerics import StreamingLogMeanExp
 
@@ -21,7 +22,7 @@ _ACCEPTED = (0.4, 0.9)  # outside of it the steps were not what the chains neede
 
 
 @dataclass(frozen=True)
-class AnnealedEvidence:
+class AnnealedEvidence(Estimate):
     """What n chains a row say of log p(x). Arrays are float64 [n], in nats; `rows` are the row numbers.
 
     ``log_evidence`` is the logarithm of the mean weight of the chains: in expectation never above log p(x).
@@ -40,22 +41,6 @@ class AnnealedEvidence:
     acceptance: np.ndarray
 
     @property
-    def mean(self) -> float:
-        """The mean of log p(x) over the rows, nats."""
-        return float(self.log_evidence.mean())
-
-    @property
-    def standard_error(self) -> float:
-        """The standard error of the mean over the data, nats; nan for a single row."""
-        n = self.rows.size
-        return float(self.log_evidence.std(ddof=1) / np.sqrt(n)) if n > 1 else float("nan")
-
-    @property
-    def ess_median(self) -> float:
-        """The median effective sample size, of the number of chains."""
-        return float(np.median(self.ess))
-
-    @property
     def acceptance_mean(self) -> float:
         """The mean acceptance probability; the steps were tuned to 0.65."""
         return float(self.acceptance.mean())
@@ -66,10 +51,7 @@ class AnnealedEvidence:
         With ``upper``, of an estimate from chains backward, which is off to the other side.
         """
         off, bound = ("over", "an upper bound that falls") if upper else ("under", "a lower bound that rises")
-        found = []
-        broken = int(np.sum(~np.isfinite(self.log_evidence)))
-        if broken:
-            found.append(f"log p(x) is not finite for {broken} of {self.rows.size} rows")
+        found = self.broken()
         low, high = _ACCEPTED
         if not low <= self.acceptance_mean <= high:
             found.append(
@@ -119,12 +101,14 @@ def annealed_evidence(
     at_least(1, {} if batch is None else {"batch": batch})
     model.refuse_outside(x)
     model = batched.ready(model, key)
-    columns = np.empty((4, len(x)))
-    for block in blocks(x, rows, batch or rows_at_once(len(x), chains)):
+
+    def of_block(block: Block) -> np.ndarray:
         refuse_discrete(model, block.x)
         log_steps = tuned(model, key, block.x, plan, step=step)
         found = anneal(model, key, block.x, plan, log_steps, progress=within(block, len(x), progress))
-        columns[:, block.first : block.stop] = summed(found, 1)[:, : block.size]
+        return summed(found, 1)
+
+    columns = by_row(of_block, x, rows, batch or rows_at_once(len(x), chains), axis=1)
     return AnnealedEvidence(chains, temperatures, leapfrog, start, rows, *columns)
 
 

@@ -42,16 +42,9 @@ class Plan(NamedTuple):
     ladder: Ladder
 
 
-class _Moves(NamedTuple):
-    """What of a plan the compiled loop depends on."""
-
-    chains: int
-    leapfrog: int
-    start: Start
-
-
-def _moves(plan: Plan) -> _Moves:
-    return _Moves(plan.chains, plan.leapfrog, plan.start)
+def _of_moves(plan: Plan) -> Plan:
+    """The plan less what the compiled loop does not depend on."""
+    return plan._replace(temperatures=1, ladder="linear")
 
 
 class Annealed(NamedTuple):
@@ -87,7 +80,7 @@ def tuned(model: LatentVariableModel, key: PRNGKey, x: Datum, plan: Plan, *, ste
     total = -(-max(50, plan.temperatures // 10) // stretch) * stretch
     still = total // 5  # moves at beta = 0, where the chain is at home, to find the first step
     ladder = np.concatenate([np.zeros(still), betas(total - still - 1, plan.ladder)])
-    key, moves = jax.random.fold_in(key, streams.Annealing.WARM_UP), _moves(plan)
+    key, moves = jax.random.fold_in(key, streams.Annealing.WARM_UP), _of_moves(plan)
     points, offsets = _begin(model, key, x, None, plan.chains, plan.start)
     offsets, found = offsets + np.log(_FIRST_STEP), []
     for first in range(0, total, stretch):
@@ -126,7 +119,7 @@ def anneal(
     index = np.minimum(np.arange(calls * stretch), plan.temperatures - 1)  # the last call may move for nothing
     gaps = np.pad(gaps, (0, calls * stretch - plan.temperatures))
     direction = streams.Annealing.FORWARD if back is None else streams.Annealing.BACKWARD
-    key, moves = jax.random.fold_in(key, direction), _moves(plan)
+    key, moves = jax.random.fold_in(key, direction), _of_moves(plan)
     points, offsets = _begin(model, key, x, back, plan.chains, plan.start)
     log_w, accepted = np.zeros(offsets.shape), np.zeros(offsets.shape)
     for first in range(0, calls * stretch, stretch):
@@ -193,7 +186,7 @@ def _stretch(
     numbers: Any,
     targets: Any,
     gain: Any,
-    moves: _Moves,
+    moves: Plan,
 ) -> Any:
     """Some temperatures of all chains of all rows: the points reached, and [rows, chains, temperatures] of each move.
 

@@ -15,7 +15,8 @@ from iwax import batched, streams
 from iwax._typing import PRNGKey
 from iwax.evaluation.annealed import AnnealedEvidence, planned, rows_at_once, summed, within
 from iwax.evaluation.annealing import anneal, refuse_discrete, tuned
-from iwax.evaluation.blocks import at_least, blocks
+from iwax.evaluation.blocks import Block, at_least, by_row
+from iwax.evaluation.statistics import standard_error
 from iwax.model import LatentVariableModel
 from iwax.parts import Latent
 
@@ -48,7 +49,7 @@ class BidirectionalEvidence:
     @property
     def gap_error(self) -> float:
         """The standard error of the mean gap over the data, nats; nan for a single row."""
-        return float(self.gap.std(ddof=1) / np.sqrt(self.gap.size)) if self.gap.size > 1 else float("nan")
+        return float(standard_error(self.gap))
 
     def warnings(self) -> list[str]:
         """In plain words, why the bounds are not to be trusted, or wide; empty where nothing speaks against them."""
@@ -86,16 +87,18 @@ def bidirectional_evidence(
     model = batched.ready(model, key)
     z, x = _simulated(model, key, n)
     rows, size = np.arange(n), batch or rows_at_once(n, chains)
-    columns = np.empty((2, 4, n))
-    for block in blocks(x, rows, size):
+
+    def of_block(block: Block) -> np.ndarray:
         refuse_discrete(model, block.x)
-        log_steps = tuned(model, key, block.x, plan, step=step)
-        index = np.asarray(block.x.index)
-        back = jax.tree.map(lambda leaf, index=index: leaf[index], z)
-        for side, start_at, sign in ((0, None, 1), (1, back, -1)):
-            told = within(block, n, progress, since=side / 2, until=(side + 1) / 2)
-            found = anneal(model, key, block.x, plan, log_steps, back=start_at, progress=told)
-            columns[side, :, block.first : block.stop] = summed(found, sign)[:, : block.size]
+        log_steps, index = tuned(model, key, block.x, plan, step=step), np.asarray(block.x.index)
+        sides = []
+        for sign, at in ((1, None), (-1, jax.tree.map(lambda leaf: leaf[index], z))):
+            told = within(block, n, progress, since=len(sides) / 2, until=(len(sides) + 1) / 2)
+            found = anneal(model, key, block.x, plan, log_steps, back=at, progress=told)
+            sides.append(summed(found, sign))
+        return np.stack(sides)
+
+    columns = by_row(of_block, x, rows, size, axis=2)
     lower, upper = (AnnealedEvidence(chains, temperatures, leapfrog, start, rows, *each) for each in columns)
     return BidirectionalEvidence(x, lower, upper)
 

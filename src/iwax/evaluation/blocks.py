@@ -1,6 +1,6 @@
 """Rows of data, checked, and cut into blocks of one shape, so that one compilation serves them all."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -13,7 +13,7 @@ from iwax.evaluation.data_points import DataPoints, check_points, rows_at
 from iwax.model import LatentVariableModel
 from iwax.parts import Datum
 
-__all__ = ["Block", "at_least", "blocks", "check_key", "checked"]
+__all__ = ["Block", "at_least", "blocks", "by_row", "check_key", "checked"]
 
 
 class Block(NamedTuple):
@@ -62,13 +62,43 @@ def at_least(least: int, numbers: Mapping[str, int]) -> None:
             raise ValueError(f"{name} must be at least {least}, got {number}")
 
 
-def blocks(x: DataPoints, rows: np.ndarray, size: int) -> Iterator[Block]:
-    """Checked rows, at most ``size`` at a time, all blocks of one shape; NaN marks what was not observed.
+def blocks(x: Any, rows: np.ndarray | None, size: int) -> Iterator[Block]:
+    """The rows of x (of each of its leaves), at most ``size`` at a time, all blocks of one shape.
 
-    >>> [block.size for block in blocks(np.zeros((5, 2)), np.arange(5), 3)]
+    Their numbers are 0, 1, ... where ``rows`` is None. A NaN in a table marks what was not observed.
+
+    >>> [block.size for block in blocks(np.zeros((5, 2)), None, 3)]
     [3, 2]
     """
-    n, size = len(x), min(size, len(x))
+    points: Any = x if isinstance(x, Datum | np.ndarray) else Datum(x)
+    if rows is None:
+        rows = np.arange(len(points)) if isinstance(x, np.ndarray) or points.index is None else np.asarray(points.index)
+    n, size = len(points), min(size, len(points))
     for first in range(0, n, size):
         index = np.minimum(np.arange(first, first + size), n - 1)
-        yield Block(first, min(first + size, n), rows_at(x, index, rows[index]))
+        yield Block(first, min(first + size, n), rows_at(points, index, rows[index]))
+
+
+def by_row(
+    function: Callable[[Block], Any],
+    x: Any,
+    rows: np.ndarray | None,
+    size: int,
+    *,
+    progress: Callable[[int, int], None] | None = None,
+    axis: int = 0,
+) -> Any:
+    """The outputs of a function of every block on the host, less its padding, one after another along the rows' axis.
+
+    ``progress(done, total)`` is told of rows done.
+
+    >>> by_row(lambda block: 2 * block.x.values, np.arange(5.0), None, 3).tolist()
+    [0.0, 2.0, 4.0, 6.0, 8.0]
+    """
+    found = []
+    for block in blocks(x, rows, size):
+        kept = (*(slice(None),) * axis, slice(block.size))
+        found.append(jax.tree.map(lambda leaf, kept=kept: np.asarray(leaf)[kept], function(block)))
+        if progress is not None:
+            progress(block.stop, len(jax.tree.leaves(x)[0]))
+    return jax.tree.map(lambda *leaves: np.concatenate(leaves, axis=axis), *found)

@@ -13,9 +13,10 @@ from scipy.special import logsumexp
 
 from iwax import batched
 from iwax._typing import PRNGKey
-from iwax.evaluation.blocks import at_least, blocks, checked
+from iwax.evaluation.blocks import Block, at_least, by_row, checked
 from iwax.evaluation.data_points import DataPoints
 from iwax.evaluation.evidence import log_weight_calls
+from iwax.evaluation.statistics import error_of_mean, standard_error
 from iwax.model import LatentVariableModel
 from iwax.numerics import StreamingLogMeanExp
 
@@ -45,12 +46,12 @@ class Convergence:
     @property
     def standard_error(self) -> np.ndarray:
         """The standard error of `mean` over the data, [points]; NaN for a single row. It is much the same for all k."""
-        return _standard_error(self.per_row)
+        return standard_error(self.per_row)
 
     @property
     def monte_carlo_error(self) -> np.ndarray:
         """The standard error of `mean` over the draws, the rows held fixed, [points]."""
-        return np.sqrt(np.sum(self.per_row_error**2, axis=1)) / self.rows.size
+        return np.array([error_of_mean(each) for each in self.per_row_error])
 
     @property
     def gain(self) -> np.ndarray:
@@ -60,7 +61,7 @@ class Convergence:
     @property
     def gain_error(self) -> np.ndarray:
         """The standard error of `gain` over the data, row paired with row, [points]: small against that of `mean`."""
-        return np.concatenate([[np.nan], _standard_error(np.diff(self.per_row, axis=0))])
+        return np.concatenate([[np.nan], standard_error(np.diff(self.per_row, axis=0))])
 
 
 def ladder(k: int) -> list[int]:
@@ -99,16 +100,15 @@ def convergence_in_k(
         raise ValueError(f"ks must be from 1 to k={k}, the draws there are, got {ks}")
     model.refuse_outside(x)
     model = batched.ready(model, key)
-    mean, error = np.empty((len(ks), len(x))), np.empty((len(ks), len(x)))
-    for block in blocks(x, rows, batch):
+
+    def of_block(block: Block) -> np.ndarray:
         pooled = [_Groups(size, alone=k // size == 1) for size in ks]
         for log_w in log_weight_calls(model, key, block.x, k, chunk=chunk):
             for groups in pooled:
-                groups.add(log_w[:, : block.size].astype(np.float64))
-        mean[:, block.first : block.stop] = [groups.mean for groups in pooled]
-        error[:, block.first : block.stop] = [groups.error for groups in pooled]
-        if progress is not None:
-            progress(block.stop, len(x))
+                groups.add(log_w.astype(np.float64))
+        return np.stack([[groups.mean, groups.error] for groups in pooled], axis=1)
+
+    mean, error = by_row(of_block, x, rows, batch, progress=progress, axis=2)
     sizes = np.array(ks)
     return Convergence(sizes, k // sizes, rows, mean, error)
 
@@ -170,9 +170,3 @@ class _Groups:
 def _log_sum_exp(log_w: np.ndarray) -> np.ndarray:
     """Of groups of log-weights [groups, k, n]: [groups, n]."""
     return np.asarray(logsumexp(log_w, axis=1))
-
-
-def _standard_error(values: np.ndarray) -> np.ndarray:
-    """Over the last axis."""
-    n = values.shape[-1]
-    return values.std(axis=-1, ddof=1) / np.sqrt(n) if n > 1 else np.full(values.shape[:-1], np.nan)

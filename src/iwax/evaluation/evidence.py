@@ -15,7 +15,8 @@ from iwax._typing import PRNGKey
 from iwax.evaluation.blocks import at_least, blocks, checked
 from iwax.evaluation.data_points import DataPoints
 from iwax.evaluation.pareto import pareto_k, tail_size
-from iwax.evaluation.trust import FEW, TRUSTED_K_HAT, unknown, unknown_words
+from iwax.evaluation.statistics import standard_error
+from iwax.evaluation.trust import FEW, TRUSTED_K_HAT, Estimate, unknown, unknown_words
 from iwax.model import LatentVariableModel
 from iwax.numerics import StreamingLogMeanExp
 from iwax.parts import Datum
@@ -28,7 +29,7 @@ _DRAWS_A_CALL = 10_000  # bounds the memory: log-weights leave the device in cal
 
 
 @dataclass(frozen=True)
-class Evidence:
+class Evidence(Estimate):
     """What k importance samples a row say of log p(x). Arrays are float64 [n], in nats; `rows` are the row numbers.
 
     ``log_evidence`` is the IWAE bound at k, whose expectation is never above log p(x); ``monte_carlo_error`` is its
@@ -60,16 +61,6 @@ class Evidence:
         return np.where(known, self.monte_carlo_error, np.nan)
 
     @property
-    def mean(self) -> float:
-        """The mean of log p(x) over the rows, nats."""
-        return float(self.log_evidence.mean())
-
-    @property
-    def standard_error(self) -> float:
-        """The standard error of the mean over the data, nats; nan for a single row."""
-        return _standard_error(self.log_evidence)
-
-    @property
     def elbo_mean(self) -> float:
         """The mean of the ELBO over the rows, nats."""
         return float(self.elbo.mean())
@@ -77,12 +68,7 @@ class Evidence:
     @property
     def elbo_standard_error(self) -> float:
         """The standard error of the mean ELBO over the data, nats; nan for a single row."""
-        return _standard_error(self.elbo)
-
-    @property
-    def ess_median(self) -> float:
-        """The median effective sample size."""
-        return float(np.median(self.ess))
+        return float(standard_error(self.elbo))
 
     def pareto_k_over(self, limit: float = TRUSTED_K_HAT) -> float:
         """The fraction of rows whose k-hat lies above the limit; nan where k is too small to fit a tail."""
@@ -91,10 +77,7 @@ class Evidence:
 
     def warnings(self) -> list[str]:
         """In plain words, why the estimate is not to be trusted; empty where nothing speaks against it."""
-        found = []
-        broken = int(np.sum(~np.isfinite(self.log_evidence)))
-        if broken:
-            found.append(f"log p(x) is not finite for {broken} of {self.rows.size} rows")
+        found = self.broken()
         heavy = self.pareto_k_over()
         if heavy > 0.05:
             found.append(
@@ -226,7 +209,3 @@ def statistics(calls: Iterator[np.ndarray], batch: int, k: int) -> np.ndarray:
             pareto_k(largest, k),
         ]
     )
-
-
-def _standard_error(values: np.ndarray) -> float:
-    return float(values.std(ddof=1) / np.sqrt(values.size)) if values.size > 1 else float("nan")

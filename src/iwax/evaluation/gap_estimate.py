@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import logsumexp
 
-from iwax.evaluation.error_of_mean import error_of_mean
 from iwax.evaluation.pareto import pareto_k, tail_size
+from iwax.evaluation.statistics import mean_with_errors, standard_error
 from iwax.evaluation.trust import TRUSTED_K_HAT
 
 __all__ = ["InferenceGap", "gap_columns"]
@@ -44,14 +44,7 @@ class InferenceGap:
 
     def summary(self) -> dict[str, dict[str, float]]:
         """The mean of every part over the rows, its standard error over the data, and its Monte-Carlo error, nats."""
-        return {
-            name: {
-                "mean": float(np.mean(getattr(self, name))),
-                "standard_error": _over_data(getattr(self, name)),
-                "monte_carlo_error": error_of_mean(getattr(self, f"{name}_error")),
-            }
-            for name in PARTS
-        }
+        return {name: mean_with_errors(getattr(self, name), getattr(self, f"{name}_error")) for name in PARTS}
 
     def warnings(self) -> list[str]:
         """In plain words, why a part is not to be trusted; empty where nothing speaks against it."""
@@ -64,7 +57,7 @@ class InferenceGap:
                 "and the approximation gap with it; take more, or give log p(x) from annealed importance sampling"
             )
         late = self.course[-1] - self.course[(3 * len(self.course)) // 4]
-        if late.mean() > max(NOTEWORTHY, 4 * _over_data(late)):
+        if late.mean() > max(NOTEWORTHY, 4 * standard_error(late)):
             found.append(
                 f"the optimised ELBO rose by {late.mean():.2f} nats in the last quarter of its {self.steps} steps: "
                 "some of the approximation gap is what is missing there; take more steps"
@@ -85,30 +78,17 @@ def gap_columns(amortised: np.ndarray, best: np.ndarray, mixed: np.ndarray, know
         both = mixed.reshape(2 * k, n)
         log_evidence = np.asarray(logsumexp(both, axis=0)) - np.log(2 * k)
         relative = np.exp(mixed - log_evidence).mean(axis=0)  # one noise: a pair of draws is one draw
-        error, joint = _error(relative), _error(relative - best)
+        error, joint = standard_error(relative, axis=0), standard_error(relative - best, axis=0)
         kept = min(2 * k, tail_size(2 * k) + 1)
         shape = pareto_k(np.partition(both, 2 * k - kept, axis=0)[-kept:], 2 * k)
     else:
         (log_evidence, error), shape = known, None
-        joint = np.sqrt(error**2 + _error(best) ** 2)
+        joint = np.sqrt(error**2 + standard_error(best, axis=0) ** 2)
     pairs = [
         (log_evidence, error),
-        (elbo, _error(best)),
-        (amortised.mean(axis=0), _error(amortised)),
+        (elbo, standard_error(best, axis=0)),
+        (amortised.mean(axis=0), standard_error(amortised, axis=0)),
         (log_evidence - elbo, joint),
-        (gain.mean(axis=0), _error(gain)),
+        (gain.mean(axis=0), standard_error(gain, axis=0)),
     ]
     return np.stack([*(column for pair in pairs for column in pair), np.full(n, np.nan) if shape is None else shape])
-
-
-def _error(values: np.ndarray) -> np.ndarray:
-    """The standard error of the mean over the first axis; NaN for a single draw."""
-    k = values.shape[0]
-    if k < 2:
-        return np.full(values.shape[1], np.nan)
-    with np.errstate(invalid="ignore"):  # a weight of zero has no finite logarithm
-        return values.std(axis=0, ddof=1) / np.sqrt(k)
-
-
-def _over_data(values: np.ndarray) -> float:
-    return float(values.std(ddof=1) / np.sqrt(values.size)) if values.size > 1 else float("nan")

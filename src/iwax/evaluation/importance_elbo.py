@@ -9,9 +9,10 @@ from scipy.special import logsumexp
 
 from iwax import batched
 from iwax._typing import PRNGKey
-from iwax.evaluation.blocks import at_least, blocks, checked
+from iwax.evaluation.blocks import Block, at_least, by_row, checked
 from iwax.evaluation.data_points import DataPoints
 from iwax.evaluation.importance_posterior import many_log_weights
+from iwax.evaluation.statistics import standard_error
 from iwax.model import LatentVariableModel
 from iwax.parts import Datum
 
@@ -80,14 +81,12 @@ def importance_posterior_elbo(
     at_least(2, {"draws": draws})
     model.refuse_outside(x)
     model = batched.ready(model, key)
-    columns = np.empty((8, len(x)))
-    for block in blocks(x, rows, batch):
+
+    def of_block(block: Block) -> np.ndarray:
         terms = _terms(model, key, block.x, k, outer, draws)
-        kept = slice(block.first, block.stop)
-        columns[0::2, kept] = terms.mean(axis=1)[:, : block.size]
-        columns[1::2, kept] = terms.std(axis=1, ddof=1)[:, : block.size] / np.sqrt(draws)
-        if progress is not None:
-            progress(kept.stop, len(x))
+        return np.stack([terms.mean(axis=1), standard_error(terms, axis=1)], axis=1).reshape(8, -1)
+
+    columns = by_row(of_block, x, rows, batch, progress=progress, axis=1)
     return ImportancePosteriorElbo(k, outer, draws, rows, *columns)
 
 

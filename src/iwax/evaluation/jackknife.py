@@ -5,7 +5,7 @@ inference", ICLR). Order 0 is the IWAE bound; the bias of order m falls as k^-(m
 estimate of order 1 or more is no bound: it may lie on either side of log p(x).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,9 +17,10 @@ import numpy as np
 from iwax import batched, bounds, streams
 from iwax._typing import LogWeights, PerDatum, PRNGKey
 from iwax.bounds import Bound
-from iwax.evaluation.blocks import at_least, blocks, checked
+from iwax.evaluation.blocks import Block, at_least, by_row, checked
 from iwax.evaluation.data_points import DataPoints
-from iwax.evaluation.evidence import log_weight_calls
+from iwax.evaluation.evidence import log_weight_calls, statistics
+from iwax.evaluation.statistics import error_of_mean, standard_error
 from iwax.model import LatentVariableModel
 
 __all__ = ["JackknifeEvidence", "jackknife_evidence"]
@@ -31,6 +32,7 @@ class JackknifeEvidence:
 
     ``error`` is the Monte-Carlo error of each mean, from the spread over the repeats (NaN for a single one); all orders
     are made of the same draws. What bias is left at k the repeats do not take away, and the error does not show.
+    ``elbo`` [n] is the mean of all these log-weights, with ``elbo_error``.
     """
 
     k: int
@@ -39,6 +41,8 @@ class JackknifeEvidence:
     rows: np.ndarray
     estimate: np.ndarray
     error: np.ndarray
+    elbo: np.ndarray
+    elbo_error: np.ndarray
 
     @property
     def kind(self) -> tuple[Literal["lower", "estimate"], ...]:
@@ -53,13 +57,12 @@ class JackknifeEvidence:
     @property
     def standard_error(self) -> np.ndarray:
         """The standard error of `mean` over the data, [orders]; NaN for a single row."""
-        n = self.rows.size
-        return self.estimate.std(axis=1, ddof=1) / np.sqrt(n) if n > 1 else np.full(len(self.orders), np.nan)
+        return standard_error(self.estimate)
 
     @property
     def monte_carlo_error(self) -> np.ndarray:
         """The standard error of `mean` over the draws, the rows held fixed, [orders]."""
-        return np.sqrt(np.sum(self.error**2, axis=1)) / self.rows.size
+        return np.array([error_of_mean(each) for each in self.error])
 
 
 def jackknife_evidence(
@@ -89,17 +92,27 @@ def jackknife_evidence(
     model.refuse_outside(x)
     model = batched.ready(model, key)
     chosen = [bounds.jackknife(order) for order in orders]
-    estimate, error = np.empty((len(orders), len(x))), np.empty((len(orders), len(x)))
-    for block in blocks(x, rows, batch):
+
+    def of_block(block: Block) -> np.ndarray:
+        sets: list[np.ndarray] = []
         calls = log_weight_calls(model, key, block.x, repeats * k, chunk=k)
-        parts = [_estimates(chosen, log_w[:, : block.size], k, key) for log_w in calls]
-        values = np.concatenate(parts, axis=1)  # [orders, repeats, rows]
-        estimate[:, block.first : block.stop] = values.mean(axis=1)
-        spread = values.std(axis=1, ddof=1) if repeats > 1 else np.full((len(orders), block.size), np.nan)
-        error[:, block.first : block.stop] = spread / np.sqrt(repeats)
-        if progress is not None:
-            progress(block.stop, len(x))
-    return JackknifeEvidence(k, repeats, tuple(orders), rows, estimate, error)
+        told = _estimated(calls, chosen, k, key, into=sets, rows=block.size)
+        elbo = statistics(told, block.x.values.shape[0], repeats * k)[2:4, : block.size]
+        values = np.concatenate(sets, axis=1)
+        return np.concatenate([elbo, values.mean(axis=1), standard_error(values, axis=1)])
+
+    found = by_row(of_block, x, rows, batch, progress=progress, axis=1)
+    estimate, error = found[2:].reshape(2, len(orders), -1)
+    return JackknifeEvidence(k, repeats, tuple(orders), rows, estimate, error, *found[:2])
+
+
+def _estimated(
+    calls: Iterable[np.ndarray], chosen: list[Bound], k: int, key: PRNGKey, *, into: list[np.ndarray], rows: int
+) -> Iterator[np.ndarray]:
+    """The log-weights [draws, batch] as they come, the estimates of their first ``rows`` put ``into`` a list."""
+    for log_w in calls:
+        into.append(_estimates(chosen, log_w[:, :rows], k, key))
+        yield log_w
 
 
 def _estimates(chosen: list[Bound], log_w: np.ndarray, k: int, key: PRNGKey) -> np.ndarray:

@@ -1,7 +1,7 @@
 """What the latent units are used for: their activity and their share of the KL divergence."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 import equinox as eqx
 import jax
@@ -12,7 +12,7 @@ from jaxtyping import Array
 from iwax import batched
 from iwax._typing import PRNGKey
 from iwax.distributions import Bernoulli, Factorized
-from iwax.evaluation.blocks import at_least, blocks, checked
+from iwax.evaluation.blocks import at_least, by_row, checked
 from iwax.evaluation.data_points import DataPoints
 from iwax.evaluation.tables import numeric
 from iwax.model import LatentVariableModel
@@ -21,16 +21,11 @@ from iwax.parts import Datum, layers_of
 __all__ = ["active_units", "kl_by_row", "kl_per_unit", "posterior_means", "unit_activity"]
 
 _ROWS = 100  # taken at once
+Rows: TypeAlias = np.ndarray | None
 
 
 def unit_activity(
-    model: LatentVariableModel,
-    x: np.ndarray,
-    *,
-    key: PRNGKey,
-    draws: int = 1,
-    rows: np.ndarray | None = None,
-    missing: bool = False,
+    model: LatentVariableModel, x: np.ndarray, *, key: PRNGKey, draws: int = 1, rows: Rows = None, missing: bool = False
 ) -> list[np.ndarray]:
     """``A_u = Var_x(E_{q(u|x)}[u])`` for every unit of every stochastic layer, from the data upwards.
 
@@ -52,13 +47,7 @@ def active_units(activity: list[np.ndarray], *, threshold: float = 0.01) -> list
 
 
 def posterior_means(
-    model: LatentVariableModel,
-    x: np.ndarray,
-    *,
-    key: PRNGKey,
-    draws: int = 1,
-    rows: np.ndarray | None = None,
-    missing: bool = False,
+    model: LatentVariableModel, x: np.ndarray, *, key: PRNGKey, draws: int = 1, rows: Rows = None, missing: bool = False
 ) -> list[np.ndarray]:
     """``E_{q(z_l|x)}[z_l]`` for every stochastic layer l, [n, units of l] each, float64; rows as `unit_activity`."""
     return _over_rows(_means, model, x, key, draws, rows, missing)
@@ -70,13 +59,7 @@ def _means(model: LatentVariableModel, key: PRNGKey, datum: Datum) -> Any:
 
 
 def kl_per_unit(
-    model: LatentVariableModel,
-    x: np.ndarray,
-    *,
-    key: PRNGKey,
-    draws: int = 1,
-    rows: np.ndarray | None = None,
-    missing: bool = False,
+    model: LatentVariableModel, x: np.ndarray, *, key: PRNGKey, draws: int = 1, rows: Rows = None, missing: bool = False
 ) -> list[np.ndarray]:
     """The mean over the data of ``E_q(z|x)[log q(u|.) - log p(u|.)]`` for every unit u of every layer, nats.
 
@@ -87,13 +70,7 @@ def kl_per_unit(
 
 
 def kl_by_row(
-    model: LatentVariableModel,
-    x: np.ndarray,
-    *,
-    key: PRNGKey,
-    draws: int = 1,
-    rows: np.ndarray | None = None,
-    missing: bool = False,
+    model: LatentVariableModel, x: np.ndarray, *, key: PRNGKey, draws: int = 1, rows: Rows = None, missing: bool = False
 ) -> list[np.ndarray]:
     """``E_q(z|x)[log q(u|.) - log p(u|.)]`` of every row and every unit u of every layer, [n, units of l] each, nats.
 
@@ -132,17 +109,15 @@ def _over_rows(
     x: DataPoints,
     key: PRNGKey,
     draws: int,
-    rows: np.ndarray | None,
+    rows: Rows,
     missing: bool,
 ) -> list[np.ndarray]:
     """The mean over draws of a list of arrays a row, for all rows of x, [n, ...] each, taken some at a time."""
     x, rows = checked(model, x, rows, key, missing=missing)
     at_least(1, {"draws": draws})
-    found, model = [], batched.ready(model, key)
-    for block in blocks(x, rows, _ROWS):
-        layers = _call(function, model, key, block.x, draws)
-        found.append([np.asarray(layer, np.float64)[: block.size] for layer in layers])
-    return [np.concatenate(layer) for layer in zip(*found, strict=True)]
+    model = batched.ready(model, key)
+    found = by_row(lambda block: _call(function, model, key, block.x, draws), x, rows, _ROWS)
+    return [np.asarray(layer, np.float64) for layer in found]
 
 
 @eqx.filter_jit

@@ -2,11 +2,40 @@
 
 import numpy as np
 
-__all__ = ["FEW", "TRUSTED_K_HAT", "named", "unknown", "unknown_words"]
+from iwax.evaluation.statistics import standard_error
+
+__all__ = ["FEW", "TRUSTED_K_HAT", "Estimate", "named", "unknown", "unknown_words"]
 
 TRUSTED_K_HAT = 0.7  # Vehtari et al. (2024, arXiv:1507.02646): above it importance sampling is unreliable
 FEW = 10  # effective draws below which the spread of the weights says little of the error of their mean
 _NAMED = 5  # rows that a sentence names
+
+
+class Estimate:
+    """What an estimate of log p(x) of n rows says as a whole, from its ``log_evidence`` and ``ess`` [n]."""
+
+    log_evidence: np.ndarray
+    ess: np.ndarray
+
+    @property
+    def mean(self) -> float:
+        """The mean of log p(x) over the rows, nats."""
+        return float(self.log_evidence.mean())
+
+    @property
+    def standard_error(self) -> float:
+        """The standard error of the mean over the data, nats; nan for a single row."""
+        return float(standard_error(self.log_evidence))
+
+    @property
+    def ess_median(self) -> float:
+        """The median effective sample size."""
+        return float(np.median(self.ess))
+
+    def broken(self) -> list[str]:
+        """Whether some log p(x) is not finite, in plain words."""
+        n = int(np.sum(~np.isfinite(self.log_evidence)))
+        return [f"log p(x) is not finite for {n} of {self.log_evidence.size} rows"] if n else []
 
 
 def unknown(ess: np.ndarray, pareto_k: np.ndarray) -> np.ndarray:

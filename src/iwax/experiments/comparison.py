@@ -8,19 +8,21 @@ from typing import Any
 
 import numpy as np
 
+from iwax.evaluation.statistics import paired_difference
 from iwax.experiments import measurements, seeds
 from iwax.experiments.folder import RunFolder, existing
 from iwax.experiments.naming import differing, display_name
 from iwax.experiments.seeds import Measured
 from iwax.training import checkpoint
 
-__all__ = ["above", "compare", "over_seeds", "paired_difference"]
+__all__ = ["above", "compare", "over_seeds"]
 
 SHOWN = ("dataset", "preset", "seed", "checkpoint", "k", "n", "log_evidence", "standard_error", "elbo", "active_units")
-NEEDED = (*SHOWN, "evaluation_seed")
+NEEDED = (*SHOWN, "split", "evaluation_seed")
 NUMBERS = ("log_evidence", "standard_error", "elbo")
 COLUMNS = ("rows", "log_evidence", "elbo")
 Setting = tuple[int, int, int, str]  # n, k, the seed of the importance samples, and which state: best, last, a step
+Stored = tuple[Path, dict[str, Any]]
 
 
 def compare(runs: Sequence[Path], *, split: str = "test") -> dict[str, Any]:
@@ -63,21 +65,10 @@ def _alike(runs: Sequence[Path], split: str) -> tuple[Setting, list[Measured]]:
     if not common:
         raise ValueError(_nothing_alike(runs, stored, split))
     setting = max(common, key=_preferred)
-    chosen = [_read(Path(run), found[setting]) for run, found in zip(runs, stored, strict=True)]
+    chosen = [_read(Path(run), *found[setting]) for run, found in zip(runs, stored, strict=True)]
     for other in chosen[1:]:
         _refuse_unlike(chosen[0], other)
     return setting, chosen
-
-
-def paired_difference(ours: np.ndarray, theirs: np.ndarray) -> tuple[float, float]:
-    """The mean of ``ours - theirs`` [n] and its standard error; nan for a single row.
-
-    >>> paired_difference(np.array([1.0, 2.0, 6.0]), np.array([0.0, 1.0, 2.0]))
-    (2.0, 1.0)
-    """
-    difference = ours - theirs
-    error = difference.std(ddof=1) / np.sqrt(difference.size) if difference.size > 1 else np.nan
-    return float(difference.mean()), float(error)
 
 
 def over_seeds(compared: Mapping[str, Any], difference: Mapping[str, Any]) -> str:
@@ -93,14 +84,15 @@ def over_seeds(compared: Mapping[str, Any], difference: Mapping[str, Any]) -> st
     )
 
 
-def _stored(run: Path, split: str) -> dict[Setting, Path]:
-    """The measurements of a split by setting."""
-    found: dict[Setting, Path] = {}
+def _stored(run: Path, split: str) -> dict[Setting, Stored]:
+    """The measurements of a split by importance sampling, by setting."""
+    found: dict[Setting, Stored] = {}
     folder = existing(run)
     states = _states(folder)
-    for path, summary in measurements.summaries(folder, NEEDED, prefix=f"{split}-"):
-        for state in states.get(summary["checkpoint"], (summary["checkpoint"],)):
-            found[(summary["n"], summary["k"], summary["evaluation_seed"], state)] = path
+    for path, summary in measurements.summaries(folder, NEEDED):
+        if (summary.get("method", "importance"), summary["split"]) == ("importance", split):
+            for state in states.get(summary["checkpoint"], (summary["checkpoint"],)):
+                found[(summary["n"], summary["k"], summary["evaluation_seed"], state)] = path, summary
     return found
 
 
@@ -116,9 +108,8 @@ def _states(folder: RunFolder) -> dict[str, tuple[str, ...]]:
     return {last: ("last",) if best.skipped else ("best", "last")}
 
 
-def _read(run: Path, path: Path) -> Measured:
+def _read(run: Path, path: Path, summary: dict[str, Any]) -> Measured:
     folder = existing(run)
-    ((_, summary),) = [each for each in measurements.summaries(folder, NEEDED) if each[0] == path]
     columns = measurements.values(folder, path, summary, COLUMNS)
     summary |= {name: math.nan for name in NUMBERS if summary[name] is None}  # for which JSON has no word
     about = folder.environment().data.sha256
@@ -151,7 +142,7 @@ def _preferred(setting: Setting) -> tuple[Any, ...]:
     return setting[:3], setting[3] == "best", setting[3]
 
 
-def _nothing_alike(runs: Sequence[Path], stored: list[dict[Setting, Path]], split: str) -> str:
+def _nothing_alike(runs: Sequence[Path], stored: list[dict[Setting, Stored]], split: str) -> str:
     """What the runs have, and the commands that measure as the first measured one is what is not."""
     have = "; ".join(f"{run} has {_words(found)}" for run, found in zip(runs, stored, strict=True))
     measured = next((found for found in stored if found), {})
@@ -166,6 +157,6 @@ def _nothing_alike(runs: Sequence[Path], stored: list[dict[Setting, Path]], spli
     )
 
 
-def _words(found: dict[Setting, Path]) -> str:
+def _words(found: dict[Setting, Stored]) -> str:
     each = [f"{n:,} rows at k = {k:,} (seed {seed}, {state})" for n, k, seed, state in sorted(found)]
     return " and ".join(each) or "none"

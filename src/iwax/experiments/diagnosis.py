@@ -11,11 +11,12 @@ import numpy as np
 from iwax import data, evaluation
 from iwax._typing import PRNGKey
 from iwax.evaluation.signal_to_noise import check_repeats
+from iwax.evaluation.statistics import standard_error
 from iwax.experiments import build, cost
 from iwax.experiments.compiling import Stopwatch
 from iwax.experiments.environment import environment
 from iwax.experiments.folder import existing
-from iwax.experiments.importance import ACTIVE
+from iwax.experiments.methods.importance import ACTIVE
 from iwax.experiments.naming import display_name
 from iwax.experiments.objective import Objective
 from iwax.experiments.place import placed
@@ -199,9 +200,10 @@ class _Parts:
         holes = bool(np.isnan(x).any())
         activity = evaluation.unit_activity(self.trained.model, x, key=key, missing=holes)
         divergence = evaluation.kl_by_row(self.trained.model, x, key=key, missing=holes)
+        errors = [standard_error(kl, axis=0) for kl in divergence]
         layers = [
-            {"kl": kl.mean(axis=0).tolist(), "error": _over_data(kl).tolist(), "activity": active.tolist()}
-            for kl, active in zip(divergence, activity, strict=True)
+            {"kl": kl.mean(axis=0).tolist(), "error": error.tolist(), "activity": active.tolist()}
+            for kl, error, active in zip(divergence, errors, activity, strict=True)
         ]  # of a layer that is no product over units, one KL for the layer as a whole
         active = evaluation.active_units(activity, threshold=ACTIVE)
         return {"rows": len(x), "active_units": active, "active_units_threshold": ACTIVE, "layers": layers}
@@ -228,8 +230,3 @@ class _Parts:
             self.reporter.note(f"            {name_of(objective)}: {done} of {total} k")
 
         return signal_curve(self.trained.model, x, objective, reporter=self.reporter, progress=told, **options)
-
-
-def _over_data(values: np.ndarray) -> np.ndarray:
-    n = len(values)
-    return values.std(axis=0, ddof=1) / np.sqrt(n) if n > 1 else np.full(values.shape[1], np.nan)

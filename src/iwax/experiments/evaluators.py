@@ -5,187 +5,105 @@ device. Whatever of these changes, it is measured anew.
 """
 
 import hashlib
-import io
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import jax
 import numpy as np
 
-from iwax import evaluation
-from iwax._typing import PRNGKey
 from iwax.data.formats.npy import read_npz
-from iwax.experiments import build, cost
-from iwax.experiments.comparison import paired_difference
+from iwax.evaluation.statistics import mean_with_errors, paired_difference
+from iwax.experiments import cost, measurements
 from iwax.experiments.environment import environment, versions
 from iwax.experiments.folder import RunFolder
-from iwax.experiments.measure import COMMON_SEED
+from iwax.experiments.measure import COMMON_SEED, measured
+from iwax.experiments.measurements import Measurement
+from iwax.experiments.methods import Annealed, Importance, Jackknife, Method
+from iwax.experiments.methods.method import summed_up
 from iwax.experiments.place import placed
 from iwax.experiments.published import PublishedValue, SideBySide
 from iwax.experiments.reporter import Reporter
 from iwax.experiments.results import Evaluator
 from iwax.experiments.stored import Trained, open_run
-from iwax.model import LatentVariableModel
+from iwax.experiments.task import Task
 from iwax.streams import Run
 from iwax.training import manifest, strict_json
 from iwax.training.checkpoint import CorruptCheckpointError
 
-__all__ = ["Measured", "measure_side_by_side", "plans"]
+__all__ = ["measure_side_by_side", "plans"]
 
+STREAMS = {Run.JACKKNIFE: Run.COMPARED_JACKKNIFE, Run.ANNEALING: Run.COMPARED_ANNEALING}
 SPLIT, TRUTH = "test", "AIS"
-
-Progress = Callable[[int, int], None]
-Columns = tuple[np.ndarray, np.ndarray, list[str]]  # values and their Monte-Carlo errors [evaluators, n], and warnings
-
-
-@dataclass(frozen=True)
-class Measured:
-    """What stands side by side, and what the draws of `log_evidence` say of the ELBO: `elbo` and its error, nats.
-
-    `seconds` are of all passes, whenever they were made.
-    """
-
-    n: int
-    evaluators: list[Evaluator]
-    log_evidence: Evaluator
-    elbo: float
-    elbo_standard_error: float
-    seconds: float
 
 
 class _Pass(NamedTuple):
-    """Evaluators of the same draws: their names, k and plan in words; all that decides their noise; and the work."""
+    """A method whose draws serve several evaluators: the column of each, by its name, and the settings by which it is
+    found again.
+    """
 
-    name: str
-    evaluators: list[str]
-    k: int | None
-    words: str
+    method: Method
+    evaluators: dict[str, str]
     settings: dict[str, Any]
-    draws: int  # of the generative net, a row
-    measure: Callable[[LatentVariableModel, np.ndarray, PRNGKey, Progress], Columns]
 
+    @property
+    def k(self) -> int | None:
+        """The draws that are pooled."""
+        return self.settings.get("k")
 
-class _Kept(NamedTuple):
-    """A pass that was made."""
+    @property
+    def columns(self) -> dict[str, str]:
+        """The columns of values that are read back, each with that of its errors; of many draws the ELBO too."""
+        names = [*self.evaluators.values(), *(["elbo"] if isinstance(self.method, Importance) else [])]
+        return {name: "monte_carlo_error" if name == "log_evidence" else f"{name}_error" for name in names}
 
-    values: np.ndarray
-    errors: np.ndarray
-    warnings: list[str]
-    seconds: float
+    @property
+    def plan(self) -> str:
+        """The method in words."""
+        return self.method.told(self.method.plan)
 
 
 def measure_side_by_side(
-    run: Path, plan: SideBySide, *, k: int, published: dict[str, PublishedValue], reporter: Reporter
-) -> Measured:
+    run: Path, plan: SideBySide, *, k: int, published: Mapping[str, PublishedValue], reporter: Reporter
+) -> dict[str, Any]:
     """Every evaluator of the plan, and the IWAE bound at k, on the first test rows; of the last state of a run.
 
     The differences are to annealed importance sampling, row by row. What an earlier call has measured is read from the
-    run's evaluation/ folder. Raises ValueError where the latents are discrete.
+    run's evaluation/ folder. Returns the fields of a `Result`: log p(x) and the ELBO are those of the k draws, seconds
+    those of all passes, whenever they were made. Raises ValueError where the latents are discrete.
     """
     trained = open_run(run, checkpoint="last")
-    dataset = trained.dataset()
-    passes, kept = _passes(plan, k), {}
+    task = Task(trained, trained.dataset(), SPLIT, plan.rows, COMMON_SEED, reporter, STREAMS)
     with placed(device=trained.config.device, precision=trained.config.precision):
-        x = build.values(trained.config, dataset, SPLIT, final=True)[: plan.rows]
-        about = _about(trained, trained.about.sha256, len(x))
-        for each in passes:
-            kept[each.name] = _once(trained, each, x, about, reporter)
-            for warning in kept[each.name].warnings:
-                reporter.warning(f"{', '.join(each.evaluators[:1])}: {warning}")
-    truth = kept["annealed"].values[0]
+        about = _about(trained, trained.about.sha256, len(task.x))
+        found = [(each, _once(each, task, about)) for each in _passes(plan, k)]
+    truth = next(kept.columns[each.evaluators[TRUTH]] for each, kept in found if TRUTH in each.evaluators)
     evaluators = [
-        _evaluator(each, name, kept[each.name], number, None if name == TRUTH else truth, published.get(name))
-        for each in passes
-        for number, name in enumerate(each.evaluators)
+        _evaluator(each, name, kept, None if name == TRUTH else truth, published.get(name))
+        for each, kept in found
+        for name in each.evaluators
     ]
-    elbo = kept["importance"].values[1]
-    (largest,) = (each for each in evaluators if each.name == _name_of_bound(k))
-    seconds = sum(each.seconds for each in kept.values())
-    return Measured(len(x), evaluators, largest, float(elbo.mean()), _standard_error(elbo), seconds)
+    names = ("n", "log_evidence", "standard_error", "elbo", "elbo_standard_error")
+    (bound,) = (summed_up(kept.columns) for each, kept in found if isinstance(each.method, Importance))
+    seconds = sum(kept.summary["seconds"] for _, kept in found)
+    about = {"versions": versions(), "k": k, "evaluation_seconds": seconds, "evaluators": evaluators}
+    return about | {name: bound[name] for name in names}
 
 
 def plans(plan: SideBySide, *, k: int) -> list[tuple[str, int | None, str]]:
     """Name, k and plan in words of every evaluator, in order: by them a result says how it was measured."""
-    return [(name, each.k, each.words) for each in _passes(plan, k) for name in each.evaluators]
+    return [(name, each.k, each.plan) for each in _passes(plan, k) for name in each.evaluators]
 
 
 def _passes(plan: SideBySide, k: int) -> list[_Pass]:
-    few = {"k": plan.k, "repeats": plan.repeats, "orders": plan.orders}
-    chains = {name: getattr(plan, name) for name in ("chains", "temperatures", "leapfrog", "start")}
-    warm_up = max(50, plan.temperatures // 10)
-    start = "q(z|x)" if plan.start == "posterior" else "the prior"
-    words = (
-        f"{plan.chains} chains from {start}, {plan.temperatures} temperatures, {plan.leapfrog} leapfrog steps at each"
-    )
+    few = Jackknife(plan.k, max(plan.orders, default=0), plan.repeats)
+    columns = {"ELBO": "elbo", "IWAE": "order_0", **{f"JVI-{order}": f"order_{order}" for order in plan.orders}}
+    many, chains = Importance(k), Annealed(plan.chains, plan.temperatures, plan.leapfrog, plan.start)
     return [
-        _Pass(
-            "jackknife",
-            ["ELBO", "IWAE", *(f"JVI-{order}" for order in plan.orders)],
-            plan.k,
-            f"k = {plan.k}, means of the same {plan.repeats} sets of draws",
-            few,
-            2 * plan.k * plan.repeats,
-            lambda model, x, key, progress: _few_draws(model, x, key, progress, plan),
-        ),
-        _Pass(
-            "importance",
-            [_name_of_bound(k)],
-            k,
-            f"the IWAE bound at k = {k}",
-            {"k": k},
-            k,
-            lambda model, x, key, progress: _many_draws(model, x, key, progress, k),
-        ),
-        _Pass(
-            "annealed",
-            [TRUTH],
-            None,
-            f"annealed importance sampling, {words}",
-            chains,
-            2 * plan.chains * (plan.temperatures + warm_up) * plan.leapfrog,  # a gradient in z is two products
-            lambda model, x, key, progress: _annealed(model, x, key, progress, plan),
-        ),
+        _Pass(few, columns, {"k": plan.k, "repeats": plan.repeats, "orders": plan.orders}),
+        _Pass(many, {f"L_{k}": "log_evidence"}, asdict(many)),
+        _Pass(chains, {TRUTH: "log_evidence"}, asdict(chains)),
     ]
-
-
-def _name_of_bound(k: int) -> str:
-    return f"L_{k}"
-
-
-def _few_draws(
-    model: LatentVariableModel, x: np.ndarray, key: PRNGKey, progress: Progress, plan: SideBySide
-) -> Columns:
-    """ELBO, IWAE and jackknife; the noise is a function of (key, row, draw), so both calls have the same draws."""
-    key = jax.random.fold_in(key, Run.COMPARED_JACKKNIFE)
-    found = evaluation.jackknife_evidence(
-        model, x, k=plan.k, orders=[0, *plan.orders], repeats=plan.repeats, key=key, progress=progress
-    )
-    same = evaluation.log_evidence(model, x, k=plan.k * plan.repeats, key=key, chunk=plan.k)
-    return np.vstack([same.elbo, found.estimate]), np.vstack([same.elbo_error, found.error]), []
-
-
-def _many_draws(model: LatentVariableModel, x: np.ndarray, key: PRNGKey, progress: Progress, k: int) -> Columns:
-    """The IWAE bound at k with the draws of `iwax evaluate`, and below it the ELBO of the same draws."""
-    found = evaluation.log_evidence(model, x, k=k, key=jax.random.fold_in(key, Run.EVIDENCE), progress=progress)
-    values, errors = (found.log_evidence, found.elbo), (found.monte_carlo_error, found.elbo_error)
-    return np.stack(values), np.stack(errors), found.warnings()
-
-
-def _annealed(model: LatentVariableModel, x: np.ndarray, key: PRNGKey, progress: Progress, plan: SideBySide) -> Columns:
-    found = evaluation.annealed_evidence(
-        model,
-        x,
-        chains=plan.chains,
-        temperatures=plan.temperatures,
-        leapfrog=plan.leapfrog,
-        start=plan.start,
-        key=jax.random.fold_in(key, Run.COMPARED_ANNEALING),
-        progress=progress,
-    )
-    return found.log_evidence[None], found.monte_carlo_error[None], found.warnings()
 
 
 def _about(trained: Trained, digest: str, n: int) -> dict[str, Any]:
@@ -202,69 +120,66 @@ def _about(trained: Trained, digest: str, n: int) -> dict[str, Any]:
     }
 
 
-def _once(trained: Trained, each: _Pass, x: np.ndarray, about: dict[str, Any], reporter: Reporter) -> _Kept:
+def _once(each: _Pass, task: Task, about: Mapping[str, Any]) -> Measurement:
     """The pass as it was kept, or made now and kept."""
-    identity = strict_json.canonical({"pass": each.name, **each.settings, **about})
-    name = f"side-by-side-{each.name}-{hashlib.sha256(identity).hexdigest()[:16]}.npz"
-    folder, path = RunFolder(trained.path), trained.path / "evaluation" / name
-    if folder.files.kind(f"evaluation/{name}") is not None:
+    identity = {"pass": each.method.name, **each.settings, **about}
+    digest = hashlib.sha256(strict_json.canonical(identity)).hexdigest()[:16]
+    folder, reporter, name = RunFolder(task.trained.path), task.reporter, f"side-by-side-{each.method.name}-{digest}"
+    path, names = folder.evaluation / f"{name}.npz", ", ".join(each.evaluators)
+    kept = None
+    if folder.files.kind(f"evaluation/{path.name}") is not None:
         try:
-            kept = _read(folder.read(f"evaluation/{name}"), name, identity)
+            kept = _read(folder, path, each, identity)
         except (OSError, ValueError, KeyError, CorruptCheckpointError) as error:
             reporter.warning(f"{path} is damaged and measured again: {error}")
         else:
-            reporter.note(f"{', '.join(each.evaluators)}: measured before, {path}")
-            return kept
-    seconds = cost.forecast(trained, len(x) * each.draws)
-    reporter.note(f"{', '.join(each.evaluators)} of {len(x)} rows ({each.words}): about {cost.in_words(seconds)}")
-    begun = time.perf_counter()
-    values, errors, warnings = each.measure(trained.model, x, jax.random.key(COMMON_SEED), reporter.evaluation)
-    kept = _Kept(values, errors, warnings, time.perf_counter() - begun)
-    folder.write({f"evaluation/{name}": _packed(kept, identity)})
+            reporter.note(f"{names}: measured before, {path}")
+    if kept is None:
+        n = each.method.rows(task)
+        seconds = cost.in_words(cost.forecast(task.trained, n * each.method.draws))
+        reporter.note(f"{names} of {n} rows ({each.plan}): about {seconds}")
+        summary, found = measured(each.method, task)
+        kept = Measurement(path, summary | found.stored | {"identity": identity}, found.columns)
+        measurements.write(task.trained.path, name, kept.summary, kept.columns)
+    for warning in kept.summary["warnings"]:
+        reporter.warning(f"{', '.join(list(each.evaluators)[:1])}: {warning}")
     return kept
 
 
-def _packed(kept: _Kept, identity: bytes) -> bytes:
-    stream = io.BytesIO()
-    words = strict_json.canonical({"warnings": kept.warnings, "seconds": kept.seconds})
-    np.savez(
-        stream,
-        values=kept.values,
-        errors=kept.errors,
-        identity=np.frombuffer(identity, np.uint8),
-        about=np.frombuffer(words, np.uint8),
-    )
-    return stream.getvalue()
-
-
-def _read(data: bytes, name: str, identity: bytes) -> _Kept:
-    """A kept pass; ValueError or KeyError where it is not whole, or is another one."""
-    arrays = read_npz(data, name=name)
-    if arrays["identity"].tobytes() != identity:
+def _read(folder: RunFolder, path: Path, each: _Pass, identity: Mapping[str, Any]) -> Measurement:
+    """A kept pass; ValueError, KeyError or CorruptCheckpointError where it is not whole, or is another one."""
+    summaries = measurements.summaries(folder, ("n", "identity", "seconds", "warnings"), prefix=f"{path.stem}.")
+    if summaries:
+        ((_, summary),) = summaries
+        found, names = summary["identity"], ("rows", *each.columns, *each.columns.values())
+        kept = measurements.read(folder, path, summary, names)
+    else:  # of a version that kept values and errors [evaluators, n], and what is told of them, in one file
+        arrays = read_npz(folder.read(f"evaluation/{path.name}"), name=path.name)
+        found, summary = (strict_json.parse(arrays[name].tobytes()) for name in ("identity", "about"))
+        values, errors = (
+            dict(zip(names, arrays[kind], strict=True))
+            for names, kind in ((each.columns, "values"), (each.columns.values(), "errors"))
+        )
+        kept = Measurement(path, summary, {"rows": np.arange(arrays["values"].shape[1]), **values, **errors})
+    if found != identity:
         raise ValueError("a measurement of these weights, data and settings was needed, got another")
-    about = strict_json.parse(arrays["about"].tobytes())
-    return _Kept(arrays["values"], arrays["errors"], list(about["warnings"]), float(about["seconds"]))
+    return kept
 
 
 def _evaluator(
-    each: _Pass, name: str, kept: _Kept, number: int, truth: np.ndarray | None, published: PublishedValue | None
+    each: _Pass, name: str, kept: Measurement, truth: np.ndarray | None, published: PublishedValue | None
 ) -> Evaluator:
-    values, errors = kept.values[number], kept.errors[number]
+    column = each.evaluators[name]
+    values = kept.columns[column]
     difference, difference_error = (None, None) if truth is None else paired_difference(values, truth)
     return Evaluator(
         name=name,
         k=each.k,
-        plan=each.words,
-        mean=float(values.mean()),
-        standard_error=_standard_error(values),
-        monte_carlo_error=float(np.sqrt(np.sum(errors**2)) / errors.size),
+        plan=each.plan,
+        **mean_with_errors(values, kept.columns[each.columns[column]]),
         difference=difference,
         difference_error=difference_error,
-        seconds=round(kept.seconds, 1),
-        warnings=kept.warnings,
+        seconds=round(kept.summary["seconds"], 1),
+        warnings=kept.summary["warnings"],
         published=published,
     )
-
-
-def _standard_error(values: np.ndarray) -> float:
-    return float(values.std(ddof=1) / np.sqrt(values.size))

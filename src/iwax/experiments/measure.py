@@ -1,56 +1,37 @@
 """Measure a trained run: log p(x) with its errors, by the method asked for, and how far to trust it."""
 
-import io
 import math
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from iwax import writable
-from iwax.experiments.annealing import ANNEALED, BIDIRECTIONAL
+from iwax.experiments import cost, measurements
 from iwax.experiments.arithmetic import arithmetic, in_words
-from iwax.experiments.config import LARGEST_K
 from iwax.experiments.environment import versions
-from iwax.experiments.folder import RunFolder, existing
-from iwax.experiments.importance import IMPORTANCE
-from iwax.experiments.jackknife import JACKKNIFE
+from iwax.experiments.folder import existing
+from iwax.experiments.methods import METHODS, Found, Importance, Method
+from iwax.experiments.methods.method import check_range, summed_up
 from iwax.experiments.naming import display_name
 from iwax.experiments.place import placed
 from iwax.experiments.reporter import Reporter
-from iwax.experiments.stored import Trained, open_run
-from iwax.experiments.task import Found, Method, Task
-from iwax.training import strict_json
+from iwax.experiments.stored import open_run
+from iwax.experiments.task import Task
 from iwax.training.finite import large
 
-__all__ = ["COMMON_SEED", "METHODS", "closing_line", "evaluate"]
+__all__ = ["COMMON_SEED", "SHARED", "closing_line", "evaluate", "measured"]
 
-METHODS: dict[str, Method] = {
-    "importance": IMPORTANCE,
-    "annealed": ANNEALED,
-    "bidirectional": BIDIRECTIONAL,
-    "jackknife": JACKKNIFE,
-}
 COMMON_SEED = 0  # of the noise of every measurement, so that measurements pair up
-SPANS = (("years", 525_600), ("days", 1_440), ("hours", 60), ("minutes", 1))  # in minutes
-RANGES = {
-    "k": (1, LARGEST_K),
-    "chains": (1, 10**6),
-    "temperatures": (1, 10**7),
-    "leapfrog": (1, 10**5),
-    "order": (0, 8),
-    "repeats": (1, 10**6),
-    "limit": (1, 10**9),
-    "seed": (0, 2**32 - 1),
-}
+SHARED = (  # names that every summary has, null where the method does not know
+    *("k", "elbo", "elbo_standard_error", "ess_median", "pareto_k_over_0_7", "active_units", "active_units_threshold"),
+)
 
 
 def evaluate(
     run: str | Path,
     *,
-    method: str = "importance",
+    method: str | Method = "importance",
     split: str | None = None,
     k: int | None = None,
     chains: int | None = None,
@@ -68,6 +49,7 @@ def evaluate(
 ) -> dict[str, Any]:
     """Estimate log p(x) of a split of a run's data, or of data simulated from it; None takes what is configured.
 
+    `method` is a value, as ``methods.Annealed(chains=8)``, or the name of one with its settings beside it:
     `importance` takes k samples a row; `annealed` so many chains, temperatures and leapfrog steps, that `start` at the
     prior or the posterior q(z|x); `bidirectional` the same in both directions, on `limit` simulated rows; `jackknife`
     the estimate of an `order` from k draws, averaged over so many `repeats` (an estimate, no bound). `seed` is that of
@@ -81,79 +63,81 @@ def evaluate(
     since the run was trained; FileNotFoundError where they are nowhere.
     """
     given = {"split": split, "k": k, "chains": chains, "temperatures": temperatures, "leapfrog": leapfrog}
-    options = _options(method, given | {"start": start, "order": order, "repeats": repeats})
+    given |= {"start": start, "order": order, "repeats": repeats}
     folder = existing(Path(run))
     writable.check(folder.evaluation / "new", what="measurement")
     settings = folder.config().evaluation
-    configured = {"split": settings.split, "k": settings.k}
-    options = {name: configured[name] if value is None else value for name, value in options.items()}
-    limit = settings.limit if limit is None else limit
-    seed = COMMON_SEED if seed is None else seed
-    _check_ranges(options | {"limit": limit, "seed": seed})
-    state = checkpoint or settings.checkpoint
-    trained = open_run(run, checkpoint=state, data_path=data_path, fallback=fallback)
-    dataset = trained.dataset()
-    if dataset.missing and method != "importance":
-        raise ValueError(
-            f"method {method} needs whole rows, {dataset.name} has {dataset.missing:,} missing cells; use importance"
-        )
+    method = _value(method, {name: value for name, value in given.items() if value is not None}, k=settings.k)
+    limit, seed = settings.limit if limit is None else limit, COMMON_SEED if seed is None else seed
+    check_range("seed", seed, 0, 2**32 - 1)
+    if limit is not None:
+        check_range("limit", limit, 1, 10**9)
+    trained = open_run(run, checkpoint=checkpoint or settings.checkpoint, data_path=data_path, fallback=fallback)
+    split = "simulated" if method.simulates else split or settings.split
+    task = Task(trained, trained.dataset(), split, limit, seed, reporter)
+    if task.dataset.missing and not method.takes_holes:
+        holes = f"{task.dataset.name} has {task.dataset.missing:,} missing cells"
+        raise ValueError(f"method {method.name} needs whole rows, {holes}; use importance")
     with placed(device=trained.config.device, precision=trained.config.precision):
-        return _measure(method, Task(trained, dataset, limit, seed, options, reporter))
+        return _measure(method, task)
 
 
-def _options(method: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    """The options of a method, its defaults where none is given; ValueError for one that it does not take."""
-    if method not in METHODS:
+def _value(method: str | Method, given: Mapping[str, Any], *, k: int) -> Method:
+    """The method as a value, with the settings ``given``; ValueError for one that it does not take."""
+    if isinstance(method, str) and method not in METHODS:
         *others, last = METHODS
         raise ValueError(f"method must be {', '.join(others)} or {last}, got {method!r}")
-    taken = METHODS[method].options
+    kind = METHODS[method] if isinstance(method, str) else type(method)
+    taken = kind.takes() if isinstance(method, str) else kind.takes(settings=False)
     for name, value in given.items():
-        if value is not None and name not in taken:
-            users = " and ".join(other for other, each in METHODS.items() if name in each.options)
+        if name not in taken:
+            users = " and ".join(other for other, each in METHODS.items() if name in each.takes())
             raise ValueError(
-                f"{name} is not used by the method {method}, which takes {', '.join(taken)}; got {name}={value}, "
+                f"{name} is not used by the method {kind.name}, which takes {', '.join(taken)}; got {name}={value}, "
                 f"an option of {users}"
             )
-    return {name: default if given[name] is None else given[name] for name, default in taken.items()}
+    if isinstance(method, Method):
+        return method
+    configured = {"k": k} if kind is Importance else {}
+    return kind(**configured | {name: value for name, value in given.items() if name != "split"})
 
 
-def _check_ranges(options: Mapping[str, Any]) -> None:
-    for name, value in options.items():
-        least, largest = RANGES.get(name, (-math.inf, math.inf))
-        if name in RANGES and value is not None and not least <= value <= largest:
-            cost = f"; {_cost(value)}" if name == "k" and value > largest else ""
-            raise ValueError(f"{name}: an integer from {least} to {largest} was needed, got {value}{cost}")
-
-
-def _cost(k: int) -> str:
-    """How long so many draws take: about a second a million and row, of a small network on two processor cores.
-
-    >>> _cost(1_000_000_000)
-    '1,000,000,000 draws take about 17 minutes a row on two processor cores, of a network of a few hundred units'
-    """
-    minutes = k / 60e6
-    span = next((f"{minutes / size:,.0f} {unit}" for unit, size in SPANS if minutes >= 2 * size), "a minute")
-    return f"{k:,} draws take about {span} a row on two processor cores, of a network of a few hundred units"
-
-
-def _measure(method: str, task: Task) -> dict[str, Any]:
-    trained, begun = task.trained, time.perf_counter()
-    for words in large(trained.model):
+def _measure(method: Method, task: Task) -> dict[str, Any]:
+    for words in large(task.trained.model):
         task.reporter.warning(
-            f"{trained.checkpoint.name}: {words}, beside which smaller numbers have no digits left: log p(x) is that "
-            "of the model as it is stored, which is damaged or was not trained sensibly, unless the data are as large"
+            f"{task.trained.checkpoint.name}: {words}, beside which smaller numbers have no digits left: log p(x) is "
+            "that of the model as it is stored, which is damaged or was not trained sensibly, unless the data are as "
+            "large"
         )
     task.reporter.begun("evaluation")
-    found = METHODS[method].measure(task)
-    observed = math.prod(trained.shape) * (1 - found.summary.get("missing", 0.0))  # values in a row, on average
+    n = method.rows(task)
+    if (seconds := cost.forecast(task.trained, n * method.draws)) > cost.WORTH_SAYING:
+        task.reporter.note(f"measuring {method.told(method.work, n=n)}: about {cost.in_words(seconds)}")
+    summary, found = measured(method, task)
+    for warning in found.warnings:
+        task.reporter.warning(warning)
+    name = f"{method.told(method.stem, split=task.split)}-n{summary['n']}-seed{task.seed}-step{task.trained.step}"
+    measurements.write(task.trained.path, name, {**summary, **found.stored}, found.columns)
+    return summary
+
+
+def measured(method: Method, task: Task) -> tuple[dict[str, Any], Found]:
+    """The rows of a task measured by a method: the summary of what was found, and what was found."""
+    trained, begun = task.trained, time.perf_counter()
+    found = method.measure(task)
+    sums = summed_up(found.columns) | found.about
+    observed = math.prod(trained.shape) * (1 - sums.get("missing", 0.0))  # values in a row, on average
     summary = {
         "dataset": task.dataset.name,
         "data_sha256": trained.about.sha256,
         "shape": list(trained.shape),
-        "method": method,
-        "split": task.options.get("split"),
-        **found.summary,
-        "bits_per_dim": -found.summary["log_evidence"] / (observed * math.log(2)),
+        "method": method.name,
+        "split": task.split,
+        **dict.fromkeys(("n", "k", "log_evidence", "standard_error", "monte_carlo_error", *SHARED)),
+        **method.settings(),
+        **sums,
+        "warnings": found.warnings,
+        "bits_per_dim": -sums["log_evidence"] / (observed * math.log(2)),
         "precision": in_words(arithmetic()),
         "seconds": time.perf_counter() - begun,
         "preset": trained.config.preset,
@@ -164,28 +148,7 @@ def _measure(method: str, task: Task) -> dict[str, Any]:
         "checkpoint": trained.checkpoint.name,
         "versions": versions(),
     }
-    for warning in found.summary["warnings"]:
-        task.reporter.warning(warning)
-    _save(trained, found, {**summary, **found.stored})
-    return summary
-
-
-def _save(trained: Trained, found: Found, summary: dict[str, Any]) -> None:
-    """The per-datum values and the summary, each whole or not at all; the same measurement again replaces them."""
-    name = f"evaluation/{found.name}-n{summary['n']}-seed{summary['evaluation_seed']}-step{trained.step}"
-    stream = io.BytesIO()
-    np.savez(stream, allow_pickle=False, **found.columns)
-    contents = {f"{name}.npz": stream.getvalue(), f"{name}.json": strict_json.canonical(_finite(summary))}
-    RunFolder(trained.path).write(contents)
-
-
-def _finite(value: Any) -> Any:
-    """The same value with NaN and infinities as None, for which JSON has a word."""
-    if isinstance(value, dict):
-        return {name: _finite(entry) for name, entry in value.items()}
-    if isinstance(value, list):
-        return [_finite(entry) for entry in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    return summary, found
 
 
 def closing_line(summary: Mapping[str, Any]) -> str:
@@ -194,9 +157,8 @@ def closing_line(summary: Mapping[str, Any]) -> str:
     What one row or few samples do not tell is unknown: an error, or the share of large Pareto k. A run that is not what
     its preset's name says, or that started at the weights of another, is named at the end.
     """
-    line, name, start = METHODS[summary["method"]].line(summary), summary.get("name"), summary.get("start")
-    if precision := summary.get("precision"):
-        *most, seconds = line.split("; ")
-        line = "; ".join([*most, precision, seconds])
-    named = [*([name] if name != summary.get("preset") and name else []), *([f"started at {start}"] if start else [])]
-    return f"{line[:-1]}; {'; '.join(named)})" if named else line
+    head, *details = METHODS[summary["method"]].line(summary)
+    precision, name, start = (summary.get(each) for each in ("precision", "name", "start"))
+    name = None if name == summary.get("preset") else name
+    details += [precision, f"{summary['seconds']:.0f} s", name, start and f"started at {start}"]
+    return f"{head} ({'; '.join(filter(None, details))})"

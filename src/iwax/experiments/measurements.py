@@ -1,8 +1,10 @@
-"""The measurements in the evaluation/ folder of a run, read back: a summary, and the values a row of the data."""
+"""The measurements in the evaluation/ folder of a run: a summary, and the values a row of the data."""
 
 import io
+import math
 import zipfile
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +13,43 @@ import numpy as np
 from iwax.data.formats.npy import read_npz
 from iwax.experiments import summary_types
 from iwax.experiments.folder import RunFolder
+from iwax.training import strict_json
 from iwax.training.checkpoint import CorruptCheckpointError
 
-__all__ = ["summaries", "values"]
+__all__ = ["Measurement", "finite", "read", "summaries", "values", "write"]
 
 ROW, BESIDE = 4096, 1 << 20  # bytes of the values of a row, and of all else in their file, at most
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """A stored measurement: its summary, and its values a row of the data, [n] for every column, from a file."""
+
+    file: Path
+    summary: dict[str, Any]
+    columns: dict[str, np.ndarray]
+
+
+def write(run: Path, name: str, summary: Mapping[str, Any], columns: Mapping[str, np.ndarray]) -> None:
+    """Store a measurement, each file whole or not at all; the same measurement again replaces it."""
+    stream = io.BytesIO()
+    np.savez(stream, allow_pickle=False, **columns)
+    about = strict_json.canonical(finite(dict(summary)))
+    RunFolder(run).write({f"evaluation/{name}.npz": stream.getvalue(), f"evaluation/{name}.json": about})
+
+
+def finite(value: Any) -> Any:
+    """The same value with NaN and infinities as None, for which JSON has a word."""
+    if isinstance(value, dict):
+        return {name: finite(entry) for name, entry in value.items()}
+    if isinstance(value, list):
+        return [finite(entry) for entry in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def read(folder: RunFolder, path: Path, summary: dict[str, Any], columns: Sequence[str]) -> Measurement:
+    """The measurement whose summary is at ``path``. Raises as `values`."""
+    return Measurement(path.with_suffix(".npz"), summary, values(folder, path, summary, columns))
 
 
 def summaries(folder: RunFolder, needed: Sequence[str], *, prefix: str = "") -> list[tuple[Path, dict[str, Any]]]:

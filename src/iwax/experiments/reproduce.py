@@ -12,7 +12,7 @@ from iwax import evaluation
 from iwax.experiments import build
 from iwax.experiments.comparison import above
 from iwax.experiments.config import Config
-from iwax.experiments.environment import environment, versions
+from iwax.experiments.environment import environment
 from iwax.experiments.evaluators import measure_side_by_side, plans
 from iwax.experiments.folder import RunFolder, existing
 from iwax.experiments.measure import evaluate
@@ -150,18 +150,7 @@ def _measure(folder: Path, row: PublishedRow, request: Request, reporter: Report
         names = ("versions", "n", "k", "log_evidence", "standard_error", "elbo", "elbo_standard_error")
         report = evaluate(folder, split="test", k=k, limit=request.limit, seed=0, checkpoint="last", reporter=reporter)
         return {name: report[name] for name in names} | {"evaluation_seconds": time.monotonic() - started}
-    found = measure_side_by_side(folder, table.evaluators, k=k, published=row.evaluators, reporter=reporter)
-    return {
-        "versions": versions(),
-        "n": found.n,
-        "k": k,
-        "log_evidence": found.log_evidence.mean,
-        "standard_error": found.log_evidence.standard_error,
-        "elbo": found.elbo,
-        "elbo_standard_error": found.elbo_standard_error,
-        "evaluation_seconds": found.seconds,
-        "evaluators": found.evaluators,
-    }
+    return measure_side_by_side(folder, table.evaluators, k=k, published=row.evaluators, reporter=reporter)
 
 
 def _train(folder: Path, config: Config, *, minutes: float | None, reporter: Reporter) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from iwax.evaluation.statistics import paired_difference
 from iwax.experiments.config import Config
 from iwax.experiments.naming import differing, display_name
 
@@ -88,12 +89,10 @@ def _difference(ours: Group, theirs: Group) -> dict[str, Any]:
     variances = np.array([ours.variance, theirs.variance])
     free = np.array([len(ours.runs), len(theirs.runs)]) - 1
     spread = float((variances**2 / free).sum())
-    paired = ours.by_row - theirs.by_row
-    over_rows = float(paired.std(ddof=1)) / math.sqrt(paired.size) if paired.size > 1 else math.nan
     return {
         "differs": differing(ours.runs[0].config, theirs.runs[0].config),
         "difference": float(ours.means.mean() - theirs.means.mean()),
         "error": float(np.sqrt(variances.sum())),
         "degrees_of_freedom": float(variances.sum()) ** 2 / spread if spread > 0.0 else math.nan,
-        "error_over_rows": over_rows,
+        "error_over_rows": paired_difference(ours.by_row, theirs.by_row)[1],
     }

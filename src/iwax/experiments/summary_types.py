@@ -1,6 +1,5 @@
 """The summary of a measurement, read back: every value of the type that a measurement writes."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,42 +8,27 @@ from iwax.training.checkpoint import CorruptCheckpointError
 
 __all__ = ["parse"]
 
-
-def _is_number(value: object) -> bool:
-    return type(value) in (int, float)
-
-
-def _is_whole(value: object) -> bool:
-    return type(value) is int
-
-
-def _is_text(value: object) -> bool:
-    return isinstance(value, str)
-
-
-def _list_of(kind: Callable[[object], bool]) -> Callable[[object], bool]:
-    return lambda value: isinstance(value, list) and all(map(kind, value))
-
-
-def _or_null(kind: Callable[[object], bool]) -> Callable[[object], bool]:
-    return lambda value: value is None or kind(value)
+_TYPES = {"a number": (int, float), "a whole number": (int,), "a text": (str,), "null": (type(None),)}
+_NAMES = {  # what is needed, under which names
+    "a number or null": (
+        *("log_evidence", "standard_error", "elbo", "elbo_standard_error", "monte_carlo_error", "bits_per_dim"),
+        *("ess_median", "pareto_k_over_0_7", "missing", "seconds"),
+    ),
+    "a whole number": ("n", "seed", "evaluation_seed"),
+    "a whole number or null": ("k",),
+    "a text": ("method", "dataset", "checkpoint", "origin"),
+    "a text or null": ("split", "preset", "name", "start", "data_sha256", "precision"),
+    "a list of texts": ("warnings",),
+    "a list of whole numbers": ("shape",),
+    "a list of whole numbers or null": ("active_units", "units"),
+}
+_NEEDED = {name: needed for needed, names in _NAMES.items() for name in names}
 
 
-_NUMBERS = ("log_evidence", "standard_error", "elbo", "elbo_standard_error", "monte_carlo_error", "bits_per_dim")
-_NUMBERS = (*_NUMBERS, "ess_median", "pareto_k_over_0_7", "missing", "seconds")
-_COUNTS = ("active_units", "units")  # which importance sampling always knows, and the other methods do not
-_RULES: dict[str, tuple[Callable[[object], bool], str]] = (
-    dict.fromkeys(_NUMBERS, (_or_null(_is_number), "a number or null"))
-    | dict.fromkeys(("n", "seed", "evaluation_seed"), (_is_whole, "a whole number"))
-    | {"k": (_or_null(_is_whole), "a whole number or null")}
-    | dict.fromkeys(("method", "dataset", "checkpoint"), (_is_text, "a text"))
-    | dict.fromkeys(
-        ("split", "preset", "name", "start", "data_sha256", "precision"), (_or_null(_is_text), "a text or null")
-    )
-    | {"warnings": (_list_of(_is_text), "a list of texts")}
-    | {"shape": (_list_of(_is_whole), "a list of whole numbers")}
-    | dict.fromkeys(_COUNTS, (_or_null(_list_of(_is_whole)), "a list of whole numbers or null"))
-)
+def _is(value: object, needed: str) -> bool:
+    if needed.startswith("a list of "):
+        return isinstance(value, list) and all(_is(each, f"a {needed[10:-1]}") for each in value)
+    return type(value) in _TYPES[needed]
 
 
 def parse(data: bytes, *, path: Path) -> dict[str, Any]:
@@ -57,10 +41,12 @@ def parse(data: bytes, *, path: Path) -> dict[str, Any]:
         summary = strict_json.parse(data)
     except ValueError as error:
         raise CorruptCheckpointError(path, None, "the summary of a measurement", str(error)) from error
+    counts = summary.get("method", "importance") == "importance"  # units, as no other method does
     for name, value in summary.items():
-        holds, needed = _RULES.get(name, (lambda value: True, ""))
-        counted = value is not None or name not in _COUNTS or summary.get("method", "importance") != "importance"
-        if not (holds(value) and counted):
+        needed = _NEEDED.get(name)
+        if counts and needed and needed == _NEEDED["units"]:
+            needed = needed.removesuffix(" or null")
+        if needed and not any(_is(value, each) for each in needed.split(" or ")):
             place = f"{path}:{_line(data, name)}"
             raise CorruptCheckpointError(place, None, f"{needed} under {name!r}", f"{value!r:.60}")
     return summary

@@ -8,16 +8,15 @@ from numpy.typing import ArrayLike
 
 from iwax import batched, likelihoods
 from iwax._typing import PRNGKey
-from iwax.evaluation import trust
+from iwax.evaluation.blocks import blocks
 from iwax.inference import inputs, weighing
-from iwax.inference.pieces import pieces
 from iwax.model import LatentVariableModel
 
 __all__ = ["Denoised", "denoise"]
 
 
 @dataclass(frozen=True)
-class Denoised:
+class Denoised(weighing.Weighed):
     """Rows [n, D] as they were before noise, as far as can be known.
 
     ``values`` hold ``P(x = 1 | what is seen)``, ``error`` [n, D] the Monte-Carlo error of these means, ``ess`` [n] how
@@ -33,27 +32,7 @@ class Denoised:
     draws: np.ndarray | None
     pareto_k: np.ndarray
 
-    @property
-    def unknown(self) -> np.ndarray:
-        """Whether the error of a row's values is unknown, [n]: the rule of `Evidence.known_error`."""
-        return trust.unknown(self.ess, self.pareto_k)
-
-    @property
-    def known_error(self) -> np.ndarray:
-        """``error`` [n, D], but NaN in rows of which it is unknown."""
-        return np.where(self.unknown[:, None], np.nan, self.error)
-
-    @property
-    def ess_median(self) -> float | None:
-        """The median effective sample size of the rows."""
-        return weighing.ess_median(self.ess)
-
-    def warnings(self, *, first: int = 0) -> list[str]:
-        """Reasons to distrust the numbers, in words; empty where there are none. Rows are numbered from ``first``."""
-        if not self.unknown.any():
-            return []
-        words = trust.unknown_words("their values", self.unknown, self.k, rows="noisy rows")
-        return [f"{words} ({trust.named(self.unknown, first=first)}); other sweeps or a larger k help"]
+    warned = ("their values", "noisy rows", "other sweeps or a larger k help")
 
 
 def denoise(
@@ -96,7 +75,7 @@ def denoise(
     noisy.refuse_outside(table, missing=True)
     noisy = batched.ready(noisy, key)
     how = weighing.How(k, draws, sweeps, defensive=False)
-    parts = [weighing.weighed(noisy, key, piece, how) for piece in pieces(table, len(table), size=batch)]
+    parts = [weighing.weighed(noisy, key, piece, how) for piece in blocks(table, None, batch)]
     values, error, ess, shape = (np.concatenate([part[i] for part in parts]) for i in range(4))
     copies = np.concatenate([part.draws for part in parts], axis=1) if draws else None
     return Denoised(k, float(flips), values, error, ess, copies, shape)

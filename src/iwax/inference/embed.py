@@ -8,8 +8,8 @@ from numpy.typing import ArrayLike
 
 from iwax import batched, streams
 from iwax._typing import PRNGKey
+from iwax.evaluation.blocks import by_row
 from iwax.inference import inputs
-from iwax.inference.pieces import gathered, pieces
 from iwax.model import LatentVariableModel
 from iwax.parts import Datum
 
@@ -53,5 +53,5 @@ def embed(
     table = inputs.points(model, x, key, missing=missing)
     z, _, _ = eqx.filter_eval_shape(batched.generate, model, key, 1)
     layer = inputs.check_count("layer", layer, largest=len(z) if isinstance(z, tuple) else 1)
-    parts = pieces(table, len(table), size=inputs.check_count("batch", batch))
-    return gathered(lambda part: _means(model, key, part.x, layer), parts)
+    batch = inputs.check_count("batch", batch)
+    return by_row(lambda part: _means(model, key, part.x, layer), table, None, batch)

@@ -9,8 +9,8 @@ from jaxtyping import Array
 
 from iwax import batched
 from iwax._typing import PRNGKey
+from iwax.evaluation.blocks import by_row
 from iwax.inference import inputs
-from iwax.inference.pieces import gathered, pieces
 from iwax.model import LatentVariableModel
 from iwax.parts import Latent
 
@@ -54,8 +54,8 @@ def generate(model: LatentVariableModel, n: int, *, key: PRNGKey, batch: int = 5
     """
     inputs.check_key(key)
     n, batch = inputs.check_count("n", n), inputs.check_count("batch", batch)
-    parts = pieces(np.empty((n, 0)), n, size=batch)
-    z, mean, sample = gathered(lambda part: _generated(model, key, min(batch, n), jnp.int32(part.first)), parts)
+    size, none = min(batch, n), np.empty((n, 0))
+    z, mean, sample = by_row(lambda part: _generated(model, key, size, jnp.int32(part.first)), none, None, size)
     return Generated(mean, sample, z)
 
 
@@ -65,6 +65,6 @@ def decode(model: LatentVariableModel, z: Any, *, key: PRNGKey, batch: int = 500
     The key serves decoders with noise of their own; others ignore it. Raises ValueError for latents of another shape
     or not finite, TypeError for what is no key.
     """
-    table, n = inputs.latent_rows(model, z, key)
-    parts = pieces(table, n, size=inputs.check_count("batch", batch))
-    return gathered(lambda part: _decoded(model, key, part.x.values, jnp.int32(part.first)), parts)
+    table, _ = inputs.latent_rows(model, z, key)
+    batch = inputs.check_count("batch", batch)
+    return by_row(lambda part: _decoded(model, key, part.x.values, jnp.int32(part.first)), table, None, batch)

@@ -13,18 +13,17 @@ from numpy.typing import ArrayLike
 
 from iwax import batched, posteriors
 from iwax._typing import PRNGKey
-from iwax.evaluation import trust
+from iwax.evaluation.blocks import blocks
 from iwax.evaluation.tables import row_numbers
 from iwax.inference import inputs, weighing
 from iwax.inference.defended import can_defend
-from iwax.inference.pieces import pieces
 from iwax.model import LatentVariableModel
 
 __all__ = ["Imputation", "impute"]
 
 
 @dataclass(frozen=True)
-class Imputation:
+class Imputation(weighing.Weighed):
     """Rows [n, D] with their holes filled; observed cells are those that were given, untouched.
 
     ``values`` hold ``E[x_missing | x_observed]``, ``error`` [n, D] the Monte-Carlo error of these means (0 where x was
@@ -44,28 +43,12 @@ class Imputation:
     draws: np.ndarray | None
     pareto_k: np.ndarray
 
-    @property
-    def unknown(self) -> np.ndarray:
-        """Whether the error of what fills a row is unknown, [n]: the rule of `Evidence.known_error`."""
-        return trust.unknown(self.ess, self.pareto_k)
+    warned = ("what fills them", "rows with holes", "a larger k helps, slowly")
 
     @property
-    def known_error(self) -> np.ndarray:
-        """``error`` [n, D], but NaN in the holes of rows of which it is unknown."""
-        return np.where(self.unknown[:, None] & self.missing, np.nan, self.error)
-
-    @property
-    def ess_median(self) -> float | None:
-        """The median effective sample size of the rows with holes; None without any."""
-        return weighing.ess_median(self.ess)
-
-    def warnings(self, *, first: int = 0) -> list[str]:
-        """Reasons to distrust the numbers, in words; empty where there are none. Rows are numbered from ``first``."""
-        if not self.unknown.any():
-            return []
-        holed = int(self.missing.any(axis=1).sum())
-        words = trust.unknown_words("what fills them", self.unknown, self.k, of=holed, rows="rows with holes")
-        return [f"{words} ({trust.named(self.unknown, first=first)}); a larger k helps, slowly"]
+    def sought(self) -> np.ndarray:
+        """The holes."""
+        return self.missing
 
 
 def impute(
@@ -117,8 +100,8 @@ def impute(
     model = batched.ready(model, key)
     how = weighing.How(k, draws, sweeps, defensive and can_defend(model, key))
     for proposing, holed, so in _proposals(model, missing, how):
-        for piece in pieces(table[holed], len(holed), size=batch, numbers=numbers[holed]) if len(holed) else ():
-            at = holed[piece.first : piece.first + piece.kept]
+        for piece in blocks(table[holed], numbers[holed], batch) if len(holed) else ():
+            at = holed[piece.first : piece.stop]
             found, holes = weighing.weighed(proposing, key, piece, so), missing[at]
             values[at] = np.where(holes, found.means, values[at])
             error[at] = np.where(holes, found.error, 0)

@@ -10,8 +10,8 @@ from numpy.typing import ArrayLike
 
 from iwax import batched
 from iwax._typing import PRNGKey
+from iwax.evaluation.blocks import by_row
 from iwax.inference import inputs
-from iwax.inference.pieces import gathered, pieces
 from iwax.model import LatentVariableModel
 from iwax.nn import MemoryMLP
 from iwax.parts import Datum
@@ -46,8 +46,8 @@ def slot_preferences(
     table, given = inputs.rows(model, x, key), inputs.labels(labels)
     if given.shape != (len(table),):
         raise ValueError(f"one label a row was needed, shape ({len(table)},), got {given.shape}")
-    parts = pieces(table, len(table), size=inputs.check_count("batch", batch))
-    read = gathered(lambda part: _attention(model, key, part.x), parts)
+    batch = inputs.check_count("batch", batch)
+    read = by_row(lambda part: _attention(model, key, part.x), table, None, batch)
     classes = np.unique(given)
     return [SlotPreferences(classes, np.stack([each[given == c].mean(axis=0) for c in classes])) for each in read]
 

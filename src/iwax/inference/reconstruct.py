@@ -12,8 +12,8 @@ from numpy.typing import ArrayLike
 from iwax import batched, streams
 from iwax._typing import PRNGKey
 from iwax.evaluation import evidence, importance_posterior, trust
+from iwax.evaluation.blocks import Block, by_row
 from iwax.inference import inputs
-from iwax.inference.pieces import Piece, gathered, pieces
 from iwax.model import LatentVariableModel
 from iwax.parts import Datum, Latent
 
@@ -34,7 +34,7 @@ def _redrawn(model: LatentVariableModel, key: PRNGKey, x: Datum, draw: Array) ->
     return batched.redraw(model, key, x, draw)
 
 
-def _resampled(model: LatentVariableModel, key: PRNGKey, part: Piece, k: int) -> tuple[Latent, Array]:
+def _resampled(model: LatentVariableModel, key: PRNGKey, part: Block, k: int) -> tuple[Latent, Array]:
     chosen = importance_posterior.chosen_draws(model, key, part.x, k=k)
     return _redrawn(model, key, part.x, jnp.asarray(chosen))
 
@@ -52,7 +52,7 @@ def resample(
     """
     table = inputs.points(model, x, key)
     k, batch = inputs.check_count("k", k), inputs.check_count("batch", batch)
-    return gathered(lambda part: _resampled(model, key, part, k), pieces(table, len(table), size=batch))
+    return by_row(lambda part: _resampled(model, key, part, k), table, None, batch)
 
 
 class ResamplingWeights(NamedTuple):
@@ -78,13 +78,13 @@ def resampling_weights(
     table = inputs.points(model, x, key)
     k, batch = inputs.check_count("k", k), inputs.check_count("batch", batch)
 
-    def of_piece(part: Piece) -> tuple[np.ndarray, np.ndarray]:
+    def of_block(part: Block) -> tuple[np.ndarray, np.ndarray]:
         size = part.x.values.shape[0]
         calls = evidence.log_weight_calls(model, key, part.x, k, chunk=min(k, max(1, 4000 // size)))
         found = evidence.statistics(calls, size, k)
         return found[4], found[5]
 
-    return ResamplingWeights(*gathered(of_piece, pieces(table, len(table), size=batch)))
+    return ResamplingWeights(*by_row(of_block, table, None, batch))
 
 
 def reconstruct(
@@ -116,5 +116,5 @@ def reconstruct(
     if method != "posterior":
         raise ValueError(f"method must be 'posterior' or 'resample': got {method!r}")
     table = inputs.points(model, x, key)
-    parts = pieces(table, len(table), size=inputs.check_count("batch", batch))
-    return gathered(lambda part: _through_means(model, key, part.x), parts)
+    batch = inputs.check_count("batch", batch)
+    return by_row(lambda part: _through_means(model, key, part.x), table, None, batch)

@@ -11,9 +11,9 @@ from numpy.typing import ArrayLike
 
 from iwax import batched, likelihoods, streams
 from iwax._typing import PRNGKey
+from iwax.evaluation.blocks import Block, by_row
 from iwax.evaluation.tables import check_cells, numeric
 from iwax.inference import inputs
-from iwax.inference.pieces import pieces
 from iwax.model import LatentVariableModel
 from iwax.parts import Datum
 
@@ -59,13 +59,13 @@ def impute_by_sweeps(
     holes = np.isnan(table)
     first = _start(start, table)
     filled = np.where(holes, 0.0, table)
-    for piece in pieces((filled, holes, first), len(table), size=batch):
-        rows, marks, begun = piece.x.values
-        datum = Datum(rows, observed=marks == 0, index=piece.x.index)
-        new = swept(model, key, datum, sweeps, start=None if start is None else begun, draw=value == "draw")
-        at = slice(piece.first, piece.first + piece.kept)
-        table[at] = np.where(holes[at], np.asarray(new)[: piece.kept], table[at])
-    return table
+
+    def of_block(block: Block) -> Array:
+        rows, marks, begun = block.x.values
+        datum = Datum(rows, observed=marks == 0, index=block.x.index)
+        return swept(model, key, datum, sweeps, start=None if start is None else begun, draw=value == "draw")
+
+    return np.where(holes, by_row(of_block, (filled, holes, first), None, batch), table)
 
 
 def _refuse_beyond_grey(table: np.ndarray) -> None:

@@ -8,7 +8,7 @@ distances from the first draw's mean, each in units of what it is on average ove
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any, NamedTuple, cast
+from typing import Any, ClassVar, NamedTuple, cast
 
 import equinox as eqx
 import jax
@@ -19,19 +19,62 @@ from jaxtyping import Array, Float, Int
 from iwax import batched, likelihoods, streams
 from iwax._typing import PRNGKey
 from iwax.compiler import compiler_options
+from iwax.evaluation import trust
+from iwax.evaluation.blocks import Block
 from iwax.evaluation.pareto import pareto_k, tail_size
 from iwax.inference import defended
 from iwax.inference.defended import EVERY
-from iwax.inference.pieces import Piece
 from iwax.inference.sweeps import swept
 from iwax.model import LatentVariableModel
 from iwax.parts import Datum
 
-__all__ = ["Found", "How", "ess_median", "weighed"]
+__all__ = ["Found", "How", "Weighed", "weighed"]
 
 _CHUNK, _NUMBERS = 2_000, 180_000  # rows times draws worked on at once: so many, or, of short rows, so many numbers
 _SCALING = 16  # draws after the first from which distances have their units: a chunk holds them
 _DRAWS_A_CALL = 10_000  # of a row, about: then their log-weights leave the device, and the largest alone are kept
+
+
+class Weighed:
+    """What an answer by importance weights says of itself, from its ``ess`` and ``pareto_k`` [n]: base of results.
+
+    ``warned`` are words for what fills rows, for such rows, and for what helps.
+    """
+
+    k: int
+    error: np.ndarray
+    ess: np.ndarray
+    pareto_k: np.ndarray
+    warned: ClassVar[tuple[str, str, str]]
+
+    @property
+    def sought(self) -> np.ndarray:
+        """Which cells are answers, [n, D]."""
+        return np.ones(self.error.shape, bool)
+
+    @property
+    def unknown(self) -> np.ndarray:
+        """Whether the error of what is said of a row is unknown, [n]: the rule of `Evidence.known_error`."""
+        return trust.unknown(self.ess, self.pareto_k)
+
+    @property
+    def known_error(self) -> np.ndarray:
+        """``error`` [n, D], but NaN in the answers of rows of which it is unknown."""
+        return np.where(self.unknown[:, None] & self.sought, np.nan, self.error)
+
+    @property
+    def ess_median(self) -> float | None:
+        """The median effective sample size of the rows that have one; None without any."""
+        known = self.ess[np.isfinite(self.ess)]
+        return float(np.median(known)) if known.size else None
+
+    def warnings(self, *, first: int = 0) -> list[str]:
+        """Reasons to distrust the numbers, in words; empty where there are none. Rows are numbered from ``first``."""
+        if not self.unknown.any():
+            return []
+        (what, rows, advice), of = self.warned, int(self.sought.any(axis=1).sum())
+        words = trust.unknown_words(what, self.unknown, self.k, of=of, rows=rows)
+        return [f"{words} ({trust.named(self.unknown, first=first)}); {advice}"]
 
 
 class Found(NamedTuple):
@@ -56,7 +99,7 @@ class How(NamedTuple):
     defensive: bool
 
 
-def weighed(model: LatentVariableModel, key: PRNGKey, piece: Piece, how: How) -> Found:
+def weighed(model: LatentVariableModel, key: PRNGKey, piece: Block, how: How) -> Found:
     """The answers for a piece, less what fills it up. With ``sweeps`` the encoder reads what so many make of x.
 
     The weights are right for any row that the encoder reads, as long as the noise that made it is not the draws'.
@@ -74,14 +117,8 @@ def weighed(model: LatentVariableModel, key: PRNGKey, piece: Piece, how: How) ->
     copies = np.zeros((0, *means.shape), means.dtype)
     if how.draws:
         copies = np.asarray(_drawn(model, key, x, jnp.concatenate(log_w, axis=1)[:, : how.k], how))
-    kept = piece.kept
+    kept = piece.size
     return Found(means[:kept], error[:kept], ess[:kept], tail.shape()[:kept], copies[:, :kept])
-
-
-def ess_median(ess: np.ndarray) -> float | None:
-    """The median of the effective sample sizes of the rows that have one; None without any."""
-    known = ess[np.isfinite(ess)]
-    return float(np.median(known)) if known.size else None
 
 
 class _Tail:

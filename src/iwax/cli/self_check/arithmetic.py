@@ -13,6 +13,7 @@ import numpy as np
 from iwax import bounds, evaluation, gradients, inference
 from iwax.cli.self_check.check import Finding
 from iwax.cli.self_check.oracle import Oracle, binary
+from iwax.evaluation.statistics import standard_error
 from iwax.numerics import StreamingLogMeanExp
 
 __all__ = [
@@ -56,7 +57,7 @@ def bounds_below(k: int, *, rows: int = 50) -> tuple[np.ndarray, np.ndarray, np.
     found = evaluation.convergence_in_k(oracle.model(wider=1.3), x, k=k, key=KEY)
     gap = found.per_row - oracle.log_evidence(x)
     gain = np.diff(found.per_row, axis=0)
-    return gap.mean(axis=1), found.monte_carlo_error, gain.mean(axis=1), gain.std(axis=1, ddof=1) / np.sqrt(rows)
+    return gap.mean(axis=1), found.monte_carlo_error, gain.mean(axis=1), standard_error(gain)
 
 
 def bound(folder: Path, *, k: int = 5000) -> Finding:

@@ -126,8 +126,6 @@ def _closing(subject: Subject) -> dict[str, Any] | None:
         "rows": subject.row,
         "verdict": verdict(summary, rows=subject.row),
         "beside": key_numbers(summary, rows=subject.row, independent=independent(subject)) if known else [],
-        "line": closing_line({name: np.nan if each is None else each for name, each in summary.items()})
-        if known
-        else "",
+        "line": closing_line(summary) if known else "",
         "file": f"evaluation/{subject.measured.file.name}",
     }

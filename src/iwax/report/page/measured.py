@@ -1,6 +1,5 @@
 """What the evaluation/ folder of a run says: the measurement that a report tells of, and all others."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -8,22 +7,13 @@ import numpy as np
 
 from iwax.data import Dataset
 from iwax.experiments.folder import RunFolder
-from iwax.experiments.measurements import summaries, values
+from iwax.experiments.measurements import Measurement, read, summaries
 from iwax.training.checkpoint import CorruptCheckpointError
 
-__all__ = ["Measured", "check_rows", "measurements", "of_importance", "of_these_data"]
+__all__ = ["check_rows", "measurements", "of_importance", "of_these_data"]
 
 NEEDED = ("method", "split", "n", "log_evidence", "standard_error", "checkpoint", "warnings")
 COLUMNS = ("rows", "log_evidence", "monte_carlo_error", "elbo", "ess", "pareto_k")
-
-
-@dataclass(frozen=True)
-class Measured:
-    """A measurement by importance sampling: its summary, and its values a row of the data."""
-
-    file: Path
-    summary: dict[str, Any]
-    columns: dict[str, np.ndarray]
 
 
 def measurements(folder: RunFolder) -> list[tuple[Path, dict[str, Any]]]:
@@ -45,7 +35,7 @@ def of_these_data(
     return known, [f"{path.name} {words} {got[:12]}..., those of the run are {sha256[:12]}...)" for path, got in others]
 
 
-def check_rows(measured: Measured, dataset: Dataset) -> None:
+def check_rows(measured: Measurement, dataset: Dataset) -> None:
     """CorruptCheckpointError unless the rows that were measured are rows of the split that was, each once."""
     split, parts = measured.summary["split"], dataset.splits()
     if split not in parts:
@@ -61,7 +51,7 @@ def check_rows(measured: Measured, dataset: Dataset) -> None:
 
 def of_importance(
     folder: RunFolder, found: list[tuple[Path, dict[str, Any]]], *, split: str, checkpoint: str
-) -> Measured | None:
+) -> Measurement | None:
     """The measurement by importance sampling of this split and checkpoint, of most rows and then of largest k.
 
     One of another checkpoint, or of another split, is better than none. Raises CorruptCheckpointError where its values
@@ -74,4 +64,4 @@ def of_importance(
         mine,
         key=lambda each: (each[1]["split"] == split, each[1]["checkpoint"] == checkpoint, each[1]["n"], each[1]["k"]),
     )
-    return Measured(path.with_suffix(".npz"), summary, values(folder, path, summary, COLUMNS))
+    return read(folder, path, summary, COLUMNS)

@@ -12,9 +12,10 @@ import numpy as np
 from iwax.data import Column, Dataset
 from iwax.experiments import build
 from iwax.experiments.folder import Environment, existing
+from iwax.experiments.measurements import Measurement
 from iwax.experiments.stored import Trained, open_run
 from iwax.report import images
-from iwax.report.page.measured import Measured, check_rows, measurements, of_importance, of_these_data
+from iwax.report.page.measured import check_rows, measurements, of_importance, of_these_data
 
 __all__ = ["Subject", "opened"]
 
@@ -31,7 +32,7 @@ class Subject:
     environment: Environment
     metrics: list[dict[str, Any]]
     summaries: list[tuple[Path, dict[str, Any]]]
-    measured: Measured | None
+    measured: Measurement | None
     left_out: list[str]  # measurements that are not of these data, in words
 
     @property
