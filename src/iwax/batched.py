@@ -54,7 +54,7 @@ def over_data(
     >>> over_data(lambda key, datum: 2 * datum.values, jax.random.key(0), jnp.arange(3.0)[:, None]).shape
     (3, 1)
     """
-    x = as_datum(x, axes=2)
+    x = as_datum(x)
     key, rows = in_one_pass(key), jnp.arange(len(x)) if x.index is None else x.index
     return jax.vmap(lambda row, *each: function(jax.random.fold_in(key, row), *each))(rows, x, *others)
 
@@ -213,7 +213,7 @@ def layers(model: LatentVariableModel, key: PRNGKey, x: Datum | AnyArray) -> tup
         proposal = model.propose(datum, key)
         return proposal.distribution.layers(proposal.z)
 
-    rows = as_datum(x, axes=2)
+    rows = as_datum(x)
     return eqx.filter_eval_shape(lambda: of(jax.tree.map(lambda leaf: leaf[0], rows)))
 
 
@@ -226,7 +226,7 @@ def terms_of_draws(
     otherwise transpose the activations first (-12 % of a step).
     """
     batch, k = log_posterior.shape
-    rows = jax.tree.map(lambda leaf: jnp.repeat(leaf, k, axis=0), as_datum(x, axes=2))
+    rows = jax.tree.map(lambda leaf: jnp.repeat(leaf, k, axis=0), as_datum(x))
     flat = jax.tree.map(lambda leaf: leaf.reshape(batch * k, *leaf.shape[2:]), (keys, z, log_posterior))
     terms = jax.vmap(lambda datum, *draw: model.terms(datum, *draw))(rows, *flat)
     return jax.tree.map(lambda leaf: leaf.reshape(batch, k).T, terms)

@@ -142,7 +142,7 @@ class Enumerated(Sampler):
     def terms(
         self, model: LatentVariableModel, key: PRNGKey, x: Datum | AnyArray, *, k: int, first: int | Array = 0
     ) -> Weighed:
-        model, x = batched.bound(model, key), as_datum(x, axes=2)
+        model, x = batched.bound(model, key), as_datum(x)
 
         def draw(datum: Datum, key: PRNGKey) -> tuple[Latent, Array, Array, Any]:
             proposal = model.propose(datum, key)

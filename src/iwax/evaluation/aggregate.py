@@ -18,6 +18,7 @@ from jaxtyping import Array
 from iwax import batched, streams
 from iwax._typing import PRNGKey
 from iwax.evaluation.blocks import at_least, blocks, checked
+from iwax.evaluation.data_points import DataPoints
 from iwax.evaluation.error_of_mean import error_of_mean
 from iwax.model import LatentVariableModel
 from iwax.parts import Datum, Distribution, Latent
@@ -77,7 +78,7 @@ class AggregatePosterior:
 
 def aggregate_posterior(
     model: LatentVariableModel,
-    x: np.ndarray,
+    x: DataPoints,
     *,
     key: PRNGKey,
     draws: int = 4,
@@ -93,7 +94,7 @@ def aggregate_posterior(
     """
     x, rows = checked(model, x, rows, key)
     at_least(1, {"draws": draws, "batch": batch})
-    n, model = x.shape[0], batched.ready(model, key)
+    n, model = len(x), batched.ready(model, key)
     columns = np.empty((6, n))
     everything = list(blocks(x, rows, batch))
     for block in everything:

@@ -9,6 +9,7 @@ from iwax import batched
 from iwax._typing import PRNGKey
 from iwax.evaluation.annealing import LADDERS, STARTS, Annealed, Plan, anneal, refuse_discrete, tuned
 from iwax.evaluation.blocks import Block, at_least, blocks, checked
+from iwax.evaluation.data_points import DataPoints
 from iwax.evaluation.hamiltonian import TARGET_ACCEPTANCE
 from iwax.model import LatentVariableModel
 from iwax.numerics import StreamingLogMeanExp
@@ -87,7 +88,7 @@ class AnnealedEvidence:
 
 def annealed_evidence(
     model: LatentVariableModel,
-    x: np.ndarray,
+    x: DataPoints,
     *,
     chains: int = 16,
     temperatures: int = 1000,
@@ -118,11 +119,11 @@ def annealed_evidence(
     at_least(1, {} if batch is None else {"batch": batch})
     model.refuse_outside(x)
     model = batched.ready(model, key)
-    columns = np.empty((4, x.shape[0]))
-    for block in blocks(x, rows, batch or rows_at_once(x.shape[0], chains)):
+    columns = np.empty((4, len(x)))
+    for block in blocks(x, rows, batch or rows_at_once(len(x), chains)):
         refuse_discrete(model, block.x)
         log_steps = tuned(model, key, block.x, plan, step=step)
-        found = anneal(model, key, block.x, plan, log_steps, progress=within(block, x.shape[0], progress))
+        found = anneal(model, key, block.x, plan, log_steps, progress=within(block, len(x), progress))
         columns[:, block.first : block.stop] = summed(found, 1)[:, : block.size]
     return AnnealedEvidence(chains, temperatures, leapfrog, start, rows, *columns)
 

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from iwax.evaluation import tables
+from iwax.evaluation.data_points import DataPoints, check_points, rows_at
 from iwax.model import LatentVariableModel
-from iwax.parts import Datum, filled
+from iwax.parts import Datum
 
 __all__ = ["Block", "at_least", "blocks", "check_key", "checked"]
 
@@ -29,15 +30,16 @@ class Block(NamedTuple):
 
 
 def checked(
-    model: LatentVariableModel, x: ArrayLike, rows: ArrayLike | None, key: Any, *, missing: bool = False
-) -> tuple[np.ndarray, np.ndarray]:
-    """x as finite numbers [n, features of the model], and the numbers of its rows (0, 1, ... where ``rows`` is None).
+    model: LatentVariableModel, x: ArrayLike | Datum, rows: ArrayLike | None, key: Any, *, missing: bool = False
+) -> tuple[DataPoints, np.ndarray]:
+    """Data points as `check_points` gives them, and the numbers of their rows: ``rows``, or the datum's, or 0, 1, ....
 
-    Raises TypeError and ValueError, as `tables.table` and `check_key` do, where x is not such a table (a NaN may stand
-    for a value that is ``missing``), there is not one number a row, or ``key`` is no key.
+    Raises TypeError and ValueError, as `check_points` and `check_key` do, where x is not of the model's shape (a NaN
+    may stand for a value that is ``missing``), there is not one number per row, or ``key`` is no key.
     """
     check_key(key)
-    x = tables.table("x", x, tables.event_of(model), missing=missing)
+    x = check_points(model, x, missing=missing)
+    rows = x.index if rows is None and isinstance(x, Datum) else rows
     return x, tables.row_numbers(rows, len(x))
 
 
@@ -60,15 +62,13 @@ def at_least(least: int, numbers: Mapping[str, int]) -> None:
             raise ValueError(f"{name} must be at least {least}, got {number}")
 
 
-def blocks(x: np.ndarray, rows: np.ndarray, size: int) -> Iterator[Block]:
+def blocks(x: DataPoints, rows: np.ndarray, size: int) -> Iterator[Block]:
     """Checked rows, at most ``size`` at a time, all blocks of one shape; NaN marks what was not observed.
 
     >>> [block.size for block in blocks(np.zeros((5, 2)), np.arange(5), 3)]
     [3, 2]
     """
-    n, size = x.shape[0], min(size, x.shape[0])
-    missing = x.dtype.kind == "f" and bool(np.isnan(x).any())
+    n, size = len(x), min(size, len(x))
     for first in range(0, n, size):
         index = np.minimum(np.arange(first, first + size), n - 1)
-        values = jnp.asarray(x[index]).astype(float)
-        yield Block(first, min(first + size, n), filled(values, missing=missing, index=jnp.asarray(rows[index])))
+        yield Block(first, min(first + size, n), rows_at(x, index, rows[index]))

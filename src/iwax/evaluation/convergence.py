@@ -14,6 +14,7 @@ from scipy.special import logsumexp
 from iwax import batched
 from iwax._typing import PRNGKey
 from iwax.evaluation.blocks import at_least, blocks, checked
+from iwax.evaluation.data_points import DataPoints
 from iwax.evaluation.evidence import log_weight_calls
 from iwax.model import LatentVariableModel
 from iwax.numerics import StreamingLogMeanExp
@@ -75,7 +76,7 @@ def ladder(k: int) -> list[int]:
 
 def convergence_in_k(
     model: LatentVariableModel,
-    x: np.ndarray,
+    x: DataPoints,
     *,
     k: int,
     key: PRNGKey,
@@ -98,7 +99,7 @@ def convergence_in_k(
         raise ValueError(f"ks must be from 1 to k={k}, the draws there are, got {ks}")
     model.refuse_outside(x)
     model = batched.ready(model, key)
-    mean, error = np.empty((len(ks), x.shape[0])), np.empty((len(ks), x.shape[0]))
+    mean, error = np.empty((len(ks), len(x))), np.empty((len(ks), len(x)))
     for block in blocks(x, rows, batch):
         pooled = [_Groups(size, alone=k // size == 1) for size in ks]
         for log_w in log_weight_calls(model, key, block.x, k, chunk=chunk):
@@ -107,7 +108,7 @@ def convergence_in_k(
         mean[:, block.first : block.stop] = [groups.mean for groups in pooled]
         error[:, block.first : block.stop] = [groups.error for groups in pooled]
         if progress is not None:
-            progress(block.stop, x.shape[0])
+            progress(block.stop, len(x))
     sizes = np.array(ks)
     return Convergence(sizes, k // sizes, rows, mean, error)
 

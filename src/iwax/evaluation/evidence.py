@@ -13,6 +13,7 @@ import numpy as np
 from iwax import batched, samplers
 from iwax._typing import PRNGKey
 from iwax.evaluation.blocks import at_least, blocks, checked
+from iwax.evaluation.data_points import DataPoints
 from iwax.evaluation.pareto import pareto_k, tail_size
 from iwax.evaluation.trust import FEW, TRUSTED_K_HAT, unknown, unknown_words
 from iwax.model import LatentVariableModel
@@ -118,7 +119,7 @@ class Evidence:
 
 def log_evidence(
     model: LatentVariableModel,
-    x: np.ndarray,
+    x: DataPoints,
     *,
     k: int,
     key: PRNGKey,
@@ -144,7 +145,7 @@ def log_evidence(
     at_least(1, {"k": k, "batch": batch, "chunk": chunk})
     model.refuse_outside(x, missing=missing)
     model = batched.ready(model, key)
-    n, columns = x.shape[0], np.empty((6, x.shape[0]))
+    n, columns = len(x), np.empty((6, len(x)))
     calls = (
         (block, call) for block in blocks(x, rows, batch) for call in _calls(model, key, block.x, k, chunk, sampler)
     )

@@ -10,6 +10,7 @@ from scipy.special import logsumexp
 from iwax import batched
 from iwax._typing import PRNGKey
 from iwax.evaluation.blocks import at_least, blocks, checked
+from iwax.evaluation.data_points import DataPoints
 from iwax.evaluation.importance_posterior import many_log_weights
 from iwax.model import LatentVariableModel
 from iwax.parts import Datum
@@ -56,7 +57,7 @@ class ImportancePosteriorElbo:
 
 def importance_posterior_elbo(
     model: LatentVariableModel,
-    x: np.ndarray,
+    x: DataPoints,
     *,
     k: int,
     outer: int,
@@ -79,14 +80,14 @@ def importance_posterior_elbo(
     at_least(2, {"draws": draws})
     model.refuse_outside(x)
     model = batched.ready(model, key)
-    columns = np.empty((8, x.shape[0]))
+    columns = np.empty((8, len(x)))
     for block in blocks(x, rows, batch):
         terms = _terms(model, key, block.x, k, outer, draws)
         kept = slice(block.first, block.stop)
         columns[0::2, kept] = terms.mean(axis=1)[:, : block.size]
         columns[1::2, kept] = terms.std(axis=1, ddof=1)[:, : block.size] / np.sqrt(draws)
         if progress is not None:
-            progress(kept.stop, x.shape[0])
+            progress(kept.stop, len(x))
     return ImportancePosteriorElbo(k, outer, draws, rows, *columns)
 
 

@@ -18,6 +18,7 @@ from iwax import batched, bounds, streams
 from iwax._typing import LogWeights, PerDatum, PRNGKey
 from iwax.bounds import Bound
 from iwax.evaluation.blocks import at_least, blocks, checked
+from iwax.evaluation.data_points import DataPoints
 from iwax.evaluation.evidence import log_weight_calls
 from iwax.model import LatentVariableModel
 
@@ -63,7 +64,7 @@ class JackknifeEvidence:
 
 def jackknife_evidence(
     model: LatentVariableModel,
-    x: np.ndarray,
+    x: DataPoints,
     *,
     k: int = 32,
     orders: Sequence[int] = (0, 1, 2),
@@ -88,7 +89,7 @@ def jackknife_evidence(
     model.refuse_outside(x)
     model = batched.ready(model, key)
     chosen = [bounds.jackknife(order) for order in orders]
-    estimate, error = np.empty((len(orders), x.shape[0])), np.empty((len(orders), x.shape[0]))
+    estimate, error = np.empty((len(orders), len(x))), np.empty((len(orders), len(x)))
     for block in blocks(x, rows, batch):
         calls = log_weight_calls(model, key, block.x, repeats * k, chunk=k)
         parts = [_estimates(chosen, log_w[:, : block.size], k, key) for log_w in calls]
@@ -97,7 +98,7 @@ def jackknife_evidence(
         spread = values.std(axis=1, ddof=1) if repeats > 1 else np.full((len(orders), block.size), np.nan)
         error[:, block.first : block.stop] = spread / np.sqrt(repeats)
         if progress is not None:
-            progress(block.stop, x.shape[0])
+            progress(block.stop, len(x))
     return JackknifeEvidence(k, repeats, tuple(orders), rows, estimate, error)
 
 

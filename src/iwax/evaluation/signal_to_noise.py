@@ -21,6 +21,7 @@ from jaxtyping import Array
 
 from iwax._typing import PRNGKey
 from iwax.evaluation.blocks import at_least, blocks, checked
+from iwax.evaluation.data_points import DataPoints
 from iwax.gradients import AbstractObjective, AnyObjective, as_objective
 from iwax.model import LatentVariableModel
 from iwax.parts import Datum
@@ -84,7 +85,7 @@ def check_repeats(repeats: int, folds: int = FOLDS) -> None:
 
 def gradient_signal_to_noise(
     model: LatentVariableModel,
-    x: np.ndarray,
+    x: DataPoints,
     objective: AnyObjective,
     *,
     repeats: int,
@@ -105,7 +106,7 @@ def gradient_signal_to_noise(
     x, rows = checked(model, x, rows, key)
     check_repeats(repeats, folds)
     model.refuse_outside(x)
-    (block,) = blocks(x, rows, x.shape[0])
+    (block,) = blocks(x, rows, len(x))
     ascended, count, means, squares = as_objective(objective), repeats // folds, [], []
     for fold in range(folds):
         found = _moments(ascended, model, ascended.init(), key, block.x, jnp.uint32(fold * count), jnp.uint32(count))
@@ -123,7 +124,7 @@ def gradient_signal_to_noise(
         if any(name.split(".")[0] == part for name in names)
     }
     signals = ({name: each.signal() for name, each in held.items()} for held in (groups, tensors))
-    return SignalToNoise(repeats, x.shape[0], *signals)
+    return SignalToNoise(repeats, len(x), *signals)
 
 
 def _names(model: LatentVariableModel) -> list[str]:

@@ -23,7 +23,7 @@ __all__ = ["Objective"]
 class Objective(AbstractObjective):
     """A function of the model whose gradient is the estimator's, from k draws of every row.
 
-    ``objective(model, key, x)`` takes x as a `Datum`, or as an array of complete rows [batch, features]
+    ``objective(model, key, x)`` takes x as a `Datum`, or as an array of complete rows [batch, *event]
     (``Datum.of(x, missing=True)`` where some are not). ``bound`` in the result is the bound of the same draws at
     beta = 1, nats, without a gradient. ``sampler`` is how the draws come about (`iwax.samplers`); others than
     `samplers.independent` need a pathwise estimator and all draws at once. With ``backward`` = m the gradient is that
@@ -85,7 +85,8 @@ class Objective(AbstractObjective):
         control: Any = None,
     ) -> Surrogate:
         """The surrogate and the bound of every row; ``control`` is the control variate's state, ``init()`` at first."""
-        return less(self._ascend(model, key, as_datum(x, axes=2), beta, control), self.penalties, model, key, x)
+        rows = x if isinstance(x, Datum) else as_datum(x, event=model.event)
+        return less(self._ascend(model, key, rows, beta, control), self.penalties, model, key, rows)
 
     def _ascend(
         self, model: LatentVariableModel, key: PRNGKey, x: Datum, beta: Scalar | float, control: Any

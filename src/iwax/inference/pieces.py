@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
-from iwax.parts import Datum, filled
+from iwax.evaluation.data_points import rows_at
+from iwax.parts import Datum
 
 __all__ = ["Piece", "gathered", "pieces"]
 
@@ -29,13 +29,12 @@ def pieces(x: Any, n: int, *, size: int, numbers: np.ndarray | None = None) -> I
     [(0, 2), (2, 2), (4, 1)]
     """
     size = min(size, n)
-    dtype = jnp.result_type(float)
-    missing = isinstance(x, np.ndarray) and x.dtype.kind == "f" and bool(np.isnan(x).any())
-    numbers = np.arange(n) if numbers is None else numbers
+    if numbers is None:
+        numbers = np.asarray(x.index) if isinstance(x, Datum) and x.index is not None else np.arange(n)
+    points = x if isinstance(x, Datum | np.ndarray) else Datum(x)
     for first in range(0, n, size):
         index = np.minimum(np.arange(first, first + size), n - 1)
-        values = jax.tree.map(lambda leaf, index=index: jnp.asarray(leaf[index], dtype), x)
-        yield Piece(filled(values, missing=missing, index=jnp.asarray(numbers[index])), first, min(size, n - first))
+        yield Piece(rows_at(points, index, numbers[index]), first, min(size, n - first))
 
 
 def gathered(function: Callable[[Piece], Any], parts: Iterator[Piece]) -> Any:
