@@ -160,20 +160,8 @@ class LatentVariableModel(eqx.Module):
         """Raise ValueError, naming the first cell, where rows [n, features] lie outside the likelihood's support.
 
         With ``missing`` a NaN is a value that was not observed, and passes.
-        A likelihood says so in a method ``outside(values) -> marked``; one without is taken at its word. What it needs
-        instead it says in words, ``support``, and perhaps in an ``advice``.
         """
-        outside = getattr(self.likelihood, "outside", None)
-        marked = outside(values) if outside is not None else np.zeros(values.shape, bool)
-        marked = marked & ~np.isnan(values) if missing else marked
-        if marked.any():
-            row, column = np.argwhere(marked)[0]
-            support = getattr(self.likelihood, "support", "values of its support")
-            advice = getattr(self.likelihood, "advice", "change such values, or use another likelihood")
-            raise ValueError(
-                f"the likelihood gives no density to {values[row, column]} in row {row}, column {column}: "
-                f"it needs {support}; {advice}"
-            )
+        self.likelihood.support.refuse(values, missing=missing)
 
     @staticmethod
     def _part_keys(key: PRNGKey) -> tuple[PRNGKey, PRNGKey]:
