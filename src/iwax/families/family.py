@@ -1,7 +1,7 @@
 """What a family of distributions says of itself: all that is needed of a density of independent features."""
 
 from abc import abstractmethod
-from typing import ClassVar, Self
+from typing import ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -34,7 +34,7 @@ class Family(eqx.Module):
     explorer: ClassVar[str | None] = None
 
     @classmethod
-    def of_network(cls, *, floor: float = 0.0) -> Self:
+    def of_network(cls, *, floor: float = 0.0) -> "Family":
         """The family all of whose parameters a network gives; no scale is below the floor, where it has one."""
         return cls()
 

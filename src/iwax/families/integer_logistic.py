@@ -1,7 +1,5 @@
 """Whole numbers that need not be counts."""
 
-from typing import Self
-
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -58,7 +56,7 @@ class IntegerLogistic(Family):
         self.lower, self.floor = lower, floor
 
     @classmethod
-    def of_network(cls, *, floor: float = 0.0) -> Self:
+    def of_network(cls, *, floor: float = 0.0) -> "IntegerLogistic":
         """Whole numbers of either sign, with this floor."""
         return cls(floor=floor)
 

@@ -1,6 +1,6 @@
 """Families with a location and a scale."""
 
-from typing import Literal, Self, TypeAlias
+from typing import Literal, TypeAlias
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -48,7 +48,7 @@ class LocationScale(Family):
         self.log_scale, self.floor = learned(scale, features, "scale", self.who), floor
 
     @classmethod
-    def of_network(cls, *, floor: float = 0.0) -> Self:
+    def of_network(cls, *, floor: float = 0.0) -> "LocationScale":
         """The family whose scale the network gives, at least the floor."""
         return cls(floor=floor)
 

@@ -1,7 +1,7 @@
 """Tables, whose columns are of different families."""
 
 from collections.abc import Sequence
-from typing import Any, Self, TypeAlias
+from typing import Any, TypeAlias
 
 from iwax import families
 from iwax.families import FAMILIES, Family
@@ -50,7 +50,7 @@ class Columns(Likelihood):
         super().__init__(network, families.Columns(columns, of_groups))
 
     @classmethod
-    def of_kinds(cls, network: Any, kinds: Sequence[ColumnKind], *, floor: float = 0.0) -> Self:
+    def of_kinds(cls, network: Any, kinds: Sequence[ColumnKind], *, floor: float = 0.0) -> "Columns":
         """The likelihood of `columns_of` these kinds."""
         found = columns_of(kinds, floor=floor)
         return cls(network, found.columns, found.groups)

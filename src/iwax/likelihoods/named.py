@@ -1,6 +1,6 @@
 """Likelihoods by the name of their family, with the network first: `Likelihood` of a network and that family."""
 
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 from iwax import families
 from iwax._typing import AnyArray
@@ -88,17 +88,17 @@ class _WithScale(Likelihood):
     _family: ClassVar[type[families.LocationScale]]
 
     @classmethod
-    def scalar(cls, network: Any, scale: float = 1.0) -> Self:
+    def scalar(cls, network: Any, scale: float = 1.0) -> Likelihood:
         """One learned scale for all features, starting at ``scale``."""
         return cls(network, cls._family(scale))
 
     @classmethod
-    def feature(cls, network: Any, features: int, scale: float = 1.0) -> Self:
+    def feature(cls, network: Any, features: int, scale: float = 1.0) -> Likelihood:
         """A learned scale for each of the features, starting at ``scale``."""
         return cls(network, cls._family(scale, features=features))
 
     @classmethod
-    def of_network(cls, network: Any, *, floor: float = 0.0) -> Self:
+    def of_network(cls, network: Any, *, floor: float = 0.0) -> Likelihood:
         """The network gives location and log scale of every feature; no scale is below the floor."""
         return cls(network, cls._family(floor=floor))
 
@@ -121,7 +121,7 @@ class Gaussian(_WithScale):
     _family = families.gaussian
 
     @classmethod
-    def fixed(cls, network: Any, scale: float | AnyArray) -> Self:
+    def fixed(cls, network: Any, scale: float | AnyArray) -> Likelihood:
         """A scale that is not learned: a positive number, or one a feature."""
         return cls(network, families.gaussian(scale, learned=False))
 
@@ -130,17 +130,17 @@ class DiscretizedLogistic(Likelihood):
     """Numbers on a grid: `families.discretized_logistic`."""
 
     @classmethod
-    def scalar(cls, network: Any, scale: float = 0.1, *, bins: int = 256) -> Self:
+    def scalar(cls, network: Any, scale: float = 0.1, *, bins: int = 256) -> Likelihood:
         """One learned scale for all features, starting at ``scale``."""
         return cls(network, families.discretized_logistic(scale, bins=bins))
 
     @classmethod
-    def feature(cls, network: Any, features: int, scale: float = 0.1, *, bins: int = 256) -> Self:
+    def feature(cls, network: Any, features: int, scale: float = 0.1, *, bins: int = 256) -> Likelihood:
         """A learned scale for each of the features, starting at ``scale``."""
         return cls(network, families.discretized_logistic(scale, features=features, bins=bins))
 
     @classmethod
-    def of_network(cls, network: Any, *, bins: int = 256) -> Self:
+    def of_network(cls, network: Any, *, bins: int = 256) -> Likelihood:
         """The network gives the location and the log scale of every feature."""
         return cls(network, families.discretized_logistic(bins=bins))
 
@@ -151,17 +151,17 @@ class _Overdispersed(Likelihood):
     _family: ClassVar[type[families.negative_binomial] | type[families.zero_inflated_negative_binomial]]
 
     @classmethod
-    def scalar(cls, network: Any, concentration: float = 1.0) -> Self:
+    def scalar(cls, network: Any, concentration: float = 1.0) -> Likelihood:
         """One learned concentration for all features."""
         return cls(network, cls._family(concentration))
 
     @classmethod
-    def feature(cls, network: Any, features: int, concentration: float = 1.0) -> Self:
+    def feature(cls, network: Any, features: int, concentration: float = 1.0) -> Likelihood:
         """A learned concentration for each of the features."""
         return cls(network, cls._family(concentration, features=features))
 
     @classmethod
-    def of_network(cls, network: Any) -> Self:
+    def of_network(cls, network: Any) -> Likelihood:
         """The network gives the logarithms of mean and concentration of every feature."""
         return cls(network, cls._family())
 
@@ -182,14 +182,20 @@ class StudentT(Likelihood):
     """Real numbers with outliers: `families.student_t`."""
 
     @classmethod
-    def scalar(cls, network: Any, scale: float = 1.0, *, df: float | None = None, start_df: float = 4.0) -> Self:
+    def scalar(cls, network: Any, scale: float = 1.0, *, df: float | None = None, start_df: float = 4.0) -> Likelihood:
         """One learned scale for all features; df fixed or, without one, learned for all, from ``start_df`` > 2 on."""
         return cls(network, families.student_t(scale, df="learned" if df is None else df, start_df=start_df))
 
     @classmethod
     def feature(
-        cls, network: Any, features: int, scale: float = 1.0, *, df: float | None = None, start_df: float = 4.0
-    ) -> Self:
+        cls,
+        network: Any,
+        features: int,
+        scale: float = 1.0,
+        *,
+        df: float | None = None,
+        start_df: float = 4.0,
+    ) -> Likelihood:
         """A learned scale for each of the features; df fixed or, without one, learned for each of them."""
         of_df = "learned" if df is None else df
         return cls(network, families.student_t(scale, features=features, df=of_df, start_df=start_df))
@@ -197,7 +203,7 @@ class StudentT(Likelihood):
     @classmethod
     def of_network(
         cls, network: Any, *, df: float | None = None, features: int | None = None, start_df: float = 4.0
-    ) -> Self:
+    ) -> Likelihood:
         """The network gives location and log scale of every feature and, without a fixed df, ``log(df - 2)``.
 
         With the number of ``features`` the degrees of freedom are learned, one a feature, from ``start_df`` > 2 on.
