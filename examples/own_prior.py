@@ -2,7 +2,7 @@
 
     python examples/own_prior.py
 
-A part is an Equinox module that maps a context to a distribution; a prior has `prepare` besides. That is all that
+A prior is an Equinox module that derives from `iwax.parts.Prior` and gives a distribution. That is all that
 bounds, gradients, training and evaluation ask for.
 """
 
@@ -16,22 +16,30 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from iwax import bounds, data, distributions, evaluation, gradients, likelihoods, nn, posteriors, priors, training
+from iwax import (
+    bounds,
+    data,
+    distributions,
+    evaluation,
+    gradients,
+    likelihoods,
+    nn,
+    parts,
+    posteriors,
+    priors,
+    training,
+)
 from iwax.model import LatentVariableModel
 
 
-class HeavyTailed(eqx.Module):
+class HeavyTailed(parts.Prior):
     """``p(z) = prod_j t(z_j; df, 0, 1)`` with one learned number of degrees of freedom, above 2."""
 
     log_excess: jax.Array
     features: int = eqx.field(static=True)
 
-    def prepare(self, posterior: Any, *, key: jax.Array) -> "HeavyTailed":
-        """Itself: nothing in it depends on the posterior."""
-        return self
-
-    def __call__(self, context: Any, *, key: jax.Array) -> distributions.StudentT:
-        """The same distribution whatever the context."""
+    def __call__(self, given: Any = None, *, key: jax.Array) -> distributions.StudentT:
+        """The same distribution whatever the covariates."""
         each = jnp.ones(self.features)
         return distributions.StudentT(each * (2 + jnp.exp(self.log_excess)), 0 * each, each)
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:  # for editors and type checkers, which cannot follow `__getat
         model,
         nn,
         numerics,
+        parts,
         posteriors,
         priors,
         report,
@@ -32,13 +33,13 @@ if TYPE_CHECKING:  # for editors and type checkers, which cannot follow `__getat
         weights,
     )
     from iwax.experiments import open_run
-    from iwax.model import Datum
+    from iwax.parts import Datum
     from iwax.storage import load, save
 
 __version__ = "0.1.0"
 
 _NAMES = {  # of one thing each, by the module that has it
-    "Datum": "iwax.model",
+    "Datum": "iwax.parts",
     "load": "iwax.storage",
     "open_run": "iwax.experiments",
     "save": "iwax.storage",
@@ -63,6 +64,7 @@ __all__ = [
     "nn",
     "numerics",
     "open_run",
+    "parts",
     "posteriors",
     "priors",
     "report",

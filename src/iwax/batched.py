@@ -12,20 +12,21 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Num, PyTree
 
-from iwax._typing import AnyArray, Datum, Distribution, Latent, LogWeights, Part, PRNGKey, Scalar, as_datum
+from iwax._typing import AnyArray, LogWeights, PRNGKey, Scalar
 from iwax.model import LatentVariableModel, Terms
 from iwax.numerics import log_mean_exp
+from iwax.parts import Datum, Distribution, Latent, as_datum
 from iwax.threefry import in_one_pass
 
 __all__ = [
     "Draws",
+    "bound",
     "decode",
     "generate",
     "log_weights",
     "mixture_terms",
     "over_data",
     "over_draws",
-    "prepared",
     "propose",
     "ready",
     "redraw",
@@ -51,7 +52,7 @@ def over_data(
     (3, 1)
     """
     x = as_datum(x, axes=2)
-    key, rows = in_one_pass(key), jnp.arange(x.values.shape[0]) if x.index is None else x.index
+    key, rows = in_one_pass(key), jnp.arange(len(x)) if x.index is None else x.index
     return jax.vmap(lambda row, *each: function(jax.random.fold_in(key, row), *each))(rows, x, *others)
 
 
@@ -73,7 +74,7 @@ def over_draws(
 
 def terms(model: LatentVariableModel, key: PRNGKey, x: Datum | AnyArray, *, k: int, first: int | Array = 0) -> Terms:
     """The terms of log w, [k, batch] each, under the total derivative."""
-    prior = prepared(model, key)
+    model = bound(model, key)
 
     def one(key: PRNGKey, datum: Datum) -> tuple[Latent, Array, Any]:
         def draw(key: PRNGKey) -> tuple[Latent, Array, Any]:
@@ -82,7 +83,7 @@ def terms(model: LatentVariableModel, key: PRNGKey, x: Datum | AnyArray, *, k: i
 
         return over_draws(draw, key, k, first=first)
 
-    return _terms_of_draws(model, prior, x, *over_data(one, key, x))
+    return _terms_of_draws(model, x, *over_data(one, key, x))
 
 
 def mixture_terms(model: LatentVariableModel, key: PRNGKey, x: Datum | AnyArray, *, k: int) -> Terms:
@@ -91,7 +92,7 @@ def mixture_terms(model: LatentVariableModel, key: PRNGKey, x: Datum | AnyArray,
     q_j is the posterior as the j-th draw has it, with weights of its own where they are random. The weights of multiple
     importance sampling (Veach and Guibas 1995, the balance heuristic): their mean is as unbiased, and varies less.
     """
-    prior = prepared(model, key)
+    model = bound(model, key)
 
     def one(key: PRNGKey, datum: Datum) -> tuple[Latent, Array, Any]:
         def draw(key: PRNGKey) -> tuple[Any, Latent, Any]:
@@ -102,7 +103,7 @@ def mixture_terms(model: LatentVariableModel, key: PRNGKey, x: Datum | AnyArray,
         of_all = jax.vmap(lambda z: jax.vmap(lambda q: q.log_prob(z))(each))(z)  # [draw, posterior]
         return z, jnp.asarray(log_mean_exp(of_all.T)), keys
 
-    return _terms_of_draws(model, prior, x, *over_data(one, key, x))
+    return _terms_of_draws(model, x, *over_data(one, key, x))
 
 
 def weighted_means(
@@ -114,17 +115,17 @@ def weighted_means(
     their holes drawn, as they are weighed, in the place of means. Of a table that has them also the probabilities of
     classes (`distributions.Columns.classes`); else None.
     """
-    prior = prepared(model, key)
+    model = bound(model, key)
 
     def one(key: PRNGKey, datum: Datum) -> tuple[Array, Array, Array | None]:
         def draw(key: PRNGKey) -> tuple[Array, Array, Array | None]:
             proposal, log_posterior = model.propose_with_log_prob(datum, key)
-            terms = model.terms(prior, datum, proposal.keys, proposal.z, log_posterior)
-            p_x = model.likelihood(proposal.z, key=proposal.keys[1])
+            terms = model.terms(datum, proposal.keys, proposal.z, log_posterior)
+            p_x = model.likelihood(proposal.z, datum.given, key=proposal.keys[1])
             if model.missingness is not None:  # its weight hangs on the values that were drawn
                 return terms.log_w(), model.completed(datum, proposal.keys, proposal.z), None
             law = sought(p_x, datum)
-            return terms.log_w(), law.mean, getattr(law, "classes", None)
+            return terms.log_w(), law.mean, law.classes
 
         return over_draws(draw, key, k, first=first)
 
@@ -137,8 +138,7 @@ def sought(p_x: Distribution, x: Datum) -> Distribution:
 
     Such a one (`distributions.FlippedBernoulli`) has it as ``clean(values, observed)``.
     """
-    clean = getattr(p_x, "clean", None)
-    return p_x if clean is None else clean(x.values, x.observed)
+    return p_x.clean(x.values, x.observed)
 
 
 def log_weights(
@@ -175,14 +175,14 @@ def terms_at(model: LatentVariableModel, key: PRNGKey, x: Datum | AnyArray, draw
 
     The draw is made again from its key, for its distribution, trace and part keys; its inputs, z, are live.
     """
-    prior = prepared(model, key)
+    model = bound(model, key)
 
     def draw(datum: Datum, key: PRNGKey, z: Latent) -> tuple[Array, Any]:
         proposal = model.propose(datum, key)
         frozen, trace = jax.lax.stop_gradient((proposal.distribution, proposal.trace))
         return frozen.log_prob(z, trace), proposal.keys
 
-    return _terms_of_draws(model, prior, x, z, *_over_data_and_draws(draw, key, x, draws, z))
+    return _terms_of_draws(model, x, z, *_over_data_and_draws(draw, key, x, draws, z))
 
 
 def _over_data_and_draws(
@@ -207,11 +207,11 @@ def reparameterized(model: LatentVariableModel, key: PRNGKey, x: Datum | AnyArra
 
     rows = as_datum(x, axes=2)
     found = eqx.filter_eval_shape(lambda: layers(jax.tree.map(lambda leaf: leaf[0], rows)))
-    return all(getattr(layer, "reparameterized", True) for layer in found)
+    return all(layer.reparameterized for layer in found)
 
 
 def _terms_of_draws(
-    model: LatentVariableModel, prior: Part, x: Datum | AnyArray, z: Latent, log_posterior: Array, keys: Any
+    model: LatentVariableModel, x: Datum | AnyArray, z: Latent, log_posterior: Array, keys: Any
 ) -> Terms:
     """The terms of log w, [k, batch] each, at draws z [batch, k, ...], all of them in one row of the data axis.
 
@@ -221,7 +221,7 @@ def _terms_of_draws(
     batch, k = log_posterior.shape
     rows = jax.tree.map(lambda leaf: jnp.repeat(leaf, k, axis=0), as_datum(x, axes=2))
     flat = jax.tree.map(lambda leaf: leaf.reshape(batch * k, *leaf.shape[2:]), (keys, z, log_posterior))
-    terms = jax.vmap(lambda datum, *draw: model.terms(prior, datum, *draw))(rows, *flat)
+    terms = jax.vmap(lambda datum, *draw: model.terms(datum, *draw))(rows, *flat)
     return jax.tree.map(lambda leaf: leaf.reshape(batch, k).T, terms)
 
 
@@ -229,8 +229,8 @@ def generate(
     model: LatentVariableModel, key: PRNGKey, n: int, *, first: int | Array = 0
 ) -> tuple[Latent, Float[Array, "n features"], Float[Array, "n features"]]:
     """n draws ``z ~ p(z)``, the means of ``p(x|z)``, and ``x ~ p(x|z)``."""
-    prior = prepared(model, key)
-    return over_draws(lambda key: model.generate(prior, key), key, n, first=first)
+    model = bound(model, key)
+    return over_draws(lambda key: model.generate(key), key, n, first=first)
 
 
 def redraw(
@@ -240,7 +240,7 @@ def redraw(
 
     def one(key: PRNGKey, datum: Datum, i: Array) -> tuple[Latent, Array]:
         drawn = model.propose(datum, jax.random.fold_in(key, i))
-        return drawn.z, model.likelihood(drawn.z, key=drawn.keys[1]).mean
+        return drawn.z, model.likelihood(drawn.z, datum.given, key=drawn.keys[1]).mean
 
     return over_data(one, key, x, draw)
 
@@ -253,18 +253,18 @@ def decode(
     return over_draws(lambda key, z: model.likelihood(z, key=key).mean, key, rows, z, first=first)
 
 
-def prepared(model: LatentVariableModel, key: PRNGKey) -> Part:
-    """The model's prior, prepared with its posterior: once for all rows and draws.
+def bound(model: LatentVariableModel, key: PRNGKey) -> LatentVariableModel:
+    """The model with its parts bound to each other, once for all rows and draws.
 
-    Its key is that of row 2^32 - 1, which no row of data has.
+    The key is that of row 2^32 - 1, which no row of data has.
     """
-    return model.prior.prepare(model.posterior, key=jax.random.fold_in(key, 2**32 - 1))
+    return model.bind(key=jax.random.fold_in(key, 2**32 - 1))
 
 
 @eqx.filter_jit
 def ready(model: LatentVariableModel, key: PRNGKey) -> LatentVariableModel:
-    """The model with its prior `prepared` once for all that follows: an evaluation encodes pseudo-inputs but once."""
-    return eqx.tree_at(lambda model: model.prior, model, prepared(model, key))
+    """The model with its parts `bound` once for all that follows: an evaluation encodes pseudo-inputs but once."""
+    return bound(model, key)
 
 
 def _draws_first(tree: Output) -> Output:

@@ -13,8 +13,9 @@ import optax
 from jaxtyping import Array, Float
 
 from iwax import batched
-from iwax._typing import Datum, LogWeights, PerDatum, PRNGKey, Scalar
+from iwax._typing import LogWeights, PerDatum, PRNGKey, Scalar
 from iwax.bounds import Bound
+from iwax.parts import Datum
 
 __all__ = ["ControlVariate", "Learned", "leave_one_out", "moving_average", "none"]
 

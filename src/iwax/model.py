@@ -1,6 +1,7 @@
 """The one model: a prior, a likelihood and a posterior, written for one datum and one draw."""
 
-from collections.abc import Callable
+import operator
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -9,7 +10,18 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from iwax._typing import AnyArray, Datum, Distribution, Latent, Part, PRNGKey, Scalar, Trace, as_datum
+from iwax._typing import AnyArray, PRNGKey, Scalar
+from iwax.parts import (
+    Datum,
+    Distribution,
+    Latent,
+    Likelihood,
+    Posterior,
+    Prior,
+    Trace,
+    as_datum,
+    needs_of,
+)
 
 __all__ = ["Datum", "Draw", "LatentVariableModel", "Terms"]
 
@@ -61,18 +73,14 @@ class LatentVariableModel(eqx.Module):
     ... )
     """
 
-    prior: Any
-    likelihood: Part
-    posterior: Part
-    missingness: Part | None = None
+    prior: Prior
+    likelihood: Likelihood
+    posterior: Posterior
+    missingness: Likelihood | None = None
 
     def __check_init__(self) -> None:
         """Raise ValueError, naming both parts and both sizes, where the parts do not fit; nothing is computed."""
         key = jax.random.key(0)
-
-        def named(part: Any) -> str:
-            folder = type(part).__module__.rpartition(".")[0].rpartition(".")[2]
-            return f"{folder}.{type(part).__name__}" if folder else type(part).__name__
 
         def shapes(of: str, function: Callable[[], Any]) -> Any:
             try:
@@ -80,32 +88,66 @@ class LatentVariableModel(eqx.Module):
             except (TypeError, ValueError) as error:
                 raise ValueError(f"{of}: {error}") from error
 
-        def drawn() -> Latent:
-            return self.prior.prepare(self.posterior, key=key)(None, key=key).draw(key)[0]
+        parts = (self.prior, self.likelihood, self.posterior)
+        for part, kind in zip(parts, (Prior, Likelihood, Posterior), strict=True):
+            if not isinstance(part, kind):
+                wanted = kind.__name__
+                raise TypeError(f"a {wanted.lower()} has to derive from iwax.parts.{wanted}, got {_named(part)}")
+        given_zeros = _zeros(dict(self.needs)) or None
 
-        z = shapes(f"prior {named(self.prior)} with posterior {named(self.posterior)}", drawn)
-        given = f"likelihood {named(self.likelihood)} at a z of shape {_said(z)} from prior {named(self.prior)}"
-        x = shapes(given, lambda: self.likelihood(_zeros(z), key=key).draw(key)[0])
-        given = (
-            f"posterior {named(self.posterior)} at an x of shape {_said(x)} from likelihood {named(self.likelihood)}"
-        )
-        found = shapes(given, lambda: self.infer(Datum(_zeros(x)), key=key).draw(key)[0])
+        def drawn() -> Latent:
+            return self.prior.bind(self, key=key)(given_zeros, key=key).draw(key)[0]
+
+        z = shapes(f"prior {_named(self.prior)} with posterior {_named(self.posterior)}", drawn)
+        given = f"likelihood {_named(self.likelihood)} at a z of shape {_shape_of(z)} from prior {_named(self.prior)}"
+        x = shapes(given, lambda: self.likelihood(_zeros(z), given_zeros, key=key).draw(key)[0])
+        source = f"from likelihood {_named(self.likelihood)}"
+        given = f"posterior {_named(self.posterior)} at an x of shape {_shape_of(x)} {source}"
+        found = shapes(given, lambda: self.infer(Datum(_zeros(x), given=given_zeros), key=key).draw(key)[0])
         if self.missingness is not None:
-            part, given = self.missingness, f"missingness {named(self.missingness)} at an x of shape {_said(x)}"
-            marks = shapes(given, lambda: part(_zeros(x), key=key).draw(key)[0])
-            if _said(marks) != _said(x):
-                raise ValueError(f"{given} needs a mark for each value of x, got marks of shape {_said(marks)}")
-        if _said(found) != _said(z):
+            part, given = self.missingness, f"missingness {_named(self.missingness)} at an x of shape {_shape_of(x)}"
+            marks = shapes(given, lambda: part(_zeros(x), given_zeros, key=key).draw(key)[0])
+            if _shape_of(marks) != _shape_of(x):
+                raise ValueError(f"{given} needs a mark for each value of x, got marks of shape {_shape_of(marks)}")
+        if _shape_of(found) != _shape_of(z):
             raise ValueError(
-                f"prior {named(self.prior)} and posterior {named(self.posterior)} need z of one shape, "
-                f"got {_said(z)} and {_said(found)}"
+                f"prior {_named(self.prior)} and posterior {_named(self.posterior)} need z of one shape, "
+                f"got {_shape_of(z)} and {_shape_of(found)}"
             )
 
+    @property
+    def needs(self) -> Mapping[str, Any]:
+        """The covariates of a data point that the parts read: shapes and dtypes by name."""
+        return needs_of(self)
+
+    def check_given(self, given: Any) -> None:
+        """Raise ValueError unless the covariates of one data point have what the parts need, in that shape."""
+        for part in (self.prior, self.likelihood, self.posterior, self.missingness):
+            for name, wanted in needs_of(part).items():
+                there = sorted(given) if isinstance(given, Mapping) else []
+                got = _shape_of(given[name]) if name in there else f"covariates {there}" if there else "no covariates"
+                if got != _shape_of(wanted):
+                    raise ValueError(
+                        f"{_named(part)} needs the covariate {name!r} of shape {_shape_of(wanted)} for each data "
+                        f"point, got {got}: give iwax.Datum.of(x, given={{{name!r}: ...}})"
+                    )
+
+    def bind(self, *, key: PRNGKey) -> "LatentVariableModel":
+        """The model with its parts bound to each other (`parts.Part.bind`): prior, then likelihood, then posterior.
+
+        Once a step or an evaluation, for all data and draws: a VampPrior encodes its pseudo-inputs then, a Hamiltonian
+        posterior is given the density that it follows.
+        """
+        model = self
+        for i, name in enumerate(("prior", "likelihood", "posterior")):
+            own = key if i == 0 else jax.random.fold_in(key, i)
+            part = operator.attrgetter(name)
+            model = eqx.tree_at(part, model, part(model).bind(model, key=own))
+        return model
+
     def infer(self, x: Datum | AnyArray, *, key: PRNGKey) -> Distribution:
-        """q(z|x): the posterior at a datum, beside its siblings where it follows them (`posteriors.Hamiltonian`)."""
-        beside = getattr(self.posterior, "beside", None)
-        posterior = self.posterior if beside is None else beside(self.prior, self.likelihood)
-        return posterior(as_datum(x, axes=1), key=key)
+        """``q(z|x)``: the posterior, bound to this model, at a data point."""
+        return self.posterior.bind(self, key=key)(self._checked(x), key=key)
 
     def propose(self, x: Datum | AnyArray, key: PRNGKey) -> Draw:
         """``z ~ q(z|x)``. Everything random in it is a function of ``key``."""
@@ -119,16 +161,14 @@ class LatentVariableModel(eqx.Module):
         z, log_posterior = distribution.sample_and_log_prob(jax.random.fold_in(key, 1))
         return Draw(distribution, z, None, self._part_keys(key)), log_posterior
 
-    def terms(
-        self, prior: Part, x: Datum | AnyArray, keys: tuple[PRNGKey, PRNGKey], z: Latent, log_posterior: Scalar
-    ) -> Terms:
-        """The terms of log w at z; ``prior`` is prepared (`prior.prepare`), ``keys`` are the draw's."""
-        x = as_datum(x, axes=1)
-        log_prior = prior(x, key=keys[0]).log_prob(z)
-        log_likelihood = self.likelihood(z, key=keys[1]).log_prob(x.values, where=x.observed)
+    def terms(self, x: Datum | AnyArray, keys: tuple[PRNGKey, PRNGKey], z: Latent, log_posterior: Scalar) -> Terms:
+        """The terms of log w at z, of a model that is bound (`bind`); ``keys`` are the draw's."""
+        x = self._checked(x)
+        log_prior = self.prior(x.given, key=keys[0]).log_prob(z)
+        log_likelihood = self.likelihood(z, x.given, key=keys[1]).log_prob(x.values, where=x.observed)
         if self.missingness is not None:
             marks = jnp.ones_like(x.values) if x.observed is None else x.observed.astype(x.values.dtype)
-            p_marks = self.missingness(self.completed(x, keys, z), key=jax.random.fold_in(keys[1], _OF_MARKS))
+            p_marks = self.missingness(self.completed(x, keys, z), x.given, key=jax.random.fold_in(keys[1], _OF_MARKS))
             log_likelihood = log_likelihood + p_marks.log_prob(marks)
         return Terms(log_prior, log_likelihood, log_posterior)
 
@@ -137,22 +177,23 @@ class LatentVariableModel(eqx.Module):
 
         Raises ValueError where such a draw has no derivative.
         """
-        x = as_datum(x, axes=1)
+        x = self._checked(x)
         if x.observed is None:
             return x.values
-        p_x = self.likelihood(z, key=keys[1])
-        if not getattr(p_x, "reparameterized", True):
+        p_x = self.likelihood(z, x.given, key=keys[1])
+        if not p_x.reparameterized:
             raise ValueError(
                 "a model of missingness needs a likelihood whose draws have a derivative, as Gaussian, StudentT and "
                 f"LogNormal have, got {type(self.likelihood).__name__}"
             )
         return jnp.where(x.observed, x.values, p_x.draw(jax.random.fold_in(keys[1], _OF_HOLES))[0])
 
-    def generate(self, prior: Part, key: PRNGKey) -> tuple[Latent, Array, Array]:
-        """``z ~ p(z)``, the mean of ``p(x|z)``, and ``x ~ p(x|z)``."""
+    def generate(self, key: PRNGKey, given: Any = None) -> tuple[Latent, Array, Array]:
+        """``z ~ p(z)``, the mean of ``p(x|z)``, and ``x ~ p(x|z)``, of a model that is bound, at covariates."""
+        self.check_given(given)
         keys = self._part_keys(key)
-        z, _ = prior(None, key=keys[0]).draw(jax.random.fold_in(key, 0))
-        p_x = self.likelihood(z, key=keys[1])
+        z, _ = self.prior(given, key=keys[0]).draw(jax.random.fold_in(key, 0))
+        p_x = self.likelihood(z, given, key=keys[1])
         x, _ = p_x.draw(jax.random.fold_in(key, 1))
         return z, p_x.mean, x
 
@@ -163,14 +204,25 @@ class LatentVariableModel(eqx.Module):
         """
         self.likelihood.support.refuse(values, missing=missing)
 
+    def _checked(self, x: Datum | AnyArray) -> Datum:
+        x = as_datum(x, axes=1)
+        self.check_given(x.given)
+        return x
+
     @staticmethod
     def _part_keys(key: PRNGKey) -> tuple[PRNGKey, PRNGKey]:
         return jax.random.fold_in(key, 2), jax.random.fold_in(key, 3)
 
 
-def _said(shapes: Any) -> Any:
-    """(50,), or a tuple of such for several layers."""
-    return jax.tree.map(lambda leaf: tuple(leaf.shape), shapes)
+def _shape_of(shapes: Any) -> Any:
+    """(50,), or a tree of such."""
+    return jax.tree.map(lambda leaf: jnp.shape(leaf), shapes)
+
+
+def _named(part: Any) -> str:
+    """priors.Vamp"""
+    folder = type(part).__module__.rpartition(".")[0].rpartition(".")[2]
+    return f"{folder}.{type(part).__name__}" if folder else type(part).__name__
 
 
 def _zeros(shapes: Any) -> Any:

@@ -12,9 +12,9 @@ import scipy.special
 import scipy.stats
 
 from iwax import batched, distributions, likelihoods, posteriors, priors
-from iwax._typing import Datum
 from iwax.model import LatentVariableModel
 from iwax.nn import MLP, DeconvNet, GatedLinear, GatedPixelCNN, Linear, PixelCNN
+from iwax.parts import Datum
 
 KEY = jax.random.key(3)
 SIZE, PIXELS, LATENT = (2, 3), 6, 2

@@ -16,8 +16,8 @@ import pytest
 from linear_gaussian import LinearGaussian
 
 from iwax import bounds, evaluation, gradients, inference, likelihoods, nn, posteriors, priors
-from iwax._typing import Datum
 from iwax.model import LatentVariableModel
+from iwax.parts import Datum
 
 FEATURES, LATENT = 3, 2
 ORACLE = LinearGaussian.random(FEATURES, LATENT, seed=1)

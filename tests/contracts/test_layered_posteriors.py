@@ -1,5 +1,7 @@
 """Ladder and top-down posteriors: every layer's distribution written out, and extremes of what is multiplied."""
 
+from types import SimpleNamespace
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -11,10 +13,10 @@ from jax.flatten_util import ravel_pytree
 from parts import FEATURES, KEY, LATENT, TRUNK, X, conditional, ladder, network, rung, top_down
 
 from iwax import gradients, likelihoods, posteriors, priors
-from iwax._typing import Datum
 from iwax.distributions import Factorized
 from iwax.model import LatentVariableModel
 from iwax.nn import Linear
+from iwax.parts import Datum, Likelihood
 
 DECODER = likelihoods.Bernoulli(network(1, FEATURES, 83))
 LOWER, UPPER = jnp.array([0.3, -1.1]), jnp.array([-0.6, 0.4])
@@ -51,12 +53,12 @@ def test_a_top_down_posterior_shows_every_layer_the_data():
     assert part(X, key=KEY).log_prob((LOWER, UPPER)) == part(X.values, key=KEY).log_prob((LOWER, UPPER))
 
 
-class Said(eqx.Module):
+class Said(Likelihood):
     """A conditional prior N(2, scale^2) of one unit, whatever is above it."""
 
     log_scale: jax.Array
 
-    def __call__(self, context, *, key):
+    def __call__(self, context, given=None, *, key):
         return Factorized.normal(jnp.full(1, 2.0), jnp.exp(self.log_scale)[None])
 
 
@@ -67,8 +69,10 @@ def test_no_ratio_of_scales_is_too_large():
 
     def below(log_scales):
         seen = eqx.tree_at(lambda rungs: rungs[0].head.bias, rungs, jnp.stack([-1.0, log_scales[0]]))
-        beside = posteriors.Ladder(seen).beside(priors.Chain(None, (Said(log_scales[1]),)), DECODER)
-        loc, scale = beside(jnp.zeros(1), key=KEY).layers((jnp.zeros(1), jnp.zeros(1)))[0].parameters
+        bound = posteriors.Ladder(seen).bind(
+            SimpleNamespace(prior=priors.Chain(priors.StandardNormal(1), (Said(log_scales[1]),))), key=KEY
+        )
+        loc, scale = bound(jnp.zeros(1), key=KEY).layers((jnp.zeros(1), jnp.zeros(1)))[0].parameters
         return loc[0], jnp.log(scale[0])
 
     pairs = np.array([(40.0, -40.0), (-40.0, 40.0), (80.0, 0.0), (0.0, 80.0), (-80.0, -79.0), (80.0, 80.5)])
@@ -84,7 +88,7 @@ def test_only_gaussians_can_be_multiplied():
     rungs = posteriors.Ladder((rung(FEATURES, LATENT, 80), rung(TRUNK, LATENT, 81)))
     prior = priors.Chain(priors.StandardNormal(LATENT), (likelihoods.Bernoulli(network(LATENT, LATENT, 82)),))
     with pytest.raises(ValueError, match="must give factorised normals, got Bernoulli"):
-        rungs.beside(prior, DECODER)(X, key=KEY).layers((LOWER, UPPER))
+        rungs.bind(SimpleNamespace(prior=prior), key=KEY)(X, key=KEY).layers((LOWER, UPPER))
     with pytest.raises(ValueError, match="shares the conditionals of its model's prior"):
         rungs(X, key=KEY)
 

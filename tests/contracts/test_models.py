@@ -24,8 +24,8 @@ from parts import (
 )
 
 from iwax import batched, likelihoods, posteriors, priors
-from iwax._typing import Datum
 from iwax.model import LatentVariableModel
+from iwax.parts import Datum, Posterior
 
 STANDARD, GAUSSIAN = PRIORS["standard normal"], POSTERIORS["gaussian"]
 
@@ -130,7 +130,7 @@ def test_parts_that_do_not_fit_are_refused(parts, message: str):
         eqx.filter_eval_shape(lambda: LatentVariableModel(*parts()))
 
 
-class Mine(eqx.Module):
+class Mine(Posterior):
     """A posterior of somebody else's, which runs on shapes alone."""
 
     latent: int
@@ -190,7 +190,7 @@ def test_an_array_stored_twice_is_found():
 @pytest.mark.parametrize("name", MODELS)
 def test_a_prepared_prior_is_a_part_that_shares_the_priors_arrays(name: str):
     model = MODELS[name]()
-    ready = model.prior.prepare(model.posterior, key=jax.random.key(0))
+    ready = model.bind(key=jax.random.key(0)).prior
     before, after = (jax.tree.leaves(eqx.filter(tree, eqx.is_array)) for tree in (model.prior, ready))
     assert [id(leaf) for leaf in before] == [id(leaf) for leaf in after]
 
@@ -200,7 +200,7 @@ def test_the_terms_of_log_w_are_the_densities_of_the_parts(name: str):
     """Written out for one datum and one draw, with the keys found by drawing again."""
     model, key = MODELS[name](), jax.random.key(8)
     draw = model.propose(X, key)
-    terms = model.terms(model.prior.prepare(model.posterior, key=key), X, draw.keys, draw.z, jnp.float32(0.5))
+    terms = model.bind(key=key).terms(X, draw.keys, draw.z, jnp.float32(0.5))
     z = draw.z
     logits = model.likelihood(z, key=key).logits
     p = 1 / (1 + np.exp(-np.asarray(logits, np.float64)))

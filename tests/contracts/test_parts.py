@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import cache
+from types import SimpleNamespace
 from typing import NamedTuple
 
 import equinox as eqx
@@ -134,13 +135,13 @@ def nodes() -> np.ndarray:
     return np.stack(np.meshgrid(side, side, indexing="ij"), axis=-1).reshape(DRAWS, -1, 2)
 
 
-def prepared(part, encoder):
-    return part.prepare(encoder, key=jax.random.key(0)) if hasattr(part, "prepare") else part
+def bound(part, encoder):
+    return part.bind(SimpleNamespace(posterior=encoder), key=jax.random.key(0))
 
 
 def log_density(distribution, value, seed):
     """At the value, held constant; of a draw, where there is no density at a given value."""
-    if getattr(distribution, "has_density", True):
+    if distribution.has_density:
         return distribution.log_prob(jax.lax.stop_gradient(value))
     return distribution.sample_and_log_prob(jax.random.key(seed + 1))[1]
 
@@ -163,11 +164,11 @@ def evaluate(parts, context, seeds, points) -> Found:
     """In one compiled function, for that is what takes the time."""
 
     def one(seed):
-        distribution = prepared(*parts)(context, key=jax.random.key(seed))
+        distribution = bound(*parts)(context, key=jax.random.key(seed))
         return distribution, *distribution.sample_and_log_prob(jax.random.key(seed + 1))
 
     def at_first(parts):
-        distribution = prepared(*parts)(context, key=jax.random.key(seeds[0]))
+        distribution = bound(*parts)(context, key=jax.random.key(seeds[0]))
         value, log_prob = distribution.sample_and_log_prob(jax.random.key(seeds[0] + 1))
         return log_density(distribution, value, seeds[0]), (value, log_prob)
 
@@ -267,7 +268,7 @@ def test_no_other_dtype_creeps_in(name: str):
     with jax.enable_x64(True):
         wide = jax.tree.map(lambda leaf: leaf.astype(jnp.float64) if eqx.is_inexact_array(leaf) else leaf, parts)
         where = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float64), CASES[name].context)
-        drawn = jax.eval_shape(lambda key: prepared(*wide)(where, key=key).sample_and_log_prob(key), jax.random.key(0))
+        drawn = jax.eval_shape(lambda key: bound(*wide)(where, key=key).sample_and_log_prob(key), jax.random.key(0))
     assert all(leaf.dtype == jnp.float64 for leaf in jax.tree.leaves(drawn))
 
 

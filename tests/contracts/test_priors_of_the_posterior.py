@@ -1,5 +1,7 @@
 """Priors that are mixtures of the model's posterior: their densities written out, the encoder's gradient, refusals."""
 
+from types import SimpleNamespace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -27,7 +29,7 @@ def double(float64):
 
 
 def log_prior(prior, posterior, z=Z):
-    return prior.prepare(posterior, key=KEY)(None, key=KEY).log_prob(z)
+    return prior.bind(SimpleNamespace(posterior=posterior), key=KEY)(key=KEY).log_prob(z)
 
 
 def written_out(shown: np.ndarray, posterior, scale: float | None = None) -> float:
@@ -98,7 +100,7 @@ def test_rows_of_data_are_pseudo_inputs_that_are_learned(dtype: type):
 
 def test_of_several_layers_the_topmost_is_used():
     pseudo = inputs(3, 61)
-    for posterior, top in ((top_down(), top_down().top), (ladder().ladder, ladder().ladder.top)):
+    for posterior, top in ((top_down(), top_down().top), (ladder().ladder, ladder().ladder.topmost)):
         assert log_prior(priors.Vamp(pseudo), posterior) == log_prior(priors.Vamp(pseudo), top)
 
 
@@ -109,22 +111,20 @@ def test_prepared_once_for_an_evaluation():
     ready = batched.ready(model, KEY)
     assert not hasattr(ready.prior.top, "pseudo_inputs")
     z = (jnp.asarray(Z, jnp.float32), -jnp.asarray(Z, jnp.float32))
-    found = [
-        prior(None, key=KEY).log_prob(z) for prior in (ready.prior.prepare(None, key=KEY), batched.prepared(model, KEY))
-    ]
+    found = [each.prior(key=KEY).log_prob(z) for each in (ready.bind(key=KEY), batched.bound(model, KEY))]
     assert float(found[0]) == pytest.approx(float(found[1]), rel=1e-6)
 
 
 def test_posteriors_that_are_no_mixture_are_refused():
     for prior, who in ((priors.Vamp(inputs(3, 61)), "a VampPrior"), (priors.Exemplar(inputs(3, 61)), "an exemplar")):
-        with pytest.raises(ValueError, match=f"{who}.* was prepared with none"):
+        with pytest.raises(ValueError, match=f"{who}.* was bound to a model without one"):
             log_prior(prior, None)
         with pytest.raises(ValueError, match=f"{who}.* which Chain has not: use a posterior of one layer, or"):
             log_prior(prior, POSTERIORS["chain"]())
         with pytest.raises(ValueError, match=f"{who}.* which Hamiltonian has not"):
             log_prior(prior, hamiltonian())
-        with pytest.raises(ValueError, match="is prepared with the model's posterior"):
-            prior(None, key=KEY)
+        with pytest.raises(ValueError, match="reads its model's posterior"):
+            prior(key=KEY)
 
 
 @pytest.mark.parametrize(

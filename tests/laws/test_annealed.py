@@ -10,11 +10,11 @@ from linear_gaussian import LinearGaussian, linear
 from quadrature import log_integral
 
 from iwax import evaluation, likelihoods, nn, posteriors, priors
-from iwax._typing import Datum
 from iwax.evaluation.annealed import AnnealedEvidence, planned
 from iwax.evaluation.annealing import Plan, anneal
 from iwax.evaluation.bidirectional import BidirectionalEvidence
 from iwax.model import LatentVariableModel
+from iwax.parts import Datum
 
 FEATURES, LATENT, ROWS = 6, 2, 8
 SETTINGS = {"chains": 16, "leapfrog": 5, "batch": ROWS}  # of one shape, so that what compiles once serves many tests
@@ -205,7 +205,7 @@ class Counting(likelihoods.Gaussian):
 
     counted = 0
 
-    def __call__(self, context, *, key):
+    def __call__(self, context, given=None, *, key):
         def count(_):
             Counting.counted += 1
 

@@ -63,13 +63,13 @@ def test_discrete_latents_have_uniform_ranks_too():
             return jnp.round(z), trace
 
     class Prior(priors.StandardNormal):
-        def __call__(self, context, *, key):
+        def __call__(self, given=None, *, key):
             return Rounded.normal(jnp.zeros(2), jnp.ones(2))
 
     model = LatentVariableModel(
         prior=Prior(2),
         likelihood=likelihoods.Gaussian.fixed(lambda z, *, key: jnp.zeros(3), 1.0),
-        posterior=lambda x, *, key: Rounded.normal(jnp.zeros(2), jnp.ones(2)),
+        posterior=posteriors.Prior(),
     )
     assert evaluation.simulation_based_calibration(model, posterior_sampler, key=KEY).accepted(0.01)
 

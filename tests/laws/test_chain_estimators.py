@@ -15,8 +15,8 @@ import pytest
 from linear_gaussian import linear
 
 from iwax import batched, bounds, gradients, likelihoods, posteriors, priors
-from iwax._typing import Datum
 from iwax.model import LatentVariableModel
+from iwax.parts import Datum
 
 K = 3
 ROWS = 30_000

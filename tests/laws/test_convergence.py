@@ -10,9 +10,9 @@ from linear_gaussian import LinearGaussian
 from scipy.special import logsumexp
 
 from iwax import batched, evaluation
-from iwax._typing import Datum
 from iwax.evaluation import evidence
 from iwax.evaluation.convergence import ladder
+from iwax.parts import Datum
 
 ORACLE = LinearGaussian.random(6, 2, seed=1)
 X = ORACLE.sample(8, seed=2)

@@ -17,7 +17,7 @@ from jax.flatten_util import ravel_pytree
 from known_noise import keys_of_draws
 
 from iwax import bounds, control_variates, evaluation, gradients, nn
-from iwax._typing import Datum
+from iwax.parts import Datum
 
 LATENT, FEATURES = 2, 3
 X = np.array([1.0, 0.0, 1.0])

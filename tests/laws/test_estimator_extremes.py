@@ -9,7 +9,7 @@ import pytest
 
 from iwax import bounds, gradients
 from iwax import control_variates as variates
-from iwax._typing import Datum
+from iwax.parts import Datum
 
 K = 6
 BOUNDS = [

@@ -20,7 +20,7 @@ from scipy.special import ndtri
 
 from iwax import bounds, gradients
 from iwax import control_variates as variates
-from iwax._typing import Datum
+from iwax.parts import Datum
 
 BETAS = (1.0, 0.4)
 EXACT = 1e-8

@@ -17,15 +17,15 @@ from linear_gaussian import linear
 from quadrature import noise, pairs_of_draws
 
 from iwax import bijections, gradients, likelihoods, priors
-from iwax._typing import Datum
 from iwax.distributions import Transformed
 from iwax.model import LatentVariableModel
+from iwax.parts import Datum, Posterior
 
 X, KEY = np.array([1.0, 0.0]), 3
 LOC, LOG_SCALE = np.array([0.2, -0.2]), np.array([-0.15, 0.05])
 
 
-class KnownFlow(eqx.Module):
+class KnownFlow(Posterior):
     """q(z|x) = f(N(loc, exp(log_scale)^2)) whatever x, with known noise."""
 
     loc: jax.Array

@@ -18,15 +18,15 @@ from linear_gaussian import linear
 from quadrature import pairs_of_draws
 
 from iwax import gradients, likelihoods, posteriors, priors
-from iwax._typing import Datum
 from iwax.model import LatentVariableModel
+from iwax.parts import Datum, Posterior
 
 X = np.array([1.0, 0.0])
 KEY = 3
 LIKELIHOOD = (np.array([[0.9, -0.7]]), np.array([-0.4, 0.2]))
 
 
-class KnownLayer(eqx.Module):
+class KnownLayer(Posterior):
     """q(z_2|z_1) = N(loc, scale^2), both of a network of z_1, with known noise."""
 
     network: eqx.Module
@@ -38,7 +38,7 @@ class KnownLayer(eqx.Module):
         return KnownNormal("normal", (loc, jnp.exp(log_scale)), self.noise, self.words)
 
 
-class Uncertain(eqx.Module):
+class Uncertain(Posterior):
     """q(z|x, eta) = N(loc + spread eta, exp(log_scale)^2) with eta ~ N(0, 1) of the part's own key: a random weight."""
 
     loc: jax.Array

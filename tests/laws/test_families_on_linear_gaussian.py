@@ -19,9 +19,9 @@ from jax.flatten_util import ravel_pytree
 from linear_gaussian import LinearGaussian, linear
 
 from iwax import batched, bounds, gradients, likelihoods, nn, posteriors, priors
-from iwax._typing import Datum
 from iwax.distributions import Transformed
 from iwax.model import LatentVariableModel
+from iwax.parts import Datum
 
 LATENT, HIDDEN, STEPS, DRAWS, FRESH = 3, 4, 600, 32, 20_000
 KEY = jax.random.key(2)

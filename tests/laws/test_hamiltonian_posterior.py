@@ -5,6 +5,7 @@ leapfrog map is looked at on a decoder that is not linear.
 """
 
 import dataclasses
+from types import SimpleNamespace
 
 import equinox as eqx
 import jax
@@ -15,9 +16,9 @@ from linear_gaussian import LinearGaussian
 from scipy.special import logsumexp
 
 from iwax import batched, bounds, control_variates, distributions, gradients, likelihoods, nn, posteriors, priors
-from iwax._typing import Datum
 from iwax.model import LatentVariableModel
 from iwax.nn import Linear
+from iwax.parts import Datum
 
 LATENT, HIDDEN, DRAWS, REVERSES = 2, 3, 40_000, 3
 TRUTH = LinearGaussian.random(4, LATENT, seed=1)
@@ -87,8 +88,8 @@ def not_linear() -> tuple[distributions.Hamiltonian, jax.Array, jax.Array]:
     q = posteriors.hamiltonian(trunk, LATENT, steps=5, reverse=reverse, key=jax.random.key(2))
     q = eqx.tree_at(lambda q: (q.log_step, q.log_mass), q, (jnp.log(jnp.array([0.4, 0.2])), jnp.array([0.3, -0.5])))
     x = jnp.array([1.0, 0.0, 0.0, 1.0, 1.0, 1.0])
-    beside = q.beside(priors.StandardNormal(LATENT), likelihood)
-    return beside(Datum(x), key=KEY), jnp.array([0.7, -1.2]), jnp.array([0.4, 1.1])
+    model = SimpleNamespace(prior=priors.StandardNormal(LATENT), likelihood=likelihood)
+    return q.bind(model, key=KEY)(Datum(x), key=KEY), jnp.array([0.7, -1.2]), jnp.array([0.4, 1.1])
 
 
 @pytest.mark.usefixtures("float64")

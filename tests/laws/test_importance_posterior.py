@@ -12,9 +12,9 @@ from scipy.special import logsumexp
 from scipy.stats import norm
 
 from iwax import batched, evaluation, likelihoods, nn, posteriors, priors
-from iwax._typing import Datum
 from iwax.evaluation import importance_elbo, importance_posterior
 from iwax.model import LatentVariableModel
+from iwax.parts import Datum
 
 ORACLE = LinearGaussian.random(6, 2, seed=1)
 SCALE, SHIFT = 1.3, 0.8  # of the posterior part: too wide, and off

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from iwax import evaluation
-from iwax._typing import Datum
 from iwax.evaluation import importance_elbo, importance_posterior
+from iwax.parts import Datum
 
 KEY = jax.random.key(11)
 

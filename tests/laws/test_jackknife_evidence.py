@@ -9,7 +9,7 @@ import pytest
 from linear_gaussian import LinearGaussian
 
 from iwax import batched, bounds, evaluation
-from iwax._typing import Datum
+from iwax.parts import Datum
 
 ORACLE = LinearGaussian.random(6, 3, seed=1)
 X = ORACLE.sample(5, seed=2)

@@ -14,9 +14,9 @@ from scipy.integrate import quad
 from scipy.stats import multivariate_normal, norm
 
 from iwax import batched, bounds, gradients, likelihoods, posteriors, priors, weights
-from iwax._typing import Datum
 from iwax.model import LatentVariableModel
 from iwax.nn import MLP, Linear, UncertainConv, UncertainLinear
+from iwax.parts import Datum
 
 KEY = jax.random.key(5)
 PRIOR = weights.Normal(0.8)

@@ -10,8 +10,8 @@ import optax
 import pytest
 
 from iwax import bounds, evaluation, gradients, inference, likelihoods, nn, posteriors, priors, training
-from iwax._typing import filled
 from iwax.model import LatentVariableModel
+from iwax.parts import filled
 
 WEIGHT, SCALE, SLOPE, BIAS = np.array([1.0, 0.8]), 0.6, np.array([0.0, -2.0]), np.array([4.0, 0.5])
 

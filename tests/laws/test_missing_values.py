@@ -11,9 +11,9 @@ from linear_gaussian import LinearGaussian
 from parts import X, coded
 
 from iwax import bounds, evaluation, gradients, inference, likelihoods, nn, posteriors, priors, training
-from iwax._typing import Datum
 from iwax.inference.defended import can_defend
 from iwax.model import LatentVariableModel
+from iwax.parts import Datum
 
 ROWS, FEATURES, LATENT, SHARE = 2_800, 6, 2, 0.3
 ORACLE = LinearGaussian.random(FEATURES, LATENT, seed=3)

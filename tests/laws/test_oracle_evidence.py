@@ -11,8 +11,8 @@ from linear_gaussian import LinearGaussian
 from quadrature import log_integral
 
 from iwax import batched, bounds, evaluation, gradients
-from iwax._typing import Datum
 from iwax.evaluation import evidence
+from iwax.parts import Datum
 
 FEATURES, LATENT, ROWS = 6, 2, 8
 DRAWS = 20_000

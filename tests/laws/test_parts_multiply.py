@@ -17,13 +17,13 @@ import optax
 import pytest
 from pydantic import ValidationError
 
-from iwax._typing import Datum
 from iwax.experiments import build
 from iwax.experiments.config import Config
 from iwax.experiments.families import Likelihood, Posterior, Prior
 from iwax.experiments.model import Model
 from iwax.experiments.objective import Objective, build_objective
 from iwax.experiments.parts import FRACTIONS, Moments
+from iwax.parts import Datum
 
 SHAPE, ROWS, K = (2, 2), 3, 3
 FEATURES = 4

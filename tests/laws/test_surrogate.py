@@ -16,16 +16,16 @@ from known_noise import KnownPosterior, keys_of_draws
 from linear_gaussian import linear
 
 from iwax import batched, bounds, control_variates, gradients, likelihoods, priors
-from iwax._typing import Datum
 from iwax.distributions import Factorized
 from iwax.gradients import Weights, objective
 from iwax.model import LatentVariableModel
+from iwax.parts import Datum, Posterior
 
 K, ROWS = 7, 4
 KEY_SEED = 3
 
 
-class Free(eqx.Module):
+class Free(Posterior):
     """q(z|x) = N(loc, exp(log_scale)^2) whatever x."""
 
     loc: jax.Array

@@ -11,9 +11,9 @@ from quadrature import log_integral
 from scipy.stats import norm
 
 from iwax import batched, bounds, likelihoods, posteriors, priors
-from iwax._typing import Datum
 from iwax.model import LatentVariableModel
 from iwax.nn import MLP, GatedMLP, UncertainLinear
+from iwax.parts import Datum
 
 KEY, DRAWS = jax.random.key(3), 20_000
 X = jnp.array([0.7, 0.0, -1.4])

@@ -139,8 +139,9 @@ FAULTS = (
     Fault(
         "the prior held constant",
         "batched.py",
-        "prior = prepared(model, key)\n\n    def draw(datum: Datum",
-        "prior = jax.lax.stop_gradient(prepared(model, key))\n\n    def draw(datum: Datum",
+        "model = bound(model, key)\n\n    def draw(datum: Datum",
+        "model = eqx.tree_at(lambda m: m.prior, bound(model, key), replace_fn=jax.lax.stop_gradient)\n\n"
+        "    def draw(datum: Datum",
         ("tests/laws/test_chain_estimators.py::test_three_weights_reproduce_automatic_differentiation_draw_by_draw",),
     ),
     Fault(

@@ -179,6 +179,7 @@ def _be(call: dict[str, Any], files: list[Any]) -> None:
     """Be the call, in a new process, which ends here."""
     code = 1
     try:
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # what runs in the background may ignore it
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         for place, file in enumerate(files, start=1):
             os.dup2(file.fileno(), place)

@@ -14,6 +14,7 @@ import numpy as np
 from iwax import batched
 from iwax.distributions import Factorized
 from iwax.model import LatentVariableModel
+from iwax.parts import Distribution, Posterior
 
 
 def look_up(key, words, table):
@@ -33,7 +34,7 @@ class KnownNormal(Factorized):
         return loc + scale * look_up(key, self.words, self.noise), None
 
 
-class KnownPosterior(eqx.Module):
+class KnownPosterior(Posterior):
     """q(z|x) = N(loc, exp(log_scale)^2) whatever x, with known noise."""
 
     loc: jax.Array
@@ -46,14 +47,16 @@ class KnownPosterior(eqx.Module):
         return KnownNormal("normal", parameters, self.noise, self.words)
 
 
-class KeyReader(eqx.Module):
+class KeyReader(Posterior):
     """Draws the words of the key that it was called with and of the key that it is drawn with, as numbers."""
 
-    own: Any = None
-    mean = None
-
     def __call__(self, context, *, key):
-        return KeyReader(jax.random.key_data(key).astype(jnp.float64))
+        return _Keys(jax.random.key_data(key).astype(jnp.float64))
+
+
+class _Keys(Distribution):
+    own: Any
+    mean = None
 
     def draw(self, key):
         return (self.own, jax.random.key_data(key).astype(jnp.float64)), None
@@ -61,7 +64,7 @@ class KeyReader(eqx.Module):
     def log_prob(self, value, trace=None, where=None):
         raise NotImplementedError("a reader of keys has no density")
 
-    sample_and_log_prob = layers = log_prob
+    sample_and_log_prob = log_prob
 
 
 def keys_of_parts(model: LatentVariableModel, key, x, *, k: int, reader):

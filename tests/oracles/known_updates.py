@@ -7,8 +7,8 @@ import numpy as np
 import optax
 
 from iwax import training
-from iwax._typing import Datum
 from iwax.gradients import Surrogate
+from iwax.parts import Datum
 from iwax.training import Plan
 
 ROWS = 22

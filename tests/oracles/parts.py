@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from functools import cache, partial
 from itertools import combinations
+from types import SimpleNamespace
 
 import equinox as eqx
 import jax
@@ -10,8 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from iwax import bijections, likelihoods, posteriors, priors
-from iwax._typing import Datum
 from iwax.nn import MLP, Coding, Joined, Linear
+from iwax.parts import Datum
 
 FEATURES, LATENT, TRUNK = 5, 2, 3
 X = Datum(values=jnp.array([1.0, 0.0, 1.0, 1.0, 0.0]))
@@ -46,7 +47,7 @@ def top_down(latent: int = LATENT) -> posteriors.TopDown:
 def ladder(latent: int = LATENT) -> eqx.Module:
     prior = priors.Chain(priors.StandardNormal(latent), (conditional(39, latent),))
     rungs = posteriors.Ladder((rung(FEATURES, latent, 34), rung(TRUNK, latent, 35)))
-    return rungs.beside(prior, likelihoods.Bernoulli(network(latent, FEATURES, 38)))
+    return rungs.bind(SimpleNamespace(prior=prior), key=KEY)
 
 
 def vamp_on_top(latent: int = LATENT) -> priors.Chain:
@@ -113,14 +114,17 @@ POSTERIORS: dict[str, Callable] = {
     "real nvp": lambda: posteriors.real_nvp(trunk(23), LATENT, steps=1, hidden=(4,), key=KEY),
     "iaf": lambda: posteriors.iaf(trunk(24), LATENT, steps=1, hidden=(4,), key=KEY),
     "sylvester": lambda: posteriors.sylvester(trunk(25), LATENT, steps=1, planes=1, key=KEY),
-    "hamiltonian": lambda: hamiltonian().beside(
-        priors.StandardNormal(LATENT), likelihoods.Bernoulli(network(LATENT, FEATURES, 38))
+    "hamiltonian": lambda: hamiltonian().bind(
+        SimpleNamespace(
+            prior=priors.StandardNormal(LATENT), likelihood=likelihoods.Bernoulli(network(LATENT, FEATURES, 38))
+        ),
+        key=KEY,
     ),
     "coded": coded,
     "top down": partial(top_down, 1),  # layers of one latent: two in all
     "ladder": partial(ladder, 1),
 }
-ENCODERS: dict[str, Callable] = {  # what a prior is prepared with, where it needs anything
+ENCODERS: dict[str, Callable] = {  # what a prior is bound to, where it needs anything
     "vamp": POSTERIORS["gaussian"],
     "exemplar": POSTERIORS["gaussian"],
     "vamp on top": partial(top_down, 1),

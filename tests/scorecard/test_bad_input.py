@@ -18,7 +18,7 @@ import jax
 import numpy as np
 import pytest
 import run_folders
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from project_tests import named
 from sklearn.base import clone
@@ -521,6 +521,8 @@ def test_tables_keep_what_was_observed(tmp_path_factory, figure):
         writer = csv.writer(stream, **how)
         writer.writerow([f"name{i}" for i in range(len(columns))])
         writer.writerows(zip(*columns, strict=True))
+        read = list(csv.reader(io.StringIO(stream.getvalue(), newline=""), delimiter=how["delimiter"]))[1:]
+        assume(read == [list(row) for row in zip(*columns, strict=True)])  # csv leaves a bare carriage return unquoted
         path = folder / "t.csv"
         path.write_bytes((b"\xef\xbb\xbf" if mark else b"") + stream.getvalue().encode())
         try:
@@ -530,6 +532,10 @@ def test_tables_keep_what_was_observed(tmp_path_factory, figure):
             counts["nameless"] += "t.csv" not in str(error)
             return
         counts["read"] += 1
+        if found.columns is None:  # zeros and ones without a missing cell are binary data, and nothing is to be filled
+            assert found.kind == "binary"
+            assert {cell for cells in columns for cell in cells} <= {"0", "1"}
+            return
         rows = data.read_rows(path, found.columns, empty=True, dropped=[each.name for each in found.left_out])
         holes = np.isnan(rows.values)
         middle = np.nanmax(rows.values, axis=0, initial=0.0, where=~holes)

@@ -10,12 +10,12 @@ import optax
 import pytest
 
 from iwax import batched, data
-from iwax._typing import Datum
 from iwax.data import Dataset, Split
 from iwax.experiments import build, support
 from iwax.experiments.build import Moments
 from iwax.experiments.config import Config, Model, Training
 from iwax.experiments.objective import Objective, build_objective
+from iwax.parts import Datum
 from iwax.training import initial_control, steps_per_epoch
 
 KEY = jax.random.key(0)

@@ -9,8 +9,8 @@ import pytest
 from linear_gaussian import linear
 
 from iwax import bounds, control_variates, gradients, likelihoods, posteriors, priors
-from iwax._typing import Datum
 from iwax.model import LatentVariableModel
+from iwax.parts import Datum
 
 K, ROWS = 4, 3
 KEY = jax.random.key(0)

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from iwax import gradients, likelihoods, posteriors, priors
-from iwax._typing import Datum
 from iwax.model import LatentVariableModel
 from iwax.nn import Linear
+from iwax.parts import Datum
 
 FEATURES = 6
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from linear_gaussian import LinearGaussian
 
-from iwax import distributions, inference, likelihoods, nn, posteriors, priors
+from iwax import inference, likelihoods, nn, posteriors, priors
 from iwax.model import LatentVariableModel
 
 ORACLE = LinearGaussian.random(5, 2, seed=0)
@@ -95,7 +95,7 @@ def test_resampling_chooses_by_the_weights():
     model = LatentVariableModel(
         prior=priors.StandardNormal(1),
         likelihood=likelihoods.Gaussian.fixed(lambda z, *, key: z, 0.01),
-        posterior=lambda x, *, key: distributions.Factorized.normal(jnp.zeros(1), jnp.ones(1)),
+        posterior=posteriors.Prior(),
     )
     x = np.linspace(-1, 1, 20)[:, None]
     z, _ = inference.resample(model, x, key=KEY, k=5000)

@@ -83,7 +83,7 @@ def test_a_layer_that_is_no_product_has_one_number():
     model = LatentVariableModel(
         prior=priors.StandardNormal(1),
         likelihood=likelihoods.Bernoulli(linear(np.ones((1, 1)), np.zeros(1))),
-        posterior=likelihoods.Bernoulli(lambda x, *, key: jnp.zeros(1)),
+        posterior=posteriors.Bernoulli(lambda x, *, key: jnp.zeros(1)),
     )
     (found,) = evaluation.kl_by_row(model, np.zeros((2, 1)), key=jax.random.key(0), draws=4000)
     assert found.shape == (2, 1)

@@ -10,9 +10,9 @@ import pytest
 from scipy.special import expit, softmax
 
 from iwax import bounds, gradients, inference, likelihoods, posteriors, priors
-from iwax._typing import Datum
 from iwax.model import LatentVariableModel
 from iwax.nn import MLP, GatedMLP, Memory, MemoryMLP
+from iwax.parts import Datum
 
 KEY = jax.random.key(1)
 H = np.array([0.0, 0.4, 1.3, 2.0])

@@ -10,8 +10,8 @@ import pytest
 from linear_gaussian import linear
 
 from iwax import bounds, control_variates, gradients, likelihoods, posteriors, priors
-from iwax._typing import Datum
 from iwax.model import LatentVariableModel
+from iwax.parts import Datum
 
 KEY = jax.random.key(0)
 

@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 
 from iwax import experiments, inference, likelihoods, nn, posteriors, priors
-from iwax._typing import Datum
 from iwax.cli import main
 from iwax.experiments.reporter import Silent
 from iwax.model import LatentVariableModel
+from iwax.parts import Datum
 from iwax.report.page import dense
 from iwax.training.tensors import encode
 

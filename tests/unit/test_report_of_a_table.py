@@ -14,8 +14,8 @@ import pytest
 import scipy.special
 
 from iwax import likelihoods, nn, posteriors, priors
-from iwax._typing import Datum
 from iwax.model import LatentVariableModel
+from iwax.parts import Datum
 from iwax.report.page import dense
 from iwax.training.tensors import encode
 

@@ -13,10 +13,10 @@ from known_updates import ROWS, Watcher, Weights, train, visits
 
 import iwax
 from iwax import bounds, gradients, likelihoods, posteriors, priors, training
-from iwax._typing import as_datum
 from iwax.gradients import Surrogate
 from iwax.model import LatentVariableModel
 from iwax.nn import Linear
+from iwax.parts import as_datum
 from iwax.training import Plan
 
 FEATURES = 6

@@ -2,18 +2,18 @@
 
 from typing import Any, ClassVar
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from iwax._typing import AnyArray, Latent, PRNGKey, Scalar, Trace
+from iwax._typing import AnyArray, PRNGKey, Scalar
 from iwax.distributions.bernoulli import Bernoulli
+from iwax.parts import Distribution, Trace
 
 __all__ = ["Autoregressive"]
 
 
-class Autoregressive(eqx.Module):
+class Autoregressive(Distribution):
     """``p(x) = prod_i Bernoulli(x_i; sigmoid(m_i(x_<i, c)))``, the network giving all logits m at x and c in one pass.
 
     ``network(x, context)`` gives [features] for x [features]; m_i may not depend on x_i or on what comes after it (nor
@@ -70,7 +70,3 @@ class Autoregressive(eqx.Module):
         """A value and its log-probability."""
         value, _ = self.draw(key)
         return value, self.log_prob(value)
-
-    def layers(self, value: Latent) -> tuple["Autoregressive", ...]:
-        """The one stochastic layer, itself."""
-        return (self,)

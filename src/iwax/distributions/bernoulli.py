@@ -7,9 +7,10 @@ import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array, Float
 
-from iwax._typing import AnyArray, PRNGKey, Trace
+from iwax._typing import AnyArray, PRNGKey
 from iwax.distributions.independent import AbstractIndependent
 from iwax.numerics import softplus
+from iwax.parts import Trace
 
 __all__ = ["Bernoulli"]
 

@@ -1,16 +1,18 @@
 """Ancestral products: one random variable conditioned on the one before."""
 
+from collections.abc import Callable
 from typing import Any
 
 import equinox as eqx
 import jax
 
-from iwax._typing import Distribution, Latent, Part, PRNGKey, Scalar, Trace
+from iwax._typing import PRNGKey, Scalar
+from iwax.parts import Distribution, Latent, Trace
 
 __all__ = ["Chain"]
 
 
-class Chain(eqx.Module):
+class Chain(Distribution):
     """``p(z_1) p(z_2 | z_1) ... p(z_L | z_{L-1})`` drawn in that order; ``downwards``, ``p(z_L) ... p(z_1 | z_2)``.
 
     The value is always the tuple ``(z_1, ..., z_L)`` ordered from the data upwards. The conditional parts and their
@@ -18,9 +20,14 @@ class Chain(eqx.Module):
     """
 
     first: Distribution
-    conditionals: tuple[Part, ...]
+    conditionals: tuple[Callable[..., Distribution], ...]
     keys: Any  # one key a conditional part: the noise of its network, if it has any
     downwards: bool = eqx.field(static=True)
+
+    @property
+    def from_the_top(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Whether the topmost layer is drawn first."""
+        return self.downwards
 
     def _conditional(self, i: int, given: Latent) -> Distribution:
         return self.conditionals[i](given, key=self.keys[i])

@@ -8,10 +8,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from iwax._typing import AnyArray, PRNGKey, Trace
+from iwax._typing import AnyArray, PRNGKey
 from iwax.distributions.bernoulli import Bernoulli
 from iwax.distributions.categorical import Categorical
 from iwax.distributions.independent import AbstractIndependent
+from iwax.parts import Trace
 
 __all__ = ["Columns", "check_columns"]
 
@@ -34,9 +35,9 @@ class Columns(AbstractIndependent):
         check_columns(self.columns, len(self.groups))
 
     @property
-    def reparameterized(self) -> bool:
+    def reparameterized(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
         """Whether a draw has a derivative: where it has one in every group."""
-        return all(getattr(group, "reparameterized", True) for group in self.groups)
+        return all(group.reparameterized for group in self.groups)
 
     @property
     def mean(self) -> Array:

@@ -8,9 +8,10 @@ import jax.numpy as jnp
 import numpyro.distributions
 from jaxtyping import Array, Float
 
-from iwax._typing import AnyArray, PRNGKey, Trace
+from iwax._typing import AnyArray, PRNGKey
 from iwax.distributions.independent import AbstractIndependent
 from iwax.numerics import reciprocal
+from iwax.parts import Trace
 
 __all__ = ["Factorized"]
 

@@ -6,9 +6,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from iwax._typing import AnyArray, PRNGKey, Trace
+from iwax._typing import AnyArray, PRNGKey
 from iwax.distributions.bernoulli import Bernoulli
 from iwax.distributions.independent import AbstractIndependent
+from iwax.parts import Trace
 
 __all__ = ["FlippedBernoulli"]
 

@@ -1,20 +1,21 @@
 """Draws moved by Hamiltonian dynamics."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from iwax._typing import AnyArray, Distribution, Latent, PRNGKey, Scalar, Trace
+from iwax._typing import AnyArray, PRNGKey, Scalar
 from iwax.distributions.factorized import Factorized
+from iwax.parts import Distribution, Trace
 
 __all__ = ["Hamiltonian"]
 
 
-class Hamiltonian(eqx.Module):
+class Hamiltonian(Distribution):
     """``(z_0, v_0) ~ base x N(0, mass)``, T leapfrog steps along ``target``, and z_T: v_T is judged by ``reverse``.
 
     Salimans, Kingma and Welling (2015, arXiv:1410.6460). Leapfrog steps keep volume, so that
@@ -23,6 +24,8 @@ class Hamiltonian(eqx.Module):
     `log_prob` at a given z raises ValueError. ``target`` is a module, z -> log p(x, z); ``reverse`` is one, z -> a
     distribution of momenta: arrays that either depends on are leaves.
     """
+
+    has_density: ClassVar[bool] = False  # see `log_prob`
 
     base: Distribution
     target: Callable[[Array], Scalar]
@@ -35,11 +38,6 @@ class Hamiltonian(eqx.Module):
     def mean(self) -> Array:
         """Where the base's mean is carried without a momentum: a point of high density, not the mean of z_T."""
         return self._leapfrog(self.base.mean, jnp.zeros_like(self.base.mean))[0]
-
-    @property
-    def has_density(self) -> bool:
-        """No: see `log_prob`."""
-        return False
 
     def draw(self, key: PRNGKey) -> tuple[Array, Trace]:
         """z_T, differentiable; there is no trace."""
@@ -60,10 +58,6 @@ class Hamiltonian(eqx.Module):
         v, log_momentum = momentum.sample_and_log_prob(jax.random.fold_in(key, 1))
         z, v = self._leapfrog(z, v)
         return z, log_base + log_momentum - self.reverse(z).log_prob(v)
-
-    def layers(self, value: Latent) -> tuple["Hamiltonian", ...]:
-        """The one stochastic layer, itself."""
-        return (self,)
 
     def _leapfrog(self, z: Array, v: Array) -> tuple[Array, Array]:
         slope = jax.grad(self.target)

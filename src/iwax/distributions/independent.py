@@ -3,19 +3,19 @@
 from abc import abstractmethod
 from typing import ClassVar, Self
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from iwax._typing import AnyArray, Distribution, Latent, PRNGKey, Scalar, Trace
+from iwax._typing import AnyArray, PRNGKey, Scalar
+from iwax.parts import Distribution, Trace
 
 __all__ = ["AbstractIndependent"]
 
 _LANES, _NARROW = 8, 32  # numbers that a processor works on at once; features from which on it does so at any number
 
 
-class AbstractIndependent(eqx.Module):
+class AbstractIndependent(Distribution):
     """``log p(x) = sum_j log p(x_j)``: a distribution gives ``mean``, ``draw`` and ``each``, and has the rest.
 
     A subclass is final, and says in ``reparameterized`` whether its draws have a derivative. Values must lie in the
@@ -59,10 +59,6 @@ class AbstractIndependent(eqx.Module):
         """A value and its log-density, with the total derivative where a draw has one."""
         value, _ = self.draw(key)
         return value, self.log_prob(value)
-
-    def layers(self, value: Latent) -> tuple[Distribution, ...]:
-        """The one stochastic layer, itself."""
-        return (self,)
 
 
 def _longer(each: AnyArray, more: int) -> Array:

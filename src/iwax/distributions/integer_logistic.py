@@ -7,9 +7,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from iwax._typing import AnyArray, PRNGKey, Trace
+from iwax._typing import AnyArray, PRNGKey
 from iwax.distributions.independent import AbstractIndependent
 from iwax.numerics import reciprocal, softplus
+from iwax.parts import Trace
 
 __all__ = ["LARGEST", "IntegerLogistic", "check_bounds"]
 

@@ -5,9 +5,10 @@ from typing import ClassVar
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from iwax._typing import AnyArray, PRNGKey, Trace
+from iwax._typing import AnyArray, PRNGKey
 from iwax.distributions.factorized import Factorized
 from iwax.distributions.independent import AbstractIndependent
+from iwax.parts import Trace
 
 __all__ = ["LogNormal"]
 

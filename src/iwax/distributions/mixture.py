@@ -4,21 +4,21 @@ import math
 from functools import partial
 from typing import Any, TypeGuard
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import jax.scipy.linalg
 import jax.scipy.special
 from jaxtyping import Array, Float
 
-from iwax._typing import AnyArray, Latent, PRNGKey, Scalar, Trace
+from iwax._typing import AnyArray, PRNGKey, Scalar
 from iwax.distributions.factorized import Factorized
 from iwax.numerics import implicit, reciprocal
+from iwax.parts import Distribution, Latent, Trace
 
 __all__ = ["Mixture"]
 
 
-class Mixture(eqx.Module):
+class Mixture(Distribution):
     """``p(z) = sum_c pi_c p_c(z)``: weights up to a factor, components as one distribution with a leading axis of C.
 
     A draw from factorised normal components has a derivative in all parameters, the weights included, by implicit
@@ -34,7 +34,7 @@ class Mixture(eqx.Module):
     components: Any  # a distribution whose leaves have a leading axis
 
     @property
-    def reparameterized(self) -> bool:
+    def reparameterized(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
         """Whether a draw has a derivative: where the components are factorised normals."""
         return _normals(self.components)
 
@@ -69,10 +69,6 @@ class Mixture(eqx.Module):
         """A value and its log-density, with the total derivative where draws have one."""
         value, _ = self.draw(key)
         return value, self.log_prob(value)
-
-    def layers(self, value: Latent) -> tuple["Mixture", ...]:
-        """The one stochastic layer, itself."""
-        return (self,)
 
 
 def _normals(components: Any) -> TypeGuard[Factorized]:

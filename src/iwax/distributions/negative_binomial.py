@@ -8,10 +8,11 @@ import jax.numpy as jnp
 from jax.scipy.special import digamma
 from jaxtyping import Array, Float
 
-from iwax._typing import AnyArray, PRNGKey, Trace
+from iwax._typing import AnyArray, PRNGKey
 from iwax.distributions.independent import AbstractIndependent
 from iwax.distributions.poisson import Poisson
 from iwax.distributions.saddle_point import deviance, digamma_error, log1p_minus, stirling_error, within
+from iwax.parts import Trace
 
 __all__ = ["NegativeBinomial"]
 

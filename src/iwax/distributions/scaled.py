@@ -5,8 +5,9 @@ from typing import Any
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from iwax._typing import AnyArray, PRNGKey, Trace
+from iwax._typing import AnyArray, PRNGKey
 from iwax.distributions.independent import AbstractIndependent
+from iwax.parts import Trace
 
 __all__ = ["Scaled"]
 
@@ -25,9 +26,9 @@ class Scaled(AbstractIndependent):
     scale: Float[AnyArray, "*batch features"]
 
     @property
-    def reparameterized(self) -> bool:
+    def reparameterized(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
         """Whether a draw has a derivative: where it has one in the base."""
-        return getattr(self.base, "reparameterized", True)
+        return self.base.reparameterized
 
     @property
     def mean(self) -> Array:
@@ -37,7 +38,7 @@ class Scaled(AbstractIndependent):
     @property
     def classes(self) -> Array | None:
         """Those of the base, which are not scaled; None where it has none."""
-        return getattr(self.base, "classes", None)
+        return self.base.classes
 
     def draw(self, key: PRNGKey) -> tuple[Array, Trace]:
         """A value; there is no trace."""

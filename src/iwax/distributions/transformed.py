@@ -2,19 +2,19 @@
 
 from typing import Any
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from iwax._typing import AnyArray, Distribution, Latent, PRNGKey, Scalar, Trace
+from iwax._typing import AnyArray, PRNGKey, Scalar
+from iwax.parts import Distribution, Trace
 
 __all__ = ["Transformed"]
 
 _DRAWS = 256  # of which `mean` is the average where the map is not affine
 
 
-class Transformed(eqx.Module):
+class Transformed(Distribution):
     """``z = f(z_0), z_0 ~ base``, with ``log p(z) = log p_0(z_0) - log|det df/dz_0|``.
 
     Rezende and Mohamed (2015, arXiv:1505.05770). The trace of a draw is z_0: with it the density of that draw, and all
@@ -31,9 +31,9 @@ class Transformed(eqx.Module):
     bijection: Any
 
     @property
-    def reparameterized(self) -> bool:
+    def reparameterized(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
         """Whether a draw has a derivative: that of the base."""
-        return getattr(self.base, "reparameterized", True)
+        return self.base.reparameterized
 
     @property
     def mean(self) -> Array:
@@ -65,7 +65,3 @@ class Transformed(eqx.Module):
         z, log_prob = self.base.sample_and_log_prob(key)
         y, log_det = self.bijection.forward(z)
         return y, log_prob - log_det
-
-    def layers(self, value: Latent) -> tuple["Transformed", ...]:
-        """The one stochastic layer, itself."""
-        return (self,)

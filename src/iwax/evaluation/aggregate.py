@@ -16,10 +16,11 @@ import numpy as np
 from jaxtyping import Array
 
 from iwax import batched
-from iwax._typing import Datum, Distribution, Latent, PRNGKey
+from iwax._typing import PRNGKey
 from iwax.evaluation.blocks import at_least, blocks, checked
 from iwax.evaluation.error_of_mean import error_of_mean
 from iwax.model import LatentVariableModel
+from iwax.parts import Datum, Distribution, Latent
 
 __all__ = ["AggregatePosterior", "aggregate_posterior"]
 
@@ -117,10 +118,10 @@ def _posterior(model: LatentVariableModel, key: PRNGKey, datum: Datum) -> Distri
 @eqx.filter_jit
 def _drawn(model: LatentVariableModel, key: PRNGKey, x: Datum, draws: int) -> tuple[Latent, Array, Array]:
     """Draws of every row's posterior [batch, draws, ...], log q of them at their own row, and log p; [batch, draws]."""
-    prepared = batched.prepared(model, key)
+    model = batched.bound(model, key)
 
     def one(key: PRNGKey, datum: Datum) -> tuple[Latent, Array, Array]:
-        q, p = _posterior(model, key, datum), prepared(datum, key=jax.random.fold_in(key, 1))
+        q, p = _posterior(model, key, datum), model.prior(datum.given, key=jax.random.fold_in(key, 1))
 
         def draw(key: PRNGKey) -> tuple[Latent, Array, Array]:
             z, log_q = q.sample_and_log_prob(key)

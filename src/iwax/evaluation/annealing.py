@@ -16,9 +16,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from iwax import batched
-from iwax._typing import Datum, Latent, Part, PRNGKey, Scalar
+from iwax._typing import PRNGKey, Scalar
 from iwax.evaluation.hamiltonian import TARGET_ACCEPTANCE, Path, Point, at, transition
 from iwax.model import LatentVariableModel
+from iwax.parts import Datum, Latent
 
 __all__ = ["LADDERS", "STARTS", "Annealed", "Plan", "anneal", "betas", "refuse_discrete", "tuned"]
 
@@ -155,7 +156,7 @@ def refuse_discrete(model: LatentVariableModel, x: Datum) -> None:
 
     datum = jax.tree.map(lambda leaf: leaf[0], x)
     z = eqx.filter_eval_shape(look, datum, jax.random.key(0))
-    discrete = [type(layer).__name__ for layer in kinds if not getattr(layer, "reparameterized", True)]
+    discrete = [type(layer).__name__ for layer in kinds if not layer.reparameterized]
     discrete += [str(leaf.dtype) for leaf in jax.tree.leaves(z) if not jnp.issubdtype(leaf.dtype, jnp.floating)]
     if discrete:
         raise ValueError(
@@ -169,11 +170,11 @@ def _begin(
     model: LatentVariableModel, key: PRNGKey, x: Datum, back: Latent | None, chains: int, start: Start
 ) -> tuple[Any, Any]:
     """Where the chains stand at first, [rows, chains, ...], and a 0 for each."""
-    prior = batched.prepared(model, key)
+    model = batched.bound(model, key)
 
     def of_row(key: PRNGKey, x: Datum, *given: Latent) -> Point:
         def of_chain(key: PRNGKey) -> Point:
-            path, z = _path(model, prior, x, key, start)
+            path, z = _path(model, x, key, start)
             return at(path, *given or (z,))
 
         return batched.over_draws(of_chain, key, chains)
@@ -199,11 +200,11 @@ def _stretch(
 
     With a gain above 0 the steps follow the acceptance; with none they are as given.
     """
-    prior = batched.prepared(model, key)
+    model = batched.bound(model, key)
 
     def of_row(key: PRNGKey, x: Datum, points: Any, offsets: Any, log_steps: Any) -> Any:
         def of_chain(key: PRNGKey, point: Any, offset: Scalar) -> Any:
-            path, _ = _path(model, prior, x, key, moves.start)
+            path, _ = _path(model, x, key, moves.start)
             noise = jax.random.fold_in(key, _FIRST_KEYS + 1)
 
             def move(carried: Any, each: Any) -> Any:
@@ -220,15 +221,15 @@ def _stretch(
     return batched.over_data(of_row, key, x, points, offsets, log_steps)
 
 
-def _path(model: LatentVariableModel, prior: Part, x: Datum, key: PRNGKey, start: Start) -> tuple[Path, Latent]:
+def _path(model: LatentVariableModel, x: Datum, key: PRNGKey, start: Start) -> tuple[Path, Latent]:
     """The path of one chain, and where it starts: a draw of f_0."""
     draw = model.propose(x, key)
     origin, z = draw.distribution, draw.z
     if start == "prior":
-        origin = prior(x, key=draw.keys[0])
+        origin = model.prior(x.given, key=draw.keys[0])
         z, _ = origin.draw(jax.random.fold_in(key, _FIRST_KEYS))
 
     def ratio(z: Latent) -> Scalar:
-        return model.terms(prior, x, draw.keys, z, origin.log_prob(z)).log_w()
+        return model.terms(x, draw.keys, z, origin.log_prob(z)).log_w()
 
     return Path(origin.log_prob, ratio), z

@@ -12,11 +12,12 @@ import jax
 import numpy as np
 
 from iwax import batched
-from iwax._typing import Latent, PRNGKey
+from iwax._typing import PRNGKey
 from iwax.evaluation.annealed import AnnealedEvidence, planned, rows_at_once, summed, within
 from iwax.evaluation.annealing import anneal, refuse_discrete, tuned
 from iwax.evaluation.blocks import at_least, blocks
 from iwax.model import LatentVariableModel
+from iwax.parts import Latent
 
 __all__ = ["BidirectionalEvidence", "bidirectional_evidence"]
 

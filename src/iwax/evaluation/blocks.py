@@ -8,9 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import ArrayLike
 
-from iwax._typing import Datum, filled
 from iwax.evaluation import tables
 from iwax.model import LatentVariableModel
+from iwax.parts import Datum, filled
 
 __all__ = ["Block", "at_least", "blocks", "check_key", "checked"]
 

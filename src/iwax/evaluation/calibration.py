@@ -17,10 +17,11 @@ from jaxtyping import Array, Float, Int
 from scipy import stats
 
 from iwax import batched
-from iwax._typing import Datum, Latent, PRNGKey
+from iwax._typing import PRNGKey
 from iwax.evaluation.blocks import at_least
 from iwax.evaluation.importance_posterior import resampled
 from iwax.model import LatentVariableModel
+from iwax.parts import Datum, Latent
 
 __all__ = [
     "Calibration",

@@ -11,12 +11,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from iwax import batched
-from iwax._typing import Datum, PRNGKey
+from iwax._typing import PRNGKey
 from iwax.evaluation.blocks import at_least, blocks, checked
 from iwax.evaluation.pareto import pareto_k, tail_size
 from iwax.evaluation.trust import FEW, TRUSTED_K_HAT, unknown, unknown_words
 from iwax.model import LatentVariableModel
 from iwax.numerics import StreamingLogMeanExp
+from iwax.parts import Datum
 
 __all__ = ["Evidence", "log_evidence", "log_weight_calls", "statistics"]
 

@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 
-from iwax._typing import Distribution
 from iwax.distributions import Factorized
+from iwax.parts import Distribution
 
 __all__ = ["Family", "mean_field_normal"]
 

@@ -20,12 +20,13 @@ import optax
 from jaxtyping import Array, Float
 
 from iwax import batched
-from iwax._typing import Datum, Distribution, Part, PRNGKey
+from iwax._typing import PRNGKey
 from iwax.evaluation.blocks import at_least, blocks, checked
 from iwax.evaluation.families import Family, mean_field_normal
 from iwax.evaluation.gap_estimate import InferenceGap, gap_columns
 from iwax.evaluation.tables import check_cells, numeric
 from iwax.model import LatentVariableModel
+from iwax.parts import Datum, Distribution
 from iwax.priors import Fixed
 
 __all__ = ["inference_gap"]
@@ -124,7 +125,7 @@ def _optimised(
     model: LatentVariableModel, key: PRNGKey, x: Datum, family: Family, steps: int, draws: int, learning_rate: Array
 ) -> tuple[Any, Any, Array]:
     """The free parameters of q* and of q, and the ELBO at every step [batch, steps]: one loop for all rows."""
-    prior = batched.prepared(model, key)
+    model = batched.bound(model, key)
     adam = optax.adam(optax.cosine_decay_schedule(learning_rate, steps))
 
     def one(key: PRNGKey, datum: Datum) -> tuple[Any, Any, Array]:
@@ -134,7 +135,7 @@ def _optimised(
         def step(state: tuple[Any, Any], number: Array) -> tuple[tuple[Any, Any], Array]:
             parameters, moments = state
             noise = jax.random.fold_in(key, number)
-            elbo, gradient = jax.value_and_grad(lambda p: _elbo(model, prior, noise, datum, family.at(q, p), draws))(
+            elbo, gradient = jax.value_and_grad(lambda p: _elbo(model, noise, datum, family.at(q, p), draws))(
                 parameters
             )
             updates, moments = adam.update(jax.tree.map(jnp.negative, gradient), moments)
@@ -146,13 +147,13 @@ def _optimised(
     return batched.over_data(one, key, x)
 
 
-def _elbo(model: LatentVariableModel, prior: Part, key: PRNGKey, datum: Datum, q: Distribution, draws: int) -> Array:
+def _elbo(model: LatentVariableModel, key: PRNGKey, datum: Datum, q: Distribution, draws: int) -> Array:
     """The mean log-weight of a few draws, with the gradient through the draws alone."""
 
     def draw(key: PRNGKey) -> Array:
         proposal = _with_posterior(model, q).propose(datum, key)
         frozen, trace = jax.lax.stop_gradient((proposal.distribution, proposal.trace))
-        return model.terms(prior, datum, proposal.keys, proposal.z, frozen.log_prob(proposal.z, trace)).log_w()
+        return model.terms(datum, proposal.keys, proposal.z, frozen.log_prob(proposal.z, trace)).log_w()
 
     return jnp.mean(batched.over_draws(draw, key, draws))
 
@@ -163,7 +164,7 @@ def _log_weights(
 ) -> tuple[Float[Array, "2 k batch"], Float[Array, "2 k batch"]]:
     """Log-weights of draws of q and of q*, each row at its own parameters of both: under what they were drawn from, and
     under half of each. The noise of the two is the same."""
-    prior = batched.prepared(model, key)
+    model = batched.bound(model, key)
 
     def one(key: PRNGKey, datum: Datum, pair: tuple[Any, Any]) -> tuple[Array, Array]:
         q = _amortised(model, key, datum)
@@ -173,7 +174,7 @@ def _log_weights(
             local = _with_posterior(model, of[mine])
             proposal, log_own = local.propose_with_log_prob(datum, key)
             log_mixture = jnp.logaddexp(log_own, of[1 - mine].log_prob(proposal.z)) - math.log(2)
-            terms = [local.terms(prior, datum, proposal.keys, proposal.z, log_q) for log_q in (log_own, log_mixture)]
+            terms = [local.terms(datum, proposal.keys, proposal.z, log_q) for log_q in (log_own, log_mixture)]
             return terms[0].log_w(), terms[1].log_w()
 
         def both(key: PRNGKey) -> tuple[Array, Array]:

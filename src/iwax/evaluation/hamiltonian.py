@@ -14,7 +14,8 @@ import jax
 import jax.numpy as jnp
 from blackjax.mcmc import hmc, integrators, metrics
 
-from iwax._typing import Latent, PRNGKey, Scalar
+from iwax._typing import PRNGKey, Scalar
+from iwax.parts import Latent
 
 __all__ = ["TARGET_ACCEPTANCE", "Path", "Point", "at", "transition"]
 

@@ -8,10 +8,11 @@ from jaxtyping import Float
 from scipy.special import logsumexp
 
 from iwax import batched
-from iwax._typing import Datum, PRNGKey
+from iwax._typing import PRNGKey
 from iwax.evaluation.blocks import at_least, blocks, checked
 from iwax.evaluation.importance_posterior import many_log_weights
 from iwax.model import LatentVariableModel
+from iwax.parts import Datum
 
 __all__ = ["ImportancePosteriorElbo", "elbo_terms", "importance_posterior_elbo"]
 

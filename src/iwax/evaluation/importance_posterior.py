@@ -21,11 +21,12 @@ from jaxtyping import Array, Float, Int
 from scipy.special import logsumexp
 
 from iwax import batched
-from iwax._typing import Datum, Latent, LogWeights, PRNGKey
+from iwax._typing import LogWeights, PRNGKey
 from iwax.evaluation.blocks import at_least, blocks, checked
 from iwax.evaluation.tables import check_cells, numeric
 from iwax.model import LatentVariableModel
 from iwax.numerics import StreamingLogMeanExp
+from iwax.parts import Datum, Latent
 
 __all__ = [
     "DensityEstimate",
@@ -188,13 +189,13 @@ def _at_points(
     model: LatentVariableModel, key: PRNGKey, x: Datum, z: Latent
 ) -> tuple[Float[Array, " points"], Float[Array, " points"]]:
     """log p(x, z) and log q(z|x) at points z [1, points, ...] of the one row of x."""
-    prior = batched.prepared(model, key)
+    model = batched.bound(model, key)
 
     def one(key: PRNGKey, datum: Datum, z: Latent) -> tuple[Array, Array]:
         def at(key: PRNGKey, z: Latent) -> tuple[Array, Array]:
             proposal = model.propose(datum, key)  # for its distribution and keys; what it drew is not used
             log_q = proposal.distribution.log_prob(z)
-            terms = model.terms(prior, datum, proposal.keys, z, log_q)
+            terms = model.terms(datum, proposal.keys, z, log_q)
             return terms.log_prior + terms.log_likelihood - terms.penalty, log_q
 
         return batched.over_draws(at, key, jax.tree.leaves(z)[0].shape[0], z)

@@ -10,11 +10,12 @@ import numpy as np
 from jaxtyping import Array
 
 from iwax import batched
-from iwax._typing import Datum, Part, PRNGKey
+from iwax._typing import PRNGKey
 from iwax.distributions import Bernoulli, Factorized
 from iwax.evaluation.blocks import at_least, blocks, checked
 from iwax.evaluation.tables import numeric
 from iwax.model import LatentVariableModel
+from iwax.parts import Datum, layers_of
 
 __all__ = ["active_units", "kl_by_row", "kl_per_unit", "posterior_means", "unit_activity"]
 
@@ -62,7 +63,7 @@ def posterior_means(
     return _over_rows(_means, model, x, key, draws, rows, missing)
 
 
-def _means(model: LatentVariableModel, prior: Part, key: PRNGKey, datum: Datum) -> Any:
+def _means(model: LatentVariableModel, key: PRNGKey, datum: Datum) -> Any:
     proposal = model.propose(datum, key)
     return [layer.mean for layer in proposal.distribution.layers(proposal.z)]
 
@@ -103,14 +104,14 @@ def kl_by_row(
     return _over_rows(_divergences, model, x, key, draws, rows, missing)
 
 
-def _divergences(model: LatentVariableModel, prior: Part, key: PRNGKey, datum: Datum) -> Any:
+def _divergences(model: LatentVariableModel, key: PRNGKey, datum: Datum) -> Any:
     proposal, log_posterior = model.propose_with_log_prob(datum, key)
-    z = proposal.z if isinstance(proposal.z, tuple) else (proposal.z,)
-    q, p = proposal.distribution.layers(proposal.z), prior(datum, key=proposal.keys[0]).layers(proposal.z)
+    z = layers_of(proposal.z)
+    q, p = proposal.distribution.layers(proposal.z), model.prior(datum.given, key=proposal.keys[0]).layers(proposal.z)
     layers: list[Any] = list(zip(q, p, z, strict=True))
     if len(layers) == 1 and not _factorised(*layers[0][:2]):
         return [(log_posterior - p[0].log_prob(z[0]))[None]]
-    from_the_top = getattr(proposal.distribution, "downwards", False)  # p(u|.) is then given what u was drawn after
+    from_the_top = proposal.distribution.from_the_top  # p(u|.) is then given what u was drawn after
     return [_of_layer(*layer, closed=from_the_top or i == len(layers) - 1) for i, layer in enumerate(layers)]
 
 
@@ -125,7 +126,7 @@ def _of_layer(q: Any, p: Any, z: Any, *, closed: bool) -> Array:
 
 
 def _over_rows(
-    function: Callable[[LatentVariableModel, Part, PRNGKey, Datum], Any],
+    function: Callable[[LatentVariableModel, PRNGKey, Datum], Any],
     model: LatentVariableModel,
     x: np.ndarray,
     key: PRNGKey,
@@ -146,10 +147,10 @@ def _over_rows(
 @eqx.filter_jit
 def _call(function: Callable[..., Any], model: LatentVariableModel, key: PRNGKey, x: Datum, draws: int) -> Any:
     """A function of the module, so that a second call with one function and one shape does not compile again."""
-    prior = batched.prepared(model, key)
+    model = batched.bound(model, key)
 
     def one(key: PRNGKey, datum: Datum) -> Any:
-        drawn = batched.over_draws(lambda key: function(model, prior, key, datum), key, draws)
+        drawn = batched.over_draws(lambda key: function(model, key, datum), key, draws)
         return jax.tree.map(lambda leaf: jnp.mean(leaf, axis=0), drawn)
 
     return batched.over_data(one, key, x)

@@ -22,11 +22,12 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from iwax import batched
-from iwax._typing import Datum, Latent, Part, PRNGKey, Scalar
+from iwax._typing import PRNGKey, Scalar
 from iwax.evaluation import tables
 from iwax.evaluation.blocks import at_least
 from iwax.evaluation.evidence import log_evidence
 from iwax.model import LatentVariableModel
+from iwax.parts import Datum, Latent
 
 __all__ = ["MarginalMoments", "marginal_moments"]
 
@@ -143,14 +144,14 @@ def _shares_draws(model: LatentVariableModel, key: PRNGKey, sets: np.ndarray) ->
             f"part for missingness, got {type(model.missingness).__name__}"
         )
     one = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape[1:], leaf.dtype), x)
-    law = eqx.filter_eval_shape(lambda: model.likelihood(model.propose(one, key).z, key=key))
+    law = eqx.filter_eval_shape(lambda: model.likelihood(model.propose(one, key).z, one.given, key=key))
     if not hasattr(law, "each"):
         raise ValueError(
             f"needed features that are independent given z, got {type(model.likelihood).__name__}, which cannot leave "
             "one out"
         )
     try:
-        eqx.filter_eval_shape(_at, model, model.prior, one, key)
+        eqx.filter_eval_shape(_at, model, one, key)
     except ValueError:
         return False
     return True
@@ -163,17 +164,17 @@ def _drawn(model: LatentVariableModel, key: PRNGKey, first: Array) -> Datum:
     return Datum(x, observed=jnp.ones(x.shape, bool), index=first + jnp.arange(_ROWS, dtype=jnp.uint32))
 
 
-def _at(model: LatentVariableModel, prior: Part, x: Datum, key: PRNGKey) -> tuple[Array, Array]:
+def _at(model: LatentVariableModel, x: Datum, key: PRNGKey) -> tuple[Array, Array]:
     """``log p(z) - log (q(z|x) + p(z)) / 2`` [2] and ``log p(x_j|z)`` [2, features], z ~ q(z|x) and z ~ p(z)."""
     proposal = model.propose(x, key)
-    p, q = prior(x, key=proposal.keys[0]), proposal.distribution
+    p, q = model.prior(x.given, key=proposal.keys[0]), proposal.distribution
     of_p, _ = p.draw(jax.random.fold_in(key, _OF_PRIOR))
     log_q = jnp.stack([q.log_prob(proposal.z, proposal.trace), q.log_prob(of_p)])
 
     def at(z: Latent, log_q: Scalar) -> tuple[Array, Array]:
         log_p = p.log_prob(z)
         base = log_p - jnp.logaddexp(log_p, log_q) + jnp.log(2.0)
-        p_x: Any = model.likelihood(z, key=proposal.keys[1])
+        p_x: Any = model.likelihood(z, x.given, key=proposal.keys[1])
         return base, p_x.each(x.values)
 
     both = jax.tree.map(lambda *z: jnp.stack(z), proposal.z, of_p)
@@ -185,10 +186,10 @@ def _tables(
     model: LatentVariableModel, key: PRNGKey, x: Datum, pairs: int
 ) -> tuple[Float[Array, "rows k"], Float[Array, "rows k features"]]:
     """What all sets share: of every row and draw, the weight without the likelihood, and log p(x_j|z)."""
-    prior = batched.prepared(model, key)
+    model = batched.bound(model, key)
 
     def one(key: PRNGKey, datum: Datum) -> tuple[Array, Array]:
-        base, each = batched.over_draws(lambda key: _at(model, prior, datum, key), key, pairs)
+        base, each = batched.over_draws(lambda key: _at(model, datum, key), key, pairs)
         return base.reshape(-1), jnp.maximum(each, _IMPOSSIBLE).reshape(2 * pairs, -1)
 
     return batched.over_data(one, key, x)

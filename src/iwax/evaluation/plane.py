@@ -10,10 +10,11 @@ from jaxtyping import Float
 from scipy.special import logsumexp
 
 from iwax import batched
-from iwax._typing import Datum, PRNGKey
+from iwax._typing import PRNGKey
 from iwax.evaluation.blocks import at_least, blocks, checked
 from iwax.evaluation.importance_posterior import Points, joint_and_posterior, log_sums_of_others, mixed
 from iwax.model import LatentVariableModel
+from iwax.parts import Datum
 
 __all__ = ["PosteriorPlane", "posterior_plane"]
 

@@ -19,9 +19,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from iwax._typing import Datum, PRNGKey
+from iwax._typing import PRNGKey
 from iwax.evaluation.blocks import at_least, blocks, checked
 from iwax.model import LatentVariableModel
+from iwax.parts import Datum
 
 __all__ = ["GroupSignal", "SignalToNoise", "check_repeats", "gradient_signal_to_noise"]
 

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from iwax import batched
+from iwax.model import LatentVariableModel
 
 __all__ = ["check_cells", "event_of", "marks", "numeric", "refusal", "row_numbers", "table", "unmasked"]
 
@@ -23,7 +24,7 @@ _LARGEST = 2**31 - 1  # of a whole number where JAX has 32 bits for it
 
 def event_of(model: Any) -> tuple[int, ...] | None:
     """The shape of a row of the model, (features,); None of what cannot generate rows. Nothing is computed."""
-    if not hasattr(getattr(model, "prior", None), "prepare"):
+    if not isinstance(model, LatentVariableModel):
         return None
     _, mean, _ = eqx.filter_eval_shape(batched.generate, model, jax.random.key(0), 1)
     return mean.shape[1:]

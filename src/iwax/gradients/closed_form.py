@@ -6,10 +6,11 @@ import jax
 import jax.numpy as jnp
 
 from iwax import batched
-from iwax._typing import AnyArray, Datum, PRNGKey, Scalar
+from iwax._typing import AnyArray, PRNGKey, Scalar
 from iwax.distributions import Factorized
 from iwax.gradients.objective import Surrogate
 from iwax.model import LatentVariableModel
+from iwax.parts import Datum
 
 __all__ = ["closed_form_kl"]
 
@@ -31,18 +32,18 @@ def closed_form_kl(
     """
     if k < 1:
         raise ValueError(f"k, the number of draws, must be at least 1, got {k}")
-    prior = batched.prepared(model, key)
+    model = batched.bound(model, key)
 
     def draw(datum: Datum, key: PRNGKey) -> tuple[Any, Any]:
         proposal = model.propose(datum, key)
-        q, p = proposal.distribution, prior(datum, key=proposal.keys[0])
+        q, p = proposal.distribution, model.prior(datum.given, key=proposal.keys[0])
         if not (isinstance(q, Factorized) and isinstance(p, Factorized)):
             raise TypeError(
                 "the closed-form KL needs a factorised posterior and prior, got "
                 f"{type(q).__name__} and {type(p).__name__}: use surrogate(..., estimator=pathwise(elbo)) instead, "
                 "or score_function where the latents are discrete"
             )
-        p_x = model.likelihood(proposal.z, key=proposal.keys[1])
+        p_x = model.likelihood(proposal.z, datum.given, key=proposal.keys[1])
         return p_x.log_prob(datum.values, where=datum.observed), q.kl(p)
 
     def one(key: PRNGKey, datum: Datum) -> tuple[Any, Any]:

@@ -5,11 +5,12 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from iwax import batched
-from iwax._typing import Datum, PRNGKey
+from iwax._typing import PRNGKey
 from iwax.gradients.wrapped import Objective, penalised
 from iwax.likelihoods import Likelihood
 from iwax.model import LatentVariableModel
 from iwax.nn import MLP, MemoryMLP
+from iwax.parts import Datum
 from iwax.posteriors import Bernoulli, Flow, FullGaussian, Gaussian, Mixture
 
 __all__ = ["with_local_reconstruction"]

@@ -8,10 +8,11 @@ import jax.numpy as jnp
 from jaxtyping import Array, Int
 
 from iwax import batched
-from iwax._typing import AnyArray, Datum, LogWeights, PerDatum, PRNGKey, Scalar, as_datum
+from iwax._typing import AnyArray, LogWeights, PerDatum, PRNGKey, Scalar
 from iwax.gradients.estimators import Estimator, Weights
 from iwax.gradients.stages import gradient_in_pieces, pull, two_stages
 from iwax.model import LatentVariableModel
+from iwax.parts import Datum, as_datum
 
 __all__ = ["Surrogate", "surrogate"]
 

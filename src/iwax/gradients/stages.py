@@ -11,9 +11,10 @@ import jax
 import jax.numpy as jnp
 
 from iwax import batched
-from iwax._typing import Datum, LogWeights, PRNGKey, Scalar
+from iwax._typing import LogWeights, PRNGKey, Scalar
 from iwax.gradients.estimators import Estimator, Weights
 from iwax.model import LatentVariableModel
+from iwax.parts import Datum
 
 __all__ = ["Stages", "gradient_in_pieces", "pull", "two_stages"]
 

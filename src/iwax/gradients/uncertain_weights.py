@@ -5,10 +5,11 @@ from typing import Any
 import jax
 
 from iwax import weights
-from iwax._typing import Datum, PRNGKey
+from iwax._typing import PRNGKey
 from iwax.gradients.objective import Surrogate
 from iwax.gradients.wrapped import Objective, known_as, penalised
 from iwax.model import LatentVariableModel
+from iwax.parts import Datum
 
 __all__ = ["bayesian", "with_weight_kl"]
 

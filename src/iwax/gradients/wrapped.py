@@ -6,9 +6,10 @@ from typing import Any, TypeAlias
 
 from jaxtyping import Array
 
-from iwax._typing import Datum, PRNGKey
+from iwax._typing import PRNGKey
 from iwax.gradients.objective import Surrogate
 from iwax.model import LatentVariableModel
+from iwax.parts import Datum
 
 __all__ = ["Objective", "known_as", "penalised"]
 

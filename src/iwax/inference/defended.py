@@ -16,8 +16,9 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from iwax import batched
-from iwax._typing import Datum, Latent, Part, PRNGKey
+from iwax._typing import PRNGKey
 from iwax.model import LatentVariableModel
+from iwax.parts import Datum, Latent
 
 __all__ = ["EVERY", "can_defend", "latent", "weighted_means"]
 
@@ -43,7 +44,7 @@ def can_defend(model: LatentVariableModel, key: PRNGKey) -> bool:
 def weighted_means(
     model: LatentVariableModel, key: PRNGKey, x: Datum, *, k: int, first: Array
 ) -> tuple[Array, Array, Array | None]:
-    """`batched.weighted_means` under the mixture; k and ``first`` are multiples of five, and the prior is prepared."""
+    """`batched.weighted_means` under the mixture; k and ``first`` are multiples of five, and the model is bound."""
 
     def one(key: PRNGKey, datum: Datum) -> tuple[Array, Array, Array | None]:
         of_q, of_p = (lambda key, own=own: _proposed(model, datum, key, of_prior=own) for own in (False, True))
@@ -67,16 +68,19 @@ def latent(model: LatentVariableModel, x: Datum, key: PRNGKey, number: Array) ->
 def _proposed(model: LatentVariableModel, x: Datum, key: PRNGKey, *, of_prior: bool) -> tuple[Any, Latent, Any]:
     """q(z|x), a z from it or from p(z), and the keys of prior and likelihood."""
     proposal = model.propose(x, key)
-    prior: Part = model.prior
-    z = prior(x, key=proposal.keys[0]).draw(jax.random.fold_in(key, _OF_PRIOR))[0] if of_prior else proposal.z
+    z = (
+        model.prior(x.given, key=proposal.keys[0]).draw(jax.random.fold_in(key, _OF_PRIOR))[0]
+        if of_prior
+        else proposal.z
+    )
     return proposal.distribution, z, proposal.keys
 
 
 def _weighed(model: LatentVariableModel, x: Datum, q: Any, z: Latent, keys: Any) -> tuple[Array, Array, Array | None]:
-    terms = model.terms(model.prior, x, keys, z, q.log_prob(z))
+    terms = model.terms(x, keys, z, q.log_prob(z))
     mixed = jnp.logaddexp(terms.log_prior - math.log(EVERY), terms.log_posterior + math.log1p(-1 / EVERY))
     log_w = terms._replace(log_posterior=mixed).log_w()
     if model.missingness is not None:  # its weight hangs on the values that were drawn
         return log_w, model.completed(x, keys, z), None
-    law: Any = batched.sought(model.likelihood(z, key=keys[1]), x)
-    return log_w, law.mean, getattr(law, "classes", None)
+    law: Any = batched.sought(model.likelihood(z, x.given, key=keys[1]), x)
+    return log_w, law.mean, law.classes

@@ -7,10 +7,11 @@ from jaxtyping import Array
 from numpy.typing import ArrayLike
 
 from iwax import batched
-from iwax._typing import Datum, PRNGKey
+from iwax._typing import PRNGKey
 from iwax.inference import inputs
 from iwax.inference.pieces import gathered, pieces
 from iwax.model import LatentVariableModel
+from iwax.parts import Datum
 
 __all__ = ["embed"]
 

@@ -8,10 +8,11 @@ import numpy as np
 from jaxtyping import Array
 
 from iwax import batched
-from iwax._typing import Latent, PRNGKey
+from iwax._typing import PRNGKey
 from iwax.inference import inputs
 from iwax.inference.pieces import gathered, pieces
 from iwax.model import LatentVariableModel
+from iwax.parts import Latent
 
 __all__ = ["Generated", "decode", "generate"]
 

@@ -9,12 +9,13 @@ from jaxtyping import Array
 from numpy.typing import ArrayLike
 
 from iwax import batched
-from iwax._typing import Datum, PRNGKey
+from iwax._typing import PRNGKey
 from iwax.inference import inputs
 from iwax.inference.pieces import gathered, pieces
 from iwax.likelihoods import Likelihood
 from iwax.model import LatentVariableModel
 from iwax.nn import MemoryMLP
+from iwax.parts import Datum
 
 __all__ = ["SlotPreferences", "memory_of", "slot_pictures", "slot_preferences"]
 

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from iwax._typing import Datum, filled
+from iwax.parts import Datum, filled
 
 __all__ = ["Piece", "gathered", "pieces"]
 

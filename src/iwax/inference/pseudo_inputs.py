@@ -27,7 +27,7 @@ class OfPseudoInputs(NamedTuple):
 
 def vamp_of(model: LatentVariableModel) -> Vamp | None:
     """The VampPrior of a model, on its topmost layer; None where it has another prior."""
-    top = getattr(model.prior, "top", model.prior)
+    top = model.prior.topmost
     return top if isinstance(top, Vamp) else None
 
 
@@ -57,6 +57,5 @@ def generate_from_pseudo_inputs(model: LatentVariableModel, components: int, n: 
 def _generated(model: LatentVariableModel, vamp: Vamp, key: PRNGKey, component: Array, n: int) -> Array:
     encoded = components_of(model.posterior, vamp.shown()[component][None], "a VampPrior", key=key)
     alone = Fixed(jax.tree.map(lambda leaf: leaf[0], encoded))
-    several = hasattr(model.prior, "top")
-    of_one = eqx.tree_at(lambda m: m.prior.top if several else m.prior, model, alone)
+    of_one = eqx.tree_at(lambda m: m.prior.topmost, model, alone)
     return batched.generate(of_one, key, n)[1]

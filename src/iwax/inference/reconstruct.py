@@ -10,11 +10,12 @@ from jaxtyping import Array
 from numpy.typing import ArrayLike
 
 from iwax import batched
-from iwax._typing import Datum, Latent, PRNGKey
+from iwax._typing import PRNGKey
 from iwax.evaluation import evidence, importance_posterior, trust
 from iwax.inference import inputs
 from iwax.inference.pieces import Piece, gathered, pieces
 from iwax.model import LatentVariableModel
+from iwax.parts import Datum, Latent
 
 __all__ = ["ResamplingWeights", "reconstruct", "resample", "resampling_weights"]
 
@@ -23,7 +24,7 @@ __all__ = ["ResamplingWeights", "reconstruct", "resample", "resampling_weights"]
 def _through_means(model: LatentVariableModel, key: PRNGKey, x: Datum) -> Array:
     def one(key: PRNGKey, datum: Datum) -> Array:
         z = model.infer(datum, key=jax.random.fold_in(key, 0)).mean
-        return model.likelihood(z, key=jax.random.fold_in(key, 3)).mean
+        return model.likelihood(z, x.given, key=jax.random.fold_in(key, 3)).mean
 
     return batched.over_data(one, key, x)
 

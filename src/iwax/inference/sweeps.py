@@ -10,11 +10,12 @@ from jaxtyping import Array, Float
 from numpy.typing import ArrayLike
 
 from iwax import batched, supports
-from iwax._typing import Datum, PRNGKey
+from iwax._typing import PRNGKey
 from iwax.evaluation.tables import check_cells, numeric
 from iwax.inference import inputs
 from iwax.inference.pieces import pieces
 from iwax.model import LatentVariableModel
+from iwax.parts import Datum
 
 __all__ = ["impute_by_sweeps", "swept"]
 
@@ -109,7 +110,7 @@ def swept(
 
         def sweep(i: Array, values: Array) -> Array:
             drawn = model.propose(Datum(values), jax.random.fold_in(key, i))
-            p_x = model.likelihood(drawn.z, key=drawn.keys[1])
+            p_x = model.likelihood(drawn.z, datum.given, key=drawn.keys[1])
             law = batched.sought(p_x, datum)
             new = law.draw(jax.random.fold_in(jax.random.fold_in(key, i), 4))[0] if draw else law.mean
             return jnp.where(seen & (law is p_x), datum.values, new)

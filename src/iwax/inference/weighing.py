@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from iwax import batched, likelihoods
-from iwax._typing import Datum, PRNGKey
+from iwax._typing import PRNGKey
 from iwax.compiler import compiler_options
 from iwax.evaluation.pareto import pareto_k, tail_size
 from iwax.inference import defended
@@ -25,6 +25,7 @@ from iwax.inference.defended import EVERY
 from iwax.inference.pieces import Piece
 from iwax.inference.sweeps import swept
 from iwax.model import LatentVariableModel
+from iwax.parts import Datum
 
 __all__ = ["Found", "How", "ess_median", "weighed"]
 
@@ -255,7 +256,7 @@ def _values(
                 z, keys = drawn.z, drawn.keys
             if model.missingness is not None:
                 return model.completed(datum, keys, z)
-            return batched.sought(model.likelihood(z, key=keys[1]), datum).draw(key_of_value)[0]
+            return batched.sought(model.likelihood(z, datum.given, key=keys[1]), datum).draw(key_of_value)[0]
 
         of_values = jax.random.fold_in(key, _OF_VALUES)
         return batched.over_draws(value, of_values, chosen.shape[0], chosen)

@@ -3,17 +3,17 @@
 import math
 from typing import Any
 
-import equinox as eqx
 import jax
 
 from iwax import distributions, supports
 from iwax._typing import PRNGKey
+from iwax.parts import Latent, Likelihood
 from iwax.supports import Support
 
 __all__ = ["Autoregressive"]
 
 
-class Autoregressive(eqx.Module):
+class Autoregressive(Likelihood):
     """``p(x|z) = prod_i Bernoulli(x_i; sigmoid(m_i(x_<i, maps(z))))``, pixel by pixel, row by row.
 
     ``network`` gives the logits m: `nn.PixelCNN`, as in Tomczak and Welling's PixelHVAE (2018, arXiv:1705.07120), or
@@ -47,7 +47,7 @@ class Autoregressive(eqx.Module):
         """Zeros and ones."""
         return supports.binary
 
-    def __call__(self, z: Any, given: Any = None, *, key: PRNGKey) -> distributions.Autoregressive:
+    def __call__(self, z: Latent, given: Any = None, *, key: PRNGKey) -> distributions.Autoregressive:
         """The distribution of x at a latent; its mean follows a path drawn with this key."""
         maps = self.maps(z, key=jax.random.fold_in(key, 0))
         maps = maps.reshape(self.network.map_channels, *self.network.size)

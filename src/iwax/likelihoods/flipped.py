@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jax.core import Tracer
@@ -10,12 +9,13 @@ from jaxtyping import Array, Float
 
 from iwax import distributions
 from iwax._typing import PRNGKey
+from iwax.parts import Latent, Likelihood
 from iwax.supports import Support
 
 __all__ = ["Flipped"]
 
 
-class Flipped(eqx.Module):
+class Flipped(Likelihood):
     """``P(x_j = 1 | z) = (1 - p) pi_j(z) + p/2``: a Bernoulli likelihood, each value replaced by a coin with chance p.
 
     Salt-and-pepper noise of which it is not known where it fell, p in ``flips``, not learned. Raises ValueError for a
@@ -41,7 +41,7 @@ class Flipped(eqx.Module):
         """That of the likelihood."""
         return self.likelihood.support
 
-    def __call__(self, z: Any, given: Any = None, *, key: PRNGKey) -> distributions.FlippedBernoulli:
+    def __call__(self, z: Latent, given: Any = None, *, key: PRNGKey) -> distributions.FlippedBernoulli:
         """The distribution of what is seen, at a latent."""
         p_x = self.likelihood(z, given, key=key)
         if not isinstance(p_x, distributions.Bernoulli):

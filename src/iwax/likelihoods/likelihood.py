@@ -3,18 +3,19 @@
 import warnings
 from typing import Any
 
-import equinox as eqx
 import numpy as np
 from jaxtyping import Array, Float
 
-from iwax._typing import Distribution, PRNGKey
+from iwax import parts
+from iwax._typing import PRNGKey
 from iwax.families import Columns, Family
+from iwax.parts import Distribution, Latent
 from iwax.supports import Support
 
 __all__ = ["Likelihood"]
 
 
-class Likelihood(eqx.Module):
+class Likelihood(parts.Likelihood):
     """``p(x|z) = prod_j p(x_j; eta_j(z))``: a network of z, and the family of densities whose parameters it gives.
 
     Raises TypeError where the family is none of `iwax.families`, or derived from `families.Family`.
@@ -42,7 +43,7 @@ class Likelihood(eqx.Module):
         """The distribution of x, given the network's outputs."""
         return self.family.of_outputs(outputs)
 
-    def __call__(self, z: Any, given: Any = None, *, key: PRNGKey) -> Distribution:
+    def __call__(self, z: Latent, given: Any = None, *, key: PRNGKey) -> Distribution:
         """The distribution of x at a latent."""
         return self.family.of_outputs(self.network(z, key=key))
 

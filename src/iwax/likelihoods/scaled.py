@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -11,12 +10,13 @@ from jaxtyping import Array, Float
 
 from iwax import distributions
 from iwax._typing import AnyArray, PRNGKey
+from iwax.parts import Latent, Likelihood
 from iwax.supports import Affine
 
 __all__ = ["Scaled"]
 
 
-class Scaled(eqx.Module):
+class Scaled(Likelihood):
     """``x_j = loc_j + scale_j y_j``, y ~ p(y|z): a likelihood of independent features, in units that are not its own.
 
     A network learns best about numbers of size one. loc and scale, one a column and not learned, bring the data
@@ -49,7 +49,7 @@ class Scaled(eqx.Module):
         loc, scale = (tuple(np.asarray(each).tolist()) for each in (self.loc, self.scale))
         return Affine(support=self.likelihood.support, loc=loc, scale=scale)
 
-    def __call__(self, z: Any, given: Any = None, *, key: PRNGKey) -> distributions.Scaled:
+    def __call__(self, z: Latent, given: Any = None, *, key: PRNGKey) -> distributions.Scaled:
         """The distribution of x at a latent."""
         loc, scale = jax.lax.stop_gradient((self.loc, self.scale))
         return distributions.Scaled(self.likelihood(z, given, key=key), loc, scale)

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -11,11 +10,12 @@ from jaxtyping import Array, Float
 
 from iwax import distributions
 from iwax._typing import AnyArray, PRNGKey
+from iwax.parts import Likelihood
 
 __all__ = ["SelfMasking"]
 
 
-class SelfMasking(eqx.Module):
+class SelfMasking(Likelihood):
     """``P(s_j = 1 | x) = sigmoid(slope_j (x_j - loc_j) / scale_j + bias_j)``: whether x_j is observed depends on x_j.
 
     A model of missingness (`LatentVariableModel.missingness`), as in Ipsen, Mattei and Frellsen (2021,
@@ -43,7 +43,7 @@ class SelfMasking(eqx.Module):
         self.loc, self.scale = jnp.asarray(loc, float), jnp.asarray(scale, float)
         self.slope, self.bias = jnp.zeros_like(self.loc), jnp.zeros_like(self.loc)
 
-    def __call__(self, x: Any, given: Any = None, *, key: PRNGKey) -> distributions.Bernoulli:
+    def __call__(self, z: Any, given: Any = None, *, key: PRNGKey) -> distributions.Bernoulli:
         """The law of the marks s of what is observed, at a row x."""
         loc, scale = jax.lax.stop_gradient((self.loc, self.scale))
-        return distributions.Bernoulli(self.slope * (x - loc) / scale + self.bias)
+        return distributions.Bernoulli(self.slope * (z - loc) / scale + self.bias)

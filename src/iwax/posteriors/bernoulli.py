@@ -2,15 +2,14 @@
 
 from typing import Any
 
-import equinox as eqx
-
 from iwax import distributions
-from iwax._typing import PRNGKey, values_of
+from iwax._typing import PRNGKey
+from iwax.parts import Posterior, values_of
 
 __all__ = ["Bernoulli"]
 
 
-class Bernoulli(eqx.Module):
+class Bernoulli(Posterior):
     """``q(z|x) = prod_j Bernoulli(z_j; sigmoid(m_j(x)))``, the network giving the logits m.
 
     Its draws have no derivative: train it with `gradients.score_function` or `gradients.wake` (Mnih and Rezende 2016,

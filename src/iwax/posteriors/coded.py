@@ -3,15 +3,14 @@
 from dataclasses import replace
 from typing import Any
 
-import equinox as eqx
-
-from iwax._typing import Datum, Distribution, Part, PRNGKey
+from iwax._typing import PRNGKey
 from iwax.nn import Coding
+from iwax.parts import Datum, Distribution, Posterior
 
 __all__ = ["Coded"]
 
 
-class Coded(eqx.Module):
+class Coded(Posterior):
     """``q(z | coding(x))``: any posterior, whose networks read x as the coding gives it.
 
     The row itself stays what it is for whoever evaluates p(x|z), so a posterior that follows its model
@@ -29,18 +28,18 @@ class Coded(eqx.Module):
     (2,)
     """
 
-    posterior: Any
+    posterior: Posterior
     coding: Coding
 
     @property
-    def top(self) -> "Coded":
-        """That of the posterior, coded alike; AttributeError where it has none."""
-        return Coded(self.posterior.top, self.coding)
+    def topmost(self) -> "Coded | None":
+        """That of the posterior, coded alike; None where it has none."""
+        inner = self.posterior.topmost
+        return None if inner is None else Coded(inner, self.coding)
 
-    def beside(self, prior: Part, likelihood: Part) -> "Coded":
-        """The posterior beside its siblings, where it follows them."""
-        inner = getattr(self.posterior, "beside", None)
-        return self if inner is None else Coded(inner(prior, likelihood), self.coding)
+    def bind(self, model: Any, *, key: PRNGKey) -> "Coded":
+        """The posterior bound to the model."""
+        return Coded(self.posterior.bind(model, key=key), self.coding)
 
     def __call__(self, context: Any, *, key: PRNGKey) -> Distribution:
         """The distribution at a datum."""

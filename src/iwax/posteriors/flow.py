@@ -5,14 +5,15 @@ from typing import Any
 import equinox as eqx
 import jax.numpy as jnp
 
-from iwax._typing import AnyArray, PRNGKey, values_of
+from iwax._typing import AnyArray, PRNGKey
 from iwax.distributions import Factorized, Transformed
 from iwax.nn import Linear
+from iwax.parts import Posterior, values_of
 
 __all__ = ["Flow", "Shared", "flow"]
 
 
-class Flow(eqx.Module):
+class Flow(Posterior):
     """``z = f(z_0; h), z_0 ~ N(loc(h), diag scale(h)^2)`` with ``h = network(x)``; f is what ``map`` gives at h.
 
     Rezende and Mohamed (2015, arXiv:1505.05770). Made by `householder`, `linear_iaf`, `planar` and their like, or with

@@ -5,14 +5,15 @@ from typing import Any
 import equinox as eqx
 import jax.numpy as jnp
 
-from iwax._typing import PRNGKey, values_of
+from iwax._typing import PRNGKey
 from iwax.bijections import UnitTriangular, packed_size
 from iwax.distributions import Factorized, Transformed
+from iwax.parts import Posterior, values_of
 
 __all__ = ["FullGaussian"]
 
 
-class FullGaussian(eqx.Module):
+class FullGaussian(Posterior):
     """``q(z|x) = N(loc(x), L D^2 L')``, L unit triangular, D diagonal; the network gives loc, log D and L's entries.
 
     It needs ``outputs(latent) = 2 latent + latent (latent - 1) / 2`` outputs of the network.

@@ -5,14 +5,15 @@ from typing import Any
 import equinox as eqx
 import jax.numpy as jnp
 
-from iwax._typing import PRNGKey, values_of
+from iwax._typing import PRNGKey
 from iwax.distributions import Factorized
 from iwax.numerics import check_floor, scale_of
+from iwax.parts import Posterior, values_of
 
 __all__ = ["Gaussian"]
 
 
-class Gaussian(eqx.Module):
+class Gaussian(Posterior):
     """``q(z|x) = N(loc(x), diag scale(x)^2)``, the network giving ``(loc, log scale)``.
 
     Kingma and Welling (2014, arXiv:1312.6114); the scale is a standard deviation, its logarithm unclamped, as in Burda,

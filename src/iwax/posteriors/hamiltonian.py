@@ -8,19 +8,20 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from iwax import distributions
-from iwax._typing import Datum, Part, PRNGKey, Scalar, values_of
+from iwax._typing import PRNGKey, Scalar
 from iwax.distributions import Factorized
 from iwax.nn import Linear
+from iwax.parts import Datum, Likelihood, Posterior, Prior, values_of
 
 __all__ = ["Hamiltonian", "hamiltonian"]
 
 
-class Hamiltonian(eqx.Module):
+class Hamiltonian(Posterior):
     """Draws of a mean-field Gaussian, moved by leapfrog steps on ``log p(x, z)``; the momenta have a learned reverse.
 
     Salimans, Kingma and Welling (2015, arXiv:1410.6460): ``v_0 ~ N(0, mass)``, and ``r(v_T | z_T, x)`` is a Gaussian
     whose loc and log scale the net ``reverse`` gives at (h, z_T), h = network(x). Step sizes and masses are learned,
-    one a latent. The prior and likelihood that it follows are not its own: the model hands them over (`beside`), and
+    one a latent. The prior and likelihood that it follows are not its own: `bind` reads them from the model, and
     their parameters are differentiated through the steps like all others.
     """
 
@@ -31,22 +32,27 @@ class Hamiltonian(eqx.Module):
     log_mass: Float[Array, " latent"]
     steps: int = eqx.field(static=True)
 
-    def beside(self, prior: Part, likelihood: Part) -> "_Beside":
-        """The part that follows this prior (prepared) and likelihood."""
-        return _Beside(self, prior, likelihood)
+    @property
+    def topmost(self) -> None:
+        """None: its draws have no density at a given z."""
+        return None
+
+    def bind(self, model: Any, *, key: PRNGKey) -> "_Bound":
+        """The part that follows the model's prior and likelihood."""
+        return _Bound(self, model.prior, model.likelihood)
 
     def __call__(self, context: Any, *, key: PRNGKey) -> distributions.Hamiltonian:
         """Raises ValueError: without a prior and a likelihood there is nothing to follow."""
         raise ValueError(
             "a Hamiltonian posterior follows the prior and the likelihood of its model: "
-            "call what posterior.beside(prior, likelihood) gives"
+            "call model.bind(key=key).posterior"
         )
 
 
-class _Beside(eqx.Module):
+class _Bound(Posterior):
     posterior: Hamiltonian
-    prior: Part
-    likelihood: Part
+    prior: Prior
+    likelihood: Likelihood
 
     def __call__(self, context: Any, *, key: PRNGKey) -> distributions.Hamiltonian:
         """The distribution at a datum."""
@@ -67,14 +73,16 @@ class _Beside(eqx.Module):
 class _Joint(eqx.Module):
     """``z -> log p(z) + log p(x|z)``."""
 
-    prior: Part
-    likelihood: Part
+    prior: Prior
+    likelihood: Likelihood
     x: Datum
     keys: tuple[PRNGKey, PRNGKey]
 
     def __call__(self, z: Array) -> Scalar:
-        log_prior = self.prior(self.x, key=self.keys[0]).log_prob(z)
-        return log_prior + self.likelihood(z, key=self.keys[1]).log_prob(self.x.values, where=self.x.observed)
+        log_prior = self.prior(self.x.given, key=self.keys[0]).log_prob(z)
+        return log_prior + self.likelihood(z, self.x.given, key=self.keys[1]).log_prob(
+            self.x.values, where=self.x.observed
+        )
 
 
 class _Reverse(eqx.Module):
@@ -94,11 +102,13 @@ def hamiltonian(network: Any, latent: int, *, steps: int, reverse: Any, key: PRN
     Raises ValueError with fewer than one leapfrog step, or a reverse net of other sizes than (h + latent, 2 latent).
 
     >>> from iwax import likelihoods, priors
+    >>> from iwax.model import LatentVariableModel
     >>> from iwax.nn import MLP
     >>> trunk, back = MLP(4, (8,), 6, key=jax.random.key(0)), MLP(9, (8,), 6, key=jax.random.key(1))
     >>> q = hamiltonian(trunk, 3, steps=2, reverse=back, key=jax.random.key(2))
     >>> p = likelihoods.Bernoulli(MLP(3, (8,), 4, key=jax.random.key(3)))
-    >>> q.beside(priors.StandardNormal(3), p)(jnp.zeros(4), key=jax.random.key(4)).draw(jax.random.key(5))[0].shape
+    >>> model = LatentVariableModel(priors.StandardNormal(3), p, q)
+    >>> model.infer(jnp.zeros(4), key=jax.random.key(4)).draw(jax.random.key(5))[0].shape
     (3,)
     """
     if steps < 1:

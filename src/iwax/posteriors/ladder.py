@@ -1,5 +1,6 @@
 """Ladder posteriors."""
 
+from collections.abc import Callable
 from typing import Any
 
 import equinox as eqx
@@ -8,9 +9,10 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from iwax import distributions
-from iwax._typing import Part, PRNGKey, values_of
+from iwax._typing import PRNGKey
 from iwax.distributions import Factorized
 from iwax.nn import Linear
+from iwax.parts import Distribution, Posterior, values_of
 
 __all__ = ["Ladder", "Rung"]
 
@@ -28,50 +30,49 @@ class Rung(eqx.Module):
         return d, Factorized.normal(loc, jnp.exp(log_scale))
 
 
-class Ladder(eqx.Module):
+class Ladder(Posterior):
     """``q(z_L|x) q(z_{L-1}|x, z_L) ...``: what is seen from below times what the model says from above.
 
     Sonderby, Raiko, Maaloe, Sonderby and Winther (2016, arXiv:1602.02282). A deterministic way up gives a Gaussian a
     layer; below the top it is multiplied with the model's own p(z_l | z_{l+1}), precisions added. The conditional
-    priors are not its own: the model hands them over (`beside`). Values are tuples ``(z_1, ..., z_L)``, L at least 2.
+    priors are not its own: `bind` reads them from the model. Values are tuples ``(z_1, ..., z_L)``, L at least 2.
     """
 
     rungs: tuple[Rung, ...]
 
     @property
-    def top(self) -> "_Top":
-        """``q(z_L|x)``, which depends on nothing above: what a VampPrior on the top layer is prepared with."""
+    def topmost(self) -> "_Top":
+        """``q(z_L|x)``, which depends on nothing above: the components of a VampPrior on the top layer."""
         return _Top(self.rungs)
 
-    def beside(self, prior: Part, likelihood: Part) -> "_Beside":
-        """The part that shares the conditionals of this prior, a `priors.Chain`."""
-        conditionals = getattr(prior, "conditionals", None)
-        if conditionals is None or len(conditionals) != len(self.rungs) - 1:
-            got = "none" if conditionals is None else f"{len(conditionals)}"
+    def bind(self, model: Any, *, key: PRNGKey) -> "_Bound":
+        """The part that shares the conditionals of the model's prior, a `priors.Chain`."""
+        prior, conditionals = model.prior, model.prior.below
+        if len(conditionals) != len(self.rungs) - 1:
+            got = f"{len(conditionals)}" if conditionals else "none"
             raise ValueError(
                 f"a ladder posterior of {len(self.rungs)} layers shares the {len(self.rungs) - 1} conditionals of a "
                 f"priors.Chain, got {got} in {type(prior).__name__}"
             )
-        return _Beside(self, conditionals)
+        return _Bound(self, conditionals)
 
     def __call__(self, context: Any, *, key: PRNGKey) -> distributions.Chain:
         """Raises ValueError: without the model's conditional priors there is nothing to combine with."""
         raise ValueError(
-            "a ladder posterior shares the conditionals of its model's prior: "
-            "call what posterior.beside(prior, likelihood) gives"
+            "a ladder posterior shares the conditionals of its model's prior: call model.bind(key=key).posterior"
         )
 
 
-class _Top(eqx.Module):
+class _Top(Posterior):
     rungs: tuple[Rung, ...]
 
     def __call__(self, context: Any, *, key: PRNGKey) -> Factorized:
         return _climb(self.rungs, context, key)[-1]
 
 
-class _Beside(eqx.Module):
+class _Bound(Posterior):
     ladder: Ladder
-    conditionals: tuple[Part, ...]
+    conditionals: tuple[Callable[..., Distribution], ...]
 
     def __call__(self, context: Any, *, key: PRNGKey) -> distributions.Chain:
         *below, top = _climb(self.ladder.rungs, context, key)
@@ -84,7 +85,7 @@ class _Merged(eqx.Module):
     """``N(seen) N(p(z_l | z_{l+1}))``, normalised."""
 
     seen: Factorized
-    conditional: Part
+    conditional: Callable[..., Distribution]
 
     def __call__(self, context: Any, *, key: PRNGKey) -> Factorized:
         above = self.conditional(context, key=key)

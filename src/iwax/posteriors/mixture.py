@@ -6,13 +6,14 @@ import equinox as eqx
 import jax.numpy as jnp
 
 from iwax import distributions
-from iwax._typing import PRNGKey, values_of
+from iwax._typing import PRNGKey
 from iwax.distributions import Factorized
+from iwax.parts import Posterior, values_of
 
 __all__ = ["Mixture"]
 
 
-class Mixture(eqx.Module):
+class Mixture(Posterior):
     """``q(z|x) = sum_c pi_c(x) N(loc_c(x), diag scale_c(x)^2)``; the network gives the C logits, locs and log scales.
 
     Its draws have a derivative by implicit reparameterisation (`distributions.Mixture`), so that every estimator serves

@@ -1,17 +1,19 @@
 """Posteriors of several stochastic layers that are drawn from the top."""
 
+from collections.abc import Callable
 from typing import Any
 
 import equinox as eqx
 import jax
 
 from iwax import distributions
-from iwax._typing import Distribution, Part, PRNGKey, values_of
+from iwax._typing import PRNGKey
+from iwax.parts import Datum, Distribution, Posterior, values_of
 
 __all__ = ["TopDown"]
 
 
-class TopDown(eqx.Module):
+class TopDown(Posterior):
     """``q(z|x) = q(z_L|x) q(z_{L-1}|x, z_L) ... q(z_1|x, z_2)``, as in the hierarchical VampPrior model.
 
     Tomczak and Welling (2018, arXiv:1705.07120). ``conditionals`` are the parts q(z_{L-1}|x, z_L), ...,
@@ -19,8 +21,13 @@ class TopDown(eqx.Module):
     tuples ``(z_1, ..., z_L)``.
     """
 
-    top: Part
-    conditionals: tuple[Part, ...]
+    top: Posterior
+    conditionals: tuple[Callable[..., Distribution], ...]
+
+    @property
+    def topmost(self) -> Posterior | None:
+        """``q(z_L|x)``."""
+        return self.top.topmost
 
     def __call__(self, context: Any, *, key: PRNGKey) -> distributions.Chain:
         """The distribution of all layers at a datum."""
@@ -33,8 +40,9 @@ class TopDown(eqx.Module):
 class _Given(eqx.Module):
     """A part of two contexts, the datum filled in: a leaf, as every array that a distribution depends on."""
 
-    part: Part
+    part: Callable[..., Distribution]
     x: Any
 
     def __call__(self, context: Any, *, key: PRNGKey) -> Distribution:
-        return self.part((values_of(self.x), context), key=key)
+        pair, given = (values_of(self.x), context), self.x.given if isinstance(self.x, Datum) else None
+        return self.part(pair if given is None else Datum(pair, given=given), key=key)

@@ -1,4 +1,4 @@
-"""p(z): each is prepared once a step (`prepare`), then called like any part."""
+"""p(z): each is bound to its model once a step (`bind`), then called with the covariates of a data point."""
 
 from iwax.priors.bernoulli import Bernoulli
 from iwax.priors.chain import Chain

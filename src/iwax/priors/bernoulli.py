@@ -2,17 +2,17 @@
 
 from typing import Any
 
-import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from iwax import distributions
-from iwax._typing import Part, PRNGKey
+from iwax._typing import PRNGKey
+from iwax.parts import Prior
 
 __all__ = ["Bernoulli"]
 
 
-class Bernoulli(eqx.Module):
+class Bernoulli(Prior):
     """``p(z) = prod_j Bernoulli(z_j; sigmoid(m_j))`` with learned logits m, which start at 0: fair coins.
 
     >>> import jax
@@ -28,10 +28,6 @@ class Bernoulli(eqx.Module):
             raise ValueError(f"a Bernoulli prior needs at least 1 dimension, got {features}")
         self.logits = jnp.zeros(features)
 
-    def prepare(self, posterior: Part | None, *, key: PRNGKey) -> "Bernoulli":
-        """Itself: nothing in it depends on the posterior."""
-        return self
-
-    def __call__(self, context: Any, *, key: PRNGKey) -> distributions.Bernoulli:
-        """The distribution, whatever the context."""
+    def __call__(self, given: Any = None, *, key: PRNGKey) -> distributions.Bernoulli:
+        """The distribution, whatever the covariates."""
         return distributions.Bernoulli(self.logits)

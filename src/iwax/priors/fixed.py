@@ -2,15 +2,14 @@
 
 from typing import Any
 
-import equinox as eqx
-
-from iwax._typing import Distribution, Part, PRNGKey
+from iwax._typing import PRNGKey
+from iwax.parts import Distribution, Posterior, Prior
 
 __all__ = ["Fixed"]
 
 
-class Fixed(eqx.Module):
-    """The same distribution whatever the context: what a prior is once it is prepared, and a posterior of one datum.
+class Fixed(Prior, Posterior):
+    """The same distribution whatever the context: what a prior is once it is bound, and a posterior of one datum.
 
     >>> import jax, jax.numpy as jnp
     >>> from iwax.distributions import Factorized
@@ -21,10 +20,11 @@ class Fixed(eqx.Module):
 
     distribution: Any
 
-    def prepare(self, posterior: Part | None, *, key: PRNGKey) -> "Fixed":
-        """Itself: it is prepared."""
+    @property
+    def topmost(self) -> "Fixed":
+        """Itself."""
         return self
 
-    def __call__(self, context: Any, *, key: PRNGKey) -> Distribution:
+    def __call__(self, context: Any = None, *, key: PRNGKey) -> Distribution:
         """The distribution."""
         return self.distribution

@@ -5,13 +5,14 @@ from typing import Any
 import equinox as eqx
 import jax.numpy as jnp
 
-from iwax._typing import Part, PRNGKey
+from iwax._typing import PRNGKey
 from iwax.distributions import Factorized, Transformed
+from iwax.parts import Prior
 
 __all__ = ["Flow"]
 
 
-class Flow(eqx.Module):
+class Flow(Prior):
     """``z = f(u), u ~ N(0, I)``, f a learned bijection: RealNVP, a masked autoregressive flow, any of `bijections`.
 
     A flow prior with coupling layers is as strong as any prior of one stochastic layer on record (Chen et al. 2017,
@@ -20,7 +21,7 @@ class Flow(eqx.Module):
 
     >>> import jax
     >>> from iwax import bijections
-    >>> prior = Flow(2, bijections.UnitTriangular(jnp.array([1.0]))).prepare(None, key=jax.random.key(0))
+    >>> prior = Flow(2, bijections.UnitTriangular(jnp.array([1.0])))
     >>> float(prior(None, key=jax.random.key(0)).log_prob(jnp.zeros(2)))  # - log 2 pi
     -1.8379
     """
@@ -32,10 +33,6 @@ class Flow(eqx.Module):
         if self.features < 1:
             raise ValueError(f"a flow prior needs at least 1 dimension, got {self.features}")
 
-    def prepare(self, posterior: Part | None, *, key: PRNGKey) -> "Flow":
-        """Itself: nothing in it depends on the posterior."""
-        return self
-
-    def __call__(self, context: Any, *, key: PRNGKey) -> Transformed:
-        """The distribution, whatever the context."""
+    def __call__(self, given: Any = None, *, key: PRNGKey) -> Transformed:
+        """The distribution, whatever the covariates."""
         return Transformed(Factorized.normal(jnp.zeros(self.features), jnp.ones(self.features)), self.bijection)

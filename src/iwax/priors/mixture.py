@@ -2,19 +2,19 @@
 
 from typing import Any
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from iwax import distributions
-from iwax._typing import Part, PRNGKey
+from iwax._typing import PRNGKey
 from iwax.distributions import Factorized
+from iwax.parts import Prior
 
 __all__ = ["Mixture"]
 
 
-class Mixture(eqx.Module):
+class Mixture(Prior):
     """``p(z) = sum_c pi_c N(loc_c, diag scale_c^2)``, all learned; it starts with even weights and unit scales.
 
     The locs start at draws of N(0, 1). Raises ValueError with fewer than one component or dimension.
@@ -42,10 +42,6 @@ class Mixture(eqx.Module):
         """How many numbers z has."""
         return self.loc.shape[1]
 
-    def prepare(self, posterior: Part | None, *, key: PRNGKey) -> "Mixture":
-        """Itself: nothing in it depends on the posterior."""
-        return self
-
-    def __call__(self, context: Any, *, key: PRNGKey) -> distributions.Mixture:
-        """The distribution, whatever the context."""
+    def __call__(self, given: Any = None, *, key: PRNGKey) -> distributions.Mixture:
+        """The distribution, whatever the covariates."""
         return distributions.Mixture(self.log_weights, Factorized.normal(self.loc, jnp.exp(self.log_scale)))

@@ -5,17 +5,18 @@ from typing import Any
 import equinox as eqx
 import jax.numpy as jnp
 
-from iwax._typing import Part, PRNGKey
+from iwax._typing import PRNGKey
 from iwax.distributions import Factorized
+from iwax.parts import Prior
 
 __all__ = ["StandardNormal"]
 
 
-class StandardNormal(eqx.Module):
+class StandardNormal(Prior):
     """``p(z) = N(0, I)`` in the given number of dimensions.
 
     >>> import jax
-    >>> prior = StandardNormal(2).prepare(None, key=jax.random.key(0))
+    >>> prior = StandardNormal(2)
     >>> float(prior(None, key=jax.random.key(0)).log_prob(jnp.zeros(2)))  # - log 2 pi
     -1.8379
     """
@@ -26,10 +27,6 @@ class StandardNormal(eqx.Module):
         if self.features < 1:
             raise ValueError(f"a standard normal prior needs at least 1 dimension, got {self.features}")
 
-    def prepare(self, posterior: Part | None, *, key: PRNGKey) -> "StandardNormal":
-        """Itself: nothing in it depends on the posterior."""
-        return self
-
-    def __call__(self, context: Any, *, key: PRNGKey) -> Factorized:
-        """``N(0, I)``, whatever the context."""
+    def __call__(self, given: Any = None, *, key: PRNGKey) -> Factorized:
+        """``N(0, I)``, whatever the covariates."""
         return Factorized.normal(jnp.zeros(self.features), jnp.ones(self.features))

@@ -8,26 +8,29 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from iwax import distributions
-from iwax._typing import AnyArray, Datum, Part, PRNGKey
+from iwax._typing import AnyArray, PRNGKey
+from iwax.parts import Datum, Posterior, Prior
 from iwax.priors.fixed import Fixed
 
 __all__ = ["Vamp", "components_of"]
 
 
-class Vamp(eqx.Module):
+class Vamp(Prior):
     """``p(z) = (1/K) sum_c q(z | u_c)`` with learned pseudo-inputs u_c: the VampPrior.
 
     Tomczak and Welling (2018, arXiv:1705.07120). ``pseudo_inputs`` [K, features] are kept in ``low..high`` where these
     are given (0 and 1 for binary and grey data), by clipping what is handed to the encoder. The posterior is the
-    model's: it is evaluated at the pseudo-inputs in `prepare`, once a step or once an evaluation. In a model of several
-    layers (`posteriors.TopDown`, `posteriors.Ladder`) its ``top`` is used. Raises ValueError without any pseudo-input,
-    or where the posterior is one of no mixture.
+    model's: it is evaluated at the pseudo-inputs in `bind`, once a step or once an evaluation. In a model of several
+    layers (`posteriors.TopDown`, `posteriors.Ladder`) its ``topmost`` is used. Raises ValueError without any
+    pseudo-input, or where the posterior is one of no mixture.
 
-    >>> from iwax import posteriors
+    >>> from iwax import likelihoods, posteriors
+    >>> from iwax.model import LatentVariableModel
     >>> from iwax.nn import MLP
     >>> q = posteriors.Gaussian(MLP(4, (8,), 2 * 3, key=jax.random.key(0), heads=2))
-    >>> p = Vamp(jnp.full((5, 4), 0.5)).prepare(q, key=jax.random.key(1))
-    >>> p(None, key=jax.random.key(2)).mean.shape
+    >>> p = likelihoods.Bernoulli(MLP(3, (8,), 4, key=jax.random.key(1)))
+    >>> model = LatentVariableModel(Vamp(jnp.full((5, 4), 0.5)), p, q).bind(key=jax.random.key(2))
+    >>> model.prior(key=jax.random.key(3)).mean.shape
     (3,)
     """
 
@@ -67,18 +70,18 @@ class Vamp(eqx.Module):
         """The pseudo-inputs as the encoder sees them."""
         return jnp.clip(self.pseudo_inputs, self.low, self.high)
 
-    def prepare(self, posterior: Part | None, *, key: PRNGKey) -> Fixed:
+    def bind(self, model: Any, *, key: PRNGKey) -> Fixed:
         """The mixture of the posterior's distributions at the pseudo-inputs."""
-        components = components_of(posterior, self.shown(), "a VampPrior", key=key)
+        components = components_of(model.posterior, self.shown(), "a VampPrior", key=key)
         return Fixed(distributions.Mixture(jnp.zeros(self.pseudo_inputs.shape[0]), components))
 
-    def __call__(self, context: Any, *, key: PRNGKey) -> distributions.Mixture:
-        """Raises ValueError: the components are the posterior's, which `prepare` is given."""
-        raise ValueError("a VampPrior is prepared with the model's posterior: call what prior.prepare(posterior) gives")
+    def __call__(self, given: Any = None, *, key: PRNGKey) -> distributions.Mixture:
+        """Raises ValueError: the components are the posterior's, which `bind` reads."""
+        raise ValueError("a VampPrior reads its model's posterior: call model.bind(key=key).prior")
 
 
 def components_of(
-    posterior: Part | None, inputs: Float[AnyArray, "components features"], who: str, *, key: PRNGKey
+    posterior: Posterior | None, inputs: Float[AnyArray, "components features"], who: str, *, key: PRNGKey
 ) -> Any:
     """``q(z | u_c)`` at every input, as one distribution with a leading axis; of several layers, of the topmost.
 
@@ -86,11 +89,11 @@ def components_of(
     that needs its siblings, or with a chain drawn from the data upwards.
     """
     if posterior is None:
-        raise ValueError(f"{who} is a mixture of the model's posterior, and was prepared with none")
-    encoder = getattr(posterior, "top", posterior)
-    if hasattr(encoder, "beside") or hasattr(encoder, "first"):
+        raise ValueError(f"{who} is a mixture of the model's posterior, and was bound to a model without one")
+    encoder = posterior.topmost
+    if encoder is None:
         raise ValueError(
-            f"{who} needs q(z|u) of the topmost layer as a density, which {type(encoder).__name__} has not: use a "
+            f"{who} needs q(z|u) of the topmost layer as a density, which {type(posterior).__name__} has not: use a "
             "posterior of one layer, or posteriors.TopDown or posteriors.Ladder for several"
         )
     keys = jax.random.split(key, inputs.shape[0])

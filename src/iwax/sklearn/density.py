@@ -175,7 +175,8 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, Laten
 
     @property
     def _n_features_out(self) -> int:
-        return self.model_.prior.features
+        prior: Any = self.model_.prior
+        return prior.features
 
 
 class IWAE(VAE):

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from iwax._typing import Datum
+from iwax.parts import Datum
 from iwax.training.objective import Objective
 from iwax.training.state import Plan, State
 from iwax.training.step import given

@@ -12,8 +12,9 @@ import numpy as np
 import optax
 from jaxtyping import Array
 
-from iwax._typing import PRNGKey, filled
+from iwax._typing import PRNGKey
 from iwax.compiler import compiler_options
+from iwax.parts import filled
 from iwax.training.culprits import culprits
 from iwax.training.fault import NumericalStop, all_finite, first_fault
 from iwax.training.state import Plan, State, Tally, steps_per_epoch

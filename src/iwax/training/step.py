@@ -10,9 +10,10 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float, Int, PyTree
 
-from iwax._typing import Datum, PRNGKey, filled
+from iwax._typing import PRNGKey
 from iwax.compiler import compiler_options
 from iwax.data.binarization import binarize_grey
+from iwax.parts import Datum, filled
 from iwax.threefry import in_one_pass
 from iwax.training.objective import Objective
 from iwax.training.state import Plan, State, Tally, steps_per_epoch

@@ -7,12 +7,13 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from iwax import families, likelihoods, nn, supports
-from iwax._typing import Part, PRNGKey
+from iwax._typing import PRNGKey
 from iwax.experiments.families import IMAGE_LIKELIHOODS
 from iwax.experiments.model import Model
 from iwax.experiments.parts.columns import output_bias
 from iwax.experiments.parts.networks import Moments, decoder, dense, image, one_layer
 from iwax.families import FAMILIES
+from iwax.parts import Likelihood
 from iwax.supports import Support
 
 __all__ = ["likelihood", "of_features", "support"]
@@ -67,7 +68,7 @@ def _network(sizes: Model, start: Moments, heads: int, *, key: PRNGKey, bias: Ar
     return nn.Joined(branches, joint)
 
 
-def _featurewise(sizes: Model, start: Moments, *, key: PRNGKey) -> Part:
+def _featurewise(sizes: Model, start: Moments, *, key: PRNGKey) -> Likelihood:
     """Its untrained output is the mean of the training data, as far as it has one, and their scale."""
     mean, scale = jnp.asarray(start.mean), jnp.asarray(start.scale)
     family = _family(sizes, len(mean))
@@ -85,7 +86,7 @@ def _family(sizes: Model, features: int) -> families.Family:
     return FAMILIES[str(sizes.likelihood)]()
 
 
-def _columns(sizes: Model, start: Moments, *, key: PRNGKey) -> Part:
+def _columns(sizes: Model, start: Moments, *, key: PRNGKey) -> Likelihood:
     """A family a column, in the column's own units."""
     table = start.table
     if table is None:
@@ -94,7 +95,7 @@ def _columns(sizes: Model, start: Moments, *, key: PRNGKey) -> Part:
     return likelihoods.Scaled(likelihoods.Likelihood(net, table.families), table.loc, table.scale)
 
 
-def _autoregressive(sizes: Model, start: Moments, *, key: PRNGKey) -> Part:
+def _autoregressive(sizes: Model, start: Moments, *, key: PRNGKey) -> Likelihood:
     """A map of the picture's size from every latent that the picture depends on, and masked convolutions."""
     _, height, width = image(sizes, start)
     features, lowest = len(start.mean), sizes.latents[0]

@@ -7,10 +7,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from iwax import bijections, likelihoods, posteriors, priors
-from iwax._typing import Part, PRNGKey
+from iwax._typing import PRNGKey
 from iwax.experiments.model import Model
 from iwax.experiments.parts.likelihoods import support
 from iwax.experiments.parts.networks import Moments, dense
+from iwax.parts import Likelihood
 
 __all__ = ["prior"]
 
@@ -31,7 +32,7 @@ def prior(sizes: Model, start: Moments, *, keys: list[PRNGKey], key: PRNGKey) ->
     return priors.Chain(top, tuple(reversed(downwards)))
 
 
-def _conditional(sizes: Model, inputs: int, hidden: tuple[int, ...], latent: int, *, key: PRNGKey) -> Part:
+def _conditional(sizes: Model, inputs: int, hidden: tuple[int, ...], latent: int, *, key: PRNGKey) -> Likelihood:
     """p(z_l | z_{l+1})"""
     if sizes.prior == "bernoulli":
         return likelihoods.Bernoulli(dense(sizes, inputs, hidden, latent, of="decoder", key=key))

@@ -39,7 +39,7 @@ def decoder(likelihood: Any) -> tuple[Program, dict[str, Any]]:
     other, and the names of the tensors ``loc`` and ``scale`` that bring x to the units of the data, where there are
     such. TypeError says what is in the way, where a likelihood is of another family or the network not dense.
     """
-    part = likelihood.likelihood if isinstance(likelihood, Chain) else likelihood
+    part: Any = likelihood.likelihood if isinstance(likelihood, Chain) else likelihood
     scaled, part = (part, part.likelihood) if isinstance(part, Scaled) else (None, part)
     if not isinstance(part, Likelihood):
         raise TypeError(f"its likelihood is of kind {_named(part)}, which the page cannot evaluate")
@@ -92,7 +92,7 @@ def encoder(posterior: Any) -> Program:
 
 def prior(model: Any, key: jax.Array) -> Tensors | None:
     """p(z) as a mixture of normals: log-weights [C], loc and scale [C, latent]; None where it is no such thing."""
-    found = batched.prepared(model, key)(None, key=key)
+    found = batched.bound(model, key).prior(key=key)
     log_weights, normals = np.zeros(1), found
     if isinstance(found, Mixture):
         log_weights, normals = jax.nn.log_softmax(np.asarray(found.log_weights)), found.components
