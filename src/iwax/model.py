@@ -202,7 +202,11 @@ class LatentVariableModel(eqx.Module):
 
         With ``missing`` a NaN is a value that was not observed, and passes.
         """
-        self.likelihood.support.refuse(values, missing=missing)
+        support = self.likelihood.support
+        cell = support.first_outside(values, missing=missing)
+        if cell is not None:
+            place = f" in row {cell[0]}, column {', '.join(map(str, cell[1:]))}"
+            raise ValueError(support.refusal(values[cell], place))
 
     def _checked(self, x: Datum | AnyArray) -> Datum:
         x = as_datum(x, axes=1)

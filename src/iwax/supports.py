@@ -1,7 +1,7 @@
 """The values that have a density, as values themselves: supports that are equal are the same support."""
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass
 
 import numpy as np
 
@@ -27,29 +27,23 @@ _NAMED = 8  # columns of a group that a message names
 
 @dataclass(frozen=True)
 class Support:
-    """All values. A subclass says which are `outside` and, as its string, which are not.
+    """All values; a subclass says which are `outside`, and as its string which are not. ``advice`` says what to do.
 
-    ``advice`` is what to do about values outside; ``lower`` and ``upper`` bound the support.
-
-    >>> (positive == Interval(0.0, open=True), positive == nonnegative, str(positive), positive.advice[:11])
-    (True, False, 'finite numbers above 0', 'change such')
+    >>> positive == Interval(0.0, open=True), positive == nonnegative, str(positive), counts.bounds
+    (True, False, 'finite numbers above 0', (0.0, None))
     """
 
     lower: float = -math.inf
     upper: float = math.inf
-    advice: str = field(default="change such values, or use another likelihood", kw_only=True)
+    _: KW_ONLY
+    advice: str = "change such values, or use another likelihood"
 
     def __str__(self) -> str:
-        """The support in words, as a message names it."""
         return "any values"
 
     @property
     def bounds(self) -> tuple[float | None, float | None]:
-        """The least and the largest value, None for no such.
-
-        >>> counts.bounds, real.bounds
-        ((0.0, None), (None, None))
-        """
+        """The least and the largest value, None for no such."""
         lower, upper = (float(each) if math.isfinite(each) else None for each in (self.lower, self.upper))
         return lower, upper
 
@@ -57,33 +51,19 @@ class Support:
         """Mark the values that have no density."""
         return np.zeros(values.shape, bool)
 
-    def refuse(self, values: np.ndarray, *, missing: bool = False) -> None:
-        """Raise ValueError, naming the first cell, where rows [n, features] lie outside; ``missing``: NaN passes.
-
-        >>> counts.refuse(np.array([[0.0, 0.5]]))
-        Traceback (most recent call last):
-            ...
-        ValueError: the likelihood gives no density to 0.5 in row 0, column 1: it needs whole numbers from 0; change
-        such values, or use another likelihood
-        """
-        cell = self.first_outside(values, missing=missing)
-        if cell is not None:
-            place = f" in row {cell[0]}, column {', '.join(map(str, cell[1:]))}"
-            raise ValueError(f"{self.refusal(values[cell], place)}; {self.advice}")
-
     def first_outside(self, values: np.ndarray, *, missing: bool = False) -> tuple[int, ...] | None:
         """The place of the first value outside, or None; with ``missing``, NaN is a value that was not observed."""
         marked = self.outside(values)
         marked = marked & ~np.isnan(values) if missing else marked
         return tuple(int(i) for i in np.argwhere(marked)[0]) if marked.any() else None
 
-    def refusal(self, value: object, place: str = "", *, who: str = "the likelihood") -> str:
-        """What was got, and what was needed.
+    def refusal(self, value: object, place: str = "", *, who: str = "the likelihood", advice: str | None = None) -> str:
+        """What was got, and where; what was needed; what to do.
 
-        >>> counts.refusal(0.5, who="a Poisson likelihood")
-        'a Poisson likelihood gives no density to 0.5: it needs whole numbers from 0'
+        >>> counts.refusal(0.5, who="a Poisson likelihood", advice="round it")
+        'a Poisson likelihood gives no density to 0.5: it needs whole numbers from 0; round it'
         """
-        return f"{who} gives no density to {value}{place}: it needs {self}"
+        return f"{who} gives no density to {value}{place}: it needs {self}; {advice or self.advice}"
 
 
 @dataclass(frozen=True)
@@ -105,12 +85,12 @@ class Interval(Support):
 
     def outside(self, values: np.ndarray) -> np.ndarray:
         """Mark what lies beyond, NaN and infinities."""
-        if self.lower == -math.inf and self.upper == math.inf:
-            return ~np.isfinite(values)
-        within = (
-            (values > self.lower, values < self.upper) if self.open else (values >= self.lower, values <= self.upper)
-        )
-        return ~(np.isfinite(values) & within[0] & within[1])
+        finite = np.isfinite(values)
+        if self.bounds == (None, None):
+            return ~finite
+        if self.open:
+            return ~(finite & (values > self.lower) & (values < self.upper))
+        return ~(finite & (values >= self.lower) & (values <= self.upper))
 
 
 @dataclass(frozen=True)
@@ -157,7 +137,7 @@ class Grid(Support):
             return unit_interval.outside(values) | ~(np.abs(k - np.round(k)) < _OFF_GRID)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class OfColumns(Support):
     """A support for each group of columns.
 
@@ -165,8 +145,8 @@ class OfColumns(Support):
     array([[ True, False,  True]])
     """
 
-    columns: tuple[tuple[int, ...], ...] = ()
-    supports: tuple[Support, ...] = ()
+    columns: tuple[tuple[int, ...], ...]
+    supports: tuple[Support, ...]
 
     def __str__(self) -> str:
         return "; ".join(
@@ -183,7 +163,7 @@ class OfColumns(Support):
         return marked
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Affine(Support):
     """``loc + scale y`` of y in a ``support``, a number each a feature.
 
@@ -191,9 +171,9 @@ class Affine(Support):
     array([False,  True, False])
     """
 
-    support: Support = field(default_factory=Support, kw_only=True)
-    loc: tuple[float, ...] = field(default=(), kw_only=True)
-    scale: tuple[float, ...] = field(default=(), kw_only=True)
+    support: Support
+    loc: tuple[float, ...]
+    scale: tuple[float, ...]
 
     def __str__(self) -> str:
         return str(self.support)

@@ -321,7 +321,7 @@ def test_the_refusal_says_what_the_likelihood_needs(likelihood, said: str):
             r"needs one concentration, or one a feature; got concentrations of shape \(4,\)",
         ),
         (lambda: likelihoods.Columns.of_kinds(None, ("gauss",)), "a column's kind must be one of .* got 'gauss'"),
-        (lambda: likelihoods.Columns.of_kinds(None, ("categorical",)), "number of classes.; got 'categorical'"),
+        (lambda: likelihoods.Columns.of_kinds(None, ("categorical",)), "or a family; got 'categorical'"),
         (lambda: likelihoods.Columns.of_kinds(None, ()), "every column, from 0 to the last"),
         (lambda: likelihoods.Columns(None, ((0, 2),), (likelihoods.Bernoulli(None),)), r"got columns \(\(0, 2\),\)"),
         (

@@ -57,7 +57,7 @@ def check_values(likelihood: str, values: np.ndarray, *, source: str, trained: b
         who = f"model.likelihood={likelihood}" if family is None else family.who
         place = ":".join([source, *(str(i + 1) for i in cell)])
         advice = _advice(support, values[cell], trained=trained)
-        raise ValueError(f"{place}: {support.refusal(values[cell], who=who)}; {advice}")
+        raise ValueError(f"{place}: {support.refusal(values[cell], who=who, advice=advice)}")
 
 
 def _refuse_kind(likelihood: str, dataset: Dataset, source: str) -> NoReturn:

@@ -23,11 +23,9 @@ from iwax.families.outputs import blocks, located, split
 from iwax.families.poisson import Poisson as poisson
 from iwax.families.start import Start
 from iwax.families.student_t import StudentT as student_t
-from iwax.families.zero_inflated_log_normal import ZeroInflatedLogNormal as zero_inflated_lognormal
-from iwax.families.zero_inflated_negative_binomial import (
-    ZeroInflatedNegativeBinomial as zero_inflated_negative_binomial,
-)
-from iwax.families.zero_inflated_poisson import ZeroInflatedPoisson as zero_inflated_poisson
+from iwax.families.zero_inflated import ZeroInflatedLogNormal as zero_inflated_lognormal
+from iwax.families.zero_inflated import ZeroInflatedNegativeBinomial as zero_inflated_negative_binomial
+from iwax.families.zero_inflated import ZeroInflatedPoisson as zero_inflated_poisson
 
 __all__ = [
     "FAMILIES",

@@ -37,11 +37,6 @@ class DiscretizedLogistic(Family):
         """The grid."""
         return Grid(bins=self.bins)
 
-    @property
-    def outputs_per_feature(self) -> int:
-        """One, or two where the network gives the scale."""
-        return 2 if self.log_scale is None else 1
-
     def of_outputs(self, outputs: Array) -> distributions.DiscretizedLogistic:
         """At loc, or (loc, log scale)."""
         return distributions.DiscretizedLogistic(*located(outputs, self.log_scale, self.who), self.bins)

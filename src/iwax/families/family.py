@@ -1,5 +1,6 @@
 """What a family of distributions says of itself: all that is needed of a density of independent features."""
 
+import dataclasses
 from abc import abstractmethod
 from typing import ClassVar
 
@@ -23,13 +24,15 @@ class Family(eqx.Module):
     A subclass gives `of_outputs`, and says what differs from here: its ``name`` in settings and tables, and ``title``
     in messages; the ``support``; how an encoder reads x (``encoding``); whether grey values 0..255 are taken as
     fractions k/255 (``grey``); its name in the report's likelihood.js (``explorer``), which finds numbers and arrays by
-    the names of the fields. Numbers that are learned beside the network are fields.
+    the names of the fields. Numbers that are learned beside the network are fields, each None where the network gives
+    it, after those ``outputs`` that it always gives.
     """
 
     name: ClassVar[str] = ""
     title: ClassVar[str] = ""
     support: ClassVar[Support] = supports.real
     encoding: ClassVar[Encoding] = "linear"
+    outputs: ClassVar[int] = 1
     grey: ClassVar[bool] = False
     explorer: ClassVar[str | None] = None
 
@@ -47,7 +50,7 @@ class Family(eqx.Module):
     @property
     def outputs_per_feature(self) -> int:
         """How many outputs of the network a feature needs."""
-        return 1
+        return self.outputs + sum(vars(self)[field.name] is None for field in dataclasses.fields(self))
 
     @abstractmethod
     def of_outputs(self, outputs: Float[Array, " outputs"]) -> AbstractIndependent:

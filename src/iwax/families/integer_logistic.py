@@ -34,6 +34,7 @@ class IntegerLogistic(Family):
     name = "integer_logistic"
     title = "rounded logistic"
     explorer = "integer logistic"
+    outputs = 2
 
     centre: Float[Array, "*features"]
     unit: Float[Array, "*features"]
@@ -64,11 +65,6 @@ class IntegerLogistic(Family):
     def support(self) -> Whole:  # pyright: ignore[reportIncompatibleVariableOverride]
         """Whole numbers from ``lower``."""
         return Whole(self.lower, LARGEST)
-
-    @property
-    def outputs_per_feature(self) -> int:
-        """loc and s."""
-        return 2
 
     def of_outputs(self, outputs: Array) -> distributions.IntegerLogistic:
         """At loc and log scale, in the features' units."""

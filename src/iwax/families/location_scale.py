@@ -52,11 +52,6 @@ class LocationScale(Family):
         """The family whose scale the network gives, at least the floor."""
         return cls(floor=floor)
 
-    @property
-    def outputs_per_feature(self) -> int:
-        """One, or two where the network gives the scale."""
-        return 2 if self.log_scale is None else 1
-
     def located(self, outputs: Array, *, fixed: bool = False) -> tuple[Array, Array]:
         """loc and scale [features], given the outputs."""
         return located(outputs, self.log_scale, self.who, fixed=fixed, floor=self.floor)

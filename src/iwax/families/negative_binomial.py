@@ -31,11 +31,6 @@ class NegativeBinomial(Family):
     def __init__(self, concentration: Positive = "network", *, features: int | None = None) -> None:
         self.log_concentration = learned(concentration, features, "concentration", self.who)
 
-    @property
-    def outputs_per_feature(self) -> int:
-        """One, or two where the network gives the concentration."""
-        return 2 if self.log_concentration is None else 1
-
     def of_outputs(self, outputs: Array) -> distributions.NegativeBinomial:
         """At log mean, or (log mean, log concentration)."""
         if self.log_concentration is None:

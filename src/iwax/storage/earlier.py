@@ -25,7 +25,8 @@ def renewed(node: Any) -> Any:
         return node
     node = {name: renewed(each) for name, each in node.items()}
     part, fields = node.get("part"), node.get("fields")
-    if part not in _OF_FAMILIES or not isinstance(fields, dict) or "network" not in fields or "family" in fields:
+    known = isinstance(part, str) and part in _OF_FAMILIES and isinstance(fields, dict)
+    if not known or "network" not in fields or "family" in fields:
         return node
     network = fields.pop("network")
     family = {"part": part.replace("likelihoods", "families"), "fields": fields}
