@@ -38,7 +38,7 @@ def table_start(
     columns: Sequence[Column],
     rows: Float[np.ndarray, "rows columns"] | None,
     *,
-    floor: float = 0.0,
+    floor: float,
     source: str = "the table",
 ) -> TableStart:
     """From the observed cells of the training rows; without rows, numbers that stand for what will be read in.
@@ -46,7 +46,7 @@ def table_start(
     ``floor`` is that of the likelihood's scales. Raises ValueError, naming ``source`` and the column, where all its
     cells are alike: nothing can be learned of it.
 
-    >>> start = table_start([Column("a", "continuous")], np.array([[1.0], [3.0], [np.nan]]))
+    >>> start = table_start([Column("a", "continuous")], np.array([[1.0], [3.0], [np.nan]]), floor=0.0)
     >>> start.loc.tolist(), start.scale.tolist()
     ([2.0], [1.0])
     """
@@ -58,8 +58,8 @@ def table_start(
         else family.column(_seen(column, rows[:, j].astype(np.float64), source))
         for j, (column, family) in enumerate(zip(columns, of_column, strict=True))
     )
-    found = found.in_units(*np.array([each.read for each in starts]).T)
-    return TableStart(found, *np.array([each.units for each in starts]).T, starts)
+    (read_loc, read_scale), (loc, scale) = (np.array([each[i] for each in starts]).T for i in (1, 2))
+    return TableStart(found.in_units(read_loc, read_scale), loc, scale, starts)
 
 
 def _by_column(found: families.Columns) -> list[families.Family]:
