@@ -181,8 +181,12 @@ def test_a_likelihood_saved_before_it_had_a_family_is_read(name: str):
     assert float(found) == pytest.approx(known["log_p"], rel=1e-6)
 
 
-def test_outside_of_a_likelihood_warns():
+def test_names_of_before_warn():
     with pytest.warns(DeprecationWarning, match=r"support\.outside"):
         assert likelihoods.Poisson(None).outside(np.array([0.5])).tolist() == [True]
+    with pytest.warns(DeprecationWarning, match="outputs_per_feature"):
+        assert likelihoods.StudentT.of_network(None).outputs_a_feature == 3
+    with pytest.warns(DeprecationWarning, match=r"families\.FAMILIES"):
+        assert likelihoods.COLUMN_KINDS["poisson"]().name == "poisson"
     with pytest.raises(TypeError, match=r"a likelihood needs a family|families\.family\.Family"):
         likelihoods.Likelihood(None, jnp.zeros(3))

@@ -51,3 +51,9 @@ class Likelihood(parts.Likelihood):
         """Deprecated: ``support.outside(values)``."""
         warnings.warn("likelihood.outside is likelihood.support.outside", DeprecationWarning, stacklevel=2)
         return self.support.outside(values)
+
+    @property
+    def outputs_a_feature(self) -> int:
+        """Deprecated: ``family.outputs_per_feature``."""
+        warnings.warn("outputs_a_feature is family.outputs_per_feature", DeprecationWarning, stacklevel=2)
+        return self.family.outputs_per_feature  # pyright: ignore[reportAttributeAccessIssue]

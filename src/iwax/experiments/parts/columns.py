@@ -11,7 +11,7 @@ from iwax.data import Column
 from iwax.families import Start
 from iwax.likelihoods import ColumnKind, columns_of
 
-__all__ = ["TableStart", "coding", "kinds", "output_bias", "table_start"]
+__all__ = ["TableStart", "coding", "in_units", "kinds", "output_bias", "table_start"]
 
 _FAMILIES = {
     "continuous": "gaussian",
@@ -25,8 +25,8 @@ _FAMILIES = {
 
 
 class TableStart(NamedTuple):
-    """What the training rows say of each column: the ``families`` of p(x|z), in units that the rows fix, ``loc`` and
-    ``scale`` of x as the likelihood takes it, and where each column starts."""
+    """The ``families`` of the columns, and what the training rows say of each: ``loc`` and ``scale`` of x as the
+    likelihood takes it, and where the column starts."""
 
     families: families.Columns
     loc: Float[np.ndarray, " columns"]
@@ -58,8 +58,18 @@ def table_start(
         else family.column(_seen(column, rows[:, j].astype(np.float64), source))
         for j, (column, family) in enumerate(zip(columns, of_column, strict=True))
     )
-    (read_loc, read_scale), (loc, scale) = (np.array([each[i] for each in starts]).T for i in (1, 2))
-    return TableStart(found.in_units(read_loc, read_scale), loc, scale, starts)
+    loc, scale = np.array([each.units for each in starts]).T
+    return TableStart(found, loc, scale, starts)
+
+
+def in_units(start: TableStart) -> families.Columns:
+    """The families, made anew; whole numbers have the training rows' mean and spread as units."""
+    return start.families.in_units(*_read(start))
+
+
+def _read(start: TableStart) -> tuple[np.ndarray, np.ndarray]:
+    loc, scale = np.array([each.read for each in start.starts]).T
+    return loc, scale
 
 
 def _by_column(found: families.Columns) -> list[families.Family]:
@@ -99,5 +109,4 @@ def output_bias(start: TableStart) -> np.ndarray:
 
 def coding(start: TableStart, *, mask: bool) -> nn.Coding:
     """How the encoder reads a row."""
-    loc, scale = np.array([each.read for each in start.starts]).T
-    return nn.Coding(loc, scale, [family.encoding for family in _by_column(start.families)], mask=mask)
+    return nn.Coding(*_read(start), [family.encoding for family in _by_column(start.families)], mask=mask)

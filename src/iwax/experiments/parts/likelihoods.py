@@ -10,7 +10,7 @@ from iwax import families, likelihoods, nn, supports
 from iwax._typing import PRNGKey
 from iwax.experiments.families import IMAGE_LIKELIHOODS
 from iwax.experiments.model import Model
-from iwax.experiments.parts.columns import output_bias
+from iwax.experiments.parts.columns import in_units, output_bias
 from iwax.experiments.parts.networks import Moments, decoder, dense, image, one_layer
 from iwax.families import FAMILIES
 from iwax.parts import Likelihood
@@ -92,7 +92,7 @@ def _columns(sizes: Model, start: Moments, *, key: PRNGKey) -> Likelihood:
     if table is None:
         raise ValueError("model.likelihood=columns needs a table with columns (.csv or .parquet), got rows without")
     net = _network(sizes, start, 1, key=key, bias=jnp.asarray(output_bias(table), float))
-    return likelihoods.Scaled(likelihoods.Likelihood(net, table.families), table.loc, table.scale)
+    return likelihoods.Scaled(likelihoods.Likelihood(net, in_units(table)), table.loc, table.scale)
 
 
 def _autoregressive(sizes: Model, start: Moments, *, key: PRNGKey) -> Likelihood:
