@@ -239,11 +239,11 @@ def terms_of_draws(
 
 
 def generate(
-    model: LatentVariableModel, key: PRNGKey, n: int, *, first: int | Array = 0
+    model: LatentVariableModel, key: PRNGKey, n: int, *, first: int | Array = 0, given: Any = None
 ) -> tuple[Latent, Float[Array, "n features"], Float[Array, "n features"]]:
-    """n draws ``z ~ p(z)``, the means of ``p(x|z)``, and ``x ~ p(x|z)``."""
+    """n draws ``z ~ p(z)``, the means of ``p(x|z)``, and ``x ~ p(x|z)``, each at its own covariates [n, ...]."""
     model = bound(model, key)
-    return over_draws(lambda key: model.generate(key), key, n, first=first)
+    return over_draws(lambda key, given: model.generate(key, given), key, n, given, first=first)
 
 
 def redraw(
@@ -259,11 +259,11 @@ def redraw(
 
 
 def decode(
-    model: LatentVariableModel, key: PRNGKey, z: Latent, *, first: int | Array = 0
+    model: LatentVariableModel, key: PRNGKey, z: Latent, *, first: int | Array = 0, given: Any = None
 ) -> Float[Array, "n features"]:
     """The means of ``p(x|z)`` at latents [n, ...], a tuple of them for a chain; row i is keyed by ``first + i``."""
     rows = jax.tree.leaves(z)[0].shape[0]
-    return over_draws(lambda key, z: model.likelihood(z, key=key).mean, key, rows, z, first=first)
+    return over_draws(lambda key, z, c: model.likelihood(z, c, key=key).mean, key, rows, z, given, first=first)
 
 
 def bound(model: LatentVariableModel, key: PRNGKey) -> LatentVariableModel:

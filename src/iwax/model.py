@@ -203,6 +203,12 @@ class LatentVariableModel(eqx.Module):
         key, given = jax.random.key(0), _zeros(dict(self.needs)) or None
         return _shape_of(eqx.filter_eval_shape(lambda: self.bind(key=key).generate(key, given)[1]))
 
+    @property
+    def latent(self) -> Any:
+        """Shapes and dtypes (`jax.ShapeDtypeStruct`) of the latents, a tuple for several layers."""
+        key, given = jax.random.key(0), _zeros(dict(self.needs)) or None
+        return eqx.filter_eval_shape(lambda: self.bind(key=key).generate(key, given)[0])
+
     def refuse_outside(self, x: np.ndarray | Datum, *, missing: bool = False) -> None:
         """Raise ValueError, naming the first cell, where rows [n, *event] lie outside the likelihood's support.
 

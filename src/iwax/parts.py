@@ -38,6 +38,7 @@ __all__ = [
     "Trace",
     "as_datum",
     "filled",
+    "latent_of",
     "layers_of",
     "needs_of",
     "values_of",
@@ -233,6 +234,15 @@ def layers_of(z: Latent) -> tuple[Latent, ...]:
     ((1.0,), (1.0, 2.0))
     """
     return z if isinstance(z, tuple) else (z,)
+
+
+def latent_of(layers: tuple[Latent, ...]) -> Latent:
+    """The latents of a model from those of its layers: `layers_of` the other way round.
+
+    >>> latent_of((1.0,)), latent_of((1.0, 2.0))
+    (1.0, (1.0, 2.0))
+    """
+    return layers[0] if len(layers) == 1 else layers
 
 
 def filled(values: Num[Array, "*batch features"], *, missing: bool, index: Int[Array, "*batch"] | None = None) -> Datum:

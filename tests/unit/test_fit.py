@@ -229,7 +229,7 @@ def test_progress_is_written_where_it_is_asked_for(capsys):
         ({"x_valid": VALID, "validate_every": 0}, "validate_every must be at least 1, got 0"),
         ({"x_valid": VALID[0]}, r"x_valid must be \[n, features\]"),
         ({"x_valid": np.full((2, 3), np.inf)}, "x_valid must be finite, got inf in row 0, column 0"),
-        ({"x_valid": VALID[:, :2]}, r"x_valid needs rows of 3 features, as x_train has, got 2"),
+        ({"x_valid": VALID[:, :2]}, r"x_valid needs rows of shape \(3,\), as x_train has, got \(2,\)"),
         ({"piece": 3}, "piece must divide the batch of 8 rows, got 3"),
     ],
 )

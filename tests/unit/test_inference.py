@@ -144,7 +144,7 @@ def test_chains_embed_layer_by_layer():
     np.testing.assert_allclose(inference.decode(model, drawn.z, key=KEY), drawn.mean, rtol=1e-5)
     with pytest.raises(ValueError, match="layer must be from 1 to 2: got 3"):
         inference.embed(model, x, key=KEY, layer=3)
-    with pytest.raises(ValueError, match=r"tuple of 2 layers.*got ndarray"):
+    with pytest.raises(ValueError, match=r"tuple of 2 layers.*got 1 in a ndarray"):
         inference.decode(model, drawn.z[0], key=KEY)
     with pytest.raises(ValueError, match=r"equally many rows: got \[6, 5\]"):
         inference.decode(model, (drawn.z[0], drawn.z[1][:5]), key=KEY)

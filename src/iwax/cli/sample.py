@@ -32,6 +32,7 @@ def sample(
 
     from iwax import inference
     from iwax.cli.trained import key_of, opened
+    from iwax.parts import layers_of
     from iwax.report import figures
 
     terminal: Terminal = context.obj
@@ -41,7 +42,7 @@ def sample(
     if output is not None and output.suffix.lower() == ".png":
         figures.samples(output, drawn.mean, shape)
     elif output is not None and (columns is None or output.suffix.lower() == ".npz"):
-        layers = drawn.z if isinstance(drawn.z, tuple) else (drawn.z,)
+        layers = layers_of(drawn.z)
         latents = {f"z{i}_" if len(layers) > 1 else "z": z for i, z in enumerate(layers, start=1)}
         outputs.write(output, {"x": drawn.sample, "mean": drawn.mean, **latents}, main="x")
     elif output is not None:

@@ -27,7 +27,7 @@ from iwax.evaluation.data_points import DataPoints
 from iwax.evaluation.tables import check_cells, numeric
 from iwax.model import LatentVariableModel
 from iwax.numerics import StreamingLogMeanExp
-from iwax.parts import Datum, Latent
+from iwax.parts import Datum, Latent, latent_of, layers_of
 
 __all__ = [
     "DensityEstimate",
@@ -144,10 +144,8 @@ def importance_posterior_log_prob(
 
 def _points(model: LatentVariableModel, key: PRNGKey, z: Any, n: int) -> Any:
     """The points as finite arrays [n, m, ...] a layer; ValueError where they are others."""
-    wanted, _, _ = eqx.filter_eval_shape(batched.generate, model, key, 1)
-    given, expected = (tree if isinstance(tree, tuple) else (tree,) for tree in (z, wanted))
-    layers = [numeric("z", layer) for layer in given]
-    shapes, events = [np.shape(layer) for layer in layers], [layer.shape[1:] for layer in expected]
+    layers = [numeric("z", layer) for layer in layers_of(z)]
+    shapes, events = [np.shape(layer) for layer in layers], [layer.shape for layer in layers_of(model.latent)]
     right = len(shapes) == len(events) and all(
         shape[:1] == (n,) and shape[1:2] == shapes[0][1:2] and shape[2:] == event
         for shape, event in zip(shapes, events, strict=True)
@@ -157,7 +155,7 @@ def _points(model: LatentVariableModel, key: PRNGKey, z: Any, n: int) -> Any:
         raise ValueError(f"z must have one leaf a layer, {needed} with n={n} as x has rows: got shapes {shapes}")
     for layer in layers:
         check_cells(layer.reshape(layer.shape[0] * layer.shape[1], -1), missing=False, name="z")
-    return tuple(layers) if isinstance(z, tuple) else layers[0]
+    return latent_of(tuple(layers))
 
 
 def mixed(log_joint: Points, log_q: Points, others: Float[np.ndarray, " outer"], k: int) -> tuple[Points, Points]:

@@ -15,7 +15,7 @@ from iwax.evaluation.blocks import at_least, blocks, checked
 from iwax.evaluation.data_points import DataPoints
 from iwax.evaluation.importance_posterior import Points, joint_and_posterior, log_sums_of_others, mixed
 from iwax.model import LatentVariableModel
-from iwax.parts import Datum
+from iwax.parts import Datum, layers_of
 
 __all__ = ["PosteriorPlane", "posterior_plane"]
 
@@ -85,7 +85,7 @@ def posterior_plane(
 
 def _refuse_no_plane(model: LatentVariableModel, key: PRNGKey) -> None:
     z, _, _ = eqx.filter_eval_shape(batched.generate, model, key, 1)
-    layers = z if isinstance(z, tuple) else (z,)
+    layers = layers_of(z)
     units = [layer.shape[1] for layer in layers]
     if units != [2]:
         raise ValueError(f"a plane of latents needs a model with one layer of 2 latent units, got layers of {units}")

@@ -11,7 +11,7 @@ from iwax._typing import PRNGKey
 from iwax.evaluation.blocks import by_row
 from iwax.inference import inputs
 from iwax.model import LatentVariableModel
-from iwax.parts import Datum
+from iwax.parts import Datum, layers_of
 
 __all__ = ["embed"]
 
@@ -20,7 +20,7 @@ __all__ = ["embed"]
 def _means(model: LatentVariableModel, key: PRNGKey, x: Datum, layer: int) -> Array:
     def one(key: PRNGKey, datum: Datum) -> Array:
         mean = model.infer(datum, key=jax.random.fold_in(key, streams.Draw.POSTERIOR)).mean
-        return mean[layer - 1] if isinstance(mean, tuple) else mean
+        return layers_of(mean)[layer - 1]
 
     return batched.over_data(one, key, x)
 
@@ -51,7 +51,6 @@ def embed(
     (3, 2)
     """
     table = inputs.points(model, x, key, missing=missing)
-    z, _, _ = eqx.filter_eval_shape(batched.generate, model, key, 1)
-    layer = inputs.check_count("layer", layer, largest=len(z) if isinstance(z, tuple) else 1)
+    layer = inputs.check_count("layer", layer, largest=len(layers_of(model.latent)))
     batch = inputs.check_count("batch", batch)
     return by_row(lambda part: _means(model, key, part.x, layer), table, None, batch)

@@ -1,5 +1,6 @@
 """New data: z from the prior, x from p(x|z); and what the decoder makes of latents that are given."""
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -9,10 +10,10 @@ from jaxtyping import Array
 
 from iwax import batched
 from iwax._typing import PRNGKey
-from iwax.evaluation.blocks import by_row
+from iwax.evaluation.blocks import Block, by_row
 from iwax.inference import inputs
 from iwax.model import LatentVariableModel
-from iwax.parts import Latent
+from iwax.parts import Datum, Latent
 
 __all__ = ["Generated", "decode", "generate"]
 
@@ -26,20 +27,25 @@ class Generated(NamedTuple):
 
 
 @eqx.filter_jit
-def _generated(model: LatentVariableModel, key: PRNGKey, size: int, first: Array) -> tuple[Latent, Array, Array]:
-    return batched.generate(model, key, size, first=first)
+def _generated(
+    model: LatentVariableModel, key: PRNGKey, size: int, first: Array, given: Any
+) -> tuple[Latent, Array, Array]:
+    return batched.generate(model, key, size, first=first, given=given)
 
 
 @eqx.filter_jit
-def _decoded(model: LatentVariableModel, key: PRNGKey, z: Latent, first: Array) -> Array:
-    return batched.decode(model, key, z, first=first)
+def _decoded(model: LatentVariableModel, key: PRNGKey, z: Latent, first: Array, given: Any) -> Array:
+    return batched.decode(model, key, z, first=first, given=given)
 
 
-def generate(model: LatentVariableModel, n: int, *, key: PRNGKey, batch: int = 500) -> Generated:
+def generate(
+    model: LatentVariableModel, n: int, *, key: PRNGKey, given: Mapping[str, Any] | None = None, batch: int = 500
+) -> Generated:
     """n draws ``z ~ p(z)``, ``x ~ p(x|z)``, with the means of p(x|z).
 
-    Draw i is a function of (key, i) alone, whatever n and ``batch`` (draws worked at once) are. Raises ValueError for
-    n or batch below 1, TypeError for what is no key.
+    ``given`` are the covariates of each draw by name, [n, ...], of a model that needs them. Draw i is a function of
+    (key, i, its covariates) alone, whatever n and ``batch`` (draws worked at once) are. Raises ValueError for n or
+    batch below 1 and for covariates that are missing or of another shape, TypeError for what is no key.
 
     >>> import jax
     >>> from iwax import likelihoods, nn, posteriors, priors
@@ -54,17 +60,27 @@ def generate(model: LatentVariableModel, n: int, *, key: PRNGKey, batch: int = 5
     """
     inputs.check_key(key)
     n, batch = inputs.check_count("n", n), inputs.check_count("batch", batch)
-    size, none = min(batch, n), np.empty((n, 0))
-    z, mean, sample = by_row(lambda part: _generated(model, key, size, jnp.int32(part.first)), none, None, size)
+    size, points = min(batch, n), Datum(np.empty((n, 0)), given=inputs.covariates(model, given, n))
+
+    def of_block(block: Block) -> Any:
+        return _generated(model, key, size, jnp.int32(block.first), block.x.given)
+
+    z, mean, sample = by_row(of_block, points, None, size)
     return Generated(mean, sample, z)
 
 
-def decode(model: LatentVariableModel, z: Any, *, key: PRNGKey, batch: int = 500) -> np.ndarray:
+def decode(
+    model: LatentVariableModel, z: Any, *, key: PRNGKey, given: Mapping[str, Any] | None = None, batch: int = 500
+) -> np.ndarray:
     """The means [n, D] of p(x|z) at given latents [n, latent], a tuple of layers from the data upwards for a chain.
 
-    The key serves decoders with noise of their own; others ignore it. Raises ValueError for latents of another shape
-    or not finite, TypeError for what is no key.
+    ``given`` are the covariates [n, ...] by name. The key serves decoders with noise of their own; others ignore it.
+    Raises ValueError for latents of another shape or not finite, TypeError for what is no key.
     """
-    table, _ = inputs.latent_rows(model, z, key)
-    batch = inputs.check_count("batch", batch)
-    return by_row(lambda part: _decoded(model, key, part.x.values, jnp.int32(part.first)), table, None, batch)
+    table, n = inputs.latent_rows(model, z, key)
+    points, batch = Datum(table, given=inputs.covariates(model, given, n)), inputs.check_count("batch", batch)
+
+    def of_block(block: Block) -> Any:
+        return _decoded(model, key, block.x.values, jnp.int32(block.first), block.x.given)
+
+    return by_row(of_block, points, None, batch)

@@ -1,20 +1,20 @@
 """What a trained model is given: checked once, on the host, before anything is computed."""
 
+from collections.abc import Mapping
 from typing import Any
 
-import equinox as eqx
+import jax
 import numpy as np
 from numpy.typing import ArrayLike
 
-from iwax import batched
 from iwax._typing import PRNGKey
 from iwax.evaluation.blocks import check_key
 from iwax.evaluation.data_points import DataPoints, check_points
 from iwax.evaluation.tables import event_of, refusal, table, unmasked
 from iwax.model import LatentVariableModel
-from iwax.parts import Datum
+from iwax.parts import Datum, layers_of
 
-__all__ = ["check_count", "check_key", "labels", "latent_rows", "points", "rows"]
+__all__ = ["check_count", "check_key", "covariates", "labels", "latent_rows", "points", "rows"]
 
 
 def check_count(name: str, value: int, *, least: int = 1, largest: int = 2**31 - 1) -> int:
@@ -36,6 +36,16 @@ def points(model: LatentVariableModel, x: ArrayLike | Datum, key: PRNGKey, *, mi
     """Data points as `check_points` gives them: an array [n, *event], or a datum with its covariates."""
     check_key(key)
     return check_points(model, x, missing=missing)
+
+
+def covariates(model: LatentVariableModel, given: Mapping[str, Any] | None, n: int) -> dict[str, Any] | None:
+    """Covariates [n, ...] by name, of arrays or trees of them; ValueError where the model needs others."""
+    found = None if given is None else {name: jax.tree.map(np.asarray, each) for name, each in given.items()}
+    sizes = [np.shape(leaf)[:1] for leaf in jax.tree.leaves(found)]
+    if any(size != (n,) for size in sizes):
+        raise ValueError(f"given must have {n} rows in every array, got shapes that begin with {sizes}")
+    model.check_given(jax.tree.map(lambda leaf: leaf[0], found))
+    return found
 
 
 def rows(
@@ -64,14 +74,15 @@ def labels(values: ArrayLike) -> np.ndarray:
 def latent_rows(model: LatentVariableModel, z: Any, key: PRNGKey) -> tuple[Any, int]:
     """Latents [n, latent] (a tuple of them for a chain) that the model can decode, and n; an error says why not."""
     check_key(key)
-    wanted, _, _ = eqx.filter_eval_shape(batched.generate, model, key, 1)
-    if not isinstance(wanted, tuple):
-        latents = table("z", z, wanted.shape[1:])
+    of_model = model.latent
+    wanted = layers_of(of_model)
+    if len(wanted) == 1 and wanted[0] is of_model:
+        latents = table("z", z, of_model.shape)
         return latents, len(latents)
-    if not isinstance(z, tuple) or len(z) != len(wanted):
-        got = f"{len(z)} layers" if isinstance(z, tuple) else type(z).__name__
+    if len(layers_of(z)) != len(wanted):
+        got = f"{len(layers_of(z))} in a {type(z).__name__}"
         raise ValueError(f"z must be a tuple of {len(wanted)} layers, from the data upwards: got {got}")
-    layers = tuple(table(f"z[{i}]", leaf, wanted[i].shape[1:]) for i, leaf in enumerate(z))
+    layers = tuple(table(f"z[{i}]", leaf, wanted[i].shape) for i, leaf in enumerate(z))
     if len({len(layer) for layer in layers}) > 1:
         raise ValueError(f"the layers of z must have equally many rows: got {[len(layer) for layer in layers]}")
     return layers, len(layers[0])

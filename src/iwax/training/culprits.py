@@ -43,7 +43,7 @@ def culprits(objective: AbstractObjective, plan: Plan, rows: int) -> Find:
     of_step = given(plan, rows)
 
     @eqx.filter_jit
-    def finite(state: State, data: Array, order: Array) -> tuple[Array, Array, Array, Array]:
+    def finite(state: State, data: Any, order: Array) -> tuple[Array, Array, Array, Array]:
         key, x, weight, beta = of_step(state.step, data, order)
 
         def loss(model: Any, row: Datum) -> Array:
@@ -58,7 +58,7 @@ def culprits(objective: AbstractObjective, plan: Plan, rows: int) -> Find:
         counted = jnp.ones(plan.batch, bool) if weight is None else weight > 0
         return (x.index, counted, *jax.lax.map(of_row, x))  # pyright: ignore[reportReturnType]
 
-    def find(state: State, data: Array, order: Array, gradient: bool) -> Culprits:
+    def find(state: State, data: Any, order: Array, gradient: bool) -> Culprits:
         index, counted, *each = (np.asarray(part) for part in finite(state, data, order))
         bad = counted & ~each[int(gradient)]
         return Culprits(_numbers(index[bad]), _numbers(index[counted]))

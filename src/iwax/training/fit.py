@@ -1,6 +1,7 @@
 """Training from Python in one call."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -9,8 +10,9 @@ import numpy as np
 import optax
 
 from iwax._typing import PRNGKey
-from iwax.evaluation.tables import event_of, table
+from iwax.evaluation.data_points import DataPoints, check_points
 from iwax.gradients import AnyObjective, as_objective
+from iwax.parts import Datum
 from iwax.training.keeping import Keeper, digest
 from iwax.training.loop import train
 from iwax.training.objective import piece_of
@@ -33,7 +35,7 @@ class Result(NamedTuple):
 def fit(
     model: Any,
     objective: AnyObjective,
-    x_train: np.ndarray,
+    x_train: DataPoints,
     *,
     optimizer: optax.GradientTransformation,
     epochs: int,
@@ -42,14 +44,16 @@ def fit(
     binarize: bool = False,
     missing: bool = False,
     piece: int | None = None,
-    x_valid: np.ndarray | None = None,
+    x_valid: DataPoints | None = None,
     validate_every: int = 1,
     patience: int | None = None,
     callbacks: Sequence[Callback] = (),
     progress: bool | None = None,
     checkpoint: str | Path | None = None,
 ) -> Result:
-    """Train a model on rows ``x_train`` [n, features], as the likelihood takes them; the model given is left as it is.
+    """Train a model on rows ``x_train`` [n, *event], as the likelihood takes them; the model given is left as it is.
+
+    A `Datum` of rows serves too: it says what was observed, and has the covariates that the parts need.
 
     ``binarize``: the rows are grey values 0..255, drawn anew as 0 or 1 at every access (those of x_valid are 0 or 1).
     ``missing``: a NaN is a value that was not observed; the objective is the bound on the log-density of the observed
@@ -74,7 +78,7 @@ def fit(
         batch=batch,
         seed=_seed(key),
         binarize=binarize,
-        missing=missing and any(map(_has_holes, (x_train, x_valid))),
+        missing=missing and any(map(_has_missing, (x_train, x_valid))),
         piece=piece_of(ascended, batch) if piece is None else piece,
         validate_every=0 if x_valid is None else validate_every,
         patience=_patience(patience, x_valid, validate_every),
@@ -87,31 +91,42 @@ def fit(
 
 
 def _checked(
-    model: Any, x_train: np.ndarray, x_valid: np.ndarray | None, *, binarize: bool, missing: bool
-) -> tuple[np.ndarray, np.ndarray | None]:
+    model: Any, x_train: DataPoints, x_valid: DataPoints | None, *, binarize: bool, missing: bool
+) -> tuple[DataPoints, DataPoints | None]:
     """Both sets of rows, in the support of the model's likelihood and of as many features."""
     x_train = _rows(x_train, "x_train", model, missing=missing, support=not binarize)
-    if _has_holes(x_train) and np.isnan(x_train).all(axis=0).any():
-        column = int(np.argmax(np.isnan(x_train).all(axis=0)))
-        raise ValueError(f"x_train needs at least one observed value in every column, got none in column {column}")
+    for seen in jax.tree.leaves(_observed(x_train)):
+        if not seen.any(axis=0).all():
+            place = np.argwhere(~seen.any(axis=0))[0].tolist()
+            where = f"column {place[0]}" if len(place) == 1 else f"place {place}"
+            raise ValueError(f"x_train needs at least one observed value in every column, got none in {where}")
     if x_valid is None:
         return x_train, None
     x_valid = _rows(x_valid, "x_valid", model, missing=missing)
-    if x_valid.shape[1] != x_train.shape[1]:
-        raise ValueError(f"x_valid needs rows of {x_train.shape[1]} features, as x_train has, got {x_valid.shape[1]}")
+    wanted, got = (jax.tree.map(lambda leaf: leaf.shape[1:], x) for x in (x_train, x_valid))
+    if wanted != got:
+        raise ValueError(f"x_valid needs rows of shape {wanted}, as x_train has, got {got}")
     return x_train, x_valid
 
 
-def _rows(rows: np.ndarray, name: str, model: Any, *, missing: bool, support: bool = True) -> np.ndarray:
-    """Rows [n, features of the model] that were checked; also for its likelihood's support, where it has to be."""
-    rows = table(name, rows, event_of(model), missing=missing)
+def _rows(rows: DataPoints, name: str, model: Any, *, missing: bool, support: bool = True) -> DataPoints:
+    """Rows [n, *event of the model] that were checked; also for its likelihood's support, where it has to be."""
+    rows = check_points(model, rows, name=name, missing=missing)
+    rows = replace(rows, index=None) if isinstance(rows, Datum) else rows
     if support:
         model.refuse_outside(rows, missing=missing)
     return rows
 
 
-def _has_holes(rows: np.ndarray | None) -> bool:
-    return rows is not None and rows.dtype.kind == "f" and bool(np.isnan(rows).any())
+def _observed(rows: DataPoints) -> Any:
+    """Marks of what was observed, of rows with missing values; else None."""
+    if isinstance(rows, Datum):
+        return rows.observed
+    return ~np.isnan(rows) if _has_missing(rows) else None
+
+
+def _has_missing(rows: DataPoints | None) -> bool:
+    return isinstance(rows, np.ndarray) and rows.dtype.kind == "f" and bool(np.isnan(rows).any())
 
 
 def _seed(key: PRNGKey) -> int:
@@ -129,7 +144,7 @@ def _seed(key: PRNGKey) -> int:
     return int(words[0]) << 32 | int(words[1])
 
 
-def _patience(patience: int | None, x_valid: np.ndarray | None, validate_every: int) -> int | None:
+def _patience(patience: int | None, x_valid: DataPoints | None, validate_every: int) -> int | None:
     if patience is not None and x_valid is None:
         raise ValueError(f"patience={patience} needs validation data: give x_valid")
     if x_valid is not None and validate_every < 1:
@@ -138,7 +153,7 @@ def _patience(patience: int | None, x_valid: np.ndarray | None, validate_every: 
 
 
 def _keeper(
-    start: State, plan: Plan, x_train: np.ndarray, x_valid: np.ndarray | None, folder: str | Path | None
+    start: State, plan: Plan, x_train: DataPoints, x_valid: DataPoints | None, folder: str | Path | None
 ) -> Keeper:
     """What keeps the fit; told apart from others by all that its bits depend on, but for its end."""
     names = ("batch", "piece", "binarize", "missing", "validate_every")

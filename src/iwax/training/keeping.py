@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import jax
 import numpy as np
 
 from iwax.training import checkpoint, lock, record, strict_json, tensors
@@ -26,16 +27,18 @@ CHECKPOINT_SECONDS = 60.0  # between checkpoints; there is one at each improveme
 _FORMAT = "iwax fit 1"
 
 
-def digest(rows: np.ndarray | None) -> str | None:
-    """The SHA-256 of an array's type, shape and values; None of none.
+def digest(rows: Any) -> str | None:
+    """The SHA-256 of the types, shapes and values of an array, or of all arrays of a tree; None of none.
 
     >>> digest(np.zeros(2)) == digest(np.zeros(2)), digest(np.zeros(2)) == digest(np.zeros((2, 1))), digest(None)
     (True, False, None)
     """
     if rows is None:
         return None
-    found = hashlib.sha256(f"{rows.dtype.name} {rows.shape}".encode())
-    found.update(np.ascontiguousarray(rows).data)
+    found = hashlib.sha256()
+    for path, leaf in jax.tree.leaves_with_path(rows):
+        found.update(f"{jax.tree_util.keystr(path)}{leaf.dtype.name} {leaf.shape}".encode())
+        found.update(np.ascontiguousarray(leaf).data)
     return found.hexdigest()
 
 

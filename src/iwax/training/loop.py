@@ -10,13 +10,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jaxtyping import Array
 
 from iwax import streams
 from iwax._typing import PRNGKey
 from iwax.compiler import compiler_options
+from iwax.evaluation.data_points import DataPoints, rows_at
 from iwax.gradients import AbstractObjective, AnyObjective, as_objective
-from iwax.parts import filled
+from iwax.parts import Datum, filled
 from iwax.training.culprits import culprits
 from iwax.training.fault import NumericalStop, all_finite, first_fault
 from iwax.training.state import Plan, State, Tally, steps_per_epoch
@@ -62,31 +62,32 @@ class Observer(Protocol):
 def train(
     state: State,
     objective: AnyObjective,
-    data: np.ndarray,
+    data: DataPoints,
     *,
     optimizer: optax.GradientTransformation,
     plan: Plan,
-    valid: np.ndarray | None = None,
+    valid: DataPoints | None = None,
     observer: Observer | None = None,
     learning_rate: optax.Schedule | None = None,
 ) -> State:
-    """Ascend the objective on ``data`` [n, features] from ``state``, which is left as it is, to the end of the plan.
+    """Ascend the objective on ``data`` [n, *event], or a datum, from ``state``, left as it is, to the end of the plan.
 
     The result is a function of the starting state, the data and the plan: a run that was stopped and taken up again
     ends in the same bits. ``learning_rate`` is only recorded. Raises NumericalStop at a loss or gradient that is not
     finite, ValueError where there are no rows, no grey values to binarise, no validation data to validate on, or pieces
     of a batch for an objective that looks at the whole of it.
     """
-    rows = data.shape[0]
+    rows = len(data)
     if rows < 1:
         raise ValueError("training needs at least one row of data, got none")
-    if plan.binarize and data.dtype != np.uint8:
-        raise ValueError(f"binarize needs grey values 0..255 of type uint8, got {data.dtype}")
+    kinds = {leaf.dtype for leaf in jax.tree.leaves(data.values if isinstance(data, Datum) else data)}
+    if plan.binarize and kinds != {np.dtype(np.uint8)}:
+        raise ValueError(f"binarize needs grey values 0..255 of type uint8, got {', '.join(map(str, kinds))}")
     if plan.validate_every and valid is None:
         raise ValueError("validate_every needs validation data, got none")
     ascended, steps = as_objective(objective), steps_per_epoch(rows, plan.batch)
     _refuse_pieces(ascended, plan)
-    run = _Run(ascended, optimizer, plan, state.model, jnp.asarray(data), valid, observer, learning_rate)
+    run = _Run(ascended, optimizer, plan, state.model, jax.tree.map(jnp.asarray, data), valid, observer, learning_rate)
     # of the types that a stretch gives back, or it would be compiled a second time
     state = jax.tree.map(lambda leaf: jnp.asarray(leaf, leaf.dtype) if eqx.is_array(leaf) else leaf, state)
     advance, clock = compile_stretch(run.update, state), _Clock(plan)
@@ -149,14 +150,14 @@ class _Run:
         optimizer: optax.GradientTransformation,
         plan: Plan,
         model: Any,
-        data: Array,
-        valid: np.ndarray | None,
+        data: Any,
+        valid: DataPoints | None,
         observer: Observer | None,
         learning_rate: optax.Schedule | None,
     ) -> None:
         self.plan, self.data, self.valid = plan, data, valid
         self.observer, self.learning_rate = observer, learning_rate
-        rows = data.shape[0]
+        rows = len(data)
         self.update = updates(objective, optimizer, plan, rows)
         self.culprits = culprits(objective, plan, rows)
         self.validate = _validator(objective, plan.key, model, missing=plan.missing)
@@ -194,16 +195,17 @@ def _validator(objective: AbstractObjective, root: PRNGKey, template: Any, *, mi
     _, static = eqx.partition(template, eqx.is_array)
 
     @partial(jax.jit, compiler_options=compiler_options())
-    def bounds(arrays: Any, values: Any, index: Any) -> Any:
+    def bounds(arrays: Any, rows: Any, index: Any) -> Any:
         model = eqx.combine(arrays, static)
-        x = filled(values.astype(float), missing=missing, index=index)
+        x = rows if isinstance(rows, Datum) else filled(rows.astype(float), missing=missing, index=index)
         return objective(model, key, x, beta=1.0, control=start).bound
 
-    def validate(model: Any, valid: np.ndarray) -> float:
-        rows, total, arrays = valid.shape[0], 0.0, eqx.filter(model, eqx.is_array)
+    def validate(model: Any, valid: DataPoints) -> float:
+        rows, total, arrays = len(valid), 0.0, eqx.filter(model, eqx.is_array)
         for first in range(0, rows, _VALIDATION_ROWS):
             index = np.minimum(np.arange(first, first + min(_VALIDATION_ROWS, rows)), rows - 1)  # one shape, padded
-            each = np.asarray(bounds(arrays, jnp.asarray(valid[index]), jnp.asarray(index)), np.float64)
+            block = rows_at(valid, index, index) if isinstance(valid, Datum) else jnp.asarray(valid[index])
+            each = np.asarray(bounds(arrays, block, jnp.asarray(index)), np.float64)
             total += float(each[: rows - first].sum())
         return total / rows
 

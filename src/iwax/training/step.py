@@ -22,8 +22,8 @@ from iwax.training.state import Plan, State, Tally, steps_per_epoch
 __all__ = ["Given", "Stretch", "Update", "compile_stretch", "given", "permutation", "updates"]
 
 
-Stretch = Callable[[State, Array, Array, int], tuple[State, Array]]
-Update = Callable[[State, Array, Array], tuple[State, Array, PyTree]]
+Stretch = Callable[[State, Any, Array, int], tuple[State, Array]]
+Update = Callable[[State, Any, Array], tuple[State, Array, PyTree]]
 
 
 class Given(NamedTuple):
@@ -53,7 +53,7 @@ def compile_stretch(update: Update, template: State) -> Stretch:
     """
     _, static = eqx.partition(template, eqx.is_array)
 
-    def run(arrays: Any, data: Array, order: Array, stop: Array) -> tuple[Any, Array]:
+    def run(arrays: Any, data: Array | Datum, order: Array, stop: Array) -> tuple[Any, Array]:
         def body(carry: tuple[Any, Array]) -> tuple[Any, Array]:
             state, loss, _ = update(eqx.combine(carry[0], static), data, order)
             return eqx.filter(state, eqx.is_array), jnp.isfinite(loss)
@@ -65,19 +65,19 @@ def compile_stretch(update: Update, template: State) -> Stretch:
 
     compiled = jax.jit(run, compiler_options=compiler_options())
 
-    def stretch(state: State, data: Array, order: Array, stop: int) -> tuple[State, Array]:
+    def stretch(state: State, data: Array | Datum, order: Array, stop: int) -> tuple[State, Array]:
         arrays, finite = compiled(eqx.filter(state, eqx.is_array), data, order, jnp.int32(stop))
         return eqx.combine(arrays, static), finite
 
     return stretch
 
 
-def given(plan: Plan, rows: int) -> Callable[[Array, Array, Array], Given]:
+def given(plan: Plan, rows: int) -> Callable[[Array, Any, Array], Given]:
     """``given(plan, rows)(step, data, order)``: what a step is given, a function of its number alone."""
     steps = steps_per_epoch(rows, plan.batch)
     root = in_one_pass(plan.key)
 
-    def of_step(step: Array, data: Array, order: Array) -> Given:
+    def of_step(step: Array, data: Array | Datum, order: Array) -> Given:
         drawn = (streams.Run.NOISE, streams.Run.BINARIZATION)
         keys = [jax.random.fold_in(jax.random.fold_in(root, stream), step) for stream in drawn]
         x, weight = _batch(data, order, step % steps, plan, keys[1])
@@ -91,7 +91,7 @@ def updates(objective: AnyObjective, optimizer: optax.GradientTransformation, pl
     """``update(state, data, order) -> (state, loss, gradient)``: one step of the optimiser."""
     of_step, ascended = given(plan, rows), as_objective(objective)
 
-    def update(state: State, data: Array, order: Array) -> tuple[State, Array, PyTree]:
+    def update(state: State, data: Array | Datum, order: Array) -> tuple[State, Array, PyTree]:
         key, x, weight, beta = of_step(state.step, data, order)
         gradient, loss, bound, control = _gradient(ascended, state, key, x, weight, beta, plan)
         parameters = eqx.filter(state.model, eqx.is_inexact_array)
@@ -123,19 +123,27 @@ def _together(gradient: PyTree) -> PyTree:
 
 
 def _batch(
-    data: Array, order: Array, position: Array, plan: Plan, key: PRNGKey
+    data: Array | Datum, order: Array, position: Array, plan: Plan, key: PRNGKey
 ) -> tuple[Datum, Float[Array, " batch"] | None]:
     """The rows at a position of the epoch, and their weights: 0 for those that fill up a short last batch."""
     rows = order.shape[0]
     places = position * plan.batch + jnp.arange(plan.batch)
     index = order[places % rows]
-    values = data[index]
+    if isinstance(data, Datum):
+        x = jax.tree.map(lambda leaf: leaf[index], data)
+        values = jax.tree.map(lambda leaf: _floating(leaf, plan, key), x.values)
+        x = Datum(values, x.observed, x.given, index, x.inputs)
+    else:
+        x = filled(_floating(data[index], plan, key), missing=plan.missing, index=index)
+    dtype = jax.tree.leaves(x.values)[0].dtype
+    return x, None if rows % plan.batch == 0 else (places < rows).astype(dtype)
+
+
+def _floating(values: Array, plan: Plan, key: PRNGKey) -> Array:
+    """The values as floating numbers, grey ones drawn anew as 0 or 1 where the plan says so."""
     if plan.binarize:
         values = binarize_grey(values, jax.random.bits(key, values.shape, jnp.uint16))
-    if not jnp.issubdtype(values.dtype, jnp.inexact):
-        values = values.astype(float)
-    weight = None if rows % plan.batch == 0 else (places < rows).astype(values.dtype)
-    return filled(values, missing=plan.missing, index=index), weight
+    return values if jnp.issubdtype(values.dtype, jnp.inexact) else values.astype(float)
 
 
 class _Ascent(NamedTuple):

@@ -7,6 +7,7 @@ import numpy as np
 
 from iwax import inference
 from iwax.data import Column
+from iwax.parts import layers_of
 from iwax.report.page import dense
 from iwax.report.page.grid import grid
 from iwax.report.page.latents import embedded, order, used_by
@@ -46,7 +47,7 @@ def _live(subject: Subject, program: dense.Program, likelihood: dict[str, Any], 
     z = inference.generate(subject.model, DRAWS, key=subject.key).z
     prior = dense.prior(subject.model, subject.key)
     tensors = program.tensors | {
-        "draws": np.asarray(z[0] if isinstance(z, tuple) else z, np.float32),
+        "draws": np.asarray(layers_of(z)[0], np.float32),
         "means": means.astype(np.float32),
         "rows": subject.x[shown].astype(np.float32),
         **(prior or {}),

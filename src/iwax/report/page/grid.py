@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from iwax import inference
+from iwax.parts import latent_of, layers_of
 from iwax.report.page.latents import embedded, order
 from iwax.report.page.learned import MOST_COLUMNS, first_of, written
 from iwax.report.page.mosaic import mosaic
@@ -32,22 +33,22 @@ def _base(subject: Subject, rows: np.ndarray) -> Any:
     layers = len(subject.trained.config.model.latents)
     x = subject.x[rows]
     found = tuple(inference.embed(subject.model, x, key=subject.key, layer=i + 1) for i in range(layers))
-    return found if layers > 1 else found[0]
+    return latent_of(found)
 
 
 def _along_units(subject: Subject) -> Panel:
     """Along latent units: decoded."""
     means, base = embedded(subject, 300), _base(subject, subject.whole[:1])
-    first = base[0] if isinstance(base, tuple) else base
+    first, *above = layers_of(base)
     units = order(subject, means)[: UNITS if subject.pictures else OF_ROWS]
     rows: Rows = []
     for unit in units:
         middle, reach = float(means[:, unit].mean()), REACH * max(float(means[:, unit].std()), 0.1)
         moved = np.repeat(first, STEPS, axis=0)
         moved[:, unit] = np.linspace(middle - reach, middle + reach, STEPS)
-        z = (moved, *(np.repeat(each, STEPS, axis=0) for each in base[1:])) if isinstance(base, tuple) else moved
+        z = latent_of((moved, *(np.repeat(each, STEPS, axis=0) for each in above)))
         rows.append((f"unit {unit + 1}", inference.decode(subject.model, z, key=subject.key)))
-    layer = " of the layer next to the data" if isinstance(base, tuple) else ""
+    layer = " of the layer next to the data" if above else ""
     words = (
         f"One unit{layer} moves from low to high, the others stay at the posterior mean of row {subject.whole[0]} of "
         f"the {subject.split} data. Shown is the mean of p(x|z)."
@@ -65,7 +66,7 @@ def _between(subject: Subject) -> Panel | None:
     def line(each: np.ndarray) -> np.ndarray:
         return ((1 - along) * each[:1] + along * each[1:]).astype(each.dtype)
 
-    z = tuple(map(line, ends)) if isinstance(ends, tuple) else line(ends)
+    z = latent_of(tuple(map(line, layers_of(ends))))
     rows: Rows = [("decoded", inference.decode(subject.model, z, key=subject.key))]
     words = f"From row {subject.whole[0]} to row {subject.whole[1]} on a straight line between their posterior means."
     return _panel(subject, f"Between two {subject.row}s of the data", rows, words)
