@@ -119,9 +119,13 @@ class LatentVariableModel(eqx.Module):
         """The covariates of a data point that the parts read: shapes and dtypes by name."""
         return needs_of(self)
 
-    def check_given(self, given: Any) -> None:
-        """Raise ValueError unless the covariates of one data point have what the parts need, in that shape."""
-        for part in (self.prior, self.likelihood, self.posterior, self.missingness):
+    def check_given(self, given: Any, *, generating: bool = False) -> None:
+        """Raise ValueError unless the covariates of one data point have what the parts need, in that shape.
+
+        ``generating``: what prior and likelihood need, of data that have no data point yet.
+        """
+        parts = (self.prior, self.likelihood)
+        for part in parts if generating else (*parts, self.posterior, self.missingness):
             for name, wanted in needs_of(part).items():
                 there = sorted(given) if isinstance(given, Mapping) else []
                 got = _shape_of(given[name]) if name in there else f"covariates {there}" if there else "no covariates"
@@ -190,7 +194,7 @@ class LatentVariableModel(eqx.Module):
 
     def generate(self, key: PRNGKey, given: Any = None) -> tuple[Latent, Array, Array]:
         """``z ~ p(z)``, the mean of ``p(x|z)``, and ``x ~ p(x|z)``, of a model that is bound, at covariates."""
-        self.check_given(given)
+        self.check_given(given, generating=True)
         keys = self._part_keys(key)
         z, _ = self.prior(given, key=keys[0]).draw(jax.random.fold_in(key, streams.Generated.LATENT))
         p_x = self.likelihood(z, given, key=keys[1])

@@ -32,19 +32,21 @@ def check_count(name: str, value: int, *, least: int = 1, largest: int = 2**31 -
     return int(value)
 
 
-def points(model: LatentVariableModel, x: ArrayLike | Datum, key: PRNGKey, *, missing: bool = False) -> DataPoints:
+def points(
+    model: LatentVariableModel, x: ArrayLike | Datum, key: PRNGKey, *, missing: bool = False, empty: bool = False
+) -> DataPoints:
     """Data points as `check_points` gives them: an array [n, *event], or a datum with its covariates."""
     check_key(key)
-    return check_points(model, x, missing=missing)
+    return check_points(model, x, missing=missing, empty=empty)
 
 
 def covariates(model: LatentVariableModel, given: Mapping[str, Any] | None, n: int) -> dict[str, Any] | None:
-    """Covariates [n, ...] by name, of arrays or trees of them; ValueError where the model needs others."""
+    """Covariates [n, ...] by name, of arrays or trees of them; ValueError where prior or likelihood need others."""
     found = None if given is None else {name: jax.tree.map(np.asarray, each) for name, each in given.items()}
     sizes = [np.shape(leaf)[:1] for leaf in jax.tree.leaves(found)]
     if any(size != (n,) for size in sizes):
         raise ValueError(f"given must have {n} rows in every array, got shapes that begin with {sizes}")
-    model.check_given(jax.tree.map(lambda leaf: leaf[0], found))
+    model.check_given(jax.tree.map(lambda leaf: leaf[0], found), generating=True)
     return found
 
 
