@@ -3,6 +3,8 @@
 Estimates are means of draws, and are compared within 4.5 of their standard errors.
 """
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -77,6 +79,18 @@ def test_what_is_generated_is_of_the_label_that_is_given(conditional):
         expected, sample = MASS @ means(conditional, label), drawn.sample[labels == label]
         assert (np.abs(sample.mean(axis=0) - expected) < 4.5 * np.sqrt(expected * (1 - expected) / 1000)).all()
     assert not np.allclose(MASS @ means(conditional, 0), MASS @ means(conditional, 1), atol=0.05)
+
+
+def test_what_is_missing_is_filled_in_given_the_label(conditional):
+    x, labels = np.array([[0, np.nan, 1], [0, np.nan, 1]]), np.array([0, 1])
+    datum = dataclasses.replace(Datum.of(x, missing=True), given={"label": labels})
+    found = inference.impute(conditional, datum, k=2000, key=KEY)
+    for i, label in enumerate(labels):
+        m = means(conditional, label)
+        weight = MASS * (1 - m[:, 0]) * m[:, 2]
+        expected = weight @ m[:, 1] / weight.sum()
+        assert abs(found.values[i, 1] - expected) < 4.5 * found.error[i, 1] < 0.1
+    assert found.values[:, [0, 2]].tolist() == [[0, 1], [0, 1]]
 
 
 def test_a_label_that_is_not_there_is_asked_for(conditional):

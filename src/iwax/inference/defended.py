@@ -29,8 +29,9 @@ def can_defend(model: LatentVariableModel, key: PRNGKey) -> bool:
     """Whether q has a density at any given z, as cheap as at a z that it drew; flows have not. Nothing is computed."""
 
     def drawn() -> Any:
-        z = model.prior(None, key=key).draw(key)[0]
-        q = model.infer(Datum(model.likelihood(z, key=key).draw(key)[0]), key=key)
+        given = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), dict(model.needs)) or None
+        z = model.prior(given, key=key).draw(key)[0]
+        q = model.infer(Datum(model.likelihood(z, given, key=key).draw(key)[0], given=given), key=key)
         return q.draw(key)[1], q.log_prob(z)
 
     try:

@@ -8,28 +8,31 @@ most 5 p(x_observed|z): its variance is finite however narrow q is, as that of a
 from dataclasses import dataclass
 
 import equinox as eqx
+import jax
 import numpy as np
 from numpy.typing import ArrayLike
 
 from iwax import batched, posteriors
 from iwax._typing import PRNGKey
 from iwax.evaluation.blocks import blocks
+from iwax.evaluation.data_points import DataPoints
 from iwax.evaluation.tables import row_numbers
 from iwax.inference import inputs, weighing
 from iwax.inference.defended import can_defend
 from iwax.model import LatentVariableModel
+from iwax.parts import Datum
 
 __all__ = ["Imputation", "impute"]
 
 
 @dataclass(frozen=True)
 class Imputation(weighing.Weighed):
-    """Rows [n, D] with their holes filled; observed cells are those that were given, untouched.
+    """Rows [n, *event] with their holes filled; observed cells are those that were given, untouched.
 
-    ``values`` hold ``E[x_missing | x_observed]``, ``error`` [n, D] the Monte-Carlo error of these means (0 where x was
-    observed). In columns that are classes they hold the most probable class, and the probability that it is another.
-    ``ess`` [n] how many of the k draws count (NaN for a row without holes), ``missing`` [n, D] marks the
-    holes. ``draws`` [m, n, D] are m draws of ``p(x_missing | x_observed)``, where they were asked for: whole tables,
+    ``values`` hold ``E[x_missing | x_observed]``, ``error`` the Monte-Carlo error of these means (0 where
+    x was observed). In columns that are classes they hold the most probable class, and the probability that it is
+    another. ``ess`` [n] how many of the k draws count (NaN for a row without holes), ``missing`` marks the holes.
+    ``draws`` [m, n, *event] are m draws of ``p(x_missing | x_observed)``, where they were asked for: whole tables,
     over which whatever is computed varies as it should. ``pareto_k`` [n] is the tail index of the weights, or of the
     weights times what they weigh where that is heavier: above 0.7, or with ``ess`` below 10, the weights that were
     drawn do not show those that count, ``unknown`` [n] marks the row, and ``known_error`` is NaN there.
@@ -53,7 +56,7 @@ class Imputation(weighing.Weighed):
 
 def impute(
     model: LatentVariableModel,
-    x: ArrayLike,
+    x: ArrayLike | Datum,
     *,
     k: int,
     key: PRNGKey,
@@ -63,7 +66,7 @@ def impute(
     rows: np.ndarray | None = None,
     batch: int = 100,
 ) -> Imputation:
-    """``sum_i w̃_i E[x_missing | z_i]``, z_i ~ q(z|x_observed), for every NaN of x [n, D]; w̃_i = w_i / sum w.
+    """``sum_i w̃_i E[x_missing | z_i]``, z_i ~ q(z|x_observed), for every NaN of x [n, *event]; w̃_i = w_i / sum w.
 
     w = p(x_observed, z) / q(z|x_observed). A mean of means, which varies less than one of draws of x (Mattei and
     Frellsen 2019, arXiv:1812.02633, section 3.4); with a model of missingness w has its p(s|x) too, which hangs on what
@@ -90,7 +93,7 @@ def impute(
     >>> found.values[0, [0, 2]].tolist(), bool(found.error[0, 1] > 0)
     ([0.5, 1.0], True)
     """
-    table, numbers = _checked(model, x, key, rows)
+    points, table, numbers = _checked(model, x, key, rows)
     k, batch = inputs.check_count("k", k), inputs.check_count("batch", batch)
     draws, sweeps = inputs.check_count("draws", draws, least=0), inputs.check_count("sweeps", sweeps, least=0)
     missing = np.isnan(table) if table.dtype.kind == "f" else np.zeros(table.shape, bool)
@@ -100,7 +103,7 @@ def impute(
     model = batched.ready(model, key)
     how = weighing.How(k, draws, sweeps, defensive and can_defend(model, key))
     for proposing, holed, so in _proposals(model, missing, how):
-        for piece in blocks(table[holed], numbers[holed], batch) if len(holed) else ():
+        for piece in blocks(_at(points, holed), numbers[holed], batch) if len(holed) else ():
             at = holed[piece.first : piece.stop]
             found, holes = weighing.weighed(proposing, key, piece, so), missing[at]
             values[at] = np.where(holes, found.means, values[at])
@@ -112,12 +115,21 @@ def impute(
 
 
 def _checked(
-    model: LatentVariableModel, x: ArrayLike, key: PRNGKey, rows: np.ndarray | None
-) -> tuple[np.ndarray, np.ndarray]:
-    """The table, in the support of the model's likelihood, and the numbers of its rows."""
-    table = np.asarray(inputs.rows(model, x, key, missing=True, empty=True))
-    model.refuse_outside(table, missing=True)
-    return table, row_numbers(rows, len(table))
+    model: LatentVariableModel, x: ArrayLike | Datum, key: PRNGKey, rows: np.ndarray | None
+) -> tuple[DataPoints, np.ndarray, np.ndarray]:
+    """The data points, in the support of the model's likelihood, their values with NaN in holes, and their numbers."""
+    points = inputs.points(model, x, key, missing=True, empty=True)
+    model.refuse_outside(points, missing=True)
+    if isinstance(points, np.ndarray):
+        return points, points, row_numbers(rows, len(points))
+    if not isinstance(points.values, np.ndarray):
+        raise ValueError("impute needs values that are one array, got a tree of them")
+    table = points.values if points.observed is None else np.where(points.observed, points.values, np.nan)
+    return points, table, row_numbers(points.index if rows is None else rows, len(points))
+
+
+def _at(points: DataPoints, places: np.ndarray) -> DataPoints:
+    return jax.tree.map(lambda leaf: leaf[places], points)
 
 
 def _proposals(
@@ -128,7 +140,8 @@ def _proposals(
     For a row without an observed value p(z|x) is p(z), which no encoder was trained to know: there the prior itself
     proposes. What a model of missingness says of such a row is something; its posterior proposes for all.
     """
-    holed, empty = missing.any(axis=1), missing.all(axis=1) & (model.missingness is None)
+    cells = missing.reshape(len(missing), -1)
+    holed, empty = cells.any(axis=1), cells.all(axis=1) & (model.missingness is None)
     of_prior = eqx.tree_at(lambda model: model.posterior, model, posteriors.Prior())
     plain = how._replace(sweeps=0, defensive=False)
     return [(model, np.flatnonzero(holed & ~empty), how), (of_prior, np.flatnonzero(empty), plain)]

@@ -6,6 +6,7 @@ as the heavier of both. A row has a mean for every one of its cells that is soug
 distances from the first draw's mean, each in units of what it is on average over the draws that follow.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, ClassVar, NamedTuple, cast
@@ -49,7 +50,7 @@ class Weighed:
 
     @property
     def sought(self) -> np.ndarray:
-        """Which cells are answers, [n, D]."""
+        """Which cells are answers, [n, *event]."""
         return np.ones(self.error.shape, bool)
 
     @property
@@ -59,8 +60,9 @@ class Weighed:
 
     @property
     def known_error(self) -> np.ndarray:
-        """``error`` [n, D], but NaN in the answers of rows of which it is unknown."""
-        return np.where(self.unknown[:, None] & self.sought, np.nan, self.error)
+        """``error`` [n, *event], but NaN in the answers of rows of which it is unknown."""
+        unknown = self.unknown.reshape(-1, *(1,) * (self.error.ndim - 1))
+        return np.where(unknown & self.sought, np.nan, self.error)
 
     @property
     def ess_median(self) -> float | None:
@@ -72,13 +74,13 @@ class Weighed:
         """Reasons to distrust the numbers, in words; empty where there are none. Rows are numbered from ``first``."""
         if not self.unknown.any():
             return []
-        (what, rows, advice), of = self.warned, int(self.sought.any(axis=1).sum())
+        (what, rows, advice), of = self.warned, int(_by_row(self.sought).any(axis=1).sum())
         words = trust.unknown_words(what, self.unknown, self.k, of=of, rows=rows)
         return [f"{words} ({trust.named(self.unknown, first=first)}); {advice}"]
 
 
 class Found(NamedTuple):
-    """Of a piece of rows: means and errors [batch, D], effective sample sizes and k-hat [batch], draws [m, batch, D].
+    """Of a piece of rows: means and errors [batch, *event], effective sample sizes and k-hat [batch], and m draws.
 
     All on the host; without draws m is 0.
     """
@@ -117,8 +119,9 @@ def weighed(model: LatentVariableModel, key: PRNGKey, piece: Block, how: How) ->
     copies = np.zeros((0, *means.shape), means.dtype)
     if how.draws:
         copies = np.asarray(_drawn(model, key, x, jnp.concatenate(log_w, axis=1)[:, : how.k], how))
-    kept = piece.size
-    return Found(means[:kept], error[:kept], ess[:kept], tail.shape()[:kept], copies[:, :kept])
+    kept, event = piece.size, x.values.shape[1:]
+    means, error = (each[:kept].reshape(kept, *event) for each in (means, error))
+    return Found(means, error, ess[:kept], tail.shape()[:kept], copies[:, :kept].reshape(-1, kept, *event))
 
 
 class _Tail:
@@ -158,7 +161,7 @@ class _Sums(NamedTuple):
 
 def _draws_a_chunk(how: How, x: Datum) -> int:
     """So many that the work has the size that is fastest, of all chunks alike: none is mostly empty."""
-    rows, features = x.values.shape[:2]
+    rows, features = x.values.shape[0], math.prod(x.values.shape[1:])
     most = max(1 + _SCALING, max(_CHUNK, _NUMBERS // features) // rows)
     chunk = -(-how.k // -(-how.k // min(how.k, most)))
     return -(-chunk // EVERY) * EVERY if how.defensive else chunk
@@ -193,10 +196,11 @@ def _summed(
         lambda first: means_of(model, key, x, k=chunk, first=first), jnp.int32(0)
     )  # traced here, for its shapes and for the loop
     seen = None if isinstance(model.likelihood, likelihoods.Flipped) else x.observed  # through noise: nothing is
-    sought = jnp.ones(x.values.shape, bool) if seen is None else ~seen
+    sought = _by_row(jnp.ones(x.values.shape, bool) if seen is None else ~seen)
 
     def add(sums: _Sums, first: Array) -> tuple[_Sums, tuple[Array, Array]]:
         log_w, means, classes = weighted(first)
+        means = _by_row(means, 2)
         sums = sums._replace(anchor=jnp.where(first == 0, means[:, 0], sums.anchor))
         there = (first + jnp.arange(chunk) < k)[:, None] & ~jnp.isnan(log_w)
         log_w, d = jnp.where(there, log_w, -jnp.inf).T, means - sums.anchor[:, None]
@@ -214,6 +218,7 @@ def _summed(
 def _none(weighted: Any) -> _Sums:
     """The sums before any draw."""
     _, mean, probability = eqx.filter_eval_shape(weighted, jnp.int32(0))
+    mean = eqx.filter_eval_shape(_by_row, mean, 2)
     zeros = jnp.zeros((mean.shape[0], *mean.shape[2:]), mean.dtype)
     no_classes = None if probability is None else jnp.zeros((probability.shape[0], *probability.shape[2:]))
     none = jnp.zeros(zeros.shape[0])
@@ -297,3 +302,8 @@ def _values(
         return batched.over_draws(value, of_values, chosen.shape[0], chosen)
 
     return jnp.swapaxes(batched.over_data(one, key, x, chosen), 0, 1)
+
+
+def _by_row(each: Any, axes: int = 1) -> Any:
+    """An array with all axes after the first so many as one: the values of a row, whatever their shape."""
+    return each.reshape(*each.shape[:axes], math.prod(each.shape[axes:]))
