@@ -134,8 +134,8 @@ def test_imports_stand_at_the_top():
 
 def test_what_a_part_may_do_is_declared_and_not_looked_up():
     """No ability of a part or distribution is asked for by name, and one function tells how many layers there are."""
-    rooms = "model samplers batched gradients control_variates evaluation inference report".split()
-    rooms += "priors likelihoods posteriors distributions families bijections nn".split()
+    rooms = ["model", "samplers", "batched", "gradients", "control_variates", "evaluation", "inference", "report"]
+    rooms += ["priors", "likelihoods", "posteriors", "distributions", "families", "bijections", "nn"]
     asked, layers = [], []
     for path, tree in SOURCES.items():
         if path.split("/")[2].removesuffix(".py") not in (*rooms, "parts"):
