@@ -15,7 +15,7 @@ import tables
 import turns
 from network import PIXELS
 
-from iwax import bounds, control_variates, gradients, nn, training
+from iwax import bounds, control_variates, gradients, nn
 
 BOUNDS = {
     "elbo": bounds.elbo,
@@ -36,9 +36,9 @@ ESTIMATORS: dict[str, Callable[[bounds.Bound], gradients.Estimator]] = {
 REFERENCE = "pathwise iwae"
 
 
-def objectives(k: int) -> dict[str, training.Objective]:
+def objectives(k: int) -> dict[str, gradients.Objective]:
     """Every pair, then what stands by itself, and what is exempt because it does more."""
-    ascend = partial(partial, gradients.surrogate, k=k)
+    ascend = partial(gradients.Objective, k=k)
     pathwise, doubly = gradients.pathwise, gradients.doubly_reparameterized
     found = {
         f"{name} {of}": ascend(estimator=make(bound))

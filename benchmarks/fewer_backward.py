@@ -10,7 +10,6 @@ import argparse
 import sys
 import time
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -42,9 +41,7 @@ class Training:
 
     def __init__(self, m: int, images: Any) -> None:
         self.rows, self.images = images.shape[0], jnp.asarray(images)
-        objective = partial(
-            gradients.surrogate, k=K, estimator=gradients.pathwise(bounds.iwae), backward=None if m == K else m
-        )
+        objective = gradients.Objective(gradients.pathwise(bounds.iwae), k=K, backward=None if m == K else m)
         optimizer, plan = optax.adam(RATE), training.Plan(epochs=1, batch=BATCH, seed=0, binarize=True)
         state = training.initial_state(model(jax.random.key(0)), optimizer)
         self.advance = training.compile_stretch(training.updates(objective, optimizer, plan, self.rows), state)

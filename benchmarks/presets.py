@@ -10,13 +10,13 @@ from network import PIXELS, binary_images
 from iwax.experiments import build, from_sources
 from iwax.experiments.objective import build_objective
 from iwax.experiments.parts import Moments
+from iwax.gradients import AbstractObjective
 from iwax.model import LatentVariableModel
-from iwax.training import Objective
 
 TRAINED = 50_000  # rows, of which a divergence of weights takes its share a datum
 
 
-def preset(name: str, *sets: str) -> tuple[LatentVariableModel, Objective, int]:
+def preset(name: str, *sets: str) -> tuple[LatentVariableModel, AbstractObjective, int]:
     """The untrained model of a preset for binary images, its objective with pathwise gradients, and its k."""
     config = from_sources(preset=name, sets=["data.name=mnist-static", "objective.gradient=pathwise", *sets])
     if config.model.likelihood is None:

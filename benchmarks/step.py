@@ -13,7 +13,6 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from functools import partial
 from typing import Any
 
 import ceilings
@@ -94,7 +93,7 @@ def timed_peer(peer: peers.Peer, batch: int, k: int, block: float) -> Timed:
 def train(batch: int, k: int, steps: int, observer: Rounds, rounds: int) -> None:
     """The real training path, on an epoch of so many steps."""
     optimizer = optax.adam(1e-3)
-    objective = partial(gradients.surrogate, k=k, estimator=gradients.pathwise(bounds.iwae))
+    objective = gradients.Objective(gradients.pathwise(bounds.iwae), k=k)
     plan = training.Plan(
         epochs=WARM_UP + rounds,
         batch=batch,

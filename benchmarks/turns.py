@@ -12,7 +12,7 @@ import optax
 from network import binary_images
 from step import Timed, calibrated, model
 
-from iwax import training
+from iwax import gradients, training
 from iwax.model import LatentVariableModel
 
 Steps = Callable[[int], Any]  # runs so many further steps, and waits for them
@@ -31,12 +31,12 @@ def parser(what: str, name: str, batch: int) -> argparse.ArgumentParser:
 
 
 def training_steps(
-    objective: training.Objective, batch: int, net: LatentVariableModel | None = None, k: int = 1
+    objective: gradients.AbstractObjective, batch: int, net: LatentVariableModel | None = None, k: int = 1
 ) -> Steps:
     """Further steps of the real training path, of Burda's net or another, in the pieces that a run of k would take."""
     optimizer, rows = optax.adam(1e-3), 20 * batch
     plan = training.Plan(epochs=1, batch=batch, seed=0, piece=training.rows_a_piece(batch, k))
-    control = training.initial_control(objective)
+    control = objective.init()
     net = model(jax.random.key(0)) if net is None else net
     state = training.initial_state(net, optimizer, control=control)
     advance = training.compile_stretch(training.updates(objective, optimizer, plan, rows), state)

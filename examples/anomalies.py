@@ -14,7 +14,6 @@ import json
 import shutil
 import sys
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -157,7 +156,7 @@ def digit_model(x: np.ndarray, seed: int) -> LatentVariableModel:
 
 def fitted(x: np.ndarray, seed: int, epochs: int) -> LatentVariableModel:
     """An IWAE of rows of fractions k/16."""
-    objective = partial(gradients.surrogate, k=5, estimator=gradients.pathwise(bounds.iwae))
+    objective = gradients.Objective(gradients.pathwise(bounds.iwae), k=5)
     steps = epochs * training.steps_per_epoch(len(x), 50)
     adam = optax.adam(optax.cosine_decay_schedule(1e-3, steps))
     key = jax.random.key(seed)

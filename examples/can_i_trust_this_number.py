@@ -8,7 +8,6 @@ prior. Where the curve is flat and the two agree within their errors, the number
 
 import argparse
 import sys
-from functools import partial
 
 import jax
 import numpy as np
@@ -33,7 +32,7 @@ def main() -> None:
         likelihood=likelihoods.Bernoulli(nn.MLP(8, (64,), 64, key=keys[0])),
         posterior=posteriors.Gaussian(nn.MLP(64, (64,), 2 * 8, key=keys[1])),
     )
-    objective = partial(gradients.surrogate, k=5, estimator=gradients.doubly_reparameterized(bounds.iwae))
+    objective = gradients.Objective(gradients.doubly_reparameterized(bounds.iwae), k=5)
     adam, x = optax.adam(2e-3), digits.train.values
     model = training.fit(model, objective, x, binarize=True, optimizer=adam, epochs=asked.epochs, key=keys[2]).model
 

@@ -7,7 +7,6 @@ The difference to the first is taken image by image, so that its error is far sm
 
 import argparse
 import sys
-from functools import partial
 
 import jax
 import numpy as np
@@ -38,7 +37,7 @@ def main() -> None:
             likelihood=likelihoods.Bernoulli(nn.MLP(10, (100,), 64, key=keys[0])),
             posterior=posteriors.Gaussian(nn.MLP(64, (100,), 2 * 10, key=keys[1])),
         )
-        objective = partial(gradients.surrogate, k=8, estimator=estimator)
+        objective = gradients.Objective(estimator, k=8)
         adam, x = optax.adam(1e-3), digits.train.values
         result = training.fit(model, objective, x, binarize=True, optimizer=adam, epochs=asked.epochs, key=keys[2])
         found = evaluation.log_evidence(result.model, digits.test.values, k=asked.k, key=keys[3])

@@ -5,7 +5,6 @@ python examples/first_model.py -o ring.png
 
 import argparse
 import sys
-from functools import partial
 from pathlib import Path
 
 import jax
@@ -30,7 +29,7 @@ def main() -> None:
         likelihood=likelihoods.Gaussian.scalar(nn.MLP(2, (64, 64), 2, key=keys[0]), 0.5),
         posterior=posteriors.Gaussian(nn.MLP(2, (64, 64), 2 * 2, key=keys[1])),
     )
-    objective = partial(gradients.surrogate, k=20, estimator=gradients.doubly_reparameterized(bounds.iwae))
+    objective = gradients.Objective(gradients.doubly_reparameterized(bounds.iwae), k=20)
     result = training.fit(
         model, objective, ring.train.values, optimizer=optax.adam(2e-3), epochs=asked.epochs, key=keys[2]
     )

@@ -8,7 +8,6 @@ bounds, gradients, training and evaluation ask for.
 
 import argparse
 import sys
-from functools import partial
 from typing import Any
 
 import equinox as eqx
@@ -52,7 +51,7 @@ def main() -> None:
     asked = words.parse_args()
 
     digits, keys = data.load("digits"), jax.random.split(jax.random.key(0), 4)
-    objective = partial(gradients.surrogate, k=5, estimator=gradients.doubly_reparameterized(bounds.iwae))
+    objective = gradients.Objective(gradients.doubly_reparameterized(bounds.iwae), k=5)
     for prior in (priors.StandardNormal(8), HeavyTailed(jnp.log(8.0), 8)):
         model = LatentVariableModel(
             prior=prior,

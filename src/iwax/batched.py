@@ -24,6 +24,7 @@ __all__ = [
     "bound",
     "decode",
     "generate",
+    "layers",
     "log_weights",
     "mixture_terms",
     "over_data",
@@ -32,14 +33,21 @@ __all__ = [
     "ready",
     "redraw",
     "reparameterized",
+    "rows",
     "sought",
     "terms",
     "terms_at",
+    "terms_of_draws",
     "weighted_means",
 ]
 
 Output = TypeVar("Output")
 Draws: TypeAlias = Int[Array, " k"] | Int[Array, "batch k"]  # numbers of draws: the same for all rows, or each its own
+
+
+def rows(model: Any, x: Datum | AnyArray) -> Datum:
+    """An array of complete rows [n, *event of the model] as a datum, and a datum as it is."""
+    return as_datum(x, event=model.event if isinstance(model, LatentVariableModel) else None)
 
 
 def over_data(
@@ -52,9 +60,9 @@ def over_data(
     >>> over_data(lambda key, datum: 2 * datum.values, jax.random.key(0), jnp.arange(3.0)[:, None]).shape
     (3, 1)
     """
-    x = as_datum(x, axes=2)
-    key, rows = in_one_pass(key), jnp.arange(len(x)) if x.index is None else x.index
-    return jax.vmap(lambda row, *each: function(jax.random.fold_in(key, row), *each))(rows, x, *others)
+    x = as_datum(x)
+    key, numbers = in_one_pass(key), jnp.arange(len(x)) if x.index is None else x.index
+    return jax.vmap(lambda row, *each: function(jax.random.fold_in(key, row), *each))(numbers, x, *others)
 
 
 def over_draws(
@@ -84,7 +92,7 @@ def terms(model: LatentVariableModel, key: PRNGKey, x: Datum | AnyArray, *, k: i
 
         return over_draws(draw, key, k, first=first)
 
-    return _terms_of_draws(model, x, *over_data(one, key, x))
+    return terms_of_draws(model, x, *over_data(one, key, x))
 
 
 def mixture_terms(model: LatentVariableModel, key: PRNGKey, x: Datum | AnyArray, *, k: int) -> Terms:
@@ -104,7 +112,7 @@ def mixture_terms(model: LatentVariableModel, key: PRNGKey, x: Datum | AnyArray,
         of_all = jax.vmap(lambda z: jax.vmap(lambda q: q.log_prob(z))(each))(z)  # [draw, posterior]
         return z, jnp.asarray(log_mean_exp(of_all.T)), keys
 
-    return _terms_of_draws(model, x, *over_data(one, key, x))
+    return terms_of_draws(model, x, *over_data(one, key, x))
 
 
 def weighted_means(
@@ -183,7 +191,7 @@ def terms_at(model: LatentVariableModel, key: PRNGKey, x: Datum | AnyArray, draw
         frozen, trace = jax.lax.stop_gradient((proposal.distribution, proposal.trace))
         return frozen.log_prob(z, trace), proposal.keys
 
-    return _terms_of_draws(model, x, z, *_over_data_and_draws(draw, key, x, draws, z))
+    return terms_of_draws(model, x, z, *_over_data_and_draws(draw, key, x, draws, z))
 
 
 def _over_data_and_draws(
@@ -201,17 +209,21 @@ def _over_data_and_draws(
 
 def reparameterized(model: LatentVariableModel, key: PRNGKey, x: Datum | AnyArray) -> bool:
     """Whether a draw from q(z|x) has a derivative in the parameters of q, in every layer. Nothing is computed."""
+    return all(layer.reparameterized for layer in layers(model, key, x))
 
-    def layers(datum: Datum) -> tuple[Any, ...]:
+
+def layers(model: LatentVariableModel, key: PRNGKey, x: Datum | AnyArray) -> tuple[Any, ...]:
+    """The distribution of every layer of q(z|x), from the data upwards: shapes in the place of arrays."""
+
+    def of(datum: Datum) -> tuple[Any, ...]:
         proposal = model.propose(datum, key)
         return proposal.distribution.layers(proposal.z)
 
-    rows = as_datum(x, axes=2)
-    found = eqx.filter_eval_shape(lambda: layers(jax.tree.map(lambda leaf: leaf[0], rows)))
-    return all(layer.reparameterized for layer in found)
+    rows = as_datum(x)
+    return eqx.filter_eval_shape(lambda: of(jax.tree.map(lambda leaf: leaf[0], rows)))
 
 
-def _terms_of_draws(
+def terms_of_draws(
     model: LatentVariableModel, x: Datum | AnyArray, z: Latent, log_posterior: Array, keys: Any
 ) -> Terms:
     """The terms of log w, [k, batch] each, at draws z [batch, k, ...], all of them in one row of the data axis.
@@ -220,7 +232,7 @@ def _terms_of_draws(
     otherwise transpose the activations first (-12 % of a step).
     """
     batch, k = log_posterior.shape
-    rows = jax.tree.map(lambda leaf: jnp.repeat(leaf, k, axis=0), as_datum(x, axes=2))
+    rows = jax.tree.map(lambda leaf: jnp.repeat(leaf, k, axis=0), as_datum(x))
     flat = jax.tree.map(lambda leaf: leaf.reshape(batch * k, *leaf.shape[2:]), (keys, z, log_posterior))
     terms = jax.vmap(lambda datum, *draw: model.terms(datum, *draw))(rows, *flat)
     return jax.tree.map(lambda leaf: leaf.reshape(batch, k).T, terms)

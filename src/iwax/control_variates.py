@@ -35,8 +35,11 @@ class ControlVariate(Protocol):
     def update(self, state: Any, value: PerDatum, key: PRNGKey, x: Datum) -> Any: ...
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class _None:
+    def __repr__(self) -> str:
+        return "none"
+
     def init(self) -> None:
         return None
 
@@ -49,8 +52,11 @@ class _None:
         return None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class _LeaveOneOut(_None):
+    def __repr__(self) -> str:
+        return "leave_one_out"
+
     def baseline(
         self, state: None, bound: Bound, log_w: LogWeights, key: PRNGKey, x: Datum
     ) -> Float[Array, "#k *batch"]:
@@ -81,9 +87,12 @@ class _Mean(eqx.Module):
         return self.total / jnp.maximum(self.weight, jnp.finfo(self.weight.dtype).tiny)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class _MovingAverage:
     decay: float
+
+    def __repr__(self) -> str:
+        return f"moving_average({self.decay:g})"
 
     def init(self) -> _Mean:
         return _Mean(jnp.zeros(()), jnp.zeros(()))

@@ -197,27 +197,38 @@ class LatentVariableModel(eqx.Module):
         x, _ = p_x.draw(jax.random.fold_in(key, streams.Generated.VALUES))
         return z, p_x.mean, x
 
-    def refuse_outside(self, values: np.ndarray, *, missing: bool = False) -> None:
-        """Raise ValueError, naming the first cell, where rows [n, features] lie outside the likelihood's support.
+    @property
+    def event(self) -> Any:
+        """The shape of the values of one data point, (features,), or a tree of shapes. Nothing is computed."""
+        key, given = jax.random.key(0), _zeros(dict(self.needs)) or None
+        return _shape_of(eqx.filter_eval_shape(lambda: self.bind(key=key).generate(key, given)[1]))
 
-        With ``missing`` a NaN is a value that was not observed, and passes.
+    def refuse_outside(self, values: np.ndarray | Datum, *, missing: bool = False) -> None:
+        """Raise ValueError, naming the first cell, where rows [n, *event] lie outside the likelihood's support.
+
+        With ``missing`` a NaN is a value that was not observed, and passes; a datum says by itself what was observed.
         A likelihood says so in a method ``outside(values) -> marked``; one without is taken at its word. What it needs
         instead it says in words, ``support``, and perhaps in an ``advice``.
         """
         outside = getattr(self.likelihood, "outside", None)
+        if isinstance(values, Datum):
+            values, observed = np.asarray(values.values), values.observed
+        else:
+            observed = ~np.isnan(values) if missing else None
         marked = outside(values) if outside is not None else np.zeros(values.shape, bool)
-        marked = marked & ~np.isnan(values) if missing else marked
+        marked = marked if observed is None else marked & np.asarray(observed)
         if marked.any():
-            row, column = np.argwhere(marked)[0]
+            row, *place = np.argwhere(marked)[0].tolist()
+            column = place[0] if len(place) == 1 else place
             support = getattr(self.likelihood, "support", "values of its support")
             advice = getattr(self.likelihood, "advice", "change such values, or use another likelihood")
             raise ValueError(
-                f"the likelihood gives no density to {values[row, column]} in row {row}, column {column}: "
+                f"the likelihood gives no density to {values[(row, *place)]} in row {row}, column {column}: "
                 f"it needs {support}; {advice}"
             )
 
     def _checked(self, x: Datum | AnyArray) -> Datum:
-        x = as_datum(x, axes=1)
+        x = x if isinstance(x, Datum) else as_datum(x, event=self.event, batch=False)
         self.check_given(x.given)
         return x
 

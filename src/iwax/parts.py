@@ -61,11 +61,11 @@ class Datum(eqx.Module):
     (3,)
     """
 
-    values: PyTree[Num[Array, "..."]]
-    observed: PyTree[Bool[Array, "..."]] | None = None
+    values: PyTree[Num[AnyArray, "..."]]
+    observed: PyTree[Bool[AnyArray, "..."]] | None = None
     given: Mapping[str, Any] | None = None
-    index: Int[Array, "*batch"] | None = None
-    inputs: Num[Array, "*batch inputs"] | None = None
+    index: Int[AnyArray, "*batch"] | None = None
+    inputs: Num[AnyArray, "*batch inputs"] | None = None
 
     @classmethod
     def of(
@@ -131,6 +131,11 @@ class Distribution(eqx.Module):
     @property
     def classes(self) -> Array | None:
         """``P(x_j = c)`` [features, classes] of features that are classes; None where there are none."""
+        return None
+
+    @property
+    def states(self) -> np.ndarray | None:
+        """Every value that a draw can have, [states, *shape of a value]; None where that is not a short list."""
         return None
 
     def clean(self, value: AnyArray, where: AnyArray | None = None) -> "Distribution":
@@ -238,21 +243,22 @@ def filled(values: Num[Array, "*batch features"], *, missing: bool, index: Int[A
     return Datum(values=jnp.where(observed, values, 0), observed=observed, index=index)
 
 
-def as_datum(x: Datum | AnyArray, *, axes: int | None = None) -> Datum:
-    """Return an array of complete rows as a datum, and a datum as it is.
+def as_datum(x: Datum | AnyArray, *, event: tuple[int, ...] | None = None, batch: bool = True) -> Datum:
+    """Return an array of complete rows [n, *event] as a datum, or one row [*event] without ``batch``; a datum as it is.
 
-    ``axes`` is how many axes the array must have: 1 for a row, 2 for a batch (None: any). Raises TypeError for anything
-    else, and ValueError for another number of axes or, where that can be seen (not under `jax.jit`), for NaN.
+    Raises TypeError for anything else, and ValueError for another number of axes (where ``event`` is None a batch needs
+    2 or more) or, where that can be seen (not under `jax.jit`), for NaN.
 
-    >>> as_datum(np.zeros((3, 2), np.uint8), axes=2).values.dtype
+    >>> as_datum(np.zeros((3, 2), np.uint8)).values.dtype
     dtype('float32')
     """
     if isinstance(x, Datum):
         return x
     if not isinstance(x, Array | np.ndarray):
         raise TypeError(f"x must be an array of rows [n, features] or an iwax.Datum, got {type(x).__name__}")
-    if axes is not None and x.ndim != axes:
-        shape = "[features], one row" if axes == 1 else "[n, features], such as x.reshape(len(x), -1)"
+    if x.ndim != batch + len(event) if event is not None else x.ndim < 1 + batch:
+        row = "features" if event is None or len(event) == 1 else ", ".join(map(str, event))
+        shape = f"[n, {row}], such as x.reshape(len(x), -1)" if batch else f"[{row}], one row"
         raise ValueError(f"x must be an array of shape {shape}, or an iwax.Datum; got shape {x.shape}")
     if not isinstance(x, Tracer) and jnp.issubdtype(x.dtype, jnp.inexact) and _has_nan(x):
         raise ValueError("x has missing values (NaN): give iwax.Datum.of(x, missing=True) in the place of the array")
@@ -264,7 +270,7 @@ def _has_nan(x: AnyArray) -> bool:
         return bool(jnp.isnan(x).any())
 
 
-def values_of(context: Any) -> Array:
+def values_of(context: Any) -> Any:
     """The array that a network reads: a datum's inputs, or else its values, or the context itself.
 
     >>> values_of(Datum(values=1.0)), values_of(2.0)

@@ -6,7 +6,7 @@ with more bits and differs: what hangs on it is compared within its errors, what
 
 import inspect
 from collections.abc import Callable
-from functools import cache, partial
+from functools import cache
 from typing import Any, NamedTuple
 
 import jax
@@ -76,7 +76,7 @@ def sampler(function: Any) -> Any:
 
 
 def objective() -> Any:
-    return partial(gradients.surrogate, k=2, estimator=gradients.pathwise(bounds.iwae))
+    return gradients.Objective(gradients.pathwise(bounds.iwae), k=2)
 
 
 def means(found: Any) -> tuple[Any, Any]:

@@ -108,7 +108,7 @@ def test_the_doubly_reparameterised_gradient_has_the_mean_of_the_pathwise_one(na
     @jax.jit
     def of_draws(which):
         def value(model, key):
-            return gradients.surrogate(model, key, x, k=2, estimator=estimator, control=which).value[0]
+            return gradients.Objective(estimator, k=2)(model, key, x, control=which).value[0]
 
         return jax.vmap(lambda key: ravel_pytree(jax.grad(value)(model, key))[0])(jax.random.split(KEY, 20_000))
 

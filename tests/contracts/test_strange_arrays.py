@@ -4,7 +4,6 @@ A function of `iwax.evaluation` or `iwax.inference` without an entry below fails
 """
 
 import traceback
-from functools import partial
 from pathlib import Path
 
 import jax
@@ -35,7 +34,7 @@ WITH_MEMORY = LatentVariableModel(
     posteriors.Gaussian(nn.Linear(D, 4, key=KEY)),
 )
 X, ONE = np.zeros((3, D)), np.ones(3)
-OBJECTIVE = partial(gradients.surrogate, k=2, estimator=gradients.pathwise(bounds.iwae))
+OBJECTIVE = gradients.Objective(gradients.pathwise(bounds.iwae), k=2)
 
 # what takes rows [n, D] of a model
 OF_ROWS = {

@@ -64,7 +64,7 @@ def per_row_gradients(estimator: gradients.Estimator, count: int, beta: float = 
 
         def value(model):
             key = jax.random.key(11)
-            return gradients.surrogate(model, key, x, k=K, estimator=estimator, beta=beta, **how).value[0]
+            return gradients.Objective(estimator, k=K, **how)(model, key, x, beta=beta).value[0]
 
         return eqx.filter_grad(value)(model)
 
@@ -140,7 +140,7 @@ def test_the_reported_bound_is_that_of_the_log_weights_and_has_no_gradient(estim
         log_w = batched.log_weights(model, key, x, k=K)
         results = []
         for bound in (bounds.iwae, bounds.miwae(3)):
-            objective = partial(gradients.surrogate, k=K, estimator=estimator(bound))
+            objective = gradients.Objective(estimator(bound), k=K)
             slope = eqx.filter_grad(lambda model, of=objective: of(model, key, x).bound.sum())(model)
             tempered = objective(model, key, x, beta=0.3).bound
             results.append((bound(log_w), objective(model, key, x).bound, tempered, slope))
@@ -159,7 +159,7 @@ def test_a_draw_that_takes_all_the_weight_leaves_finite_gradients():
 
     @eqx.filter_jit
     def gradient(model, estimator, beta):
-        objective = partial(gradients.surrogate, k=K, estimator=estimator, beta=beta)
+        objective = partial(gradients.Objective(estimator, k=K), beta=beta)
         return eqx.filter_grad(lambda model: objective(model, jax.random.key(2), rows(5)).value.sum())(model)
 
     for estimator in ESTIMATORS:
@@ -169,15 +169,12 @@ def test_a_draw_that_takes_all_the_weight_leaves_finite_gradients():
 
 
 def test_k_below_one_is_refused():
-    for objective in (
-        partial(gradients.surrogate, estimator=gradients.pathwise(bounds.iwae)),
-        gradients.closed_form_kl,
-    ):
+    for made in (partial(gradients.Objective, gradients.pathwise(bounds.iwae)), gradients.closed_form_kl):
         with pytest.raises(ValueError, match="at least 1, got 0"):
-            objective(two_layers(), jax.random.key(0), rows(2), k=0)
+            made(k=0)
 
 
 @pytest.mark.slow
 def test_the_closed_form_kl_of_a_chain_is_refused_by_name():
-    with pytest.raises(TypeError, match="got Chain and Chain: use surrogate"):
-        gradients.closed_form_kl(two_layers(), jax.random.key(0), rows(2), k=1)
+    with pytest.raises(TypeError, match=r"got Chain and Chain: use gradients.Objective\(gradients.pathwise"):
+        gradients.closed_form_kl(k=1)(two_layers(), jax.random.key(0), rows(2))

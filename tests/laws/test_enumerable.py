@@ -283,7 +283,7 @@ def expected_by_surrogate(name: str, k: int, words, beta):
 
     def at(table):
         def value(model):
-            found = gradients.surrogate(model, KEY, x, k=k, estimator=estimator, beta=beta)
+            found = gradients.Objective(estimator, k=k)(model, KEY, x, beta=beta)
             return found.value[0], found.bound[0]
 
         model = enumerable.model(parameters(), table=table, words=words)
@@ -317,13 +317,13 @@ def test_estimators_through_the_draws_are_refused(estimator):
     """There is no path: what they would give is not the gradient."""
     x = Datum(values=jnp.asarray(X)[None])
     with pytest.raises(ValueError, match=r"posterior's are discrete: use score_function or wake"):
-        gradients.surrogate(enumerable.model(parameters()), KEY, x, k=2, estimator=estimator(bounds.iwae))
+        gradients.Objective(estimator(bounds.iwae), k=2)(enumerable.model(parameters()), KEY, x)
 
 
 def test_the_closed_form_kl_is_refused():
     x = Datum(values=jnp.asarray(X)[None])
     with pytest.raises((TypeError, ValueError), match="closed-form KL needs"):
-        gradients.closed_form_kl(enumerable.model(parameters()), KEY, x, k=1)
+        gradients.closed_form_kl(k=1)(enumerable.model(parameters()), KEY, x)
 
 
 def test_the_divergence_of_bernoulli_units_is_the_sum_over_states():

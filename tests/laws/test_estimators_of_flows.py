@@ -90,8 +90,8 @@ def expected_gradient(name: str, which, words, nodes, weights, beta):
 
     def at(noise):
         def value(model):
-            how = {"k": 2, "estimator": estimator, "beta": beta, "control": which}
-            return gradients.surrogate(model, jax.random.key(KEY), x, **how).value[0]
+            objective = gradients.Objective(estimator, k=2)
+            return objective(model, jax.random.key(KEY), x, beta=beta, control=which).value[0]
 
         return eqx.filter_grad(value)(model(name, words, noise))
 

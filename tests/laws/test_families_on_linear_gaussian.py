@@ -134,9 +134,7 @@ def gap_of_draws(make: Callable) -> tuple[float, float]:
         posterior, state = carry
 
         def loss(posterior):
-            return -gradients.surrogate(
-                model_of(posterior), key, x, k=DRAWS, estimator=gradients.pathwise(bounds.elbo)
-            ).value[0]
+            return -gradients.Objective(gradients.pathwise(bounds.elbo), k=DRAWS)(model_of(posterior), key, x).value[0]
 
         updates, state = optimizer.update(jax.grad(loss)(posterior), state)
         return (optax.apply_updates(posterior, updates), state), None

@@ -145,7 +145,7 @@ def test_what_needs_a_density_is_refused():
 
     def slope(estimator, **options):
         def total(model):
-            return gradients.surrogate(model, KEY, x, k=2, estimator=estimator, **options).value.sum()
+            return gradients.Objective(estimator, k=2, **options)(model, KEY, x).value.sum()
 
         return eqx.filter_eval_shape(eqx.filter_grad(total), at)
 

@@ -1,7 +1,8 @@
 """The law of all random weights: divergences, draws, the evidence of a regression known exactly, and pruning."""
 
 import math
-from functools import cache, partial
+from dataclasses import dataclass
+from functools import cache
 
 import equinox as eqx
 import jax
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from scipy.integrate import quad
 from scipy.stats import multivariate_normal, norm
 
-from iwax import batched, bounds, gradients, likelihoods, posteriors, priors, streams, weights
+from iwax import batched, bounds, gradients, likelihoods, posteriors, priors, samplers, streams, weights
 from iwax.model import LatentVariableModel
 from iwax.nn import MLP, Linear, UncertainConv, UncertainLinear
 from iwax.parts import Datum
@@ -122,25 +123,46 @@ def test_conjugate_regression():
 
 
 def objective(**more):
-    return partial(gradients.surrogate, k=4, estimator=gradients.pathwise(bounds.iwae), **more)
+    return gradients.Objective(gradients.pathwise(bounds.iwae), k=4, **more)
 
 
-def seen(model, key, x, *, k):
+@dataclass(frozen=True)
+class Seen(gradients.AbstractObjective):
     """An objective that says which weights it was given: their sum, for every datum."""
-    total = sum(jnp.sum(leaf) for leaf in jax.tree.leaves(eqx.filter(model, eqx.is_inexact_array)))
-    return gradients.Surrogate(total + jnp.zeros(2), k * total + jnp.zeros(2))
+
+    k: int = 3
+    whole_batch: bool = True
+
+    def init(self):
+        return "its state"
+
+    def __call__(self, model, key, x, *, beta=1.0, control=None):
+        total = sum(jnp.sum(leaf) for leaf in jax.tree.leaves(eqx.filter(model, eqx.is_inexact_array)))
+        return gradients.Surrogate(total + jnp.zeros(2), self.k * total + jnp.zeros(2))
+
+
+seen = Seen()
+
+
+def test_what_is_made_of_an_objective_says_of_itself_what_that_one_says():
+    for made in (
+        gradients.bayesian(seen, prior=PRIOR, rows=50),
+        gradients.with_weight_kl(seen, prior=PRIOR, rows=50),
+        gradients.with_local_reconstruction(gradients.with_weight_kl(seen, prior=PRIOR, rows=50), weight=0.1),
+    ):
+        assert (made.k, made.whole_batch, made.init()) == (3, True, "its state")
+        assert repr(seen) in repr(made)
 
 
 @pytest.mark.parametrize("prior", [PRIOR, weights.ScaleMixture(0.5, 1.0, 0.01)])
 def test_shared_weights_are_the_objective_at_one_draw_less_the_divergence(prior):
-    made = gradients.bayesian(partial(seen, k=3), prior=prior, rows=50, scale=0.5)
-    assert made.keywords == {"k": 3}  # what training asks an objective for
+    made = gradients.bayesian(seen, prior=prior, rows=50, scale=0.5)
 
     @eqx.filter_jit
     def run(model):
         key = jax.random.fold_in(KEY, streams.Step.WEIGHTS)
         fixed, estimate = weights.drawn_with_divergence(model, prior, key)
-        return made(model, KEY, X), seen(fixed, KEY, X, k=3), weights.kl(model, PRIOR), estimate
+        return made(model, KEY, X), seen(fixed, KEY, X), weights.kl(model, PRIOR), estimate
 
     found, plain, exact, estimate = run(model(0.3))
     cost = 0.5 * (exact if prior is PRIOR else estimate) / 50
@@ -149,7 +171,7 @@ def test_shared_weights_are_the_objective_at_one_draw_less_the_divergence(prior)
 
 
 def test_a_penalty_leaves_the_bound_and_the_weights():
-    made = gradients.with_weight_kl(partial(seen, k=3), prior=PRIOR, rows=10, scale=0.5)
+    made = gradients.with_weight_kl(seen, prior=PRIOR, rows=10, scale=0.5)
 
     @eqx.filter_jit
     def run(model):
@@ -158,7 +180,7 @@ def test_a_penalty_leaves_the_bound_and_the_weights():
             return found.value[0], found.bound
 
         (value, bound), slope = eqx.filter_value_and_grad(value, has_aux=True)(model)
-        return value, bound, slope, seen(model, KEY, X, k=3), eqx.filter_value_and_grad(weights.kl)(model, PRIOR)
+        return value, bound, slope, seen(model, KEY, X), eqx.filter_value_and_grad(weights.kl)(model, PRIOR)
 
     value, bound, slope, plain, (cost, pull) = run(model(0.3))
     assert float(value) == pytest.approx(float(plain.value[0] - 0.05 * cost), rel=1e-5)
@@ -236,7 +258,7 @@ def test_a_convolution_has_the_same_moments_either_way():
         (lambda: weights.ScaleMixture(0.5, 0.1, 1.0), "sigma1 must be larger"),
         (lambda: gradients.bayesian(objective(), prior=PRIOR, rows=0), "rows"),
         (lambda: gradients.with_weight_kl(objective(), prior=PRIOR, rows=5, scale=-1.0), "not be negative"),
-        (lambda: objective(mixture=True, backward=1)(model(0.1), KEY, X), "backward=1"),
+        (lambda: objective(sampler=samplers.mixture, backward=1), "backward=1"),
         (lambda: UncertainConv(eqx.nn.Conv2d(1, 1, 1, use_bias=False, key=KEY), sigma=0.1), "needs a bias"),
     ],
 )

@@ -82,7 +82,7 @@ def test_slopes_are_learned_from_data():
     holed = np.where(seen, x, np.nan)
 
     def objective(*args, **kwargs):
-        return gradients.surrogate(*args, k=20, estimator=gradients.pathwise(bounds.iwae), **kwargs)
+        return gradients.Objective(gradients.pathwise(bounds.iwae), k=20)(*args, **kwargs)
 
     def fitted(start: LatentVariableModel) -> LatentVariableModel:
         adam = optax.adam(optax.cosine_decay_schedule(2e-2, 40 * 40))
@@ -108,7 +108,7 @@ def test_gradients_of_both_kinds_are_of_one_bound():
     def gradient(estimator):
         def of(bias, key):
             made = eqx.tree_at(lambda m: m.posterior.posterior.network.bias, whole, bias)
-            return gradients.surrogate(made, key, datum, k=3, estimator=estimator).value[0]
+            return gradients.Objective(estimator, k=3)(made, key, datum).value[0]
 
         keys = jax.random.split(jax.random.key(5), 4_000)
         return jax.jit(jax.vmap(jax.grad(of), in_axes=(None, 0)))(whole.posterior.posterior.network.bias, keys)

@@ -188,7 +188,7 @@ def test_a_value_that_was_not_observed_reaches_nothing():
     def ascended(model: LatentVariableModel, values):
         datum = Datum(values=values, observed=seen)
         estimator = gradients.doubly_reparameterized(bounds.iwae)
-        return gradients.surrogate(model, jax.random.key(0), datum, k=4, estimator=estimator).value.sum()
+        return gradients.Objective(estimator, k=4)(model, jax.random.key(0), datum).value.sum()
 
     gradient_of = jax.jit(jax.value_and_grad(ascended))
     found = [
@@ -212,7 +212,7 @@ def test_training_on_holes_learns_the_model_of_whole_rows():
     )
 
     def objective(*args, **kwargs):
-        return gradients.surrogate(*args, k=5, estimator=gradients.pathwise(bounds.iwae), **kwargs)
+        return gradients.Objective(gradients.pathwise(bounds.iwae), k=5)(*args, **kwargs)
 
     def trained(x: np.ndarray, missing: bool) -> LatentVariableModel:
         adam = optax.adam(optax.cosine_decay_schedule(1e-2, 28 * 60))

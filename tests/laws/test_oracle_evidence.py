@@ -229,7 +229,7 @@ def test_the_gradient_of_the_iwae_bound_tends_to_the_exact_score():
         def value(model):
             datum = Datum(values=values[None], index=index[None])
             objective = gradients.doubly_reparameterized(bounds.iwae)
-            return gradients.surrogate(model, jax.random.key(0), datum, k=2, estimator=objective).value[0]
+            return gradients.Objective(objective, k=2)(model, jax.random.key(0), datum).value[0]
 
         gradient = eqx.filter_grad(value)(model)
         return gradient.likelihood.network.weight, gradient.likelihood.network.bias, gradient.posterior

@@ -1,7 +1,6 @@
 """Signal-to-noise of gradients: known noise gives the known ratio, and the laws of k hold on the oracle."""
 
 from functools import cache, partial
-from typing import NamedTuple
 
 import equinox as eqx
 import jax
@@ -33,20 +32,16 @@ class Two(eqx.Module):
         """Every row will do."""
 
 
-class Value(NamedTuple):
-    value: jax.Array
-
-
 MEAN = np.array([1.0, -0.5, 0.25, 0.0, 3.0], np.float32)
 SD = np.array([1.0, 2.0, 0.5, 1.0, 6.0], np.float32)
 
 
-def known(model, key, x, *, sd: np.ndarray) -> Value:
+def known(model, key, x, *, sd: np.ndarray) -> gradients.Surrogate:
     """A gradient of known mean and standard deviation in the decoder, and of noise alone in the encoder."""
     gradient = MEAN + sd * jax.random.normal(key, MEAN.shape)
     noise = sd[0] * jax.random.normal(jax.random.fold_in(key, 1), model.posterior.w.shape)
     total = jnp.sum(model.likelihood.w[:5] * gradient) + jnp.sum(model.posterior.w * noise)
-    return Value(total + 0 * x.values[:, 0])
+    return gradients.Surrogate(total + 0 * x.values[:, 0], 0 * x.values[:, 0])
 
 
 def of_known(objective, seed: int) -> evaluation.SignalToNoise:
@@ -87,7 +82,7 @@ def test_a_known_ratio_is_found_and_its_error_is_that_of_repetition():
 @pytest.mark.slow
 def test_a_group_is_its_tensors_and_moments_are_those_of_the_draws():
     """Against every repeat's gradient, taken one by one."""
-    objective = partial(gradients.surrogate, k=2, estimator=gradients.pathwise(bounds.iwae))
+    objective = gradients.Objective(gradients.pathwise(bounds.iwae), k=2)
     model = ORACLE.model(scale=1.3, shift=0.4)
     found = evaluation.gradient_signal_to_noise(model, X, objective, repeats=40, folds=4, key=KEY)
     parameters, static = eqx.partition(model, eqx.is_inexact_array)
@@ -114,7 +109,7 @@ def test_a_group_is_its_tensors_and_moments_are_those_of_the_draws():
 
 @cache
 def against_k(estimator) -> list[evaluation.SignalToNoise]:
-    objectives = [partial(gradients.surrogate, k=k, estimator=estimator(bounds.iwae)) for k in KS]
+    objectives = [gradients.Objective(estimator(bounds.iwae), k=k) for k in KS]
     model = ORACLE.model(scale=1.3, shift=0.4)
     return [evaluation.gradient_signal_to_noise(model, X, each, repeats=1000, key=KEY) for each in objectives]
 

@@ -1,4 +1,4 @@
-"""`surrogate` applies the weights of an estimator as it should: all at once, in pieces, and to few of the draws.
+"""`gradients.Objective` applies the weights of an estimator as it should: at once, in pieces, and to few of the draws.
 
 First draw by draw, for weights that are any numbers at all, against derivatives written out by hand; then, for an
 estimator of each kind, in expectation by quadrature over the noise of the draws (`one_latent`).
@@ -86,8 +86,8 @@ def with_any_weights(path: bool, score: bool) -> gradients.Estimator:
 @eqx.filter_jit
 def gradient(model, x, estimator, control, outer, beta, backward=None, chunk=None, k=K):
     def value(model):
-        how = {"backward": backward, "chunk": chunk, "control": control, "beta": beta, "estimator": estimator, "k": k}
-        return outer @ gradients.surrogate(model, jax.random.key(KEY_SEED), x, **how).value
+        ascended = gradients.Objective(estimator, k, backward=backward, chunk=chunk)
+        return outer @ ascended(model, jax.random.key(KEY_SEED), x, beta=beta, control=control).value
 
     return vector(eqx.filter_grad(value)(model))
 
@@ -210,14 +210,14 @@ KINDS = {  # of estimators: the bound for the model, the bound for the posterior
 def expected(kind: str, words, nodes, weights, beta):
     """E of the surrogate's gradient over the noise of its two draws, and E of the bound that it reports."""
     estimator = KINDS[kind][2]
-    made = partial(gradients.surrogate, estimator=estimator) if estimator else gradients.closed_form_kl
+    made = gradients.Objective(estimator, k=2) if estimator else gradients.closed_form_kl(k=2)
 
     def at_node(node):
         posterior = KnownPosterior(oracle.PARAMETERS[4:5], oracle.PARAMETERS[5:], node[:, None], words)
         posterior = jax.tree.map(jnp.asarray, posterior)
 
         def value(model):
-            surrogate = made(model, jax.random.key(KEY_SEED), rows(1), k=2, beta=beta)
+            surrogate = made(model, jax.random.key(KEY_SEED), rows(1), beta=beta)
             return surrogate.value[0], surrogate.bound[0]
 
         (_, reported), gradient = eqx.filter_value_and_grad(value, has_aux=True)(model_with(posterior))

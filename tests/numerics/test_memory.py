@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from functools import partial
 
 import equinox as eqx
 import jax
@@ -49,7 +48,7 @@ def temporary_bytes(k: int) -> int:
     )
     chunk = training.draws_a_chunk(k)
     estimator = gradients.doubly_reparameterized(bounds.iwae)
-    objective = partial(gradients.surrogate, k=k, estimator=estimator, chunk=chunk)
+    objective = gradients.Objective(estimator, k=k, chunk=chunk)
     plan = training.Plan(epochs=1, batch=batch, seed=0, piece=training.rows_a_piece(batch, k))
     optimizer = optax.sgd(0.1)
     state = training.initial_state(model, optimizer)

@@ -199,7 +199,7 @@ KEY, NAN, INF = jax.random.key(0), float("nan"), float("inf")
 def net(outputs):
     return nn.MLP(2, (4,), outputs, key=KEY)
 def ASCENT(model, key, x, *, beta):
-    return gradients.surrogate(model, key, x, k=2, estimator=gradients.pathwise(bounds.iwae), beta=beta)
+    return gradients.Objective(gradients.pathwise(bounds.iwae), k=2)(model, key, x, beta=beta)
 LIKELIHOODS = {
     "bernoulli": (likelihoods.Bernoulli(net(3)), [0.5, 2, 255, -1, 1e-9, 0.999999]),
     "continuous bernoulli": (likelihoods.ContinuousBernoulli(net(3)), [-1e-6, 1.0001, 255]),

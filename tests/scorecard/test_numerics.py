@@ -8,7 +8,6 @@ import os
 import re
 import subprocess
 import sys
-from functools import partial
 from pathlib import Path
 
 import equinox as eqx
@@ -26,7 +25,7 @@ from iwax.evaluation.importance_posterior import joint_and_posterior
 from iwax.training import checkpoint
 
 KEY = jax.random.key(0)
-OBJECTIVE = partial(gradients.surrogate, k=5, estimator=gradients.doubly_reparameterized(bounds.iwae))
+OBJECTIVE = gradients.Objective(gradients.doubly_reparameterized(bounds.iwae), k=5)
 CLI = [sys.executable, "-c", "from iwax.cli import main; main()"]
 TINY = ["--set", "model.hidden=[16]", "--set", "model.latent=4", "--epochs", "1"]
 

@@ -50,7 +50,7 @@ class Watch:
         megabytes = pages * os.sysconf("SC_PAGE_SIZE") / 2**20
         told.append((step, megabytes, len(os.listdir("/proc/self/fd")), len(checkpoint.steps(folder))))
 
-objective = partial(gradients.surrogate, k=5, estimator=gradients.doubly_reparameterized(bounds.iwae))
+objective = gradients.Objective(gradients.doubly_reparameterized(bounds.iwae), k=5)
 training.fit(
     Oracle.of().model(wider=1.5), objective, data, optimizer=optax.adam(1e-3), epochs=epochs, batch=20, key=key,
     callbacks=[Watch()], progress=False,

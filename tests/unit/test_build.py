@@ -16,7 +16,7 @@ from iwax.experiments.build import Moments
 from iwax.experiments.config import Config, Model, Training
 from iwax.experiments.objective import Objective, build_objective
 from iwax.parts import Datum
-from iwax.training import initial_control, steps_per_epoch
+from iwax.training import steps_per_epoch
 
 KEY = jax.random.key(0)
 FEATURES = 6
@@ -145,13 +145,12 @@ def test_every_objective_has_a_finite_gradient(objective):
     model, chosen = build.build_model(config, START, key=KEY), build_objective(objective, FEATURES, rows=100, key=KEY)
     x = Datum(values=jnp.ones((3, FEATURES)), index=jnp.arange(3))
 
-    control = initial_control(chosen)
-    given = {} if control is None else {"control": control}
+    control = chosen.init()
 
     @eqx.filter_jit
     @partial(eqx.filter_value_and_grad, has_aux=True)
     def loss(model):
-        surrogate = chosen(model, KEY, x, beta=0.5, **given)
+        surrogate = chosen(model, KEY, x, beta=0.5, control=control)
         return -surrogate.value.sum(), surrogate.bound
 
     (_, bound), gradient = loss(model)

@@ -102,7 +102,7 @@ def test_a_baseline_is_made_of_the_past_and_the_state_given_back_holds_the_prese
         estimator = gradients.score_function(bounds.iwae, average)
 
         def value(model):
-            made = gradients.surrogate(model, KEY, x, k=K, estimator=estimator, control=state)
+            made = gradients.Objective(estimator, k=K)(model, KEY, x, control=state)
             return jnp.sum(made.value), made
 
         (_, made), gradient = eqx.filter_value_and_grad(value, has_aux=True)(model)

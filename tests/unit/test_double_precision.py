@@ -1,7 +1,6 @@
 """Every verb that opens a run, on runs that were trained in double precision: a table with holes, and binary images."""
 
 import json
-from functools import partial
 from pathlib import Path
 
 import jax
@@ -72,7 +71,7 @@ def test_what_was_trained_in_single_precision_has_the_same_density_in_double():
     """To 1e-3 nats: the draws differ, and are so many that their mean is known to half of that."""
     oracle = LinearGaussian.random(5, 2, seed=2)
     x, how = oracle.sample(200, seed=1), {"k": 10_000, "key": jax.random.key(1), "batch": 200, "chunk": 500}
-    objective = partial(gradients.surrogate, k=5, estimator=gradients.pathwise(bounds.iwae))
+    objective = gradients.Objective(gradients.pathwise(bounds.iwae), k=5)
     fitted = training.fit(
         oracle.model(scale=1.1), objective, x, optimizer=optax.adam(1e-3), epochs=2, key=jax.random.key(0), batch=50
     ).model

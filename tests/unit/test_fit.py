@@ -1,5 +1,6 @@
 """`training.fit`: the best model on validation data, who watches, and what it resumes from, on numbers alone."""
 
+from dataclasses import dataclass
 from functools import partial
 from types import SimpleNamespace
 
@@ -173,16 +174,45 @@ def test_the_whole_key_counts_and_a_seed_is_its_key():
         fit(key=jax.random.key(0, impl="rbg"))
 
 
-def test_what_a_partial_says_is_known_and_a_function_may_say_it_itself():
-    pieces = fit(epochs=1, objective=partial(lambda model, key, x, *, beta, k: noisy(model, key, x, beta=beta), k=250))
+@dataclass(frozen=True)
+class Noisy(gradients.AbstractObjective):
+    """`noisy`, with a number of draws, a look at the whole batch, or a count of the pieces that it was called with."""
+
+    k: int = 250
+    whole_batch: bool = False
+    counts: bool = False
+
+    def init(self):
+        return jnp.zeros(()) if self.counts else None
+
+    def __call__(self, model, key, x, *, beta=1.0, control=None):
+        return noisy(model, key, x, beta=beta)._replace(control=control + 1 if self.counts else None)
+
+
+def test_training_asks_an_objective_and_takes_the_rows_of_a_function_whole():
+    pieces = fit(epochs=1, objective=Noisy())
     whole = fit(epochs=1, objective=lambda *given, **options: noisy(*given, **options))
     cut = fit(epochs=1, objective=lambda *given, **options: noisy(*given, **options), piece=4)
     assert cut.model.w.tolist() == pieces.model.w.tolist()
     np.testing.assert_allclose(cut.model.w, whole.model.w, rtol=1e-5)
+    start = training.initial_state(Means(jnp.zeros(3)), optax.sgd(0.1), control=Noisy(counts=True).init())
+    plan = Plan(epochs=2, batch=8, seed=5, piece=4, validate_every=1)
+    end = training.train(start, Noisy(counts=True), TRAIN, optimizer=optax.sgd(0.1), plan=plan, valid=VALID)
+    assert float(end.control) == 2 * 3 * 2  # epochs, steps and pieces; validation leaves it alone
+    with pytest.raises(ValueError, match=r"looks at a whole batch, of 8 rows: it needs piece=None, got piece=4"):
+        fit(objective=Noisy(whole_batch=True), piece=4)
+    assert fit(epochs=1, objective=Noisy(whole_batch=True)).model.w.tolist() == whole.model.w.tolist()
+
+
+def test_a_plain_function_loses_no_control_variate_in_silence():
     estimator = gradients.score_function(bounds.iwae, control_variates.moving_average())
-    hidden = lambda model, key, x, beta: gradients.surrogate(model, key, x, k=2, estimator=estimator, beta=beta)  # noqa: E731
-    with pytest.raises(ValueError, match=r"control variate with a state: give control=.*functools.partial"):
-        fit(epochs=1, objective=hidden)
+    inside = gradients.Objective(estimator, k=2)
+    with pytest.raises(ValueError, match=r"control variate with a state: give control=.*gradients.Objective, and not"):
+        fit(epochs=1, objective=lambda model, key, x, beta: inside(model, key, x, beta=beta))
+    with pytest.raises(ValueError, match=r"returns the state of a control variate, which is not kept for a plain func"):
+        fit(epochs=1, objective=lambda model, key, x, beta: noisy(model, key, x, beta=beta)._replace(control=beta))
+    with pytest.raises(TypeError, match=r"needs to be a gradients.Objective or a function .* got 3"):
+        fit(epochs=1, objective=3)
 
 
 def test_progress_is_written_where_it_is_asked_for(capsys):

@@ -36,7 +36,7 @@ def test_free_bits_are_their_formula():
     @eqx.filter_jit
     def both(model, free_bits, beta):
         def value(model):
-            result = gradients.closed_form_kl(model, key, x, k=2, beta=beta, free_bits=free_bits)
+            result = gradients.closed_form_kl(k=2, free_bits=free_bits)(model, key, x, beta=beta)
             return result.value.mean(), result.bound
 
         return eqx.filter_value_and_grad(value, has_aux=True)(model)

@@ -1,7 +1,5 @@
 """Memory against its equation, its plain twin, and the local reconstruction of hidden layers by hand."""
 
-from functools import partial
-
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -65,7 +63,7 @@ def model(decoder, hidden=(5, 4)) -> LatentVariableModel:
 def test_local_reconstruction_is_the_distance_of_hidden_layers():
     decoder = MemoryMLP(2, (4, 5), 3, slots=(2, 3), key=KEY, norm=True)
     made, x = model(decoder), Datum(values=jnp.array([[1.0, 0.0, 1.0]]), index=jnp.arange(1))
-    plain = partial(gradients.surrogate, k=2, estimator=gradients.pathwise(bounds.iwae))
+    plain = gradients.Objective(gradients.pathwise(bounds.iwae), k=2)
 
     @eqx.filter_jit
     def run(made):
@@ -141,7 +139,7 @@ def test_what_is_refused(make, words):
     ],
 )
 def test_other_networks_have_no_local_reconstruction(decoder, words):
-    plain = partial(gradients.surrogate, k=1, estimator=gradients.pathwise(bounds.elbo))
+    plain = gradients.Objective(gradients.pathwise(bounds.elbo), k=1)
     objective, x = gradients.with_local_reconstruction(plain, weight=0.1), Datum(values=jnp.zeros((1, 3)))
     with pytest.raises(ValueError, match=words):
         eqx.filter_eval_shape(lambda: objective(model(decoder()), KEY, x))

@@ -23,7 +23,7 @@ def surrogate(**how):
         likelihoods.Bernoulli(linear(np.ones((1, 2)), np.zeros(2))),
         posteriors.Gaussian(linear(np.ones((2, 2)), np.zeros(2))),
     )
-    return jax.eval_shape(lambda: gradients.surrogate(model, KEY, Datum(values=jnp.ones((2, 2))), **how))
+    return jax.eval_shape(lambda: gradients.Objective(**how)(model, KEY, Datum(values=jnp.ones((2, 2)))))
 
 
 def holding(value: float):

@@ -1,5 +1,7 @@
 """Means of logarithms of means: the ELBO, the importance-weighted bound, and what lies between them."""
 
+from dataclasses import replace
+
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -28,10 +30,18 @@ def _iwae_derivatives(log_w: LogWeights, key: PRNGKey | None) -> tuple[LogWeight
     return normalised, normalised * (1 - normalised)
 
 
-elbo = Bound("elbo", "lower", _elbo, _elbo_derivatives)
+def _elbo_weighted(log_w: LogWeights, log_mass: LogWeights) -> PerDatum:
+    return jnp.sum(jnp.exp(log_mass) * log_w, axis=0)
+
+
+def _iwae_weighted(log_w: LogWeights, log_mass: LogWeights) -> PerDatum:
+    return jax.nn.logsumexp(log_mass + log_w, axis=0)
+
+
+elbo = Bound("elbo", "lower", _elbo, _elbo_derivatives, weighted=_elbo_weighted)
 """``(1/k) sum_i log w_i``: the evidence lower bound; estimator A of Kingma and Welling (2014, arXiv:1312.6114)."""
 
-iwae = Bound("iwae", "lower", _iwae, _iwae_derivatives)
+iwae = Bound("iwae", "lower", _iwae, _iwae_derivatives, weighted=_iwae_weighted)
 """``log (1/k) sum_i w_i``: the importance-weighted bound (Burda, Grosse and Salakhutdinov 2016, arXiv:1509.00519)."""
 
 
@@ -74,8 +84,7 @@ def ciwae(beta: float) -> Bound:
     if not 0 <= beta <= 1:
         raise ValueError(f"ciwae needs 0 <= beta <= 1 (0 is iwae, 1 is elbo), got beta={beta}")
     if beta in (0, 1):  # no part of the other: 0 times the logarithm of a weight of zero is not 0
-        one = elbo if beta else iwae
-        return Bound(f"ciwae({beta:g})", "lower", one.value, one.derivatives)
+        return replace(elbo if beta else iwae, name=f"ciwae({beta:g})")
 
     def value(log_w: LogWeights, key: PRNGKey | None) -> PerDatum:
         return beta * _elbo(log_w, key) + (1 - beta) * log_mean_exp(log_w)
@@ -84,4 +93,7 @@ def ciwae(beta: float) -> Bound:
         first, second = _iwae_derivatives(log_w, key)
         return beta / log_w.shape[0] + (1 - beta) * first, (1 - beta) * second
 
-    return Bound(f"ciwae({beta:g})", "lower", value, derivatives)
+    def weighted(log_w: LogWeights, log_mass: LogWeights) -> PerDatum:
+        return beta * _elbo_weighted(log_w, log_mass) + (1 - beta) * _iwae_weighted(log_w, log_mass)
+
+    return Bound(f"ciwae({beta:g})", "lower", value, derivatives, weighted=weighted)

@@ -7,6 +7,7 @@ Nowozin (2018, "Debiasing evidence approximations", ICLR), after Sharot (1976). 
 """
 
 import math
+from dataclasses import replace
 from itertools import combinations
 from typing import NamedTuple
 
@@ -43,7 +44,7 @@ def jackknife(order: int, *, subsets: int = 1000) -> Bound:
         raise ValueError(f"jackknife needs at least one random subset of each size, got subsets={subsets}")
     name = f"jackknife({order})"
     if order == 0:
-        return Bound(name, "lower", iwae.value, iwae.derivatives)
+        return replace(iwae, name=name)
     if order == 1:
         return Bound(name, "estimate", _first_order, _first_order_derivatives, least_k=2)
 

@@ -1,6 +1,7 @@
 """Power means of the weights: Rényi's bounds, and the chi upper bound."""
 
 import math
+from dataclasses import replace
 
 import jax
 import jax.numpy as jnp
@@ -28,9 +29,9 @@ def renyi(alpha: float) -> Bound:
         raise ValueError(f"renyi needs a finite alpha, or -inf for the largest weight, got alpha={alpha}")
     name, kind = f"renyi({alpha:g})", "lower" if alpha >= 0 else "estimate"
     if alpha == 1:
-        return Bound(name, kind, elbo.value, elbo.derivatives)
+        return replace(elbo, name=name)
     if alpha == -math.inf:
-        return Bound(name, kind, _largest, _largest_derivatives, smooth=False)
+        return Bound(name, kind, _largest, _largest_derivatives, smooth=False, weighted=_largest_weighted)
     return _power_mean(name, kind, 1 - alpha)
 
 
@@ -56,11 +57,18 @@ def _power_mean(name: str, kind: str, power: float) -> Bound:
         share = jax.nn.softmax(power * log_w, axis=0)
         return share, power * share * (1 - share)
 
-    return Bound(name, "lower" if kind == "lower" else "estimate", value, derivatives)
+    def weighted(log_w: LogWeights, log_mass: LogWeights) -> PerDatum:
+        return jax.nn.logsumexp(log_mass + power * log_w, axis=0) / power
+
+    return Bound(name, "lower" if kind == "lower" else "estimate", value, derivatives, weighted=weighted)
 
 
 def _largest(log_w: LogWeights, key: PRNGKey | None) -> PerDatum:
     return jnp.max(log_w, axis=0)
+
+
+def _largest_weighted(log_w: LogWeights, log_mass: LogWeights) -> PerDatum:
+    return jnp.max(jnp.where(log_mass == -jnp.inf, -jnp.inf, log_w), axis=0)
 
 
 def _largest_derivatives(log_w: LogWeights, key: PRNGKey | None) -> tuple[LogWeights, LogWeights]:

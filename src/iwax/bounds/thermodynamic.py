@@ -55,9 +55,13 @@ def thermodynamic(intervals: int, *, first: float = 0.025, side: Literal["left",
             total += width * share * ((1 - beta * b) * away - beta)
         return total
 
+    def weighted(log_w: LogWeights, log_mass: LogWeights) -> PerDatum:
+        shares = ((width, jax.nn.softmax(log_mass + b * log_w, axis=0)) for b, width in terms)
+        return sum((width * jnp.sum(share * log_w, axis=0) for width, share in shares), start=jnp.zeros(()))
+
     name = f"thermodynamic({intervals}, {first:g}, {side})"
     kind = "lower" if side == "left" else "estimate"
-    return Bound(name, kind, value, derivatives, covariance=covariance)
+    return Bound(name, kind, value, derivatives, covariance=covariance, weighted=weighted)
 
 
 def _path(log_w: LogWeights, b: float) -> tuple[LogWeights, PerDatum, LogWeights]:

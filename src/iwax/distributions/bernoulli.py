@@ -9,6 +9,7 @@ from jaxtyping import Array, Float
 
 from iwax._typing import AnyArray, PRNGKey
 from iwax.distributions.independent import AbstractIndependent
+from iwax.distributions.states import every
 from iwax.numerics import softplus
 from iwax.parts import Trace
 
@@ -35,6 +36,11 @@ class Bernoulli(AbstractIndependent):
     def mean(self) -> Array:
         """``sigmoid(m)``."""
         return jax.nn.sigmoid(self.logits)
+
+    @property
+    def states(self) -> np.ndarray:
+        """Every row of zeros and ones, [2^features, features]."""
+        return every(2, self.logits.shape[-1])
 
     def draw(self, key: PRNGKey) -> tuple[Array, Trace]:
         """A value of zeros and ones, which has no gradient in the logits; there is no trace."""

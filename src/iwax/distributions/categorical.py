@@ -4,10 +4,12 @@ from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from iwax._typing import AnyArray, PRNGKey
 from iwax.distributions.independent import AbstractIndependent
+from iwax.distributions.states import every
 from iwax.parts import Trace
 
 __all__ = ["Categorical"]
@@ -34,6 +36,11 @@ class Categorical(AbstractIndependent):
     def mean(self) -> Array:
         """``sum_c c P(x_j = c)``, the mean of the code: of use for classes that are ordered, and for two."""
         return self.probabilities @ jnp.arange(self.logits.shape[-1], dtype=self.logits.dtype)
+
+    @property
+    def states(self) -> np.ndarray:
+        """Every row of classes, [classes^features, features]."""
+        return every(self.logits.shape[-1], self.logits.shape[-2])
 
     def draw(self, key: PRNGKey) -> tuple[Array, Trace]:
         """The number of a class, which has no gradient in the logits; there is no trace."""

@@ -18,6 +18,7 @@ from jaxtyping import Array
 from iwax import batched, streams
 from iwax._typing import PRNGKey
 from iwax.evaluation.blocks import Block, at_least, blocks, by_row, checked
+from iwax.evaluation.data_points import DataPoints
 from iwax.evaluation.statistics import mean_with_errors, standard_error
 from iwax.model import LatentVariableModel
 from iwax.parts import Datum, Distribution, Latent
@@ -69,7 +70,7 @@ class AggregatePosterior:
 
 def aggregate_posterior(
     model: LatentVariableModel,
-    x: np.ndarray,
+    x: DataPoints,
     *,
     key: PRNGKey,
     draws: int = 4,
@@ -85,7 +86,7 @@ def aggregate_posterior(
     """
     x, rows = checked(model, x, rows, key)
     at_least(1, {"draws": draws, "batch": batch})
-    n, model = x.shape[0], batched.ready(model, key)
+    n, model = len(x), batched.ready(model, key)
     everything = list(blocks(x, rows, batch))
 
     def of_block(block: Block) -> np.ndarray:

@@ -9,6 +9,7 @@ from iwax import batched
 from iwax._typing import PRNGKey
 from iwax.evaluation.annealing import LADDERS, STARTS, Annealed, Plan, anneal, refuse_discrete, tuned
 from iwax.evaluation.blocks import Block, at_least, by_row, checked
+from iwax.evaluation.data_points import DataPoints
 from iwax.evaluation.hamiltonian import TARGET_ACCEPTANCE
 from iwax.evaluation.trust import Estimate
 from iwax.model import LatentVariableModel
@@ -69,7 +70,7 @@ class AnnealedEvidence(Estimate):
 
 def annealed_evidence(
     model: LatentVariableModel,
-    x: np.ndarray,
+    x: DataPoints,
     *,
     chains: int = 16,
     temperatures: int = 1000,
@@ -104,10 +105,10 @@ def annealed_evidence(
     def of_block(block: Block) -> np.ndarray:
         refuse_discrete(model, block.x)
         log_steps = tuned(model, key, block.x, plan, step=step)
-        found = anneal(model, key, block.x, plan, log_steps, progress=within(block, x.shape[0], progress))
+        found = anneal(model, key, block.x, plan, log_steps, progress=within(block, len(x), progress))
         return summed(found, 1)
 
-    columns = by_row(of_block, x, rows, batch or rows_at_once(x.shape[0], chains), axis=1)
+    columns = by_row(of_block, x, rows, batch or rows_at_once(len(x), chains), axis=1)
     return AnnealedEvidence(chains, temperatures, leapfrog, start, rows, *columns)
 
 

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from iwax.evaluation import tables
+from iwax.evaluation.data_points import DataPoints, check_points, rows_at
 from iwax.model import LatentVariableModel
-from iwax.parts import Datum, filled
+from iwax.parts import Datum
 
 __all__ = ["Block", "at_least", "blocks", "by_row", "check_key", "checked"]
 
@@ -29,15 +30,16 @@ class Block(NamedTuple):
 
 
 def checked(
-    model: LatentVariableModel, x: ArrayLike, rows: ArrayLike | None, key: Any, *, missing: bool = False
-) -> tuple[np.ndarray, np.ndarray]:
-    """x as finite numbers [n, features of the model], and the numbers of its rows (0, 1, ... where ``rows`` is None).
+    model: LatentVariableModel, x: ArrayLike | Datum, rows: ArrayLike | None, key: Any, *, missing: bool = False
+) -> tuple[DataPoints, np.ndarray]:
+    """Data points as `check_points` gives them, and the numbers of their rows: ``rows``, or the datum's, or 0, 1, ....
 
-    Raises TypeError and ValueError, as `tables.table` and `check_key` do, where x is not such a table (a NaN may stand
-    for a value that is ``missing``), there is not one number a row, or ``key`` is no key.
+    Raises TypeError and ValueError, as `check_points` and `check_key` do, where x is not of the model's shape (a NaN
+    may stand for a value that is ``missing``), there is not one number per row, or ``key`` is no key.
     """
     check_key(key)
-    x = tables.table("x", x, tables.event_of(model), missing=missing)
+    x = check_points(model, x, missing=missing)
+    rows = x.index if rows is None and isinstance(x, Datum) else rows
     return x, tables.row_numbers(rows, len(x))
 
 
@@ -61,20 +63,20 @@ def at_least(least: int, numbers: Mapping[str, int]) -> None:
 
 
 def blocks(x: Any, rows: np.ndarray | None, size: int) -> Iterator[Block]:
-    """The rows of x (of each of its leaves), at most ``size`` at a time, all blocks of one shape.
+    """The rows of data points, or of every leaf of x, at most ``size`` at a time, all blocks of one shape.
 
-    Their numbers are 0, 1, ... where ``rows`` is None. A NaN in a table marks what was not observed.
+    Their numbers are the datum's, or 0, 1, ..., where ``rows`` is None. A NaN in a table marks what was not observed.
 
     >>> [block.size for block in blocks(np.zeros((5, 2)), None, 3)]
     [3, 2]
     """
-    n = len(jax.tree.leaves(x)[0])
-    rows, size = np.arange(n) if rows is None else rows, min(size, n)
-    missing = isinstance(x, np.ndarray) and x.dtype.kind == "f" and bool(np.isnan(x).any())
+    points = x if isinstance(x, Datum | np.ndarray) else Datum(x)
+    n, size = len(points), min(size, len(points))
+    if rows is None:
+        rows = np.asarray(x.index) if isinstance(x, Datum) and x.index is not None else np.arange(n)
     for first in range(0, n, size):
         index = np.minimum(np.arange(first, first + size), n - 1)
-        values = jax.tree.map(lambda leaf, index=index: jnp.asarray(leaf[index]).astype(float), x)
-        yield Block(first, min(first + size, n), filled(values, missing=missing, index=jnp.asarray(rows[index])))
+        yield Block(first, min(first + size, n), rows_at(points, index, rows[index]))
 
 
 def by_row(
@@ -93,10 +95,10 @@ def by_row(
     >>> by_row(lambda block: 2 * block.x.values, np.arange(5.0), None, 3).tolist()
     [0.0, 2.0, 4.0, 6.0, 8.0]
     """
-    found = []
+    found, n = [], len(jax.tree.leaves(x)[0])
     for block in blocks(x, rows, size):
         kept = (*(slice(None),) * axis, slice(block.size))
         found.append(jax.tree.map(lambda leaf, kept=kept: np.asarray(leaf)[kept], function(block)))
         if progress is not None:
-            progress(block.stop, len(jax.tree.leaves(x)[0]))
+            progress(block.stop, n)
     return jax.tree.map(lambda *leaves: np.concatenate(leaves, axis=axis), *found)

@@ -14,6 +14,7 @@ from scipy.special import logsumexp
 from iwax import batched
 from iwax._typing import PRNGKey
 from iwax.evaluation.blocks import Block, at_least, by_row, checked
+from iwax.evaluation.data_points import DataPoints
 from iwax.evaluation.evidence import log_weight_calls
 from iwax.evaluation.statistics import error_of_mean, standard_error
 from iwax.model import LatentVariableModel
@@ -76,7 +77,7 @@ def ladder(k: int) -> list[int]:
 
 def convergence_in_k(
     model: LatentVariableModel,
-    x: np.ndarray,
+    x: DataPoints,
     *,
     k: int,
     key: PRNGKey,

@@ -10,9 +10,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from iwax import batched
+from iwax import batched, samplers
 from iwax._typing import PRNGKey
 from iwax.evaluation.blocks import at_least, blocks, checked
+from iwax.evaluation.data_points import DataPoints
 from iwax.evaluation.pareto import pareto_k, tail_size
 from iwax.evaluation.statistics import standard_error
 from iwax.evaluation.trust import FEW, TRUSTED_K_HAT, Estimate, unknown, unknown_words
@@ -101,12 +102,13 @@ class Evidence(Estimate):
 
 def log_evidence(
     model: LatentVariableModel,
-    x: np.ndarray,
+    x: DataPoints,
     *,
     k: int,
     key: PRNGKey,
     rows: np.ndarray | None = None,
     missing: bool = False,
+    sampler: samplers.Sampler = samplers.independent,
     batch: int = 20,
     chunk: int = 50,
     progress: Callable[[int, int], None] | None = None,
@@ -117,15 +119,19 @@ def log_evidence(
     and ``chunk`` draws are taken at once; memory does not grow with k. The noise is a function of (key, row number,
     draw), so neither of them changes a value. ``rows`` are the row numbers (0, 1, ... by default);
     ``progress(done, total)`` is told of rows done. With ``missing`` a NaN marks a value that was not observed, and the
-    estimate is of the log-density of the observed ones (Mattei and Frellsen 2019, arXiv:1812.02633). Raises ValueError
-    where x is not a table of finite numbers in the likelihood's support, or k, batch or chunk is below 1.
+    estimate is of the log-density of the observed ones (Mattei and Frellsen 2019, arXiv:1812.02633). ``sampler`` is how
+    the draws come about: with `samplers.Enumerated` a draw's weight is the sum over the states of a discrete layer.
+    Raises ValueError where x is not a table of finite numbers in the likelihood's support, the sampler's draws are no
+    independent estimates of p(x), or k, batch or chunk is below 1.
     """
     x, rows = checked(model, x, rows, key, missing=missing)
     at_least(1, {"k": k, "batch": batch, "chunk": chunk})
     model.refuse_outside(x, missing=missing)
     model = batched.ready(model, key)
-    n, columns = x.shape[0], np.empty((6, x.shape[0]))
-    calls = ((block, call) for block in blocks(x, rows, batch) for call in _calls(model, key, block.x, k, chunk))
+    n, columns = len(x), np.empty((6, len(x)))
+    calls = (
+        (block, call) for block in blocks(x, rows, batch) for call in _calls(model, key, block.x, k, chunk, sampler)
+    )
     for block, of_block in itertools.groupby(_ahead(calls), key=lambda call: call[0]):
         found = statistics((log_w for _, log_w in of_block), min(batch, n), k)
         columns[:, block.first : block.stop] = found[:, : block.size]
@@ -136,16 +142,18 @@ def log_evidence(
 
 def log_weight_calls(model: LatentVariableModel, key: PRNGKey, x: Datum, k: int, *, chunk: int) -> Iterator[np.ndarray]:
     """The k log-weights of every row of x, nats, as [draws, batch] a call; ``chunk`` draws a row are taken at once."""
-    for _, log_w in _ahead((None, call) for call in _calls(model, key, x, k, chunk)):
+    for _, log_w in _ahead((None, call) for call in _calls(model, key, x, k, chunk, samplers.independent)):
         yield log_w
 
 
-def _calls(model: LatentVariableModel, key: PRNGKey, x: Datum, k: int, chunk: int) -> Iterator[Any]:
+def _calls(
+    model: LatentVariableModel, key: PRNGKey, x: Datum, k: int, chunk: int, sampler: samplers.Sampler
+) -> Iterator[Any]:
     """The log-weights [draws, batch] of one call after the other, on the device and not waited for."""
     chunk = min(chunk, k)
     chunks = -(-min(k, _DRAWS_A_CALL) // chunk)
     for first in range(0, k, chunks * chunk):
-        yield _call(model, key, x, jnp.uint32(first), chunk, chunks)[: k - first]
+        yield _call(model, key, x, jnp.uint32(first), chunk, chunks, sampler)[: k - first]
 
 
 def _ahead(calls: Iterable[tuple[Of, Any]]) -> Iterator[tuple[Of, np.ndarray]]:
@@ -161,11 +169,13 @@ def _ahead(calls: Iterable[tuple[Of, Any]]) -> Iterator[tuple[Of, np.ndarray]]:
 
 
 @eqx.filter_jit
-def _call(model: LatentVariableModel, key: PRNGKey, x: Datum, first: Any, chunk: int, chunks: int) -> Any:
+def _call(
+    model: LatentVariableModel, key: PRNGKey, x: Datum, first: Any, chunk: int, chunks: int, sampler: samplers.Sampler
+) -> Any:
     """[chunks * chunk, batch] log-weights. The encoder does not depend on the draw and runs once, before the loop."""
 
     def one(start: Any) -> Any:
-        return batched.log_weights(model, key, x, k=chunk, first=start)
+        return sampler.estimates(model, key, x, k=chunk, first=start)
 
     log_w = jax.lax.map(one, first + chunk * jnp.arange(chunks, dtype=jnp.uint32))
     return log_w.reshape(chunks * chunk, -1)

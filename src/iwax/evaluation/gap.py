@@ -22,6 +22,7 @@ from jaxtyping import Array, Float
 from iwax import batched, streams
 from iwax._typing import PRNGKey
 from iwax.evaluation.blocks import at_least, blocks, checked
+from iwax.evaluation.data_points import DataPoints
 from iwax.evaluation.families import Family, mean_field_normal
 from iwax.evaluation.gap_estimate import InferenceGap, gap_columns
 from iwax.evaluation.tables import check_cells, numeric
@@ -37,7 +38,7 @@ _NUMBERS = 2_000_000  # draws held at once, with four log-weights each: 64 MB
 
 def inference_gap(
     model: LatentVariableModel,
-    x: np.ndarray,
+    x: DataPoints,
     *,
     k: int,
     key: PRNGKey,
@@ -67,7 +68,7 @@ def inference_gap(
     at_least(1, {"k": k, "steps": steps, "draws": draws, "batch": batch, "chunk": chunk})
     if not 0 < learning_rate < float("inf"):
         raise ValueError(f"learning_rate must be a positive number, got {learning_rate}")
-    known = _known(log_evidence, log_evidence_error, x.shape[0])
+    known = _known(log_evidence, log_evidence_error, len(x))
     model.refuse_outside(x)
     model = batched.ready(model, key)
     batch, chunk = min(batch, max(1, _NUMBERS // k)), min(chunk, k)
@@ -84,7 +85,7 @@ def inference_gap(
         columns.append(gap_columns(log_w[0], log_w[1], mixed, given))
         courses.append(_segments(np.asarray(course, np.float64)[: block.size]))
         if progress is not None:
-            progress(block.stop, x.shape[0])
+            progress(block.stop, len(x))
     return InferenceGap(k, steps, family.name, rows, np.concatenate(courses, axis=1), *np.concatenate(columns, axis=1))
 
 

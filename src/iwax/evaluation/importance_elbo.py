@@ -10,6 +10,7 @@ from scipy.special import logsumexp
 from iwax import batched
 from iwax._typing import PRNGKey
 from iwax.evaluation.blocks import Block, at_least, by_row, checked
+from iwax.evaluation.data_points import DataPoints
 from iwax.evaluation.importance_posterior import many_log_weights
 from iwax.evaluation.statistics import standard_error
 from iwax.model import LatentVariableModel
@@ -57,7 +58,7 @@ class ImportancePosteriorElbo:
 
 def importance_posterior_elbo(
     model: LatentVariableModel,
-    x: np.ndarray,
+    x: DataPoints,
     *,
     k: int,
     outer: int,

@@ -23,6 +23,7 @@ from scipy.special import logsumexp
 from iwax import batched, streams
 from iwax._typing import LogWeights, PRNGKey
 from iwax.evaluation.blocks import at_least, blocks, checked
+from iwax.evaluation.data_points import DataPoints
 from iwax.evaluation.tables import check_cells, numeric
 from iwax.model import LatentVariableModel
 from iwax.numerics import StreamingLogMeanExp
@@ -112,7 +113,7 @@ def resampled(model: LatentVariableModel, key: PRNGKey, x: Datum, *, k: int, dra
 
 def importance_posterior_log_prob(
     model: LatentVariableModel,
-    x: np.ndarray,
+    x: DataPoints,
     z: Any,
     *,
     k: int,
@@ -131,7 +132,7 @@ def importance_posterior_log_prob(
     at_least(1, {"k": k, "outer": outer})
     model.refuse_outside(x)
     model = batched.ready(model, key)
-    z = _points(model, key, z, x.shape[0])
+    z = _points(model, key, z, len(x))
     columns = []
     for block in blocks(x, rows, 1):
         points = jax.tree.map(lambda leaf, row=block.first: np.asarray(leaf)[row], z)

@@ -18,6 +18,7 @@ from iwax import batched, bounds, streams
 from iwax._typing import LogWeights, PerDatum, PRNGKey
 from iwax.bounds import Bound
 from iwax.evaluation.blocks import Block, at_least, by_row, checked
+from iwax.evaluation.data_points import DataPoints
 from iwax.evaluation.evidence import log_weight_calls, statistics
 from iwax.evaluation.statistics import error_of_mean, standard_error
 from iwax.model import LatentVariableModel
@@ -66,7 +67,7 @@ class JackknifeEvidence:
 
 def jackknife_evidence(
     model: LatentVariableModel,
-    x: np.ndarray,
+    x: DataPoints,
     *,
     k: int = 32,
     orders: Sequence[int] = (0, 1, 2),
@@ -96,7 +97,7 @@ def jackknife_evidence(
         sets: list[np.ndarray] = []
         calls = log_weight_calls(model, key, block.x, repeats * k, chunk=k)
         told = _estimated(calls, chosen, k, key, into=sets, rows=block.size)
-        elbo = statistics(told, block.x.values.shape[0], repeats * k)[2:4, : block.size]
+        elbo = statistics(told, len(block.x), repeats * k)[2:4, : block.size]
         values = np.concatenate(sets, axis=1)
         return np.concatenate([elbo, values.mean(axis=1), standard_error(values, axis=1)])
 

@@ -13,6 +13,7 @@ from iwax import batched
 from iwax._typing import PRNGKey
 from iwax.distributions import Bernoulli, Factorized
 from iwax.evaluation.blocks import at_least, by_row, checked
+from iwax.evaluation.data_points import DataPoints
 from iwax.evaluation.tables import numeric
 from iwax.model import LatentVariableModel
 from iwax.parts import Datum, layers_of
@@ -105,7 +106,7 @@ def _of_layer(q: Any, p: Any, z: Any, *, closed: bool) -> Array:
 def _over_rows(
     function: Callable[[LatentVariableModel, PRNGKey, Datum], Any],
     model: LatentVariableModel,
-    x: np.ndarray,
+    x: DataPoints,
     key: PRNGKey,
     draws: int,
     rows: Rows,

@@ -12,6 +12,7 @@ from scipy.special import logsumexp
 from iwax import batched
 from iwax._typing import PRNGKey
 from iwax.evaluation.blocks import at_least, blocks, checked
+from iwax.evaluation.data_points import DataPoints
 from iwax.evaluation.importance_posterior import Points, joint_and_posterior, log_sums_of_others, mixed
 from iwax.model import LatentVariableModel
 from iwax.parts import Datum
@@ -57,7 +58,7 @@ class PosteriorPlane:
 
 def posterior_plane(
     model: LatentVariableModel,
-    x: np.ndarray,
+    x: DataPoints,
     *,
     ks: Sequence[int] = (1, 10, 100),
     side: int = 121,

@@ -21,6 +21,8 @@ from jaxtyping import Array
 
 from iwax._typing import PRNGKey
 from iwax.evaluation.blocks import at_least, blocks, checked
+from iwax.evaluation.data_points import DataPoints
+from iwax.gradients import AbstractObjective, AnyObjective, as_objective
 from iwax.model import LatentVariableModel
 from iwax.parts import Datum
 
@@ -83,8 +85,8 @@ def check_repeats(repeats: int, folds: int = FOLDS) -> None:
 
 def gradient_signal_to_noise(
     model: LatentVariableModel,
-    x: np.ndarray,
-    objective: Callable[..., Any],
+    x: DataPoints,
+    objective: AnyObjective,
     *,
     repeats: int,
     key: PRNGKey,
@@ -94,19 +96,20 @@ def gradient_signal_to_noise(
 ) -> SignalToNoise:
     """Mean and standard deviation of the gradient of the mean of ``objective(model, key, x).value`` over the rows of x.
 
-    An objective is what training ascends: ``partial(gradients.surrogate, k=50, estimator=pathwise(iwae))``. All rows
-    stand in one batch and every repeat draws its own noise; more rows raise the ratio as their square root. Memory is
-    ``folds`` times twice that of the parameters. ``progress(done, total)`` is told of repeats done. Raises ValueError
+    An objective is what training ascends, such as ``gradients.Objective(gradients.pathwise(bounds.iwae), k=50)``; a
+    control variate stands where training begins it. All rows stand in one batch and every repeat draws its own noise;
+    more rows raise the ratio as their square root. Memory is ``folds`` times twice that of the parameters.
+    ``progress(done, total)`` is told of repeats done. Raises ValueError
     where x is not a table of finite numbers in the likelihood's support, where there are fewer than two folds or
     repeats are not a multiple of them, four or more a fold.
     """
     x, rows = checked(model, x, rows, key)
     check_repeats(repeats, folds)
     model.refuse_outside(x)
-    (block,) = blocks(x, rows, x.shape[0])
-    count, means, squares = repeats // folds, [], []
+    (block,) = blocks(x, rows, len(x))
+    ascended, count, means, squares = as_objective(objective), repeats // folds, [], []
     for fold in range(folds):
-        found = _moments(objective, model, key, block.x, jnp.uint32(fold * count), jnp.uint32(count))
+        found = _moments(ascended, model, ascended.init(), key, block.x, jnp.uint32(fold * count), jnp.uint32(count))
         for kept, tree in zip((means, squares), found, strict=True):
             kept.append([np.asarray(leaf).ravel() for leaf in jax.tree.leaves(tree)])
         if progress is not None:
@@ -121,7 +124,7 @@ def gradient_signal_to_noise(
         if any(name.split(".")[0] == part for name in names)
     }
     signals = ({name: each.signal() for name, each in held.items()} for held in (groups, tensors))
-    return SignalToNoise(repeats, x.shape[0], *signals)
+    return SignalToNoise(repeats, len(x), *signals)
 
 
 def _names(model: LatentVariableModel) -> list[str]:
@@ -132,13 +135,22 @@ def _names(model: LatentVariableModel) -> list[str]:
 
 @eqx.filter_jit
 def _moments(
-    objective: Callable[..., Any], model: LatentVariableModel, key: PRNGKey, x: Datum, first: Array, count: Array
+    objective: AbstractObjective,
+    model: LatentVariableModel,
+    control: Any,
+    key: PRNGKey,
+    x: Datum,
+    first: Array,
+    count: Array,
 ) -> tuple[Any, Any]:
     """The mean of the gradient over ``count`` repeats, and the sum of squares about it, by Welford's recursion."""
     parameters, static = eqx.partition(model, eqx.is_inexact_array)
 
     def gradient(key: PRNGKey) -> Any:
-        return jax.grad(lambda p: jnp.mean(objective(eqx.combine(p, static), key, x).value))(parameters)
+        def mean(parameters: Any) -> Array:
+            return jnp.mean(objective(eqx.combine(parameters, static), key, x, control=control).value)
+
+        return jax.grad(mean)(parameters)
 
     def step(i: Array, state: tuple[Any, Any]) -> tuple[Any, Any]:
         mean, squares = state

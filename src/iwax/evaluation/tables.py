@@ -8,13 +8,10 @@ from collections.abc import Iterator
 from numbers import Real
 from typing import Any
 
-import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
 from numpy.typing import ArrayLike
 
-from iwax import batched
 from iwax.model import LatentVariableModel
 
 __all__ = ["check_cells", "event_of", "marks", "numeric", "refusal", "row_numbers", "table", "unmasked"]
@@ -22,12 +19,14 @@ __all__ = ["check_cells", "event_of", "marks", "numeric", "refusal", "row_number
 _LARGEST = 2**31 - 1  # of a whole number where JAX has 32 bits for it
 
 
-def event_of(model: Any) -> tuple[int, ...] | None:
-    """The shape of a row of the model, (features,); None of what cannot generate rows. Nothing is computed."""
+def event_of(model: Any) -> Any:
+    """The shape of a row of the model, (features,), or a tree of shapes; None of what cannot generate rows.
+
+    Nothing is computed.
+    """
     if not isinstance(model, LatentVariableModel):
         return None
-    _, mean, _ = eqx.filter_eval_shape(batched.generate, model, jax.random.key(0), 1)
-    return mean.shape[1:]
+    return model.event
 
 
 def table(

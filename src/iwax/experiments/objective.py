@@ -1,16 +1,14 @@
-"""What a run ascends: its settings, and the surrogate they stand for."""
+"""What a run ascends: its settings, and the objective they stand for."""
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from types import MappingProxyType
 from typing import Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
-from iwax import bounds, control_variates, gradients, nn, weights
+from iwax import bounds, control_variates, gradients, nn, samplers, weights
 from iwax._typing import PRNGKey
 from iwax.experiments.fields import LARGEST_K, Section, integer, number
-from iwax.training import Objective as Surrogate
 from iwax.training import draws_a_chunk
 
 __all__ = ["DISCRETE", "PARAMETER", "BoundName", "GradientName", "Objective", "build_objective"]
@@ -242,14 +240,14 @@ class Objective(Section):
         return found
 
 
-def build_objective(settings: Objective, features: int, *, rows: int, key: PRNGKey) -> Surrogate:
-    """The surrogate that training ascends, for so many training rows and features: bound, k and estimator filled in.
+def build_objective(settings: Objective, features: int, *, rows: int, key: PRNGKey) -> gradients.AbstractObjective:
+    """The objective that training ascends, for this number of training rows and features.
 
     The key starts the network of a learned control variate.
 
     >>> import jax
-    >>> build_objective(Objective(), 64, rows=1000, key=jax.random.key(0)).keywords["k"]
-    5
+    >>> build_objective(Objective(), 64, rows=1000, key=jax.random.key(0))
+    Objective(pathwise(iwae), k=5)
     """
     objective = _of_the_bound(settings, features, key=key)
     if settings.local_reconstruction is not None:
@@ -261,9 +259,9 @@ def build_objective(settings: Objective, features: int, *, rows: int, key: PRNGK
     return gradients.with_weight_kl(objective, prior=prior, rows=rows, scale=scale) if scale else objective
 
 
-def _of_the_bound(settings: Objective, features: int, *, key: PRNGKey) -> Surrogate:
+def _of_the_bound(settings: Objective, features: int, *, key: PRNGKey) -> gradients.AbstractObjective:
     if settings.gradient == "closed_form_kl":
-        return partial(gradients.closed_form_kl, k=settings.k, free_bits=settings.free_bits)
+        return gradients.closed_form_kl(k=settings.k, free_bits=settings.free_bits)
     variate = None
     if settings.gradient == "score_function":
         variate = {
@@ -272,11 +270,10 @@ def _of_the_bound(settings: Objective, features: int, *, key: PRNGKey) -> Surrog
             "leave_one_out": lambda: control_variates.leave_one_out,
             "learned": lambda: control_variates.Learned(nn.MLP(features, (_BASELINE_WIDTH,), 1, key=key)),
         }[settings.control_variate or "leave_one_out"]()
-    return partial(
-        gradients.surrogate,
-        k=settings.k,
-        estimator=settings.estimator(variate),
+    return gradients.Objective(
+        settings.estimator(variate),
+        settings.k,
+        sampler=samplers.mixture if settings.denominator == "mixture" else samplers.independent,
         backward=settings.backward,
         chunk=draws_a_chunk(settings.k),
-        mixture=settings.denominator == "mixture",
     )

@@ -21,8 +21,9 @@ from iwax.experiments.place import placed
 from iwax.experiments.reporter import Reporter
 from iwax.experiments.session import Session, load_state
 from iwax.experiments.stored import load_model
+from iwax.gradients import AbstractObjective
 from iwax.model import LatentVariableModel
-from iwax.training import NumericalStop, Objective, State, checkpoint, initial_control, initial_state, steps_per_epoch
+from iwax.training import NumericalStop, State, checkpoint, initial_state, steps_per_epoch
 from iwax.training import train as ascend
 from iwax.training.checkpoint import CorruptCheckpointError
 from iwax.training.finite import NotFiniteError
@@ -93,13 +94,13 @@ class _Work:
     config: Config
     dataset: data.Dataset
     model: LatentVariableModel
-    objective: Objective
+    objective: AbstractObjective
     optimizer: optax.GradientTransformation
     schedule: optax.Schedule
 
     def start(self, model: LatentVariableModel | None = None) -> State:
         """The state before the first step, of the untrained model or of another."""
-        control = initial_control(self.objective)
+        control = self.objective.init()
         return initial_state(self.model if model is None else model, self.optimizer, control=control)
 
 

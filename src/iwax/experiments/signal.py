@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from typing import Any
 
 import jax
@@ -13,8 +12,8 @@ from iwax import evaluation
 from iwax._typing import PRNGKey
 from iwax.experiments.objective import PARAMETER, Objective, build_objective
 from iwax.experiments.reporter import Reporter
+from iwax.gradients import AbstractObjective
 from iwax.model import LatentVariableModel
-from iwax.training import initial_control
 
 __all__ = ["name_of", "parameters_of", "signal_curve", "variants"]
 
@@ -136,12 +135,10 @@ def signal_curve(
     }
 
 
-def _objective(settings: Objective, k: int, features: int, rows: int, key: PRNGKey) -> Callable[..., Any]:
-    """The objective at another k; a control variate stands where training begins it."""
+def _objective(settings: Objective, k: int, features: int, rows: int, key: PRNGKey) -> AbstractObjective:
+    """The objective at another k."""
     chosen = _validated(settings.model_dump(mode="json") | {"k": k})
-    objective = build_objective(chosen, features, rows=rows, key=jax.random.fold_in(key, k))
-    control = initial_control(objective)
-    return objective if control is None else partial(objective, control=control)
+    return build_objective(chosen, features, rows=rows, key=jax.random.fold_in(key, k))
 
 
 def _lists(signals: list[evaluation.GroupSignal], floor: float) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Estimates of the gradient of a bound, and what is differentiated to get them."""
 
-from iwax.gradients.closed_form import closed_form_kl
+from iwax.gradients.closed_form import ClosedFormKL, closed_form_kl
 from iwax.gradients.estimators import (
     Estimator,
     Weights,
@@ -13,14 +13,22 @@ from iwax.gradients.estimators import (
     sticking_the_landing,
     wake,
 )
+from iwax.gradients.functions import AnyObjective, as_objective, surrogate
 from iwax.gradients.local_reconstruction import with_local_reconstruction
-from iwax.gradients.objective import Surrogate, surrogate
+from iwax.gradients.objective import Objective
+from iwax.gradients.protocol import AbstractObjective, Penalty, Surrogate
 from iwax.gradients.uncertain_weights import bayesian, with_weight_kl
 
 __all__ = [
+    "AbstractObjective",
+    "AnyObjective",
+    "ClosedFormKL",
     "Estimator",
+    "Objective",
+    "Penalty",
     "Surrogate",
     "Weights",
+    "as_objective",
     "bayesian",
     "closed_form_kl",
     "covariance",

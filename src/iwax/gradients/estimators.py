@@ -67,11 +67,22 @@ class Estimator:
     total: bool = False
     path: bool = True
     score: bool = False
-    control_variate: ControlVariate | None = None
+    control_variate: ControlVariate | None = field(default=None, hash=False)  # may hold arrays
     beside: Bound | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         _refuse_another(self.name, self.bound)
+
+    def __str__(self) -> str:
+        """The rule and the bound, and the control variate if there is one.
+
+        >>> from iwax import control_variates
+        >>> print(score_function(iwae, control_variates.leave_one_out))
+        score_function(iwae, leave_one_out)
+        """
+        bounds = () if self.beside is not None else (self.bound.name,)  # a pair names its bounds by itself
+        variate = () if self.control_variate is None else (repr(self.control_variate),)
+        return f"{self.name}({', '.join(bounds + variate)})" if bounds + variate else self.name
 
 
 def pathwise(bound: Bound) -> Estimator:

@@ -1,19 +1,34 @@
 """Objectives that ask the decoder to give back what the encoder's hidden layers saw."""
 
+from dataclasses import dataclass
+
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
 from iwax import batched, streams
 from iwax._typing import PRNGKey
-from iwax.gradients.wrapped import Objective, penalised
+from iwax.gradients.functions import AnyObjective, as_objective
+from iwax.gradients.protocol import AbstractObjective, Penalised
 from iwax.model import LatentVariableModel
 from iwax.parts import Datum
 
 __all__ = ["with_local_reconstruction"]
 
 
-def with_local_reconstruction(objective: Objective, *, weight: float, draws: int = 1) -> Objective:
+@dataclass(frozen=True)
+class LocalReconstruction:
+    """``weight sum_l mean_j (e_lj - d_lj)^2`` per data point: the penalty of `with_local_reconstruction`."""
+
+    weight: float
+    draws: int
+
+    def __call__(self, model: LatentVariableModel, key: PRNGKey, x: Datum) -> Array:
+        of_draws = jax.random.fold_in(key, streams.Step.RECONSTRUCTION)
+        return self.weight * batched.over_data(lambda key, datum: _error(model, key, datum, self.draws), of_draws, x)
+
+
+def with_local_reconstruction(objective: AnyObjective, *, weight: float, draws: int = 1) -> AbstractObjective:
     """``bound(x) - weight sum_l mean_j (e_lj - d_lj)^2``, e_l and d_l hidden layers of encoder and decoder.
 
     Layers are paired from the data on, each to mean 0 and variance 1 over its features (``network.states``); d_l is the
@@ -21,21 +36,17 @@ def with_local_reconstruction(objective: Objective, *, weight: float, draws: int
     (2016, arXiv:1602.07416, section 4; weight 0.1). A penalty: the bound that is reported is that of the objective.
     Raises ValueError where the weight is negative, draws is below 1, or encoder and decoder have other hidden layers.
 
-    >>> from functools import partial
     >>> from iwax import bounds, gradients
-    >>> plain = partial(gradients.surrogate, k=5, estimator=gradients.pathwise(bounds.iwae))
-    >>> objective = with_local_reconstruction(plain, weight=0.1)
+    >>> plain = gradients.Objective(gradients.pathwise(bounds.iwae), k=5)
+    >>> with_local_reconstruction(plain, weight=0.1).k
+    5
     """
     if not weight >= 0:
         raise ValueError(f"the weight of local reconstruction must not be negative, got {weight}")
     if draws < 1:
         raise ValueError(f"local reconstruction needs at least 1 draw, got draws={draws}")
 
-    def cost(model: LatentVariableModel, key: PRNGKey, x: Datum) -> Array:
-        of_draws = jax.random.fold_in(key, streams.Step.RECONSTRUCTION)
-        return weight * batched.over_data(lambda key, datum: _error(model, key, datum, draws), of_draws, x)
-
-    return penalised(objective, cost)
+    return Penalised(as_objective(objective), (LocalReconstruction(weight, draws),))
 
 
 def _error(model: LatentVariableModel, key: PRNGKey, x: Datum, draws: int) -> Array:

@@ -1,5 +1,6 @@
-"""What is ascended: functions of the model whose gradient is an estimator's, and the bound that goes with them."""
+"""The objective of a bound and an estimator of its gradient: k draws of every row, forward and backward."""
 
+from dataclasses import KW_ONLY, dataclass, field, fields
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -7,81 +8,107 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Int
 
-from iwax import batched, streams
-from iwax._typing import AnyArray, LogWeights, PerDatum, PRNGKey, Scalar
+from iwax import batched, samplers, streams
+from iwax._typing import AnyArray, LogWeights, PRNGKey, Scalar
 from iwax.gradients.estimators import Estimator, Weights
+from iwax.gradients.protocol import AbstractObjective, Penalty, Surrogate, less
 from iwax.gradients.stages import gradient_in_pieces, pull, two_stages
 from iwax.model import LatentVariableModel
-from iwax.parts import Datum, as_datum
+from iwax.parts import Datum
 
-__all__ = ["Surrogate", "surrogate"]
+__all__ = ["Objective"]
 
 
-class Surrogate(NamedTuple):
-    """What is differentiated (``value``, [batch]; its value means nothing) and the bound itself ([batch], nats).
+@dataclass(frozen=True, repr=False)
+class Objective(AbstractObjective):
+    """A function of the model whose gradient is the estimator's, from k draws of every row.
 
-    ``control`` is the control variate's state after these data; None where it has none.
+    ``objective(model, key, x)`` takes x as a `Datum`, or as an array of complete rows [batch, features]
+    (``Datum.of(x, missing=True)`` where some are not). ``bound`` in the result is the bound of the same draws at
+    beta = 1, nats, without a gradient. ``sampler`` is how the draws come about (`iwax.samplers`); others than
+    `samplers.independent` need a pathwise estimator and all draws at once. With ``backward`` = m the gradient is that
+    of m of the k draws, chosen with probability in proportion to their weights |a| + |b| + |c| and weighed by its
+    inverse: unbiased, and forward for k but backward for m (m = 1, pathwise: Burda, Grosse and Salakhutdinov 2016,
+    section 3). With ``chunk`` at most that many draws of a row are in memory at once; the forward pass is then made
+    twice. ``penalties`` are taken off the value and not off the bound. Raises ValueError where k cannot serve the
+    bound, backward is not in 1..k, or chunk is below 1; and, when it is called, where the draws of the posterior have
+    no derivative and the estimator needs one, or the state of a control variate is missing.
+
+    >>> from iwax import bounds, gradients
+    >>> Objective(gradients.doubly_reparameterized(bounds.iwae), k=50)
+    Objective(doubly_reparameterized(iwae), k=50)
     """
 
-    value: PerDatum
-    bound: PerDatum
-    control: Any = None
+    estimator: Estimator
+    k: int = field()  # pyright: ignore[reportIncompatibleVariableOverride]
+    _: KW_ONLY
+    sampler: samplers.Sampler = samplers.independent
+    backward: int | None = None
+    chunk: int | None = None
+    penalties: tuple[Penalty, ...] = ()
 
+    def __post_init__(self) -> None:
+        _refuse(self.k, self.estimator, self.backward, self.chunk)
+        if self.sampler == samplers.independent:
+            return
+        if not self.estimator.total or self.backward is not None or self.at_once < self.k:
+            raise ValueError(
+                f"the {self.sampler} sampler needs a pathwise estimator and all draws at once, got "
+                f"{self.estimator} with backward={self.backward} and chunk={self.chunk}"
+            )
 
-def surrogate(
-    model: LatentVariableModel,
-    key: PRNGKey,
-    x: Datum | AnyArray,
-    *,
-    k: int,
-    estimator: Estimator,
-    beta: Scalar | float = 1.0,
-    backward: int | None = None,
-    chunk: int | None = None,
-    control: Any = None,
-    mixture: bool = False,
-) -> Surrogate:
-    """A function of the model whose gradient is the estimator's, from k draws of every row of x.
+    def __repr__(self) -> str:
+        others = (each for each in fields(self)[2:] if getattr(self, each.name) != each.default)
+        return (
+            f"Objective({self.estimator}, k={self.k}"
+            + "".join(f", {each.name}={getattr(self, each.name)!r}" for each in others)
+            + ")"
+        )
 
-    x is a `Datum`, or an array of complete rows [batch, features]: ``Datum.of(x, missing=True)`` where some are not.
-    ``bound`` in the result is the bound of the same draws at beta = 1, nats, without a gradient. With ``backward`` = m
-    the gradient is that of m of the k draws, chosen with probability in proportion to their weights |a| + |b| + |c| and
-    weighed by its inverse: unbiased, and forward for k but backward for m (m = 1, pathwise: Burda, Grosse and
-    Salakhutdinov 2016, section 3). With ``chunk`` at most so many draws of a row are in memory at once; the forward
-    pass is then made twice. ``control`` is the control variate's state (its ``init()`` at first). An objective is this
-    function with k and the estimator filled in: ``partial(surrogate, k=50, estimator=doubly_reparameterized(iwae))``.
-    With ``mixture`` a draw is weighed against the mean of all k posteriors of its datum, which differ where networks
-    are random (`batched.mixture_terms`): a pathwise estimator and all draws at once are needed. Raises ValueError
-    where k cannot serve the bound, backward is not in 1..k, chunk is below 1, or the draws of the posterior have no
-    derivative and the estimator needs one.
-    """
-    _refuse(k, estimator, backward, chunk)
-    x = as_datum(x, axes=2)
-    if mixture and (not estimator.total or backward is not None or (chunk or k) < k):
-        raise ValueError(
-            "weights against the mixture of posteriors need a pathwise estimator and all draws at once, got "
-            f"{estimator.name} with backward={backward} and chunk={chunk}"
-        )
-    variate = estimator.control_variate
-    if control is None and variate is not None and eqx.filter_eval_shape(variate.init) is not None:
-        raise ValueError(
-            f"the {estimator.name} gradient has a control variate with a state: give control=, at first its init(). "
-            "Training does so where the objective is a functools.partial of gradients.surrogate with its estimator"
-        )
-    if estimator.path and not batched.reparameterized(model, key, x):
-        raise ValueError(
-            f"the {estimator.name} gradient needs draws with a derivative, and the posterior's are discrete: "
-            "use score_function or wake"
-        )
-    chunk = k if chunk is None else min(chunk, k)
-    ask = _Ask(key, jax.random.fold_in(key, streams.Step.BOUND), x, beta, control, k, estimator, backward, chunk)
-    if backward is not None or chunk < k:
-        return _recomputed(model, ask)
-    if not estimator.total:
-        return _in_two_stages(model, ask)
-    terms = (batched.mixture_terms if mixture else batched.terms)(model, key, x, k=k)
-    bound = jax.lax.stop_gradient(estimator.bound(terms.log_w(), ask.key_of_bound))
-    return Surrogate(estimator.bound(terms.log_w(beta), ask.key_of_bound), bound, control)
+    @property
+    def at_once(self) -> int:
+        """Draws of a row that are in memory at once."""
+        return min(self.chunk or self.k, self.k)
+
+    def init(self) -> Any:
+        """The state of the estimator's control variate before the first step; None where there is none."""
+        variate = self.estimator.control_variate
+        return None if variate is None else variate.init()
+
+    def __call__(
+        self,
+        model: LatentVariableModel,
+        key: PRNGKey,
+        x: Datum | AnyArray,
+        *,
+        beta: Scalar | float = 1.0,
+        control: Any = None,
+    ) -> Surrogate:
+        """The surrogate and the bound of every row; ``control`` is the control variate's state, ``init()`` at first."""
+        return less(self._ascend(model, key, batched.rows(model, x), beta, control), self.penalties, model, key, x)
+
+    def _ascend(
+        self, model: LatentVariableModel, key: PRNGKey, x: Datum, beta: Scalar | float, control: Any
+    ) -> Surrogate:
+        estimator, variate = self.estimator, self.estimator.control_variate
+        if control is None and variate is not None and eqx.filter_eval_shape(variate.init) is not None:
+            raise ValueError(
+                f"the {estimator.name} gradient has a control variate with a state: give control=, at first the "
+                "objective's init(). Training does so for a gradients.Objective, and not for a function around one"
+            )
+        if estimator.path and not self.sampler.reparameterized(model, key, x):
+            raise ValueError(
+                f"the {estimator.name} gradient needs draws with a derivative, and the posterior's are discrete: "
+                "use score_function or wake"
+            )
+        call = _Call(key, jax.random.fold_in(key, streams.Step.BOUND), x, beta, control, self)
+        if self.backward is not None or self.at_once < self.k:
+            return _recomputed(model, call)
+        if not estimator.total:
+            return _in_two_stages(model, call)
+        terms = self.sampler.terms(model, key, x, k=self.k)
+        bound = jax.lax.stop_gradient(self.sampler.close(estimator.bound, terms, call.key_of_bound))
+        return Surrogate(self.sampler.close(estimator.bound, terms, call.key_of_bound, beta), bound, control)
 
 
 def _refuse(k: int, estimator: Estimator, backward: int | None, chunk: int | None) -> None:
@@ -98,86 +125,84 @@ def _refuse(k: int, estimator: Estimator, backward: int | None, chunk: int | Non
         raise ValueError(f"chunk, the number of draws in memory at once, must be at least 1, got {chunk}")
 
 
-class _Ask(NamedTuple):
-    """What is asked of `surrogate`, its keys told apart."""
+class _Call(NamedTuple):
+    """What an objective is called with, its keys told apart."""
 
     key: PRNGKey
     key_of_bound: PRNGKey
     x: Datum
     beta: Scalar | float
     control: Any
-    k: int
-    estimator: Estimator
-    backward: int | None
-    chunk: int
+    objective: Objective
 
     def assess(self, log_w: LogWeights, at_one: LogWeights) -> tuple[Surrogate, Weights]:
         """The bound and the weights of its gradient, and the control variate's state after them."""
-        bound, variate, control, baseline = self.estimator.bound, self.estimator.control_variate, self.control, 0.0
+        estimator = self.objective.estimator
+        bound, variate, control, baseline = estimator.bound, estimator.control_variate, self.control, 0.0
         value = bound(log_w, self.key_of_bound)
         if variate is not None:
-            target = self.estimator.beside or bound  # what the posterior ascends
+            target = estimator.beside or bound  # what the posterior ascends
             baseline = variate.baseline(control, target, log_w, self.key_of_bound, self.x)
             control = variate.update(control, target(log_w, self.key_of_bound), self.key_of_bound, self.x)
-        weights = self.estimator.weights(log_w, self.beta, self.key_of_bound, baseline)
+        weights = estimator.weights(log_w, self.beta, self.key_of_bound, baseline)
         return Surrogate(value, bound(at_one, self.key_of_bound), control), weights
 
 
 @eqx.filter_custom_vjp
-def _in_two_stages(model: LatentVariableModel, ask: _Ask) -> Surrogate:
+def _in_two_stages(model: LatentVariableModel, call: _Call) -> Surrogate:
     """All k draws at once; the backward pass uses what the forward pass left."""
-    terms = batched.terms(model, ask.key, ask.x, k=ask.k)
-    return ask.assess(terms.log_w(ask.beta), terms.log_w())[0]
+    terms = batched.terms(model, call.key, call.x, k=call.objective.k)
+    return call.assess(terms.log_w(call.beta), terms.log_w())[0]
 
 
 @_in_two_stages.def_fwd
-def _stages_forward(perturbed: Any, model: LatentVariableModel, ask: _Ask) -> tuple[Surrogate, Any]:
-    stages = two_stages(model, ask.key, ask.x, jnp.arange(ask.k), ask.beta, ask.estimator)
-    value, weights = ask.assess(stages.log_w, stages.log_w_at_one)
+def _stages_forward(perturbed: Any, model: LatentVariableModel, call: _Call) -> tuple[Surrogate, Any]:
+    stages = two_stages(model, call.key, call.x, jnp.arange(call.objective.k), call.beta, call.objective.estimator)
+    value, weights = call.assess(stages.log_w, stages.log_w_at_one)
     return value, (stages, weights)
 
 
 @_in_two_stages.def_bwd
 def _stages_backward(
-    residuals: Any, cotangent: Surrogate, perturbed: Any, model: LatentVariableModel, ask: _Ask
+    residuals: Any, cotangent: Surrogate, perturbed: Any, model: LatentVariableModel, call: _Call
 ) -> Any:
     stages, weights = residuals
     return pull(stages, weights, _outer(cotangent))
 
 
 @eqx.filter_custom_vjp
-def _recomputed(model: LatentVariableModel, ask: _Ask) -> Surrogate:
+def _recomputed(model: LatentVariableModel, call: _Call) -> Surrogate:
     """Draws in pieces, or fewer of them backward than forward: the backward pass makes what it needs again."""
-    return _in_pieces(model, ask)[0]
+    return _in_pieces(model, call)[0]
 
 
 @_recomputed.def_fwd
-def _recomputed_forward(perturbed: Any, model: LatentVariableModel, ask: _Ask) -> tuple[Surrogate, Any]:
-    value, weights = _in_pieces(model, ask)
-    if ask.backward is None:
-        return value, (jnp.arange(ask.k), weights)
-    return value, _chosen(ask.key, ask.x, weights, ask.backward)
+def _recomputed_forward(perturbed: Any, model: LatentVariableModel, call: _Call) -> tuple[Surrogate, Any]:
+    value, weights = _in_pieces(model, call)
+    if call.objective.backward is None:
+        return value, (jnp.arange(call.objective.k), weights)
+    return value, _chosen(call.key, call.x, weights, call.objective.backward)
 
 
 @_recomputed.def_bwd
 def _recomputed_backward(
-    residuals: Any, cotangent: Surrogate, perturbed: Any, model: LatentVariableModel, ask: _Ask
+    residuals: Any, cotangent: Surrogate, perturbed: Any, model: LatentVariableModel, call: _Call
 ) -> Any:
     draws, weights = residuals
-    at = (ask.key, ask.x, draws, ask.beta, ask.estimator)
-    return gradient_in_pieces(model, *at, weights, _outer(cotangent), ask.chunk)
+    at = (call.key, call.x, draws, call.beta, call.objective.estimator)
+    return gradient_in_pieces(model, *at, weights, _outer(cotangent), call.objective.at_once)
 
 
-def _in_pieces(model: LatentVariableModel, ask: _Ask) -> tuple[Surrogate, Weights]:
+def _in_pieces(model: LatentVariableModel, call: _Call) -> tuple[Surrogate, Weights]:
     """The k log-weights, ``chunk`` of them in memory at a time, and what comes of them."""
 
     def piece(first: Array) -> tuple[LogWeights, LogWeights]:
-        terms = batched.terms(model, ask.key, ask.x, k=ask.chunk, first=first)
-        return terms.log_w(ask.beta), terms.log_w()
+        terms = batched.terms(model, call.key, call.x, k=call.objective.at_once, first=first)
+        return terms.log_w(call.beta), terms.log_w()
 
-    pieces = jax.lax.map(piece, ask.chunk * jnp.arange(-(-ask.k // ask.chunk)))
-    log_w, at_one = jax.tree.map(lambda leaf: leaf.reshape(-1, leaf.shape[-1])[: ask.k], pieces)
-    return ask.assess(log_w, at_one)
+    pieces = jax.lax.map(piece, call.objective.at_once * jnp.arange(-(-call.objective.k // call.objective.at_once)))
+    log_w, at_one = jax.tree.map(lambda leaf: leaf.reshape(-1, leaf.shape[-1])[: call.objective.k], pieces)
+    return call.assess(log_w, at_one)
 
 
 def _chosen(key: PRNGKey, x: Datum, weights: Weights, m: int) -> tuple[Int[Array, "batch m"], Weights]:

@@ -1,20 +1,61 @@
 """Objectives that pay for what the random weights of a model say: a bound on log p(D), or a penalty."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import jax
+from jaxtyping import Array
 
 from iwax import streams, weights
-from iwax._typing import PRNGKey
-from iwax.gradients.objective import Surrogate
-from iwax.gradients.wrapped import Objective, known_as, penalised
+from iwax._typing import AnyArray, PRNGKey, Scalar
+from iwax.gradients.functions import AnyObjective, as_objective
+from iwax.gradients.protocol import AbstractObjective, Penalised, Surrogate, Wrapped
 from iwax.model import LatentVariableModel
 from iwax.parts import Datum
 
 __all__ = ["bayesian", "with_weight_kl"]
 
 
-def bayesian(objective: Objective, *, prior: weights.Prior, rows: int, scale: float = 1.0) -> Objective:
+@dataclass(frozen=True)
+class Bayesian(Wrapped):
+    """The objective at weights that are drawn once for all data of a step, less their divergence (`bayesian`)."""
+
+    prior: weights.Prior
+    rows: int
+    scale: float
+
+    def __call__(
+        self,
+        model: LatentVariableModel,
+        key: PRNGKey,
+        x: Datum | AnyArray,
+        *,
+        beta: Scalar | float = 1.0,
+        control: Any = None,
+    ) -> Surrogate:
+        of_weights = jax.random.fold_in(key, streams.Step.WEIGHTS)
+        if isinstance(self.prior, weights.Normal):
+            fixed, divergence = weights.drawn(model, of_weights), weights.kl(model, self.prior)
+        else:
+            fixed, divergence = weights.drawn_with_divergence(model, self.prior, of_weights)
+        found = self.objective(fixed, key, x, beta=beta, control=control)
+        cost = self.scale / self.rows * divergence
+        return found._replace(value=found.value - cost, bound=found.bound - jax.lax.stop_gradient(cost))
+
+
+@dataclass(frozen=True)
+class WeightKL:
+    """``scale KL(q(w) || P(w)) / rows``, nats: the penalty of `with_weight_kl`."""
+
+    prior: weights.Normal
+    rows: int
+    scale: float
+
+    def __call__(self, model: LatentVariableModel, key: PRNGKey, x: Datum) -> Array:
+        return self.scale / self.rows * weights.kl(model, self.prior)
+
+
+def bayesian(objective: AnyObjective, *, prior: weights.Prior, rows: int, scale: float = 1.0) -> AbstractObjective:
     """``E_q(w) [bound(x; w)] - scale KL(q(w) || P(w)) / rows``, w drawn once for all data of the step and all samples.
 
     Summed over the ``rows`` of the data and at scale 1 a lower bound of log p(D), the weights a latent of all of D
@@ -23,26 +64,18 @@ def bayesian(objective: Objective, *, prior: weights.Prior, rows: int, scale: fl
     sample has weights of its own the noise is a part of the model instead: see `with_weight_kl`. ``objective`` is
     called as it is, at the model with w fixed. Raises ValueError where rows is below 1 or the scale negative.
 
-    >>> from functools import partial
     >>> from iwax import bounds, gradients
-    >>> of_weights_known = partial(gradients.surrogate, k=5, estimator=gradients.pathwise(bounds.iwae))
-    >>> objective = bayesian(of_weights_known, prior=weights.Normal(1.0), rows=1000)
+    >>> of_weights_known = gradients.Objective(gradients.pathwise(bounds.iwae), k=5)
+    >>> bayesian(of_weights_known, prior=weights.Normal(1.0), rows=1000)
+    Bayesian(objective=Objective(pathwise(iwae), k=5), prior=Normal(sigma=1.0), rows=1000, scale=1.0)
     """
-    share = _share(rows, scale)
-
-    def _shared(model: LatentVariableModel, key: PRNGKey, x: Datum, **given: Any) -> Surrogate:
-        of_weights = jax.random.fold_in(key, streams.Step.WEIGHTS)
-        if isinstance(prior, weights.Normal):
-            fixed, divergence = weights.drawn(model, of_weights), weights.kl(model, prior)
-        else:
-            fixed, divergence = weights.drawn_with_divergence(model, prior, of_weights)
-        found, cost = objective(fixed, key, x, **given), share * divergence
-        return found._replace(value=found.value - cost, bound=found.bound - jax.lax.stop_gradient(cost))
-
-    return known_as(objective, _shared)
+    _refuse(rows, scale)
+    return Bayesian(as_objective(objective), prior, rows, scale)
 
 
-def with_weight_kl(objective: Objective, *, prior: weights.Normal, rows: int, scale: float = 1.0) -> Objective:
+def with_weight_kl(
+    objective: AnyObjective, *, prior: weights.Normal, rows: int, scale: float = 1.0
+) -> AbstractObjective:
     """``bound(x) - scale KL(q(w) || P(w)) / rows``, every sample of every datum with weights of its own.
 
     The bound alone is one of log p(x) with the weights' noise a part of the model, and is what is reported; the KL
@@ -50,14 +83,12 @@ def with_weight_kl(objective: Objective, *, prior: weights.Normal, rows: int, sc
     form of Li and Gal (2017, arXiv:1703.02914; Hernandez-Lobato et al. 2016, arXiv:1511.03243). Raises ValueError where
     rows is below 1 or the scale negative.
     """
-    share = _share(rows, scale)
-    return penalised(objective, lambda model, key, x: share * weights.kl(model, prior))
+    _refuse(rows, scale)
+    return Penalised(as_objective(objective), (WeightKL(prior, rows, scale),))
 
 
-def _share(rows: int, scale: float) -> float:
-    """Of the KL, that one datum pays."""
+def _refuse(rows: int, scale: float) -> None:
     if rows < 1:
         raise ValueError(f"rows, the number of training data that share the weights, must be at least 1, got {rows}")
     if not scale >= 0:
         raise ValueError(f"the scale of the KL of weights must not be negative, got {scale}")
-    return scale / rows

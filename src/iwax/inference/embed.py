@@ -27,7 +27,7 @@ def _means(model: LatentVariableModel, key: PRNGKey, x: Datum, layer: int) -> Ar
 
 def embed(
     model: LatentVariableModel,
-    x: ArrayLike,
+    x: ArrayLike | Datum,
     *,
     key: PRNGKey,
     layer: int = 1,
@@ -50,7 +50,7 @@ def embed(
     >>> embed(model, np.zeros((3, 4)), key=jax.random.key(2)).shape
     (3, 2)
     """
-    table = inputs.rows(model, x, key, missing=missing)
+    table = inputs.points(model, x, key, missing=missing)
     z, _, _ = eqx.filter_eval_shape(batched.generate, model, key, 1)
     layer = inputs.check_count("layer", layer, largest=len(z) if isinstance(z, tuple) else 1)
     batch = inputs.check_count("batch", batch)

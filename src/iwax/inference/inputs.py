@@ -9,10 +9,12 @@ from numpy.typing import ArrayLike
 from iwax import batched
 from iwax._typing import PRNGKey
 from iwax.evaluation.blocks import check_key
+from iwax.evaluation.data_points import DataPoints, check_points
 from iwax.evaluation.tables import event_of, refusal, table, unmasked
 from iwax.model import LatentVariableModel
+from iwax.parts import Datum
 
-__all__ = ["check_count", "check_key", "labels", "latent_rows", "rows"]
+__all__ = ["check_count", "check_key", "labels", "latent_rows", "points", "rows"]
 
 
 def check_count(name: str, value: int, *, least: int = 1, largest: int = 2**31 - 1) -> int:
@@ -28,6 +30,12 @@ def check_count(name: str, value: int, *, least: int = 1, largest: int = 2**31 -
     if not least <= value <= largest:
         raise ValueError(f"{name} must be from {least} to {largest}: got {value}")
     return int(value)
+
+
+def points(model: LatentVariableModel, x: ArrayLike | Datum, key: PRNGKey, *, missing: bool = False) -> DataPoints:
+    """Data points as `check_points` gives them: an array [n, *event], or a datum with its covariates."""
+    check_key(key)
+    return check_points(model, x, missing=missing)
 
 
 def rows(

@@ -40,7 +40,7 @@ def _resampled(model: LatentVariableModel, key: PRNGKey, part: Block, k: int) ->
 
 
 def resample(
-    model: LatentVariableModel, x: ArrayLike, *, key: PRNGKey, k: int, batch: int = 250
+    model: LatentVariableModel, x: ArrayLike | Datum, *, key: PRNGKey, k: int, batch: int = 250
 ) -> tuple[Latent, np.ndarray]:
     """One draw a row of ``q_EW(z|x)``: z_j of k draws of q(z|x), j ~ Cat(w̃), w̃_i = w_i / sum w, w = p(x, z) / q(z|x).
 
@@ -50,7 +50,7 @@ def resample(
     (key, row, k) alone, and memory does not grow with k. Raises ValueError for data of another shape or not finite, or
     k below 1.
     """
-    table = inputs.rows(model, x, key)
+    table = inputs.points(model, x, key)
     k, batch = inputs.check_count("k", k), inputs.check_count("batch", batch)
     return by_row(lambda part: _resampled(model, key, part, k), table, None, batch)
 
@@ -68,18 +68,18 @@ class ResamplingWeights(NamedTuple):
 
 
 def resampling_weights(
-    model: LatentVariableModel, x: ArrayLike, *, key: PRNGKey, k: int, batch: int = 250
+    model: LatentVariableModel, x: ArrayLike | Datum, *, key: PRNGKey, k: int, batch: int = 250
 ) -> ResamplingWeights:
     """What the weights of `resample` with the same key and k say of themselves: its draws are made once more.
 
     A draw of q_EW is one of p(z|x) where many draws count; where few do it is nearer to q(z|x). Raises ValueError as
     `resample` does.
     """
-    table = inputs.rows(model, x, key)
+    table = inputs.points(model, x, key)
     k, batch = inputs.check_count("k", k), inputs.check_count("batch", batch)
 
     def of_block(part: Block) -> tuple[np.ndarray, np.ndarray]:
-        size = part.x.values.shape[0]
+        size = len(part.x)
         calls = evidence.log_weight_calls(model, key, part.x, k, chunk=min(k, max(1, 4000 // size)))
         found = evidence.statistics(calls, size, k)
         return found[4], found[5]
@@ -89,7 +89,7 @@ def resampling_weights(
 
 def reconstruct(
     model: LatentVariableModel,
-    x: ArrayLike,
+    x: ArrayLike | Datum,
     *,
     key: PRNGKey,
     method: Literal["posterior", "resample"] = "posterior",
@@ -115,6 +115,6 @@ def reconstruct(
         return resample(model, x, key=key, k=k, batch=batch)[1]
     if method != "posterior":
         raise ValueError(f"method must be 'posterior' or 'resample': got {method!r}")
-    table = inputs.rows(model, x, key)
+    table = inputs.points(model, x, key)
     batch = inputs.check_count("batch", batch)
     return by_row(lambda part: _through_means(model, key, part.x), table, None, batch)

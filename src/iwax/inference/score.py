@@ -9,13 +9,14 @@ from iwax import evaluation
 from iwax._typing import PRNGKey
 from iwax.inference import inputs
 from iwax.model import LatentVariableModel
+from iwax.parts import Datum
 
 __all__ = ["score"]
 
 
 def score(
     model: LatentVariableModel,
-    x: ArrayLike,
+    x: ArrayLike | Datum,
     *,
     k: int,
     key: PRNGKey,
@@ -31,5 +32,5 @@ def score(
     not observed, and the log-density is that of those that were. Raises ValueError for data of another shape, not
     finite, or k below 1.
     """
-    table, k = inputs.rows(model, x, key, missing=missing), inputs.check_count("k", k)
+    table, k = inputs.points(model, x, key, missing=missing), inputs.check_count("k", k)
     return evaluation.log_evidence(model, table, k=k, key=key, rows=rows, missing=missing, progress=progress)

@@ -44,5 +44,6 @@ class Coded(Posterior):
     def __call__(self, context: Any, *, key: PRNGKey) -> Distribution:
         """The distribution at a datum."""
         x = context if isinstance(context, Datum) else Datum(context)
+        values: Any
         values, observed = (x.values, x.observed) if x.inputs is None else (x.inputs, None)
         return self.posterior(replace(x, inputs=self.coding(values, observed)), key=key)

@@ -1,7 +1,6 @@
 """The training of an estimator's model."""
 
 from dataclasses import replace
-from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -44,7 +43,7 @@ def ascend(
     ValueError where a loss is not finite.
     """
     batch, validates = min(batch, len(train)), len(valid) > 0
-    objective = partial(gradients.surrogate, k=k, estimator=gradients.pathwise(bounds.iwae))
+    objective = gradients.Objective(gradients.pathwise(bounds.iwae), k)
     plan = Plan(
         epochs=epochs,
         batch=batch,

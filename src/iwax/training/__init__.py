@@ -4,7 +4,7 @@ from iwax.training import checkpoint, record, saved_state, schedules
 from iwax.training.fault import NumericalStop
 from iwax.training.fit import Result, fit
 from iwax.training.loop import Observer, Progress, train
-from iwax.training.objective import Objective, draws_a_chunk, initial_control, rows_a_piece
+from iwax.training.objective import Objective, draws_a_chunk, initial_control, piece_of, rows_a_piece
 from iwax.training.state import Plan, State, Tally, initial_state, steps_per_epoch
 from iwax.training.step import compile_stretch, permutation, updates
 
@@ -24,6 +24,7 @@ __all__ = [
     "initial_control",
     "initial_state",
     "permutation",
+    "piece_of",
     "record",
     "rows_a_piece",
     "saved_state",

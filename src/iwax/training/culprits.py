@@ -9,8 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
+from iwax.gradients import AbstractObjective
 from iwax.parts import Datum
-from iwax.training.objective import Objective
 from iwax.training.state import Plan, State
 from iwax.training.step import given
 
@@ -34,7 +34,7 @@ Find = Callable[[State, Array, Array, bool], Culprits]
 _NAMED = 5
 
 
-def culprits(objective: Objective, plan: Plan, rows: int) -> Find:
+def culprits(objective: AbstractObjective, plan: Plan, rows: int) -> Find:
     """``find(state, data, order, gradient)``: the rows of the step that starts at ``state``, each taken by itself.
 
     Noise is a function of (step, row): a row gives here what it gave in its batch. With ``gradient`` it is that of the
@@ -45,10 +45,9 @@ def culprits(objective: Objective, plan: Plan, rows: int) -> Find:
     @eqx.filter_jit
     def finite(state: State, data: Array, order: Array) -> tuple[Array, Array, Array, Array]:
         key, x, weight, beta = of_step(state.step, data, order)
-        known = {} if state.control is None else {"control": state.control}
 
         def loss(model: Any, row: Datum) -> Array:
-            return jnp.sum(objective(model, key, row, beta=beta, **known).value)
+            return jnp.sum(objective(model, key, row, beta=beta, control=state.control).value)
 
         def of_row(row: Datum) -> tuple[Array, Array]:
             one = jax.tree.map(lambda leaf: leaf[None], row)

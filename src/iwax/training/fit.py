@@ -1,7 +1,6 @@
 """Training from Python in one call."""
 
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,9 +10,10 @@ import optax
 
 from iwax._typing import PRNGKey
 from iwax.evaluation.tables import event_of, table
+from iwax.gradients import AnyObjective, as_objective
 from iwax.training.keeping import Keeper, digest
 from iwax.training.loop import train
-from iwax.training.objective import Objective, initial_control, rows_a_piece
+from iwax.training.objective import piece_of
 from iwax.training.state import Plan, State, initial_state, steps_per_epoch
 from iwax.training.watching import Callback, ProgressLine, Watchers
 
@@ -32,7 +32,7 @@ class Result(NamedTuple):
 
 def fit(
     model: Any,
-    objective: Objective,
+    objective: AnyObjective,
     x_train: np.ndarray,
     *,
     optimizer: optax.GradientTransformation,
@@ -54,7 +54,8 @@ def fit(
     ``binarize``: the rows are grey values 0..255, drawn anew as 0 or 1 at every access (those of x_valid are 0 or 1).
     ``missing``: a NaN is a value that was not observed; the objective is the bound on the log-density of the observed
     ones, MIWAE of Mattei and Frellsen (2019, arXiv:1812.02633). ``piece``: rows whose gradient is taken at once, a
-    divisor of the batch (None: what is fast for the k of a ``partial(gradients.surrogate, k=k)``, or the whole batch).
+    divisor of the batch (None: what is fast for the objective's k, or the whole batch where it has none, as a function
+    of (model, key, x, beta=) has).
     ``x_valid``: rows on which the objective's bound is taken every ``validate_every`` epochs, always with the same
     noise; the model returned is the best on them. ``patience``: so many validations without a new best end training.
     ``callbacks``: functions of an epoch's row, which end training by returning True, or each an `Observer`.
@@ -67,21 +68,21 @@ def fit(
     NumericalStop where the loss is not finite.
     """
     x_train, x_valid = _checked(model, x_train, x_valid, binarize=binarize, missing=missing)
-    batch = min(batch, len(x_train))
+    ascended, batch = as_objective(objective), min(batch, len(x_train))
     plan = Plan(
         epochs=epochs,
         batch=batch,
         seed=_seed(key),
         binarize=binarize,
         missing=missing and any(map(_has_holes, (x_train, x_valid))),
-        piece=_piece(objective, batch) if piece is None else piece,
+        piece=piece_of(ascended, batch) if piece is None else piece,
         validate_every=0 if x_valid is None else validate_every,
         patience=_patience(patience, x_valid, validate_every),
     )
-    start = initial_state(model, optimizer, control=initial_control(objective))
+    start = initial_state(model, optimizer, control=ascended.init())
     with _keeper(start, plan, x_train, x_valid, checkpoint) as keeper, ProgressLine.asked(progress) as line:
         watchers = Watchers([keeper, *callbacks, line])
-        end = train(keeper.start, objective, x_train, optimizer=optimizer, plan=plan, valid=x_valid, observer=watchers)
+        end = train(keeper.start, ascended, x_train, optimizer=optimizer, plan=plan, valid=x_valid, observer=watchers)
     return Result(end.model if keeper.best is None else keeper.best, keeper.history)
 
 
@@ -126,13 +127,6 @@ def _seed(key: PRNGKey) -> int:
             "jax.random.key(0, impl='threefry2x32') makes one whatever the default is"
         )
     return int(words[0]) << 32 | int(words[1])
-
-
-def _piece(objective: Objective, batch: int) -> int | None:
-    """The rows of a piece, for the k that a partial of `gradients.surrogate` says."""
-    known = objective.keywords if isinstance(objective, partial) else {}
-    k = None if known.get("free_bits") else known.get("k")  # free bits look at a whole batch
-    return rows_a_piece(batch, k) if k else None
 
 
 def _patience(patience: int | None, x_valid: np.ndarray | None, validate_every: int) -> int | None:

@@ -15,11 +15,12 @@ from jaxtyping import Array
 from iwax import streams
 from iwax._typing import PRNGKey
 from iwax.compiler import compiler_options
+from iwax.gradients import AbstractObjective, AnyObjective, as_objective
 from iwax.parts import filled
 from iwax.training.culprits import culprits
 from iwax.training.fault import NumericalStop, all_finite, first_fault
 from iwax.training.state import Plan, State, Tally, steps_per_epoch
-from iwax.training.step import Objective, compile_stretch, permutation, updates
+from iwax.training.step import compile_stretch, permutation, updates
 
 __all__ = ["NumericalStop", "Observer", "Progress", "train"]
 
@@ -60,7 +61,7 @@ class Observer(Protocol):
 
 def train(
     state: State,
-    objective: Objective,
+    objective: AnyObjective,
     data: np.ndarray,
     *,
     optimizer: optax.GradientTransformation,
@@ -73,7 +74,8 @@ def train(
 
     The result is a function of the starting state, the data and the plan: a run that was stopped and taken up again
     ends in the same bits. ``learning_rate`` is only recorded. Raises NumericalStop at a loss or gradient that is not
-    finite, ValueError where there are no rows, no grey values to binarise, or no validation data to validate on.
+    finite, ValueError where there are no rows, no grey values to binarise, no validation data to validate on, or pieces
+    of a batch for an objective that looks at the whole of it.
     """
     rows = data.shape[0]
     if rows < 1:
@@ -82,8 +84,9 @@ def train(
         raise ValueError(f"binarize needs grey values 0..255 of type uint8, got {data.dtype}")
     if plan.validate_every and valid is None:
         raise ValueError("validate_every needs validation data, got none")
-    steps = steps_per_epoch(rows, plan.batch)
-    run = _Run(objective, optimizer, plan, state.model, jnp.asarray(data), valid, observer, learning_rate)
+    ascended, steps = as_objective(objective), steps_per_epoch(rows, plan.batch)
+    _refuse_pieces(ascended, plan)
+    run = _Run(ascended, optimizer, plan, state.model, jnp.asarray(data), valid, observer, learning_rate)
     # of the types that a stretch gives back, or it would be compiled a second time
     state = jax.tree.map(lambda leaf: jnp.asarray(leaf, leaf.dtype) if eqx.is_array(leaf) else leaf, state)
     advance, clock = compile_stretch(run.update, state), _Clock(plan)
@@ -102,6 +105,13 @@ def train(
         if observer is not None and observer.stretch(state, progress):
             return state
     return state
+
+
+def _refuse_pieces(objective: AbstractObjective, plan: Plan) -> None:
+    if objective.whole_batch and plan.piece not in (None, plan.batch):
+        raise ValueError(
+            f"{objective} looks at a whole batch, of {plan.batch} rows: it needs piece=None, got piece={plan.piece}"
+        )
 
 
 class _Clock:
@@ -135,7 +145,7 @@ class _Run:
 
     def __init__(
         self,
-        objective: Objective,
+        objective: AbstractObjective,
         optimizer: optax.GradientTransformation,
         plan: Plan,
         model: Any,
@@ -178,15 +188,16 @@ class _Run:
         return state
 
 
-def _validator(objective: Objective, root: PRNGKey, template: Any, *, missing: bool) -> Any:
+def _validator(objective: AbstractObjective, root: PRNGKey, template: Any, *, missing: bool) -> Any:
     """``validate(model, valid)``: the mean bound on the validation rows, always with the same noise."""
-    key = jax.random.fold_in(root, streams.Run.VALIDATION)
+    key, start = jax.random.fold_in(root, streams.Run.VALIDATION), objective.init()
     _, static = eqx.partition(template, eqx.is_array)
 
     @partial(jax.jit, compiler_options=compiler_options())
     def bounds(arrays: Any, values: Any, index: Any) -> Any:
         model = eqx.combine(arrays, static)
-        return objective(model, key, filled(values.astype(float), missing=missing, index=index), beta=1.0).bound
+        x = filled(values.astype(float), missing=missing, index=index)
+        return objective(model, key, x, beta=1.0, control=start).bound
 
     def validate(model: Any, valid: np.ndarray) -> float:
         rows, total, arrays = valid.shape[0], 0.0, eqx.filter(model, eqx.is_array)

@@ -1,32 +1,32 @@
-"""What training asks of an objective, and in which pieces it is best asked."""
+"""In which pieces an objective is best asked."""
 
-from collections.abc import Callable
-from functools import partial
+import warnings
 from typing import Any
 
-from iwax.gradients import Surrogate
+from iwax.gradients import AbstractObjective, AnyObjective, as_objective
 
-__all__ = ["Objective", "draws_a_chunk", "initial_control", "rows_a_piece"]
+__all__ = ["Objective", "draws_a_chunk", "initial_control", "piece_of", "rows_a_piece"]
 
-Objective = Callable[
-    ..., Surrogate
-]  # objective(model, key, x, beta=beta): the surrogate and the bound of the rows of x
+Objective = AnyObjective  # an alias: what training takes
 
 _ROWS = 1000  # draws of data worked at once, above which a step is faster in pieces
 
 
-def initial_control(objective: Objective) -> Any:
-    """The state of an objective's control variate before the first step; None where it has none.
+def initial_control(objective: AnyObjective) -> Any:
+    """``objective.init()``, as it was written before objectives were values: deprecated."""
+    warnings.warn("training.initial_control is deprecated: write objective.init()", DeprecationWarning, stacklevel=2)
+    return as_objective(objective).init()
 
-    An objective with one is called with ``control=`` that state, and gives the next. It is a partial of
-    `gradients.surrogate`.
 
-    >>> initial_control(lambda model, key, x, beta: None) is None
-    True
+def piece_of(objective: AbstractObjective, batch: int) -> int | None:
+    """How many data to take at once (`rows_a_piece`); None, the whole batch, where k is not known or rows depend on
+    each other.
+
+    >>> from iwax import gradients
+    >>> piece_of(gradients.closed_form_kl(k=50), 100), piece_of(gradients.closed_form_kl(k=50, free_bits=0.1), 100)
+    (20, None)
     """
-    known = objective.keywords if isinstance(objective, partial) else {}
-    variate = getattr(known.get("estimator"), "control_variate", None)
-    return None if variate is None else variate.init()
+    return None if objective.k is None or objective.whole_batch else rows_a_piece(batch, objective.k)
 
 
 def rows_a_piece(batch: int, k: int) -> int | None:

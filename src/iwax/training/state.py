@@ -98,7 +98,7 @@ class State(eqx.Module):
 
 
 def initial_state(model: Any, optimizer: optax.GradientTransformation, *, control: Any = None) -> State:
-    """The state before the first step; ``control`` is that of the objective (`initial_control`).
+    """The state before the first step; ``control`` is that of the objective, ``objective.init()``.
 
     >>> int(initial_state(jnp.zeros(2), optax.sgd(0.1)).step)
     0

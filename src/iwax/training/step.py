@@ -14,9 +14,9 @@ from iwax import streams
 from iwax._typing import PRNGKey
 from iwax.compiler import compiler_options
 from iwax.data.binarization import binarize_grey
+from iwax.gradients import AbstractObjective, AnyObjective, as_objective
 from iwax.parts import Datum, filled
 from iwax.threefry import in_one_pass
-from iwax.training.objective import Objective
 from iwax.training.state import Plan, State, Tally, steps_per_epoch
 
 __all__ = ["Given", "Stretch", "Update", "compile_stretch", "given", "permutation", "updates"]
@@ -87,13 +87,13 @@ def given(plan: Plan, rows: int) -> Callable[[Array, Array, Array], Given]:
     return of_step
 
 
-def updates(objective: Objective, optimizer: optax.GradientTransformation, plan: Plan, rows: int) -> Update:
+def updates(objective: AnyObjective, optimizer: optax.GradientTransformation, plan: Plan, rows: int) -> Update:
     """``update(state, data, order) -> (state, loss, gradient)``: one step of the optimiser."""
-    of_step = given(plan, rows)
+    of_step, ascended = given(plan, rows), as_objective(objective)
 
     def update(state: State, data: Array, order: Array) -> tuple[State, Array, PyTree]:
         key, x, weight, beta = of_step(state.step, data, order)
-        gradient, loss, bound, control = _gradient(objective, state, key, x, weight, beta, plan)
+        gradient, loss, bound, control = _gradient(ascended, state, key, x, weight, beta, plan)
         parameters = eqx.filter(state.model, eqx.is_inexact_array)
         change, optimizer_state = optimizer.update(_together(gradient), state.optimizer, parameters)
         share = 1.0 if weight is None else jnp.sum(weight) / plan.batch  # of a whole batch
@@ -148,15 +148,20 @@ class _Ascent(NamedTuple):
 
 
 def _gradient(
-    objective: Objective, state: State, key: PRNGKey, x: Datum, weight: Array | None, beta: Array | float, plan: Plan
+    objective: AbstractObjective,
+    state: State,
+    key: PRNGKey,
+    x: Datum,
+    weight: Array | None,
+    beta: Array | float,
+    plan: Plan,
 ) -> _Ascent:
     """What a batch gives, taken in pieces where the plan says so."""
     rows = plan.batch if weight is None else jnp.sum(weight)
     scale = 1 / rows if plan.reduction == "mean" else 1.0
 
     def loss(model: Any, control: Any, piece: Datum, weight: Array | None) -> tuple[Array, tuple[Array, Any]]:
-        given = {} if control is None else {"control": control}
-        surrogate = objective(model, key, piece, beta=beta, **given)
+        surrogate = objective(model, key, piece, beta=beta, control=control)
         total = jnp.sum(surrogate.value if weight is None else weight * surrogate.value)
         bound = jnp.sum(surrogate.bound if weight is None else jnp.where(weight > 0, surrogate.bound, 0))
         return -scale * total, (bound / rows, surrogate.control)

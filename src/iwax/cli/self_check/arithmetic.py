@@ -112,7 +112,7 @@ def _sums(model: Any, keys: Any, x: Any, estimator: Any) -> Any:
 
     def of_bias(bias: Any, key: Any) -> Any:
         moved = eqx.tree_at(lambda m: m.posterior.network.bias, model, bias)
-        return jnp.mean(gradients.surrogate(moved, key, x, k=5, estimator=estimator).value)
+        return jnp.mean(gradients.Objective(estimator, k=5)(moved, key, x).value)
 
     return jax.vmap(lambda key: jax.grad(of_bias)(model.posterior.network.bias, key))(keys)
 
@@ -128,7 +128,7 @@ def gradient_off(step: float = 1e-4) -> float:
         @jax.jit
         def value(bias: Any) -> Any:
             moved = eqx.tree_at(lambda m: m.posterior.network.bias, model, bias)
-            found = jax.vmap(lambda key: gradients.surrogate(moved, key, x, k=5, estimator=estimator).bound)(keys)
+            found = jax.vmap(lambda key: gradients.Objective(estimator, k=5)(moved, key, x).bound)(keys)
             return jnp.mean(found)
 
         gradient = np.asarray(jax.jit(lambda: _sums(model, keys, x, estimator).mean(axis=0))())

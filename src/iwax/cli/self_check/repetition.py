@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Sequence
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ if sys.platform != "win32":
 __all__ = ["batches_apart", "killed_and_resumed", "trained", "uncompiled_off"]
 
 KEY = jax.random.key(0)
-OBJECTIVE = partial(gradients.surrogate, k=5, estimator=gradients.doubly_reparameterized(bounds.iwae))
+OBJECTIVE = gradients.Objective(gradients.doubly_reparameterized(bounds.iwae), k=5)
 
 
 class _Killed(Exception):
