@@ -203,29 +203,21 @@ class LatentVariableModel(eqx.Module):
         key, given = jax.random.key(0), _zeros(dict(self.needs)) or None
         return _shape_of(eqx.filter_eval_shape(lambda: self.bind(key=key).generate(key, given)[1]))
 
-    def refuse_outside(self, values: np.ndarray | Datum, *, missing: bool = False) -> None:
+    def refuse_outside(self, x: np.ndarray | Datum, *, missing: bool = False) -> None:
         """Raise ValueError, naming the first cell, where rows [n, *event] lie outside the likelihood's support.
 
         With ``missing`` a NaN is a value that was not observed, and passes; a datum says by itself what was observed.
-        A likelihood says so in a method ``outside(values) -> marked``; one without is taken at its word. What it needs
-        instead it says in words, ``support``, and perhaps in an ``advice``.
         """
-        outside = getattr(self.likelihood, "outside", None)
-        if isinstance(values, Datum):
-            values, observed = np.asarray(values.values), values.observed
-        else:
-            observed = ~np.isnan(values) if missing else None
-        marked = outside(values) if outside is not None else np.zeros(values.shape, bool)
-        marked = marked if observed is None else marked & np.asarray(observed)
-        if marked.any():
-            row, *place = np.argwhere(marked)[0].tolist()
-            column = place[0] if len(place) == 1 else place
-            support = getattr(self.likelihood, "support", "values of its support")
-            advice = getattr(self.likelihood, "advice", "change such values, or use another likelihood")
-            raise ValueError(
-                f"the likelihood gives no density to {values[(row, *place)]} in row {row}, column {column}: "
-                f"it needs {support}; {advice}"
-            )
+        values, observed = (x.values, x.observed) if isinstance(x, Datum) else (x, None)
+        if not isinstance(values, np.ndarray):  # a tree of arrays, of which a support says nothing
+            return
+        if observed is not None:
+            values, missing = np.where(observed, values, np.nan), True
+        support = self.likelihood.support
+        cell = support.first_outside(values, missing=missing)
+        if cell is not None:
+            place = f" in row {cell[0]}, column {', '.join(map(str, cell[1:]))}"
+            raise ValueError(support.refusal(values[cell], place))
 
     def _checked(self, x: Datum | AnyArray) -> Datum:
         x = x if isinstance(x, Datum) else as_datum(x, event=self.event, batch=False)

@@ -23,7 +23,9 @@ import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array, Bool, Int, Num, PyTree
 
+from iwax import supports
 from iwax._typing import AnyArray, PRNGKey, Scalar
+from iwax.supports import Support
 
 __all__ = [
     "Datum",
@@ -184,6 +186,11 @@ class Likelihood(Part):
     @abstractmethod
     def __call__(self, z: Latent, given: Any = None, *, key: PRNGKey) -> Distribution:
         """The distribution of x."""
+
+    @property
+    def support(self) -> Support:
+        """The values that have a density, which data are checked against."""
+        return supports.anything
 
 
 class Posterior(Part):

@@ -216,7 +216,7 @@ class Counting(likelihoods.Gaussian):
 @pytest.mark.slow
 def test_a_leapfrog_step_evaluates_the_decoder_once():
     likelihood = wrong().likelihood
-    counting = Counting(likelihood.network, likelihood.log_scale, likelihood.variance)
+    counting = Counting(likelihood.network, likelihood.family)
     model = LatentVariableModel(wrong().prior, counting, wrong().posterior)
     Counting.counted = 0
     settings = {"chains": 2, "temperatures": 5, "leapfrog": 4, "step": 0.5}

@@ -74,7 +74,7 @@ def test_the_preset_trained_is_what_scikit_learn_fits(tmp_path):
     (layer,) = trained.model.likelihood.network.layers
     found = LinearGaussian(
         *(np.asarray(leaf, np.float64) for leaf in (layer.weight.T, layer.bias)),
-        np.exp(2 * np.asarray(trained.model.likelihood.log_scale, np.float64)),
+        np.exp(2 * np.asarray(trained.model.likelihood.family.log_scale, np.float64)),
     )
     short = best.score(rows) - found.log_evidence(rows).mean()
     assert 0 < short < 0.005

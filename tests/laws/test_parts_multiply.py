@@ -22,7 +22,7 @@ from iwax.experiments.config import Config
 from iwax.experiments.families import Likelihood, Posterior, Prior
 from iwax.experiments.model import Model
 from iwax.experiments.objective import Objective, build_objective
-from iwax.experiments.parts import FRACTIONS, Moments
+from iwax.experiments.parts import Moments, of_features, support
 from iwax.parts import Datum
 
 SHAPE, ROWS, K = (2, 2), 3, 3
@@ -47,11 +47,12 @@ USES = {
 def values(likelihood: str) -> np.ndarray:
     """Rows in the support of a likelihood."""
     drawn = np.random.default_rng(0).random((ROWS, FEATURES))
-    if likelihood in FRACTIONS:
+    family = of_features(likelihood)
+    if family is not None and family.grey:
         return np.round(drawn * 255) / 255
     if "bernoulli" in likelihood or "pixelcnn" in likelihood:
         return (drawn > 0.5) * 1.0
-    return np.floor(6 * drawn)
+    return np.floor(6 * drawn) + support(likelihood).outside(np.zeros(1))
 
 
 def config(posterior: str, prior: str, likelihood: str, bound: str, gradient: str) -> Config:

@@ -339,7 +339,7 @@ class Bootstrap(samplers.Sequential):
             ancestors = jax.random.categorical(picks, log_w, axis=0, shape=z.shape)
             return jnp.take_along_axis(z, ancestors, axis=0), log_w
 
-        x = parts.as_datum(x).values
+        x = x.values
         start = jax.random.bernoulli(jax.random.fold_in(key, 9), 0.5, (k, len(x))).astype(float)
         _, log_w = jax.lax.scan(step, start, (jax.random.split(key, x.shape[1]), x.T))
         return Terms(jnp.zeros_like(log_w), log_w, jnp.zeros_like(log_w))
@@ -347,12 +347,12 @@ class Bootstrap(samplers.Sequential):
 
 def test_a_filter_is_closed_block_by_block_and_its_estimate_is_unbiased():
     x = jnp.array([[1.0, 1.0, 0.0, 1.0], [0.0, 1.0, 0.0, 1.0]])
-    filtered = Bootstrap()
+    filtered, datum = Bootstrap(), parts.Datum(x)
 
     @jax.jit
     @jax.vmap
     def run(key):
-        found = filtered.terms(None, key, x, k=5)
+        found = filtered.terms(None, key, datum, k=5)
         return found.log_w(), [filtered.close(bound, found, key) for bound in (bounds.iwae, bounds.elbo)]
 
     log_w, (iwae, elbo) = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), run(jax.random.split(KEY, 4000)))
@@ -364,7 +364,7 @@ def test_a_filter_is_closed_block_by_block_and_its_estimate_is_unbiased():
     for lower in (iwae, elbo):
         assert (lower.mean(axis=0) < np.log(evidence) + 4.5 * lower.std(axis=0) / np.sqrt(len(lower))).all()
     objective = gradients.Objective(gradients.pathwise(bounds.iwae), 5, sampler=filtered)
-    assert objective(None, KEY, x).bound.shape == (2,)
+    assert objective(None, KEY, datum).bound.shape == (2,)
 
 
 def forward(x: np.ndarray, stay: float, right: float) -> np.ndarray:

@@ -103,7 +103,7 @@ def test_a_group_is_its_tensors_and_moments_are_those_of_the_draws():
     joined = sum(part.parameters * part.ratio for part in both) / sum(part.parameters for part in both)
     assert found.groups["encoder"].parameters == sum(part.parameters for part in both) == 24
     assert found.groups["encoder"].ratio == pytest.approx(joined)
-    assert found.tensors["likelihood.log_scale"].parameters == 0, "held fixed"
+    assert found.tensors["likelihood.family.log_scale"].parameters == 0, "held fixed"
     assert list(found.groups) == ["encoder", "decoder"]
 
 

@@ -97,10 +97,11 @@ def test_an_untrained_decoder_is_biased_to_the_mean_of_the_data():
 )
 def test_gaussian_variances(variance, shape, learned):
     likelihood = model_of(latent=2, likelihood="gaussian", variance=variance, scale=0.5).likelihood
-    assert likelihood.variance == learned
-    assert (None if shape is None else shape) == (None if likelihood.log_scale is None else likelihood.log_scale.shape)
+    log_scale = likelihood.family.log_scale
+    assert likelihood.family.variance == learned
+    assert shape == (None if log_scale is None else log_scale.shape)
     if shape is not None:
-        assert np.exp(likelihood.log_scale) == pytest.approx(np.full(shape, 0.5))
+        assert np.exp(log_scale) == pytest.approx(np.full(shape, 0.5))
 
 
 def test_moments_are_of_what_the_model_sees():

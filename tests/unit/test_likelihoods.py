@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from iwax import distributions, likelihoods
+from iwax import distributions, families, likelihoods
 from iwax.model import LatentVariableModel
 
 KEY = jax.random.key(0)
@@ -58,7 +58,7 @@ NEEDED = {
 @pytest.mark.parametrize(("likelihood", "needed"), NEEDED.values(), ids=NEEDED.keys())
 def test_so_many_outputs_a_feature_are_needed(likelihood, needed: int):
     """They fit; and one more, where several are needed, is refused with both numbers."""
-    assert likelihood.outputs_a_feature == needed
+    assert likelihood.family.outputs_per_feature == needed
     outputs = jax.ShapeDtypeStruct((needed * FEATURES,), jnp.float32)
     value = jax.eval_shape(lambda outputs: likelihood.of_outputs(outputs).draw(KEY)[0], outputs)
     assert value.shape == (FEATURES,)
@@ -242,23 +242,23 @@ OUTSIDE = {
 @pytest.mark.parametrize(("likelihood", "marked"), OUTSIDE.values(), ids=OUTSIDE.keys())
 def test_data_outside_the_support_are_marked(likelihood, marked):
     for values in (FEW, FEW.astype(np.float32)):
-        np.testing.assert_array_equal(likelihood.outside(values), np.array(marked, bool))
+        np.testing.assert_array_equal(likelihood.support.outside(values), np.array(marked, bool))
 
 
 def test_grey_values_are_on_the_grid_as_fractions_alone():
     grey = np.arange(256, dtype=np.uint8)
     likelihood = likelihoods.DiscretizedLogistic.of_network(None)
-    assert not likelihood.outside(grey.astype(np.float32) / np.float32(255)).any()
-    assert not likelihood.outside(grey / 255).any()
-    np.testing.assert_array_equal(likelihood.outside(grey), grey > 1)
-    assert likelihood.outside(grey[3:-3] / 256).all()
+    assert not likelihood.support.outside(grey.astype(np.float32) / np.float32(255)).any()
+    assert not likelihood.support.outside(grey / 255).any()
+    np.testing.assert_array_equal(likelihood.support.outside(grey), grey > 1)
+    assert likelihood.support.outside(grey[3:-3] / 256).all()
 
 
 def test_a_table_marks_each_column_by_its_kind():
     kinds = ("gaussian", "poisson", ("categorical", 3), "lognormal")
     rows = np.array([[-1.0, 2.0, 2.0, 0.5], [NAN, 0.5, 3.0, 0.0], [0.0, -1.0, -1.0, INF]])
     table = likelihoods.Columns.of_kinds(None, kinds)
-    np.testing.assert_array_equal(table.outside(rows), [[False] * 4, [True] * 4, [False, True, True, True]])
+    np.testing.assert_array_equal(table.support.outside(rows), [[False] * 4, [True] * 4, [False, True, True, True]])
 
 
 REFUSED = {
@@ -309,8 +309,9 @@ def test_the_refusal_says_what_the_likelihood_needs(likelihood, said: str):
         (lambda: likelihoods.StudentT.scalar(None, df=1.0), "more than 1 degree of freedom, .* got df=1.0"),
         (lambda: likelihoods.StudentT.scalar(None, df=INF), "got df=inf"),
         (lambda: likelihoods.StudentT.scalar(None, start_df=2.0), "stay above 2: start_df=2.0 is not"),
-        (lambda: likelihoods.StudentT(None, None, jnp.zeros(()), 3.0), "give df or log_excess, got both"),
-        (lambda: likelihoods.StudentT.of_network(None, df=3.0, features=2), "give df or log_excess, got both"),
+        (lambda: families.student_t(df="fixed"), "or 'network'; got df=fixed"),
+        (lambda: likelihoods.StudentT.of_network(None, df=3.0, features=2), "got 'network' and features=2"),
+        (lambda: families.gaussian("given"), "must be 'network' or a positive number, .* got 'given'"),
         (
             lambda: likelihoods.StudentT.feature(constant(np.zeros(3)), 4)(jnp.zeros(2), key=KEY),
             r"of 3 features needs one scale, or one a feature; got scales of shape \(4,\)",
@@ -320,7 +321,7 @@ def test_the_refusal_says_what_the_likelihood_needs(likelihood, said: str):
             r"needs one concentration, or one a feature; got concentrations of shape \(4,\)",
         ),
         (lambda: likelihoods.Columns.of_kinds(None, ("gauss",)), "a column's kind must be one of .* got 'gauss'"),
-        (lambda: likelihoods.Columns.of_kinds(None, ("categorical",)), "number of classes.; got 'categorical'"),
+        (lambda: likelihoods.Columns.of_kinds(None, ("categorical",)), "or a family; got 'categorical'"),
         (lambda: likelihoods.Columns.of_kinds(None, ()), "every column, from 0 to the last"),
         (lambda: likelihoods.Columns(None, ((0, 2),), (likelihoods.Bernoulli(None),)), r"got columns \(\(0, 2\),\)"),
         (

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import scipy.special
 
-from iwax import likelihoods, nn, posteriors, priors
+from iwax import families, likelihoods, nn, posteriors, priors
 from iwax.model import LatentVariableModel
 from iwax.parts import Datum
 from iwax.report.page import dense
@@ -31,9 +31,9 @@ def test_every_family_has_the_density_and_the_moments_of_python(tmp_path: Path):
     key, features = jax.random.key(5), len(KINDS)
     readings = ("linear", "linear", ("classes", 3), "log", "log1p", "linear", *["log_or_zero"] * 2, *["linear"] * 2)
     coding = nn.Coding(np.arange(10.0), 1 + np.arange(10.0), readings, mask=True)
-    columns = likelihoods.Columns.of_kinds(None, KINDS, floor=0.2)
+    columns = likelihoods.columns_of(KINDS, floor=0.2)
     inner = nn.MLP(3, (5,), columns.outputs, key=key)
-    signed = likelihoods.IntegerLogistic(None, centre=-4e5, unit=jnp.array([1e4]), floor=0.2)
+    signed = families.integer_logistic(centre=-4e5, unit=jnp.array([1e4]), floor=0.2)
     units = np.array([50.0, 0, 0, 0, 0, -3, 0, 0, 0, 0]), np.array([7.0, 1, 1, 20, 1, 0.1, 1, 1, 1, 1])
     encoder = posteriors.Gaussian(nn.MLP(coding.features, (5,), 6, key=key, heads=2), floor=0.1)
     model = LatentVariableModel(

@@ -159,7 +159,7 @@ def test_a_run_from_before_there_was_a_floor_has_none(run, tmp_path):
     changed(old / "config.json", json.dumps(known).encode())
     for folder, floors in ((run, (1e-3, 1e-6)), (old, (0.0, 0.0))):
         model = experiments.load(folder)
-        assert (model.likelihood.likelihood.groups[0].floor, model.posterior.posterior.floor) == floors
+        assert (model.likelihood.likelihood.family.groups[0].floor, model.posterior.posterior.floor) == floors
     assert experiments.from_sources(flags={"start": str(old)}).model.scale_floor is None
     assert experiments.from_sources(data="a.csv", preset="vae-1").model.scale_floor == 1e-3
     assert experiments.from_sources(data="digits").model.scale_floor is None

@@ -48,7 +48,7 @@ MADE = {
     "likelihood columns": lambda: likelihoods.Columns.of_kinds(
         net(2, 12), ("gaussian", ("categorical", 3), "poisson", "lognormal", "negative_binomial", "student_t")
     ),
-    "likelihood grey": lambda: likelihoods.DiscretizedLogistic(net(2, 5), jnp.zeros(5)),
+    "likelihood grey": lambda: likelihoods.DiscretizedLogistic.feature(net(2, 5), 5),
     "likelihood pixels": lambda: likelihoods.Autoregressive(
         net(2, 36), nn.PixelCNN((6, 6), channels=2, map_channels=1, key=KEY)
     ),

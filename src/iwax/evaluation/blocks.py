@@ -70,10 +70,10 @@ def blocks(x: Any, rows: np.ndarray | None, size: int) -> Iterator[Block]:
     >>> [block.size for block in blocks(np.zeros((5, 2)), None, 3)]
     [3, 2]
     """
-    points = x if isinstance(x, Datum | np.ndarray) else Datum(x)
-    n, size = len(points), min(size, len(points))
+    points: Any = x if isinstance(x, Datum | np.ndarray) else Datum(x)
     if rows is None:
-        rows = np.asarray(x.index) if isinstance(x, Datum) and x.index is not None else np.arange(n)
+        rows = np.arange(len(points)) if isinstance(x, np.ndarray) or points.index is None else np.asarray(points.index)
+    n, size = len(points), min(size, len(points))
     for first in range(0, n, size):
         index = np.minimum(np.arange(first, first + size), n - 1)
         yield Block(first, min(first + size, n), rows_at(points, index, rows[index]))
@@ -95,10 +95,10 @@ def by_row(
     >>> by_row(lambda block: 2 * block.x.values, np.arange(5.0), None, 3).tolist()
     [0.0, 2.0, 4.0, 6.0, 8.0]
     """
-    found, n = [], len(jax.tree.leaves(x)[0])
+    found = []
     for block in blocks(x, rows, size):
         kept = (*(slice(None),) * axis, slice(block.size))
         found.append(jax.tree.map(lambda leaf, kept=kept: np.asarray(leaf)[kept], function(block)))
         if progress is not None:
-            progress(block.stop, n)
+            progress(block.stop, len(jax.tree.leaves(x)[0]))
     return jax.tree.map(lambda *leaves: np.concatenate(leaves, axis=axis), *found)

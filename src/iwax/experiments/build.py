@@ -21,7 +21,7 @@ from iwax.data.dataset import Kind
 from iwax.experiments import parts
 from iwax.experiments.config import Config, Training
 from iwax.experiments.model import LARGEST_WEIGHTS
-from iwax.experiments.parts import FRACTIONS, Moments
+from iwax.experiments.parts import Moments, of_features
 from iwax.experiments.parts.columns import table_start
 from iwax.memory_limit import allow
 from iwax.model import LatentVariableModel
@@ -139,7 +139,8 @@ def as_taken(config: Config, kind: Kind, rows: Num[np.ndarray, "rows features"])
     array([[1.]], dtype=float32)
     """
     whole = rows.dtype == np.uint8 or np.isnan(rows).any()
-    if kind == "grey" and config.model.likelihood in FRACTIONS and whole:
+    family = of_features(config.model.likelihood or "")
+    if kind == "grey" and family is not None and family.grey and whole:
         return rows.astype(np.float32) / np.float32(255)
     return rows
 

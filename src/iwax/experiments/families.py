@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from iwax.families import FAMILIES
 
 __all__ = [
     "CONVOLUTIONAL",
@@ -21,20 +23,11 @@ __all__ = [
 ]
 
 Activation = Literal["tanh", "relu", "softplus", "gelu", "silu", "leaky_relu"]
-Likelihood = Literal[
-    "bernoulli",
-    "gaussian",
-    "continuous_bernoulli",
-    "discretized_logistic",
-    "student_t",
-    "poisson",
-    "negative_binomial",
-    "zero_inflated_poisson",
-    "zero_inflated_negative_binomial",
-    "pixelcnn",
-    "gated_pixelcnn",
-    "columns",
-]
+IMAGE_LIKELIHOODS = ("pixelcnn", "gated_pixelcnn")
+if TYPE_CHECKING:
+    Likelihood: TypeAlias = str
+else:
+    Likelihood = Literal[(*FAMILIES, *IMAGE_LIKELIHOODS, "columns")]
 Prior = Literal["standard_normal", "bernoulli", "mixture", "vamp", "exemplar", "flow", "autoregressive"]
 Posterior = Literal[
     "gaussian",
@@ -58,7 +51,6 @@ Composition = Literal["full", "sum"]
 Order = Literal["bottom_up", "top_down", "ladder"]
 
 CONVOLUTIONAL = ("conv", "conv_hvae")  # networks
-IMAGE_LIKELIHOODS = ("pixelcnn", "gated_pixelcnn")
 WITHOUT_DENSITY = ("hamiltonian",)  # posteriors that cannot be evaluated at a given z
 
 # Which of the settings of a model a part uses; all others leave it as it is.

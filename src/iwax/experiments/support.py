@@ -4,15 +4,12 @@ from typing import NoReturn
 
 import numpy as np
 
+from iwax import supports
 from iwax.data import Dataset
 from iwax.experiments import parts
 from iwax.experiments.families import IMAGE_LIKELIHOODS
-from iwax.experiments.parts import FRACTIONS
 
 __all__ = ["check", "check_values"]
-
-
-_BINARY = ("bernoulli", "pixelcnn", "gated_pixelcnn")  # take grey values that are binarised at every access
 
 
 def check(likelihood: str, dataset: Dataset, *, source: str) -> None:
@@ -23,14 +20,15 @@ def check(likelihood: str, dataset: Dataset, *, source: str) -> None:
     >>> from iwax import data
     >>> check("bernoulli", data.load("digits"), source="digits")
     """
-    if dataset.binarize_training and likelihood not in _BINARY:
+    if dataset.binarize_training and parts.support(likelihood) != supports.binary:
         raise ValueError(
             f"{source}: model.likelihood={likelihood} needs data that are not binarised at every access, got "
             f"{dataset.name}, which is; use model.likelihood=bernoulli"
         )
+    family = parts.of_features(likelihood)
     for part, split in dataset.splits().items():
         if not (dataset.binarize_training and part == "train"):
-            fractions = dataset.kind == "grey" and likelihood in FRACTIONS
+            fractions = dataset.kind == "grey" and family is not None and family.grey
             values = split.values / np.float32(255) if fractions else split.values
             if (likelihood == "columns") != (dataset.kind == "table"):
                 _refuse_kind(likelihood, dataset, source)
@@ -45,19 +43,21 @@ def check_values(likelihood: str, values: np.ndarray, *, source: str, trained: b
     >>> check_values("bernoulli", np.array([[0.0, 0.5]]), source="x.npy")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
         ...
-    ValueError: x.npy:1:2: a Bernoulli likelihood needs values 0 or 1, got 0.5; --binarize threshold or ...
+    ValueError: x.npy:1:2: a Bernoulli likelihood gives no density to 0.5: it needs 0 or 1; --binarize threshold or ...
     """
-    if likelihood == "columns":
-        return
     if likelihood in IMAGE_LIKELIHOODS and np.isnan(values).any():
         row, column = np.argwhere(np.isnan(values))[0]
         raise ValueError(
             f"{source}:{row + 1}:{column + 1}: model.likelihood={likelihood} needs whole pictures, as every pixel "
             "depends on those before it, got a missing one; use model.likelihood=bernoulli"
         )
-    wrong = parts.outside(likelihood, values) & ~np.isnan(values)
-    if wrong.any():
-        _refuse(likelihood, values, wrong, source, trained=trained)
+    support, family = parts.support(likelihood), parts.of_features(likelihood)
+    cell = support.first_outside(values, missing=True)
+    if cell is not None:
+        who = f"model.likelihood={likelihood}" if family is None else family.who
+        place = ":".join([source, *(str(i + 1) for i in cell)])
+        advice = _advice(support, values[cell], trained=trained)
+        raise ValueError(f"{place}: {support.refusal(values[cell], who=who, advice=advice)}")
 
 
 def _refuse_kind(likelihood: str, dataset: Dataset, source: str) -> NoReturn:
@@ -69,19 +69,13 @@ def _refuse_kind(likelihood: str, dataset: Dataset, source: str) -> NoReturn:
     )
 
 
-def _refuse(likelihood: str, values: np.ndarray, wrong: np.ndarray, source: str, *, trained: bool) -> NoReturn:
-    row, column = (int(i) for i in np.argwhere(wrong)[0])
-    got = values[row, column].item()
-    place = f"{source}:{row + 1}:{column + 1}"
-    name = likelihood.replace("_", " ").capitalize()
-    needed = "finite values" if likelihood == "gaussian" else parts.support(likelihood)
-    needed = "values 0 or 1" if likelihood in _BINARY else needed
-    advice = "remove or fill such rows" + ("" if trained else " before training")
-    if np.isfinite(got):
-        binary, kind = likelihood in _BINARY, "ones" if likelihood in _BINARY else "values"
-        advice = f"--set model.likelihood=gaussian models real {kind}"
-        if trained:
-            advice = f"a run trained with model.likelihood=gaussian takes real {kind}"
-        if binary:
-            advice = f"--binarize threshold or --binarize sample makes binary data of grey values, {advice}"
-    raise ValueError(f"{place}: a {name} likelihood needs {needed}, got {got:g}; {advice}")
+def _advice(support: supports.Support, value: float, *, trained: bool) -> str:
+    if not np.isfinite(value):
+        return "remove or fill such rows" + ("" if trained else " before training")
+    binary = support == supports.binary
+    kind = "ones" if binary else "values"
+    real = f"--set model.likelihood=gaussian models real {kind}"
+    if trained:
+        real = f"a run trained with model.likelihood=gaussian takes real {kind}"
+    grey = "--binarize threshold or --binarize sample makes binary data of grey values, "
+    return grey + real if binary else real

@@ -10,10 +10,15 @@ from iwax import batched, streams
 from iwax._typing import PRNGKey
 from iwax.gradients.functions import AnyObjective, as_objective
 from iwax.gradients.protocol import AbstractObjective, Penalised
+from iwax.likelihoods import Likelihood
 from iwax.model import LatentVariableModel
+from iwax.nn import MLP, MemoryMLP
 from iwax.parts import Datum
+from iwax.posteriors import Bernoulli, Flow, FullGaussian, Gaussian, Mixture
 
 __all__ = ["with_local_reconstruction"]
+
+_WITH_ENCODER = (Bernoulli, Flow, FullGaussian, Gaussian, Mixture)  # a network of the data and what it gives
 
 
 @dataclass(frozen=True)
@@ -50,8 +55,9 @@ def with_local_reconstruction(objective: AnyObjective, *, weight: float, draws: 
 
 
 def _error(model: LatentVariableModel, key: PRNGKey, x: Datum, draws: int) -> Array:
-    encoder, decoder = (getattr(part, "network", None) for part in (model.posterior, model.likelihood))
-    if encoder is None or decoder is None or not (hasattr(encoder, "states") and hasattr(decoder, "states")):
+    encoder = model.posterior.network if isinstance(model.posterior, _WITH_ENCODER) else None
+    decoder = model.likelihood.network if isinstance(model.likelihood, Likelihood) else None
+    if not (isinstance(encoder, MLP | MemoryMLP) and isinstance(decoder, MLP | MemoryMLP)):
         raise ValueError(
             "local reconstruction needs an encoder and a decoder that give their hidden layers (nn.MLP, nn.MemoryMLP), "
             f"got {type(encoder).__name__} and {type(decoder).__name__}"

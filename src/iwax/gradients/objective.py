@@ -23,7 +23,7 @@ __all__ = ["Objective"]
 class Objective(AbstractObjective):
     """A function of the model whose gradient is the estimator's, from k draws of every row.
 
-    ``objective(model, key, x)`` takes x as a `Datum`, or as an array of complete rows [batch, features]
+    ``objective(model, key, x)`` takes x as a `Datum`, or as an array of complete rows [batch, *event]
     (``Datum.of(x, missing=True)`` where some are not). ``bound`` in the result is the bound of the same draws at
     beta = 1, nats, without a gradient. ``sampler`` is how the draws come about (`iwax.samplers`); others than
     `samplers.independent` need a pathwise estimator and all draws at once. With ``backward`` = m the gradient is that

@@ -1,6 +1,6 @@
 """What the slots of a decoder's memory are for: which classes read them, and what they add to a picture."""
 
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple, cast
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -12,11 +12,12 @@ from iwax import batched
 from iwax._typing import PRNGKey
 from iwax.evaluation.blocks import by_row
 from iwax.inference import inputs
+from iwax.likelihoods import Likelihood
 from iwax.model import LatentVariableModel
 from iwax.nn import MemoryMLP
 from iwax.parts import Datum
 
-__all__ = ["SlotPreferences", "slot_pictures", "slot_preferences"]
+__all__ = ["SlotPreferences", "memory_of", "slot_pictures", "slot_preferences"]
 
 
 class SlotPreferences(NamedTuple):
@@ -68,11 +69,19 @@ def slot_pictures(model: LatentVariableModel, x: ArrayLike, *, key: PRNGKey) -> 
     ]
 
 
+def memory_of(model: LatentVariableModel) -> MemoryMLP | None:
+    """The network of the model's likelihood, where it has slots; else None."""
+    network = model.likelihood.network if isinstance(model.likelihood, Likelihood) else None
+    slots = isinstance(network, MemoryMLP) and any(memory is not None for memory in network.memories)
+    return network if slots else None
+
+
 def decoder(model: LatentVariableModel) -> MemoryMLP:
     """The network of the model's likelihood. ValueError where it has no memory."""
-    network = getattr(model.likelihood, "network", None)
-    if not isinstance(network, MemoryMLP) or not any(memory is not None for memory in network.memories):
-        raise ValueError(f"slots are those of a decoder with memory (nn.MemoryMLP), got {type(network).__name__}")
+    network = memory_of(model)
+    if network is None:
+        likelihood = type(model.likelihood).__name__
+        raise ValueError(f"slots are those of a decoder with memory (nn.MemoryMLP), got none in {likelihood}")
     return network
 
 
@@ -83,7 +92,7 @@ def _attention(model: LatentVariableModel, key: PRNGKey, x: Datum) -> list[Array
 
 @eqx.filter_jit
 def _added(model: LatentVariableModel, key: PRNGKey, x: Datum, layer: int, read: Array) -> Array:
-    net, likelihood = decoder(model), cast(Any, model.likelihood)
+    net, likelihood = decoder(model), cast(Likelihood, model.likelihood)
 
     def one(key: PRNGKey, datum: Datum) -> Array:
         z = model.propose(datum, key).z

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Array, Float
 from numpy.typing import ArrayLike
 
-from iwax import batched, likelihoods, streams
+from iwax import batched, streams, supports
 from iwax._typing import PRNGKey
 from iwax.evaluation.blocks import Block, by_row
 from iwax.evaluation.tables import check_cells, numeric
@@ -54,7 +54,7 @@ def impute_by_sweeps(
         raise ValueError(f"value must be 'mean' or 'draw': got {value!r}")
     table = np.array(inputs.rows(model, x, key, missing=True, empty=True), float)
     sweeps, batch = inputs.check_count("sweeps", sweeps), inputs.check_count("batch", batch)
-    if getattr(model.likelihood, "support", None) == likelihoods.Bernoulli.support:
+    if model.likelihood.support == supports.binary:
         _refuse_beyond_grey(table)
     holes = np.isnan(table)
     first = _start(start, table)

@@ -1,28 +1,34 @@
-"""p(x|z)."""
+"""p(x|z): a network and a family of densities, `Likelihood`, also by the family's name; and likelihoods around it."""
 
+import warnings
+from typing import Any
+
+from iwax.families import FAMILIES
 from iwax.likelihoods.autoregressive import Autoregressive
-from iwax.likelihoods.bernoulli import Bernoulli
-from iwax.likelihoods.categorical import Categorical
 from iwax.likelihoods.chain import Chain
-from iwax.likelihoods.columns import COLUMN_KINDS, ColumnKind, Columns
-from iwax.likelihoods.continuous_bernoulli import ContinuousBernoulli
-from iwax.likelihoods.discretized_logistic import DiscretizedLogistic
-from iwax.likelihoods.discretized_logistic_mixture import DiscretizedLogisticMixture
+from iwax.likelihoods.columns import ColumnKind, Columns, columns_of
 from iwax.likelihoods.flipped import Flipped
-from iwax.likelihoods.gaussian import Gaussian
-from iwax.likelihoods.integer_logistic import IntegerLogistic
-from iwax.likelihoods.log_normal import LogNormal
-from iwax.likelihoods.negative_binomial import NegativeBinomial
-from iwax.likelihoods.poisson import Poisson
+from iwax.likelihoods.likelihood import Likelihood
+from iwax.likelihoods.named import (
+    Bernoulli,
+    Categorical,
+    ContinuousBernoulli,
+    DiscretizedLogistic,
+    DiscretizedLogisticMixture,
+    Gaussian,
+    IntegerLogistic,
+    LogNormal,
+    NegativeBinomial,
+    Poisson,
+    StudentT,
+    ZeroInflatedLogNormal,
+    ZeroInflatedNegativeBinomial,
+    ZeroInflatedPoisson,
+)
 from iwax.likelihoods.scaled import Scaled
 from iwax.likelihoods.self_masking import SelfMasking
-from iwax.likelihoods.student_t import StudentT
-from iwax.likelihoods.zero_inflated_log_normal import ZeroInflatedLogNormal
-from iwax.likelihoods.zero_inflated_negative_binomial import ZeroInflatedNegativeBinomial
-from iwax.likelihoods.zero_inflated_poisson import ZeroInflatedPoisson
 
 __all__ = [
-    "COLUMN_KINDS",
     "Autoregressive",
     "Bernoulli",
     "Categorical",
@@ -35,6 +41,7 @@ __all__ = [
     "Flipped",
     "Gaussian",
     "IntegerLogistic",
+    "Likelihood",
     "LogNormal",
     "NegativeBinomial",
     "Poisson",
@@ -44,4 +51,13 @@ __all__ = [
     "ZeroInflatedLogNormal",
     "ZeroInflatedNegativeBinomial",
     "ZeroInflatedPoisson",
+    "columns_of",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Give ``COLUMN_KINDS``, whose name is `iwax.families.FAMILIES`, with a warning."""
+    if name == "COLUMN_KINDS":
+        warnings.warn("likelihoods.COLUMN_KINDS is families.FAMILIES", DeprecationWarning, stacklevel=2)
+        return FAMILIES
+    raise AttributeError(f"iwax.likelihoods has no {name!r}")

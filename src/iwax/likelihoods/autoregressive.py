@@ -1,15 +1,14 @@
 """Binary images whose pixels depend on those before them."""
 
 import math
-from typing import Any, ClassVar
+from typing import Any
 
 import jax
-import numpy as np
 
-from iwax import distributions
+from iwax import distributions, supports
 from iwax._typing import PRNGKey
-from iwax.likelihoods.bernoulli import Bernoulli
-from iwax.parts import Likelihood
+from iwax.parts import Latent, Likelihood
+from iwax.supports import Support
 
 __all__ = ["Autoregressive"]
 
@@ -30,9 +29,6 @@ class Autoregressive(Likelihood):
     (16,)
     """
 
-    support: ClassVar[str] = Bernoulli.support
-    advice: ClassVar[str] = Bernoulli.advice
-
     maps: Any
     network: Any
 
@@ -46,17 +42,13 @@ class Autoregressive(Likelihood):
                 f"{self.maps.out_features}"
             )
 
-    @staticmethod
-    def outside(values: np.ndarray) -> np.ndarray:
-        """Which values have no density here: all but 0 and 1.
+    @property
+    def support(self) -> Support:
+        """Zeros and ones."""
+        return supports.binary
 
-        >>> Autoregressive.outside(np.array([0.0, 0.5, 1.0]))
-        array([False,  True, False])
-        """
-        return Bernoulli.outside(values)
-
-    def __call__(self, context: Any, given: Any = None, *, key: PRNGKey) -> distributions.Autoregressive:
+    def __call__(self, z: Latent, given: Any = None, *, key: PRNGKey) -> distributions.Autoregressive:
         """The distribution of x at a latent; its mean follows a path drawn with this key."""
-        maps = self.maps(context, key=jax.random.fold_in(key, 0))
+        maps = self.maps(z, key=jax.random.fold_in(key, 0))
         maps = maps.reshape(self.network.map_channels, *self.network.size)
         return distributions.Autoregressive(self.network, maps, jax.random.fold_in(key, 1))

@@ -4,13 +4,13 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array, Float
 
 from iwax import distributions
 from iwax._typing import PRNGKey
-from iwax.parts import Likelihood
+from iwax.parts import Latent, Likelihood
+from iwax.supports import Support
 
 __all__ = ["Flipped"]
 
@@ -37,17 +37,13 @@ class Flipped(Likelihood):
         self.likelihood, self.flips = likelihood, jnp.asarray(flips, float)
 
     @property
-    def support(self) -> str:
-        """The data that have a density, in words."""
+    def support(self) -> Support:
+        """That of the likelihood."""
         return self.likelihood.support
 
-    def outside(self, values: np.ndarray) -> np.ndarray:
-        """Which values have no density here: those of the likelihood."""
-        return self.likelihood.outside(values)
-
-    def __call__(self, context: Any, given: Any = None, *, key: PRNGKey) -> distributions.FlippedBernoulli:
+    def __call__(self, z: Latent, given: Any = None, *, key: PRNGKey) -> distributions.FlippedBernoulli:
         """The distribution of what is seen, at a latent."""
-        p_x = self.likelihood(context, given, key=key)
+        p_x = self.likelihood(z, given, key=key)
         if not isinstance(p_x, distributions.Bernoulli):
             raise ValueError(
                 f"values replaced by 0 or 1 need a Bernoulli likelihood, got {type(self.likelihood).__name__}; where a "

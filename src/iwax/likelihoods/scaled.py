@@ -10,7 +10,8 @@ from jaxtyping import Array, Float
 
 from iwax import distributions
 from iwax._typing import AnyArray, PRNGKey
-from iwax.parts import Likelihood
+from iwax.parts import Latent, Likelihood
+from iwax.supports import Affine
 
 __all__ = ["Scaled"]
 
@@ -43,15 +44,12 @@ class Scaled(Likelihood):
         self.likelihood, self.loc, self.scale = likelihood, jnp.asarray(loc, float), jnp.asarray(scale, float)
 
     @property
-    def support(self) -> str:
-        """The data that have a density, in words."""
-        return self.likelihood.support
+    def support(self) -> Affine:
+        """That of the likelihood, in the units of the data."""
+        loc, scale = (tuple(np.asarray(each).tolist()) for each in (self.loc, self.scale))
+        return Affine(support=self.likelihood.support, loc=loc, scale=scale)
 
-    def outside(self, values: np.ndarray) -> np.ndarray:
-        """Which values have no density here."""
-        return self.likelihood.outside((values - np.asarray(self.loc)) / np.asarray(self.scale))
-
-    def __call__(self, context: Any, given: Any = None, *, key: PRNGKey) -> distributions.Scaled:
+    def __call__(self, z: Latent, given: Any = None, *, key: PRNGKey) -> distributions.Scaled:
         """The distribution of x at a latent."""
         loc, scale = jax.lax.stop_gradient((self.loc, self.scale))
-        return distributions.Scaled(self.likelihood(context, given, key=key), loc, scale)
+        return distributions.Scaled(self.likelihood(z, given, key=key), loc, scale)

@@ -16,12 +16,12 @@ __all__ = ["SelfMasking"]
 
 
 class SelfMasking(Likelihood):
-    """``P(s_j = 1 | x) = sigmoid(slope_j (x_j - loc_j) / scale_j + bias_j)``: whether x_j is observed hangs on x_j.
+    """``P(s_j = 1 | x) = sigmoid(slope_j (x_j - loc_j) / scale_j + bias_j)``: whether x_j is observed depends on x_j.
 
     A model of missingness (`LatentVariableModel.missingness`), as in Ipsen, Mattei and Frellsen (2021,
     arXiv:2006.12871, section 2.2): incomes that are not told where they are high. Slopes and biases are learned, from
-    0; loc and scale, the units of the data, are not. What hangs on all values is `likelihoods.Bernoulli` with a network
-    of x. Raises ValueError where loc and scale are not one a feature, or a scale is not positive.
+    0; loc and scale, the units of the data, are not. What depends on all values is `likelihoods.Bernoulli` with a
+    network of x. Raises ValueError where loc and scale are not one a feature, or a scale is not positive.
 
     >>> p = SelfMasking(jnp.zeros(3), jnp.ones(3))
     >>> p(jnp.array([1.0, 2.0, 3.0]), key=jax.random.key(0)).mean.tolist()
@@ -43,7 +43,7 @@ class SelfMasking(Likelihood):
         self.loc, self.scale = jnp.asarray(loc, float), jnp.asarray(scale, float)
         self.slope, self.bias = jnp.zeros_like(self.loc), jnp.zeros_like(self.loc)
 
-    def __call__(self, context: Any, given: Any = None, *, key: PRNGKey) -> distributions.Bernoulli:
+    def __call__(self, z: Any, given: Any = None, *, key: PRNGKey) -> distributions.Bernoulli:
         """The law of the marks s of what is observed, at a row x."""
         loc, scale = jax.lax.stop_gradient((self.loc, self.scale))
-        return distributions.Bernoulli(self.slope * (context - loc) / scale + self.bias)
+        return distributions.Bernoulli(self.slope * (z - loc) / scale + self.bias)

@@ -4,7 +4,7 @@ Each has ``in_features`` and ``out_features``, is called ``network(x, *, key=Non
 Dense networks take any leading axes; convolutional ones take one datum, a flat image.
 """
 
-from iwax.nn.coding import Coding
+from iwax.nn.coding import Coding, Encoding
 from iwax.nn.conv import Conv, ConvLayer, max_pool
 from iwax.nn.conv_net import ConvNet
 from iwax.nn.deconv_net import DeconvNet
@@ -36,6 +36,7 @@ __all__ = [
     "ConvLayer",
     "ConvNet",
     "DeconvNet",
+    "Encoding",
     "GatedLinear",
     "GatedMLP",
     "GatedPixelCNN",

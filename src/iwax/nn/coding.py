@@ -12,9 +12,9 @@ from jaxtyping import Array, Bool, Float
 
 from iwax._typing import AnyArray
 
-__all__ = ["Coding", "Reading"]
+__all__ = ["Coding", "Encoding"]
 
-Reading: TypeAlias = Literal["linear", "log", "log1p", "log_or_zero"] | tuple[Literal["classes"], int]
+Encoding: TypeAlias = Literal["linear", "log", "log1p", "log_or_zero"] | tuple[Literal["classes"], int]
 
 _NAMES = ("linear", "log", "log1p", "log_or_zero")
 _LEAST = 1e-30  # below any positive number of a table; its logarithm is finite
@@ -41,14 +41,14 @@ class Coding(eqx.Module):
 
     loc: Float[Array, " columns"]
     scale: Float[Array, " columns"]
-    readings: tuple[Reading, ...] = eqx.field(static=True)
+    readings: tuple[Encoding, ...] = eqx.field(static=True)
     mask: bool = eqx.field(static=True)
 
     def __init__(
         self,
         loc: Float[AnyArray, " columns"],
         scale: Float[AnyArray, " columns"],
-        readings: Sequence[Reading] | None = None,
+        readings: Sequence[Encoding] | None = None,
         *,
         mask: bool = False,
     ) -> None:

@@ -10,6 +10,7 @@ from safetensors.numpy import save as write_safetensors
 
 from iwax.model import LatentVariableModel
 from iwax.storage.description import Unreadable, arrays, build, describe, difference, owned
+from iwax.storage.earlier import renewed
 from iwax.training import durable, strict_json, tensors
 
 __all__ = ["ModelFileError", "load", "save"]
@@ -74,7 +75,7 @@ def load(path: str | Path, *, like: Any = None) -> Any:
 def _load(path: Path, like: Any) -> Any:
     with open(path, "rb") as file:
         head, sealed = _header(path, file)
-        template = _template(path, sealed["model"], like)
+        template = _template(path, renewed(sealed["model"]), like)
         needed, got = tensors.size(template), os.fstat(file.fileno()).st_size - len(head)
         if needed != got:
             raise ModelFileError(f"{path}: needed {needed} bytes of arrays, got {got}; restore it from a copy")

@@ -5,7 +5,7 @@ from typing import Any
 
 import equinox as eqx
 
-from iwax import bijections, distributions, likelihoods, model, nn, posteriors, priors
+from iwax import bijections, distributions, families, likelihoods, model, nn, posteriors, priors
 from iwax.posteriors.coupling import Conditioned
 from iwax.posteriors.householder import Normals
 from iwax.posteriors.linear_iaf import ConvexCombination, Triangle
@@ -14,7 +14,7 @@ from iwax.posteriors.sylvester import Sylvesters
 
 __all__ = ["NAMES", "PARTS"]
 
-_MODULES: tuple[ModuleType, ...] = (bijections, distributions, likelihoods, model, nn, posteriors, priors)
+_MODULES: tuple[ModuleType, ...] = (bijections, distributions, families, likelihoods, model, nn, posteriors, priors)
 _INNER = (Conditioned, ConvexCombination, Normals, Planes, Shells, Sylvesters, Triangle)  # what posteriors are made of
 
 
@@ -24,7 +24,7 @@ def _parts() -> dict[str, type]:
         for name in module.__all__:
             value: Any = getattr(module, name)
             if isinstance(value, type) and issubclass(value, eqx.Module):
-                found[f"{module.__name__.removeprefix('iwax.')}.{name}"] = value
+                found[f"{module.__name__.removeprefix('iwax.')}.{value.__name__}"] = value
     layers = {f"equinox.{layer.__name__}": layer for layer in (eqx.nn.Conv2d, eqx.nn.ConvTranspose2d)}
     return {**found, **layers, "nn.Conv": nn.Conv}
 

@@ -1,5 +1,7 @@
 """Trees to safetensors and back: readable names, every byte kept, nothing but arrays."""
 
+import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ from safetensors.numpy import load as parse_safetensors
 from safetensors.numpy import save as write_safetensors
 
 Tree = Any
+_OF_FAMILY = re.compile(r"(^|\.)family\.")
 _INTEGERS = tuple(f"{kind}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64))
 _DTYPES = ("bool", *_INTEGERS, "float16", "float32", "float64")
 
@@ -85,8 +88,8 @@ def decode(data: bytes, template: Tree, *, file: Path | str) -> Tree:
     needed, got) for bytes that are no safetensors document and for a missing, extra, wrongly shaped or wrongly
     typed tensor.
     """
-    stored = _parse(data, file)
     wanted = named_arrays(template)
+    stored = _renamed(_parse(data, file), wanted)
     for name, leaf in wanted.items():
         needed = _describe(leaf)
         if name not in stored:
@@ -109,6 +112,12 @@ def _parse(data: bytes, file: Path | str) -> dict[str, np.ndarray]:
     except (SafetensorError, ValueError, TypeError, KeyError, OverflowError, MemoryError) as error:
         got = " ".join(str(error).split())[:200]
         raise CorruptCheckpointError(file, None, "a safetensors document", got) from error
+
+
+def _renamed(stored: dict[str, np.ndarray], wanted: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """Tensors as they are named now: up to version 0.2 a likelihood had itself what its ``family`` has, a log scale."""
+    names = {_OF_FAMILY.sub(r"\1", name): name for name in wanted if name not in stored}
+    return {name if name in wanted else names.get(name, name): array for name, array in stored.items()}
 
 
 def _is_array(leaf: object) -> bool:

@@ -9,6 +9,7 @@ import numpy as np
 from iwax import bijections, likelihoods, posteriors, priors
 from iwax._typing import PRNGKey
 from iwax.experiments.model import Model
+from iwax.experiments.parts.likelihoods import support
 from iwax.experiments.parts.networks import Moments, dense
 from iwax.parts import Likelihood
 
@@ -57,10 +58,8 @@ def _top(sizes: Model, start: Moments, latent: int, *, key: PRNGKey) -> Any:
 
 
 def _vamp(sizes: Model, start: Moments, count: int, *, key: PRNGKey) -> priors.Vamp:
-    """Pseudo-inputs within 0..1 where the data are, anywhere otherwise."""
-    low, high = (None, None) if sizes.likelihood in ("gaussian", "student_t") else (0.0, 1.0)
-    if sizes.likelihood in ("poisson", "negative_binomial", "zero_inflated_poisson", "zero_inflated_negative_binomial"):
-        low, high = 0.0, None
+    """Pseudo-inputs within the support of the data."""
+    low, high = support(str(sizes.likelihood)).bounds
     if sizes.pseudo_inputs == "data":
         return priors.Vamp(jnp.asarray(_rows(start, count, "model.pseudo_inputs=data"), float), low, high)
     if sizes.pseudo_inputs == "random" and high is not None:

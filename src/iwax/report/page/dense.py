@@ -3,23 +3,14 @@
 import re
 from typing import Any, NamedTuple
 
+import equinox as eqx
 import jax
 import numpy as np
 
 from iwax import batched
 from iwax.distributions import Factorized, Mixture
-from iwax.likelihoods import (
-    Bernoulli,
-    Categorical,
-    Chain,
-    Columns,
-    Gaussian,
-    IntegerLogistic,
-    LogNormal,
-    NegativeBinomial,
-    Scaled,
-    ZeroInflatedLogNormal,
-)
+from iwax.families import Columns, Family, categorical
+from iwax.likelihoods import Chain, Likelihood, Scaled
 from iwax.nn import MLP, GatedMLP, LayerNorm, Linear, MemoryMLP, UncertainLinear
 from iwax.posteriors import Coded
 from iwax.posteriors import Gaussian as GaussianPosterior
@@ -27,15 +18,6 @@ from iwax.posteriors import Gaussian as GaussianPosterior
 __all__ = ["Program", "decoder", "encoder", "prior"]
 
 Tensors = dict[str, np.ndarray]
-FAMILIES = {
-    Bernoulli: "bernoulli",
-    Categorical: "categorical",
-    Gaussian: "gaussian",
-    IntegerLogistic: "integer logistic",
-    LogNormal: "lognormal",
-    NegativeBinomial: "negative binomial",
-    ZeroInflatedLogNormal: "zero-inflated lognormal",
-}
 
 
 class Program(NamedTuple):
@@ -53,50 +35,39 @@ class Program(NamedTuple):
 def decoder(likelihood: Any) -> tuple[Program, dict[str, Any]]:
     """The network from z (of several layers: from z_1) to what the likelihood is made of, and how that is read.
 
-    The latter is ``groups``, each a family of `FAMILIES` with its columns, whose outputs follow each other, and the
-    names of the tensors ``loc`` and ``scale`` that bring x to the units of the data, where there are such. TypeError
-    says what is in the way, where a likelihood is of another family or the network not dense.
+    The latter is ``groups``, each a family by its name in likelihood.js with its columns, whose outputs follow each
+    other, and the names of the tensors ``loc`` and ``scale`` that bring x to the units of the data, where there are
+    such. TypeError says what is in the way, where a likelihood is of another family or the network not dense.
     """
     part: Any = likelihood.likelihood if isinstance(likelihood, Chain) else likelihood
     scaled, part = (part, part.likelihood) if isinstance(part, Scaled) else (None, part)
-    _known(part)
+    if not isinstance(part, Likelihood):
+        raise TypeError(f"its likelihood is of kind {_named(part)}, which the page cannot evaluate")
+    groups = part.family.groups if isinstance(part.family, Columns) else (part.family,)
+    for family in groups:
+        if family.explorer is None or (isinstance(family, categorical) and family is part.family):
+            raise TypeError(f"its likelihood is of kind {_named(family)}, which the page cannot evaluate")
     program = _network(part.network, "decoder")
-    if isinstance(part, Columns):
-        groups = [_group(p, c, program) for p, c in zip(part.groups, part.columns, strict=True)]
-    else:
-        outputs = len(program.tensors[program.steps[-1]["bias"]])
-        groups = [_group(part, range(outputs // part.outputs_a_feature), program)]
-    found: dict[str, Any] = {"groups": groups}
+    outputs = len(program.tensors[program.steps[-1]["bias"]])
+    of_groups = (
+        part.family.columns if isinstance(part.family, Columns) else [range(outputs // groups[0].outputs_per_feature)]
+    )
+    found: dict[str, Any] = {"groups": [_group(f, list(c), program) for f, c in zip(groups, of_groups, strict=True)]}
     if scaled is not None:
         found |= {"loc": "units.loc", "scale": "units.scale"}
         program.tensors.update({"units.loc": _single(scaled.loc), "units.scale": _single(scaled.scale)})
     return program, found
 
 
-def _known(part: Any) -> None:
-    for each in part.groups if isinstance(part, Columns) else (part,):
-        if type(each) not in FAMILIES or (isinstance(each, Categorical) and each is part):
-            raise TypeError(f"its likelihood is of kind {_named(each)}, which the page cannot evaluate")
-
-
-def _group(part: Any, columns: Any, program: Program) -> dict[str, Any]:
-    """One family and its columns; what it has beside the network is added to the tensors.
-
-    That is ``second``, learned in place of the network's second number (a log scale or log concentration), or the units
-    ``centre`` and ``unit`` of whole numbers. ``floor`` is that of the scales, ``lower`` the least whole number.
-    """
-    found: dict[str, Any] = {"family": FAMILIES[type(part)], "columns": list(columns)}
-    if isinstance(part, Categorical):
-        return found | {"classes": part.classes}
-    found |= {"outputs": part.outputs_a_feature, "floor": getattr(part, "floor", 0.0)}
-    beside = {"second": getattr(part, "log_concentration" if isinstance(part, NegativeBinomial) else "log_scale", None)}
-    if isinstance(part, IntegerLogistic):
-        found |= {"lower": part.lower}
-        beside = {"centre": part.centre, "unit": part.unit}
-    for name, values in beside.items():
-        if values is not None:
-            found[name] = f"{found['family']}.{columns[0]}.{name}"
-            program.tensors[found[name]] = _single(np.broadcast_to(np.asarray(values), len(found["columns"])))
+def _group(family: Family, columns: list[int], program: Program) -> dict[str, Any]:
+    """One family and its columns, with its numbers by name; its arrays are added to the tensors, one a column."""
+    found: dict[str, Any] = {"family": family.explorer, "columns": columns, "outputs": family.outputs_per_feature}
+    for name, value in vars(family).items():
+        if eqx.is_array(value):
+            found[name] = f"{family.explorer}.{columns[0]}.{name}"
+            program.tensors[found[name]] = _single(np.broadcast_to(np.asarray(value), len(columns)))
+        elif isinstance(value, int | float):
+            found[name] = value
     return found
 
 

@@ -3,7 +3,6 @@
 import numpy as np
 
 from iwax import inference
-from iwax.nn import MemoryMLP
 from iwax.report.page.charts import histogram, said
 from iwax.report.page.mosaic import mosaic
 from iwax.report.page.panel import Panel, gathered, table
@@ -36,14 +35,9 @@ def _pseudo_inputs(subject: Subject) -> Panel | None:
     return Panel("Pseudo-inputs", mosaic(shown, subject.shape, across=ACROSS, span=subject.span, alt=words), words)
 
 
-def _has_memory(subject: Subject) -> bool:
-    network = getattr(getattr(subject.model.likelihood, "likelihood", subject.model.likelihood), "network", None)
-    return isinstance(network, MemoryMLP) and any(memory is not None for memory in network.memories)
-
-
 def _slots(subject: Subject) -> Panel | None:
     """Memory slots: what reading each adds."""
-    if not _has_memory(subject) or not subject.pictures:
+    if inference.memory_of(subject.model) is None or not subject.pictures:
         return None
     added = inference.slot_pictures(subject.model, subject.x[subject.whole][:100], key=subject.key)[-1][:SHOWN]
     span = float(np.abs(added).max()) or 1.0
@@ -56,7 +50,7 @@ def _slots(subject: Subject) -> Panel | None:
 
 def _preferences(subject: Subject) -> Panel | None:
     """Slots by class: mean attention."""
-    if not _has_memory(subject) or subject.labels is None:
+    if inference.memory_of(subject.model) is None or subject.labels is None:
         return None
     x, labels = subject.x[subject.whole][:ATTENDED], subject.labels[subject.whole][:ATTENDED]
     found = inference.slot_preferences(subject.model, x, labels, key=subject.key)[-1]

@@ -102,11 +102,11 @@ class Likelihood {
     this.scale = scale ? tensors[scale].data : null;
     this.parts = [];
     let at = 0;
-    for (const { family, columns, classes, outputs, second, centre, unit, floor, lower } of groups) {
-      const n = columns.length, size = classes ?? outputs;
+    for (const { family, columns, classes, outputs, log_scale, log_concentration, centre, unit, floor, lower } of groups) {
+      const n = columns.length, second = log_scale ?? log_concentration;
       columns.forEach((j, i) => {
         this.parts[j] = {
-          name: family, family: FAMILIES[family], first: at + i, next: n, size, classes, floor, lower,
+          name: family, family: FAMILIES[family], first: at + i, next: n, size: outputs, classes, floor, lower,
           fixed: second ? tensors[second].data[i] : null,
           centre: centre ? tensors[centre].data[i] : null,
           unit: unit ? tensors[unit].data[i] : null,
