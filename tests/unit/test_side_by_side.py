@@ -12,7 +12,7 @@ import pytest
 from iwax import evaluation, experiments
 from iwax.cli import rows as printed
 from iwax.cli.terminal import Terminal
-from iwax.experiments import build, evaluators, published, reproduce, results, results_page
+from iwax.experiments import bnn, build, evaluators, published, reproduce, results, results_page
 from iwax.experiments.reporter import Silent
 from iwax.streams import Run
 
@@ -121,7 +121,7 @@ def test_a_row_is_the_run_that_its_command_gives(bound):
 
 
 def test_both_tables_are_listed(capsys):
-    printed.tables(Terminal(), [published.read_table(name) for name in published.table_names()])
+    printed.tables(Terminal(), [published.read_table(name) for name in published.table_names()], bnn.read_errors())
     out = capsys.readouterr().out
     assert "burda2016" in out
     assert "jvi" in out
