@@ -2,7 +2,6 @@
 
 import ast
 import json
-from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
@@ -73,7 +72,7 @@ def test_a_density_of_ones_own_is_trained_as_a_likelihood():
         posteriors.Gaussian(nn.MLP(FEATURES, (4,), 2, key=KEY)),
     )
 
-    objective = partial(gradients.surrogate, k=2, estimator=gradients.pathwise(bounds.iwae))
+    objective = gradients.Objective(gradients.pathwise(bounds.iwae), k=2)
 
     before = evaluation.log_evidence(model, x, k=10, key=KEY).mean
     found = training.fit(model, objective, x, optimizer=optax.adam(1e-2), epochs=4, batch=100, key=KEY)
