@@ -37,8 +37,7 @@ def digest(rows: Any) -> str | None:
         return None
     found = hashlib.sha256()
     for path, leaf in jax.tree.leaves_with_path(rows):
-        place = jax.tree_util.keystr(path).replace(".family.", ".")  # as `training.tensors` names it
-        found.update(f"{place}{leaf.dtype.name} {leaf.shape}".encode())
+        found.update(f"{jax.tree_util.keystr(path)}{leaf.dtype.name} {leaf.shape}".encode())
         found.update(np.ascontiguousarray(leaf).data)
     return found.hexdigest()
 
