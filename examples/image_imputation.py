@@ -21,7 +21,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from iwax import data, inference, likelihoods
+from iwax import data, inference, supports
 from iwax.data import masks
 from iwax.data.binarization import as_grey, binarize_once
 from iwax.evaluation import squared_error, squared_error_difference
@@ -59,7 +59,7 @@ def images(name: str, limit: int | None) -> tuple[np.ndarray, tuple[int, ...]]:
 def by_weights(trained: Trained, x: np.ndarray, hidden: np.ndarray, given: argparse.Namespace) -> dict[str, Any]:
     """The squared errors of `inference.impute`, and of sweeps given the same pixels; how many draws count."""
     pixels, key = x, jax.random.key(given.seed)
-    if isinstance(trained.model.likelihood, likelihoods.Bernoulli):
+    if trained.model.likelihood.support == supports.binary:
         pixels = binarize_once(as_grey(x), seed=given.seed, stream=Bits.TEST).astype(np.float32)
     holed = np.where(hidden, np.nan, pixels)
     swept = inference.impute_by_sweeps(trained.model, holed, key=key, sweeps=given.sweeps)

@@ -110,9 +110,9 @@ FAULTS = (
     ),
     Fault(
         "evaluation at the temperature of training",
-        "evaluation/evidence.py",
-        "return batched.log_weights(model, key, x, k=chunk, first=start)",
-        "return batched.log_weights(model, key, x, k=chunk, first=start, beta=0.5)",
+        "samplers.py",
+        "return self.terms(model, key, x, k=k, first=first).log_w()",
+        "return self.terms(model, key, x, k=k, first=first).log_w(0.5)",
         (EVIDENCE,),
     ),
     Fault(

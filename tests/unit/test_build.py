@@ -212,12 +212,28 @@ def test_the_likelihood_is_chosen_from_the_data():
 @pytest.mark.parametrize(
     ("likelihood", "values", "said"),
     [
-        ("bernoulli", np.array([[0, 1], [1, 0.5]], np.float32), r"made \(train\):2:2: .* got 0\.5; --binarize"),
-        ("bernoulli", np.array([[0, 1], [255, 1]], np.uint8), r"made \(train\):2:1: .* got 255; --binarize"),
+        (
+            "bernoulli",
+            np.array([[0, 1], [1, 0.5]], np.float32),
+            r"made \(train\):2:2: .* to 0\.5: .*; --binarize",
+        ),
+        (
+            "bernoulli",
+            np.array([[0, 1], [255, 1]], np.uint8),
+            r"made \(train\):2:1: .* to 255: .*; --binarize",
+        ),
         ("pixelcnn", np.array([[np.nan, 1]], np.float32), r"made \(train\):1:1: .* needs whole pictures"),
         ("columns", np.array([[0, 1]], np.float32), r"made: model.likelihood=columns needs a table with columns"),
-        ("gaussian", np.array([[0, np.inf]], np.float32), r"made \(train\):1:2: .* finite values, got inf"),
-        ("gaussian", np.array([[np.inf, 0]], np.float32), r"made \(train\):1:1: .* finite values, got inf"),
+        (
+            "gaussian",
+            np.array([[0, np.inf]], np.float32),
+            r"made \(train\):1:2: .* to inf: it needs finite numbers",
+        ),
+        (
+            "gaussian",
+            np.array([[np.inf, 0]], np.float32),
+            r"made \(train\):1:1: .* to inf: it needs finite numbers",
+        ),
     ],
 )
 def test_values_without_a_density_are_refused_with_their_place(likelihood, values, said):
@@ -228,7 +244,9 @@ def test_values_without_a_density_are_refused_with_their_place(likelihood, value
 
 
 def test_a_trained_run_cannot_be_given_another_likelihood():
-    with pytest.raises(ValueError, match=r"x\.npy:1:2: .* got 0\.5; .* a run trained with model\.likelihood="):
+    with pytest.raises(
+        ValueError, match=r"x\.npy:1:2: .* to 0\.5: .* a run trained with model\.likelihood="
+    ):
         support.check_values("bernoulli", np.array([[0, 0.5]]), source="x.npy", trained=True)
 
 

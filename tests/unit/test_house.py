@@ -132,6 +132,25 @@ def test_imports_stand_at_the_top():
     assert late == []
 
 
+def test_what_a_part_may_do_is_declared_and_not_looked_up():
+    """No ability of a part or distribution is asked for by name, and one function tells how many layers there are."""
+    rooms = ["model", "samplers", "batched", "gradients", "control_variates", "evaluation", "inference", "report"]
+    rooms += ["priors", "likelihoods", "posteriors", "distributions", "families", "bijections", "nn"]
+    asked, layers = [], []
+    for path, tree in SOURCES.items():
+        if path.split("/")[2].removesuffix(".py") not in (*rooms, "parts"):
+            continue
+        for node in ast.walk(tree):
+            call = ast.unparse(node) if isinstance(node, ast.Call) else ""
+            by_name = re.match(r"(getattr|hasattr)\([\w.()]+, '\w+'", call)
+            if by_name and not re.search(r"'(iloc|toarray|dtype|kind|__name__|tile|is_animated)'", call):
+                asked.append(f"{path}:{node.lineno} {call}")
+            if re.match(r"isinstance\((z|\w+\.z|mean|latents?), tuple\)", call):
+                layers.append(f"{path}:{node.lineno}")
+    assert len(asked) <= 1, asked  # distributions.Autoregressive, whose network may have a quicker way to draw
+    assert len(layers) == 1, layers
+
+
 def test_public_signatures_are_plain():
     """No ``**kwargs``, and no key or seed by default: randomness is always somebody's decision."""
     found = []

@@ -86,7 +86,8 @@ def test_bidirectional(run):
     assert report["gap"] == pytest.approx(report["log_evidence_upper"] - report["log_evidence"])
     assert abs(report["gap"]) < 0.2
     line = experiments.closing_line(report)
-    assert line.startswith(f"simulated log p(x) between {report['log_evidence']:.2f} and ")
+    lower = f"{report['log_evidence']:.2f} +/- {report['standard_error']:.2f}"
+    assert line.startswith(f"simulated log p(x) between {lower} and ")
     assert f"gap {report['gap']:.2f} +/- {report['gap_standard_error']:.2f}; " in line
     (file,) = (run / "evaluation").glob("bidirectional-simulated-*.npz")
     with np.load(file) as columns:

@@ -63,9 +63,9 @@ def at_least(least: int, numbers: Mapping[str, int]) -> None:
 
 
 def blocks(x: Any, rows: np.ndarray | None, size: int) -> Iterator[Block]:
-    """The rows of x (of each of its leaves), at most ``size`` at a time, all blocks of one shape.
+    """The rows of data points, or of every leaf of x, at most ``size`` at a time, all blocks of one shape.
 
-    Their numbers are 0, 1, ... where ``rows`` is None. A NaN in a table marks what was not observed.
+    Their numbers are the datum's, or 0, 1, ..., where ``rows`` is None. A NaN in a table marks what was not observed.
 
     >>> [block.size for block in blocks(np.zeros((5, 2)), None, 3)]
     [3, 2]

@@ -97,7 +97,7 @@ def jackknife_evidence(
         sets: list[np.ndarray] = []
         calls = log_weight_calls(model, key, block.x, repeats * k, chunk=k)
         told = _estimated(calls, chosen, k, key, into=sets, rows=block.size)
-        elbo = statistics(told, block.x.values.shape[0], repeats * k)[2:4, : block.size]
+        elbo = statistics(told, len(block.x), repeats * k)[2:4, : block.size]
         values = np.concatenate(sets, axis=1)
         return np.concatenate([elbo, values.mean(axis=1), standard_error(values, axis=1)])
 

@@ -23,6 +23,7 @@ from jaxtyping import Array, Float
 
 from iwax import batched, streams
 from iwax._typing import PRNGKey, Scalar
+from iwax.distributions import AbstractIndependent
 from iwax.evaluation import tables
 from iwax.evaluation.blocks import at_least
 from iwax.evaluation.evidence import log_evidence
@@ -143,7 +144,7 @@ def _shares_draws(model: LatentVariableModel, key: PRNGKey, sets: np.ndarray) ->
         )
     one = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape[1:], leaf.dtype), x)
     law = eqx.filter_eval_shape(lambda: model.likelihood(model.propose(one, key).z, one.given, key=key))
-    if not hasattr(law, "each"):
+    if not isinstance(law, AbstractIndependent):
         raise ValueError(
             f"needed features that are independent given z, got {type(model.likelihood).__name__}, which cannot leave "
             "one out"

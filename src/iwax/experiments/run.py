@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -83,7 +84,8 @@ def resume(run: Path, *, data_path: Path | None = None, reporter: Reporter, stop
             reporter.note(_finished(folder, config, step))
         folder.log(f"resumed at step {step}")
         validation = (step, found.validation) if found and found.validation is not None else None
-        _go(folder, work, state, reporter=reporter, stop=stop, validation=validation)
+        sound = step if found else None
+        _go(folder, work, state, reporter=reporter, stop=stop, validation=validation, sound=sound)
     return folder.path
 
 
@@ -235,6 +237,7 @@ def _go(
     reporter: Reporter,
     stop: Stop | None,
     validation: tuple[int, float] | None = None,
+    sound: int | None = None,
 ) -> None:
     """Train from a state to the end of the plan, or to the first wish to stop."""
     with watch(partial(_end, folder, state, reporter)) as signals:
@@ -242,9 +245,8 @@ def _go(
         def asked() -> bool:
             return signals() is not None or (stop is not None and stop())
 
-        with Session(
-            folder, work.config, reporter=reporter, asked=asked, begun=signals.begun, validation=validation
-        ) as session:
+        how: dict[str, Any] = {"begun": signals.begun, "validation": validation, "sound": sound}
+        with Session(folder, work.config, reporter=reporter, asked=asked, **how) as session:
             session.save(state)
             reporter.begun("training")
             state = _ascended(work, state, session)

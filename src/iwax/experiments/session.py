@@ -31,12 +31,14 @@ class Session:
         asked: Callable[[], bool],
         begun: Callable[[], None] = lambda: None,
         validation: tuple[int, float] | None = None,
+        sound: int | None = None,
     ) -> None:
         self.folder, self.settings, self.reporter, self.asked = folder, config.training, reporter, asked
         self._begun = begun  # called once a step is done, which a signal must not lose
         self.epochs = config.training.epochs
         self.stopped = False
         self._validation = validation  # the last one, with the step at which it was taken
+        self._sound = sound  # the step of the newest checkpoint, which was read, or saved
 
     def __enter__(self) -> Self:
         self._metrics, self._timing = Record(self.folder.metrics), Record(self.folder.timing)
@@ -87,7 +89,9 @@ class Session:
         # a row that a checkpoint covers must outlive any crash that the checkpoint outlives
         marks = {each.path: each.sync() for each in (self._metrics, self._timing)}
         known = self._validation[1] if self._validation is not None and self._validation[0] == step else None
-        save_state(self.folder.checkpoints, state, validation=known, keep=self.settings.keep)
+        if step != self._sound:
+            save_state(self.folder.checkpoints, state, validation=known, keep=self.settings.keep)
+            self._sound = step
         self.folder.seal(marks)
         self._saved = time.monotonic()
 

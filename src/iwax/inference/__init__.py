@@ -6,7 +6,7 @@ from iwax.inference.denoise import Denoised, denoise
 from iwax.inference.embed import embed
 from iwax.inference.generate import Generated, decode, generate
 from iwax.inference.impute import Imputation, impute
-from iwax.inference.memory import SlotPreferences, memory_of, slot_pictures, slot_preferences
+from iwax.inference.memory import SlotPreferences, slot_pictures, slot_preferences
 from iwax.inference.pseudo_inputs import OfPseudoInputs, generate_from_pseudo_inputs, vamp_of
 from iwax.inference.reconstruct import ResamplingWeights, reconstruct, resample, resampling_weights
 from iwax.inference.score import score
@@ -30,7 +30,6 @@ __all__ = [
     "impute",
     "impute_by_sweeps",
     "likelihood_ratio",
-    "memory_of",
     "reconstruct",
     "resample",
     "resampling_weights",

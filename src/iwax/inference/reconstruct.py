@@ -79,7 +79,7 @@ def resampling_weights(
     k, batch = inputs.check_count("k", k), inputs.check_count("batch", batch)
 
     def of_block(part: Block) -> tuple[np.ndarray, np.ndarray]:
-        size = part.x.values.shape[0]
+        size = len(part.x)
         calls = evidence.log_weight_calls(model, key, part.x, k, chunk=min(k, max(1, 4000 // size)))
         found = evidence.statistics(calls, size, k)
         return found[4], found[5]

@@ -78,7 +78,8 @@ def _inside(node: Any) -> list[tuple[str, Any]]:
 def _walk(node: Any, place: str = "") -> Iterator[tuple[str, Any]]:
     yield place, node
     for name, below in _inside(node):
-        yield from _walk(below, f"{place}.{name}" if place else name)
+        inner = ".".join(part for part in (place, name) if part and part != "family")  # as `training.tensors` names it
+        yield from _walk(below, inner)
 
 
 def arrays(description: Any) -> dict[str, str]:

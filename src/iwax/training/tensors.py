@@ -1,7 +1,5 @@
 """Trees to safetensors and back: readable names, every byte kept, nothing but arrays."""
 
-import re
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +11,6 @@ from safetensors.numpy import load as parse_safetensors
 from safetensors.numpy import save as write_safetensors
 
 Tree = Any
-_OF_FAMILY = re.compile(r"(^|\.)family\.")
 _INTEGERS = tuple(f"{kind}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64))
 _DTYPES = ("bool", *_INTEGERS, "float16", "float32", "float64")
 
@@ -88,8 +85,8 @@ def decode(data: bytes, template: Tree, *, file: Path | str) -> Tree:
     needed, got) for bytes that are no safetensors document and for a missing, extra, wrongly shaped or wrongly
     typed tensor.
     """
+    stored = _parse(data, file)
     wanted = named_arrays(template)
-    stored = _renamed(_parse(data, file), wanted)
     for name, leaf in wanted.items():
         needed = _describe(leaf)
         if name not in stored:
@@ -114,20 +111,15 @@ def _parse(data: bytes, file: Path | str) -> dict[str, np.ndarray]:
         raise CorruptCheckpointError(file, None, "a safetensors document", got) from error
 
 
-def _renamed(stored: dict[str, np.ndarray], wanted: Mapping[str, Any]) -> dict[str, np.ndarray]:
-    """Tensors as they are named now: up to version 0.2 a likelihood had itself what its ``family`` has, a log scale."""
-    names = {_OF_FAMILY.sub(r"\1", name): name for name in wanted if name not in stored}
-    return {name if name in wanted else names.get(name, name): array for name, array in stored.items()}
-
-
 def _is_array(leaf: object) -> bool:
     return isinstance(leaf, jax.Array | np.ndarray | np.generic | jax.ShapeDtypeStruct)
 
 
 def _name(path: tuple[Any, ...]) -> str:
-    # An entry is an attribute (name), a position (idx) or a dictionary key (key). A bare array has no path.
-    parts = (getattr(entry, kind) for entry in path for kind in ("name", "idx", "key") if hasattr(entry, kind))
-    return ".".join(map(str, parts)) or "value"
+    # An entry is an attribute (name), a position (idx) or a dictionary key (key). A bare array has no path. What the
+    # family of a likelihood has goes by the likelihood's name, in which it stood before likelihoods had families.
+    parts = [str(getattr(entry, kind)) for entry in path for kind in ("name", "idx", "key") if hasattr(entry, kind)]
+    return ".".join(part for part in parts if part != "family") or "value"
 
 
 def _host(name: str, leaf: Any) -> np.ndarray:

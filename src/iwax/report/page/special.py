@@ -3,6 +3,7 @@
 import numpy as np
 
 from iwax import inference
+from iwax.inference.memory import memory_of
 from iwax.report.page.charts import histogram, said
 from iwax.report.page.mosaic import mosaic
 from iwax.report.page.panel import Panel, gathered, table
@@ -37,7 +38,7 @@ def _pseudo_inputs(subject: Subject) -> Panel | None:
 
 def _slots(subject: Subject) -> Panel | None:
     """Memory slots: what reading each adds."""
-    if inference.memory_of(subject.model) is None or not subject.pictures:
+    if memory_of(subject.model) is None or not subject.pictures:
         return None
     added = inference.slot_pictures(subject.model, subject.x[subject.whole][:100], key=subject.key)[-1][:SHOWN]
     span = float(np.abs(added).max()) or 1.0
@@ -50,7 +51,7 @@ def _slots(subject: Subject) -> Panel | None:
 
 def _preferences(subject: Subject) -> Panel | None:
     """Slots by class: mean attention."""
-    if inference.memory_of(subject.model) is None or subject.labels is None:
+    if memory_of(subject.model) is None or subject.labels is None:
         return None
     x, labels = subject.x[subject.whole][:ATTENDED], subject.labels[subject.whole][:ATTENDED]
     found = inference.slot_preferences(subject.model, x, labels, key=subject.key)[-1]

@@ -112,7 +112,7 @@ class Likelihood {
           unit: unit ? tensors[unit].data[i] : null,
         };
       });
-      at += n * size;
+      at += n * outputs;
     }
     this.features = this.parts.length;
   }
