@@ -22,10 +22,10 @@ from iwax._typing import PRNGKey
 from iwax.compiler import compiler_options
 from iwax.evaluation import trust
 from iwax.evaluation.blocks import Block
-from iwax.evaluation.pareto import pareto_k, tail_size
 from iwax.inference import defended
 from iwax.inference.defended import EVERY
 from iwax.inference.sweeps import swept
+from iwax.inference.tail import Tail
 from iwax.model import LatentVariableModel
 from iwax.parts import Datum
 
@@ -109,7 +109,7 @@ def weighed(model: LatentVariableModel, key: PRNGKey, piece: Block, how: How) ->
     x = piece.x
     if how.sweeps:
         x = replace(x, inputs=swept(model, jax.random.fold_in(key, streams.Evaluation.SWEEPS), x, how.sweeps))
-    tail, ratios, log_w = _Tail(how.k), (), []
+    tail, ratios, log_w = Tail(how.k), (), []
     for sums, of_call, log_size in _calls(model, key, x, how):
         tail.add(np.asarray(log_size))
         ratios = _ratios(sums)
@@ -122,23 +122,6 @@ def weighed(model: LatentVariableModel, key: PRNGKey, piece: Block, how: How) ->
     kept, event = piece.size, x.values.shape[1:]
     means, error = (each[:kept].reshape(kept, *event) for each in (means, error))
     return Found(means, error, ess[:kept], tail.shape()[:kept], copies[:, :kept].reshape(-1, kept, *event))
-
-
-class _Tail:
-    """The largest of k numbers a row, of which `pareto_k` fits the shape; no more than those are kept."""
-
-    def __init__(self, k: int) -> None:
-        self.k, self.kept, self.largest = k, tail_size(k) + 1, None
-
-    def add(self, values: np.ndarray) -> None:
-        """Take further numbers [batch, draws]."""
-        held = values if self.largest is None else np.concatenate([self.largest, values], axis=1)
-        cut = held.shape[1] - self.kept
-        self.largest = np.partition(held, cut, axis=1)[:, cut:] if cut > 0 else held
-
-    def shape(self) -> np.ndarray:
-        """k-hat [batch]."""
-        return pareto_k(cast(np.ndarray, self.largest).T, self.k)
 
 
 class _Sums(NamedTuple):
