@@ -9,7 +9,7 @@ from network import PIXELS, binary_images
 
 from iwax.experiments import build, from_sources
 from iwax.experiments.objective import build_objective
-from iwax.experiments.parts import Moments
+from iwax.experiments.parts.networks import Moments
 from iwax.gradients import AbstractObjective
 from iwax.model import LatentVariableModel
 

@@ -3,7 +3,7 @@
     python examples/weight_laws.py RUN [RUN ...] -o weights.png
 
 RUN is a run with uncertain weights, such as `iwax train mnist-static --preset iwaeu` makes. A line of the picture is
-the encoder or the decoder of a run; printed are quantiles of the standard deviations, all equal to `model.sigma`
+the encoder or the decoder of a run; printed are quantiles of the standard deviations, all equal to `sigma`
 at the start, and the share of weights whose |mean| is below its standard deviation: those that could be left out.
 """
 

@@ -8,9 +8,10 @@ import jax
 import numpy as np
 import pytest
 
-from iwax.experiments import build, parts, stored
+from iwax.experiments import build, stored
 from iwax.experiments.config import Config, Model
-from iwax.experiments.parts import Moments
+from iwax.experiments.parts.networks import Moments
+from iwax.experiments.parts.whole import assemble, size
 from iwax.experiments.presets import PRESETS
 from iwax.experiments.sources import from_sources
 from iwax.memory_limit import MemoryLimitError
@@ -64,7 +65,7 @@ def test_every_preset_is_allowed():
     for name in PRESETS:
         model = from_sources(preset=name).model
         sized = model.model_copy(update={"likelihood": model.likelihood or "bernoulli"})
-        assert 10_000 < parts.size(sized, START) < 20e6, name
+        assert 10_000 < size(sized, START) < 20e6, name
 
 
 @pytest.mark.parametrize(
@@ -80,7 +81,7 @@ def test_the_size_is_that_of_the_model_that_is_made(settings):
     """Of more than four maps too, where sizes take turns from one to the next."""
     sizes = Model(**{"latent": 4, "hidden": (6,), "likelihood": "bernoulli"} | settings)
     start = Moments(np.full(6, 0.4), np.ones(6), (6,))
-    made = parts.assemble(sizes, start, key=jax.random.key(0))
-    size = sum(leaf.nbytes for leaf in jax.tree.leaves(eqx.filter(made, eqx.is_array)))
-    counted = parts.size(sizes, start)
-    assert counted == pytest.approx(size, abs=200 if settings.get("latent") == 3 else 0)
+    made = assemble(sizes, start, key=jax.random.key(0))
+    whole = sum(leaf.nbytes for leaf in jax.tree.leaves(eqx.filter(made, eqx.is_array)))
+    counted = size(sizes, start)
+    assert counted == pytest.approx(whole, abs=200 if settings.get("latent") == 3 else 0)

@@ -244,9 +244,7 @@ def test_values_without_a_density_are_refused_with_their_place(likelihood, value
 
 
 def test_a_trained_run_cannot_be_given_another_likelihood():
-    with pytest.raises(
-        ValueError, match=r"x\.npy:1:2: .* to 0\.5: .* a run trained with model\.likelihood="
-    ):
+    with pytest.raises(ValueError, match=r"x\.npy:1:2: .* to 0\.5: .* a run trained with model\.likelihood="):
         support.check_values("bernoulli", np.array([[0, 0.5]]), source="x.npy", trained=True)
 
 

@@ -66,9 +66,9 @@ def completion(
 def _known() -> dict[str, tuple[str, ...]]:
     """Names that options and arguments take, by the word that stands for them in the help."""
     from iwax.data import registry
-    from iwax.experiments import bnn, catalogue, objective, published, sources
+    from iwax.experiments import bnn, catalogue, named, objective, published
 
-    data, settings = tuple(registry.names()), tuple(f"{key}=" for key in list(sources.keys()))
+    data, settings = tuple(registry.names()), tuple(f"{key}=" for key in list(named.keys()))
     return {
         "train": data,
         "data info": data,

@@ -25,14 +25,14 @@ def settings(
     """
     import json
 
-    from iwax.experiments import catalogue, sources
+    from iwax.experiments import catalogue, named
 
     terminal: Terminal = context.obj
     if presets:
         _presets(terminal, word.lower())
         return
-    defaults = sources.defaults()
-    found = _with_word(word.lower(), sources.keys(), {key: json.dumps(value) for key, value in defaults.items()})
+    defaults = named.defaults()
+    found = _with_word(word.lower(), named.keys(), {key: json.dumps(value) for key, value in defaults.items()})
     if not found:
         raise ValueError(
             f"no setting has {word!r} in its name, default or description; iwax settings lists all {len(defaults)}"

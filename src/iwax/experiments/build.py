@@ -18,11 +18,12 @@ from iwax.data import info as registered
 from iwax.data.binarization import binarize_once
 from iwax.data.bits import permutation
 from iwax.data.dataset import Kind
-from iwax.experiments import parts
 from iwax.experiments.config import Config, Training
+from iwax.experiments.families import of_features
 from iwax.experiments.model import LARGEST_WEIGHTS
-from iwax.experiments.parts import Moments, of_features
+from iwax.experiments.parts import whole
 from iwax.experiments.parts.columns import table_start
+from iwax.experiments.parts.networks import Moments
 from iwax.memory_limit import allow
 from iwax.model import LatentVariableModel
 from iwax.streams import Bits
@@ -101,9 +102,7 @@ def needs_examples(config: Config) -> int:
     >>> needs_examples(Config())
     0
     """
-    sizes = config.model
-    of_data = sizes.prior == "exemplar" or (sizes.prior == "vamp" and sizes.pseudo_inputs == "data")
-    return sizes.number("prior_components") if of_data else 0
+    return config.model.prior.examples
 
 
 def _examples(config: Config, shown: Num[np.ndarray, "rows features"], unit: float) -> np.ndarray | None:
@@ -158,8 +157,8 @@ def build_model(config: Config, start: Moments, *, key: PRNGKey) -> LatentVariab
             f"model.hidden and model.latent with rows of {features} values need to give at most "
             f"{LARGEST_WEIGHTS} weights, got {weights}"
         )
-    allow(COPIES * parts.size(sizes, start), f"a model of rows of {features:,} values, with Adam's two moments,")
-    prior, likelihood, posterior = parts.assemble(sizes, start, key=key)
+    allow(COPIES * whole.size(sizes, start), f"a model of rows of {features:,} values, with Adam's two moments,")
+    prior, likelihood, posterior = whole.assemble(sizes, start, key=key)
     return LatentVariableModel(prior=prior, likelihood=likelihood, posterior=posterior)
 
 

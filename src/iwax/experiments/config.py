@@ -5,17 +5,18 @@ anything is allocated. The description of a field is what its error message says
 """
 
 from collections.abc import Collection, Sequence
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
 from iwax import data
 from iwax.data import Dataset
 from iwax.data.columns import ColumnKind
-from iwax.experiments.families import CONVOLUTIONAL, IMAGE_LIKELIHOODS, WITHOUT_DENSITY
+from iwax.experiments.families import IMAGE_LIKELIHOODS
 from iwax.experiments.fields import LARGEST_K, Section, integer, number
 from iwax.experiments.model import Model
-from iwax.experiments.objective import DISCRETE, Objective
+from iwax.experiments.objective import Objective
+from iwax.experiments.parted import Parted
 from iwax.training.schedules import burda_epochs
 
 __all__ = ["Config", "Data", "Evaluation", "Model", "Objective", "Training"]
@@ -154,29 +155,6 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _sections_agree(self) -> Self:
-        layers = len(self.model.latents)
-        if self.objective.gradient == "closed_form_kl" and layers > 1:
-            raise ValueError(f"objective.gradient=closed_form_kl needs one stochastic layer, got {layers}")
-        if self.model.posterior == "bernoulli" and self.objective.gradient not in DISCRETE:
-            raise ValueError(
-                f"objective.gradient needs to be one of {', '.join(DISCRETE)} for model.posterior=bernoulli, "
-                f"whose draws have no derivative, got {self.objective.gradient}"
-            )
-        if self.model.posterior in WITHOUT_DENSITY and (
-            self.objective.gradient != "pathwise" or self.objective.backward is not None
-        ):
-            asked = f"gradient={self.objective.gradient}" + (
-                f", backward={self.objective.backward}" if self.objective.backward is not None else ""
-            )
-            raise ValueError(
-                f"model.posterior={self.model.posterior} has no density at a given z: objective.gradient needs to be "
-                f"pathwise, with every draw backward, got {asked}"
-            )
-        if self.objective.gradient == "closed_form_kl" and self._kl_is_open():
-            raise ValueError(
-                "objective.gradient=closed_form_kl needs model.prior=standard_normal with model.posterior=gaussian, "
-                f"got {self.model.prior} and {self.model.posterior}; use pathwise"
-            )
         self._weights_agree()
         self._columns_agree()
         self._memory_agrees()
@@ -190,44 +168,53 @@ class Config(Section):
         if not table and not self.model.mask:
             return
         asked = "model.likelihood=columns" if table else "model.mask=true"
-        if self.model.network in CONVOLUTIONAL or self.objective.local_reconstruction is not None:
+        if self.model.network.convolutional or self.objective.local_reconstruction is not None:
             raise ValueError(f"{asked} needs dense networks (network=mlp or gated) and no local_reconstruction")
-        if table and (self.model.memory is not None or self.model.prior in ("vamp", "exemplar")):
+        if table and (self.model.memory is not None or self.model.prior.kind in ("vamp", "exemplar")):
+            memory = None if self.model.memory is None else self.model.memory.slots
             raise ValueError(
                 f"{asked} needs a decoder without memory, and a prior that is not made of rows, got "
-                f"model.memory={self.model.memory} and model.prior={self.model.prior}"
+                f"model.memory={memory} and model.prior={self.model.prior.kind}"
             )
 
     def _memory_agrees(self) -> None:
+        model = self.model
         if self.objective.local_reconstruction is not None and (
-            len(self.model.latents) > 1
-            or self.model.network in ("gated", *CONVOLUTIONAL)
-            or self.model.posterior in ("prior", *WITHOUT_DENSITY)
-            or self.model.likelihood in IMAGE_LIKELIHOODS
+            len(model.latents) > 1
+            or model.network.kind != "mlp"
+            or model.posterior.kind in ("prior", "hamiltonian")
+            or model.likelihood in IMAGE_LIKELIHOODS
         ):
             raise ValueError(
                 "objective.local_reconstruction needs one stochastic layer, dense networks (network=mlp) and an "
-                f"encoder, got latent={self.model.latent}, network={self.model.network}, "
-                f"likelihood={self.model.likelihood} and posterior={self.model.posterior}"
+                f"encoder, got latent={model.latent}, network={model.network.kind}, likelihood={model.likelihood} and "
+                f"posterior={model.posterior.kind}"
             )
 
     def _weights_agree(self) -> None:
-        of_weights = self.objective.of_random_weights
-        if of_weights and self.model.uncertain is None:
+        of_weights, uncertain = self.objective.of_random_weights, self.model.uncertain
+        if of_weights and uncertain is None:
             raise ValueError(
                 f"objective.{of_weights[0]} is about random weights: model.uncertain needs to be encoder, decoder or "
                 "both, got null"
             )
-        if self.objective.denominator == "mixture" and (
-            self.model.uncertain == "decoder" or self.model.posterior in WITHOUT_DENSITY
-        ):
-            raise ValueError(
-                "objective.denominator=mixture needs an uncertain encoder and a posterior with a density, got "
-                f"model.uncertain={self.model.uncertain} and model.posterior={self.model.posterior}"
-            )
+        if self.objective.denominator == "mixture" and uncertain is not None and uncertain.of == "decoder":
+            raise ValueError("objective.denominator=mixture needs an uncertain encoder, got model.uncertain=decoder")
 
-    def _kl_is_open(self) -> bool:
-        return (self.model.prior, self.model.posterior) != ("standard_normal", "gaussian")
+    def flat(self) -> dict[str, Any]:
+        """Every setting by its dotted name, as JSON has it; those of a part by the part's.
+
+        >>> Config().flat()["model.posterior"]
+        'gaussian'
+        """
+        found: dict[str, Any] = {}
+        for name, value in self:
+            if isinstance(value, Section):
+                own = value.flat() if isinstance(value, Parted) else value.model_dump(mode="json")
+                found |= {f"{name}.{key}": each for key, each in own.items()}
+            else:
+                found[name] = value
+        return found
 
     def warnings(self) -> tuple[str, ...]:
         """Settings that run but do not mean what they may seem to.
@@ -240,7 +227,7 @@ class Config(Section):
             found.append(
                 f"model.variance={self.model.variance} has no effect with model.likelihood={self.model.likelihood}"
             )
-        found += [f"model.{name} has no effect with the parts chosen" for name in self.model.parameterless]
+        found += [f"model.{name} has no effect with the parts chosen" for name in self.model.unused]
         if self.training.schedule == "burda" and self.training.epochs != burda_epochs():
             end = "ends it midway" if self.training.epochs < burda_epochs() else "goes on at its last rate"
             found.append(

@@ -1,12 +1,29 @@
 """How a setting is declared: bounded, and described in the words of its error message."""
 
-from typing import Any, get_args
+from typing import Annotated, Any, TypeAlias, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["LARGEST_K", "Section", "integer", "number", "one_of"]
+__all__ = [
+    "LARGEST_DEPTH",
+    "LARGEST_K",
+    "LARGEST_LAYER",
+    "LARGEST_STEPS",
+    "Section",
+    "Units",
+    "Widths",
+    "integer",
+    "number",
+    "one_of",
+]
 
 LARGEST_K = 10_000_000
+LARGEST_LAYER = 65_536
+LARGEST_DEPTH = 64
+LARGEST_STEPS = 1_000
+
+Units: TypeAlias = Annotated[int, Field(ge=1, le=LARGEST_LAYER)]
+Widths: TypeAlias = Annotated[tuple[Units, ...], Field(max_length=LARGEST_DEPTH)]
 
 
 def integer(default: int | None, low: int, high: int, meaning: str) -> Any:

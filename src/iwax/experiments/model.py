@@ -1,41 +1,52 @@
-"""What a model is made of: sizes and families of prior, likelihood and posterior, as settings."""
+"""What a model is made of: sizes, networks, prior, likelihood and posterior, as settings."""
 
 import itertools
 import math
-from typing import Annotated, Literal, Self
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from iwax.experiments.agreement import SIGMA, parts_agree
-from iwax.experiments.families import (
-    DEFAULTS,
-    OF_POSTERIOR,
-    OF_PRIOR,
-    Activation,
-    Attention,
-    Composition,
-    Likelihood,
-    Order,
-    Posterior,
-    Prior,
-)
-from iwax.experiments.fields import Section, integer, number, one_of
+from iwax.experiments.families import Activation, Likelihood, Order
+from iwax.experiments.fields import LARGEST_LAYER, Units, Widths, number, one_of
+from iwax.experiments.parted import Parted
+from iwax.experiments.parts.memory import Memory
+from iwax.experiments.parts.networks import Dense, Network
+from iwax.experiments.parts.posteriors import Factorized, Flow, Posterior
+from iwax.experiments.parts.priors import Prior, StandardNormal
+from iwax.experiments.parts.uncertain import Uncertain
 
 __all__ = ["LARGEST_WEIGHTS", "Model"]
 
-LARGEST_LAYER = 65_536
-LARGEST_DEPTH = 64
 LARGEST_CHAIN = 32
-LARGEST_STEPS = 1_000
 LARGEST_WEIGHTS = 1_000_000_000  # numbers in one network: 4 GB in single precision
 
-Units = Annotated[int, Field(ge=1, le=LARGEST_LAYER)]
-Slots = Annotated[int, Field(ge=0, le=LARGEST_LAYER)]
-Widths = Annotated[tuple[Units, ...], Field(max_length=LARGEST_DEPTH)]
 
+class Model(Parted):
+    """Sizes and parts of a model; of a chain, layer by layer from the data up.
 
-class Model(Section):
-    """Sizes and families of prior, likelihood and posterior; of a chain, layer by layer from the data up."""
+    >>> Model(posterior="householder", posterior_steps=10) == Model(posterior={"kind": "householder", "steps": 10})
+    True
+    """
+
+    FORMER: ClassVar[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+        {
+            "channels": ("network.channels",),
+            "kernel": ("network.kernel",),
+            "stride": ("network.stride",),
+            "prior_components": ("prior.components",),
+            "prior_steps": ("prior.steps",),
+            "pseudo_inputs": ("prior.pseudo_inputs",),
+            "posterior_steps": ("posterior.steps",),
+            "posterior_components": ("posterior.components", "posterior.planes"),
+            "flow_hidden": ("posterior.hidden", "prior.hidden"),
+            "sigma": ("uncertain.sigma",),
+            "sigma_floor": ("uncertain.floor",),
+            "attention": ("memory.attention",),
+            "composition": ("memory.composition",),
+        }
+    )
 
     latent: Units | Annotated[tuple[Units, ...], Field(min_length=1, max_length=LARGEST_CHAIN)] = Field(
         default=50,
@@ -48,20 +59,14 @@ class Model(Section):
         "or one such list for each stochastic layer",
     )
     activation: Activation = Field(default="tanh", description=one_of(Activation))
-    network: Literal["mlp", "gated", "conv", "conv_hvae"] | None = Field(
-        default=None,
+    network: Network = Field(
+        default=Dense(),
         description="mlp, gated (dense layers with gates instead of the activation), conv (convolutions of images, "
         "then dense layers), conv_hvae (the gated convolutions of Tomczak and Welling), or null (mlp)",
     )
-    channels: Annotated[tuple[Units, ...], Field(min_length=1, max_length=LARGEST_DEPTH)] | None = Field(
-        default=None,
-        description="of network=conv, channels of every convolution of the encoder, and backwards of the decoder: a "
-        f"list of integers from 1 to {LARGEST_LAYER}, or null ([16, 32])",
+    layer_norm: bool | None = Field(
+        default=None, description="true (hidden layers are normalised over their features), false, or null (false)"
     )
-    kernel: int | None = Field(
-        default=None, ge=1, le=255, description="of network=conv, the width of every kernel: odd, to 255; null is 3"
-    )
-    stride: int | None = integer(None, 1, 16, "of every convolution of network=conv; null is 2")
     likelihood: Likelihood | None = Field(default=None, description=one_of(Likelihood, "chosen from the data"))
     mask: bool | None = Field(
         default=None,
@@ -79,51 +84,20 @@ class Model(Section):
         ge=0.0,
         le=1.0,
     )
-    prior: Prior = Field(default="standard_normal", description=one_of(Prior))
-    prior_components: int | None = integer(
-        None, 1, LARGEST_LAYER, "of a mixture, pseudo-inputs or exemplars; null is 500"
-    )
-    prior_steps: int | None = integer(None, 1, LARGEST_STEPS, "maps of a flow or autoregressive prior; null is 4")
-    pseudo_inputs: Literal["mean", "random", "data"] | None = Field(
+    prior: Prior = Field(default=StandardNormal())
+    posterior: Posterior = Field(default=Factorized())
+    order: Order | None = Field(
         default=None,
-        description="how a VampPrior starts: mean, random, data, or null (mean: noise round the data's mean)",
+        description=f"of several layers, how the posterior is drawn: {one_of(Order, 'bottom_up')}",
     )
-    posterior: Posterior = Field(default="gaussian", description=one_of(Posterior))
-    posterior_steps: int | None = integer(
-        None, 1, LARGEST_STEPS, "reflections, maps or leapfrog steps of a flow posterior; null is 4"
-    )
-    posterior_components: int | None = integer(
-        None, 1, LARGEST_LAYER, "of a mixture or a convex combination, planes of a Sylvester flow; null is 5"
-    )
-    flow_hidden: Widths | None = Field(
-        default=None,
-        description=f"hidden layers of a flow's nets, a list of integers from 1 to {LARGEST_LAYER}, or null ([100])",
-    )
-    uncertain: Literal["encoder", "decoder", "both"] | None = Field(
+    uncertain: Uncertain | None = Field(
         default=None,
         description="whose dense networks have random weights: encoder (of the posterior), decoder (of the likelihood "
         "and of priors of layers), both, or null (none)",
     )
-    sigma: float | None = number(
-        None, "standard deviation at which random weights start, from 0 to 10; null is 0.01", ge=0.0, le=10.0
-    )
-    sigma_floor: float | None = number(
-        None, "what random weights keep of it at least, from 0 to model.sigma; null is 0", ge=0.0, le=10.0
-    )
-    layer_norm: bool | None = Field(
-        default=None, description="true (hidden layers are normalised over their features), false, or null (false)"
-    )
-    memory: Annotated[tuple[Slots, ...], Field(max_length=LARGEST_DEPTH)] | None = Field(
+    memory: Memory | None = Field(
         default=None,
         description="slots of memory behind every hidden layer of the decoder, from the data up, 0 for none, or null",
-    )
-    attention: Attention | None = Field(default=None, description=f"how slots are read: {one_of(Attention, 'sigmoid')}")
-    composition: Composition | None = Field(
-        default=None, description=f"what is made of what is read: {one_of(Composition, 'full')}"
-    )
-    order: Order | None = Field(
-        default=None,
-        description=f"of several layers, how the posterior is drawn: {one_of(Order, 'bottom_up')}",
     )
 
     @property
@@ -148,57 +122,6 @@ class Model(Section):
         flat = tuple(width for width in self.hidden if isinstance(width, int))
         return (flat,) * len(self.latents)
 
-    def number(self, name: str) -> int:
-        """A setting of a part, or what null stands for.
-
-        >>> Model().number("posterior_steps"), Model(posterior_steps=10).number("posterior_steps")
-        (4, 10)
-        """
-        value = getattr(self, name)
-        return DEFAULTS[name] if value is None else value
-
-    def uncertainty(self, network: Literal["encoder", "decoder"]) -> tuple[float | None, float]:
-        """Where the standard deviation of the weights starts (None: they are not random), and its floor.
-
-        >>> Model().uncertainty("encoder"), Model(uncertain="both").uncertainty("encoder")
-        ((None, 0.0), (0.01, 0.0))
-        """
-        if self.uncertain not in (network, "both"):
-            return None, 0.0
-        return SIGMA if self.sigma is None else self.sigma, self.sigma_floor or 0.0
-
-    @property
-    def convolutions(self) -> tuple[tuple[int, int, int], ...]:
-        """(channels, kernel, stride) of every convolution of the encoder of network=conv.
-
-        >>> Model(network="conv", channels=(8,)).convolutions
-        ((8, 3, 2),)
-        """
-        channels = (16, 32) if self.channels is None else self.channels
-        return tuple((each, self.number("kernel"), self.number("stride")) for each in channels)
-
-    @property
-    def maps_hidden(self) -> tuple[int, ...]:
-        """Hidden widths of the nets inside flows."""
-        return (100,) if self.flow_hidden is None else self.flow_hidden
-
-    @property
-    def parameterless(self) -> tuple[str, ...]:
-        """Settings that were given and that no part uses.
-
-        >>> Model(posterior_steps=10).parameterless
-        ('posterior_steps',)
-        """
-        used = {*OF_POSTERIOR.get(self.posterior, ()), *OF_PRIOR.get(self.prior, ())}
-        of_weights = ("sigma", "sigma_floor")
-        of_memory, of_conv = ("attention", "composition"), ("channels", "kernel", "stride")
-        used |= set(of_weights) if self.uncertain is not None else set()
-        used |= set(of_memory) if self.memory is not None else set()
-        used |= set(of_conv) if self.network == "conv" else set()
-        parts = (*OF_POSTERIOR.values(), *OF_PRIOR.values(), of_weights, of_memory, of_conv)
-        own = {name for names in parts for name in names}
-        return tuple(sorted(name for name in own - used if getattr(self, name) is not None))
-
     @model_validator(mode="after")
     def _parts_agree(self) -> Self:
         if len(self.hiddens) != len(self.latents):
@@ -206,12 +129,22 @@ class Model(Section):
                 f"model.hidden needs one list for each of the {len(self.latents)} stochastic layers of "
                 f"model.latent={list(self.latents)}, got {len(self.hiddens)} lists"
             )
-        if (self.posterior == "bernoulli") != (self.prior == "bernoulli"):
+        if self.order is not None and len(self.latents) == 1:
             raise ValueError(
-                "model.prior and model.posterior need latents of one kind, "
-                f"got prior={self.prior} and posterior={self.posterior}; binary latents need both to be bernoulli"
+                f"model.order={self.order} needs several stochastic layers, got model.latent={self.latent}"
             )
-        parts_agree(self)
+        if (self.posterior.kind == "bernoulli") != (self.prior.kind == "bernoulli"):
+            raise ValueError(
+                "model.prior and model.posterior need latents of one kind, got prior="
+                f"{self.prior.kind} and posterior={self.posterior.kind}; binary latents need both to be bernoulli"
+            )
+        if (isinstance(self.posterior, Flow) or self.order in ("top_down", "ladder")) and not all(self.hiddens):
+            raise ValueError(
+                "model.hidden needs at least one layer here, off whose output the parameters are read, got []"
+            )
+        for part in (self.network, self.posterior, self.prior, self.uncertain, self.memory):
+            if part is not None:
+                part.check(self)
         weights = self.weights(features=1)
         if weights > LARGEST_WEIGHTS:
             raise ValueError(

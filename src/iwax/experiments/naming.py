@@ -1,11 +1,10 @@
 """What a run is called: its preset, and the settings of its own by which it is not what the preset's name says."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from iwax.experiments import catalogue
 from iwax.experiments.config import Config
-from iwax.experiments.sources import defaults
+from iwax.experiments.named import defaults
 
 __all__ = ["differing", "display_name", "folder_name"]
 
@@ -47,9 +46,8 @@ def _own(config: Config) -> dict[str, Any]:
     usual = defaults()
     if config.preset in catalogue.names():
         usual |= catalogue.settings(config.preset, recipe=config.recipe, data=config.data.name)
-    settings = {name: getattr(config, name).model_dump() for name in ("objective", "model")}
-    found = {key: settings[key.split(".")[0]][key.split(".")[1]] for key in NAMING}
-    return {key: value for key, value in found.items() if value != usual[key]}
+    found = config.flat()
+    return {key: found[key] for key in NAMING if found[key] != usual[key]}
 
 
 def _said(value: object) -> str:
@@ -57,19 +55,10 @@ def _said(value: object) -> str:
 
 
 def differing(config: Config, first: Config) -> dict[str, Any]:
-    """The settings that are others than the first run's, by their full names, as JSON has them."""
-    ours, theirs = (_flat(each.model_dump(mode="json", exclude=set(NOT_COMPARED))) for each in (config, first))
-    return {name: value for name, value in ours.items() if value != theirs[name]}
+    """The settings that are others than the first run's, by their full names, as JSON has them.
 
-
-def _flat(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Sections' settings with the section in front, "objective.k".
-
-    >>> _flat({"start": None, "objective": {"k": 5}})
-    {'start': None, 'objective.k': 5}
+    Of a part of another kind they are those that are not the kind's defaults.
     """
-    return {
-        f"{name}.{key}" if key else name: value
-        for name, section in settings.items()
-        for key, value in (section.items() if isinstance(section, dict) else (("", section),))
-    }
+    theirs = defaults() | first.flat()
+    compared = {key: value for key, value in config.flat().items() if key.partition(".")[0] not in NOT_COMPARED}
+    return {key: value for key, value in compared.items() if value != theirs[key]}

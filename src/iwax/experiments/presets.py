@@ -44,12 +44,12 @@ _GATED: dict[str, Any] = {
     "objective.k": 1,
 }
 _HVAE: dict[str, Any] = {**_GATED, "model.latent": [40, 40], "model.order": "top_down"}
-_VAMP: dict[str, Any] = {"model.prior": "vamp", "model.prior_components": 500}
+_VAMP: dict[str, Any] = {"model.prior": "vamp", "model.prior.components": 500}
 
 
 def _flow(posterior: str, steps: int | None = None, **more: Any) -> Settings:
-    stepped = {} if steps is None else {"model.posterior_steps": steps}
-    own = {f"model.{name}": value for name, value in more.items()}
+    stepped = {} if steps is None else {"model.posterior.steps": steps}
+    own = {f"model.posterior.{name}": value for name, value in more.items()}
     return MappingProxyType({**_GATED, "model.posterior": posterior, **stepped, **own})
 
 
@@ -58,18 +58,18 @@ TOMCZAK: Mapping[str, Settings] = MappingProxyType(
         "gated-vae": MappingProxyType(_GATED),
         **{f"householder-{steps}": _flow("householder", steps) for steps in (1, 10)},
         "linear-iaf": _flow("linear_iaf"),
-        "cc-linear-iaf-5": _flow("convex_linear_iaf", posterior_components=5),
+        "cc-linear-iaf-5": _flow("convex_linear_iaf", components=5),
         "full-gaussian": _flow("full_gaussian"),
         **{f"planar-{steps}": _flow("planar", steps) for steps in (10, 80)},
-        **{f"nice-{steps}": _flow("nice", steps, flow_hidden=[40]) for steps in (10, 80)},
-        **{f"hvi-{steps}": _flow("hamiltonian", steps, flow_hidden=[300]) for steps in (1, 8)},
-        "iaf-2": _flow("iaf", 2, flow_hidden=[320]),
-        "real-nvp-4": _flow("real_nvp", 4, flow_hidden=[100]),
-        "sylvester-4": _flow("sylvester", 4, posterior_components=2),
+        **{f"nice-{steps}": _flow("nice", steps, hidden=[40]) for steps in (10, 80)},
+        **{f"hvi-{steps}": _flow("hamiltonian", steps, hidden=[300]) for steps in (1, 8)},
+        "iaf-2": _flow("iaf", 2, hidden=[320]),
+        "real-nvp-4": _flow("real_nvp", 4, hidden=[100]),
+        "sylvester-4": _flow("sylvester", 4, planes=2),
         "vamp": MappingProxyType({**_GATED, **_VAMP}),
-        "exemplar": MappingProxyType({**_GATED, "model.prior": "exemplar", "model.prior_components": 500}),
+        "exemplar": MappingProxyType({**_GATED, "model.prior": "exemplar", "model.prior.components": 500}),
         "flow-prior": MappingProxyType(
-            {**_GATED, "model.prior": "flow", "model.prior_steps": 6, "model.flow_hidden": [128]}
+            {**_GATED, "model.prior": "flow", "model.prior.steps": 6, "model.prior.hidden": [128]}
         ),
         "hvae": MappingProxyType(_HVAE),
         "hvae-vamp": MappingProxyType({**_HVAE, **_VAMP}),

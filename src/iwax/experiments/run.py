@@ -12,7 +12,7 @@ import jax
 import optax
 
 from iwax import data, streams
-from iwax.experiments import build, initial, naming, run_data, support
+from iwax.experiments import build, fits, initial, naming, run_data, support
 from iwax.experiments.config import Config
 from iwax.experiments.environment import environment, versions
 from iwax.experiments.folder import DataRecord, Environment, RunFolder, claim, existing, held
@@ -45,6 +45,7 @@ def train(config: Config, output: Path | None = None, *, reporter: Reporter, sto
     last finite state is saved, and the error's `run` is the folder), Interrupted after SIGINT or SIGTERM (with a
     checkpoint written).
     """
+    fits.check(config)
     folder = claim(output, name=naming.folder_name(config), data=config.data.name, seed=config.seed)
     try:
         with held(folder), placed(device=config.device, precision=config.precision):
@@ -132,12 +133,11 @@ def _first_state(work: _Work, start: Path | None) -> State:
     if start is None:
         return work.start()
     source = start.parent.parent
-    theirs, ours = existing(source).config().model, work.config.model
-    for field in type(ours).model_fields:
-        if getattr(theirs, field) != getattr(ours, field):
+    theirs, ours = existing(source).config().model.flat(), work.config.model.flat()
+    for key in theirs | ours:
+        if theirs.get(key) != ours.get(key):
             raise ValueError(
-                f"--from {source}: model.{field} needs to be {getattr(theirs, field)!r} as in that run, "
-                f"got {getattr(ours, field)!r}"
+                f"--from {source}: model.{key} needs to be {theirs.get(key)!r} as in that run, got {ours.get(key)!r}"
             )
     checkpoint.verify(start)
     try:

@@ -1,53 +1,24 @@
 """Where settings come from: defaults < preset < recipe < file < --set < flags; errors name the source."""
 
-import difflib
 import json
-import math
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
-
-from pydantic import BaseModel, ValidationError
+from typing import Any
 
 from iwax import data as data_sets
-from iwax.experiments import catalogue
+from iwax.experiments import catalogue, fits
 from iwax.experiments.config import Config
+from iwax.experiments.named import complaint, keys, named_today, short, validated
 from iwax.experiments.run_data import candidates, is_data
 from iwax.training import strict_json
 from iwax.training.checkpoint import CorruptCheckpointError
 from iwax.training.enclosed import Enclosed
 from iwax.training.sealed import Sealed
 
-__all__ = ["complete", "defaults", "from_sources", "keys", "read_file", "stored"]
+__all__ = ["complete", "from_sources", "read_file", "stored"]
 
-_SHOWN = 8  # keys of a section, in an error
 LARGEST_FILE = 1_000_000  # bytes; a configuration is a page, not a data set
-
-
-def defaults() -> dict[str, Any]:
-    """Every key of a configuration, dotted, with its default.
-
-    >>> defaults()["training.batch"]
-    100
-    """
-    return _flatten(Config().model_dump(mode="json"), "defaults")
-
-
-def keys() -> dict[str, str]:
-    """Every key of a configuration, dotted, with what its value needs to be.
-
-    >>> keys()["training.batch"]
-    'an integer from 1 to 1000000 (data a step)'
-    """
-    found: dict[str, str] = {}
-    for name, field in Config.model_fields.items():
-        section = field.annotation
-        if isinstance(section, type) and issubclass(section, BaseModel):
-            found |= {f"{name}.{k}": v.description or "" for k, v in section.model_fields.items()}
-        else:
-            found[name] = field.description or ""
-    return found
 
 
 def from_sources(
@@ -75,27 +46,32 @@ def from_sources(
         ("--set", _parse_sets(sets)),
         ("the command line", {key: value for key, value in named.items() if value is not None}),
     ]
-    known = keys()
+    given: dict[str, tuple[str, Any]] = {}
+    origin: dict[str, Any] = {}
     for where, layer in layers:
-        for key in layer:
-            if key not in known:
-                _refuse_key(key, where, known)
-    given = {key: value for _, layer in layers for key, value in layer.items()}
-    origin = {key: where for where, layer in layers for key in layer}
-    inherited = _inherited(given.get("start"))
+        own = named_today(layer, where)
+        given |= own
+        origin |= dict.fromkeys(own, where)
+    values = {key: value for key, (_, value) in given.items()}
+    inherited = _inherited(values.get("start"))
     recorded = {"preset": inherited.pop("preset")} if "preset" in inherited else {}  # its objective is not taken over
-    chosen = {"preset": catalogue.DEFAULT_PRESET, "recipe": "quick", "data.name": "digits"}
-    chosen |= {key: value for key, value in (inherited | given).items() if key in chosen and value is not None}
-    if isinstance(chosen["data.name"], str) and (inherited | given).get("preset") is None:
+    chosen: dict[str, Any] = {"preset": catalogue.DEFAULT_PRESET, "recipe": "quick", "data.name": "digits"}
+    chosen |= {key: value for key, value in (inherited | values).items() if key in chosen and value is not None}
+    if isinstance(chosen["data.name"], str) and (inherited | values).get("preset") is None:
         chosen["preset"] = catalogue.default_preset(chosen["data.name"])
     for key, value in chosen.items():
         if not isinstance(value, str):
-            raise ValueError(_complaint(key, origin.get(key, ""), known[key], value))
-    preset_settings = catalogue.settings(chosen["preset"], recipe=chosen["recipe"], data=chosen["data.name"])
-    if given.get("preset") is not None:
+            raise ValueError(complaint(key, origin.get(key, ""), keys()[key], value))
+    sizes = dict(catalogue.settings(chosen["preset"], recipe=chosen["recipe"], data=chosen["data.name"]))
+    if values.get("preset") is not None:
         recorded = {"preset": chosen["preset"]}
-        _refuse_other_sizes({**preset_settings, **given, **recorded}, inherited, given, origin["preset"])
-    return _validate({**preset_settings, **inherited, **given, **chosen, **recorded}, origin)
+        _refuse_other_sizes({**sizes, **values, **recorded}, inherited, values, origin["preset"])
+    if inherited:
+        sizes = {key: value for key, value in sizes.items() if not key.startswith("model.")}
+    below, above = named_today(sizes | inherited, "the preset"), named_today(chosen | recorded, "")
+    config = validated({**below, **given, **above}, origin)
+    fits.check(config)
+    return config
 
 
 def _refuse_other_sizes(
@@ -105,8 +81,8 @@ def _refuse_other_sizes(
     for key, value in inherited.items():
         if key.startswith("model.") and key in wanted and key not in given and wanted[key] != value:
             raise ValueError(
-                f"preset (from {where}): needs {key}={_short(value)} as in the run {given['start']} to start at its "
-                f"weights, got {_short(wanted[key])} of {wanted['preset']}; leave the preset out and give bound and k"
+                f"preset (from {where}): needs {key}={short(value)} as in the run {given['start']} to start at its "
+                f"weights, got {short(wanted[key])} of {wanted['preset']}; leave the preset out and give bound and k"
             )
 
 
@@ -116,7 +92,7 @@ def _inherited(start: object) -> dict[str, Any]:
     if run is None or Enclosed(run).kind("config.json") is None:  # what is wrong is said where its weights are read
         return {}
     kept = ("data.", "model.", "precision", "preset")
-    flat = _located(_flatten(stored(run).model_dump(mode="json"), str(run / "config.json")), run)
+    flat = _located(stored(run).flat(), run)
     return {key: value for key, value in flat.items() if key.startswith(kept)}
 
 
@@ -172,16 +148,14 @@ def complete(path: Path) -> Config:
 
 
 def _complete(flat: dict[str, Any], path: Path) -> Config:
-    known = keys()
-    for key in flat:
-        if key not in known:
-            _refuse_key(key, str(path), known)
     if flat.get("model.network") == "conv" and "model.channels" not in flat:
         flat["model.network"] = "conv_hvae"  # what it was called before there was a plain convolutional network
-    missing = sorted(key for key in known.keys() - flat.keys() if defaults()[key] is not None)
+    found = named_today(flat, str(path))
+    needed = {key for key, value in Config().flat().items() if value is not None} - {"model.network"}
+    missing = sorted(needed - found.keys())
     if missing:
-        raise ValueError(f"{path}: needs the key {missing[0]}, got {len(flat)} keys of {len(known)}")
-    return _validate(flat, dict.fromkeys(flat, str(path)))
+        raise ValueError(f"{path}: needs the key {missing[0]}, got {len(flat)} keys of {len(keys())}")
+    return validated(found, dict.fromkeys(found, str(path)))
 
 
 def stored(run: Path) -> Config:
@@ -212,76 +186,21 @@ def _parse_sets(sets: Iterable[str]) -> dict[str, Any]:
         key, equals, value = text.partition("=")
         if not equals or not key.strip():
             raise ValueError(f"--set: needs KEY=VALUE, got {text!r}; for example --set objective.k=50")
-        parsed[key.strip()] = _parse_value(value.strip())
+        parsed[key.strip()] = _parse_value(value.strip(), keys().get(key.strip(), ""))
     return parsed
 
 
-def _parse_value(text: str) -> Any:
-    """JSON where it is JSON, `none` as null, `200,200` as a list, else the words themselves."""
+def _parse_value(text: str, needed: str) -> Any:
+    """JSON where it is JSON, `none` as null unless it is a word of the key, `200,200` as a list, else the words."""
     if text.lower() in ("none", "null"):
-        return None
+        words = needed.rpartition(": ")[2].split(", ")
+        return text if text == "none" and text in words else None
     for candidate in (text, f"[{text}]") if "," in text else (text,):
         try:
             return json.loads(candidate)
         except (ValueError, RecursionError):
             continue
     return text
-
-
-def _validate(flat: Mapping[str, Any], origin: Mapping[str, str]) -> Config:
-    known = keys()
-    tree: dict[str, Any] = {}
-    for key, value in flat.items():
-        if isinstance(value, float) and not math.isfinite(value):
-            raise ValueError(_complaint(key, origin.get(key, ""), known[key], value))
-        section, dot, field = key.partition(".")
-        if dot:
-            tree.setdefault(section, {})[field] = value
-        else:
-            tree[section] = value
-    try:
-        # Through JSON, so that a list is a tuple's proper form and strict mode can refuse true for 1.
-        return Config.model_validate_json(json.dumps(tree, default=str))
-    except ValidationError as error:
-        raise ValueError(_explain(error, flat, origin)) from error
-
-
-def _explain(error: ValidationError, flat: Mapping[str, Any], origin: Mapping[str, str]) -> str:
-    """The first thing wrong, in one line."""
-    known = keys()
-    first = error.errors(include_url=False)[0]
-    for length in (2, 1):
-        key = ".".join(str(part) for part in first["loc"][:length])
-        if key in known:
-            return _complaint(key, origin.get(key, ""), known[key], flat.get(key))
-    return str(first["msg"]).removeprefix("Value error, ")
-
-
-def _complaint(key: str, where: str, needed: str, got: object) -> str:
-    source = f" (from {where})" if where else ""
-    near = difflib.get_close_matches(got, needed.replace(",", " ").split(), n=1) if isinstance(got, str) else []
-    hint = f"; did you mean {near[0]}?" if near else ""
-    return f"{key}{source}: needs {needed}, got {_short(got)}{hint}"
-
-
-def _refuse_key(key: str, where: str, known: Mapping[str, str]) -> NoReturn:
-    inside = [name for name in known if name.startswith(f"{key}.")]
-    if inside:
-        some = ", ".join(inside[:_SHOWN]) + (" ..." if len(inside) > _SHOWN else "")
-        raise ValueError(f"{key} (from {where}): needs to be one of its keys, {some}; all: iwax settings {key}")
-    tails = {name.rpartition(".")[2]: name for name in known}
-    near = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
-    near = near or [tails[t] for t in difflib.get_close_matches(key.rpartition(".")[2], tails, n=1, cutoff=0.6)]
-    hint = f"; did you mean {near[0]}?" if near else f"; sections: {', '.join(Config.model_fields)}"
-    raise ValueError(f"{_short(key)} (from {where}): needs to be a key of the configuration{hint}")
-
-
-def _short(value: object) -> str:
-    try:
-        text = json.dumps(value, default=str)
-    except (ValueError, RecursionError):  # an integer too long to print, a list too deep
-        text = type(value).__name__
-    return text if len(text) <= 80 else text[:77] + "..."
 
 
 def _first_line(error: BaseException) -> str:

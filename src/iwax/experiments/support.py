@@ -6,8 +6,8 @@ import numpy as np
 
 from iwax import supports
 from iwax.data import Dataset
-from iwax.experiments import parts
-from iwax.experiments.families import IMAGE_LIKELIHOODS
+from iwax.experiments.families import IMAGE_LIKELIHOODS, of_features
+from iwax.experiments.families import support as support_of
 
 __all__ = ["check", "check_values"]
 
@@ -20,12 +20,12 @@ def check(likelihood: str, dataset: Dataset, *, source: str) -> None:
     >>> from iwax import data
     >>> check("bernoulli", data.load("digits"), source="digits")
     """
-    if dataset.binarize_training and parts.support(likelihood) != supports.binary:
+    if dataset.binarize_training and support_of(likelihood) != supports.binary:
         raise ValueError(
             f"{source}: model.likelihood={likelihood} needs data that are not binarised at every access, got "
             f"{dataset.name}, which is; use model.likelihood=bernoulli"
         )
-    family = parts.of_features(likelihood)
+    family = of_features(likelihood)
     for part, split in dataset.splits().items():
         if not (dataset.binarize_training and part == "train"):
             fractions = dataset.kind == "grey" and family is not None and family.grey
@@ -51,7 +51,7 @@ def check_values(likelihood: str, values: np.ndarray, *, source: str, trained: b
             f"{source}:{row + 1}:{column + 1}: model.likelihood={likelihood} needs whole pictures, as every pixel "
             "depends on those before it, got a missing one; use model.likelihood=bernoulli"
         )
-    support, family = parts.support(likelihood), parts.of_features(likelihood)
+    support, family = support_of(likelihood), of_features(likelihood)
     cell = support.first_outside(values, missing=True)
     if cell is not None:
         who = f"model.likelihood={likelihood}" if family is None else family.who

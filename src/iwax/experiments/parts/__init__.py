@@ -1,9 +1,3 @@
-"""Networks, likelihoods, posteriors and priors as the settings of a model say."""
+"""Networks, likelihoods, posteriors and priors: settings, and the parts that they make."""
 
-from iwax.experiments.parts.likelihoods import likelihood, of_features, support
-from iwax.experiments.parts.networks import Moments
-from iwax.experiments.parts.posteriors import posterior
-from iwax.experiments.parts.priors import prior
-from iwax.experiments.parts.whole import assemble, size
-
-__all__ = ["Moments", "assemble", "likelihood", "of_features", "posterior", "prior", "size", "support"]
+__all__: list[str] = []

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from iwax import families, likelihoods, nn, supports
+from iwax import families, likelihoods, nn
 from iwax._typing import PRNGKey
 from iwax.experiments.families import IMAGE_LIKELIHOODS
 from iwax.experiments.model import Model
@@ -14,9 +14,8 @@ from iwax.experiments.parts.columns import in_units, output_bias
 from iwax.experiments.parts.networks import Moments, decoder, dense, image, one_layer
 from iwax.families import FAMILIES
 from iwax.parts import Likelihood
-from iwax.supports import Support
 
-__all__ = ["likelihood", "of_features", "support"]
+__all__ = ["likelihood"]
 
 _GREY_SCALE = 0.1  # at which the one learned scale of grey values starts
 _PIXEL_LAYERS = 7  # of masked convolutions after the first, with this many channels (Tomczak and Welling 2018)
@@ -32,25 +31,6 @@ def likelihood(sizes: Model, start: Moments, *, key: PRNGKey) -> Any:
     else:
         part = _featurewise(sizes, start, key=key)
     return likelihoods.Chain(part) if len(sizes.latents) > 1 and sizes.order != "top_down" else part
-
-
-def of_features(name: str) -> families.Family | None:
-    """The family of the likelihood of that name, whose features are all alike and independent given z; else None.
-
-    >>> str(of_features("bernoulli").support), of_features("columns")
-    ('0 or 1', None)
-    """
-    return FAMILIES[name]() if name in FAMILIES else None
-
-
-def support(name: str) -> Support:
-    """The values that have a density under the likelihood of that name; those of a table are known by its columns.
-
-    >>> str(support("pixelcnn"))
-    '0 or 1'
-    """
-    family = of_features(name)
-    return supports.anything if name == "columns" else supports.binary if family is None else family.support
 
 
 def _network(sizes: Model, start: Moments, heads: int, *, key: PRNGKey, bias: Array | None) -> Any:
@@ -81,7 +61,7 @@ def _family(sizes: Model, features: int) -> families.Family:
     if sizes.likelihood == "gaussian" and sizes.variance != "network":
         of_each = features if sizes.variance == "feature" else None
         return families.gaussian(sizes.scale, features=of_each, learned=sizes.variance != "fixed")
-    if sizes.likelihood == "discretized_logistic" and sizes.network == "conv_hvae":
+    if sizes.likelihood == "discretized_logistic" and sizes.network.kind == "conv_hvae":
         return families.discretized_logistic(_GREY_SCALE)
     return FAMILIES[str(sizes.likelihood)]()
 

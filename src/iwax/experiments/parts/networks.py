@@ -1,19 +1,26 @@
 """The networks inside parts: dense, gated or convolutional, all with the widths of the settings."""
 
-from typing import Any, Literal, NamedTuple, TypeAlias
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from jaxtyping import Array, Float
+from pydantic import AfterValidator, Field
 
 from iwax import nn
 from iwax._typing import PRNGKey
-from iwax.experiments.families import CONVOLUTIONAL
-from iwax.experiments.model import Model
+from iwax.experiments.fields import LARGEST_DEPTH, LARGEST_LAYER, Units, integer
+from iwax.experiments.parted import Kind
 from iwax.experiments.parts.columns import TableStart, coding
 
-__all__ = ["Moments", "coded", "decoder", "dense", "encoder", "image", "one_layer"]
+if TYPE_CHECKING:
+    from iwax.experiments.model import Model
 
-Owner: TypeAlias = Literal["encoder", "decoder"]
+__all__ = ["Dense", "Moments", "Network", "coded", "decoder", "dense", "encoder", "image", "one_layer"]
+
+Bias: TypeAlias = Float[Array, " out"] | None
+Hidden: TypeAlias = tuple[int, ...]
 
 _GATED_START = "glorot_normal"  # s = sqrt(2 / (in + out)), as in the Householder flow's program
 
@@ -29,6 +36,58 @@ class Moments(NamedTuple):
     table: TableStart | None = None
 
 
+class _Network(Kind):
+    """What encoders and decoders are made of; ``convolutional`` where that is no dense layers alone."""
+
+    convolutional: ClassVar[bool] = True
+
+    def check(self, model: Model) -> None:
+        if model.layer_norm and model.network.kind != "mlp":
+            raise ValueError(f"model.layer_norm=true needs model.network=mlp, got {model.network.kind}")
+
+
+class Dense(_Network):
+    """Dense layers, with an activation or with gates in its place."""
+
+    convolutional: ClassVar[bool] = False
+    kind: Literal["mlp", "gated"] = "mlp"
+
+
+def _odd(width: int) -> int:
+    if width % 2 == 0:
+        raise ValueError("a kernel has an odd width, so that a pixel is in its middle")
+    return width
+
+
+class Conv(_Network):
+    """Convolutions of pictures, then dense layers; of the decoder the same backwards."""
+
+    kind: Literal["conv"] = "conv"
+    channels: Annotated[tuple[Units, ...], Field(min_length=1, max_length=LARGEST_DEPTH)] = Field(
+        default=(16, 32),
+        description="channels of every convolution of the encoder, and backwards of the decoder: a list of integers "
+        f"from 1 to {LARGEST_LAYER}",
+    )
+    kernel: Annotated[int, AfterValidator(_odd)] = integer(
+        3, 1, 255, "the width of every kernel, to be odd, so that a pixel is in its middle"
+    )
+    stride: int = integer(2, 1, 16, "of every convolution")
+
+    @property
+    def layers(self) -> tuple[tuple[int, int, int], ...]:
+        """(channels, kernel, stride) of every convolution of the encoder."""
+        return tuple((each, self.kernel, self.stride) for each in self.channels)
+
+
+class ConvHvae(_Network):
+    """The gated convolutions of Tomczak and Welling (2018, arXiv:1705.07120)."""
+
+    kind: Literal["conv_hvae"] = "conv_hvae"
+
+
+Network: TypeAlias = Annotated[Dense | Conv | ConvHvae, Field(discriminator="kind")]
+
+
 def coded(sizes: Model, start: Moments) -> nn.Coding | None:
     """How the encoder reads a row, where it does not read the values themselves."""
     if start.table is not None:
@@ -40,15 +99,16 @@ def coded(sizes: Model, start: Moments) -> nn.Coding | None:
 def image(sizes: Model, start: Moments) -> tuple[int, int, int]:
     """(channels, height, width) of the data; of one channel but for network=conv. ValueError where a row is no such
     picture."""
-    if sizes.network == "conv" and len(start.shape) == 3:
+    colours = isinstance(sizes.network, Conv)
+    if colours and len(start.shape) == 3:
         height, width, channels = start.shape
         return channels, height, width
     if len(start.shape) != 2:
-        conv = sizes.network in CONVOLUTIONAL
-        asks = f"model.network={sizes.network}" if conv else f"model.likelihood={sizes.likelihood}"
-        colours = " (or x channels)" if sizes.network == "conv" else ""
+        conv = sizes.network.convolutional
+        asks = f"model.network={sizes.network.kind}" if conv else f"model.likelihood={sizes.likelihood}"
         raise ValueError(
-            f"{asks} needs data that are pictures of rows x columns{colours}, got rows of shape {tuple(start.shape)}"
+            f"{asks} needs data that are pictures of rows x columns{' (or x channels)' if colours else ''}, "
+            f"got rows of shape {tuple(start.shape)}"
         )
     return (1, *start.shape)
 
@@ -56,21 +116,21 @@ def image(sizes: Model, start: Moments) -> tuple[int, int, int]:
 def dense(
     sizes: Model,
     inputs: int,
-    hidden: tuple[int, ...],
+    hidden: Hidden,
     outputs: int | None,
     *,
-    of: Owner | None,
+    of: Literal["encoder", "decoder"] | None,
     key: PRNGKey,
     heads: int = 1,
-    bias: Float[Array, " out"] | None = None,
+    bias: Bias = None,
 ) -> nn.MLP | nn.GatedMLP:
     """Dense layers of these widths; without ``outputs``, to the last hidden one. ``outputs`` are those of all heads.
 
     Whether their weights are random is a matter of whose they are, ``of``; nobody's (None) are not.
     """
-    gated = sizes.network in ("gated", "conv_hvae")
+    gated = sizes.network.kind in ("gated", "conv_hvae")
     how = {"activation": "gated", "initial": _GATED_START} if gated else {"activation": sizes.activation}
-    sigma, floor = (None, 0.0) if of is None else sizes.uncertainty(of)
+    random = sizes.uncertain if sizes.uncertain is not None and sizes.uncertain.of in (of, "both") and of else None
     return nn.dense_network(
         inputs,
         hidden,
@@ -78,8 +138,8 @@ def dense(
         key=key,
         heads=heads,
         output_bias=bias,
-        sigma=sigma,
-        floor=floor,
+        sigma=None if random is None else random.sigma,
+        floor=0.0 if random is None else random.floor,
         norm=bool(sizes.layer_norm),
         **how,
     )
@@ -89,38 +149,39 @@ def encoder(
     sizes: Model,
     start: Moments,
     inputs: int,
-    hidden: tuple[int, ...],
+    hidden: Hidden,
     outputs: int | None,
     *,
     key: PRNGKey,
     heads: int = 1,
 ) -> Any:
     """A network of the data, or of the latents below: convolutional where that is set and the inputs are the data."""
-    if sizes.network in CONVOLUTIONAL and inputs == len(start.mean):
-        if sizes.network == "conv_hvae":
-            return nn.conv_hvae_encoder(image(sizes, start), outputs, key=key, heads=heads)
-        return nn.ConvNet(
-            image(sizes, start),
-            sizes.convolutions,
-            outputs,
-            hidden=hidden,
-            activation=sizes.activation,
-            key=key,
-            heads=heads,
-            channels_last=True,
-        )
-    return dense(sizes, inputs, hidden, outputs, of="encoder", key=key, heads=heads)
+    network = sizes.network
+    if isinstance(network, Dense) or inputs != len(start.mean):
+        return dense(sizes, inputs, hidden, outputs, of="encoder", key=key, heads=heads)
+    if isinstance(network, ConvHvae):
+        return nn.conv_hvae_encoder(image(sizes, start), outputs, key=key, heads=heads)
+    return nn.ConvNet(
+        image(sizes, start),
+        network.layers,
+        outputs,
+        hidden=hidden,
+        activation=sizes.activation,
+        key=key,
+        heads=heads,
+        channels_last=True,
+    )
 
 
 def decoder(
     sizes: Model,
     start: Moments,
     inputs: int,
-    hidden: tuple[int, ...],
+    hidden: Hidden,
     heads: int,
     *,
     key: PRNGKey,
-    bias: Float[Array, " out"] | None = None,
+    bias: Bias = None,
 ) -> Any:
     """A network to ``heads`` numbers a feature of the data; of a table, to as many as there are biases."""
     features = len(start.mean)
@@ -131,17 +192,17 @@ def decoder(
             inputs,
             hidden,
             heads * features,
-            slots=tuple(reversed(sizes.memory)),
+            slots=tuple(reversed(sizes.memory.slots)),
             key=key,
             heads=heads,
             output_bias=bias,
             norm=bool(sizes.layer_norm),
-            attention=sizes.attention or "sigmoid",
-            composition=sizes.composition or "full",
+            attention=sizes.memory.attention,
+            composition=sizes.memory.composition,
         )
-    if sizes.network == "conv":
-        return _convolutions_back(sizes, start, inputs, hidden, heads, key=key, bias=bias)
-    if sizes.network != "conv_hvae":
+    if isinstance(sizes.network, Conv):
+        return _convolutions_back(sizes, sizes.network, start, inputs, hidden, heads, key=key, bias=bias)
+    if isinstance(sizes.network, Dense):
         return dense(sizes, inputs, hidden, heads * features, of="decoder", key=key, heads=heads, bias=bias)
     if heads != 1:
         raise ValueError(
@@ -154,18 +215,19 @@ def decoder(
 
 def _convolutions_back(
     sizes: Model,
+    network: Conv,
     start: Moments,
     inputs: int,
-    hidden: tuple[int, ...],
+    hidden: Hidden,
     heads: int,
     *,
     key: PRNGKey,
-    bias: Float[Array, " out"] | None,
+    bias: Bias,
 ) -> nn.DeconvNet:
     """The encoder's convolutions the other way round: dense layers, then transposed convolutions to the pixels."""
     channels, *size = picture = image(sizes, start)
     widths, layers = [heads * channels], []
-    for each, kernel, stride in sizes.convolutions:
+    for each, kernel, stride in network.layers:
         layers.append((widths[-1], kernel, stride))
         widths.append(each)
         size = [-(-pixels // stride) for pixels in size]
@@ -182,6 +244,6 @@ def _convolutions_back(
     )
 
 
-def one_layer(sizes: Model, inputs: int, outputs: int, *, of: Owner, key: PRNGKey) -> Any:
+def one_layer(sizes: Model, inputs: int, outputs: int, *, of: Literal["encoder", "decoder"], key: PRNGKey) -> Any:
     """One hidden layer, as a branch before a joint network."""
     return dense(sizes, inputs, (outputs,), None, of=of, key=key)

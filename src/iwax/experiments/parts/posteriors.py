@@ -1,138 +1,181 @@
-"""q(z|x) as the settings say."""
+"""q(z|x): the settings of every kind, each with the part that it makes."""
+
+from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, TypeAlias
 
 import jax
+from pydantic import Field
 
-from iwax import nn, posteriors
+from iwax import parts, posteriors
 from iwax._typing import PRNGKey
-from iwax.experiments.model import Model
-from iwax.experiments.parts.networks import Moments, coded, dense, encoder, one_layer
-from iwax.parts import Posterior
+from iwax.experiments.fields import LARGEST_LAYER, LARGEST_STEPS, Widths, integer
+from iwax.experiments.parted import Kind
+from iwax.experiments.parts.networks import Moments, dense, encoder
 
-__all__ = ["posterior"]
+if TYPE_CHECKING:
+    from iwax.experiments.model import Model
+
+__all__ = ["Factorized", "Flow", "Layer", "Posterior"]
 
 _FLOOR = 1e-6  # of the scale of q(z|x), where that of p(x|z) has one
+_STEPS = integer(4, 1, LARGEST_STEPS, "maps, one after another")
+_NETS = Field(default=(100,), description=f"hidden layers of its nets, a list of integers from 1 to {LARGEST_LAYER}")
 
 
-def posterior(sizes: Model, start: Moments, *, keys: list[PRNGKey]) -> Posterior:
-    """The posterior of all stochastic layers; ``keys`` has one for each of them, from the data up."""
-    coding = coded(sizes, start)
-    if coding is None or sizes.posterior == "prior":
-        return _of_rows(sizes, start, len(start.mean), keys)
-    return posteriors.Coded(_of_rows(sizes, start, coding.features, keys), coding)
+class Layer(NamedTuple):
+    """One stochastic layer: how many numbers its encoder reads, and its widths and latents."""
+
+    sizes: Model
+    start: Moments
+    inputs: int
+    hidden: tuple[int, ...]
+    latent: int
+
+    def encoder(self, outputs: int | None, *, key: PRNGKey, heads: int = 1) -> Any:
+        """The network; without ``outputs``, to its last hidden layer."""
+        return encoder(self.sizes, self.start, self.inputs, self.hidden, outputs, key=key, heads=heads)
 
 
-def _of_rows(sizes: Model, start: Moments, features: int, keys: list[PRNGKey]) -> Posterior:
-    """The posterior whose encoder reads so many numbers."""
-    if len(sizes.latents) == 1:
-        return _one_layer(sizes, start, features, key=keys[0])
-    if sizes.order == "top_down":
-        return _top_down(sizes, start, features, keys)
-    if sizes.order == "ladder":
-        return _ladder(sizes, start, features, keys)
-    inputs = (features, *sizes.latents[:-1])
-    upwards = tuple(
-        _factorised(sizes, start, below, hidden, latent, key=key)
-        for below, hidden, latent, key in zip(inputs, sizes.hiddens, sizes.latents, keys, strict=True)
-    )
-    return posteriors.Chain(upwards[0], upwards[1:])
+class Factorized(Kind):
+    """Independent normals or bits, of one layer or of several."""
+
+    kind: Literal["gaussian", "bernoulli"] = "gaussian"
+
+    def check(self, model: Model) -> None:
+        if self.kind == "bernoulli" and model.order in ("top_down", "ladder"):
+            raise ValueError(f"model.order={model.order} needs Gaussian latents, got posterior=bernoulli")
+
+    def build(self, layer: Layer, *, key: PRNGKey) -> parts.Posterior:
+        if self.kind == "bernoulli":
+            return posteriors.Bernoulli(layer.encoder(layer.latent, key=key))
+        floor = _FLOOR if layer.sizes.scale_floor else 0.0
+        return posteriors.Gaussian(layer.encoder(2 * layer.latent, key=key, heads=2), floor=floor)
 
 
-def _factorised(
-    sizes: Model, start: Moments, inputs: int, hidden: tuple[int, ...], latent: int, *, key: PRNGKey
-) -> Posterior:
-    if sizes.posterior == "bernoulli":
-        return posteriors.Bernoulli(encoder(sizes, start, inputs, hidden, latent, key=key))
-    network = encoder(sizes, start, inputs, hidden, 2 * latent, key=key, heads=2)
-    return posteriors.Gaussian(network, floor=_FLOOR if sizes.scale_floor else 0.0)
+class _OneLayer(Kind):
+    """A posterior of one stochastic layer."""
+
+    def check(self, model: Model) -> None:
+        if len(model.latents) > 1:
+            raise ValueError(
+                f"model.posterior={model.posterior.kind} needs one stochastic layer, got "
+                f"model.latent={list(model.latents)}; several take gaussian, with model.order"
+            )
 
 
-def _one_layer(sizes: Model, start: Moments, features: int, *, key: PRNGKey) -> Posterior:
-    latent, hidden = sizes.latents[0], sizes.hiddens[0]
-    if sizes.posterior in ("gaussian", "bernoulli"):
-        return _factorised(sizes, start, features, hidden, latent, key=key)
-    if sizes.posterior == "prior":
+class Prior(_OneLayer):
+    """The prior itself, without an encoder."""
+
+    kind: Literal["prior"] = "prior"
+
+    def build(self, layer: Layer, *, key: PRNGKey) -> parts.Posterior:
         return posteriors.Prior()
-    if sizes.posterior == "full_gaussian":
-        outputs = posteriors.FullGaussian.outputs(latent)
-        return posteriors.FullGaussian(encoder(sizes, start, features, hidden, outputs, key=key), latent)
-    if sizes.posterior == "mixture":
-        components = sizes.number("posterior_components")
-        outputs = posteriors.Mixture.outputs(latent, components=components)
-        net = encoder(sizes, start, features, hidden, outputs, key=key)
-        return posteriors.Mixture(net, latent, components=components)
-    of_trunk, of_map = jax.random.split(key)
-    trunk = encoder(sizes, start, features, hidden, None, key=of_trunk)
-    return _FLOWS[sizes.posterior](sizes, trunk, latent, of_map)
 
 
-def _stepped(make: Callable[..., Posterior], name: str, *, nets: bool = False) -> Callable[..., Posterior]:
-    """A flow of some steps, with nets of its own or without."""
+class FullGaussian(_OneLayer):
+    """A normal with a full covariance."""
 
-    def build(sizes: Model, trunk: Any, latent: int, key: PRNGKey) -> Posterior:
-        own: dict[str, Any] = {"hidden": sizes.maps_hidden} if nets else {}
-        return make(trunk, latent, **{name: sizes.number("posterior_steps")}, **own, key=key)
+    kind: Literal["full_gaussian"] = "full_gaussian"
 
-    return build
-
-
-def _hamiltonian(sizes: Model, trunk: Any, latent: int, key: PRNGKey) -> Posterior:
-    of_reverse, of_base = jax.random.split(key)
-    inputs = trunk.out_features + latent
-    reverse = dense(sizes, inputs, sizes.maps_hidden, 2 * latent, of=None, key=of_reverse, heads=2)
-    steps = sizes.number("posterior_steps")
-    return posteriors.hamiltonian(trunk, latent, steps=steps, reverse=reverse, key=of_base)
+    def build(self, layer: Layer, *, key: PRNGKey) -> parts.Posterior:
+        network = layer.encoder(posteriors.FullGaussian.outputs(layer.latent), key=key)
+        return posteriors.FullGaussian(network, layer.latent)
 
 
-def _sylvester(sizes: Model, trunk: Any, latent: int, key: PRNGKey) -> Posterior:
-    steps, planes = sizes.number("posterior_steps"), sizes.number("posterior_components")
-    return posteriors.sylvester(trunk, latent, steps=steps, planes=planes, key=key)
+class Mixture(_OneLayer):
+    """A mixture of normals."""
+
+    kind: Literal["mixture"] = "mixture"
+    components: int = integer(5, 1, LARGEST_LAYER, "normals")
+
+    def build(self, layer: Layer, *, key: PRNGKey) -> parts.Posterior:
+        outputs = posteriors.Mixture.outputs(layer.latent, components=self.components)
+        return posteriors.Mixture(layer.encoder(outputs, key=key), layer.latent, components=self.components)
 
 
-def _convex(sizes: Model, trunk: Any, latent: int, key: PRNGKey) -> Posterior:
-    return posteriors.convex_linear_iaf(trunk, latent, components=sizes.number("posterior_components"), key=key)
+class Flow(_OneLayer):
+    """A map of normals, read off the last hidden layer of the encoder: what ``_FLOWS`` makes with these settings."""
+
+    def build(self, layer: Layer, *, key: PRNGKey) -> parts.Posterior:
+        of_trunk, of_map = jax.random.split(key)
+        settings = self.model_dump()
+        make = _FLOWS[settings.pop("kind")]
+        return make(layer.encoder(None, key=of_trunk), layer.latent, **settings, key=of_map)
 
 
-_FLOWS: Mapping[str, Callable[..., Posterior]] = MappingProxyType(
+class LinearIaf(Flow):
+    """A triangular matrix."""
+
+    kind: Literal["linear_iaf"] = "linear_iaf"
+
+
+class ConvexLinearIaf(Flow):
+    """A convex combination of triangular matrices."""
+
+    kind: Literal["convex_linear_iaf"] = "convex_linear_iaf"
+    components: int = integer(5, 1, LARGEST_LAYER, "matrices")
+
+
+class Maps(Flow):
+    """Reflections, planar or radial maps."""
+
+    kind: Literal["householder", "planar", "radial"]
+    steps: int = _STEPS
+
+
+class Sylvester(Flow):
+    """Planar maps of several planes at once."""
+
+    kind: Literal["sylvester"] = "sylvester"
+    steps: int = _STEPS
+    planes: int = integer(5, 1, LARGEST_LAYER, "planes of a map, at most the latents")
+
+
+class Nets(Flow):
+    """Additive or affine coupling layers, or inverse autoregressive maps, with nets of their own."""
+
+    kind: Literal["nice", "real_nvp", "iaf"]
+    steps: int = _STEPS
+    hidden: Widths = _NETS
+
+
+class Hamiltonian(Flow):
+    """Leapfrog steps towards p(z|x), with a reverse net for the momenta."""
+
+    kind: Literal["hamiltonian"] = "hamiltonian"
+    steps: int = _STEPS
+    hidden: Widths = _NETS
+
+    def build(self, layer: Layer, *, key: PRNGKey) -> parts.Posterior:
+        of_trunk, of_map = jax.random.split(key)
+        of_reverse, of_base = jax.random.split(of_map)
+        trunk = layer.encoder(None, key=of_trunk)
+        inputs, outputs = trunk.out_features + layer.latent, 2 * layer.latent
+        reverse = dense(layer.sizes, inputs, self.hidden, outputs, of=None, key=of_reverse, heads=2)
+        return posteriors.hamiltonian(trunk, layer.latent, steps=self.steps, reverse=reverse, key=of_base)
+
+
+def _householder(trunk: Any, latent: int, *, steps: int, key: PRNGKey) -> parts.Posterior:
+    return posteriors.householder(trunk, latent, reflections=steps, key=key)
+
+
+_FLOWS: Mapping[str, Callable[..., parts.Posterior]] = MappingProxyType(
     {
-        "householder": _stepped(posteriors.householder, "reflections"),
-        "linear_iaf": lambda sizes, trunk, latent, key: posteriors.linear_iaf(trunk, latent, key=key),
-        "convex_linear_iaf": _convex,
-        "planar": _stepped(posteriors.planar, "steps"),
-        "radial": _stepped(posteriors.radial, "steps"),
-        "nice": _stepped(posteriors.nice, "steps", nets=True),
-        "real_nvp": _stepped(posteriors.real_nvp, "steps", nets=True),
-        "iaf": _stepped(posteriors.iaf, "steps", nets=True),
-        "sylvester": _sylvester,
-        "hamiltonian": _hamiltonian,
+        "linear_iaf": posteriors.linear_iaf,
+        "convex_linear_iaf": posteriors.convex_linear_iaf,
+        "householder": _householder,
+        "planar": posteriors.planar,
+        "radial": posteriors.radial,
+        "sylvester": posteriors.sylvester,
+        "nice": posteriors.nice,
+        "real_nvp": posteriors.real_nvp,
+        "iaf": posteriors.iaf,
     }
 )
-
-
-def _top_down(sizes: Model, start: Moments, features: int, keys: list[PRNGKey]) -> Posterior:
-    """q(z_L|x), then q(z_l|x, z_{l+1}) with a branch for x and one for what is above, as in the HVAE."""
-    top = encoder(sizes, start, features, sizes.hiddens[-1], 2 * sizes.latents[-1], key=keys[-1], heads=2)
-    conditionals = []
-    for layer in reversed(range(len(sizes.latents) - 1)):
-        of_x, of_above, of_joint = jax.random.split(keys[layer], 3)
-        first, *rest = sizes.hiddens[layer]
-        branch = encoder(sizes, start, features, (first,), None, key=of_x)
-        above = one_layer(sizes, sizes.latents[layer + 1], branch.out_features, of="encoder", key=of_above)
-        joint = dense(
-            sizes, 2 * branch.out_features, tuple(rest), 2 * sizes.latents[layer], of="encoder", key=of_joint, heads=2
-        )
-        conditionals.append(posteriors.Gaussian(nn.Joined((branch, above), joint)))
-    return posteriors.TopDown(posteriors.Gaussian(top), tuple(conditionals))
-
-
-def _ladder(sizes: Model, start: Moments, features: int, keys: list[PRNGKey]) -> Posterior:
-    rungs, inputs = [], features
-    for hidden, latent, key in zip(sizes.hiddens, sizes.latents, keys, strict=True):
-        of_trunk, of_head = jax.random.split(key)
-        trunk = encoder(sizes, start, inputs, hidden, None, key=of_trunk)
-        inputs = trunk.out_features
-        rungs.append(posteriors.Rung(trunk, nn.Linear(inputs, 2 * latent, key=of_head, heads=2)))
-    return posteriors.Ladder(tuple(rungs))
+Posterior: TypeAlias = Annotated[
+    Factorized | FullGaussian | Mixture | Maps | LinearIaf | ConvexLinearIaf | Nets | Sylvester | Hamiltonian | Prior,
+    Field(discriminator="kind"),
+]

@@ -1,76 +1,143 @@
-"""p(z) as the settings say."""
+"""p(z): the settings of every kind, each with the part that it makes."""
 
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from pydantic import Field
 
 from iwax import bijections, likelihoods, posteriors, priors
 from iwax._typing import PRNGKey
-from iwax.experiments.model import Model
-from iwax.experiments.parts.likelihoods import support
+from iwax.experiments.families import support
+from iwax.experiments.fields import LARGEST_LAYER, LARGEST_STEPS, Widths, integer
+from iwax.experiments.parted import Kind
 from iwax.experiments.parts.networks import Moments, dense
 from iwax.parts import Likelihood
+from iwax.parts import Prior as _Part
 
-__all__ = ["prior"]
+if TYPE_CHECKING:
+    from iwax.experiments.model import Model
 
+__all__ = ["Prior", "StandardNormal"]
+
+_STEPS = integer(4, 1, LARGEST_STEPS, "maps, one after another")
+_NETS = Field(default=(100,), description=f"hidden layers of its nets, a list of integers from 1 to {LARGEST_LAYER}")
 _ROUND_THE_MEAN = 0.01  # the noise of pseudo-inputs that start at the data's mean, as a fraction of the data's scale
 
 
-def prior(sizes: Model, start: Moments, *, keys: list[PRNGKey], key: PRNGKey) -> Any:
-    """The prior of all stochastic layers; ``keys`` has one for each conditional p(z_l | z_{l+1}), from the data up."""
-    top = _top(sizes, start, sizes.latents[-1], key=key)
-    if len(sizes.latents) == 1:
-        return top
-    downwards = tuple(
-        _conditional(sizes, above, tuple(reversed(hidden)), latent, key=each)
-        for latent, hidden, above, each in zip(
-            sizes.latents[:-1], sizes.hiddens[1:], sizes.latents[1:], keys, strict=True
-        )
-    )
-    return priors.Chain(top, tuple(reversed(downwards)))
+class _Prior(Kind):
+    """A prior of the topmost layer, with Gaussians given it below."""
+
+    @property
+    def examples(self) -> int:
+        """How many training rows it is made of."""
+        return 0
+
+    def build(self, sizes: Model, start: Moments, latent: int, *, key: PRNGKey) -> _Part:
+        """p(z) of the topmost layer."""
+        raise NotImplementedError
+
+    def below(self, sizes: Model, inputs: int, hidden: tuple[int, ...], latent: int, *, key: PRNGKey) -> Likelihood:
+        """p(z_l | z_{l+1})."""
+        net = dense(sizes, inputs, hidden, 2 * latent, of="decoder", key=key, heads=2)
+        return likelihoods.Gaussian.of_network(net)
 
 
-def _conditional(sizes: Model, inputs: int, hidden: tuple[int, ...], latent: int, *, key: PRNGKey) -> Likelihood:
-    """p(z_l | z_{l+1})"""
-    if sizes.prior == "bernoulli":
-        return likelihoods.Bernoulli(dense(sizes, inputs, hidden, latent, of="decoder", key=key))
-    return likelihoods.Gaussian.of_network(dense(sizes, inputs, hidden, 2 * latent, of="decoder", key=key, heads=2))
+class StandardNormal(_Prior):
+    """N(0, I)."""
+
+    kind: Literal["standard_normal"] = "standard_normal"
+
+    def build(self, sizes: Model, start: Moments, latent: int, *, key: PRNGKey) -> _Part:
+        return priors.StandardNormal(latent)
 
 
-def _top(sizes: Model, start: Moments, latent: int, *, key: PRNGKey) -> Any:
-    count = sizes.number("prior_components")
-    if sizes.prior == "bernoulli":
+class Bernoulli(_Prior):
+    """Independent bits, of every layer."""
+
+    kind: Literal["bernoulli"] = "bernoulli"
+
+    def build(self, sizes: Model, start: Moments, latent: int, *, key: PRNGKey) -> _Part:
         return priors.Bernoulli(latent)
-    if sizes.prior == "mixture":
-        return priors.Mixture(latent, components=count, key=key)
-    if sizes.prior == "vamp":
-        return _vamp(sizes, start, count, key=key)
-    if sizes.prior == "exemplar":
-        return priors.Exemplar(_rows(start, count, "model.prior=exemplar"))
-    how: dict[str, Any] = {"steps": sizes.number("prior_steps"), "hidden": sizes.maps_hidden, "key": key}
-    if sizes.prior == "flow":
-        return priors.Flow(latent, posteriors.coupling_layers(latent, scaled=True, **how))
-    if sizes.prior == "autoregressive":
-        return priors.Flow(latent, bijections.Inverted(posteriors.autoregressive_layers(latent, **how)))
-    return priors.StandardNormal(latent)
+
+    def below(self, sizes: Model, inputs: int, hidden: tuple[int, ...], latent: int, *, key: PRNGKey) -> Likelihood:
+        return likelihoods.Bernoulli(dense(sizes, inputs, hidden, latent, of="decoder", key=key))
 
 
-def _vamp(sizes: Model, start: Moments, count: int, *, key: PRNGKey) -> priors.Vamp:
-    """Pseudo-inputs within the support of the data."""
-    low, high = support(str(sizes.likelihood)).bounds
-    if sizes.pseudo_inputs == "data":
-        return priors.Vamp(jnp.asarray(_rows(start, count, "model.pseudo_inputs=data"), float), low, high)
-    if sizes.pseudo_inputs == "random" and high is not None:
-        return priors.Vamp(jax.random.uniform(key, (count, len(start.mean))), low, high)
-    wide = 1.0 if sizes.pseudo_inputs == "random" else _ROUND_THE_MEAN
-    loc, scale = np.asarray(start.mean), wide * np.asarray(start.scale)
-    return priors.Vamp.at_random(count, len(start.mean), loc=loc, scale=scale, low=low, high=high, key=key)
+class Mixture(_Prior):
+    """A mixture of normals."""
+
+    kind: Literal["mixture"] = "mixture"
+    components: int = integer(500, 1, LARGEST_LAYER, "normals")
+
+    def build(self, sizes: Model, start: Moments, latent: int, *, key: PRNGKey) -> _Part:
+        return priors.Mixture(latent, components=self.components, key=key)
+
+
+class Vamp(_Prior):
+    """The posteriors at pseudo-inputs that are learned."""
+
+    kind: Literal["vamp"] = "vamp"
+    components: int = integer(500, 1, LARGEST_LAYER, "pseudo-inputs")
+    pseudo_inputs: Literal["mean", "random", "data"] = Field(
+        default="mean", description="how they start: mean (noise round the data's mean), random or data"
+    )
+
+    @property
+    def examples(self) -> int:
+        return self.components if self.pseudo_inputs == "data" else 0
+
+    def build(self, sizes: Model, start: Moments, latent: int, *, key: PRNGKey) -> _Part:
+        """Pseudo-inputs within the support of the data."""
+        low, high = support(str(sizes.likelihood)).bounds
+        if self.pseudo_inputs == "data":
+            rows = _rows(start, self.components, "model.prior.pseudo_inputs=data")
+            return priors.Vamp(jnp.asarray(rows, float), low, high)
+        features = len(start.mean)
+        if self.pseudo_inputs == "random" and high is not None:
+            return priors.Vamp(jax.random.uniform(key, (self.components, features)), low, high)
+        wide = 1.0 if self.pseudo_inputs == "random" else _ROUND_THE_MEAN
+        loc, scale = np.asarray(start.mean), wide * np.asarray(start.scale)
+        return priors.Vamp.at_random(self.components, features, loc=loc, scale=scale, low=low, high=high, key=key)
+
+
+class Exemplar(_Prior):
+    """The posteriors at training rows."""
+
+    kind: Literal["exemplar"] = "exemplar"
+    components: int = integer(500, 1, LARGEST_LAYER, "training rows")
+
+    @property
+    def examples(self) -> int:
+        return self.components
+
+    def build(self, sizes: Model, start: Moments, latent: int, *, key: PRNGKey) -> _Part:
+        return priors.Exemplar(_rows(start, self.components, "model.prior=exemplar"))
+
+
+class Flow(_Prior):
+    """Coupling layers of normals, or autoregressive maps backwards."""
+
+    kind: Literal["flow", "autoregressive"]
+    steps: int = _STEPS
+    hidden: Widths = _NETS
+
+    def build(self, sizes: Model, start: Moments, latent: int, *, key: PRNGKey) -> _Part:
+        if self.kind == "flow":
+            layers = posteriors.coupling_layers(latent, scaled=True, steps=self.steps, hidden=self.hidden, key=key)
+            return priors.Flow(latent, layers)
+        maps = posteriors.autoregressive_layers(latent, steps=self.steps, hidden=self.hidden, key=key)
+        return priors.Flow(latent, bijections.Inverted(maps))
+
+
+Prior: TypeAlias = Annotated[StandardNormal | Bernoulli | Mixture | Vamp | Exemplar | Flow, Field(discriminator="kind")]
 
 
 def _rows(start: Moments, count: int, who: str) -> np.ndarray:
     if start.rows is None or len(start.rows) < count:
         got = 0 if start.rows is None else len(start.rows)
-        raise ValueError(f"{who} needs {count} training rows, got {got}; set model.prior_components to at most that")
+        raise ValueError(f"{who} needs {count} training rows, got {got}; set model.prior.components to at most that")
     return start.rows[:count]

@@ -1,5 +1,7 @@
 """Prior, likelihood and posterior as the settings say, and how many bytes they take before any is there."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -7,14 +9,12 @@ import equinox as eqx
 import jax
 import numpy as np
 
-from iwax import streams
+from iwax import priors, streams
 from iwax._typing import PRNGKey
-from iwax.experiments.families import OF_POSTERIOR, OF_PRIOR
 from iwax.experiments.model import Model
+from iwax.experiments.parts.layered import posterior
 from iwax.experiments.parts.likelihoods import likelihood
 from iwax.experiments.parts.networks import Moments
-from iwax.experiments.parts.posteriors import posterior
-from iwax.experiments.parts.priors import prior
 
 __all__ = ["assemble", "size"]
 
@@ -22,15 +22,36 @@ _COUNTED = 4  # maps of a flow that are counted; of more of them, each two take 
 
 
 def assemble(sizes: Model, start: Moments, *, key: PRNGKey) -> tuple[Any, Any, Any]:
-    """The prior, the likelihood and the posterior, untrained."""
+    """The prior, the likelihood and the posterior, untrained; ValueError, naming the part, where one cannot be made."""
     layers = len(sizes.latents)
     keys = list(jax.random.split(key, 2 * layers))
     topmost = jax.random.fold_in(key, streams.Initialisation.TOPMOST_PRIOR)
-    return (
-        prior(sizes, start, keys=keys[layers + 1 :], key=topmost),
-        likelihood(sizes, start, key=keys[layers]),
-        posterior(sizes, start, keys=keys[:layers]),
-    )
+    with _named(f"model.prior={sizes.prior.kind}"):
+        prior = _prior(sizes, start, keys[layers + 1 :], key=topmost)
+    with _named(f"model.likelihood={sizes.likelihood}"):
+        made = likelihood(sizes, start, key=keys[layers])
+    with _named(f"model.posterior={sizes.posterior.kind}"):
+        return prior, made, posterior(sizes, start, keys=keys[:layers])
+
+
+@contextmanager
+def _named(part: str) -> Iterator[None]:
+    """The part before what is wrong with it, where no setting is named."""
+    try:
+        yield
+    except ValueError as error:
+        raise error if str(error).startswith("model.") else ValueError(f"{part}: {error}") from error
+
+
+def _prior(sizes: Model, start: Moments, keys: list[PRNGKey], *, key: PRNGKey) -> Any:
+    """The prior of all stochastic layers; ``keys`` has one for each conditional p(z_l | z_{l+1}), from the data up."""
+    top = sizes.prior.build(sizes, start, sizes.latents[-1], key=key)
+    below = zip(sizes.latents[1:], sizes.hiddens[1:], sizes.latents[:-1], keys, strict=True)
+    downwards = [
+        sizes.prior.below(sizes, above, tuple(reversed(hidden)), latent, key=each)
+        for above, hidden, latent, each in below
+    ]
+    return priors.Chain(top, tuple(reversed(downwards))) if downwards else top
 
 
 def size(sizes: Model, start: Moments) -> int:
@@ -40,14 +61,21 @@ def size(sizes: Model, start: Moments) -> int:
     >>> size(Model(latent=2, hidden=(), likelihood="bernoulli"), start)  # 3 x 4 + 4 and 2 x 3 + 3 numbers
     100
     """
-    used = (*OF_PRIOR.get(sizes.prior, ()), *OF_POSTERIOR.get(sizes.posterior, ()))
-    many = {name: sizes.number(name) for name in used if name.endswith("_steps") and sizes.number(name) > _COUNTED}
-    few: dict[str, Any] = dict.fromkeys(many, _COUNTED)
-    total = counted = _size(sizes.model_copy(update=few), start)
+    many = {name: steps for name in ("prior", "posterior") if (steps := _steps(sizes, name)) > _COUNTED}
+    few = sizes.model_copy(update={name: _of_steps(sizes, name, _COUNTED) for name in many})
+    total = counted = _size(few, start)
     for name, steps in many.items():
-        fewer = _size(sizes.model_copy(update=few | {name: _COUNTED - 2}), start)
+        fewer = _size(few.model_copy(update={name: _of_steps(sizes, name, _COUNTED - 2)}), start)
         total += (steps - _COUNTED) * (counted - fewer) // 2
     return total
+
+
+def _steps(sizes: Model, name: str) -> int:
+    return dict(dict(sizes)[name]).get("steps", 0)
+
+
+def _of_steps(sizes: Model, name: str, steps: int) -> Any:
+    return dict(sizes)[name].model_copy(update={"steps": steps})
 
 
 def _size(sizes: Model, start: Moments) -> int:

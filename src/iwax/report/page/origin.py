@@ -4,7 +4,7 @@ import shlex
 from typing import Any
 
 from iwax.experiments.arithmetic import in_words
-from iwax.experiments.sources import defaults
+from iwax.experiments.named import defaults
 from iwax.report.page.subject import Subject
 
 __all__ = ["command", "made_with", "settings"]
@@ -17,14 +17,9 @@ def command(subject: Subject) -> str:
 
 def settings(subject: Subject) -> list[tuple[str, str, bool]]:
     """Every setting with its value, and whether it is another than the default."""
-    tree = subject.trained.config.model_dump(mode="json")
     usual = defaults()
-    found = []
-    for section, value in tree.items():
-        for key, each in value.items() if isinstance(value, dict) else [("", value)]:
-            name = f"{section}.{key}" if key else section
-            found.append((name, _said(each), name in usual and usual[name] != each))
-    return found
+    flat = subject.trained.config.flat()
+    return [(name, _said(each), name in usual and usual[name] != each) for name, each in flat.items()]
 
 
 def _said(value: Any) -> str:
