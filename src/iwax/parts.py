@@ -13,7 +13,6 @@ c are the covariates of the data point, ``Datum.given``: a mapping of names to a
 import dataclasses
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping
-from types import MappingProxyType
 from typing import Any, ClassVar, TypeAlias
 
 import equinox as eqx
@@ -37,6 +36,7 @@ __all__ = [
     "Prior",
     "Trace",
     "as_datum",
+    "bound_to",
     "filled",
     "latent_of",
     "layers_of",
@@ -46,8 +46,6 @@ __all__ = [
 
 Latent: TypeAlias = PyTree[Num[Array, "..."]]
 Trace: TypeAlias = Any  # None, or what a flow passed through on its way
-Given: TypeAlias = Mapping[str, Any] | None  # covariates of a data point by name
-_NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 class Datum(eqx.Module):
@@ -152,7 +150,7 @@ class Part(eqx.Module):
     @property
     def needs(self) -> Mapping[str, Any]:
         """The covariates that the part reads: shapes and dtypes (`jax.ShapeDtypeStruct`) of one data point, by name."""
-        return _NOTHING
+        return {}
 
     def bind(self, model: Any, *, key: PRNGKey) -> Any:
         """The part as it is used within a model: once a step or an evaluation, for all data and draws.
@@ -161,6 +159,14 @@ class Part(eqx.Module):
         model whose parts before it are bound. A bound part binds as itself; so does a part that needs no other.
         """
         return self
+
+
+def bound_to(model: Any, parts: tuple[Any, ...], *, key: PRNGKey) -> tuple[Any, ...]:
+    """The parts of a chain, each bound to the model; what is no `Part`, as it is."""
+    keys = (jax.random.fold_in(key, i) for i in range(len(parts)))
+    return tuple(
+        part.bind(model, key=own) if isinstance(part, Part) else part for part, own in zip(parts, keys, strict=True)
+    )
 
 
 class Prior(Part):
@@ -208,11 +214,7 @@ class Posterior(Part):
 
 
 def needs_of(part: Any) -> Mapping[str, Any]:
-    """The covariates that a part and all parts within it need, by name.
-
-    >>> needs_of(None)
-    {}
-    """
+    """The covariates that a part and all parts within it need, by name."""
     return {name: shape for each in _parts_within(part) for name, shape in each.needs.items()}
 
 

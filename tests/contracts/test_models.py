@@ -236,3 +236,21 @@ def test_generated_data_come_from_the_model(name: str):
     error = np.sqrt(mean * (1 - mean)).mean(axis=0) / np.sqrt(4000)
     assert (np.abs((sample - mean).mean(axis=0)) < 4.5 * error).all()
     assert len(z) == (3 if name == "three layers" else 4000)
+
+
+class Remembers(Posterior):
+    """A part within a chain that reads the model: q(z|x) of one unit, the prior's."""
+
+    def bind(self, model, *, key):
+        return priors.Fixed(model.prior.topmost(key=key))
+
+    def __call__(self, context, *, key):
+        raise ValueError("not bound")
+
+
+@pytest.mark.parametrize("chain", [posteriors.Chain, posteriors.TopDown])
+def test_parts_within_a_chain_are_bound(chain):
+    prior = priors.Chain(STANDARD(), (likelihoods.Gaussian.of_network(network(LATENT, 2 * LATENT, 3)),))
+    model = LatentVariableModel(prior, likelihoods.Chain(decoder()), chain(Remembers(), (Remembers(),)))
+    q = model.infer(X, key=jax.random.key(0))
+    assert [layer.mean.tolist() for layer in q.layers((jnp.ones(LATENT),) * 2)] == [[0.0] * LATENT] * 2

@@ -46,8 +46,7 @@ def from_sources(
         ("--set", _parse_sets(sets)),
         ("the command line", {key: value for key, value in named.items() if value is not None}),
     ]
-    given: dict[str, tuple[str, Any]] = {}
-    origin: dict[str, Any] = {}
+    given, origin = dict[str, tuple[str, Any]](), dict[str, Any]()
     for where, layer in layers:
         own = named_today(layer, where)
         given |= own

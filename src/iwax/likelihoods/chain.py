@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import equinox as eqx
+
 from iwax._typing import PRNGKey
 from iwax.parts import Distribution, Latent, Likelihood
 from iwax.supports import Support
@@ -18,6 +20,10 @@ class Chain(Likelihood):
     def support(self) -> Support:
         """That of the likelihood given z_1."""
         return self.likelihood.support
+
+    def bind(self, model: Any, *, key: PRNGKey) -> "Chain":
+        """With the likelihood within it bound."""
+        return eqx.tree_at(lambda part: part.likelihood, self, self.likelihood.bind(model, key=key))
 
     def __call__(self, z: Latent, given: Any = None, *, key: PRNGKey) -> Distribution:
         """The distribution of x at a tuple of latents ``(z_1, ..., z_L)``."""

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jax.core import Tracer
@@ -40,6 +41,10 @@ class Flipped(Likelihood):
     def support(self) -> Support:
         """That of the likelihood."""
         return self.likelihood.support
+
+    def bind(self, model: Any, *, key: PRNGKey) -> "Flipped":
+        """With the likelihood within it bound."""
+        return eqx.tree_at(lambda part: part.likelihood, self, self.likelihood.bind(model, key=key))
 
     def __call__(self, z: Latent, given: Any = None, *, key: PRNGKey) -> distributions.FlippedBernoulli:
         """The distribution of what is seen, at a latent."""

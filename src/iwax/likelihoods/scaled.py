@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -48,6 +49,10 @@ class Scaled(Likelihood):
         """That of the likelihood, in the units of the data."""
         loc, scale = (tuple(np.asarray(each).tolist()) for each in (self.loc, self.scale))
         return Affine(support=self.likelihood.support, loc=loc, scale=scale)
+
+    def bind(self, model: Any, *, key: PRNGKey) -> "Scaled":
+        """With the likelihood within it bound."""
+        return eqx.tree_at(lambda part: part.likelihood, self, self.likelihood.bind(model, key=key))
 
     def __call__(self, z: Latent, given: Any = None, *, key: PRNGKey) -> distributions.Scaled:
         """The distribution of x at a latent."""

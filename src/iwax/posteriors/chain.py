@@ -8,7 +8,7 @@ import jax
 
 from iwax import distributions
 from iwax._typing import PRNGKey
-from iwax.parts import Datum, Distribution, Latent, Posterior
+from iwax.parts import Datum, Distribution, Latent, Posterior, bound_to
 
 __all__ = ["Chain"]
 
@@ -21,6 +21,11 @@ class Chain(Posterior):
 
     first: Posterior
     conditionals: tuple[Callable[..., Distribution], ...]
+
+    def bind(self, model: Any, *, key: PRNGKey) -> "Chain":
+        """The chain with its parts bound."""
+        (first,) = bound_to(model, (self.first,), key=key)
+        return Chain(first, bound_to(model, self.conditionals, key=key))
 
     def __call__(self, context: Any, *, key: PRNGKey) -> distributions.Chain:
         """The distribution of all layers at a datum."""

@@ -8,7 +8,7 @@ import jax
 
 from iwax import distributions
 from iwax._typing import PRNGKey
-from iwax.parts import Datum, Distribution, Posterior, values_of
+from iwax.parts import Datum, Distribution, Posterior, bound_to, values_of
 
 __all__ = ["TopDown"]
 
@@ -28,6 +28,11 @@ class TopDown(Posterior):
     def topmost(self) -> Posterior | None:
         """``q(z_L|x)``."""
         return self.top.topmost
+
+    def bind(self, model: Any, *, key: PRNGKey) -> "TopDown":
+        """The chain with its parts bound."""
+        (top,) = bound_to(model, (self.top,), key=key)
+        return TopDown(top, bound_to(model, self.conditionals, key=key))
 
     def __call__(self, context: Any, *, key: PRNGKey) -> distributions.Chain:
         """The distribution of all layers at a datum."""

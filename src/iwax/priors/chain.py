@@ -8,7 +8,7 @@ import jax
 
 from iwax import distributions
 from iwax._typing import PRNGKey
-from iwax.parts import Distribution, Latent, Prior
+from iwax.parts import Distribution, Latent, Prior, bound_to
 
 __all__ = ["Chain"]
 
@@ -34,8 +34,8 @@ class Chain(Prior):
         return self.conditionals
 
     def bind(self, model: Any, *, key: PRNGKey) -> "Chain":
-        """The chain with its top prior bound."""
-        return Chain(self.top.bind(model, key=key), self.conditionals)
+        """The chain with its parts bound."""
+        return Chain(self.top.bind(model, key=key), bound_to(model, self.conditionals, key=key))
 
     def __call__(self, given: Any = None, *, key: PRNGKey) -> distributions.Chain:
         """The distribution of all layers, drawn from the top downwards."""
