@@ -29,9 +29,7 @@ from iwax.parts import Datum
 SHAPE, ROWS, K = (2, 2), 3, 3
 FEATURES = 4
 KEY = jax.random.key(0)
-KINDS = {
-    part: [word for kind in parts_of(Model)[part] for word in words_of(kind, "kind")] for part in ("posterior", "prior")
-}
+KINDS = {part: [word for kind in parts_of(Model)[part] for word in words_of(kind)] for part in ("posterior", "prior")}
 FACTORS: dict[str, tuple[str, ...]] = {
     "posterior": tuple(name for name in KINDS["posterior"] if name != "bernoulli"),
     "prior": tuple(name for name in KINDS["prior"] if name != "bernoulli"),

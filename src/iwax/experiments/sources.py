@@ -192,8 +192,7 @@ def _parse_sets(sets: Iterable[str]) -> dict[str, Any]:
 def _parse_value(text: str, needed: str) -> Any:
     """JSON where it is JSON, `none` as null unless it is a word of the key, `200,200` as a list, else the words."""
     if text.lower() in ("none", "null"):
-        words = needed.rpartition(": ")[2].split(", ")
-        return text if text == "none" and text in words else None
+        return text if text == "none" and text in needed.split(", ") else None
     for candidate in (text, f"[{text}]") if "," in text else (text,):
         try:
             return json.loads(candidate)
