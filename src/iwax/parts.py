@@ -263,7 +263,7 @@ def filled(values: Num[Array, "*batch features"], *, missing: bool, index: Int[A
 
 
 def as_datum(x: Datum | AnyArray, *, event: tuple[int, ...] | None = None, batch: bool = True) -> Datum:
-    """Return an array of complete rows [n, *event] as a datum, or one row [*event] without ``batch``; a datum as it is.
+    """Return complete rows ``[n, *event]`` as a datum, or one ``[*event]`` without ``batch``; a datum as it is.
 
     Raises TypeError for anything else, and ValueError for another number of axes (where ``event`` is None a batch needs
     2 or more) or, where that can be seen (not under `jax.jit`), for NaN.
