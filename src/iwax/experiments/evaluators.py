@@ -60,7 +60,7 @@ class _Pass(NamedTuple):
     @property
     def plan(self) -> str:
         """The method in words."""
-        return self.method.told(self.method.plan)
+        return self.method.formatted(self.method.plan)
 
 
 def measure_side_by_side(

@@ -112,11 +112,11 @@ def _measure(method: Method, task: Task) -> dict[str, Any]:
     task.reporter.begun("evaluation")
     n = method.rows(task)
     if (seconds := cost.forecast(task.trained, n * method.draws)) > cost.WORTH_SAYING:
-        task.reporter.note(f"measuring {method.told(method.work, n=n)}: about {cost.in_words(seconds)}")
+        task.reporter.note(f"measuring {method.formatted(method.work, n=n)}: about {cost.in_words(seconds)}")
     summary, found = measured(method, task)
     for warning in found.warnings:
         task.reporter.warning(warning)
-    name = f"{method.told(method.stem, split=task.split)}-n{summary['n']}-seed{task.seed}-step{task.trained.step}"
+    name = f"{method.formatted(method.stem, split=task.split)}-n{summary['n']}-seed{task.seed}-step{task.trained.step}"
     measurements.write(task.trained.path, name, {**summary, **found.stored}, found.columns)
     return summary
 

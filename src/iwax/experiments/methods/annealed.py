@@ -32,10 +32,10 @@ class Chains(Method):
         warm_up = max(50, self.temperatures // 10)
         return 2 * self.chains * (self.directions * self.temperatures + warm_up) * self.leapfrog
 
-    def told(self, text: str, *, n: int = 0, split: str = "") -> str:
+    def formatted(self, text: str, *, n: int = 0, split: str = "") -> str:
         """As of every method, with f_0 in the words of a table."""
         begun = "q(z|x)" if self.start == "posterior" else "the prior"
-        return super().told(text.replace("{begun}", begun), n=n, split=split)
+        return super().formatted(text.replace("{begun}", begun), n=n, split=split)
 
     def settings(self) -> dict[str, Any]:
         """Those of the chains; a summary's start is the run whose weights its run began with."""
@@ -52,7 +52,7 @@ class Chains(Method):
 class Annealed(Chains):
     """``log (1/n) sum_i prod_t f_{beta_t}(z_{t-1}) / f_{beta_{t-1}}(z_{t-1})`` of n chains a row.
 
-    >>> Annealed(chains=4, start="posterior").told(Annealed.stem, split="test")
+    >>> Annealed(chains=4, start="posterior").formatted(Annealed.stem, split="test")
     'annealed-test-posterior-4x1000x10'
     """
 

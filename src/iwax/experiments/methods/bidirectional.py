@@ -17,7 +17,7 @@ SIMULATED_ROWS = 100  # where no limit says how many
 class Bidirectional(Chains):
     """Annealed chains in both directions.
 
-    >>> Bidirectional(temperatures=100).told(Bidirectional.stem, split="simulated")
+    >>> Bidirectional(temperatures=100).formatted(Bidirectional.stem, split="simulated")
     'bidirectional-simulated-prior-16x100x10'
     """
 

@@ -22,7 +22,7 @@ COLUMNS = ("rows", "log_evidence", "monte_carlo_error", "elbo", "elbo_error", "e
 class Importance(Method):
     """``log (1/k) sum_i w_i``, the IWAE bound, of k importance samples a row.
 
-    >>> Importance(k=50).told(Importance.stem, split="test")
+    >>> Importance(k=50).formatted(Importance.stem, split="test")
     'test-k50'
     """
 

@@ -17,7 +17,7 @@ __all__ = ["Jackknife"]
 class Jackknife(Method):
     """The jackknife of an order, its mean over ``repeats`` sets of k draws a row: of order 0 a bound, else none.
 
-    >>> Jackknife(order=2).told(Jackknife.stem, split="test")
+    >>> Jackknife(order=2).formatted(Jackknife.stem, split="test")
     'jackknife2-test-k32x20'
     """
 

@@ -75,7 +75,7 @@ class Method(ABC):
         """How many rows of a task are measured."""
         return len(task.x)
 
-    def told(self, text: str, *, n: int = 0, split: str = "") -> str:
+    def formatted(self, text: str, *, n: int = 0, split: str = "") -> str:
         """One of the texts with the settings filled in."""
         return text.format(**self.settings(), n=n, split=split)
 
