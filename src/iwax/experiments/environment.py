@@ -14,7 +14,7 @@ from iwax.experiments.revision import commit
 
 __all__ = ["environment", "versions"]
 
-PACKAGES = ("iwax", "jax", "jaxlib", "numpy", "equinox", "optax", "numpyro", "blackjax", "safetensors", "scikit-learn")
+PACKAGES = ("iwax", "jax", "jaxlib", "numpy", "equinox", "optax", "blackjax", "safetensors", "scikit-learn")
 
 
 def versions() -> dict[str, str]:
