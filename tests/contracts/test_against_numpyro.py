@@ -67,7 +67,9 @@ def test_a_density_and_its_gradients_are_those_of_numpyro(name: str):
     which = (0, 1) if real else 0
     found = jax.jit(jax.value_and_grad(log_prob, argnums=which))(given, x)
     reference = jax.jit(jax.value_and_grad(expected, argnums=which))(given, x)
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12), found, reference)
+    # NumPyro's gradient in the size of a negative binomial has 7 digits, by mpmath; ours has 15
+    rtol = 1e-7 if "negative" in name else 1e-9
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=rtol, atol=1e-12), found, reference)
 
 
 @pytest.mark.usefixtures("float64")

@@ -56,9 +56,9 @@ class Normal(AbstractIndependent):
 
     def draw(self, key: PRNGKey) -> tuple[Array, Trace]:
         """``loc + scale eps`` for a standard normal eps, differentiable in both; there is no trace."""
-        return self.loc + jax.random.normal(key, self._shape) * self.scale, None
+        return jnp.asarray(self.loc) + jax.random.normal(key, self._shape) * self.scale, None
 
-    def each(self, value: AnyArray) -> Float[Array, "*batch features"]:
+    def each(self, value: AnyArray) -> Float[AnyArray, "*batch features"]:
         """``log p(value_j)`` of every feature, nats."""
         loc, scale = jnp.asarray(self.loc), jnp.asarray(self.scale)
         return -0.5 * ((value - loc) * reciprocal(scale)) ** 2 - jnp.log(scale) - 0.5 * math.log(2 * math.pi)

@@ -14,14 +14,14 @@ from iwax.experiments.revision import commit
 
 __all__ = ["environment", "versions"]
 
-PACKAGES = ("iwax", "jax", "jaxlib", "numpy", "equinox", "optax", "blackjax", "safetensors", "scikit-learn")
+PACKAGES = ("iwax", "jax", "jaxlib", "numpy", "equinox", "optax", "safetensors", "scikit-learn")
 
 
 def versions() -> dict[str, str]:
     """Versions of Python, of iwax and of the libraries on which a number depends.
 
     >>> sorted(versions())[:2]
-    ['blackjax', 'equinox']
+    ['equinox', 'iwax']
     """
     found = {"python": platform.python_version()}
     for package in PACKAGES:
