@@ -14,7 +14,7 @@ from iwax.cli.terminal import Terminal
 
 __all__ = ["doctor"]
 
-LIBRARIES = ("iwax", "jax", "jaxlib", "equinox", "optax", "numpyro", "numpy", "scipy", "scikit-learn", "typer")
+LIBRARIES = ("iwax", "jax", "jaxlib", "equinox", "optax", "numpy", "scipy", "scikit-learn", "typer")
 
 
 SelfCheck = Annotated[

@@ -16,7 +16,7 @@ from iwax.experiments.run_data import DataRecord
 
 __all__ = ["Environment", "Start", "environment", "versions"]
 
-PACKAGES = ("iwax", "jax", "jaxlib", "numpy", "equinox", "optax", "numpyro", "blackjax", "safetensors", "scikit-learn")
+PACKAGES = ("iwax", "jax", "jaxlib", "numpy", "equinox", "optax", "safetensors", "scikit-learn")
 
 
 class Start(BaseModel):
@@ -44,7 +44,7 @@ def versions() -> dict[str, str]:
     """Versions of Python, of iwax and of the libraries on which a number depends.
 
     >>> sorted(versions())[:2]
-    ['blackjax', 'equinox']
+    ['equinox', 'iwax']
     """
     found = {"python": platform.python_version()}
     for package in PACKAGES:
