@@ -6,6 +6,7 @@ import pytest
 
 from iwax.experiments import fits
 from iwax.experiments.config import Config, Model, Objective
+from iwax.experiments.former import FORMER
 from iwax.experiments.naming import differing
 from iwax.experiments.sources import complete, from_sources, keys
 
@@ -46,7 +47,7 @@ def test_flat_settings_are_those_of_the_parts(flat, own, tmp_path):
     tree = Config().model_dump(mode="json")
     for form in (flat, own):
         file = tmp_path / "config.json"
-        whole = {key: value for key, value in tree["model"].items() if key not in Model.FORMER}
+        whole = {key: value for key, value in tree["model"].items() if f"model.{key}" not in FORMER}
         file.write_text(json.dumps(tree | {"model": whole | form}))
         assert complete(file) == config
 
@@ -71,7 +72,7 @@ def test_a_setting_of_two_parts_leaves_alone_what_is_given_by_its_own_name():
             ["model.posterior=planar", "model.posterior.steps=0"],
             r"model\.posterior\.steps \(from --set\): needs an integer",
         ),
-        (["model.posterior_steps=0"], r"model\.posterior_steps: needs an integer from 1 to 1000"),
+        (["model.posterior_steps=0"], r"model\.posterior_steps \(from --set\): needs an integer from 1 to 1000"),
         (
             ["model.uncertain=both", "model.sigma=0.1", "model.sigma_floor=0.2"],
             r"model\.sigma_floor needs .* model\.sigma=0\.1",
@@ -89,7 +90,7 @@ def test_what_is_wrong_is_named_as_it_was_given(sets, words):
 @pytest.mark.parametrize("key", ["posterior_steps", "posterior.steps"])
 def test_a_setting_that_the_kind_chosen_does_not_have_is_named(key):
     config = from_sources(data="mnist", sets=[f"model.{key}=3"])
-    assert config.warnings() == (f"model.{key} has no effect with the parts chosen",)
+    assert config.warnings() == ("model.posterior.steps has no effect with the parts chosen",)
     assert config == from_sources(data="mnist")
 
 

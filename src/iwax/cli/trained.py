@@ -100,7 +100,7 @@ class Opened:
         for name, ours, theirs in (
             ("rows of shape", self.shape, other.shape),
             ("data of kind", self.trained.about.kind, other.about.kind),
-            ("a likelihood", self.trained.config.model.likelihood, other.config.model.likelihood),
+            ("a likelihood", self.trained.config.model.likelihood.kind, other.config.model.likelihood.kind),
             ("values binarised by", self.trained.config.data.binarize, other.config.data.binarize),
         ):
             if ours != theirs:

@@ -113,7 +113,7 @@ UNCERTAIN: Mapping[str, Settings] = MappingProxyType(
                 **_400,
                 "model.uncertain": "both",
                 "objective.bound": "renyi",
-                "objective.alpha": 0.5,
+                "objective.bound.alpha": 0.5,
                 "objective.weight_kl": 1.0,
             }
         ),
@@ -160,7 +160,7 @@ PRESETS: Mapping[str, Settings] = MappingProxyType(
             for layers in (1, 2)
             for k in (1, 5, 50)
         },
-        "miwae": MappingProxyType({**_burda("miwae", 1, 64), "objective.m": 8}),
+        "miwae": MappingProxyType({**_burda("miwae", 1, 64), "objective.bound.m": 8}),
         "aevb": MappingProxyType(
             {
                 "model.latent": 20,
@@ -191,7 +191,7 @@ PRESETS: Mapping[str, Settings] = MappingProxyType(
                 "model.latent": 5,
                 "model.hidden": [],
                 "model.likelihood": "gaussian",
-                "model.variance": "feature",
+                "model.likelihood.variance": "feature",
                 "model.posterior": "full_gaussian",
                 "objective.bound": "elbo",
                 "objective.k": 1,

@@ -51,7 +51,7 @@ class Trained:
         Raises ValueError naming the source and the first cell for which the likelihood has no density.
         """
         taken = build.as_taken(self.config, self.about.kind, rows)
-        support.check_values(self.config.model.likelihood or "gaussian", taken, source=source, trained=True)
+        support.check_values(self.config.model.likelihood, taken, source=source, trained=True)
         return taken
 
     def dataset(self) -> data.Dataset:
