@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from iwax.experiments import catalogue
+from iwax.experiments import catalogue, fits
 from iwax.experiments.config import Config, Model, Objective, Training
 from iwax.experiments.sources import complete, from_sources, keys
 from iwax.training.checkpoint import CorruptCheckpointError
@@ -189,14 +189,11 @@ def test_weights_of_one_layer_are_those_up_and_those_down(latent, hidden, featur
     assert sizes.weights(features) == sum(a * b for path in (up, down) for a, b in pairwise(path))
 
 
-@settings(derandomize=True)
-@given(st.integers(1, 10**7), st.integers(1, 10**7))
-def test_miwae_groups_divide_k(k, m):
-    if k % m == 0:
-        assert Objective(bound="miwae", k=k, m=m).m == m
-    else:
-        with pytest.raises(ValueError, match="divide"):
-            Objective(bound="miwae", k=k, m=m)
+@pytest.mark.parametrize(("k", "m", "words"), [(6, 4, "a multiple of its m=4 groups, got k=6"), (3, 4, "at least 4")])
+def test_miwae_groups_divide_k(k, m, words):
+    fits.check(Config(objective=Objective(bound="miwae", k=2 * m, m=m)))
+    with pytest.raises(ValueError, match=rf"objective\.bound=miwae m={m}.* objective\.k={k} do not .*{words}"):
+        fits.check(Config(objective=Objective(bound="miwae", k=k, m=m)))
 
 
 @settings(derandomize=True)

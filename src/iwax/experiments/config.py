@@ -13,9 +13,9 @@ from iwax import data
 from iwax.data import Dataset
 from iwax.data.columns import ColumnKind
 from iwax.experiments.fields import LARGEST_K, Section, integer, number
+from iwax.experiments.former import paths
 from iwax.experiments.model import Model
 from iwax.experiments.objective import Objective
-from iwax.experiments.former import paths
 from iwax.experiments.parted import heads
 from iwax.training.schedules import burda_epochs
 
@@ -71,8 +71,8 @@ class Data(Section):
 
     def load(self, *, columns: Sequence[data.Column] | None = None, left_out: Collection[str] | None = None) -> Dataset:
         """The data; raises as `iwax.data.load`. With the columns of a run, they are those, whatever is inferred now."""
-        told = dict(self) | {"missing": self.missing or ()}
-        return data.load(**told, columns=columns, left_out=left_out or ())
+        told: dict[str, Any] = dict(self) | {"missing": self.missing or ()}
+        return data.load(told.pop("name"), **told, columns=columns, left_out=left_out or ())
 
 
 class Training(Section):
@@ -175,8 +175,8 @@ class Config(Section):
         ):
             raise ValueError(
                 "objective.local_reconstruction needs one stochastic layer, dense networks (network=mlp) and an "
-                f"encoder, got latent={model.latent}, network={model.network.kind}, likelihood={model.likelihood.kind} and "
-                f"posterior={model.posterior.kind}"
+                f"encoder, got latent={model.latent}, network={model.network.kind}, "
+                f"likelihood={model.likelihood.kind} and posterior={model.posterior.kind}"
             )
 
     def _weights_agree(self) -> None:

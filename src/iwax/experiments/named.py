@@ -4,6 +4,7 @@ import difflib
 import json
 import math
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, NoReturn
 
 from pydantic import ValidationError
@@ -11,7 +12,7 @@ from pydantic import ValidationError
 from iwax.experiments.config import HEADS, SECTIONS, Config
 from iwax.experiments.fields import complaint, short
 from iwax.experiments.former import Given, paths, tree
-from iwax.experiments.parted import owners, parts_of
+from iwax.experiments.parted import owners, parts_of, words
 
 __all__ = ["defaults", "keys", "named_today", "validated"]
 
@@ -33,7 +34,8 @@ def defaults() -> dict[str, Any]:
     return found | Config().flat()
 
 
-def keys() -> dict[str, str]:
+@cache
+def keys() -> Mapping[str, str]:
     """Every key of a configuration, dotted, with what its value needs to be.
 
     >>> keys()["training.batch"]
@@ -47,10 +49,11 @@ def keys() -> dict[str, str]:
             found[f"{name}.{key}"] = field.description or ""
             kinds = parts_of(section).get(key, ())
             for each in dict.fromkeys(own for kind in kinds for own in kind.model_fields if own != kind.HEAD):
-                fields = (kind.model_fields[each] for kind in kinds if each in kind.model_fields)
-                texts = dict.fromkeys(field.description or "" for field in fields)
-                of = f", of {', '.join(owners(section, f'{key}.{each}'))}" if len(kinds) > 1 else ""
-                found[f"{name}.{key}.{each}"] = "; or ".join(texts) + of
+                texts: dict[str, list[str]] = {}
+                for kind in (kind for kind in kinds if each in kind.model_fields):
+                    texts.setdefault(kind.model_fields[each].description or "", []).extend(words(kind))
+                own = (text + f", of {', '.join(of)}" * (len(kinds) > 1) for text, of in texts.items())
+                found[f"{name}.{key}.{each}"] = "; or ".join(own)
     return found
 
 

@@ -29,7 +29,7 @@ class Kind(Section):
         own = dict(self)
         return " ".join([str(own.pop(self.HEAD)), *(f"{name}={own[name]}" for name in own if own[name] != usual[name])])
 
-    def check(self, settings: Any) -> None:
+    def check(self, settings: Any, /) -> None:
         """Raise ValueError, naming the settings, where others of the section leave nothing for these to act on."""
 
 
@@ -64,6 +64,9 @@ class Parted(Section):
         values = {path.partition(".")[2]: _tuples(value) for path, (_, value) in found.items()}
         of_parts = [path for path in values if "." in path and path.partition(".")[0] in parts_of(cls)]
         inner = {path: values.pop(path) for path in of_parts}
+        for path in inner:
+            if not _having(cls, path):
+                _refuse_unknown(cls, path)
         kept = set()
         for part, kinds in parts_of(cls).items():
             chosen, head, default = values.pop(part, None), kinds[0].HEAD, cls.model_fields[part].default
@@ -84,28 +87,25 @@ class Parted(Section):
     @classmethod
     def _unused_in(cls, inner: Mapping[str, Any], kept: set[str]) -> list[str]:
         """What the kinds chosen do not have, but for what is usual, and what two parts were given by one name."""
-        section = cls.__name__.lower()
         several = [[name.partition(".")[2] for name in names] for names in FORMER.values() if len(names) > 1]
         found = []
         for path in (each for each in inner if each not in kept):
-            usual = cls._usual(f"{section}.{path}", path, inner[path])
+            usual = cls._usual(path, inner[path])
             usual += [inner.get(each) for names in several if path in names for each in names if each in kept]
             if inner[path] not in usual:
                 found.append(path)
         return found
 
     @classmethod
-    def _usual(cls, key: str, path: str, value: Any) -> list[Any]:
-        """What a setting is by default, by kinds; ValueError where no kind has it, or could have such a value."""
-        part, _, name = path.partition(".")
-        having = [each for each in parts_of(cls)[part] if name in each.model_fields]
-        if not having:
-            _refuse_unknown(cls, key, name)
+    def _usual(cls, path: str, value: Any) -> list[Any]:
+        """What a setting is by default, by kinds; ValueError where no kind could have such a value."""
+        name, having = path.partition(".")[2], _having(cls, path)
         kind = having[0]
         try:
             kind.model_validate({kind.HEAD: (*words_of(kind), ())[0], name: value})
         except ValidationError as error:
-            raise ValueError(complaint(key, "", kind.model_fields[name].description or "", value)) from error
+            key, needed = f"{cls.__name__.lower()}.{path}", kind.model_fields[name].description or ""
+            raise ValueError(complaint(key, "", needed, value)) from error
         return [each.model_fields[name].default for each in having]
 
     def _refuse_unused(self, path: str, value: Any) -> NoReturn:
@@ -185,22 +185,27 @@ def owners(section: type[Section], key: str) -> tuple[str, ...]:
     >>> owners(Model, "prior.pseudo_inputs")
     ('vamp',)
     """
+    part = key.partition(".")[0]
+    return tuple(word for kind in _having(section, key) for word in words_of(kind) or (part,) if word is not None)
+
+
+def _having(section: type[Section], key: str) -> list[type[Kind]]:
+    """The kinds that have a setting."""
     part, _, name = key.partition(".")
-    kinds = [kind for kind in parts_of(section).get(part, ()) if name in kind.model_fields]
-    return tuple(word for kind in kinds for word in words_of(kind) or (part,) if word is not None)
+    return [kind for kind in parts_of(section).get(part, ()) if name in kind.model_fields]
 
 
-def _refuse_unknown(section: type[Section], key: str, name: str) -> NoReturn:
+def _refuse_unknown(section: type[Section], key: str) -> NoReturn:
     """Refuse a setting that no kind of the part has, and name the nearest that one has."""
-    part = key.rpartition(".")[0]
-    own = part.partition(".")[2]
-    names = dict.fromkeys(each for kind in parts_of(section)[own] for each in kind.model_fields if each != kind.HEAD)
+    part, _, name = key.partition(".")
+    above, kinds = f"{section.__name__.lower()}.{part}", parts_of(section)[part]
+    names = dict.fromkeys(each for kind in kinds for each in kind.model_fields if each != kind.HEAD)
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
-    hint = f"{part} has {', '.join(names)}"
+    hint = f"{above} has {', '.join(names)}"
     if near:
-        of = ", ".join(owners(section, f"{own}.{near[0]}"))
-        hint = f"did you mean {part}.{near[0]}{f' (of {of})' if of != own else ''}?"
-    raise ValueError(f"{key}: needs to be a key of the configuration; {hint}")
+        of = ", ".join(owners(section, f"{part}.{near[0]}"))
+        hint = f"did you mean {above}.{near[0]}{f' (of {of})' if of != part else ''}?"
+    raise ValueError(f"{above}.{name}: needs to be a key of the configuration; {hint}")
 
 
 def _tuples(value: Any) -> Any:

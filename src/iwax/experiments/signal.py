@@ -21,7 +21,8 @@ from iwax.model import LatentVariableModel
 __all__ = ["name_of", "parameters_of", "signal_curve", "variants"]
 
 Curve = dict[str, Any]
-_PARAMETERS = dict.fromkeys(name for kind in parts_of(Objective)["bound"] for name in kind.model_fields if name != "kind")
+_BOUNDS = parts_of(Objective)["bound"]
+_PARAMETERS = dict.fromkeys(name for kind in _BOUNDS for name in kind.model_fields if name != kind.HEAD)
 
 
 def variants(
@@ -39,8 +40,9 @@ def variants(
         return [own]
     found = []
     for bound in bounds or [own.bound.kind]:
-        known = dict(own.bound) | parameters
-        named = {name: known[name] for name in _PARAMETERS if name in known and bound in owners(Objective, f"bound.{name}")}
+        known = {**dict(own.bound), **parameters}
+        its = (name for name in _PARAMETERS if bound in owners(Objective, f"bound.{name}"))
+        named = {name: known[name] for name in its if name in known}
         for gradient in gradients or [own.gradient.kind]:
             estimator = own.gradient if gradient == own.gradient.kind else gradient
             k = 60 * (named["m"] if bound == "miwae" and "m" in named else 1)

@@ -115,7 +115,7 @@ def _located(name: Any, run: Path) -> Any:
 
 
 def read_file(path: str | Path) -> dict[str, Any]:
-    """The settings of a JSON or TOML file, in whatever form. ValueError names the file; OSError where it cannot be read."""
+    """The settings of a JSON or TOML file, in any form. ValueError names the file; OSError where it cannot be read."""
     path = Path(path)
     if path.suffix not in (".json", ".toml"):
         raise ValueError(f"{path}: needs to end in .json or .toml to be read as a configuration")
@@ -152,7 +152,7 @@ def complete(path: Path) -> Config:
 
 def _complete(given: Mapping[str, Any], path: Path) -> Config:
     found = dict(named_today(given, str(path)))
-    if ("model.network", "conv") == found.get("model.network") and "model.network.channels" not in found:
+    if found.get("model.network") == ("model.network", "conv") and "model.network.channels" not in found:
         found["model.network"] = ("model.network", "conv_hvae")  # its name before there was a plain convolutional one
     needed = {key for key, value in Config().flat().items() if value is not None and key.count(".") < 2}
     needed -= {"model.network"}

@@ -62,11 +62,12 @@ def check_values(likelihood: Likelihood, values: np.ndarray, *, source: str, tra
 
 
 def _refuse_kind(likelihood: Likelihood, dataset: Dataset, source: str) -> NoReturn:
-    wanted = "a table with columns (.csv or .parquet)" if likelihood.kind == "columns" else "rows of one kind of numbers"
+    table = likelihood.kind == "columns"
+    wanted = "a table with columns (.csv or .parquet)" if table else "rows of one kind of numbers"
     got = f"a table of {len(dataset.columns)} columns" if dataset.columns else f"{dataset.kind} rows"
     raise ValueError(
-        f"{source}: model.likelihood={likelihood.kind} needs {wanted}, got {got}; leave model.likelihood out, or save the "
-        "numbers as .npy"
+        f"{source}: model.likelihood={likelihood.kind} needs {wanted}, got {got}; leave model.likelihood out, or save "
+        "the numbers as .npy"
     )
 
 

@@ -61,7 +61,7 @@ class Rule(Kind):
 class Wake(Rule):
     """Reweighted wake-sleep, whose bound is the IWAE bound."""
 
-    kind: Literal["wake", "doubly_reparameterized_wake"]  # pyright: ignore[reportIncompatibleVariableOverride]
+    kind: Literal["wake", "doubly_reparameterized_wake"] = "wake"  # pyright: ignore[reportIncompatibleVariableOverride]
 
     def check(self, settings: Objective) -> None:
         if settings.bound.kind != "iwae" or settings.posterior_bound is not None:
@@ -71,7 +71,7 @@ class Wake(Rule):
 class ScoreFunction(Rule):
     """REINFORCE, which needs no derivative of a draw, with a baseline."""
 
-    kind: Literal["score_function"]  # pyright: ignore[reportIncompatibleVariableOverride]
+    kind: Literal["score_function"] = "score_function"  # pyright: ignore[reportIncompatibleVariableOverride]
     control_variate: Literal["none", "moving_average", "leave_one_out", "learned"] = Field(
         default="leave_one_out", description="one of none, moving_average, leave_one_out, learned"
     )

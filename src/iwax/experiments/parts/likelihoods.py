@@ -28,7 +28,7 @@ _GREY_SCALE = 0.1  # at which the one learned scale of grey values starts
 _PIXEL_LAYERS = 7  # of masked convolutions after the first, with this many channels (Tomczak and Welling 2018)
 _PIXEL_CHANNELS = 64
 _WITHOUT_SETTINGS = tuple(name for name in FAMILIES if name != "gaussian")
-_VARIANCE = Field(default="network", description="one of fixed, scalar, feature, network")
+_VARIANCE: Any = Field(default="network", description="one of fixed, scalar, feature, network")
 _SCALE = number(1.0, "a standard deviation from 1e-6 to 1e6 (held if fixed, else the start)", ge=1e-6, le=1e6)
 
 
@@ -131,13 +131,13 @@ class Autoregressive(_Likelihood):
 
     def part(self, sizes: Model, start: Moments, *, key: PRNGKey) -> _Part:
         _, height, width = image(sizes, start)
-        features, joint = len(start.mean), len(sizes.latents) > 1 and sizes.order == "top_down"
+        features, lowest = len(start.mean), sizes.latents[0]
+        joint = len(sizes.latents) > 1 and sizes.order == "top_down"
         of_maps, of_network = jax.random.split(key)
         if joint:
-            maps = nn.Joined(_branches(sizes, features, jax.random.split(of_maps, len(sizes.latents))))
+            maps: Any = nn.Joined(_branches(sizes, features, jax.random.split(of_maps, len(sizes.latents))))
         else:
-            hidden = tuple(reversed(sizes.hiddens[0]))
-            maps = dense(sizes, sizes.latents[0], hidden, features, of="decoder", key=of_maps)
+            maps = dense(sizes, lowest, tuple(reversed(sizes.hiddens[0])), features, of="decoder", key=of_maps)
         make = nn.PixelCNN if self.kind == "pixelcnn" else nn.GatedPixelCNN
         maps_in = len(sizes.latents) if joint else 1
         how: dict[str, Any] = {"channels": _PIXEL_CHANNELS, "layers": _PIXEL_LAYERS, "map_channels": maps_in}
