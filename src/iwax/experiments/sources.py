@@ -10,7 +10,7 @@ from iwax import data as data_sets
 from iwax.experiments import catalogue, fits
 from iwax.experiments.config import Config
 from iwax.experiments.fields import complaint, short
-from iwax.experiments.former import FORMER
+from iwax.experiments.former import FORMER, Given
 from iwax.experiments.named import keys, named_today, validated
 from iwax.experiments.run_data import candidates, is_data
 from iwax.training import strict_json
@@ -43,19 +43,13 @@ def from_sources(
     50
     """
     named = {"preset": preset, "recipe": recipe, "data.name": data, **(flags or {})}
-    layers = [
-        (str(file), read_file(file)) if file is not None else ("", {}),
-        ("--set", _parse_sets(sets)),
-        ("the command line", {key: value for key, value in named.items() if value is not None}),
-    ]
-    given, origin = dict[str, tuple[str, Any]](), dict[str, Any]()
-    for where, layer in layers:
-        own = dict(named_today(layer, where))
-        if file is not None and where == str(file) and "data.name" in own:
-            used, name = own["data.name"]
-            own["data.name"] = (used, _located(name, Path(file).parent))
-        given |= own
-        origin |= dict.fromkeys(own, where)
+    layers = {
+        str(file): {} if file is None else _of_file(Path(file)),
+        "--set": named_today(_parse_sets(sets), "--set"),
+        "the command line": named_today({k: v for k, v in named.items() if v is not None}, "the command line"),
+    }
+    given = {key: each for layer in layers.values() for key, each in layer.items()}
+    origin = {key: where for where, layer in layers.items() for key in layer}
     values = {key: value for key, (_, value) in given.items()}
     inherited = _inherited(values.get("start"))
     recorded = {"preset": inherited.pop("preset")} if "preset" in inherited else {}  # its objective is not taken over
@@ -98,6 +92,15 @@ def _inherited(start: object) -> dict[str, Any]:
     kept = ("data.", "model.", "precision", "preset")
     flat = {key: value for key, value in stored(run).flat().items() if key.startswith(kept)}
     return flat | {"data.name": _located(flat["data.name"], run)}
+
+
+def _of_file(path: Path) -> Given:
+    """The settings of a file, the data of a run where they lie."""
+    found = named_today(read_file(path), str(path))
+    if "data.name" not in found:
+        return found
+    used, name = found["data.name"]
+    return {**found, "data.name": (used, _located(name, path.parent))}
 
 
 def _located(name: Any, run: Path) -> Any:
