@@ -63,8 +63,7 @@ def test_a_run_folder_with_rows_of_any_shape_is_refused_before_a_row_is_made(sha
 
 def test_every_preset_is_allowed():
     for name in PRESETS:
-        model = from_sources(preset=name).model
-        sized = model.model_copy(update={"likelihood": model.likelihood or "bernoulli"})
+        sized = from_sources(preset=name).model.with_likelihood("bernoulli")
         assert 10_000 < size(sized, START) < 20e6, name
 
 

@@ -13,6 +13,7 @@ import pytest
 from configurations import configuration, flat, model_requests, requests
 
 from iwax.experiments import catalogue, named, sources
+from iwax.experiments.former import FORMER
 
 ANEW = "python tests/golden/configurations.py adds it"
 
@@ -34,7 +35,7 @@ def whole(name: str) -> dict:
 
 def usual(key: str) -> object:
     """What null stood for, where a part has the setting."""
-    return next((named.defaults()[name] for name in configurations.FORMER.get(key, [key])), None)
+    return next((named.defaults()[name] for name in FORMER.get(key, [key])), None)
 
 
 def test_the_file_has_every_preset_recipe_and_list_of_settings():

@@ -276,7 +276,7 @@ def test_the_configuration_of_every_row_is_its_own():
     table = published.read_table("burda2016")
     for row in table.all_rows():
         config = reproduce.configuration(row, reproduce.Request(table, recipe="paper"), seed=3)
-        assert (config.objective.bound, config.objective.k, config.data.name) == (row.bound, row.k, row.data)
+        assert (config.objective.bound.kind, config.objective.k, config.data.name) == (row.bound, row.k, row.data)
         assert len(config.model.latents) == row.layers
         assert config.seed == 3
         assert config.evaluation.k == 5000

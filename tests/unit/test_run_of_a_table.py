@@ -84,7 +84,7 @@ def test_the_run_knows_its_columns(run):
         *("nonnegative", "nonnegative_integer", "integer"),
     ]
     assert trained.config.preset is None or trained.config.preset == "table"
-    assert trained.config.model.likelihood == "columns"
+    assert trained.config.model.likelihood.kind == "columns"
     assert trained.config.model.mask is True
     found = experiments.evaluate(run, reporter=Silent())
     assert np.isfinite(found["log_evidence"])

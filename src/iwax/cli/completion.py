@@ -1,7 +1,7 @@
 """`iwax completion`: a script by which a shell completes what is typed, made once and run without this program."""
 
 from collections.abc import Iterator, Sequence
-from typing import Annotated, Any, NamedTuple, get_args
+from typing import Annotated, Any, NamedTuple
 
 import typer
 
@@ -66,7 +66,8 @@ def completion(
 def _known() -> dict[str, tuple[str, ...]]:
     """Names that options and arguments take, by the word that stands for them in the help."""
     from iwax.data import registry
-    from iwax.experiments import bnn, catalogue, named, objective, published
+    from iwax.experiments import bnn, catalogue, named, parted, published
+    from iwax.experiments.parts import bounds, gradients
 
     data, settings = tuple(registry.names()), tuple(f"{key}=" for key in list(named.keys()))
     return {
@@ -77,8 +78,8 @@ def _known() -> dict[str, tuple[str, ...]]:
         "train --preset": tuple(catalogue.names()),
         "train --set": settings,
         "diagnose --set": settings,
-        "--bound": get_args(objective.BoundName),
-        "--gradient": get_args(objective.GradientName),
+        "--bound": parted.words(bounds.Bound),
+        "--gradient": parted.words(gradients.Gradient),
     }
 
 

@@ -1,5 +1,6 @@
 """`iwax settings`: what can be set, and what the presets set."""
 
+from collections.abc import Mapping
 from typing import Annotated
 
 import typer
@@ -66,7 +67,7 @@ def _presets(terminal: Terminal, word: str) -> None:
     terminal.document({name: chosen[name] for name in lines})
 
 
-def _with_word(word: str, needs: dict[str, str], defaults: dict[str, str]) -> dict[str, str]:
+def _with_word(word: str, needs: Mapping[str, str], defaults: dict[str, str]) -> dict[str, str]:
     """What the settings need that have a word in their name, then those with it in default or description.
 
     Of the name of a section, those of the section alone.

@@ -29,7 +29,7 @@ def background_model(run: Run, background: Path, *, checkpoint: str, fallback: b
     for name, ours, theirs in (
         ("rows of shape", run.shape, other.shape),
         ("data of kind", run.about.kind, other.about.kind),
-        ("a likelihood", run.config.model.likelihood, other.config.model.likelihood),
+        ("a likelihood", run.config.model.likelihood.kind, other.config.model.likelihood.kind),
         ("values binarised by", run.config.data.binarize, other.config.data.binarize),
     ):
         if ours != theirs:

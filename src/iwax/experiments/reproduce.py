@@ -175,6 +175,7 @@ def _identity(config: Config) -> dict[str, object]:
     return {
         "data": build.spelt_out(config.data.name),
         "model": model,
+        "likelihood": str(config.model.likelihood).partition(" ")[2],  # its settings, if others than the usual ones
         "objective": config.objective,
         "training": config.training,
         "seed": config.seed,

@@ -163,7 +163,7 @@ class Run:
         Raises ValueError naming the source and the first cell for which the likelihood has no density.
         """
         taken = build.as_taken(self.config, self.about.kind, rows)
-        support.check_values(self.config.model.likelihood or "gaussian", taken, source=source, trained=True)
+        support.check_values(self.config.model.likelihood, taken, source=source, trained=True)
         return taken
 
     def read(self, file: str | Path, *, binarize: str | None = None, empty: bool = False) -> np.ndarray:

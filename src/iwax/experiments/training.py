@@ -111,7 +111,7 @@ class _Work:
 def _prepare(config: Config, dataset: data.Dataset) -> _Work:
     """Check and build; everything that could be refused is refused here."""
     config = build.resolve(config, dataset)
-    support.check(config.model.likelihood or "", dataset, source=config.data.name)
+    support.check(config.model.likelihood, dataset, source=config.data.name)
     if config.training.validate_every and dataset.valid is None:
         raise ValueError(
             f"training.validate_every needs data with a validation split, {dataset.name} has none; set it to 0"
