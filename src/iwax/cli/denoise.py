@@ -60,7 +60,7 @@ def denoise(
 
     terminal: Terminal = context.obj
     with opened(run, checkpoint=checkpoint, data_path=data_path, fallback=fallback) as trained:
-        given = trained.test_rows(limit or IMAGES) if file is None else trained.rows(file)[:limit]
+        given = trained.rows("test", final=False)[: limit or IMAGES] if file is None else trained.read(file)[:limit]
         truth = given if file is None else None
         if truth is not None:
             trained.model.refuse_outside(truth)

@@ -54,20 +54,18 @@ def diagnose(
 
     from iwax.cli import findings
     from iwax.cli.reporter import Reporter
-    from iwax.cli.trained import opened
     from iwax.experiments import diagnosis
+    from iwax.experiments.run import Run as Opened
     from iwax.experiments.signal import parameters_of
 
     terminal: Terminal = context.obj
     effort = diagnosis.Effort(limit=limit, k=k, repeats=repeats)
     wanted = {"bounds": bound or (), "gradients": gradient or (), "parameters": parameters_of(sets or [])}
-    wanted |= {"data_path": data_path, "fallback": fallback}
+    trained = Opened(run, checkpoint=checkpoint, data_path=data_path, fallback=fallback)
     with Reporter(terminal) as reporter:
-        found = diagnosis.diagnose(
-            run, split=split, checkpoint=checkpoint, seed=seed, effort=effort, reporter=reporter, **wanted
-        )
+        found = diagnosis.diagnose(trained, split=split, seed=seed, effort=effort, reporter=reporter, **wanted)
     findings.tell(terminal, found)
-    with opened(run, checkpoint=checkpoint, data_path=data_path, fallback=fallback) as trained:
+    with trained.placed():
         written = findings.keep(folder, found, trained, document=DOCUMENT)
     for path in written:
         terminal.say(f"wrote       {path}")

@@ -28,7 +28,7 @@ def embed(
 
     terminal: Terminal = context.obj
     with opened(run, checkpoint=checkpoint, fallback=fallback) as trained:
-        x = trained.rows(file, binarize=binarize)
+        x = trained.read(file, binarize=binarize)
         missing = warn_of_holes(terminal, x, "posterior means are given the observed values of a row")
         means = inference.embed(trained.model, x, key=key_of(seed), missing=missing)
     if output is not None:

@@ -13,7 +13,7 @@ from iwax.cli.trust import tell, unsure
 if TYPE_CHECKING:
     import numpy as np
 
-    from iwax.cli.trained import Opened
+    from iwax.experiments.run import Run as OpenedRun
     from iwax.inference import Imputation
 
 __all__ = ["impute"]
@@ -78,7 +78,7 @@ def impute(
 
     terminal: Terminal = context.obj
     with opened(run, checkpoint=checkpoint, data_path=data_path, fallback=fallback) as trained:
-        x = trained.test_rows(limit or IMAGES) if file is None else trained.rows(file, empty=True)[:limit]
+        x = _rows(trained, file, limit)
         given = x if mask is None else _hidden(x, mask, trained.shape, seed)
         about: dict[str, Any] = {"n": len(x), "k": None if sweeps else k, "sweeps": sweeps or None}
         if sweeps:
@@ -128,27 +128,34 @@ def _paths(file: Path | None, output: Path | None, errors: Path | None, draws: i
     return paths
 
 
-def _swept(trained: "Opened", given: "np.ndarray", sweeps: int, seed: int) -> "list[np.ndarray]":
+def _swept(trained: "OpenedRun", given: "np.ndarray", sweeps: int, seed: int) -> "list[np.ndarray]":
     from iwax import inference
     from iwax.cli.trained import key_of
 
     return [inference.impute_by_sweeps(trained.model, given, key=key_of(seed), sweeps=sweeps)]
 
 
-def _weighed(trained: "Opened", given: "np.ndarray", k: int, seed: int, draws: int, read: int) -> "Imputation":
+def _rows(trained: "OpenedRun", file: Path | None, limit: int | None) -> "np.ndarray":
+    """Rows of the file or, without one, the first test rows."""
+    if file is None:
+        return trained.rows("test", final=False)[: limit or IMAGES]
+    return trained.read(file, empty=True)[:limit]
+
+
+def _weighed(trained: "OpenedRun", given: "np.ndarray", k: int, seed: int, draws: int, read: int) -> "Imputation":
     from iwax import inference
     from iwax.cli.trained import key_of
 
     return inference.impute(trained.model, given, k=k, key=key_of(seed), draws=draws, sweeps=read)
 
 
-def _write_errors(path: Path | None, trained: "Opened", found: "Imputation") -> None:
+def _write_errors(path: Path | None, trained: "OpenedRun", found: "Imputation") -> None:
     """Every row's number, effective sample size and k-hat, and the error of each cell (nan where it is unknown)."""
     import numpy as np
 
     if path is None:
         return
-    columns, error = trained.trained.about.columns, found.known_error
+    columns, error = trained.about.columns, found.known_error
     named = {"error": error}
     if columns is not None:
         named = {f"error of {column.name}": error[:, j] for j, column in enumerate(columns)}
@@ -181,7 +188,7 @@ def _compared(x: "np.ndarray", given: "np.ndarray", filled: "np.ndarray") -> dic
 def _write(
     terminal: Terminal,
     paths: list[Path],
-    trained: "Opened",
+    trained: "OpenedRun",
     file: Path | None,
     x: "np.ndarray",
     given: "np.ndarray",
@@ -190,7 +197,7 @@ def _write(
     """The tables to their files or to stdout; or the picture."""
     from iwax.report import figures
 
-    columns = trained.trained.about.columns
+    columns = trained.about.columns
     for path, table in zip(paths, tables, strict=False):
         if path.suffix.lower() == ".png":
             figures.imputations(path, x[:SHOWN], given[:SHOWN], {"imputed": table[:SHOWN]}, trained.shape)
@@ -201,29 +208,29 @@ def _write(
         else:
             outputs.write_rows(path, table, columns)
     for table in [] if paths else tables:
-        text, _ = trained.trained.config.data.dialect.decode(_as_csv(trained, file, given, table), "the table")
+        text, _ = trained.config.data.dialect.decode(_as_csv(trained, file, given, table), "the table")
         terminal.data(text.removeprefix("\ufeff").rstrip())
 
 
-def _as_csv(trained: "Opened", file: Path | None, given: "np.ndarray", table: "np.ndarray") -> bytes:
+def _as_csv(trained: "OpenedRun", file: Path | None, given: "np.ndarray", table: "np.ndarray") -> bytes:
     """The user's own table with its holes filled, as CSV; of other rows, all that the model knows of them."""
-    columns = trained.trained.about.columns
+    columns = trained.about.columns
     if columns is None or not _is(file, *TEXTS, PARQUET):
         return outputs.rows_as_text(table, columns).encode()
     return _filled(trained, file, given, table, as_csv=True)
 
 
 def _filled(
-    trained: "Opened", file: Path | None, given: "np.ndarray", table: "np.ndarray", *, as_csv: bool = False
+    trained: "OpenedRun", file: Path | None, given: "np.ndarray", table: "np.ndarray", *, as_csv: bool = False
 ) -> bytes:
     """The user's own file of a table with its holes filled."""
     from iwax import data
 
-    columns = trained.trained.about.columns
+    columns = trained.about.columns
     if file is None or columns is None:
         raise ValueError(f"-o FILE{PARQUET}: a run of a table with columns was needed; rows go to .npy, .npz or .csv")
     values, holes = outputs.whole_counts(table, columns), given != given  # NaN is not itself
-    dialect = trained.trained.config.data.dialect
+    dialect = trained.config.data.dialect
     return data.filled_table(file, columns, values, holes, as_csv=as_csv, dialect=dialect)
 
 

@@ -12,7 +12,7 @@ from iwax.cli.terminal import Terminal
 if TYPE_CHECKING:
     import numpy as np
 
-    from iwax.cli.trained import Opened
+    from iwax.experiments.run import Run as OpenedRun
 
 __all__ = ["reconstruct"]
 
@@ -57,7 +57,7 @@ def reconstruct(
 
     terminal: Terminal = context.obj
     with opened(run, checkpoint=checkpoint, data_path=data_path, fallback=fallback) as trained:
-        x = trained.rows(file, binarize=binarize) if file is not None else trained.test_rows(SHOWN)
+        x = trained.read(file, binarize=binarize) if file is not None else trained.rows("test", final=False)[:SHOWN]
         x, made = x[:SHOWN] if picture else x, {}
         for name, how, draws in _asked(method, k):
             made[name] = inference.reconstruct(trained.model, x, key=key_of(seed), method=how, k=draws)
@@ -86,7 +86,7 @@ def _is_picture(method: str, output: Path | None) -> bool:
     return picture
 
 
-def _weights(terminal: Terminal, trained: "Opened", x: "np.ndarray", k: int, seed: int) -> "dict[str, np.ndarray]":
+def _weights(terminal: Terminal, trained: "OpenedRun", x: "np.ndarray", k: int, seed: int) -> "dict[str, np.ndarray]":
     """How many draws count for a row, and the tail index of their weights; a warning names the rows of too few."""
     from iwax import inference
     from iwax.cli.trained import key_of

@@ -38,19 +38,20 @@ def report(
     if not in_run or (runs[0].is_dir() and not path.is_symlink()):  # else the run is what is wrong, and said to be
         check(path, force=force, endings=(".html", ".htm"))
 
-    from iwax.experiments.folder import LOCK, RunFolder
+    from iwax.experiments.folder import LOCK
     from iwax.report import page
     from iwax.training import durable
+    from iwax.training.sealed import Sealed
 
     for run in runs:
-        if RunFolder(run).files.kind(LOCK):
+        if Sealed(run).files.kind(LOCK):
             terminal.warn(f"{run} is at work, or was stopped: write the report again, with --force, when it is done")
     said = {"note": terminal.say, "warn": terminal.warn}
     document = page.compose(runs, data_path=data_path, fallback=fallback, **said).encode()
     if len(document) > page.LARGEST:
         terminal.warn(f"{path} has {len(document):,} bytes, more than the {page.LARGEST:,} that a mail can take")
     if path == runs[0] / NAME:  # in the run folder itself, which says what its files are
-        RunFolder(runs[0]).write({NAME: document})
+        Sealed(runs[0]).write({NAME: document})
     else:
         durable.replace(path, document)
     terminal.say(f"wrote       {path}")

@@ -19,13 +19,12 @@ def resume(context: typer.Context, run: Run, data_path: DataPath = None, epochs:
     It ends after the epochs it was planned for. To train for longer, begin a new run at its weights:
     iwax train --from RUN -c RUN/config.json --epochs N.
     """
-    from iwax import experiments
     from iwax.cli.finish import train_and_finish
-    from iwax.experiments.folder import existing
+    from iwax.experiments import Run, training
     from iwax.experiments.initial import longer
 
     if epochs is not None:
-        planned = existing(run).config().training.epochs
+        planned = Run(run).config.training.epochs
         raise ValueError(
             f"--epochs: a run is resumed to the end of its own plan, {planned} epochs, bit for bit, and no further; "
             f"{longer(run, epochs)}"
@@ -33,6 +32,6 @@ def resume(context: typer.Context, run: Run, data_path: DataPath = None, epochs:
     terminal: Terminal = context.obj
     train_and_finish(
         terminal,
-        lambda reporter: experiments.resume(run, data_path=data_path, reporter=reporter),
+        lambda reporter: training.resume(run, data_path=data_path, reporter=reporter),
         data_path=data_path,
     )

@@ -38,7 +38,7 @@ def sample(
     terminal: Terminal = context.obj
     with opened(run, checkpoint=checkpoint, fallback=fallback) as trained:
         drawn = inference.generate(trained.model, n, key=key_of(seed))
-        shape, columns = trained.shape, trained.trained.about.columns
+        shape, columns = trained.shape, trained.about.columns
     if output is not None and output.suffix.lower() == ".png":
         figures.samples(output, drawn.mean, shape)
     elif output is not None and (columns is None or output.suffix.lower() == ".npz"):

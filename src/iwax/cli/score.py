@@ -57,13 +57,13 @@ def score(
 
     from iwax.cli.reporter import Reporter
     from iwax.cli.scores import Scores
-    from iwax.cli.trained import key_of, opened, warn_of_holes
+    from iwax.cli.trained import background_model, key_of, opened, warn_of_holes
 
     terminal: Terminal = context.obj
     state = {"checkpoint": checkpoint, "fallback": fallback}
     with opened(run, data_path=data_path, **state) as trained, Reporter(terminal) as reporter:
-        x, read = trained.each_row(file, binarize=binarize)
-        beside = None if background is None else trained.beside(background, **state)
+        x, read = trained.read_each(file, binarize=binarize)
+        beside = None if background is None else background_model(trained, background, **state)
         known = trained.typical_rows(_REFERENCE) if typical else None
         of_row = "log p(x) is that of the observed values of a row, score that of a whole row as unusual"
         warn_of_holes(terminal, x, of_row, refused=len(read.refused))

@@ -104,18 +104,18 @@ def train(
     writable.check_new_folder(output or Path("runs") / "new")  # before JAX is loaded
     _have(data)
 
-    from iwax import experiments
     from iwax.cli.finish import train_and_finish
+    from iwax.experiments import from_sources, training
 
     flags = {"seed": seed, "start": start, "device": device, "precision": precision, "data.binarize": binarize}
     flags |= {"training.epochs": epochs, "objective.k": k, "objective.bound": bound, "objective.gradient": gradient}
     flags |= {"data.kinds": _kinds(kind), "data.levels": _levels(level), "data.missing": missing or None}
     flags |= _written(header, delimiter, encoding, thousands)
-    config = experiments.from_sources(preset=preset, recipe=recipe, data=data, file=file, sets=sets or (), flags=flags)
+    config = from_sources(preset=preset, recipe=recipe, data=data, file=file, sets=sets or (), flags=flags)
     terminal: Terminal = context.obj
     for warning in config.warnings():
         terminal.warn(warning)
-    train_and_finish(terminal, lambda reporter: experiments.train(config, output, reporter=reporter))
+    train_and_finish(terminal, lambda reporter: training.train(config, output, reporter=reporter))
 
 
 def _have(name: str | None) -> None:
