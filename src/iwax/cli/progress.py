@@ -3,35 +3,16 @@
 import math
 import threading
 import time
-from typing import Protocol
 
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from iwax.cli.terminal import Terminal
+from iwax.training import Progress as Stage
 
 __all__ = ["Meter", "clock"]
 
 PLAIN_SECONDS = 10.0
 PATIENCE = 3.0  # seconds of silence after which a person asks what is going on
-
-
-class Stage(Protocol):
-    """What `training` tells after every stretch: steps are counted from the start, ``steps`` are those of an epoch."""
-
-    @property
-    def step(self) -> int: ...
-    @property
-    def epoch(self) -> int: ...
-    @property
-    def steps(self) -> int: ...
-    @property
-    def epochs(self) -> int: ...
-    @property
-    def bound(self) -> float: ...
-    @property
-    def images_per_second(self) -> float: ...
-    @property
-    def seconds_left(self) -> float: ...
 
 
 def clock(seconds: float) -> str:

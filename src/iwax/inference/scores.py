@@ -1,4 +1,4 @@
-"""What `iwax score` gives of every row: log p(x), what is made of it, and why a row has none."""
+"""What a file of scores has of every row: log p(x), what is made of it, and why a row has none."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -7,36 +7,29 @@ from typing import Any
 import jax
 import numpy as np
 
-from iwax import inference
 from iwax.data.rows import Rows
 from iwax.evaluation import trust
+from iwax.inference.anomaly import likelihood_ratio, typicality
+from iwax.inference.comparable import comparable_scores
+from iwax.inference.score import score
 
 __all__ = ["Scores"]
 
 _OWN = (
-    "row",
-    "log_evidence",
-    "error",
-    "ess",
-    "khat",
-    "missing",
-    "score",
-    "typicality",
-    "ratio",
-    "ratio_error",
-    "reason",
-)
+    "row", "log_evidence", "error", "ess", "khat", "missing", "score", "typicality", "ratio", "ratio_error", "reason",
+)  # fmt: skip
 
 
 @dataclass
 class Scores:
-    """Columns of n rows as a file of scores has them, and what is to be said of them."""
+    """Scores of n rows of a file, with warnings; ``unsure`` says of which rows the error is unknown, if of any."""
 
     read: Rows
     missing: np.ndarray
     reasons: list[str]
     numbers: dict[str, np.ndarray]
     warnings: list[str] = field(default_factory=list)
+    unsure: str = ""
 
     @classmethod
     def of(
@@ -99,8 +92,8 @@ class Scores:
         if not len(at):
             return
         how = how | {"rows": at, "missing": given}
-        ratio = None if background is None else inference.likelihood_ratio(model, background, x[at], **how)
-        scores = inference.score(model, x[at], **how) if ratio is None else ratio.evidence
+        ratio = None if background is None else likelihood_ratio(model, background, x[at], **how)
+        scores = score(model, x[at], **how) if ratio is None else ratio.evidence
         found = {"log_evidence": scores.log_evidence, "error": scores.known_error, "ess": scores.ess}
         found["khat"] = scores.pareto_k
         if ratio is not None:
@@ -117,24 +110,22 @@ class Scores:
         self.numbers["score"] = self.numbers["log_evidence"].copy()
         if there.any():
             given, key = self.numbers["log_evidence"][there], how["key"]
-            comparable, warnings = inference.comparable_scores(model, x[there], given, key=key)
+            comparable, warnings = comparable_scores(model, x[there], given, key=key)
             self.numbers["score"][there] = comparable
             self.warnings += warnings
         if known is not None:
-            reference = inference.score(model, known, missing=bool(_holes(known).any()), **how).log_evidence
-            alike, _ = inference.comparable_scores(model, known, reference, key=how["key"])
-            self.numbers["typicality"] = inference.typicality(self.numbers["score"], alike)
+            reference = score(model, known, missing=bool(_holes(known).any()), **how).log_evidence
+            alike, _ = comparable_scores(model, known, reference, key=how["key"])
+            self.numbers["typicality"] = typicality(self.numbers["score"], alike)
 
     def _warn(self, refused: np.ndarray, k: int) -> None:
         """Say how many rows have no number or no known error."""
         unknown = self.unknown & ~refused
         if unknown.any():
             words = trust.unknown_words("log p(x)", unknown, k)
-            told = [warning for warning in self.warnings if not warning.startswith(words[:35])]  # of some rows, unnamed
-            words += (
-                f", which is a lower bound ({trust.named(unknown, first=1)}); a larger k helps, slowly: --k {10 * k}"
-            )
-            self.warnings = [*told, words]
+            self.warnings = [each for each in self.warnings if not each.startswith(words[:35])]  # of some rows, unnamed
+            named = trust.named(unknown, first=1)
+            self.unsure = f"{words}, which is a lower bound ({named}); a larger k helps, slowly"
         if refused.any():
             self.warnings.append(
                 f"{refused.sum():,} of {len(refused):,} rows have a cell that its column cannot hold, and log p(x) = "
