@@ -86,9 +86,8 @@ def impute(
         about |= {"left_out": opened.left_out} if file is not None and opened.left_out else {}
         about |= {} if mask is None else _compared(tables[0], x, missing)
         own = export.Table(file, opened.trained.about.columns, opened.trained.config.data.dialect)
-        _give(terminal, paths, own, tables, x, given, missing, opened.shape)
+        listed = _give(terminal, paths, own, tables, x, given, missing, opened.shape)
     _say(terminal, about, paths, missing)
-    listed = None if paths else [table.tolist() for table in tables]
     terminal.document({**about, "filled": int(missing.sum()), "files": [*map(str, paths)], "x": listed})
 
 
@@ -143,8 +142,8 @@ def _give(
     given: "np.ndarray",
     missing: "np.ndarray",
     shape: tuple[int, ...],
-) -> None:
-    """The tables to their files or to stdout; or the picture."""
+) -> list[list[list[float]]] | None:
+    """The tables to their files, or the picture; else to stdout, and what a document has of them."""
     for path, table in zip(paths, tables, strict=False):
         if path.suffix.lower() == ".png":
             figures.imputations(path, x[:SHOWN], given[:SHOWN], {"imputed": table[:SHOWN]}, shape)
@@ -152,6 +151,7 @@ def _give(
             own.write(path, table, missing)
     for table in [] if paths else tables:
         terminal.data(own.text(table, missing).rstrip())
+    return None if paths else [table.tolist() for table in tables]
 
 
 def _say(terminal: Terminal, about: dict[str, Any], paths: list[Path], missing: "np.ndarray") -> None:
