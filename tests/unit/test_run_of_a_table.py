@@ -22,6 +22,7 @@ from iwax.experiments import build
 from iwax.experiments.export import as_csv
 from iwax.experiments.folder import existing
 from iwax.experiments.reporter import Silent
+from iwax.inference.scores import columns as columns_of
 from iwax.report.page import compose
 
 in_a_browser = pytest.mark.skipif(chromium.program() is None, reason="needs chromium: apt-get install chromium")
@@ -391,7 +392,7 @@ def test_what_training_left_out_comes_along_with_the_scores(tmp_path):
     assert read.values[0] == 1.5
     assert read.refused.keys() == {(1, 0)}
     numbers = {"log_evidence": np.array([-1.0, -np.inf]), "score": np.array([-1.0, -np.inf])}
-    found = inference.Scores(read, np.zeros(2, int), ["", "because"], numbers).columns()
+    found = columns_of(read, numbers, ["", "because"])
     assert as_csv(found) == (
         'row,id,score (file),log_evidence,score,reason\n1,"x, 1",7,-1,-1,\n2,,8,-inf,-inf,because\n'
     )

@@ -66,12 +66,12 @@ def score(
         trained.warn_of_holes(terminal, x, of_row, refused=len(read.refused))
         reporter.begun("evaluation")
         how = {"k": k, "key": trained.key_of(seed), "progress": reporter.evaluation}
-        found = inference.Scores.of(opened.model, x, read, background=beside, known=known, **how)
+        found = inference.scores(opened.model, x, read, background=beside, known=known, **how)
     for warning in found.warnings:
         terminal.warn(warning)
     if found.unsure:
         terminal.warn(f"{found.unsure}: --k {10 * k}")
-    columns, unknown = found.columns(), numbered(found.unknown)
+    columns, unknown = found.columns, numbered(found.unknown)
     if output is not None:
         export.write(output, columns, main="log_evidence")
         terminal.say(f"wrote {', '.join(columns)} of {len(x)} rows to {output}{unsure(unknown)}")

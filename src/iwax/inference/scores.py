@@ -1,145 +1,128 @@
 """What a file of scores has of every row: log p(x), what is made of it, and why a row has none."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-import jax
 import numpy as np
 
+from iwax._typing import PRNGKey
 from iwax.data.rows import Rows
 from iwax.evaluation import trust
 from iwax.inference.anomaly import likelihood_ratio, typicality
 from iwax.inference.comparable import comparable_scores
 from iwax.inference.score import score
+from iwax.model import LatentVariableModel
 
-__all__ = ["Scores"]
+__all__ = ["Scores", "columns", "scores"]
 
-_OWN = (
-    "row", "log_evidence", "error", "ess", "khat", "missing", "score", "typicality", "ratio", "ratio_error", "reason",
-)  # fmt: skip
+_NUMBERS = ("log_evidence", "error", "ess", "khat", "missing", "score", "typicality", "ratio", "ratio_error")
 
 
-@dataclass
+@dataclass(frozen=True)
 class Scores:
-    """Scores of n rows of a file, with warnings; ``unsure`` says of which rows the error is unknown, if of any."""
+    """Scores of n rows: columns [n] by name, and whether the error of log p(x) is ``unknown`` [n].
 
-    read: Rows
-    missing: np.ndarray
-    reasons: list[str]
-    numbers: dict[str, np.ndarray]
-    warnings: list[str] = field(default_factory=list)
-    unsure: str = ""
+    ``unsure`` says of which rows it is unknown, if of any; ``warnings`` say all else.
+    """
 
-    @classmethod
-    def of(
-        cls,
-        model: Any,
-        x: np.ndarray,
-        read: Rows,
-        *,
-        background: Any,
-        known: np.ndarray | None,
-        k: int,
-        key: jax.Array,
-        progress: Callable[[int, int], None],
-    ) -> "Scores":
-        """The scores of rows x [n, D], with the typicality beside ``known`` rows and the ratio to a ``background``.
-
-        A row with a cell that its column cannot hold has log p(x) = -inf, and one without a value has 0: of both the
-        reason is said, and neither keeps the others from being scored.
-        """
-        holes, reasons = _holes(x), _reasons(read, len(x))
-        refused = np.array([bool(reason) for reason in reasons])
-        missing = holes.sum(axis=1) - np.bincount([row for row, _ in read.refused], minlength=len(x))
-        empty = ~refused & holes.all(axis=1)
-        how: dict[str, Any] = {"k": k, "key": key, "progress": progress}
-        found = cls(read, missing, reasons, {"log_evidence": np.where(refused, -np.inf, 0.0)})
-        found._weigh(model, background, x, np.flatnonzero(~refused & ~empty), how)
-        found._compare(model, x, ~refused, known, how)
-        found.numbers["error"][empty] = 0
-        for row in np.flatnonzero(empty):
-            reasons[row] = "no value in this row: it says nothing, and log p(x) is 0"
-        for row in np.flatnonzero(~refused & ~np.isfinite(found.numbers["log_evidence"])):
-            reasons[row] = "log p(x) is not finite: its values lie beyond what the model's numbers can hold"
-        found._warn(refused, k)
-        return found
-
-    def columns(self) -> dict[str, np.ndarray]:
-        """Every column [n] by its name: row number, columns left out in training, numbers, reasons (of a table)."""
-        n = len(self.missing)
-        names = {name: f"{name} (file)" if name in _OWN else name for name in self.read.unread}
-        unread = {
-            names[name]: np.array(["" if c is None else c for c in cells]) for name, cells in self.read.unread.items()
-        }
-        reason = {"reason": np.array(self.reasons)} if self.read.kind == "table" else {}
-        numbers = {name: self.numbers[name] for name in _OWN if name in self.numbers}
-        return {"row": np.arange(1, n + 1), **unread, **numbers, **reason}
-
-    @property
-    def unknown(self) -> np.ndarray:
-        """Whether the error of each row's log p(x) is unknown, [n]."""
-        return trust.unknown(self.numbers["ess"], self.numbers["khat"])
-
-    def _weigh(self, model: Any, background: Any, x: np.ndarray, at: np.ndarray, how: dict[str, Any]) -> None:
-        """log p(x) of the rows ``at``, and its ratio to that of the background."""
-        n, given = len(x), bool(_holes(x[at]).any())
-        for name in ("error", "ess", "khat"):
-            self.numbers[name] = np.full(n, np.nan)
-        self.numbers["missing"] = self.missing
-        if background is not None:
-            self.numbers |= {"ratio": np.full(n, np.nan), "ratio_error": np.full(n, np.nan)}
-        if not len(at):
-            return
-        how = how | {"rows": at, "missing": given}
-        ratio = None if background is None else likelihood_ratio(model, background, x[at], **how)
-        scores = score(model, x[at], **how) if ratio is None else ratio.evidence
-        found = {"log_evidence": scores.log_evidence, "error": scores.known_error, "ess": scores.ess}
-        found["khat"] = scores.pareto_k
-        if ratio is not None:
-            error = np.hypot(scores.known_error, ratio.background.known_error)
-            found |= {"ratio": ratio.ratio, "ratio_error": error}
-        for name, values in found.items():
-            self.numbers[name][at] = values
-        self.warnings += (ratio or scores).warnings()
-
-    def _compare(
-        self, model: Any, x: np.ndarray, there: np.ndarray, known: np.ndarray | None, how: dict[str, Any]
-    ) -> None:
-        """log p(x) made comparable where cells are missing, and how typical that is of the known rows."""
-        self.numbers["score"] = self.numbers["log_evidence"].copy()
-        if there.any():
-            given, key = self.numbers["log_evidence"][there], how["key"]
-            comparable, warnings = comparable_scores(model, x[there], given, key=key)
-            self.numbers["score"][there] = comparable
-            self.warnings += warnings
-        if known is not None:
-            reference = score(model, known, missing=bool(_holes(known).any()), **how).log_evidence
-            alike, _ = comparable_scores(model, known, reference, key=how["key"])
-            self.numbers["typicality"] = typicality(self.numbers["score"], alike)
-
-    def _warn(self, refused: np.ndarray, k: int) -> None:
-        """Say how many rows have no number or no known error."""
-        unknown = self.unknown & ~refused
-        if unknown.any():
-            words = trust.unknown_words("log p(x)", unknown, k)
-            self.warnings = [each for each in self.warnings if not each.startswith(words[:35])]  # of some rows, unnamed
-            named = trust.named(unknown, first=1)
-            self.unsure = f"{words}, which is a lower bound ({named}); a larger k helps, slowly"
-        if refused.any():
-            self.warnings.append(
-                f"{refused.sum():,} of {len(refused):,} rows have a cell that its column cannot hold, and log p(x) = "
-                f"-inf; the first: {self.reasons[int(np.argmax(refused))]}"
-            )
+    columns: dict[str, np.ndarray]
+    unknown: np.ndarray
+    unsure: str
+    warnings: list[str]
 
 
-def _holes(x: np.ndarray) -> np.ndarray:
+def scores(
+    model: LatentVariableModel,
+    x: np.ndarray,
+    read: Rows,
+    *,
+    k: int,
+    key: PRNGKey,
+    background: LatentVariableModel | None = None,
+    known: np.ndarray | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Scores:
+    """Score rows x [n, D], as they were ``read`` from a file, by log p(x) with k draws per row.
+
+    With ``known`` rows comes the typicality next to them, with a ``background`` model the likelihood ratio. A row with
+    a cell that its column cannot hold has log p(x) = -inf, and one without a value has 0: of both the reason is said,
+    and neither keeps the others from being scored.
+    """
+    missing, refused = _missing(x), np.isin(np.arange(len(x)), [row for row, _ in read.refused])
+    empty = ~refused & missing.all(axis=1)
+    how: dict[str, Any] = {"k": k, "key": key, "progress": progress}
+    numbers, warnings = _evidence(model, background, x, np.flatnonzero(~refused & ~empty), how)
+    numbers["log_evidence"] = np.where(refused, -np.inf, np.where(empty, 0.0, numbers["log_evidence"]))
+    numbers["error"][empty] = 0
+    numbers["missing"] = missing.sum(axis=1) - np.bincount([row for row, _ in read.refused], minlength=len(x))
+    numbers["score"] = numbers["log_evidence"].copy()
+    if not refused.all():
+        given = numbers["log_evidence"][~refused]
+        numbers["score"][~refused], more = comparable_scores(model, x[~refused], given, key=key)
+        warnings += more
+    if known is not None:
+        reference = score(model, known, missing=bool(_missing(known).any()), **how).log_evidence
+        numbers["typicality"] = typicality(numbers["score"], comparable_scores(model, known, reference, key=key)[0])
+    unknown, unsure = trust.unknown(numbers["ess"], numbers["khat"]), ""
+    if (unknown & ~refused).any():
+        words = trust.unknown_words("log p(x)", unknown & ~refused, k)
+        warnings = [each for each in warnings if not each.startswith(words[:35])]  # which say it of some rows, unnamed
+        named = trust.named(unknown & ~refused, first=1)
+        unsure = f"{words}, which is a lower bound ({named}); a larger k helps, slowly"
+    reasons = _reasons(read, empty, np.isfinite(numbers["log_evidence"]))
+    if refused.any():
+        warnings.append(
+            f"{refused.sum():,} of {len(x):,} rows have a cell that its column cannot hold, and log p(x) = -inf; the "
+            f"first: {reasons[int(np.argmax(refused))]}"
+        )
+    return Scores(columns(read, numbers, reasons), unknown, unsure, warnings)
+
+
+def columns(read: Rows, numbers: Mapping[str, np.ndarray], reasons: list[str]) -> dict[str, np.ndarray]:
+    """Every column [n] by its name: row number, columns left out in training, ``numbers``, reasons (of a table)."""
+    own = ("row", *_NUMBERS, "reason")
+    unread = {
+        f"{name} (file)" if name in own else name: np.array(["" if cell is None else cell for cell in cells])
+        for name, cells in read.unread.items()
+    }
+    reason = {"reason": np.array(reasons)} if read.kind == "table" else {}
+    ordered = {name: numbers[name] for name in _NUMBERS if name in numbers}
+    return {"row": np.arange(1, len(reasons) + 1), **unread, **ordered, **reason}
+
+
+def _reasons(read: Rows, empty: np.ndarray, finite: np.ndarray) -> list[str]:
+    """Why each row has no log p(x), or one of 0; empty where it has."""
+    reasons: dict[int, str] = {}
+    for (row, _), reason in sorted(read.refused.items()):
+        reasons[row] = f"{reasons[row]}; {reason}" if row in reasons else reason
+    no_value = "no value in this row: it says nothing, and log p(x) is 0"
+    beyond = "log p(x) is not finite: its values lie beyond what the model's numbers can hold"
+    return [reasons.get(i, no_value if empty[i] else "" if finite[i] else beyond) for i in range(len(empty))]
+
+
+def _missing(x: np.ndarray) -> np.ndarray:
     return np.isnan(x) if x.dtype.kind == "f" else np.zeros(x.shape, bool)
 
 
-def _reasons(read: Rows, n: int) -> list[str]:
-    """Why a row cannot have a density, cell by cell; empty where it can."""
-    reasons: list[list[str]] = [[] for _ in range(n)]
-    for (row, _), reason in sorted(read.refused.items()):
-        reasons[row].append(reason)
-    return ["; ".join(each) for each in reasons]
+def _evidence(
+    model: LatentVariableModel,
+    background: LatentVariableModel | None,
+    x: np.ndarray,
+    at: np.ndarray,
+    how: dict[str, Any],
+) -> tuple[dict[str, np.ndarray], list[str]]:
+    """log p(x) [n] of the rows ``at``, NaN elsewhere, and its ratio to that of the background; and their warnings."""
+    names = ("log_evidence", "error", "ess", "khat") + ("ratio", "ratio_error") * (background is not None)
+    numbers = {name: np.full(len(x), np.nan) for name in names}
+    if not len(at):
+        return numbers, []
+    how = how | {"rows": at, "missing": bool(_missing(x[at]).any())}
+    ratio = None if background is None else likelihood_ratio(model, background, x[at], **how)
+    found = score(model, x[at], **how) if ratio is None else ratio.evidence
+    values = (found.log_evidence, found.known_error, found.ess, found.pareto_k)
+    if ratio is not None:
+        values += (ratio.ratio, np.hypot(found.known_error, ratio.background.known_error))
+    for name, part in zip(names, values, strict=True):
+        numbers[name][at] = part
+    return numbers, (ratio or found).warnings()
