@@ -99,6 +99,21 @@ def test_help_loads_no_array_library():
     assert done.stdout.splitlines()[-1] == "[]"
 
 
+def test_a_postponed_module_is_the_module_and_hinders_no_import():
+    code = (
+        "import sys; from iwax.cli.later import later\n"
+        "with later(): from iwax import inference; from iwax.experiments import export\n"
+        "assert not {'jax', 'iwax.inference', 'iwax.experiments'} & set(sys.modules)\n"
+        "from iwax.inference.scores import scores\n"
+        "from iwax import experiments\n"
+        "assert inference.scores is scores and export.write is experiments.export.write\n"
+        "try: inference.nonsense\n"
+        "except AttributeError as error: print(error)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "module 'iwax.inference' has no attribute 'nonsense'\n"
+
+
 def test_no_words_at_all_say_what_to_type_first(iwax, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     code, out, _ = iwax()

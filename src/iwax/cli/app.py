@@ -18,7 +18,7 @@ from iwax.cli.terminal import Terminal
 from iwax.cli.welcome import welcome
 
 with later():
-    import importlib.metadata
+    from importlib import metadata
 
 __all__ = ["VERBS", "app", "imported", "main"]
 
@@ -78,12 +78,12 @@ for _verb, _words in VERBS.items():
 
 def _version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"iwax {importlib.metadata.version('iwax')}")
+        typer.echo(f"iwax {metadata.version('iwax')}")
         raise typer.Exit
 
 
 def _begin(context: typer.Context) -> None:
-    number, terminal = importlib.metadata.version("iwax"), context.obj
+    number, terminal = metadata.version("iwax"), context.obj
     terminal.data(welcome(number).rstrip())
     terminal.document({"version": number, "verbs": list(VERBS)})
 

@@ -5,9 +5,10 @@
     ...
     inference.embed(...)  # now it is
 
-This is what Python 3.15 writes as ``lazy from iwax import inference`` (PEP 810). In the block modules alone are named.
+This is what Python 3.15 writes as ``lazy from iwax import inference`` (PEP 810).
 """
 
+import importlib
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -20,68 +21,56 @@ __all__ = ["later", "load"]
 
 
 class _Later(ModuleType):
-    """A module that is executed when a name is asked for that it does not have yet."""
+    """Stands for a module, which is imported when a name of it is asked for; Python's own table of modules lacks it."""
+
+    def __init__(self, name: str, finder: MetaPathFinder) -> None:
+        super().__init__(name)
+        self._finder = finder
 
     def __getattr__(self, name: str) -> Any:
-        if _FINDER in sys.meta_path:  # `from package import module` asks whether the package has it already
-            raise AttributeError(f"module {self.__name__!r} has no {name!r} yet: name a module in a block of `later`")
-        load(self)
-        return getattr(self, name)
+        if self._finder in sys.meta_path:  # in the block, where `from package import module` asks for it first
+            raise AttributeError(f"{self.__name__} is not loaded yet: name a module of it")
+        return getattr(importlib.import_module(self.__name__), name)
 
 
-class _Postponed(Loader):
-    """A loader that leaves the execution of a module to ``real`` and to later."""
+class _Postponing(MetaPathFinder, Loader):
+    """Finds what stands for every module that is not loaded."""
 
-    def __init__(self, real: Loader) -> None:
-        self.real = real
+    def __init__(self) -> None:
+        self.made: dict[str, ModuleType] = {}
+
+    def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
+        return ModuleSpec(name, self, is_package=True)
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
-        return _Later(spec.name)
+        return self.made.setdefault(spec.name, _Later(spec.name, self))
 
     def exec_module(self, module: ModuleType) -> None:
         pass
 
 
-class _Finder(MetaPathFinder):
-    def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
-        found = (each.find_spec(name, path, target) for each in sys.meta_path if each is not self)
-        spec = next((spec for spec in found if spec is not None), None)
-        if spec is not None and spec.loader is not None:
-            spec.loader = _Postponed(spec.loader)
-        return spec
-
-
-_FINDER = _Finder()
-
-
 @contextmanager
 def later() -> Iterator[None]:
-    """Postpone the modules that are imported in this block, unless they are loaded already.
+    """Postpone the imports of this block where they name modules: ``import numpy as np``, ``from iwax import data``.
 
     >>> with later():
-    ...     import this
-    >>> type(this).__name__
-    '_Later'
+    ...     from xml.sax import expatreader
+    >>> "xml.sax.expatreader" in sys.modules, expatreader.version, "xml.sax.expatreader" in sys.modules
+    (False, '0.20', True)
     """
-    sys.meta_path.insert(0, _FINDER)
+    finder = _Postponing()
+    sys.meta_path.insert(0, finder)
     try:
         yield
     finally:
-        sys.meta_path.remove(_FINDER)
+        sys.meta_path.remove(finder)
+        for name, module in finder.made.items():
+            package, _, own = name.rpartition(".")
+            del sys.modules[name]
+            if package in sys.modules and vars(sys.modules[package]).get(own) is module:
+                delattr(sys.modules[package], own)
 
 
 def load(module: ModuleType) -> None:
-    """Execute a postponed module now, after the packages that it is in, as any import does."""
-    parent = sys.modules.get(module.__name__.rpartition(".")[0])
-    if parent is not None:
-        load(parent)
-    spec = module.__spec__
-    if spec is None or not isinstance(spec.loader, _Postponed):
-        return
-    postponed, module.__class__ = spec.loader, ModuleType
-    spec.loader = module.__loader__ = postponed.real
-    try:
-        postponed.real.exec_module(module)
-    except BaseException:
-        spec.loader, module.__class__ = postponed, _Later
-        raise
+    """Import what stands here for a module now."""
+    importlib.import_module(module.__name__)
