@@ -14,12 +14,11 @@ from PIL import Image
 
 from iwax import evaluation, experiments, likelihoods, posteriors, priors
 from iwax.cli import findings, main
-from iwax.experiments import build, diagnosis
+from iwax.experiments import build, diagnosis, open_run
 from iwax.experiments.diagnosis import Effort, diagnose
 from iwax.experiments.objective import Objective
 from iwax.experiments.reporter import Silent
 from iwax.experiments.signal import name_of, parameters_of, signal_curve, variants
-from iwax.experiments.stored import open_run
 from iwax.model import LatentVariableModel
 from iwax.report import diagnosis as pictures
 from iwax.streams import Run
@@ -52,7 +51,7 @@ def trained(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def found(trained) -> dict:
-    return diagnose(trained, effort=EFFORT, gradients=["pathwise", "wake"], reporter=Silent())
+    return diagnose(open_run(trained), effort=EFFORT, gradients=["pathwise", "wake"], reporter=Silent())
 
 
 def test_every_part_is_there_with_its_errors(found):
@@ -125,7 +124,8 @@ def test_a_part_that_the_model_cannot_serve_is_left_out_and_said_to_be(trained):
     )
     x = np.zeros((3, 64), np.float32)
     effort = replace(EFFORT, k=4)
-    found = diagnosis._Parts(replace(run, model=chain), x, jax.random.key(0), effort, told).all([])
+    run.model = chain
+    found = diagnosis._Parts(run, x, jax.random.key(0), effort, told).all([])
     assert found["gap"] is None
     assert "got Chain; give another family" in found["left_out"]["gap"]
     assert any("gap left out" in words for words in told.warnings)
@@ -159,7 +159,7 @@ def test_wrong_objectives_are_refused(bounds, gradients, says):
 def test_a_number_of_repeats_is_refused_before_any_work(trained):
     told = Told()
     with pytest.raises(ValueError, match=r"a multiple of 10, .* and at least 40, got 12"):
-        diagnose(trained, effort=replace(EFFORT, repeats=12), reporter=told)
+        diagnose(open_run(trained), effort=replace(EFFORT, repeats=12), reporter=told)
     assert not told.notes
 
 

@@ -20,8 +20,8 @@ from iwax.data import coding
 from iwax.data.files import read_rows
 from iwax.experiments import build
 from iwax.experiments.export import as_csv
-from iwax.experiments.folder import existing
 from iwax.experiments.reporter import Silent
+from iwax.experiments.run import Run
 from iwax.inference.scores import columns as columns_of
 from iwax.report.page import compose
 
@@ -482,14 +482,14 @@ def test_what_was_read_is_said_and_stored(tmp_path, monkeypatch, capsys):
         asked.append(config)
         raise ValueError("no training here")
 
-    monkeypatch.setattr(experiments, "train", captured)
+    monkeypatch.setattr("iwax.experiments.training.train", captured)
     flags = ["--encoding", "latin-1", "--delimiter", "|", "--thousands", ",", "--header", "first", "--level", "town=NA"]
     code, _, err = called(capsys, "train", tmp_path / "t.csv", *flags, "--set", "model.hidden=[6]")
     assert (code, "no training here" in err) == (2, True)
     monkeypatch.undo()
-    monkeypatch.setattr("iwax.experiments.run._go", lambda *_, **__: None)
+    monkeypatch.setattr("iwax.experiments.training._go", lambda *_, **__: None)
     reporter = Notes()
-    folder = existing(experiments.train(asked[0], tmp_path / "run", reporter=reporter))
+    folder = Run(experiments.train(asked[0], tmp_path / "run", reporter=reporter))
     assert [line.split() for line in reporter.notes[2:5]] == [
         ["column", "kind", "missing", "values"],
         ["paid", "count", "0", "1500", "..", "7500,", "mean", "4333"],
@@ -499,7 +499,7 @@ def test_what_was_read_is_said_and_stored(tmp_path, monkeypatch, capsys):
         "  left out: who: an identifier, 30 distinct texts in 30 cells; to keep it, train with --kind who=categorical"
     )
     assert reporter.warnings[0].startswith("column 'town' has levels that differ by case alone, 'Köln', 'köln'")
-    about, settings = folder.environment().data, folder.config().data
+    about, settings = folder.about, folder.config.data
     assert (about.left_out, settings.dialect) == (
         ("who",),
         data.Dialect("first", "|", "latin-1", ",", (), {"town": ("NA",)}),

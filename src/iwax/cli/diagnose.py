@@ -12,9 +12,10 @@ from iwax.cli.output import Force
 from iwax.cli.terminal import Terminal
 
 with later():
-    from iwax.cli import findings, trained
+    from iwax.cli import findings
     from iwax.cli import reporter as progress
     from iwax.experiments import diagnosis, signal
+    from iwax.experiments import run as runs
 
 __all__ = ["diagnose"]
 
@@ -62,13 +63,11 @@ def diagnose(
     terminal: Terminal = context.obj
     effort = diagnosis.Effort(limit=limit, k=k, repeats=repeats)
     wanted = {"bounds": bound or (), "gradients": gradient or (), "parameters": signal.parameters_of(sets or [])}
-    wanted |= {"data_path": data_path, "fallback": fallback}
+    opened = runs.Run(run, checkpoint=checkpoint, data_path=data_path, fallback=fallback)
     with progress.Reporter(terminal) as reporter:
-        found = diagnosis.diagnose(
-            run, split=split, checkpoint=checkpoint, seed=seed, effort=effort, reporter=reporter, **wanted
-        )
+        found = diagnosis.diagnose(opened, split=split, seed=seed, effort=effort, reporter=reporter, **wanted)
     findings.tell(terminal, found)
-    with trained.opened(run, checkpoint=checkpoint, data_path=data_path, fallback=fallback) as opened:
+    with opened.placed():
         written = findings.keep(folder, found, opened, document=DOCUMENT)
     for path in written:
         terminal.say(f"wrote       {path}")

@@ -24,7 +24,7 @@ with later():
 
 __all__ = ["doctor"]
 
-LIBRARIES = ("iwax", "jax", "jaxlib", "equinox", "optax", "numpyro", "numpy", "scipy", "scikit-learn", "typer")
+LIBRARIES = ("iwax", "jax", "jaxlib", "equinox", "optax", "numpy", "scipy", "scikit-learn", "typer")
 
 
 SelfCheck = Annotated[

@@ -70,7 +70,11 @@ def impute(
     paths = _paths(file, output, errors, draws, force=force)
     terminal: Terminal = context.obj
     with trained.opened(run, checkpoint=checkpoint, data_path=data_path, fallback=fallback) as opened:
-        x = opened.test_rows(limit or IMAGES) if file is None else opened.rows(file, empty=True)[:limit]
+        x = (
+            opened.rows("test", final=False)[: limit or IMAGES]
+            if file is None
+            else opened.read(file, empty=True)[:limit]
+        )
         given = x if mask is None else np.where(masks.mask(mask, opened.shape, n=len(x), seed=seed), np.nan, x)
         missing = np.isnan(given) if given.dtype.kind == "f" else np.zeros(given.shape, bool)
         about: dict[str, Any] = {"n": len(x), "k": None if sweeps else k, "sweeps": sweeps or None}
@@ -82,10 +86,10 @@ def impute(
             tables = [found.values] if found.draws is None else list(found.draws)
             about |= {"ess_median": found.ess_median, **tell(terminal, found, k)}
             if errors is not None:
-                export.write(errors, found.errors(opened.trained.about.columns), main="ess")
+                export.write(errors, found.errors(opened.about.columns), main="ess")
         about |= {"left_out": opened.left_out} if file is not None and opened.left_out else {}
         about |= {} if mask is None else _compared(tables[0], x, missing)
-        own = export.Table(file, opened.trained.about.columns, opened.trained.config.data.dialect)
+        own = export.Table(file, opened.about.columns, opened.config.data.dialect)
         listed = _give(terminal, paths, own, tables, x, given, missing, opened.shape)
     _say(terminal, about, paths, missing)
     terminal.document({**about, "filled": int(missing.sum()), "files": [*map(str, paths)], "x": listed})

@@ -13,7 +13,7 @@ from iwax.cli.terminal import Terminal
 with later():
     from iwax.experiments import folder
     from iwax.report import page
-    from iwax.training import durable
+    from iwax.training import durable, sealed
 
 __all__ = ["report"]
 
@@ -45,14 +45,14 @@ def report(
         check(path, force=force, endings=(".html", ".htm"))
 
     for run in runs:
-        if folder.RunFolder(run).files.kind(folder.LOCK):
+        if sealed.Sealed(run).files.kind(folder.LOCK):
             terminal.warn(f"{run} is at work, or was stopped: write the report again, with --force, when it is done")
     said = {"note": terminal.say, "warn": terminal.warn}
     document = page.compose(runs, data_path=data_path, fallback=fallback, **said).encode()
     if len(document) > page.LARGEST:
         terminal.warn(f"{path} has {len(document):,} bytes, more than the {page.LARGEST:,} that a mail can take")
     if path == runs[0] / NAME:  # in the run folder itself, which says what its files are
-        folder.RunFolder(runs[0]).write({NAME: document})
+        sealed.Sealed(runs[0]).write({NAME: document})
     else:
         durable.replace(path, document)
     terminal.say(f"wrote       {path}")

@@ -9,9 +9,9 @@ from iwax.cli.later import later
 from iwax.cli.terminal import Terminal
 
 with later():
-    from iwax import experiments
     from iwax.cli import finish
-    from iwax.experiments import folder, initial
+    from iwax.experiments import initial, training
+    from iwax.experiments import run as runs
 
 __all__ = ["resume"]
 
@@ -28,7 +28,7 @@ def resume(context: typer.Context, run: Run, data_path: DataPath = None, epochs:
     Example: iwax resume RUN
     """
     if epochs is not None:
-        planned = folder.existing(run).config().training.epochs
+        planned = runs.Run(run).config.training.epochs
         raise ValueError(
             f"--epochs: a run is resumed to the end of its own plan, {planned} epochs, bit for bit, and no further; "
             f"{initial.longer(run, epochs)}"
@@ -36,6 +36,6 @@ def resume(context: typer.Context, run: Run, data_path: DataPath = None, epochs:
     terminal: Terminal = context.obj
     finish.train_and_finish(
         terminal,
-        lambda reporter: experiments.resume(run, data_path=data_path, reporter=reporter),
+        lambda reporter: training.resume(run, data_path=data_path, reporter=reporter),
         data_path=data_path,
     )

@@ -41,7 +41,7 @@ def sample(
     terminal: Terminal = context.obj
     with trained.opened(run, checkpoint=checkpoint, fallback=fallback) as opened:
         drawn = inference.generate(opened.model, n, key=trained.key_of(seed))
-        shape, columns = opened.shape, opened.trained.about.columns
+        shape, columns = opened.shape, opened.about.columns
     if output is None:
         terminal.data(export.rows_as_csv(drawn.sample, columns).rstrip())
     elif output.suffix.lower() == ".png":

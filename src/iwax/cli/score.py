@@ -59,8 +59,8 @@ def score(
     terminal: Terminal = context.obj
     state = {"checkpoint": checkpoint, "fallback": fallback}
     with trained.opened(run, data_path=data_path, **state) as opened, progress.Reporter(terminal) as reporter:
-        x, read = opened.each_row(file, binarize=binarize)
-        beside = None if background is None else opened.beside(background, **state)
+        x, read = opened.read_each(file, binarize=binarize)
+        beside = None if background is None else trained.background_model(opened, background, **state)
         known = opened.typical_rows(_REFERENCE) if typical else None
         of_row = "log p(x) is that of the observed values of a row, score that of a whole row as unusual"
         trained.warn_of_holes(terminal, x, of_row, refused=len(read.refused))

@@ -14,6 +14,7 @@ with later():
     from iwax import experiments
     from iwax.cli import finish
     from iwax.data import registry
+    from iwax.experiments import training
 
 __all__ = ["train"]
 
@@ -103,7 +104,7 @@ def train(
     terminal: Terminal = context.obj
     for warning in config.warnings():
         terminal.warn(warning)
-    finish.train_and_finish(terminal, lambda reporter: experiments.train(config, output, reporter=reporter))
+    finish.train_and_finish(terminal, lambda reporter: training.train(config, output, reporter=reporter))
 
 
 def _have(name: str | None) -> None:
