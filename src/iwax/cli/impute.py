@@ -18,6 +18,7 @@ with later():
     from iwax.cli import trained
     from iwax.data import masks
     from iwax.experiments import export
+    from iwax.experiments import run as runs
     from iwax.report import figures
 
 __all__ = ["impute"]
@@ -84,9 +85,7 @@ def impute(
             how = {"k": k, "key": trained.key_of(seed), "draws": draws, "sweeps": 0 if mask is None else READ}
             found = inference.impute(opened.model, given, **how)
             tables = [found.values] if found.draws is None else list(found.draws)
-            about |= {"ess_median": found.ess_median, **tell(terminal, found, k)}
-            if errors is not None:
-                export.write(errors, found.errors(opened.about.columns), main="ess")
+            about |= _weights(terminal, found, errors, opened.about.columns, k)
         about |= {"left_out": opened.left_out} if file is not None and opened.left_out else {}
         about |= {} if mask is None else _compared(tables[0], x, missing)
         own = export.Table(file, opened.about.columns, opened.config.data.dialect)
@@ -129,6 +128,22 @@ def _paths(file: Path | None, output: Path | None, errors: Path | None, draws: i
 
 def _is(path: Path | None, *endings: str) -> bool:
     return path is not None and path.suffix.lower() in endings
+
+
+def _rows(opened: "runs.Run", file: Path | None, limit: int | None) -> "np.ndarray":
+    """Rows of the file or, without one, the first test rows."""
+    if file is None:
+        return opened.rows("test", final=False)[: limit or IMAGES]
+    return opened.read(file, empty=True)[:limit]
+
+
+def _weights(
+    terminal: Terminal, found: "inference.Imputation", errors: Path | None, columns: Any, k: int
+) -> dict[str, Any]:
+    """What the weights say, which warns, and goes to the file of errors."""
+    if errors is not None:
+        export.write(errors, found.errors(columns), main="ess")
+    return {"ess_median": found.ess_median, **tell(terminal, found, k)}
 
 
 def _compared(filled: "np.ndarray", x: "np.ndarray", missing: "np.ndarray") -> dict[str, float]:
