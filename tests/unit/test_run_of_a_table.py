@@ -16,13 +16,13 @@ from resealing import changed
 
 from iwax import data, experiments, inference
 from iwax.cli.app import main
-from iwax.cli.output import as_text
-from iwax.cli.scores import Scores
 from iwax.data import coding
 from iwax.data.files import read_rows
 from iwax.experiments import build
+from iwax.experiments.export import as_csv
 from iwax.experiments.reporter import Silent
 from iwax.experiments.run import Run
+from iwax.inference.scores import columns as columns_of
 from iwax.report.page import compose
 
 in_a_browser = pytest.mark.skipif(chromium.program() is None, reason="needs chromium: apt-get install chromium")
@@ -392,8 +392,8 @@ def test_what_training_left_out_comes_along_with_the_scores(tmp_path):
     assert read.values[0] == 1.5
     assert read.refused.keys() == {(1, 0)}
     numbers = {"log_evidence": np.array([-1.0, -np.inf]), "score": np.array([-1.0, -np.inf])}
-    found = Scores(read, np.zeros(2, int), ["", "because"], numbers).columns()
-    assert as_text(found) == (
+    found = columns_of(read, numbers, ["", "because"])
+    assert as_csv(found) == (
         'row,id,score (file),log_evidence,score,reason\n1,"x, 1",7,-1,-1,\n2,,8,-inf,-inf,because\n'
     )
     with pytest.raises(ValueError, match="it also has 'score'"):

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from iwax import evaluation, experiments
-from iwax.cli import rows as printed
+from iwax.cli import published as printed
 from iwax.cli.terminal import Terminal
 from iwax.experiments import bnn, build, evaluators, published, reproduce, results, results_page
 from iwax.experiments.reporter import Silent
