@@ -60,7 +60,7 @@ def main() -> None:
     """Measure, print the table, and save it where that is asked for."""
     options = parsed()
     threads = machine.use_processors(options.threads)
-    result = machine.description(threads, ["iwax", "jax", "jaxlib", "blackjax", "numpy"])
+    result = machine.description(threads, ["iwax", "jax", "jaxlib", "numpy"])
     batch = options.batch or rows_at_once(options.images, options.chains)
     seconds = measured(options, batch)
     result |= {

@@ -94,7 +94,7 @@ def main() -> None:
     seconds = time.perf_counter() - begun
     exact, coarse = (on_grid(trained.model, both.x, points) for points in (options.points, options.points // 2 + 1))
     found = summary(both, exact, coarse)
-    result = machine.description(threads, ["iwax", "jax", "jaxlib", "blackjax", "numpy"])
+    result = machine.description(threads, ["iwax", "jax", "jaxlib", "numpy"])
     result["command"] = result["command"].replace(options.run, "RUN")
     config = trained.config
     result["run"] = {

@@ -19,8 +19,7 @@ TRAINED = 50_000  # rows, of which a divergence of weights takes its share a dat
 def preset(name: str, *sets: str) -> tuple[LatentVariableModel, AbstractObjective, int]:
     """The untrained model of a preset for binary images, its objective with pathwise gradients, and its k."""
     config = from_sources(preset=name, sets=["data.name=mnist-static", "objective.gradient=pathwise", *sets])
-    if config.model.likelihood is None:
-        config = config.model_copy(update={"model": config.model.model_copy(update={"likelihood": "bernoulli"})})
+    config = config.model_copy(update={"model": config.model.with_likelihood("bernoulli")})
     rows = binary_images(build.needs_examples(config) or 1, seed=1).astype(np.float32)
     start = Moments(np.full(PIXELS, 0.13), np.full(PIXELS, 0.3), (28, 28), rows)
     key = jax.random.key(0)

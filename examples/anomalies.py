@@ -26,9 +26,8 @@ from sklearn.mixture import GaussianMixture
 from sklearn.model_selection import train_test_split
 
 from iwax import bounds, data, evaluation, gradients, inference, likelihoods, nn, posteriors, priors, training
-from iwax.experiments import Silent, build, from_sources, open_run, train
+from iwax.experiments import Run, Silent, build, from_sources, open_run, train
 from iwax.experiments.environment import environment
-from iwax.experiments.stored import Trained
 from iwax.model import LatentVariableModel
 from iwax.report.canvas import FAINT, PALETTE, quiet, sheet, write
 
@@ -82,7 +81,7 @@ def regret(model: LatentVariableModel, x: np.ndarray, seed: int) -> np.ndarray:
     return -evaluation.inference_gap(model, x, k=K, key=jax.random.key(seed), steps=100).amortisation
 
 
-def trained(values: str, name: str, share: float | None, asked: argparse.Namespace) -> Trained:
+def trained(values: str, name: str, share: float | None, asked: argparse.Namespace) -> Run:
     """The run of a model, or of a background model, trained now if it is not there."""
     folder = asked.runs / f"{SETS[values][name]}-{share or 'plain'}-seed{asked.seed}"
     if not folder.exists():

@@ -19,9 +19,8 @@ import jax
 import numpy as np
 
 from iwax import evaluation, weights
-from iwax.experiments import open_run
+from iwax.experiments import Run, open_run
 from iwax.experiments.comparison import paired_difference
-from iwax.experiments.stored import Trained
 from iwax.model import LatentVariableModel
 
 Variants = Iterator[tuple[str, LatentVariableModel]]
@@ -37,7 +36,7 @@ def variants(model: LatentVariableModel) -> Variants:
         yield "all at the mean", weights.at_mean(model)
 
 
-def measured(trained: Trained, k: int, limit: int | None, seed: int) -> dict[str, evaluation.Evidence]:
+def measured(trained: Run, k: int, limit: int | None, seed: int) -> dict[str, evaluation.Evidence]:
     """Evidence of all variants of a run, with the same keys."""
     test = trained.dataset().test.values
     rows = trained.as_taken(np.asarray(test)[:limit], source=f"the test rows of {trained.config.data.name}")

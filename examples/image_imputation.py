@@ -25,8 +25,7 @@ from iwax import data, inference, supports
 from iwax.data import masks
 from iwax.data.binarization import as_grey, binarize_once
 from iwax.evaluation import squared_error, squared_error_difference
-from iwax.experiments import open_run
-from iwax.experiments.stored import Trained
+from iwax.experiments import Run, open_run
 from iwax.report import figures
 from iwax.streams import Bits
 
@@ -56,7 +55,7 @@ def images(name: str, limit: int | None) -> tuple[np.ndarray, tuple[int, ...]]:
     return values / np.float32(255) if dataset.kind == "grey" else values, dataset.shape
 
 
-def by_weights(trained: Trained, x: np.ndarray, hidden: np.ndarray, given: argparse.Namespace) -> dict[str, Any]:
+def by_weights(trained: Run, x: np.ndarray, hidden: np.ndarray, given: argparse.Namespace) -> dict[str, Any]:
     """The squared errors of `inference.impute`, and of sweeps given the same pixels; how many draws count."""
     pixels, key = x, jax.random.key(given.seed)
     if trained.model.likelihood.support == supports.binary:
@@ -76,7 +75,7 @@ def by_weights(trained: Trained, x: np.ndarray, hidden: np.ndarray, given: argpa
     return found
 
 
-def measured(trained: dict[str, Trained], x: np.ndarray, hidden: np.ndarray, given: argparse.Namespace) -> Any:
+def measured(trained: dict[str, Run], x: np.ndarray, hidden: np.ndarray, given: argparse.Namespace) -> Any:
     """Of one mask, the figures of every run, and its filled images."""
     figures_of: dict[str, Any] = {}
     filled: dict[str, np.ndarray] = {}

@@ -69,7 +69,7 @@ def measured(asked: argparse.Namespace) -> dict[str, Any]:
     gradients = ["pathwise", "doubly_reparameterized"]
     curves = [
         signal_curve(model, x, each, key=jax.random.key(asked.seed), **options)
-        for each in variants(Objective(bound="iwae"), [], gradients, {})
+        for each in variants(Objective(), [], gradients, {})
     ]
     about = {"rows": asked.rows, "repeats": asked.repeats, "seed": asked.seed, "environment": environment()}
     return about | {"curves": [{name: curve[name] for name in KEPT} for curve in curves]}

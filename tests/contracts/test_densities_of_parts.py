@@ -58,7 +58,7 @@ def test_draws_from_a_mixture_have_the_gradient_of_their_expectation():
 
     def mixture(parameters):
         weights, loc, log_scale = parameters
-        return distributions.Mixture(weights, distributions.Factorized.normal(loc, jnp.exp(log_scale)))
+        return distributions.Mixture(weights, distributions.Normal(loc, jnp.exp(log_scale)))
 
     def f(z):
         return jnp.sin(2 * z[..., 0]) * z[..., 1] + z[..., 0] ** 2 - z[..., 1] ** 3 / 3
@@ -88,7 +88,7 @@ def sum_over_the_plane(function: Callable, *, points: int = 200, width: float = 
 
 
 def test_draws_from_other_mixtures_have_no_derivative_and_say_so():
-    normals = distributions.Factorized.normal(jnp.zeros((2, 3)), jnp.ones((2, 3)))
+    normals = distributions.Normal(jnp.zeros((2, 3)), jnp.ones((2, 3)))
     assert distributions.Mixture(jnp.zeros(2), normals).reparameterized
     assert not distributions.Mixture(jnp.zeros(2), distributions.Bernoulli(jnp.zeros((2, 3)))).reparameterized
 
@@ -101,7 +101,7 @@ def test_the_density_of_a_mixture_of_normals_has_the_derivatives_of_its_formula(
     weights = jnp.asarray(rng.normal(size=3))
 
     def found(weights, loc, raw, z):
-        normals = distributions.Factorized.normal(loc, jnp.exp(raw))
+        normals = distributions.Normal(loc, jnp.exp(raw))
         return jnp.sin(jax.vmap(distributions.Mixture(weights, normals).log_prob)(z)).sum()
 
     def formula(weights, loc, raw, z):

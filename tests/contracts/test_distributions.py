@@ -23,14 +23,14 @@ SLOPE, OFFSET = np.array([[0.7, 0.1]]), np.array([0.2, -0.4])
 
 def chain(downwards: bool) -> distributions.Chain:
     """A first layer N(0.3, 0.5^2), a second whose loc and log scale are affine in the first."""
-    first = distributions.Factorized.normal(jnp.array([0.3]), jnp.array([0.5]))
+    first = distributions.Normal(jnp.array([0.3]), jnp.array([0.5]))
     head = linear(SLOPE, OFFSET)
     conditional = likelihoods.Gaussian.of_network(head) if downwards else posteriors.Gaussian(head)
     return distributions.Chain(first, (conditional,), (jax.random.key(0),), downwards=downwards)
 
 
 DISTRIBUTIONS: dict[str, Callable] = {
-    "normal": lambda: distributions.Factorized.normal(jnp.asarray(LOC), jnp.asarray(SCALE)),
+    "normal": lambda: distributions.Normal(jnp.asarray(LOC), jnp.asarray(SCALE)),
     "bernoulli": lambda: distributions.Bernoulli(jnp.asarray(LOGITS)),
     "chain upwards": partial(chain, downwards=False),
     "chain downwards": partial(chain, downwards=True),
@@ -158,7 +158,7 @@ def test_probabilities_sum_to_one(name: str):
         values = jnp.array(list(itertools.product([0.0, 1.0], repeat=3)))
         assert float(jnp.exp(jax.vmap(DISTRIBUTIONS[name]().log_prob)(values)).sum()) == pytest.approx(1, abs=1e-12)
     elif name == "normal":
-        narrow = distributions.Factorized.normal(jnp.array([0.3]), jnp.array([0.5]))
+        narrow = distributions.Normal(jnp.array([0.3]), jnp.array([0.5]))
         assert abs(log_integral(jax.vmap(narrow.log_prob), 1)) < 1e-12
     else:
         density = jax.jit(jax.vmap(lambda z: DISTRIBUTIONS[name]().log_prob((z[:1], z[1:]))))
@@ -211,7 +211,7 @@ def test_one_parameter_may_stand_for_all_features(features: int, scale: np.ndarr
     x, loc = np.linspace(-1, 2, features), np.linspace(0, 1, features)
     observed = np.arange(features) % 3 == 0
     for found, each in (
-        (distributions.Factorized.normal(jnp.asarray(loc), scale), scipy.stats.norm.logpdf(x, loc, 0.5)),
+        (distributions.Normal(jnp.asarray(loc), scale), scipy.stats.norm.logpdf(x, loc, 0.5)),
         (distributions.StudentT(5 * scale / scale, jnp.asarray(loc), scale), scipy.stats.t.logpdf(x, 5, loc, 0.5)),
     ):
         np.testing.assert_allclose(found.log_prob(jnp.asarray(x)), each.sum(), rtol=1e-5)
@@ -226,12 +226,12 @@ def test_a_chain_refuses_a_mask():
 
 @pytest.mark.usefixtures("float64")
 def test_kl_of_normals_is_its_integral():
-    q = distributions.Factorized.normal(jnp.array([0.3, -1.0]), jnp.array([0.5, 1.4]))
-    p = distributions.Factorized.normal(jnp.array([0.0, 0.6]), jnp.array([1.0, 0.8]))
+    q = distributions.Normal(jnp.array([0.3, -1.0]), jnp.array([0.5, 1.4]))
+    p = distributions.Normal(jnp.array([0.0, 0.6]), jnp.array([1.0, 0.8]))
     nodes = np.linspace(-15, 15, 4001)
     for j in range(2):
-        log_q = scipy.stats.norm.logpdf(nodes, q.parameters[0][j], q.parameters[1][j])
-        log_p = scipy.stats.norm.logpdf(nodes, p.parameters[0][j], p.parameters[1][j])
+        log_q = scipy.stats.norm.logpdf(nodes, q.loc[j], q.scale[j])
+        log_p = scipy.stats.norm.logpdf(nodes, p.loc[j], p.scale[j])
         integral = (np.exp(log_q) * (log_q - log_p)).sum() * (nodes[1] - nodes[0])
         assert float(q.kl(p)[j]) == pytest.approx(integral, rel=1e-9)
     np.testing.assert_allclose(q.kl(q), 0.0, atol=1e-15)
@@ -259,9 +259,7 @@ def test_normal_at_any_scale(log10_scale: int):
     scale = 10.0**log10_scale
 
     def log_prob(loc, log_scale):
-        return distributions.Factorized.normal(loc[None], jnp.exp(log_scale)[None]).log_prob(
-            jnp.array([1.5 * scale], jnp.float32)
-        )
+        return distributions.Normal(loc[None], jnp.exp(log_scale)[None]).log_prob(jnp.array([1.5 * scale], jnp.float32))
 
     log_scale = jnp.float32(np.log(scale))
     value, slopes = jax.value_and_grad(log_prob, argnums=(0, 1))(jnp.float32(0.0), log_scale)

@@ -46,13 +46,10 @@ NETWORKS: dict[str, tuple[Callable, tuple, tuple[int, ...]]] = {
     "gated mlp, trunk": (lambda: nn.GatedMLP(5, (6, 4), None, key=KEY), ((5,),), (4,)),
     "gated mlp, affine": (lambda: nn.GatedMLP(5, (), 3, key=KEY), ((5,),), (3,)),
     "layer norm": (lambda: nn.LayerNorm(5), ((5,),), (5,)),
-    "weight norm": (lambda: nn.WeightNormLinear(5, 3, key=KEY), ((5,),), (3,)),
     "mlp, normalised": (lambda: nn.MLP(5, (6, 4), 3, key=KEY, norm=True), ((5,),), (3,)),
     "memory": (lambda: memory(nn.Memory(5, 3, key=KEY)), ((5,),), (5,)),
     "memory, summed": (lambda: nn.Memory(5, 3, key=KEY, attention="softmax", composition="sum"), ((5,),), (5,)),
     "memory mlp": (lambda: remembering(), ((5,),), (3,)),
-    "residual block": (lambda: nn.ResidualBlock(5, key=KEY), ((5,),), (5,)),
-    "residual mlp": (lambda: nn.ResidualMLP(5, 6, 2, 3, key=KEY), ((5,),), (3,)),
     "masked": (lambda: nn.MaskedMLP(5, (8, 8), heads=2, key=KEY), ((5,),), (2, 5)),
     "masked, of a context": (lambda: nn.MaskedMLP(5, (8,), context_features=3, key=KEY), ((5,), (3,)), (1, 5)),
     "joined": (joined, (((5,), (2,)),), (4,)),
@@ -69,12 +66,6 @@ NETWORKS: dict[str, tuple[Callable, tuple, tuple[int, ...]]] = {
         ),
         ((3,),),
         (PIXELS,),
-    ),
-    "resnet": (lambda: nn.ResNetEncoder(IMAGE, [(4, 1), (6, 2)], 3, key=KEY), ((PIXELS,),), (3,)),
-    "resnet, back": (
-        lambda: nn.ResNetDecoder(3, IMAGE, [(4, 2), (4, 1)], start=(6, 2, 3), heads=2, key=KEY),
-        ((3,),),
-        (2 * PIXELS,),
     ),
     "pixelcnn": (lambda: nn.PixelCNN((4, 6), channels=4, layers=2, key=KEY), ((PIXELS,),), (PIXELS,)),
     "pixelcnn, of maps": (
@@ -99,9 +90,6 @@ LONG = (
     "masked",
     "conv, gated trunk",
     "deconv, gated, biased",
-    "residual mlp",
-    "resnet",
-    "resnet, back",
     "gated pixelcnn, of maps",
     "pixelcnn",
     "pixelcnn, of maps",
@@ -110,7 +98,7 @@ every_network = pytest.mark.parametrize(
     "name", [pytest.param(name, marks=pytest.mark.slow) if name in LONG else name for name in NETWORKS]
 )
 # what takes one datum, and not a batch
-OF_ONE = ("conv", "conv, gated trunk", "deconv", "deconv, gated, biased", "resnet", "pixelcnn")
+OF_ONE = ("conv", "conv, gated trunk", "deconv", "deconv, gated, biased", "pixelcnn")
 
 
 def inputs(shapes: tuple, rows: int) -> tuple:
@@ -194,7 +182,7 @@ def test_a_batch_is_refused_where_one_datum_is_needed(name: str):
         eqx.filter_eval_shape(lambda network: network(*inputs(shapes, 2)), eqx.filter_eval_shape(make))
 
 
-@pytest.mark.parametrize("name", ["linear", "gated mlp", "weight norm", "residual mlp", "masked"])
+@pytest.mark.parametrize("name", ["linear", "gated mlp", "masked"])
 def test_dense_networks_take_leading_axes(name: str):
     make, shapes, out = NETWORKS[name]
     (x,) = inputs(shapes, 6)
@@ -208,12 +196,8 @@ LATENT = np.random.default_rng(0).normal(size=(4, 40)).astype(np.float32)
 FULL_SIZE: dict[str, tuple[Callable, np.ndarray]] = {
     "gated, glorot": (lambda: nn.GatedMLP(784, (300, 300), 80, key=KEY, initial="glorot_normal"), BINARY),
     "gated, he": (lambda: nn.GatedMLP(784, (300, 300), 80, key=KEY, initial="he_normal"), BINARY),
-    "residual": (lambda: nn.ResidualMLP(784, 200, 4, 80, key=KEY), BINARY),
     "masked": (lambda: nn.MaskedMLP(784, (200, 200), key=KEY), BINARY),
     "conv hvae": (lambda: nn.conv_hvae_encoder((1, 28, 28), 80, key=KEY), BINARY),
-    "five layers": (lambda: nn.five_layer_encoder(100, key=KEY), BINARY),
-    "five layers, back": (lambda: nn.five_layer_decoder(40, key=KEY), LATENT),
-    "resnet": (lambda: nn.ResNetEncoder((1, 28, 28), [(16, 2), (16, 1), (32, 2)], 80, key=KEY), BINARY),
     "pixelcnn": (lambda: nn.PixelCNN((28, 28), channels=16, key=KEY), BINARY),
     "gated pixelcnn": (lambda: nn.GatedPixelCNN((28, 28), channels=16, key=KEY), BINARY),
 }

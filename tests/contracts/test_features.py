@@ -25,7 +25,7 @@ def by_feature(feature, *parameters):
 
 
 def table(normals, classes, counts):
-    return d.Columns(((0, 3), (2,), (1,)), (d.Factorized.normal(*normals), d.Categorical(classes), d.Poisson(counts)))
+    return d.Columns(((0, 3), (2,), (1,)), (d.Normal(*normals), d.Categorical(classes), d.Poisson(counts)))
 
 
 def inflated_poisson(log_rate, gate):
@@ -46,7 +46,7 @@ def mixed_logistics(weights, loc, scale):
 
 # a constructor, its parameters, and the same by SciPy, feature by feature
 CASES = {
-    "normal": (d.Factorized.normal, (A, B), by_feature(features.normal, A, B)),
+    "normal": (d.Normal, (A, B), by_feature(features.normal, A, B)),
     "bernoulli": (d.Bernoulli, (A,), by_feature(features.bernoulli, A)),
     "continuous bernoulli": (
         d.ContinuousBernoulli,

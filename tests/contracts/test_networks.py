@@ -22,8 +22,6 @@ from iwax.nn import (
     Linear,
     MaskedConv,
     MaskedMLP,
-    ResidualMLP,
-    WeightNormLinear,
     glorot_uniform,
     mean_logits,
 )
@@ -193,40 +191,6 @@ def test_normalisations_are_their_formula():
     np.testing.assert_allclose(call(norm, jnp.asarray(image)), expected, rtol=1e-4, atol=1e-5)
 
 
-def test_weight_normalisation_parts_length_and_direction():
-    start = WeightNormLinear(3, 2, key=jax.random.key(1))
-    np.testing.assert_allclose(
-        call(start, jnp.asarray(X)), call(Linear(3, 2, key=jax.random.key(1)), jnp.asarray(X)), rtol=1e-5
-    )
-    layer = moved(start)
-    direction = np.asarray(layer.direction, np.float64)
-    weight = np.asarray(layer.gain) * direction / np.linalg.norm(direction, axis=0)
-    expected = X @ weight + np.asarray(layer.bias)
-    np.testing.assert_allclose(call(layer, jnp.asarray(X)), expected, rtol=1e-5, atol=1e-6)
-    longer = eqx.tree_at(lambda layer: layer.direction, layer, 7 * layer.direction)
-    np.testing.assert_allclose(call(longer, jnp.asarray(X)), expected, rtol=1e-5, atol=1e-6)
-
-
-def test_residual_networks_are_their_formula():
-    net = moved(ResidualMLP(3, 4, 2, 2, key=jax.random.key(1), activation="tanh"))
-    h = affine(net.first, X)
-    for block in net.blocks:
-        norm = np.asarray(block.norm.gain) * normalised(h, 1e-5) + np.asarray(block.norm.shift)
-        h = h + affine(block.outer, np.tanh(affine(block.inner, np.tanh(norm))))
-    last = np.tanh(np.asarray(net.norm.gain) * normalised(h, 1e-5) + np.asarray(net.norm.shift))
-    np.testing.assert_allclose(call(net, jnp.asarray(X)), affine(net.output, last), rtol=1e-4, atol=1e-5)
-
-
-def test_more_residual_blocks_start_no_larger():
-    x = jax.random.normal(jax.random.key(0), (100,))
-    for blocks in (1, 16):
-        net = ResidualMLP(100, 100, blocks, 50, key=jax.random.key(1))
-        h = call(net.first, x)
-        for block in net.blocks:
-            h = call(block, h)
-        assert 0.5 < float(h.std()) < 2.5
-
-
 def test_a_joined_network_is_its_networks_side_by_side():
     keys = jax.random.split(jax.random.key(0), 3)
     each, joint = (Linear(3, 2, key=keys[0]), MLP(1, (3,), 2, key=keys[1])), Linear(4, 2, key=keys[2])
@@ -284,8 +248,6 @@ def test_a_narrow_masked_network_is_autoregressive_still():
         (lambda key: LayerNorm(1), "at least 2 features, as a single one is its own mean; got 1"),
         (lambda key: ChannelNorm(1), "at least 2 channels"),
         (lambda key: ChannelNorm(2)(jnp.zeros((3, 4, 4))), r"2 channels, got shape \(3, 4, 4\)"),
-        (lambda key: ResidualMLP(2, 3, 0, 2, key=key), "at least 1 block, got 0"),
-        (lambda key: ResidualMLP(2, 3, 1, 2, key=key, activation="relus"), "one of tanh, relu.*got 'relus'"),
         (lambda key: MaskedMLP(2, (3,), key=key, heads=0), "heads must be at least 1, got 0"),
         (lambda key: MaskedMLP(2, (3,), key=key)(jnp.zeros(2), jnp.zeros(1)), r"0 context features.*shape \(1,\)"),
         (lambda key: MaskedMLP(2, (3,), key=key, context_features=1)(jnp.zeros(2)), "1 context features.*got none"),

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from iwax.cli import failure, output
+from iwax.experiments import export
 from iwax.report import canvas
 from iwax.training import durable
 
@@ -29,7 +30,7 @@ def write(path: Path, values: np.ndarray = ROWS) -> None:
     elif path.suffix == ".html":
         durable.replace(path, values.tobytes())
     else:
-        output.write(path, {"x": values}, main="x")
+        export.write(path, {"x": values}, main="x")
 
 
 ENDINGS = (".npy", ".npz", ".csv", ".png", ".html")

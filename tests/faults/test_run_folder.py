@@ -13,8 +13,9 @@ import pytest
 from iwax import experiments
 from iwax.cli import main
 from iwax.experiments import measurements
-from iwax.experiments.folder import RunFolder, claim, existing, held
+from iwax.experiments.folder import claimed, write_down
 from iwax.experiments.reporter import Silent
+from iwax.experiments.run import Run
 from iwax.experiments.verify import BAD, verify
 from iwax.training import checkpoint, enclosed
 from iwax.training.checkpoint import CorruptCheckpointError
@@ -33,7 +34,7 @@ def made(tmp_path_factory) -> Path:
     config = experiments.from_sources(data=str(folder / "rows.npy"), sets=TINY, flags=flags)
     run = experiments.train(config, folder / "run", reporter=Silent())
     experiments.evaluate(run, reporter=Silent())
-    RunFolder(run).write({"samples/samples.png": b"\x89PNG" + bytes(range(60)), "report.html": b"<html>" + bytes(60)})
+    Sealed(run).write({"samples/samples.png": b"\x89PNG" + bytes(range(60)), "report.html": b"<html>" + bytes(60)})
     return run
 
 
@@ -49,11 +50,12 @@ def states(run: Path) -> dict[str, str]:
 
 def read_all(run: Path) -> dict[str, object]:
     """Everything that verbs read of a run, checkpoints aside."""
-    folder = existing(run)
+    opened = Run(run)
+    folder = opened.folder
     summaries = measurements.summaries(folder, ("n",))
     values = [measurements.values(folder, path, summary, ("rows", "elbo")) for path, summary in summaries]
-    rows = [folder.rows(path) for path in (folder.metrics, folder.timing)]
-    return {"config": folder.config(), "environment": folder.environment(), "values": values, "rows": rows}
+    rows = [folder.rows(path) for path in ("metrics.jsonl", "timing.jsonl")]
+    return {"config": opened.config, "environment": opened.environment, "values": values, "rows": rows}
 
 
 READ = {"config.json", "env.json", "metrics.jsonl", "timing.jsonl", "seal.json"}
@@ -111,7 +113,7 @@ def test_rows_after_the_seal_are_told_of_and_a_torn_one_is_nothing(run: Path):
     with (run / "metrics.jsonl").open("a") as stream:
         stream.write('{"step": 9, "bound": 0.5}\n{"st')
     with pytest.warns(RunFolderWarning, match="the last 1 rows of metrics.jsonl are not sealed yet"):
-        rows = existing(run).rows(run / "metrics.jsonl")
+        rows = Run(run).folder.rows("metrics.jsonl")
     assert [row["step"] for row in rows] == [2, 4, 9]
     (verdict,) = [each for each in verify(run) if each.file == "metrics.jsonl"]
     assert (verdict.state, verdict.words) == ("whole", "but for 1 rows after its seal, of which nobody can say")
@@ -172,7 +174,7 @@ def test_a_damaged_checkpoint_is_passed_over_where_that_is_asked_for(run: Path, 
 
 def test_measurements_by_several_processes_are_all_kept(run: Path):
     """Threads open the lock anew as processes do."""
-    folder = RunFolder(run)
+    folder = Sealed(run)
 
     def write(writer: int) -> None:
         for turn in range(5):
@@ -189,7 +191,7 @@ def test_measurements_by_several_processes_are_all_kept(run: Path):
 
 
 def test_a_reader_beside_a_writer_sees_the_old_file_or_the_new_one(run: Path):
-    folder, ended = RunFolder(run), threading.Event()
+    folder, ended = Sealed(run), threading.Event()
 
     def write() -> None:
         for turn in range(40):
@@ -256,8 +258,8 @@ def test_killed_while_files_are_replaced(run: Path, tmp_path: Path, monkeypatch)
     old = {name: (run / name).read_bytes() for name in ("report.html", "samples/samples.png")}
     new = {"report.html": b"new", "samples/samples.png": b"new too", "evaluation/more.npz": b"more"}
 
-    def copy(lives: int) -> RunFolder:
-        return RunFolder(tmp_path / str(lives))
+    def copy(lives: int) -> Sealed:
+        return Sealed(tmp_path / str(lives))
 
     def work(lives: int) -> None:
         with monkeypatch.context() as alive:
@@ -266,12 +268,12 @@ def test_killed_while_files_are_replaced(run: Path, tmp_path: Path, monkeypatch)
         copy(lives).write(new)
 
     def check(lives: int) -> None:
-        folder = existing(tmp_path / str(lives))
+        folder = Run(tmp_path / str(lives)).folder
         assert not [each for each in verify(folder.path) if each.state in BAD]
         for name, data in old.items():
             assert folder.read(name) in (data, new[name])
         read_all(folder.path)
-        folder.sealed.sweep()
+        folder.sweep()
         assert not any(name.startswith(".") for name, _ in folder.files.entries())
         folder.write(new)
         assert {states(folder.path)[name] for name in new} == {"whole"}
@@ -284,36 +286,34 @@ def test_killed_while_a_record_is_sealed_or_cut(run: Path, tmp_path: Path, monke
         with monkeypatch.context() as alive:
             alive.setattr(enclosed, "os", os)
             shutil.copytree(run, tmp_path / str(lives))
-        folder = RunFolder(tmp_path / str(lives))
+        folder = Sealed(tmp_path / str(lives))
         folder.log("one line")
         folder.seal()
-        folder.cut(folder.metrics, 2)
+        folder.cut("metrics.jsonl", 2)
 
     def check(lives: int) -> None:
-        folder = existing(tmp_path / str(lives))
+        folder = Run(tmp_path / str(lives)).folder
         assert not [each for each in verify(folder.path) if each.state in BAD]
-        assert [row["step"] for row in folder.rows(folder.metrics)] in ([2, 4], [2])
+        assert [row["step"] for row in folder.rows("metrics.jsonl")] in ([2, 4], [2])
 
     assert killed_at_every_step(monkeypatch, work, check) >= 10
 
 
 def test_killed_before_there_is_a_configuration(made: Path, tmp_path: Path, monkeypatch, capsys):
     """Whatever is left, `train --output` begins there or the run opens; `resume` says what to type."""
-    config, environment = RunFolder(made).config(), RunFolder(made).environment()
+    config, environment = Run(made).config, Run(made).environment
 
     def begun(path: Path) -> None:
-        folder = claim(path, name="a", data="b", seed=0)
-        with held(folder):
-            folder.begin()
-            folder.write_down(config, environment)
+        with claimed(path, name="a", data="b", seed=0) as folder:
+            write_down(folder, config, environment)
 
     def check(lives: int) -> None:
         path = tmp_path / str(lives)
         if (path / "config.json").exists():
-            assert existing(path).config() == config
+            assert Run(path).config == config
             return
         with pytest.raises(FileNotFoundError, match=r"run folder was needed|config\.json was needed"):
-            existing(path)
+            Run(path)
         begun(path)
         assert set(states(path).values()) == {"whole"}
 
@@ -333,9 +333,9 @@ def test_nobody_s_own_files_are_taken_for_left_over(tmp_path: Path, name: str, d
     (tmp_path / "run.lock").touch()
     (tmp_path / name).write_text(data)
     with pytest.raises(FileExistsError, match="not empty"):
-        claim(tmp_path, name="a", data="b", seed=0)
+        claimed(tmp_path, name="a", data="b", seed=0).__enter__()
     with pytest.raises(FileNotFoundError, match=r"config\.json was needed"):
-        existing(tmp_path)
+        Run(tmp_path)
     assert (tmp_path / name).read_text() == data
 
 

@@ -23,7 +23,8 @@ import numpy as np
 
 from iwax import data
 from iwax.experiments import build, catalogue, from_sources
-from iwax.experiments.config import Config, Model
+from iwax.experiments.config import Config
+from iwax.experiments.former import FORMER
 from iwax.experiments.parts.columns import table_start
 
 STORED = Path(__file__).parent / "configurations.json"
@@ -35,7 +36,7 @@ COLUMNS = (
     data.Column("categorical", "categorical", ("red", "green", "blue")),
 )
 
-FORMER = {f"model.{key}": [f"model.{name}" for name in names] for key, names in Model.FORMER.items()}
+BEFORE = {"model.variance": "network", "model.scale": 1.0, "objective.free_bits": 0.0}  # defaults that were not null
 _ONE = "model.latent=6 model.hidden=[12,10]"  # sizes that keep what is built small
 _TWO = "model.latent=[5,3] model.hidden=[[12,10],[8]]"
 SETS = tuple(
@@ -182,10 +183,10 @@ WITH_WEIGHTS = (  # models whose untrained weights are compared, all of them sma
 def flat(config: Config) -> dict[str, Any]:
     """Every key of a configuration, dotted, with its value as JSON has it; of parts by the flat names of before.
 
-    Null is the setting of a part that the kind chosen does not have.
+    A setting of a part that the kind chosen does not have is what it was by default, null for most.
     """
     found = config.flat()
-    former = {key: next((found[name] for name in names if name in found), None) for key, names in FORMER.items()}
+    former = {key: next((found[n] for n in names if n in found), BEFORE.get(key)) for key, names in FORMER.items()}
     return {key: value for key, value in found.items() if key.count(".") < 2} | former
 
 

@@ -22,7 +22,7 @@ LISTED = (
     ("objective.k=1000000", "rows a step"),
     ("objective.bound=iwea", "did you mean iwae"),
     ("objective.m=2", "objective.m"),
-    ("objective.bound=miwae", "objective.m"),
+    ("objective.bound=miwae", "objective.bound.m"),
     ("objective.gradient=closed_form_kl", "needs bound=elbo"),
     ("objective.free_bits=0.5", "closed_form_kl"),
     ("objective.free_bits=-1", "objective.free_bits"),

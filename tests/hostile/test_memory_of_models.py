@@ -8,7 +8,7 @@ import jax
 import numpy as np
 import pytest
 
-from iwax.experiments import build, stored
+from iwax.experiments import build, stored_model
 from iwax.experiments.config import Config, Model
 from iwax.experiments.parts.networks import Moments
 from iwax.experiments.parts.whole import assemble, size
@@ -56,15 +56,14 @@ def test_a_model_that_asks_for_too_much_is_refused_before_it_is_made(name, monke
 def test_a_run_folder_with_rows_of_any_shape_is_refused_before_a_row_is_made(shape, tmp_path):
     tracemalloc.start()
     with pytest.raises(MemoryLimitError, match="a model of rows of shape"):
-        stored.load_model(tmp_path / "step-1", Config(model=Model(likelihood="bernoulli")), shape=shape)
+        stored_model.load_model(tmp_path / "step-1", Config(model=Model(likelihood="bernoulli")), shape=shape)
     assert tracemalloc.get_traced_memory()[1] < 10e6
     tracemalloc.stop()
 
 
 def test_every_preset_is_allowed():
     for name in PRESETS:
-        model = from_sources(preset=name).model
-        sized = model.model_copy(update={"likelihood": model.likelihood or "bernoulli"})
+        sized = from_sources(preset=name).model.with_likelihood("bernoulli")
         assert 10_000 < size(sized, START) < 20e6, name
 
 

@@ -15,11 +15,13 @@ import pytest
 from iwax import experiments
 from iwax.cli import main
 from iwax.experiments import build, measurements
-from iwax.experiments.environment import environment
-from iwax.experiments.folder import Environment, RunFolder, existing
+from iwax.experiments.environment import Environment, environment
+from iwax.experiments.folder import write_down
+from iwax.experiments.run import Run
 from iwax.training import checkpoint, record
 from iwax.training.checkpoint import CorruptCheckpointError
 from iwax.training.enclosed import Enclosed
+from iwax.training.sealed import Sealed
 
 TINY = ["model.hidden=[4]", "model.latent=2", "training.batch=20"]
 
@@ -63,12 +65,12 @@ def made(tmp_path_factory) -> Path:
     config = build.resolve(config, dataset)
     about = {"name": dataset.name, "protocol": dataset.protocol, "kind": dataset.kind, "shape": dataset.shape}
     about |= {"rows": {part: len(rows) for part, rows in dataset.splits().items()}, "sha256": dataset.digest()}
-    run = RunFolder(folder / "run")
+    run = Sealed(folder / "run")
     run.path.mkdir()
-    run.write_down(config, Environment(**environment([]), data=about, start=None))
+    write_down(run, config, Environment(**environment([]), data=about, start=None))
     model = {"w": np.zeros(3, np.float32)}
-    checkpoint.save(run.checkpoints, 4, model=model, train={}, state={"validation": -1.0})
-    with record.Record(run.metrics) as rows:
+    checkpoint.save(run.path / "checkpoints", 4, model=model, train={}, state={"validation": -1.0})
+    with record.Record(run.path / "metrics.jsonl") as rows:
         rows.write({"step": 4, "epoch": 2, "bound": -3.0})
     run.write({"evaluation/test-k2.json": b"{}", "samples/samples.png": b"a picture"})
     run.log("made")
@@ -144,7 +146,7 @@ def test_a_dangling_link_makes_nothing(sent: Path):
 
 def test_links_made_after_the_folder_was_looked_at_are_not_followed(sent: Path):
     """What is opened by handles needs no look beforehand."""
-    outside, folder = outside_of(sent), existing(sent)
+    outside, folder = outside_of(sent), Run(sent).folder
     (outside / "mine").write_text("my own\n")
     before = contents(outside)
     for place in ("log.txt", "metrics.jsonl", "config.json", "run.lock", "samples", "checkpoints", "seal.lock"):
@@ -155,11 +157,11 @@ def test_links_made_after_the_folder_was_looked_at_are_not_followed(sent: Path):
         there.symlink_to(outside / "mine" if there.suffix else outside)
         acts = {
             "log.txt": lambda: folder.log("x"),
-            "metrics.jsonl": lambda: record.Record(folder.metrics),
-            "config.json": folder.config,
+            "metrics.jsonl": lambda: record.Record(sent / "metrics.jsonl"),
+            "config.json": lambda: Run(sent).config,
             "run.lock": lambda: experiments.resume(sent, reporter=experiments.Silent()),
             "samples": lambda: folder.write({"samples/a.png": b"x"}),
-            "checkpoints": lambda: checkpoint.save(folder.checkpoints, 5, model={}, train={}, state={}),
+            "checkpoints": lambda: checkpoint.save(sent / "checkpoints", 5, model={}, train={}, state={}),
             "seal.lock": lambda: folder.write({"report.html": b"x"}),
         }
         with pytest.raises(CorruptCheckpointError, match=place):
@@ -194,12 +196,12 @@ def test_a_second_name_of_a_file_outside_is_not_written_through(sent: Path):
 
 def test_a_run_folder_may_itself_be_reached_through_a_link(sent: Path):
     (sent.parent / "latest").symlink_to(sent)
-    assert existing(sent.parent / "latest").config() == existing(sent).config()
+    assert Run(sent.parent / "latest").config == Run(sent).config
 
 
 @pytest.mark.parametrize("n", [3, 10**9, -1, True, "3"])
 def test_measurements_are_sized_before_they_are_decoded(sent: Path, n: object):
-    folder, packed = existing(sent), io.BytesIO()
+    folder, packed = Run(sent).folder, io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         header = io.BytesIO()
         np.lib.format.write_array_header_1_0(header, {"descr": "<f8", "fortran_order": False, "shape": (10**7,)})

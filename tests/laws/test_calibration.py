@@ -57,14 +57,14 @@ def test_the_ranks_do_not_depend_on_the_batch():
 def test_discrete_latents_have_uniform_ranks_too():
     """A latent rounded to one digit has ties; a sampler of its exact posterior, the prior of data that say nothing."""
 
-    class Rounded(distributions.Factorized):
+    class Rounded(distributions.Normal):
         def draw(self, key):
             z, trace = super().draw(key)
             return jnp.round(z), trace
 
     class Prior(priors.StandardNormal):
         def __call__(self, given=None, *, key):
-            return Rounded.normal(jnp.zeros(2), jnp.ones(2))
+            return Rounded(jnp.zeros(2), jnp.ones(2))
 
     model = LatentVariableModel(
         prior=Prior(2),

@@ -36,7 +36,7 @@ class KnownFlow(Posterior):
 
     def __call__(self, context, *, key):
         parameters = (self.loc, jnp.exp(self.log_scale))
-        return Transformed(KnownNormal("normal", parameters, self.noise, self.words), self.bijection)
+        return Transformed(KnownNormal(*parameters, self.noise, self.words), self.bijection)
 
 
 def model(name: str, words, noise) -> LatentVariableModel:

@@ -35,7 +35,7 @@ class KnownLayer(Posterior):
 
     def __call__(self, context, *, key):
         loc, log_scale = jnp.split(self.network(context, key=key), 2)
-        return KnownNormal("normal", (loc, jnp.exp(log_scale)), self.noise, self.words)
+        return KnownNormal(loc, jnp.exp(log_scale), self.noise, self.words)
 
 
 class Uncertain(Posterior):
@@ -50,7 +50,7 @@ class Uncertain(Posterior):
 
     def __call__(self, context, *, key):
         eta = look_up(key, self.words[0], self.of_weight)
-        return KnownNormal("normal", (self.loc + self.spread * eta, jnp.exp(self.log_scale)), self.noise, self.words[1])
+        return KnownNormal(self.loc + self.spread * eta, jnp.exp(self.log_scale), self.noise, self.words[1])
 
 
 def two_layers(words, noise) -> LatentVariableModel:

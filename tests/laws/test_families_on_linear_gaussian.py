@@ -73,7 +73,7 @@ def divergence(posterior) -> jax.Array:
     """KL(q || p(z|x)) of a Gaussian that is an affine map of a mean-field one, or that itself."""
     q = posterior(Datum(values=jnp.asarray(X[0])), key=KEY)
     base = q.base if isinstance(q, Transformed) else q
-    scale = base.parameters[1]
+    scale = base.scale
     origin = base.mean if base is q else q.bijection.forward(jnp.zeros(LATENT))[0]
     columns = jnp.eye(LATENT) if base is q else jax.vmap(q.bijection.forward)(jnp.eye(LATENT))[0] - origin
     mean, covariance = TRUTH.posterior(X)

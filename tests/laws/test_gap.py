@@ -115,7 +115,7 @@ class FullNormal(eqx.Module):
 
 
 def full(q, parameters):
-    (loc, scale), (shift, free) = q.parameters, parameters
+    (loc, scale), (shift, free) = (q.loc, q.scale), parameters
     factor = jnp.tril(free, -1) + jnp.diag(jnp.exp(jnp.diagonal(free)))
     return FullNormal(loc + scale * shift, scale[:, None] * factor)
 

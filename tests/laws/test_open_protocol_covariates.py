@@ -48,7 +48,7 @@ class Encoder(parts.Posterior):
     def __call__(self, context, *, key):
         y = jax.nn.one_hot(context.given["label"], CLASSES)
         loc, log_scale = jnp.split(self.network(jnp.concatenate([context.values, y]), key=key), 2)
-        return distributions.Factorized.normal(loc, jnp.exp(log_scale))
+        return distributions.Normal(loc, jnp.exp(log_scale))
 
 
 @pytest.fixture(scope="module")

@@ -70,7 +70,7 @@ class Viewer(parts.Posterior):
 
     def __call__(self, context, *, key):
         loc, log_scale = jnp.split(jnp.tensordot(parts.values_of(context), self.weight, axes=3) + self.bias, 2)
-        return distributions.Factorized.normal(loc, jnp.exp(log_scale))
+        return distributions.Normal(loc, jnp.exp(log_scale))
 
 
 @pytest.fixture(scope="module")

@@ -30,14 +30,14 @@ class Affine(eqx.Module):
 
     def at(self, z, y):
         loc = self.slope[y] * z + self.offset[y]
-        return distributions.Factorized.normal(loc, jnp.full(FEATURES, jnp.exp(self.log_scale)))
+        return distributions.Normal(loc, jnp.full(FEATURES, jnp.exp(self.log_scale)))
 
     def inverse(self, x, y):
         """p(z|x, y), by Bayes."""
         slope, precision = self.slope[y], jnp.exp(-2 * self.log_scale)
         variance = 1 / (1 + precision * slope @ slope)
         loc = variance * precision * slope @ (x - self.offset[y])
-        return distributions.Factorized.normal(loc[None], jnp.sqrt(variance)[None])
+        return distributions.Normal(loc[None], jnp.sqrt(variance)[None])
 
 
 def affine() -> Affine:
@@ -156,7 +156,7 @@ class Normal(eqx.Module):
     """p(z|y) = N(0, 1)."""
 
     def __call__(self, y, given=None, *, key):
-        return distributions.Factorized.normal(jnp.zeros(1), jnp.ones(1))
+        return distributions.Normal(jnp.zeros(1), jnp.ones(1))
 
 
 class OfLatent(parts.Likelihood):

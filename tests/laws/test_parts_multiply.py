@@ -8,7 +8,6 @@ import itertools
 import random
 from collections.abc import Iterator
 from functools import partial
-from typing import get_args
 
 import equinox as eqx
 import jax
@@ -19,10 +18,10 @@ import pytest
 
 from iwax.experiments import build, fits
 from iwax.experiments.config import Config
-from iwax.experiments.families import Likelihood, of_features, support
 from iwax.experiments.model import Model
 from iwax.experiments.objective import Objective, build_objective
-from iwax.experiments.parted import parts_of, words_of
+from iwax.experiments.parted import parts_of, words, words_of
+from iwax.experiments.parts.likelihoods import Likelihood
 from iwax.experiments.parts.networks import Moments
 from iwax.parts import Datum
 
@@ -33,7 +32,7 @@ KINDS = {part: [word for kind in parts_of(Model)[part] for word in words_of(kind
 FACTORS: dict[str, tuple[str, ...]] = {
     "posterior": tuple(name for name in KINDS["posterior"] if name != "bernoulli"),
     "prior": tuple(name for name in KINDS["prior"] if name != "bernoulli"),
-    "likelihood": get_args(Likelihood),
+    "likelihood": words(Likelihood),
     "bound": ("elbo", "iwae", "jackknife"),
     "gradient": ("pathwise", "doubly_reparameterized"),
 }
@@ -49,12 +48,12 @@ USES = {
 def values(likelihood: str) -> np.ndarray:
     """Rows in the support of a likelihood."""
     drawn = np.random.default_rng(0).random((ROWS, FEATURES))
-    family = of_features(likelihood)
+    family, support = (chosen := Model(likelihood=likelihood).likelihood).family, chosen.support
     if family is not None and family.grey:
         return np.round(drawn * 255) / 255
     if "bernoulli" in likelihood or "pixelcnn" in likelihood:
         return (drawn > 0.5) * 1.0
-    return np.floor(6 * drawn) + support(likelihood).outside(np.zeros(1))
+    return np.floor(6 * drawn) + support.outside(np.zeros(1))
 
 
 def config(posterior: str, prior: str, likelihood: str, bound: str, gradient: str) -> Config:

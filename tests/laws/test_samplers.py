@@ -166,7 +166,7 @@ class Below(eqx.Module):
     means: jax.Array
 
     def __call__(self, y, given=None, *, key):
-        return distributions.Factorized.normal(self.means[y.astype(int)], jnp.ones(1))
+        return distributions.Normal(self.means[y.astype(int)], jnp.ones(1))
 
 
 class Moved(eqx.Module):
@@ -176,14 +176,14 @@ class Moved(eqx.Module):
 
     def __call__(self, context, *, key):
         x, y = parts.values_of(context)
-        return distributions.Factorized.normal(x + self.means[y.astype(int)], jnp.full(1, 0.5))
+        return distributions.Normal(x + self.means[y.astype(int)], jnp.full(1, 0.5))
 
 
 class Around(parts.Posterior):
     """q(z|x) = N(x, 0.5)."""
 
     def __call__(self, context, *, key):
-        return distributions.Factorized.normal(parts.values_of(context), jnp.full(1, 0.5))
+        return distributions.Normal(parts.values_of(context), jnp.full(1, 0.5))
 
 
 class Noisy(parts.Likelihood):
@@ -192,7 +192,7 @@ class Noisy(parts.Likelihood):
     noise: jax.Array
 
     def __call__(self, z, given=None, *, key):
-        return distributions.Factorized.normal(z[0], self.noise)
+        return distributions.Normal(z[0], self.noise)
 
 
 def two_layers(p, *, upwards: bool) -> LatentVariableModel:
@@ -278,7 +278,7 @@ def test_a_label_that_is_no_state_is_refused_and_nan_under_jit():
 
 def test_a_layer_that_is_continuous_or_inside_another_distribution_is_refused():
     x = parts.Datum(jnp.asarray(SEEN, jnp.float32))
-    with pytest.raises(ValueError, match=r"needs a discrete layer .* got Factorized of shape \(1,\)"):
+    with pytest.raises(ValueError, match=r"needs a discrete layer .* got Normal of shape \(1,\)"):
         samplers.Enumerated(layer=0, states=3).terms(two_layers(TWO, upwards=False), KEY, x, k=1)
     discrete = gradients.Objective(gradients.pathwise(bounds.iwae), 2)
     with pytest.raises(ValueError, match="needs draws with a derivative, and the posterior's are discrete"):

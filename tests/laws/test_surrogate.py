@@ -16,7 +16,7 @@ from known_noise import KnownPosterior, keys_of_draws
 from linear_gaussian import linear
 
 from iwax import batched, bounds, control_variates, gradients, likelihoods, priors
-from iwax.distributions import Factorized
+from iwax.distributions import Normal
 from iwax.gradients import Weights, objective
 from iwax.model import LatentVariableModel
 from iwax.parts import Datum, Posterior
@@ -32,7 +32,7 @@ class Free(Posterior):
     log_scale: jax.Array
 
     def __call__(self, context, *, key):
-        return Factorized.normal(self.loc, jnp.exp(self.log_scale))
+        return Normal(self.loc, jnp.exp(self.log_scale))
 
 
 class Given:

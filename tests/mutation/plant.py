@@ -47,14 +47,14 @@ EVIDENCE = "tests/laws/test_oracle_evidence.py::test_many_draws_come_within_a_hu
 FAULTS = (
     Fault(
         "a half missing in the normal density",
-        "distributions/factorized.py",
+        "distributions/normal.py",
         "return -0.5 * ((value - loc)",
         "return -1.0 * ((value - loc)",
         (DENSITY,),
     ),
     Fault(
         "the sign of log scale in the normal density",
-        "distributions/factorized.py",
+        "distributions/normal.py",
         "- jnp.log(scale) - 0.5 * math.log(2 * math.pi)",
         "+ jnp.log(scale) - 0.5 * math.log(2 * math.pi)",
         (DENSITY,),

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from iwax import batched
-from iwax.distributions import Factorized
+from iwax.distributions import Normal
 from iwax.model import LatentVariableModel
 from iwax.parts import Distribution, Posterior
 
@@ -23,15 +23,14 @@ def look_up(key, words, table):
     return jnp.where(found.any(), table[jnp.argmax(found)], jnp.nan)
 
 
-class KnownNormal(Factorized):
+class KnownNormal(Normal):
     """N(loc, scale^2) drawn as loc + scale * noise[i], with i the row of ``words`` that is the key (NaN if none)."""
 
     noise: jax.Array  # [k, latent]
     words: jax.Array  # [k, words a key]
 
     def draw(self, key):
-        loc, scale = self.parameters
-        return loc + scale * look_up(key, self.words, self.noise), None
+        return self.loc + self.scale * look_up(key, self.words, self.noise), None
 
 
 class KnownPosterior(Posterior):
@@ -43,8 +42,7 @@ class KnownPosterior(Posterior):
     words: jax.Array
 
     def __call__(self, context, *, key):
-        parameters = (self.loc, jnp.exp(self.log_scale))
-        return KnownNormal("normal", parameters, self.noise, self.words)
+        return KnownNormal(self.loc, jnp.exp(self.log_scale), self.noise, self.words)
 
 
 class KeyReader(Posterior):

@@ -26,10 +26,10 @@ from project_tests import named, ran
 
 from iwax import experiments
 from iwax.experiments import measurements
-from iwax.experiments.folder import RunFolder
 from iwax.experiments.verify import BAD, verify
 from iwax.training import checkpoint
 from iwax.training.checkpoint import CorruptCheckpointError
+from iwax.training.sealed import Sealed
 
 ROOT = Path(__file__).parents[2]
 
@@ -43,7 +43,7 @@ import os, numpy as np
 from pathlib import Path
 from iwax import experiments
 from iwax.experiments import measurements
-from iwax.experiments.folder import RunFolder
+from iwax.training.sealed import Sealed
 from iwax.experiments.verify import BAD, verify
 from iwax.training import checkpoint
 from iwax.training.checkpoint import CorruptCheckpointError
@@ -230,7 +230,7 @@ from forked_program import Program
 from project_tests import named, ran
 from iwax import experiments
 from iwax.experiments import measurements
-from iwax.experiments.folder import RunFolder
+from iwax.training.sealed import Sealed
 from iwax.experiments.verify import BAD, verify
 from iwax.training import checkpoint
 from iwax.training.checkpoint import CorruptCheckpointError
@@ -318,7 +318,7 @@ ROUNDS, OWNERS = 60, 4
 CLAIMS = """
 import os, time
 from pathlib import Path
-from iwax.experiments.folder import claim, held
+from iwax.experiments.folder import claimed
 place, number = Path({place!r}), {number}
 os.chdir(place)
 def meet(name):
@@ -330,8 +330,7 @@ for trial in range({rounds}):
         meet(f"{{kind}}.{{trial}}")
         try:
             output = place / f"run-{{trial}}" if kind == "named" else None
-            folder = claim(output, name="iwae", data=f"x{{trial}}", seed=0)
-            with held(folder):
+            with claimed(output, name="iwae", data=f"x{{trial}}", seed=0) as folder:
                 mine = folder.path / f"owner-{{number}}"
                 mine.touch()
                 with open(folder.path / "rows", "ab", buffering=0) as rows:
@@ -489,7 +488,7 @@ FLIPS, CUTS = 2000, 500
 
 def readings(run: Path, *, of_model: bool) -> dict[str, object]:
     """What the program reads of a run folder, piece by piece; an error stands for what could not be read."""
-    folder = RunFolder(run)
+    folder = Sealed(run)
 
     def measured():
         found = measurements.summaries(folder, ("n", "log_evidence"))
@@ -504,10 +503,10 @@ def readings(run: Path, *, of_model: bool) -> dict[str, object]:
         ]
 
     pieces = {
-        "config": folder.config,
-        "environment": folder.environment,
-        "metrics": lambda: folder.rows(folder.metrics),
-        "timing": lambda: folder.rows(folder.timing),
+        "config": lambda: experiments.Run(run).config,
+        "environment": lambda: experiments.Run(run).environment,
+        "metrics": lambda: folder.rows("metrics.jsonl"),
+        "timing": lambda: folder.rows("timing.jsonl"),
         "evaluation": measured,
     }
     if of_model:

@@ -3,9 +3,13 @@
 import errno
 import json
 import os
+import re
+import shlex
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,15 +17,12 @@ import typer
 from jax.errors import JaxRuntimeError
 
 from iwax.cli import failure, main, output, terminal
+from iwax.cli.app import VERBS, app
 from iwax.data.fetch import ChecksumError, UnavailableError
+from iwax.experiments import export
 from iwax.experiments.interrupt import Interrupted
 from iwax.training.checkpoint import CorruptCheckpointError
 from iwax.training.loop import NumericalStop
-
-VERBS = (
-    "train", "resume", "evaluate", "diagnose", "sample", "reconstruct", "embed", "impute", "denoise", "score",
-    "compare", "report", "bnn", "reproduce", "data", "settings", "doctor", "completion", "verify",
-)  # fmt: skip
 
 
 @pytest.fixture
@@ -63,6 +64,30 @@ def test_every_verb_explains_itself(iwax, verb):
     assert len(out.splitlines()) > 5
 
 
+def examples(command: Any, words: tuple[str, ...] = ()) -> Iterator[tuple[str, list[str]]]:
+    """Every verb by its words, and what its help gives as an example; of a group, what its verbs give."""
+    for name in getattr(command, "commands", {}):
+        context = command.make_context("iwax", [], resilient_parsing=True)
+        _, verb, _ = command.resolve_command(context, [name])
+        yield from examples(verb, (*words, name))
+    if not hasattr(command, "commands"):
+        yield " ".join(words), re.findall(r"^Example: iwax (.+)$", command.help, re.MULTILINE)
+
+
+@pytest.mark.parametrize(("verb", "given"), list(examples(typer.main.get_command(app))), ids=str)
+def test_the_example_of_a_verb_can_be_typed(verb, given):
+    """One line of its help is a command line of that verb, short enough to stand on one line."""
+    (line,) = given
+    assert len(f"  Example: iwax {line}") <= 80
+    command: Any = typer.main.get_command(app)
+    words, context = shlex.split(line), None
+    assert line.startswith(verb)
+    while hasattr(command, "commands"):
+        context = command.make_context("iwax", [], parent=context, resilient_parsing=True)
+        name, command, words = command.resolve_command(context, words)
+    command.make_context(name, words, parent=context)
+
+
 def test_help_loads_no_array_library():
     code = (
         "import sys; from iwax.cli import main\n"
@@ -72,6 +97,21 @@ def test_help_loads_no_array_library():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_a_postponed_module_is_the_module_and_hinders_no_import():
+    code = (
+        "import sys; from iwax.cli.later import later\n"
+        "with later(): from iwax import inference; from iwax.experiments import export\n"
+        "assert not {'jax', 'iwax.inference', 'iwax.experiments'} & set(sys.modules)\n"
+        "from iwax.inference.scores import scores\n"
+        "from iwax import experiments\n"
+        "assert inference.scores is scores and export.write is experiments.export.write\n"
+        "try: inference.nonsense\n"
+        "except AttributeError as error: print(error)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "module 'iwax.inference' has no attribute 'nonsense'\n"
 
 
 def test_no_words_at_all_say_what_to_type_first(iwax, tmp_path, monkeypatch):
@@ -263,11 +303,9 @@ def test_outputs_are_refused_before_any_work(tmp_path):
 
 @pytest.mark.parametrize("ending", ["npy", "npz", "csv"])
 def test_outputs_are_read_back_as_written(tmp_path, ending):
-    import numpy as np
-
     z, error = np.arange(6.0).reshape(3, 2) / 7, np.ones(3)
     path = tmp_path / f"x.{ending}"
-    output.write(path, {"z": z, "error": error}, main="z")
+    export.write(path, {"z": z, "error": error}, main="z")
     if ending == "csv":
         assert path.read_text().splitlines()[0] == "z0,z1,error"
         np.testing.assert_allclose(np.loadtxt(path, delimiter=",", skiprows=1), np.c_[z, error], rtol=1e-8)

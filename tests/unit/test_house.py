@@ -126,10 +126,24 @@ def test_source_starts_no_program():
 
 
 def test_imports_stand_at_the_top():
-    """Only the verbs of the command line load JAX late, so that ``--help`` answers at once."""
+    """The verbs of the command line postpone theirs there (iwax.cli.later), so that ``--help`` answers at once."""
     imports = (ast.Import, ast.ImportFrom)
-    late = [where for where, function in functions(LIBRARY) if any(isinstance(n, imports) for n in ast.walk(function))]
+    late = [where for where, function in functions(SOURCES) if any(isinstance(n, imports) for n in ast.walk(function))]
     assert late == []
+
+
+def test_nothing_below_the_root_imports_a_name_of_the_root():
+    """``from iwax import data`` names a module, and points down; ``from iwax import load`` asks the root for a name."""
+    modules = {path.name.removesuffix(".py") for path in SRC.iterdir() if path.is_dir() or path.suffix == ".py"}
+    found = []
+    for path, tree in SOURCES.items():
+        for node in ast.walk(tree) if path != "src/iwax/__init__.py" else ():
+            match node:
+                case ast.Import(names=names):
+                    found += [f"{path}: import iwax" for name in names if name.name == "iwax"]
+                case ast.ImportFrom(module="iwax", names=names):
+                    found += [f"{path}: {name.name}" for name in names if name.name not in modules]
+    assert found == []
 
 
 def test_what_a_part_may_do_is_declared_and_not_looked_up():
@@ -196,8 +210,11 @@ def test_the_root_has_what_the_page_of_modules_lists():
 
 
 def test_the_command_line_answers_without_jax():
-    loaded = set(run_python("import iwax.cli, sys; print(*sys.modules)").split())
-    assert loaded & {"jax", "equinox", "numpyro", "optax", "scipy", "sklearn", "matplotlib"} == set()
+    """And so does every verb, until it is called: what it imports is postponed."""
+    program = "import sys\nfrom iwax.cli import app\nfor verb in app.VERBS: app.imported(verb)\nprint(*sys.modules)"
+    loaded = set(run_python(program).split())
+    heavy = {"jax", "numpy", "equinox", "numpyro", "optax", "scipy", "sklearn", "matplotlib", "pydantic"}
+    assert loaded & {*heavy, "iwax.data", "iwax.experiments", "iwax.inference", "iwax.report"} == set()
 
 
 def test_importing_everything_makes_no_array_moves_no_flag_and_finds_every_public_name():
@@ -273,9 +290,8 @@ MAY_OPEN = {
     "report/canvas.py": "pictures, where somebody asked for them",
     "report/page/compose.py": "templates in the package",
     "cli/app.py": "the null device",
-    "cli/impute.py": "a table that somebody named",
+    "cli/arguments.py": "names in the package",
     "cli/self_check/files.py": "scratch folders",
-    "cli/output.py": "output files, which somebody named",
     "cli/findings.py": "a folder that somebody named, and pictures in a scratch folder",
     "cli/pictures.py": "pictures in a scratch folder",
 }

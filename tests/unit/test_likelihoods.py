@@ -161,8 +161,8 @@ def test_a_table_is_its_columns():
     def run(o):
         alone = {
             0: distributions.Poisson(o[:1]),
-            1: distributions.Factorized.normal(o[1:2], jnp.exp(o[3:4])),
-            4: distributions.Factorized.normal(o[2:3], jnp.exp(o[4:5])),
+            1: distributions.Normal(o[1:2], jnp.exp(o[3:4])),
+            4: distributions.Normal(o[2:3], jnp.exp(o[4:5])),
             2: distributions.Categorical(o[None, 5:8]),
             3: distributions.Bernoulli(o[8:9]),
             5: distributions.StudentT(2 + jnp.exp(o[11:12]), o[9:10], jnp.exp(o[10:11])),
@@ -200,8 +200,7 @@ def test_scales_of_a_table_have_the_floor_at_any_output():
     assert np.isfinite(values).all()
     assert np.isfinite(slopes).all()
     scales = [
-        likelihoods.Gaussian.of_network(None, floor=f).of_outputs(jnp.array([0.0, -50.0])).parameters[1]
-        for f in (0.0, 0.01)
+        likelihoods.Gaussian.of_network(None, floor=f).of_outputs(jnp.array([0.0, -50.0])).scale for f in (0.0, 0.01)
     ]
     np.testing.assert_allclose(scales, [[np.exp(-50.0)], [0.01]], rtol=1e-5)
 

@@ -21,10 +21,10 @@ from iwax.experiments import (
     published,
     summary_types,
 )
-from iwax.experiments.folder import existing
 from iwax.experiments.measure import SHARED
 from iwax.experiments.methods import METHODS
 from iwax.experiments.reporter import Silent
+from iwax.experiments.run import Run
 from iwax.training import strict_json
 
 TINY = ["model.hidden=[4]", "model.latent=2", "objective.k=2", "training.batch=10", "evaluation.k=20"]
@@ -108,7 +108,7 @@ def test_jackknife(run):
         assert columns["log_evidence"].mean() == pytest.approx(second["log_evidence"])
         np.testing.assert_array_equal(columns["log_evidence"], columns["order_2"])
     assert "a lower bound" in experiments.closing_line(experiments.evaluate(run, order=0, **options))
-    assert len(measurements.summaries(existing(run), ("method", "n"))) >= 3, "what was written is read back"
+    assert len(measurements.summaries(Run(run).folder, ("method", "n"))) >= 3, "what was written is read back"
 
 
 @pytest.mark.parametrize("method", sorted({*METHODS} - {"importance"}))
@@ -164,12 +164,12 @@ def stored(run, tmp_path, monkeypatch):
 
     def measured(name, **options):
         value, function, found, stem = STORED[name]
-        folder = existing(shutil.copytree(run, tmp_path / "run", ignore=shutil.ignore_patterns("evaluation")))
+        folder = Run(shutil.copytree(run, tmp_path / "run", ignore=shutil.ignore_patterns("evaluation"))).folder
         monkeypatch.setattr(evaluation, function, lambda *_, **__: found)
         for layers in ("unit_activity", "kl_per_unit"):
             monkeypatch.setattr(evaluation, layers, lambda *_, **__: [np.array([0.5, 0.001])])
         report = experiments.evaluate(folder.path, method=value, limit=3, reporter=Silent(), **options)
-        (file,) = folder.evaluation.glob("*.json")
+        (file,) = (folder.path / "evaluation").glob("*.json")
         assert file.name.startswith(f"{stem}-n3-seed0-step")
         return folder, report, file
 
@@ -200,7 +200,7 @@ def test_a_value_and_its_name_are_one_measurement(run, stored, name):
     folder, report, file = stored(name)
     given = {each.name: getattr(value, each.name) for each in dataclasses.fields(value)}
     again = experiments.evaluate(folder.path, method=name, limit=3, reporter=Silent(), **given)
-    assert list(folder.evaluation.glob("*.json")) == [file]
+    assert list((folder.path / "evaluation").glob("*.json")) == [file]
     assert again | {"seconds": 0} == report | {"seconds": 0}
 
 
@@ -228,7 +228,7 @@ def test_what_an_early_version_stored_is_read(stored, name):
 def test_a_side_by_side_table_reads_the_passes_that_an_early_version_kept(run):
     """Values and errors [evaluators, n] in one file, with what they depend on and what is told of them."""
     plan = published.SideBySide(rows=8, k=4, repeats=3, orders=[1], chains=2, temperatures=3, leapfrog=2, start="prior")
-    folder, identity = existing(run), {"pass": "any", "n": 3}
+    folder, identity = Run(run).folder, {"pass": "any", "n": 3}
     for each, lines in zip(evaluators._passes(plan, 50), (3, 2, 1), strict=True):
         words = {"identity": identity, "about": {"warnings": ["few"], "seconds": 1.5}}
         packed = {name: np.frombuffer(strict_json.canonical(value), np.uint8) for name, value in words.items()}
@@ -236,10 +236,10 @@ def test_a_side_by_side_table_reads_the_passes_that_an_early_version_kept(run):
         np.savez(stream, values=NUMBERS[:lines], errors=NUMBERS[lines : 2 * lines] ** 2, **packed)
         name = f"side-by-side-{each.method.name}-0123.npz"
         folder.write({f"evaluation/{name}": stream.getvalue()})
-        kept = evaluators._read(folder, folder.evaluation / name, each, identity)
+        kept = evaluators._read(folder, folder.path / "evaluation" / name, each, identity)
         assert kept.summary == words["about"]
         values = [kept.columns[column] for column in each.columns]
         errors = [kept.columns[column] for column in each.columns.values()]
         np.testing.assert_array_equal([*values, *errors], [*NUMBERS[:lines], *NUMBERS[lines : 2 * lines] ** 2])
         with pytest.raises(ValueError, match="of these weights, data and settings was needed, got another"):
-            evaluators._read(folder, folder.evaluation / name, each, {"pass": "other"})
+            evaluators._read(folder, folder.path / "evaluation" / name, each, {"pass": "other"})

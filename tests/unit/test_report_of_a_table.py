@@ -73,12 +73,12 @@ def test_every_family_has_the_density_and_the_moments_of_python(tmp_path: Path):
     normal, binary, classes, positive, counts, hurdle, rounded, wide = groups
     share, p, m = binary.mean[0], classes.probabilities[0], counts.mean[0]
     variance = [
-        normal.parameters[1][0] ** 2,
+        normal.scale[0] ** 2,
         share * (1 - share),
         p @ (np.arange(3) - p @ np.arange(3)) ** 2,
         np.expm1(positive.scale[0] ** 2) * positive.mean[0] ** 2,
         m + m**2 / np.exp(counts.log_concentration[0]),
-        normal.parameters[1][1] ** 2,
+        normal.scale[1] ** 2,
         *_variance_of(hurdle),
         _rounded_variance(float(rounded.loc[0]), float(rounded.scale[0])),
         (wide.scale[0] * np.pi) ** 2 / 3 + 1 / 12,

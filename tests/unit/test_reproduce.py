@@ -246,9 +246,9 @@ def test_minutes_cut_a_row_and_more_of_them_finish_it(table, trained, tmp_path):
 
 def test_no_row_is_trained_from_half_of_its_start(table, tmp_path):
     folder, found, path = ask(table, tmp_path, 1, epochs=2, minutes=0)
-    assert folder == tmp_path / "runs/digits-1-vae-k1-quick-e2-seed0"
+    assert folder.path == tmp_path / "runs/digits-1-vae-k1-quick-e2-seed0"
     assert (found.row, found.cut) == ("digits-1-vae-k1", True)
-    assert list((tmp_path / "runs").iterdir()) == [folder]
+    assert list((tmp_path / "runs").iterdir()) == [folder.path]
     assert list((tmp_path / "results").iterdir()) == [path]
 
 
@@ -276,7 +276,7 @@ def test_the_configuration_of_every_row_is_its_own():
     table = published.read_table("burda2016")
     for row in table.all_rows():
         config = reproduce.configuration(row, reproduce.Request(table, recipe="paper"), seed=3)
-        assert (config.objective.bound, config.objective.k, config.data.name) == (row.bound, row.k, row.data)
+        assert (config.objective.bound.kind, config.objective.k, config.data.name) == (row.bound, row.k, row.data)
         assert len(config.model.latents) == row.layers
         assert config.seed == 3
         assert config.evaluation.k == 5000

@@ -23,12 +23,14 @@ from iwax import data, experiments
 from iwax.cli import main
 from iwax.experiments import comparison
 from iwax.experiments.arithmetic import _products
+from iwax.experiments.config import Data
 from iwax.experiments.diagnosis import Effort, diagnose
-from iwax.experiments.folder import RunFolder, held
+from iwax.experiments.folder import held
 from iwax.experiments.interrupt import watch
 from iwax.experiments.reporter import Silent
 from iwax.experiments.session import Session
 from iwax.training import NumericalStop, checkpoint, record
+from iwax.training.sealed import Sealed
 
 TINY = ["model.hidden=[4]", "model.latent=2", "objective.k=2", "training.batch=10", "evaluation.k=20"]
 JSON_KEYS = {
@@ -341,7 +343,7 @@ def test_folders_in_the_way_are_refused(tmp_path, binary):
 
 
 def test_a_folder_in_use_is_refused_and_a_dead_lock_is_taken_over(run):
-    with held(RunFolder(run)), pytest.raises(BlockingIOError, match=f'"pid": {os.getpid()}'):
+    with held(Sealed(run)), pytest.raises(BlockingIOError, match=f'"pid": {os.getpid()}'):
         experiments.resume(run, reporter=Silent())
     (run / "run.lock").write_text('{"pid": 1, "host": "gone"}')  # left by a process that is no more
     experiments.resume(run, reporter=Silent())
@@ -439,7 +441,7 @@ def test_a_run_goes_on_only_with_its_own_data(run, binary, monkeypatch):
         experiments.resume(run, reporter=Silent())
     for measured in (experiments.evaluate, partial(diagnose, effort=Effort(limit=2, k=2))):
         with pytest.raises(ValueError, match="the data that it began with"):
-            measured(run, reporter=Silent())
+            measured(experiments.Run(run), reporter=Silent())
 
 
 def test_a_run_is_measured_wherever_it_lies(tmp_path, trained, binary, monkeypatch, capsys):
@@ -463,3 +465,26 @@ def test_a_run_is_measured_wherever_it_lies(tmp_path, trained, binary, monkeypat
     told = Told()
     experiments.resume(moved, data_path=Path(binary), reporter=told)
     assert "iwax train --from moved -c moved/config.json --epochs N" in " ".join(told.notes).replace(f"{tmp_path}/", "")
+
+
+def test_training_measuring_and_drawing_read_the_data_once(binary, tmp_path, monkeypatch, capsys):
+    loads, load = [], Data.load
+    monkeypatch.setattr(Data, "load", lambda *given, **named: loads.append(given) or load(*given, **named))
+    sets = ("--set", "model.hidden=[4]", "--set", "model.latent=2", "--set", "evaluation.k=2")
+    with pytest.raises(SystemExit) as left:
+        main(["train", str(binary), "--epochs", "1", *sets, "--output", str(tmp_path / "run")])
+    assert left.value.code == 0
+    assert len(loads) == 1
+    assert {path.name for path in (tmp_path / "run" / "samples").iterdir()} >= {"latents.png", "manifold.png"}
+
+
+def test_a_run_serves_what_its_verbs_do(run):
+    """From Python: rows of a split, a measurement with its line, draws; and the name that a run had before."""
+    opened = experiments.Run(run)
+    report = opened.evaluate(k=2, limit=4, reporter=Silent())
+    again = experiments.evaluate(run, k=2, limit=4, reporter=Silent())
+    assert experiments.closing_line(report | {"seconds": 0}) == experiments.closing_line(again | {"seconds": 0})
+    assert opened.at("best") is opened
+    assert opened.rows("test").shape[1:] == opened.sample(3, key=jax.random.key(0)).sample.shape[1:]
+    with pytest.warns(DeprecationWarning, match=r"Trained is experiments\.Run"):
+        assert experiments.Trained is experiments.Run

@@ -16,13 +16,13 @@ from resealing import changed
 
 from iwax import data, experiments, inference
 from iwax.cli.app import main
-from iwax.cli.output import as_text
-from iwax.cli.scores import Scores
 from iwax.data import coding
 from iwax.data.files import read_rows
 from iwax.experiments import build
-from iwax.experiments.folder import existing
+from iwax.experiments.export import as_csv
 from iwax.experiments.reporter import Silent
+from iwax.experiments.run import Run
+from iwax.inference.scores import columns as columns_of
 from iwax.report.page import compose
 
 in_a_browser = pytest.mark.skipif(chromium.program() is None, reason="needs chromium: apt-get install chromium")
@@ -84,7 +84,7 @@ def test_the_run_knows_its_columns(run):
         *("nonnegative", "nonnegative_integer", "integer"),
     ]
     assert trained.config.preset is None or trained.config.preset == "table"
-    assert trained.config.model.likelihood == "columns"
+    assert trained.config.model.likelihood.kind == "columns"
     assert trained.config.model.mask is True
     found = experiments.evaluate(run, reporter=Silent())
     assert np.isfinite(found["log_evidence"])
@@ -392,8 +392,8 @@ def test_what_training_left_out_comes_along_with_the_scores(tmp_path):
     assert read.values[0] == 1.5
     assert read.refused.keys() == {(1, 0)}
     numbers = {"log_evidence": np.array([-1.0, -np.inf]), "score": np.array([-1.0, -np.inf])}
-    found = Scores(read, np.zeros(2, int), ["", "because"], numbers).columns()
-    assert as_text(found) == (
+    found = columns_of(read, numbers, ["", "because"])
+    assert as_csv(found) == (
         'row,id,score (file),log_evidence,score,reason\n1,"x, 1",7,-1,-1,\n2,,8,-inf,-inf,because\n'
     )
     with pytest.raises(ValueError, match="it also has 'score'"):
@@ -482,14 +482,14 @@ def test_what_was_read_is_said_and_stored(tmp_path, monkeypatch, capsys):
         asked.append(config)
         raise ValueError("no training here")
 
-    monkeypatch.setattr(experiments, "train", captured)
+    monkeypatch.setattr("iwax.experiments.training.train", captured)
     flags = ["--encoding", "latin-1", "--delimiter", "|", "--thousands", ",", "--header", "first", "--level", "town=NA"]
     code, _, err = called(capsys, "train", tmp_path / "t.csv", *flags, "--set", "model.hidden=[6]")
     assert (code, "no training here" in err) == (2, True)
     monkeypatch.undo()
-    monkeypatch.setattr("iwax.experiments.run._go", lambda *_, **__: None)
+    monkeypatch.setattr("iwax.experiments.training._go", lambda *_, **__: None)
     reporter = Notes()
-    folder = existing(experiments.train(asked[0], tmp_path / "run", reporter=reporter))
+    folder = Run(experiments.train(asked[0], tmp_path / "run", reporter=reporter))
     assert [line.split() for line in reporter.notes[2:5]] == [
         ["column", "kind", "missing", "values"],
         ["paid", "count", "0", "1500", "..", "7500,", "mean", "4333"],
@@ -499,7 +499,7 @@ def test_what_was_read_is_said_and_stored(tmp_path, monkeypatch, capsys):
         "  left out: who: an identifier, 30 distinct texts in 30 cells; to keep it, train with --kind who=categorical"
     )
     assert reporter.warnings[0].startswith("column 'town' has levels that differ by case alone, 'Köln', 'köln'")
-    about, settings = folder.environment().data, folder.config().data
+    about, settings = folder.about, folder.config.data
     assert (about.left_out, settings.dialect) == (
         ("who",),
         data.Dialect("first", "|", "latin-1", ",", (), {"town": ("NA",)}),

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from iwax import evaluation, experiments
-from iwax.cli import rows as printed
+from iwax.cli import published as printed
 from iwax.cli.terminal import Terminal
 from iwax.experiments import bnn, build, evaluators, published, reproduce, results, results_page
 from iwax.experiments.reporter import Silent
@@ -116,7 +116,7 @@ def test_a_row_is_the_run_that_its_command_gives(bound):
     )
     assert (found.data, found.model, found.training) == (wanted.data, wanted.model, wanted.training)
     assert found.objective == wanted.objective
-    assert found.objective.gradient == "doubly_reparameterized"
+    assert found.objective.gradient.kind == "doubly_reparameterized"
     assert found.evaluation.limit == 1000
 
 

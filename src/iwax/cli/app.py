@@ -1,6 +1,6 @@
 """The program `iwax`: its verbs, its switches, and the one place where an error ends."""
 
-import importlib.metadata
+import importlib
 import logging
 import os
 import sys
@@ -9,56 +9,83 @@ import warnings
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
-from iwax.cli import (
-    bnn,
-    compare,
-    completion,
-    data,
-    denoise,
-    diagnose,
-    doctor,
-    embed,
-    evaluate,
-    impute,
-    reconstruct,
-    report,
-    reproduce,
-    resume,
-    sample,
-    score,
-    settings,
-    train,
-    verify,
-)
+from iwax.cli.completion import COMPLETING
 from iwax.cli.failure import DONE, exit_code, one_line
+from iwax.cli.later import later
 from iwax.cli.terminal import Terminal
 from iwax.cli.welcome import welcome
 
-__all__ = ["app", "main"]
+with later():
+    from importlib import metadata
 
+__all__ = ["VERBS", "app", "imported", "main"]
+
+VERBS = {  # verb x is what iwax.cli.x calls x
+    "train": "Train a model, measure it, and draw what it has learnt.",
+    "resume": "Continue a run that was stopped, bit for bit.",
+    "evaluate": "Estimate log p(x), with its error.",
+    "diagnose": "Where a model falls short, and how noisy its gradients are.",
+    "sample": "Draw new data.",
+    "reconstruct": "Data through the model and back.",
+    "embed": "Where rows of data lie in the latent space.",
+    "impute": "Missing cells of a file filled in, or hidden pixels.",
+    "denoise": "Noisy binary images given back as they were.",
+    "score": "log p(x) of each row of a file.",
+    "compare": "Runs side by side, with paired differences.",
+    "report": "One page to look at, explore, and send to somebody.",
+    "verify": "Whether a run folder is as it was written.",
+    "bnn": "A classifier or regression with a distribution over its weights.",
+    "reproduce": "Published tables: obtained beside published.",
+    "settings": "What can be set, and the presets.",
+    "doctor": "Versions, devices, data, and a self-test.",
+    "completion": "A script by which your shell completes words.",
+    "data": "List, describe and get data sets.",
+}
 INTERRUPTED = 130
 SWITCHES = ("--json", "--quiet", "--debug")
 
+
+class _Verbs(TyperGroup):
+    """Verbs that are listed by name, and imported one at a time, when one is typed."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[Any, Any, list[str]]:
+        name, _, rest = super().resolve_command(ctx, args)
+        return name, name and imported(name), rest
+
+
+def imported(verb: str) -> Any:
+    """The command, or group of commands, of a verb."""
+    found = vars(importlib.import_module(f"iwax.cli.{verb}"))[verb]
+    if not isinstance(found, typer.Typer):
+        alone = typer.Typer(add_completion=False, rich_markup_mode=None)
+        alone.command(verb, short_help=VERBS[verb])(found)
+        found = alone
+    return typer.main.get_command(found)
+
+
 app = typer.Typer(
     name="iwax",
-    add_completion=False,
+    cls=_Verbs,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+for _verb, _words in VERBS.items():
+    app.command(_verb, short_help=_words)(lambda: None)
 
 
 def _version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"iwax {importlib.metadata.version('iwax')}")
+        typer.echo(f"iwax {metadata.version('iwax')}")
         raise typer.Exit
 
 
 def _begin(context: typer.Context) -> None:
-    number, terminal = importlib.metadata.version("iwax"), context.obj
+    number, terminal = metadata.version("iwax"), context.obj
     terminal.data(welcome(number).rstrip())
-    terminal.document({"version": number, "verbs": list(typer.main.get_group(app).commands)})
+    terminal.document({"version": number, "verbs": list(VERBS)})
 
 
 @app.callback(invoke_without_command=True)
@@ -78,30 +105,6 @@ def root(
     """
     if context.invoked_subcommand is None:
         _begin(context)
-
-
-for _verb, _words in (
-    (train.train, "Train a model, measure it, and draw what it has learnt."),
-    (resume.resume, "Continue a run that was stopped, bit for bit."),
-    (evaluate.evaluate, "Estimate log p(x), with its error."),
-    (diagnose.diagnose, "Where a model falls short, and how noisy its gradients are."),
-    (sample.sample, "Draw new data."),
-    (reconstruct.reconstruct, "Data through the model and back."),
-    (embed.embed, "Where rows of data lie in the latent space."),
-    (impute.impute, "Missing cells of a file filled in, or hidden pixels."),
-    (denoise.denoise, "Noisy binary images given back as they were."),
-    (score.score, "log p(x) of each row of a file."),
-    (compare.compare, "Runs side by side, with paired differences."),
-    (report.report, "One page to look at, explore, and send to somebody."),
-    (verify.verify, "Whether a run folder is as it was written."),
-    (bnn.bnn, "A classifier or regression with a law over its weights."),
-    (reproduce.reproduce, "Published tables: obtained beside published."),
-    (settings.settings, "What can be set, and the presets."),
-    (doctor.doctor, "Versions, devices, data, and a self-test."),
-    (completion.completion, "A script by which your shell completes words."),
-):
-    app.command(short_help=_words)(_verb)
-app.add_typer(data.app, name="data", short_help="List, describe and get data sets.")
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -128,7 +131,9 @@ def _run(words: list[str], terminal: Terminal) -> int:
         _speak(terminal)
         try:
             code = command.main(args=words, prog_name="iwax", standalone_mode=False, obj=terminal)
-        except SystemExit:  # Typer's answer to a reader of our output that has gone, as `head` does
+        except SystemExit as left:  # completion has answered; or a reader of our output has gone, as `head` does
+            if COMPLETING in os.environ or not left.code:
+                raise
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return DONE
         except (Exception, KeyboardInterrupt) as error:

@@ -1,33 +1,76 @@
-"""Arguments and options that several verbs share, under one name and with one meaning."""
+"""Arguments and options that several verbs share, under one name and with one meaning; what the shell completes."""
 
+import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-__all__ = ["Binarize", "Checkpoint", "DataPath", "Draws", "Fallback", "Limit", "Rows", "Run", "Seed", "check_seed"]
-
-Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, as `iwax train` makes them.")]
-Rows = Annotated[
-    Path,
-    typer.Argument(
-        metavar="FILE", help="Rows to work on: .npy, .npz, .csv, .tsv, .parquet, a folder or zip of pictures."
-    ),
+__all__ = [
+    "NAMES",
+    "Binarize",
+    "Checkpoint",
+    "DataPath",
+    "Draws",
+    "Fallback",
+    "Limit",
+    "Rows",
+    "Run",
+    "Seed",
+    "argument",
+    "check_seed",
+    "option",
 ]
-Seed = Annotated[int, typer.Option("--seed", metavar="N", help="Seed of the noise, 0 to 2^32 - 1.")]
-Checkpoint = Annotated[str, typer.Option("--checkpoint", metavar="best|last", help="Which stored state.")]
-Draws = Annotated[int, typer.Option("--k", metavar="N", help="Importance samples a row.")]
+
+NAMES = Path(__file__).with_name("names.json")  # a copy of names that iwax knows: to ask for them would load JAX
+
+
+def argument(metavar: str, help: str, *, names: str | None = None) -> Any:
+    """What follows a verb: how help calls it and what it is. The shell completes words like ``best|last``, and `names`.
+
+    ``names`` is a kind of names: bounds, data, gradients, presets, settings or tables.
+    """
+    return typer.Argument(metavar=metavar, help=help, autocompletion=_offered(metavar, names))
+
+
+def option(flags: str, metavar: str, help: str, *, names: str | None = None) -> Any:
+    """An option of these ``flags``, as ``-o --output``, and what follows it, as of `argument`."""
+    return typer.Option(*flags.split(), metavar=metavar, help=help, autocompletion=_offered(metavar, names))
+
+
+def _offered(metavar: str, kind: str | None) -> Callable[[str], list[str]] | None:
+    """What the shell offers, if anything is known.
+
+    >>> _offered("best|last", None)("b"), _offered("NAME", "presets")("iwae-2")
+    (['best'], ['iwae-2-k1', 'iwae-2-k5', 'iwae-2-k50'])
+    """
+    if kind is None and "|" not in metavar:
+        return None
+
+    def complete(incomplete: str) -> list[str]:
+        words = metavar.split("|") if kind is None else json.loads(NAMES.read_text(encoding="utf-8"))[kind]
+        return [word for word in words if word.startswith(incomplete)]
+
+    return complete
+
+
+Run = Annotated[Path, argument("RUN", "A run folder, as `iwax train` makes them.")]
+Rows = Annotated[
+    Path, argument("FILE", "Rows to work on: .npy, .npz, .csv, .tsv, .parquet, a folder or zip of pictures.")
+]
+Seed = Annotated[int, option("--seed", "N", "Seed of the noise, 0 to 2^32 - 1.")]
+Checkpoint = Annotated[str, option("--checkpoint", "best|last", "Which stored state.")]
+Draws = Annotated[int, option("--k", "N", "Importance samples per row.")]
 Limit = Annotated[int | None, typer.Option("--limit", metavar="N", min=1, help="The first N rows alone.")]
 DataPath = Annotated[
-    Path | None,
-    typer.Option("--data", metavar="PATH", help="The data the run was trained on, if they have moved; checked."),
+    Path | None, option("--data", "PATH", "The data the run was trained on, if they have moved; checked.")
 ]
 Fallback = Annotated[
     bool, typer.Option("--fallback", help="Where the checkpoint is damaged, use the newest sound one, with a warning.")
 ]
 Binarize = Annotated[
-    str | None,
-    typer.Option("--binarize", metavar="threshold|sample", help="Make grey values binary; as the run did without."),
+    str | None, option("--binarize", "threshold|sample", "Make grey values binary; as the run did without.")
 ]
 
 

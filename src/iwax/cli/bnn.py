@@ -1,4 +1,4 @@
-"""`iwax bnn`: a network with a law over its weights, or a plain one to compare with."""
+"""`iwax bnn`: a network with a distribution over its weights, or a plain one to compare with."""
 
 import json
 from pathlib import Path
@@ -7,20 +7,26 @@ from typing import Annotated, Any
 import typer
 
 from iwax import writable
+from iwax.cli.arguments import argument, option
+from iwax.cli.later import later
 from iwax.cli.terminal import Terminal
+
+with later():
+    from iwax.cli import reporter as progress
+    from iwax.experiments import bnn as experiment
+    from iwax.report import weights
 
 __all__ = ["bnn"]
 
-Data = Annotated[str, typer.Argument(metavar="DATA", help="digits-grey, mnist-grey (classes) or curve (regression).")]
-Method = Annotated[str, typer.Option("--method", metavar="NAME", help="bayes (Bayes by Backprop), plain or dropout.")]
-Hidden = Annotated[str, typer.Option("--hidden", metavar="N,N", help="Widths of the hidden layers.")]
-Epochs = Annotated[int, typer.Option("--epochs", metavar="N", help="Passes through the training data.")]
-Seed = Annotated[int, typer.Option("--seed", metavar="N", help="Seed of everything random.")]
+Data = Annotated[str, argument("DATA", "digits-grey, mnist-grey (classes) or curve (regression).")]
+Method = Annotated[str, option("--method", "bayes|plain|dropout", "Bayes by Backprop, or what it is compared with.")]
+Hidden = Annotated[str, option("--hidden", "N,N", "Widths of the hidden layers.")]
+Epochs = Annotated[int, option("--epochs", "N", "Epochs of training.")]
+Seed = Annotated[int, option("--seed", "N", "Seed of everything random.")]
 Sets = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="prior=normal, sampling=weights, sigma=0.05 ...; repeatable."),
+    list[str] | None, option("--set", "KEY=VALUE", "prior=normal, sampling=weights, sigma=0.05 ...; repeatable.")
 ]
-Folder = Annotated[Path | None, typer.Option("--output", metavar="DIR", help="For its files (runs/bnn-DATA-METHOD).")]
+Folder = Annotated[Path | None, option("--output", "DIR", "For its files (runs/bnn-DATA-METHOD).")]
 
 
 def bnn(
@@ -35,20 +41,18 @@ def bnn(
 ) -> None:
     """Train a network by Bayes by Backprop, measure its errors, and see how many of its weights it needs.
 
-    Blundell et al. 2015, arXiv:1505.05424: a mixture of two normals over the weights a priori, a factorised normal law
-    a posteriori. The folder gets bnn.json, the weights, and pictures of both.
+    Blundell et al. 2015, arXiv:1505.05424: the prior of the weights is a mixture of two normals, their posterior a
+    factorised normal. The folder gets bnn.json, the weights, and pictures of both.
+
+    Example: iwax bnn digits-grey --hidden 100 --epochs 20
     """
     writable.check((output or Path("runs")) / "new", what="output folder")
-
-    from iwax.cli.reporter import Reporter
-    from iwax.experiments import bnn as experiment
-
     given: dict[str, Any] = {"data": data, "method": method, "epochs": epochs, "seed": seed} | _assigned(sets or [])
     given.setdefault("hidden", _widths(hidden))
     settings = experiment.Settings.of(given)
     folder = output or Path("runs") / f"bnn-{data}-{settings.method}"
     terminal: Terminal = context.obj
-    with Reporter(terminal) as reporter:
+    with progress.Reporter(terminal) as reporter:
         found = experiment.run(settings, folder, reporter=reporter)
     for path in _pictures(found, folder):
         terminal.say(f"picture     {path}")
@@ -58,8 +62,6 @@ def bnn(
 
 
 def _pictures(found: dict[str, Any], folder: Path) -> list[Path]:
-    from iwax.report import weights
-
     name = found["settings"]["method"]
     made = [weights.histograms(folder / "weights.png", {name: found["histogram"]})]
     if found["pruning"] and found["pruning"][0]["error"] is not None:

@@ -5,18 +5,25 @@ from typing import Annotated, Any
 
 import typer
 
+from iwax.cli.arguments import argument, option
+from iwax.cli.later import later
 from iwax.cli.output import Force, check
 from iwax.cli.terminal import Terminal
+
+with later():
+    from iwax.experiments import comparison
+    from iwax.experiments.methods import method as methods
+    from iwax.report import differences
 
 __all__ = ["compare"]
 
 
 def compare(
     context: typer.Context,
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN RUN ...", help="Two or more evaluated runs.")],
-    split: Annotated[str, typer.Option("--split", metavar="NAME", help="The evaluated split to compare.")] = "test",
+    runs: Annotated[list[Path], argument("RUN RUN ...", "Two or more evaluated runs.")],
+    split: Annotated[str, option("--split", "NAME", "The evaluated split to compare.")] = "test",
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", metavar="FILE.png", help="Draw the differences, with their errors.")
+        Path | None, option("-o --output", "FILE.png", "Draw the differences, with their errors.")
     ] = None,
     force: Force = False,
 ) -> None:
@@ -26,11 +33,10 @@ def compare(
     standard error; its error is far smaller than that of either run where the runs find the same rows hard. Below the
     table stand the settings in which a run differs from the first. Of settings that were run with several seeds each,
     the means are compared too: their difference with its error over seeds, and over rows.
+
+    Example: iwax compare runs/a runs/b -o differences.png
     """
     check(output, force=force, endings=(".png",))
-
-    from iwax.experiments import comparison
-    from iwax.experiments.methods.method import or_unknown
 
     terminal: Terminal = context.obj
     result = comparison.compare(runs, split=split)
@@ -41,26 +47,24 @@ def compare(
                 entry["run"],
                 entry["name"],
                 entry["seed"],
-                f"{entry['log_evidence']:.2f} +/- {or_unknown(entry['standard_error'], '.2f')}",
+                f"{entry['log_evidence']:.2f} +/- {methods.or_unknown(entry['standard_error'], '.2f')}",
                 f"{entry['elbo']:.2f}",
                 "+".join(map(str, entry["active_units"])),
-                "" if i == 0 else f"{entry['difference']:+.3f} +/- {or_unknown(entry['difference_error'], '.3f')}",
+                ""
+                if i == 0
+                else f"{entry['difference']:+.3f} +/- {methods.or_unknown(entry['difference_error'], '.3f')}",
             )
             for i, entry in enumerate(result["runs"])
         ],
     )
     _say_more(terminal, result)
     if output is not None:
-        from iwax.report.differences import differences
-
-        terminal.say(f"wrote       {differences(output, result)}")
+        terminal.say(f"wrote       {differences.differences(output, result)}")
     terminal.document(result | ({} if output is None else {"file": str(output)}))
 
 
 def _say_more(terminal: Terminal, result: dict[str, Any]) -> None:
     """In which settings runs differ from the first, and what runs of several seeds say together."""
-    from iwax.experiments import comparison
-
     for entry in result["runs"][1:]:
         changes = [f"{name}={'null' if value is None else value}" for name, value in entry["differs"].items()]
         if changes:

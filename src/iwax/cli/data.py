@@ -1,23 +1,30 @@
 """`iwax data`: what data there is, what each name stands for, and having it here."""
 
+import dataclasses
 from typing import Annotated
 
 import typer
 
+from iwax.cli.arguments import argument
+from iwax.cli.later import later
 from iwax.cli.terminal import Terminal
 
-__all__ = ["app"]
-
-app = typer.Typer(no_args_is_help=True, help="List the data sets, tell about one, or get one.")
-
-Name = Annotated[str, typer.Argument(metavar="NAME", help="A registered name: see `iwax data list`.")]
-
-
-@app.command("list")
-def list_(context: typer.Context) -> None:
-    """List the registered names, and which of them are here."""
+with later():
     from iwax.data import registry
 
+__all__ = ["data"]
+
+data = typer.Typer(no_args_is_help=True, help="List the data sets, tell about one, or get one.")
+
+Name = Annotated[str, argument("NAME", "A registered name: see `iwax data list`.", names="data")]
+
+
+@data.command("list")
+def list_(context: typer.Context) -> None:
+    """List the registered names, and which of them are here.
+
+    Example: iwax data list
+    """
     terminal: Terminal = context.obj
     infos = {name: registry.info(name) for name in registry.names()}
     where = {name: registry.whereabouts(name) for name in infos}
@@ -28,13 +35,12 @@ def list_(context: typer.Context) -> None:
     )
 
 
-@app.command("info")
+@data.command("info")
 def info(context: typer.Context, name: Name) -> None:
-    """Tell what a name stands for: split, scaling, binarisation, seeds, files and licence."""
-    import dataclasses
+    """Tell what a name stands for: split, scaling, binarisation, seeds, files and licence.
 
-    from iwax.data import registry
-
+    Example: iwax data info mnist
+    """
     terminal: Terminal = context.obj
     known = registry.info(name)
     facts = dataclasses.asdict(known)
@@ -50,11 +56,12 @@ def info(context: typer.Context, name: Name) -> None:
     terminal.document(facts)
 
 
-@app.command("get")
+@data.command("get")
 def get(context: typer.Context, name: Name) -> None:
-    """Have the files of a name here: found in IWAX_DATA or the cache, or downloaded and checked."""
-    from iwax.data import registry
+    """Have the files of a name here: found in IWAX_DATA or the cache, or downloaded and checked.
 
+    Example: iwax data get mnist-static
+    """
     terminal: Terminal = context.obj
     terminal.say(f"getting {name} ...")
     places = registry.get(name)

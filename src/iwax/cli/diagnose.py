@@ -6,9 +6,16 @@ from typing import Annotated
 import typer
 
 from iwax import writable
-from iwax.cli.arguments import Checkpoint, DataPath, Fallback, Run, Seed
+from iwax.cli.arguments import Checkpoint, DataPath, Fallback, Run, Seed, option
+from iwax.cli.later import later
 from iwax.cli.output import Force
 from iwax.cli.terminal import Terminal
+
+with later():
+    from iwax.cli import findings
+    from iwax.cli import reporter as progress
+    from iwax.experiments import diagnosis, signal
+    from iwax.experiments import run as runs
 
 __all__ = ["diagnose"]
 
@@ -16,16 +23,16 @@ PICTURES = ("convergence.png", "kl_per_unit.png", "signal_to_noise.png", "poster
 DOCUMENT = "diagnosis.json"
 
 
-Split = Annotated[str | None, typer.Option("--split", metavar="NAME", help="test, valid or train.")]
-Limit = Annotated[int, typer.Option("--limit", metavar="N", help="Rows of the gap and of convergence.")]
-Samples = Annotated[int, typer.Option("--k", metavar="N", help="Importance samples a row.")]
+Split = Annotated[str | None, option("--split", "test|valid|train", "Which rows.")]
+Limit = Annotated[int, option("--limit", "N", "Rows of the gap and of convergence.")]
+Samples = Annotated[int, option("--k", "N", "Importance samples a row.")]
 Bounds = Annotated[
-    list[str] | None, typer.Option("--bound", metavar="NAME", help="Bound whose gradient is measured; repeatable.")
+    list[str] | None, option("--bound", "NAME", "Bound whose gradient is measured; repeatable.", names="bounds")
 ]
-Gradients = Annotated[list[str] | None, typer.Option("--gradient", metavar="NAME", help="Its estimator; repeatable.")]
-Sets = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Of a bound: objective.m=5, ...")]
-Repeats = Annotated[int, typer.Option("--repeats", metavar="N", help="Gradients at each k: 40, 50, 60 ...")]
-Folder = Annotated[Path | None, typer.Option("-o", "--output", metavar="DIR", help="For all files (RUN/diagnosis).")]
+Gradients = Annotated[list[str] | None, option("--gradient", "NAME", "Its estimator; repeatable.", names="gradients")]
+Sets = Annotated[list[str] | None, option("--set", "KEY=VALUE", "Of a bound: objective.m=5, ...", names="settings")]
+Repeats = Annotated[int, option("--repeats", "N", "Gradients at each k: 40, 50, 60 ...")]
+Folder = Annotated[Path | None, option("-o --output", "DIR", "For all files (RUN/diagnosis).")]
 
 
 def diagnose(
@@ -49,26 +56,19 @@ def diagnose(
 
     Gradients are those of the run's bound and estimator, or of every --bound with every --gradient. Pictures and all
     numbers, each with its error, go to RUN/diagnosis.
+
+    Example: iwax diagnose RUN --bound iwae --gradient doubly_reparameterized
     """
     folder = _free(run, output, force=force)
-
-    from iwax.cli import findings
-    from iwax.cli.reporter import Reporter
-    from iwax.cli.trained import opened
-    from iwax.experiments import diagnosis
-    from iwax.experiments.signal import parameters_of
-
     terminal: Terminal = context.obj
     effort = diagnosis.Effort(limit=limit, k=k, repeats=repeats)
-    wanted = {"bounds": bound or (), "gradients": gradient or (), "parameters": parameters_of(sets or [])}
-    wanted |= {"data_path": data_path, "fallback": fallback}
-    with Reporter(terminal) as reporter:
-        found = diagnosis.diagnose(
-            run, split=split, checkpoint=checkpoint, seed=seed, effort=effort, reporter=reporter, **wanted
-        )
+    wanted = {"bounds": bound or (), "gradients": gradient or (), "parameters": signal.parameters_of(sets or [])}
+    opened = runs.Run(run, checkpoint=checkpoint, data_path=data_path, fallback=fallback)
+    with progress.Reporter(terminal) as reporter:
+        found = diagnosis.diagnose(opened, split=split, seed=seed, effort=effort, reporter=reporter, **wanted)
     findings.tell(terminal, found)
-    with opened(run, checkpoint=checkpoint, data_path=data_path, fallback=fallback) as trained:
-        written = findings.keep(folder, found, trained, document=DOCUMENT)
+    with opened.placed():
+        written = findings.keep(folder, found, opened, document=DOCUMENT)
     for path in written:
         terminal.say(f"wrote       {path}")
     terminal.document(found)

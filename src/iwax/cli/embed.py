@@ -2,9 +2,15 @@
 
 import typer
 
-from iwax.cli import output as outputs
 from iwax.cli.arguments import Binarize, Checkpoint, Fallback, Rows, Run, Seed
+from iwax.cli.later import later
+from iwax.cli.output import Force, Output, check
 from iwax.cli.terminal import Terminal
+
+with later():
+    from iwax import inference
+    from iwax.cli import trained
+    from iwax.experiments import export
 
 __all__ = ["embed"]
 
@@ -13,27 +19,26 @@ def embed(
     context: typer.Context,
     run: Run,
     file: Rows,
-    output: outputs.Output = None,
+    output: Output = None,
     binarize: Binarize = None,
     seed: Seed = 0,
     checkpoint: Checkpoint = "best",
     fallback: Fallback = False,
-    force: outputs.Force = False,
+    force: Force = False,
 ) -> None:
-    """Posterior means of the rows of FILE, one line a row (.npy, .npz, .csv; stdout as CSV without -o)."""
-    outputs.check(output, force=force)
+    """Posterior means of the rows of FILE, a line for each (.npy, .npz, .csv; stdout as CSV without -o).
 
-    from iwax import inference
-    from iwax.cli.trained import key_of, opened, warn_of_holes
-
+    Example: iwax embed RUN rows.npy -o z.csv
+    """
+    check(output, force=force)
     terminal: Terminal = context.obj
-    with opened(run, checkpoint=checkpoint, fallback=fallback) as trained:
-        x = trained.rows(file, binarize=binarize)
-        missing = warn_of_holes(terminal, x, "posterior means are given the observed values of a row")
-        means = inference.embed(trained.model, x, key=key_of(seed), missing=missing)
+    with trained.opened(run, checkpoint=checkpoint, fallback=fallback) as opened:
+        x = opened.read(file, binarize=binarize)
+        missing = trained.warn_of_holes(terminal, x, "posterior means are given the observed values of a row")
+        means = inference.embed(opened.model, x, key=trained.key_of(seed), missing=missing)
     if output is not None:
-        outputs.write(output, {"z": means}, main="z")
+        export.write(output, {"z": means}, main="z")
         terminal.say(f"wrote the posterior means of {len(means)} rows to {output}")
     else:
-        terminal.data(outputs.as_text({"z": means}).rstrip())
+        terminal.data(export.as_csv({"z": means}).rstrip())
     terminal.document({"n": len(means), "file": output and str(output), "z": None if output else means.tolist()})

@@ -4,31 +4,36 @@ from typing import Annotated
 
 import typer
 
-from iwax.cli.arguments import DataPath, Fallback, Run, check_seed
+from iwax.cli.arguments import DataPath, Fallback, Run, check_seed, option
+from iwax.cli.later import later
 from iwax.cli.terminal import Terminal
+
+with later():
+    from iwax import experiments
+    from iwax.cli import reporter as progress
 
 __all__ = ["evaluate"]
 
 
-Split = Annotated[str | None, typer.Option("--split", metavar="NAME", help="test, valid or train.")]
-Samples = Annotated[int | None, typer.Option("--k", metavar="N", help="Samples a row (5000), or a set (32).")]
+Split = Annotated[str | None, option("--split", "test|valid|train", "Which rows.")]
+Samples = Annotated[int | None, option("--k", "N", "Samples a row (5000), or a set (32).")]
 Method = Annotated[
     str,
-    typer.Option(
+    option(
         "--method",
-        metavar="importance|annealed|bidirectional|jackknife",
-        help="How log p(x) is estimated; bidirectional is on data simulated from the model.",
+        "importance|annealed|bidirectional|jackknife",
+        "How log p(x) is estimated; bidirectional is on data simulated from the model.",
     ),
 ]
-Chains = Annotated[int | None, typer.Option("--chains", metavar="N", help="Chains a row, of annealing (16).")]
-Temperatures = Annotated[int | None, typer.Option("--temperatures", metavar="N", help="Of each chain (1000).")]
-Leapfrog = Annotated[int | None, typer.Option("--leapfrog", metavar="N", help="Leapfrog steps a temperature (10).")]
-Start = Annotated[str | None, typer.Option("--start", metavar="prior|posterior", help="Where chains start (prior).")]
-Order = Annotated[int | None, typer.Option("--order", metavar="N", help="Of the jackknife: 0 is IWAE (1).")]
-Repeats = Annotated[int | None, typer.Option("--repeats", metavar="N", help="Sets of k, of the jackknife (20).")]
-Limit = Annotated[int | None, typer.Option("--limit", metavar="N", help="The first N rows alone.")]
-Seed = Annotated[int, typer.Option("--seed", metavar="N", help="Seed of the noise.")]
-State = Annotated[str | None, typer.Option("--checkpoint", metavar="best|last", help="Which stored state.")]
+Chains = Annotated[int | None, option("--chains", "N", "Chains a row, of annealing (16).")]
+Temperatures = Annotated[int | None, option("--temperatures", "N", "Of each chain (1000).")]
+Leapfrog = Annotated[int | None, option("--leapfrog", "N", "Leapfrog steps a temperature (10).")]
+Start = Annotated[str | None, option("--start", "prior|posterior", "Where chains start (prior).")]
+Order = Annotated[int | None, option("--order", "N", "Of the jackknife: 0 is IWAE (1).")]
+Repeats = Annotated[int | None, option("--repeats", "N", "Sets of k, of the jackknife (20).")]
+Limit = Annotated[int | None, option("--limit", "N", "The first N rows alone.")]
+Seed = Annotated[int, option("--seed", "N", "Seed of the noise.")]
+State = Annotated[str | None, option("--checkpoint", "best|last", "Which stored state.")]
 
 
 def evaluate(
@@ -53,13 +58,12 @@ def evaluate(
     the jackknife, or, on data simulated from the model, by annealing in both directions.
 
     The last line on stdout is the result; with --json its keys are the whole of it.
-    """
-    from iwax import experiments
-    from iwax.cli.reporter import Reporter
 
+    Example: iwax evaluate RUN --k 5000
+    """
     terminal: Terminal = context.obj
     check_seed(seed)
-    with Reporter(terminal) as reporter:
+    with progress.Reporter(terminal) as reporter:
         report = experiments.evaluate(**context.params, reporter=reporter)
     terminal.data(experiments.closing_line(report))
     terminal.document(report)

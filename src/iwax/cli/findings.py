@@ -7,9 +7,8 @@ from typing import Any
 
 from iwax import evaluation
 from iwax.cli.terminal import Terminal, finite
-from iwax.cli.trained import Opened, key_of
-from iwax.experiments import build
-from iwax.experiments.folder import RunFolder
+from iwax.cli.trained import key_of
+from iwax.experiments.run import Run
 from iwax.report import diagnosis, posterior_shape
 from iwax.training import durable, strict_json
 
@@ -100,17 +99,17 @@ def _number(value: float | None) -> str:
     return "" if value is None or math.isnan(value) else f"{value:.3g}" if abs(value) < 0.1 else f"{value:.2f}"
 
 
-def keep(folder: Path, found: dict[str, Any], trained: Opened, *, document: str) -> list[Path]:
+def keep(folder: Path, found: dict[str, Any], trained: Run, *, document: str) -> list[Path]:
     """Draw what there is to draw and write the document last; the paths written. A run says what its own files are."""
-    if folder.parent != trained.trained.path:
+    if folder.parent != trained.path:
         return _kept(folder, found, trained, document=document)
     with TemporaryDirectory() as scratch:
         written = _kept(Path(scratch), found, trained, document=document)
-        RunFolder(folder.parent).write({f"{folder.name}/{path.name}": path.read_bytes() for path in written})
+        trained.folder.write({f"{folder.name}/{path.name}": path.read_bytes() for path in written})
     return [folder / path.name for path in written]
 
 
-def _kept(folder: Path, found: dict[str, Any], trained: Opened, *, document: str) -> list[Path]:
+def _kept(folder: Path, found: dict[str, Any], trained: Run, *, document: str) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     if found["convergence"]:
@@ -141,7 +140,7 @@ def _panels(part: dict[str, Any]) -> tuple[dict[str, list[dict[str, Any]]], str]
     return curves, words
 
 
-def _shape(path: Path, trained: Opened, found: dict[str, Any]) -> Path:
-    x = build.values(trained.trained.config, trained.trained.dataset(), found["split"], final=True)[:SHAPED]
+def _shape(path: Path, trained: Run, found: dict[str, Any]) -> Path:
+    x = trained.rows(found["split"])[:SHAPED]
     plane = evaluation.posterior_plane(trained.model, x, key=key_of(found["seed"]))
     return posterior_shape.posterior_shape(path, plane, x, trained.shape)

@@ -10,13 +10,13 @@ from iwax.cli.failure import NUMERICAL
 from iwax.cli.pictures import draw
 from iwax.cli.reporter import Reporter
 from iwax.cli.terminal import Terminal
-from iwax.experiments.folder import existing
+from iwax.experiments.run import Run
 from iwax.training import NumericalStop, checkpoint
 
 __all__ = ["finish", "train_and_finish"]
 
 
-def train_and_finish(terminal: Terminal, train: Callable[[Reporter], Path], *, data_path: Path | None = None) -> None:
+def train_and_finish(terminal: Terminal, train: Callable[[Reporter], Run], *, data_path: Path | None = None) -> None:
     """Train, then `finish`. Where a number that is not finite stops the training, its best checkpoint is measured.
 
     The warning says why it stopped, and so does the exit code, 4. Raises NumericalStop where nothing was learned.
@@ -25,32 +25,31 @@ def train_and_finish(terminal: Terminal, train: Callable[[Reporter], Path], *, d
         with Reporter(terminal) as reporter:
             run = train(reporter)
     except NumericalStop as stop:
-        if stop.run is None or not any(checkpoint.steps(existing(stop.run).checkpoints)):
+        if stop.run is None or not any(checkpoint.steps(stop.run / "checkpoints")):
             raise
         terminal.warn(f"{stop}; measured is the best checkpoint that there is")
-        finish(stop.run, terminal, stopped=str(stop), data_path=data_path)
+        finish(Run(stop.run, data_path=data_path), terminal, stopped=str(stop))
         raise typer.Exit(NUMERICAL) from stop
-    finish(run, terminal, data_path=data_path)
+    finish(run, terminal)
 
 
-def finish(run: Path, terminal: Terminal, *, stopped: str | None = None, data_path: Path | None = None) -> None:
+def finish(run: Run, terminal: Terminal, *, stopped: str | None = None) -> None:
     """Measure a trained run, draw its pictures, say where everything is; the last line is the result.
 
     The result is said before the pictures are drawn too. ``stopped`` is why the training ended early.
     """
     with Reporter(terminal) as reporter:
-        report = experiments.evaluate(run, data_path=data_path, reporter=reporter)
+        report = experiments.evaluate(run, reporter=reporter)
     terminal.say(f"measured    log p(x) = {report['log_evidence']:.4g}; drawing pictures")
-    for path in draw(run, data_path=data_path):
+    for path in draw(run):
         terminal.say(f"picture     {path}")
-    terminal.say(f"run folder  {run}")
-    folder = existing(run)
-    ending = "csv" if folder.environment().data.columns else "png"
-    terminal.say(f"what next   iwax report {run}            a page of what was learned, for any browser")
-    if folder.config().model.mask:  # the data have holes
-        terminal.say(f"            iwax impute {run} FILE -o filled.{ending}        its missing cells filled in")
-    terminal.say(f"            iwax sample {run} -n 100 -o more.{ending}")
-    terminal.say(f"            iwax score {run} FILE        log p(x) of your own rows")
-    terminal.say(f"            iwax compare {run} RUN       beside another run on the same data")
+    terminal.say(f"run folder  {run.path}")
+    ending = "csv" if run.about.columns else "png"
+    terminal.say(f"what next   iwax report {run.path}            a page of what was learned, for any browser")
+    if run.config.model.mask:  # the data have holes
+        terminal.say(f"            iwax impute {run.path} FILE -o filled.{ending}        its missing cells filled in")
+    terminal.say(f"            iwax sample {run.path} -n 100 -o more.{ending}")
+    terminal.say(f"            iwax score {run.path} FILE        log p(x) of your own rows")
+    terminal.say(f"            iwax compare {run.path} RUN       beside another run on the same data")
     terminal.data(experiments.closing_line(report))
-    terminal.document({**report, "run": str(run)} | ({} if stopped is None else {"stopped": stopped}))
+    terminal.document({**report, "run": str(run.path)} | ({} if stopped is None else {"stopped": stopped}))

@@ -7,9 +7,9 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from iwax import inference
-from iwax.cli.trained import Opened, key_of, opened
+from iwax.cli.trained import key_of
 from iwax.data import Column
-from iwax.experiments.folder import existing
+from iwax.experiments.run import Run
 from iwax.report import figures, marginals
 
 __all__ = ["draw"]
@@ -19,29 +19,29 @@ COMPONENTS, GENERATED = 10, 6
 MEASURED, LEAST_DRAWS = 5_000, 500
 
 
-def draw(run: Path, *, data_path: Path | None = None) -> list[Path]:
+def draw(run: Run) -> list[Path]:
     """samples, reconstructions, training; where data lie in a plane of latents; the pseudo-inputs of a VampPrior."""
-    folder = existing(run)
-    with opened(run, checkpoint="best", data_path=data_path) as trained, TemporaryDirectory() as scratch:
+    trained = run.at("best")
+    with trained.placed(), TemporaryDirectory() as scratch:
         samples = Path(scratch)
-        columns = trained.trained.about.columns
+        columns = trained.about.columns
         written = _rows(samples, trained) if columns is None else [_columns(samples, trained, columns)]
-        metrics = folder.course()
+        metrics = trained.metrics
         if any(np.isfinite(row.get("bound") or np.nan) for row in metrics):
             written.append(figures.training(samples / "training.png", metrics))
         if trained.latents == (2,):
             written += _plane(samples, trained)
         if inference.vamp_of(trained.model) is not None:
             written += _pseudo_inputs(samples, trained)
-        folder.write({f"samples/{path.name}": path.read_bytes() for path in written})
-    return [folder.path / "samples" / path.name for path in written]
+        trained.folder.write({f"samples/{path.name}": path.read_bytes() for path in written})
+    return [run.path / "samples" / path.name for path in written]
 
 
-def _rows(folder: Path, trained: Opened) -> list[Path]:
+def _rows(folder: Path, trained: Run) -> list[Path]:
     """Draws; and the first test rows of which nothing is missing beside their reconstructions, if there are any."""
     drawn = inference.generate(trained.model, SAMPLES, key=key_of(SEED))
     written = [figures.samples(folder / "samples.png", drawn.mean, trained.shape)]
-    x = trained.test_rows(MEASURED)
+    x = trained.rows("test", final=False)[:MEASURED]
     x = x[~np.isnan(x).any(axis=1)][:PAIRS]
     if len(x):
         means = inference.reconstruct(trained.model, x, key=key_of(SEED))
@@ -49,14 +49,14 @@ def _rows(folder: Path, trained: Opened) -> list[Path]:
     return written
 
 
-def _columns(folder: Path, trained: Opened, columns: Sequence[Column]) -> Path:
+def _columns(folder: Path, trained: Run, columns: Sequence[Column]) -> Path:
     """Of a table, the values of every column in test rows and in as many draws."""
-    x = trained.test_rows(MEASURED)
+    x = trained.rows("test", final=False)[:MEASURED]
     drawn = inference.generate(trained.model, max(len(x), LEAST_DRAWS), key=key_of(SEED))
     return marginals.marginals(folder / "columns.png", columns, x, drawn.sample)
 
 
-def _pseudo_inputs(folder: Path, trained: Opened) -> list[Path]:
+def _pseudo_inputs(folder: Path, trained: Run) -> list[Path]:
     """The pseudo-inputs of a VampPrior; and below some of them, a column each, what is generated from them."""
     vamp = inference.vamp_of(trained.model)
     shown = np.asarray(vamp.shown())[:SAMPLES] if vamp is not None else np.empty((0, 0))
@@ -70,9 +70,9 @@ def _pseudo_inputs(folder: Path, trained: Opened) -> list[Path]:
     ]
 
 
-def _plane(folder: Path, trained: Opened) -> list[Path]:
-    labels = trained.trained.dataset().test.labels
-    x = trained.test_rows(EMBEDDED)
+def _plane(folder: Path, trained: Run) -> list[Path]:
+    labels = trained.dataset().test.labels
+    x = trained.rows("test", final=False)[:EMBEDDED]
     means = inference.embed(trained.model, x, key=key_of(SEED), missing=bool(np.isnan(x).any()))
     labels = None if labels is None else labels[:EMBEDDED]
     decoded = inference.decode(trained.model, figures.manifold_grid(SIDE), key=key_of(SEED))

@@ -1,31 +1,32 @@
 """`iwax reconstruct`: data through the model and back."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
-from iwax.cli import output as outputs
-from iwax.cli.arguments import Binarize, Checkpoint, DataPath, Draws, Fallback, Run, Seed
+from iwax.cli.arguments import Binarize, Checkpoint, DataPath, Draws, Fallback, Run, Seed, argument, option
+from iwax.cli.later import later
+from iwax.cli.output import TABLES, Force, Output, check
 from iwax.cli.terminal import Terminal
 
-if TYPE_CHECKING:
-    import numpy as np
-
-    from iwax.cli.trained import Opened
+with later():
+    from iwax import inference
+    from iwax.cli import trained
+    from iwax.evaluation import trust
+    from iwax.experiments import export
+    from iwax.report import figures
 
 __all__ = ["reconstruct"]
 
 SHOWN = 50
-File = Annotated[
-    Path | None, typer.Argument(metavar="FILE", help="Rows; the first test rows of the run's data without.")
-]
+File = Annotated[Path | None, argument("FILE", "Rows; the first test rows of the run's data without.")]
 Method = Annotated[
     str,
-    typer.Option(
+    option(
         "--method",
-        metavar="posterior|resample|compare",
-        help="The mean of q, or one of k draws of q by its weight; compare: a picture of these and of a draw of q.",
+        "posterior|resample|compare",
+        "The mean of q, or one of k draws of q by its weight; compare: a picture of these and of a draw of q.",
     ),
 ]
 
@@ -36,39 +37,39 @@ def reconstruct(
     file: File = None,
     method: Method = "posterior",
     k: Draws = 50,
-    output: outputs.Output = None,
+    output: Output = None,
     binarize: Binarize = None,
     seed: Seed = 0,
     checkpoint: Checkpoint = "best",
     fallback: Fallback = False,
     data_path: DataPath = None,
-    force: outputs.Force = False,
+    force: Force = False,
 ) -> None:
     """The mean of p(x|z) at a z inferred from each row.
 
     FILE of -o ends in .png (a picture), .npy, .npz or .csv; without it the means go to stdout as CSV.
+
+    Example: iwax reconstruct RUN --method compare -o reconstructions.png
     """
     picture = _is_picture(method, output)
-    outputs.check(output, force=force, endings=(".png", *outputs.TABLES))
-
-    from iwax import inference
-    from iwax.cli.trained import key_of, opened
-    from iwax.report import figures
-
+    check(output, force=force, endings=(".png", *TABLES))
     terminal: Terminal = context.obj
-    with opened(run, checkpoint=checkpoint, data_path=data_path, fallback=fallback) as trained:
-        x = trained.rows(file, binarize=binarize) if file is not None else trained.test_rows(SHOWN)
-        x, made = x[:SHOWN] if picture else x, {}
+    with trained.opened(run, checkpoint=checkpoint, data_path=data_path, fallback=fallback) as opened:
+        x = opened.read(file, binarize=binarize) if file is not None else opened.rows("test", final=False)[:SHOWN]
+        x, key, made, weights = x[:SHOWN] if picture else x, trained.key_of(seed), {}, {}
         for name, how, draws in _asked(method, k):
-            made[name] = inference.reconstruct(trained.model, x, key=key_of(seed), method=how, k=draws)
-        shape, means = trained.shape, next(iter(made.values()))
-        weights = _weights(terminal, trained, x, k, seed) if method == "resample" and k > 1 else {}
-    if output is not None and picture:
+            made[name] = inference.reconstruct(opened.model, x, key=key, method=how, k=draws)
+        if method == "resample" and k > 1:
+            found = inference.resampling_weights(opened.model, x, key=key, k=k)
+            weights = {"ess": found.ess, "khat": found.pareto_k, "unknown": found.unknown}
+            _warn(terminal, found.unknown, k)
+        shape, means = opened.shape, next(iter(made.values()))
+    if output is None:
+        terminal.data(export.as_csv({"x": means}).rstrip())
+    elif picture:
         figures.reconstructions(output, x, made, shape)
-    elif output is not None:
-        outputs.write(output, {"reconstruction": means, **weights}, main="reconstruction")
     else:
-        terminal.data(outputs.as_text({"x": means}).rstrip())
+        export.write(output, {"reconstruction": means, **weights}, main="reconstruction")
     if output is not None:
         terminal.say(f"wrote the reconstructions of {len(means)} rows to {output}")
     lists = {name: values.tolist() for name, values in weights.items()}
@@ -86,20 +87,14 @@ def _is_picture(method: str, output: Path | None) -> bool:
     return picture
 
 
-def _weights(terminal: Terminal, trained: "Opened", x: "np.ndarray", k: int, seed: int) -> "dict[str, np.ndarray]":
-    """How many draws count for a row, and the tail index of their weights; a warning names the rows of too few."""
-    from iwax import inference
-    from iwax.cli.trained import key_of
-    from iwax.evaluation import trust
-
-    found = inference.resampling_weights(trained.model, x, key=key_of(seed), k=k)
-    if found.unknown.any():
-        some = f"{int(found.unknown.sum()):,} of {len(x):,} rows ({trust.named(found.unknown, first=1)})"
+def _warn(terminal: Terminal, unknown: Any, k: int) -> None:
+    """Name the rows of which too few draws count."""
+    if unknown.any():
+        some = f"{int(unknown.sum()):,} of {len(unknown):,} rows ({trust.named(unknown, first=1)})"
         terminal.warn(
             f"for {some} the effective sample size is below {trust.FEW} or Pareto k above {trust.TRUSTED_K_HAT}: what "
             f"was chosen may be nearer to a draw of q(z|x) than to one of p(z|x); a larger k helps: --k {10 * k}"
         )
-    return {"ess": found.ess, "khat": found.pareto_k, "unknown": found.unknown}
 
 
 def _asked(method: str, k: int) -> list[tuple[str, Literal["posterior", "resample"], int]]:

@@ -5,18 +5,22 @@ from typing import Annotated
 
 import typer
 
-from iwax.cli.arguments import DataPath, Fallback
+from iwax.cli.arguments import DataPath, Fallback, argument, option
+from iwax.cli.later import later
 from iwax.cli.output import Force, check
 from iwax.cli.terminal import Terminal
+
+with later():
+    from iwax.experiments import folder
+    from iwax.report import page
+    from iwax.training import durable, sealed
 
 __all__ = ["report"]
 
 NAME = "report.html"
 
-Runs = Annotated[list[Path], typer.Argument(metavar="RUN [RUN ...]", help="One run, or several on the same data.")]
-Page = Annotated[
-    Path | None, typer.Option("-o", "--output", metavar="FILE.html", help="Where it goes (RUN/report.html).")
-]
+Runs = Annotated[list[Path], argument("RUN [RUN ...]", "One run, or several on the same data.")]
+Page = Annotated[Path | None, option("-o --output", "FILE.html", "Where it goes (RUN/report.html).")]
 
 
 def report(
@@ -31,6 +35,8 @@ def report(
 
     Numbers are those of the run's evaluation/ folder; pictures are drawn now. Where the decoder is a dense network, the
     page has it inside and decodes in the browser. Several runs stand side by side with paired differences.
+
+    Example: iwax report RUN -o report.html
     """
     terminal: Terminal = context.obj
     path = output or (runs[0] / NAME if len(runs) == 1 else Path(NAME))
@@ -38,19 +44,15 @@ def report(
     if not in_run or (runs[0].is_dir() and not path.is_symlink()):  # else the run is what is wrong, and said to be
         check(path, force=force, endings=(".html", ".htm"))
 
-    from iwax.experiments.folder import LOCK, RunFolder
-    from iwax.report import page
-    from iwax.training import durable
-
     for run in runs:
-        if RunFolder(run).files.kind(LOCK):
+        if sealed.Sealed(run).files.kind(folder.LOCK):
             terminal.warn(f"{run} is at work, or was stopped: write the report again, with --force, when it is done")
     said = {"note": terminal.say, "warn": terminal.warn}
     document = page.compose(runs, data_path=data_path, fallback=fallback, **said).encode()
     if len(document) > page.LARGEST:
         terminal.warn(f"{path} has {len(document):,} bytes, more than the {page.LARGEST:,} that a mail can take")
     if path == runs[0] / NAME:  # in the run folder itself, which says what its files are
-        RunFolder(runs[0]).write({NAME: document})
+        sealed.Sealed(runs[0]).write({NAME: document})
     else:
         durable.replace(path, document)
     terminal.say(f"wrote       {path}")

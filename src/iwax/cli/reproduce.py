@@ -6,32 +6,32 @@ from typing import Annotated
 import typer
 
 from iwax import writable
+from iwax.cli.arguments import argument, option
+from iwax.cli.later import later
 from iwax.cli.terminal import Terminal
+
+with later():
+    from iwax.cli import published as printed
+    from iwax.experiments import bnn, published, results_page
+    from iwax.experiments import results as written
 
 __all__ = ["reproduce"]
 
+ERRORS = "bayes-by-backprop"  # the table of test errors
 
-Table = Annotated[str | None, typer.Argument(metavar="TABLE", help="A published table; all are listed without.")]
-Rows = Annotated[
-    str | None, typer.Option("--rows", metavar="PATTERN", help="Which rows, e.g. 'mnist-1-*'; listed without.")
-]
-Recipe = Annotated[
-    str, typer.Option("--recipe", metavar="quick|paper", help="Minutes a row, or the published schedule.")
-]
-Epochs = Annotated[int | None, typer.Option("--epochs", metavar="N", help="Instead of the recipe's.")]
+
+Table = Annotated[str | None, argument("TABLE", "A published table; all are listed without.", names="tables")]
+Rows = Annotated[str | None, option("--rows", "PATTERN", "Which rows, e.g. 'mnist-1-*'; listed without.")]
+Recipe = Annotated[str, option("--recipe", "quick|paper", "Minutes per row, or the published schedule.")]
+Epochs = Annotated[int | None, option("--epochs", "N", "Instead of the recipe's.")]
 Minutes = Annotated[
-    float | None,
-    typer.Option("--minutes", metavar="N", help="Stop training a row after so long; it is measured all the same."),
+    float | None, option("--minutes", "N", "Stop training a row after so long; it is measured all the same.")
 ]
-Limit = Annotated[
-    int | None, typer.Option("--limit", metavar="N", help="Measure on the first N test rows; on all of them without.")
-]
-Seeds = Annotated[int, typer.Option("--seeds", metavar="N", help="Train every row with seeds 0 to N-1.")]
-Output = Annotated[Path, typer.Option("--output", metavar="DIR", help="Where the runs live.")]
-Results = Annotated[Path, typer.Option("--results", metavar="DIR", help="Where the results go.")]
-TableInto = Annotated[
-    Path | None, typer.Option("--table-into", metavar="PAGE", help="Write the table of all results into this page.")
-]
+Limit = Annotated[int | None, option("--limit", "N", "Measure on the first N test rows; on all of them without.")]
+Seeds = Annotated[int, option("--seeds", "N", "Train every row with seeds 0 to N-1.")]
+Output = Annotated[Path, option("--output", "DIR", "Where the runs live.")]
+Results = Annotated[Path, option("--results", "DIR", "Where the results go.")]
+TableInto = Annotated[Path | None, option("--table-into", "PAGE", "Write the table of all results into this page.")]
 
 
 def reproduce(
@@ -51,41 +51,40 @@ def reproduce(
 
     A row that has been trained in DIR is not trained again; one that was stopped is continued. Each finished row
     becomes a file in the folder of results, from which --table-into makes the tables of a page.
+
+    Example: iwax reproduce burda2016 --rows 'mnist-1-*' --recipe quick
     """
     _check(table, rows, table_into, (output, results))
-
-    from iwax.cli import errors_table
-    from iwax.cli import rows as printed
-    from iwax.experiments import bnn, published
-
+    if table == ERRORS:
+        _refuse({"--recipe": recipe != "quick", "--minutes": minutes is not None, "--limit": limit is not None})
     terminal: Terminal = context.obj
     if table_into is not None:
         _renew(terminal, table_into, results)
     elif table is None:
         printed.tables(terminal, [published.read_table(name) for name in published.table_names()], bnn.read_errors())
-    elif table == bnn.NAME:
-        others = {"--recipe": recipe != "quick", "--minutes": minutes, "--limit": limit}
-        given = [name for name, value in others.items() if value is not None and value is not False]
-        errors_table.reproduce(terminal, rows, given, epochs=epochs, seeds=seeds, output=output, results=results)
     elif rows is None:
-        printed.rows(terminal, published.read_table(table))
+        printed.rows(terminal, bnn.read_errors() if table == ERRORS else published.read_table(table))
+    elif table == ERRORS:
+        chosen = bnn.read_errors().select(rows)
+        printed.test_errors(terminal, chosen, epochs=epochs, seeds=seeds, output=output, results=results)
     else:
-        from iwax.cli.reproduction import Request, work_through
-
-        chosen = published.read_table(table)
+        known = published.read_table(table)
         how = {"recipe": recipe, "epochs": epochs, "minutes": minutes, "limit": limit}
-        request = Request(chosen, **how, output=output, results=results)
-        work_through(terminal, request, published.select_rows(chosen, rows), seeds=seeds)
+        request = printed.Request(known, **how, output=output, results=results)
+        printed.evidence(terminal, request, published.select_rows(known, rows), seeds=seeds)
 
 
 def _renew(terminal: Terminal, page: Path, results: Path) -> None:
     """Write the table of all results into a page."""
-    from iwax.experiments import results_page
-    from iwax.experiments.results import read
-
     changed = results_page.update_table(page, results)
-    terminal.say(f"{page}: {'new table' if changed else 'unchanged'}, {len(read(results))} results")
+    terminal.say(f"{page}: {'new table' if changed else 'unchanged'}, {len(written.read(results))} results")
     terminal.document({"page": str(page), "changed": changed})
+
+
+def _refuse(given: dict[str, bool]) -> None:
+    refused = [name for name, is_given in given.items() if is_given]
+    if refused:
+        raise ValueError(f"{ERRORS} has rows that are trained to their end on all data: leave {', '.join(refused)} out")
 
 
 def _check(table: str | None, rows: str | None, table_into: Path | None, folders: tuple[Path, Path]) -> None:

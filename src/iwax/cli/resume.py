@@ -5,7 +5,13 @@ from typing import Annotated
 import typer
 
 from iwax.cli.arguments import DataPath, Run
+from iwax.cli.later import later
 from iwax.cli.terminal import Terminal
+
+with later():
+    from iwax.cli import finish
+    from iwax.experiments import initial, training
+    from iwax.experiments import run as runs
 
 __all__ = ["resume"]
 
@@ -18,21 +24,18 @@ def resume(context: typer.Context, run: Run, data_path: DataPath = None, epochs:
 
     It ends after the epochs it was planned for. To train for longer, begin a new run at its weights:
     iwax train --from RUN -c RUN/config.json --epochs N.
-    """
-    from iwax import experiments
-    from iwax.cli.finish import train_and_finish
-    from iwax.experiments.folder import existing
-    from iwax.experiments.initial import longer
 
+    Example: iwax resume RUN
+    """
     if epochs is not None:
-        planned = existing(run).config().training.epochs
+        planned = runs.Run(run).config.training.epochs
         raise ValueError(
             f"--epochs: a run is resumed to the end of its own plan, {planned} epochs, bit for bit, and no further; "
-            f"{longer(run, epochs)}"
+            f"{initial.longer(run, epochs)}"
         )
     terminal: Terminal = context.obj
-    train_and_finish(
+    finish.train_and_finish(
         terminal,
-        lambda reporter: experiments.resume(run, data_path=data_path, reporter=reporter),
+        lambda reporter: training.resume(run, data_path=data_path, reporter=reporter),
         data_path=data_path,
     )

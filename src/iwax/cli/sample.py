@@ -4,9 +4,16 @@ from typing import Annotated
 
 import typer
 
-from iwax.cli import output as outputs
-from iwax.cli.arguments import Checkpoint, Fallback, Run, Seed
+from iwax.cli.arguments import Checkpoint, Fallback, Run, Seed, option
+from iwax.cli.later import later
+from iwax.cli.output import TABLES, Force, Output, check
 from iwax.cli.terminal import Terminal
+
+with later():
+    from iwax import inference, parts
+    from iwax.cli import trained
+    from iwax.experiments import export
+    from iwax.report import figures
 
 __all__ = ["sample"]
 
@@ -14,41 +21,37 @@ __all__ = ["sample"]
 def sample(
     context: typer.Context,
     run: Run,
-    n: Annotated[int, typer.Option("-n", metavar="N", help="How many.")] = 64,
-    output: outputs.Output = None,
+    n: Annotated[int, option("-n", "N", "How many.")] = 64,
+    output: Output = None,
     seed: Seed = 0,
     checkpoint: Checkpoint = "best",
     fallback: Fallback = False,
-    force: outputs.Force = False,
+    force: Force = False,
 ) -> None:
     """Draw new data from a run's model: z from the prior, x from p(x|z).
 
     FILE ends in .png (a picture of the means), .npy (the draws), .npz (draws, means and latents) or .csv;
     without one the draws go to stdout as CSV.
+
+    Example: iwax sample RUN -n 100 -o more.png
     """
-    outputs.check(output, force=force, endings=(".png", *outputs.TABLES))
+    check(output, force=force, endings=(".png", *TABLES))
     if not 1 <= n <= 1_000_000:
         raise ValueError(f"-n must be from 1 to 1000000, got {n}")
-
-    from iwax import inference
-    from iwax.cli.trained import key_of, opened
-    from iwax.parts import layers_of
-    from iwax.report import figures
-
     terminal: Terminal = context.obj
-    with opened(run, checkpoint=checkpoint, fallback=fallback) as trained:
-        drawn = inference.generate(trained.model, n, key=key_of(seed))
-        shape, columns = trained.shape, trained.trained.about.columns
-    if output is not None and output.suffix.lower() == ".png":
+    with trained.opened(run, checkpoint=checkpoint, fallback=fallback) as opened:
+        drawn = inference.generate(opened.model, n, key=trained.key_of(seed))
+        shape, columns = opened.shape, opened.about.columns
+    if output is None:
+        terminal.data(export.rows_as_csv(drawn.sample, columns).rstrip())
+    elif output.suffix.lower() == ".png":
         figures.samples(output, drawn.mean, shape)
-    elif output is not None and (columns is None or output.suffix.lower() == ".npz"):
-        layers = layers_of(drawn.z)
+    elif columns is None or output.suffix.lower() == ".npz":
+        layers = parts.layers_of(drawn.z)
         latents = {f"z{i}_" if len(layers) > 1 else "z": z for i, z in enumerate(layers, start=1)}
-        outputs.write(output, {"x": drawn.sample, "mean": drawn.mean, **latents}, main="x")
-    elif output is not None:
-        outputs.write_rows(output, drawn.sample, columns)
+        export.write(output, {"x": drawn.sample, "mean": drawn.mean, **latents}, main="x")
     else:
-        terminal.data(outputs.rows_as_text(drawn.sample, columns).rstrip())
+        export.write_rows(output, drawn.sample, columns)
     if output is not None:
         terminal.say(f"wrote {n} draws to {output}")
     listed = None if output else drawn.sample.tolist()

@@ -1,10 +1,17 @@
 """`iwax settings`: what can be set, and what the presets set."""
 
+import json
+from collections.abc import Mapping
 from typing import Annotated
 
 import typer
 
+from iwax.cli.arguments import argument
+from iwax.cli.later import later
 from iwax.cli.terminal import Terminal
+
+with later():
+    from iwax.experiments import catalogue, named
 
 __all__ = ["settings"]
 
@@ -13,20 +20,16 @@ DATA_OF_THE_SIZES = "mnist"  # whose nets are the published ones; smaller data h
 
 def settings(
     context: typer.Context,
-    word: Annotated[
-        str, typer.Argument(metavar="[WORD]", help="Only what has this word in name, default or description.")
-    ] = "",
+    word: Annotated[str, argument("[WORD]", "Only what has this word in name, default or description.")] = "",
     presets: Annotated[bool, typer.Option("--presets", help="The presets, and what each sets, instead.")] = False,
 ) -> None:
     """List every setting with its default and what it needs to be: for --set KEY=VALUE, or sections of a file.
 
     The defaults are those of a run without a preset and a recipe; `iwax train` takes the preset iwae-1-k5 and the quick
     recipe unless told otherwise, and writes all of a run's settings to its config.json.
+
+    Example: iwax settings objective
     """
-    import json
-
-    from iwax.experiments import catalogue, named
-
     terminal: Terminal = context.obj
     if presets:
         _presets(terminal, word.lower())
@@ -39,18 +42,14 @@ def settings(
         )
     rows = [(key, json.dumps(defaults[key]), needs) for key, needs in found.items()]
     terminal.table(("setting", "default", "needs to be"), rows)
-    named = [name for name in catalogue.names() if word and word.lower() in name]
-    if named:
-        terminal.say(f"presets of the name: {', '.join(named)} (iwax settings --presets {word})")
+    alike = [name for name in catalogue.names() if word and word.lower() in name]
+    if alike:
+        terminal.say(f"presets of the name: {', '.join(alike)} (iwax settings --presets {word})")
     terminal.document({key: {"default": defaults[key], "needs": needs} for key, needs in found.items()})
 
 
 def _presets(terminal: Terminal, word: str) -> None:
     """The presets that have a word in their name or settings, with what each sets."""
-    import json
-
-    from iwax.experiments import catalogue
-
     chosen = {
         name: dict(catalogue.settings(name, recipe="quick", data=DATA_OF_THE_SIZES)) for name in catalogue.names()
     }
@@ -66,7 +65,7 @@ def _presets(terminal: Terminal, word: str) -> None:
     terminal.document({name: chosen[name] for name in lines})
 
 
-def _with_word(word: str, needs: dict[str, str], defaults: dict[str, str]) -> dict[str, str]:
+def _with_word(word: str, needs: Mapping[str, str], defaults: dict[str, str]) -> dict[str, str]:
     """What the settings need that have a word in their name, then those with it in default or description.
 
     Of the name of a section, those of the section alone.

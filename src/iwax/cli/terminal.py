@@ -7,9 +7,12 @@ import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
+from iwax.cli.later import later
+
+with later():
+    from rich import box
+    from rich import console as consoles
+    from rich import table as tables
 
 __all__ = ["Terminal", "finite"]
 
@@ -27,9 +30,9 @@ class Terminal:
         """Whether somebody is looking at stderr, so that a moving bar makes sense."""
         return sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and not self.quiet
 
-    def console(self) -> Console:
+    def console(self) -> "consoles.Console":
         """A Rich console on stderr (it honours NO_COLOR by itself)."""
-        return Console(stderr=True, highlight=False, soft_wrap=not sys.stderr.isatty())
+        return consoles.Console(stderr=True, highlight=False, soft_wrap=not sys.stderr.isatty())
 
     def say(self, text: str) -> None:
         """Words for a person: stderr, silent with --quiet."""
@@ -58,11 +61,11 @@ class Terminal:
         """A table on stdout; wide and uncut where stdout is no terminal."""
         if self.json:
             return
-        table = Table(*headers, box=SIMPLE_HEAD, title=title or None, title_justify="left", pad_edge=False)
+        table = tables.Table(*headers, box=box.SIMPLE_HEAD, title=title or None, title_justify="left", pad_edge=False)
         for row in rows:
             table.add_row(*("" if cell is None else str(cell) for cell in row))
         looked_at = sys.stdout.isatty()
-        Console(highlight=False, markup=False, width=None if looked_at else 400).print(table)
+        consoles.Console(highlight=False, markup=False, width=None if looked_at else 400).print(table)
 
 
 def finite(value: object) -> object:

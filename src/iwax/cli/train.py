@@ -6,69 +6,60 @@ from typing import Annotated
 import typer
 
 from iwax import writable
+from iwax.cli.arguments import argument, option
+from iwax.cli.later import later
 from iwax.cli.terminal import Terminal
+
+with later():
+    from iwax import experiments
+    from iwax.cli import finish
+    from iwax.data import registry
+    from iwax.experiments import training
 
 __all__ = ["train"]
 
 Data = Annotated[
-    str | None, typer.Argument(metavar="DATA", help="A registered name or a file; scikit-learn's digits without.")
+    str | None, argument("DATA", "A registered name or a file; scikit-learn's digits without.", names="data")
 ]
-Preset = Annotated[str | None, typer.Option("--preset", metavar="NAME", help="A row of the catalogue.")]
-File = Annotated[Path | None, typer.Option("-c", "--config", metavar="FILE", help="Settings, .json or .toml.")]
-Sets = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="One setting; may be repeated.")]
-Folder = Annotated[
-    Path | None, typer.Option("--output", metavar="DIR", help="The run folder; a new one in runs/ without.")
-]
-Number = Annotated[int | None, typer.Option("--seed", metavar="N", help="Seed of everything random (0).")]
-Epochs = Annotated[int | None, typer.Option("--epochs", metavar="N", help="Passes through the training data.")]
-Draws = Annotated[int | None, typer.Option("--k", metavar="N", help="Importance samples a datum.")]
+Preset = Annotated[str | None, option("--preset", "NAME", "A row of the catalogue.", names="presets")]
+File = Annotated[Path | None, option("-c --config", "FILE", "Settings, .json or .toml.")]
+Sets = Annotated[list[str] | None, option("--set", "KEY=VALUE", "One setting; may be repeated.", names="settings")]
+Folder = Annotated[Path | None, option("--output", "DIR", "The run folder; a new one in runs/ without.")]
+Number = Annotated[int | None, option("--seed", "N", "Seed of everything random (0).")]
+Epochs = Annotated[int | None, option("--epochs", "N", "Epochs of training.")]
+Draws = Annotated[int | None, option("--k", "N", "Importance samples per data point.")]
 Bound = Annotated[
-    str | None, typer.Option("--bound", metavar="NAME", help="elbo, iwae, miwae, ciwae, renyi, jackknife ...")
+    str | None, option("--bound", "NAME", "elbo, iwae, miwae, ciwae, renyi, jackknife ...", names="bounds")
 ]
 Gradient = Annotated[
     str | None,
-    typer.Option("--gradient", metavar="NAME", help="pathwise, doubly_reparameterized, sticking_the_landing ..."),
+    option("--gradient", "NAME", "pathwise, doubly_reparameterized, sticking_the_landing ...", names="gradients"),
 ]
-Recipe = Annotated[
-    str | None, typer.Option("--recipe", metavar="quick|paper", help="Minutes on a laptop, or the published schedule.")
-]
-From = Annotated[str | None, typer.Option("--from", metavar="RUN", help="Start at the weights of this run.")]
-Binarize = Annotated[
-    str | None, typer.Option("--binarize", metavar="threshold|sample", help="Make grey values binary.")
-]
+Recipe = Annotated[str | None, option("--recipe", "quick|paper", "Minutes on a laptop, or the published schedule.")]
+From = Annotated[str | None, option("--from", "RUN", "Start at the weights of this run.")]
+Binarize = Annotated[str | None, option("--binarize", "threshold|sample", "Make grey values binary.")]
 Kinds = Annotated[
     list[str] | None,
-    typer.Option(
+    option(
         "--kind",
-        metavar="COLUMN=KIND",
-        help="Of a table's column: continuous, positive, nonnegative, count, integer, nonnegative_integer, binary, "
+        "COLUMN=KIND",
+        "Of a table's column: continuous, positive, nonnegative, count, integer, nonnegative_integer, binary, "
         "categorical, drop; may be repeated.",
     ),
 ]
 Missing = Annotated[
-    list[str] | None,
-    typer.Option("--missing", metavar="TEXT", help="What marks a missing cell, besides NA, ? and others; repeatable."),
+    list[str] | None, option("--missing", "TEXT", "What marks a missing cell, besides NA, ? and others; repeatable.")
 ]
 Levels = Annotated[
     list[str] | None,
-    typer.Option(
-        "--level", metavar="COLUMN=TEXT", help="NA, None or the like that is a level there, not missing; repeatable."
-    ),
+    option("--level", "COLUMN=TEXT", "NA, None or the like that is a level there, not missing; repeatable."),
 ]
-Header = Annotated[
-    str | None, typer.Option("--header", metavar="first|none", help="Whether a table's first line names its columns.")
-]
-Delimiter = Annotated[
-    str | None, typer.Option("--delimiter", metavar="TEXT", help="Between a table's cells: ; , | tab, space ...")
-]
-Encoding = Annotated[
-    str | None, typer.Option("--encoding", metavar="NAME", help="Of a table's text, e.g. latin-1; UTF-8 without.")
-]
-Thousands = Annotated[
-    str | None, typer.Option("--thousands", metavar="TEXT", help="Between a number's thousands: , . ' or space.")
-]
-Device = Annotated[str | None, typer.Option("--device", metavar="cpu|gpu", help="Where to compute.")]
-Precision = Annotated[int | None, typer.Option("--precision", metavar="32|64", help="Bits of a number.")]
+Header = Annotated[str | None, option("--header", "first|none", "Whether a table's first line names its columns.")]
+Delimiter = Annotated[str | None, option("--delimiter", "TEXT", "Between a table's cells: ; , | tab, space ...")]
+Encoding = Annotated[str | None, option("--encoding", "NAME", "Of a table's text, e.g. latin-1; UTF-8 without.")]
+Thousands = Annotated[str | None, option("--thousands", "TEXT", "Between a number's thousands: , . ' or space.")]
+Device = Annotated[str | None, option("--device", "cpu|gpu", "Where to compute.")]
+Precision = Annotated[int | None, option("--precision", "32|64", "Bits of a number.")]
 
 
 def train(
@@ -100,13 +91,11 @@ def train(
 
     Without any argument: an IWAE with k=5 on scikit-learn's digits, about half a minute. Every setting of a run
     can be given by --set, e.g. --set model.latent=20 --set training.batch=50.
+
+    Example: iwax train mnist --preset iwae-1-k50 --epochs 100
     """
     writable.check_new_folder(output or Path("runs") / "new")  # before JAX is loaded
     _have(data)
-
-    from iwax import experiments
-    from iwax.cli.finish import train_and_finish
-
     flags = {"seed": seed, "start": start, "device": device, "precision": precision, "data.binarize": binarize}
     flags |= {"training.epochs": epochs, "objective.k": k, "objective.bound": bound, "objective.gradient": gradient}
     flags |= {"data.kinds": _kinds(kind), "data.levels": _levels(level), "data.missing": missing or None}
@@ -115,13 +104,11 @@ def train(
     terminal: Terminal = context.obj
     for warning in config.warnings():
         terminal.warn(warning)
-    train_and_finish(terminal, lambda reporter: experiments.train(config, output, reporter=reporter))
+    finish.train_and_finish(terminal, lambda reporter: training.train(config, output, reporter=reporter))
 
 
 def _have(name: str | None) -> None:
     """Get the files of a registered name that are not here: what cannot be had is said before JAX is loaded."""
-    from iwax.data import registry
-
     try:
         place = "embedded" if name is None else registry.whereabouts(name)
     except ValueError:  # a file of one's own, or a wrong name, which is refused with all that is wrong

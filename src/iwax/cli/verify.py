@@ -6,7 +6,11 @@ import typer
 
 from iwax.cli.arguments import Run
 from iwax.cli.failure import STORED
+from iwax.cli.later import later
 from iwax.cli.terminal import Terminal
+
+with later():
+    from iwax.experiments import verify as verifying
 
 __all__ = ["verify"]
 
@@ -16,9 +20,9 @@ def verify(context: typer.Context, run: Run) -> None:
 
     A file is whole, damaged, missing, not sealed (nobody wrote down what it was), or a link, which could lead anywhere.
     The exit code is 3 where one is damaged, missing or a link.
-    """
-    from iwax.experiments import verify as verifying
 
+    Example: iwax verify RUN
+    """
     terminal: Terminal = context.obj
     found = verifying.verify(run)
     terminal.table(("file", "state", ""), [(each.file, each.state, each.words) for each in found])

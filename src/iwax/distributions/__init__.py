@@ -1,5 +1,8 @@
 """Random variables: arrays in, no parameters of a model inside."""
 
+import warnings
+from typing import Any
+
 from iwax.distributions.autoregressive import Autoregressive
 from iwax.distributions.bernoulli import Bernoulli
 from iwax.distributions.categorical import Categorical
@@ -7,7 +10,6 @@ from iwax.distributions.chain import Chain
 from iwax.distributions.columns import Columns
 from iwax.distributions.continuous_bernoulli import ContinuousBernoulli
 from iwax.distributions.discretized_logistic import DiscretizedLogistic
-from iwax.distributions.factorized import Factorized
 from iwax.distributions.feature_mixture import FeatureMixture
 from iwax.distributions.flipped_bernoulli import FlippedBernoulli
 from iwax.distributions.hamiltonian import Hamiltonian
@@ -17,6 +19,7 @@ from iwax.distributions.integer_logistic import IntegerLogistic
 from iwax.distributions.log_normal import LogNormal
 from iwax.distributions.mixture import Mixture
 from iwax.distributions.negative_binomial import NegativeBinomial
+from iwax.distributions.normal import Normal
 from iwax.distributions.poisson import Poisson
 from iwax.distributions.scaled import Scaled
 from iwax.distributions.student_t import StudentT
@@ -32,7 +35,6 @@ __all__ = [
     "Columns",
     "ContinuousBernoulli",
     "DiscretizedLogistic",
-    "Factorized",
     "FeatureMixture",
     "FlippedBernoulli",
     "Hamiltonian",
@@ -41,9 +43,18 @@ __all__ = [
     "LogNormal",
     "Mixture",
     "NegativeBinomial",
+    "Normal",
     "Poisson",
     "Scaled",
     "StudentT",
     "Transformed",
     "ZeroInflated",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Give ``Factorized``, whose name is `Normal`, with a warning."""
+    if name == "Factorized":
+        warnings.warn("distributions.Factorized is distributions.Normal", DeprecationWarning, stacklevel=2)
+        return Normal
+    raise AttributeError(f"iwax.distributions has no {name!r}")

@@ -22,8 +22,8 @@ class Columns(AbstractIndependent):
 
     Raises ValueError unless every column from 0 on belongs to one group.
 
-    >>> from iwax.distributions import Bernoulli, Factorized
-    >>> p = Columns(((0, 2), (1,)), (Factorized.normal(jnp.zeros(2), jnp.ones(2)), Bernoulli(jnp.array([1e4]))))
+    >>> from iwax.distributions import Bernoulli, Normal
+    >>> p = Columns(((0, 2), (1,)), (Normal(jnp.zeros(2), jnp.ones(2)), Bernoulli(jnp.array([1e4]))))
     >>> p.mean
     Array([0., 1., 0.], dtype=float32)
     """

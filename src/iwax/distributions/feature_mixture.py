@@ -19,8 +19,8 @@ class FeatureMixture(AbstractIndependent):
     Weights are given as logits [components, features], components as one distribution of independent features with a
     leading axis of components.
 
-    >>> from iwax.distributions import Factorized
-    >>> p = FeatureMixture(jnp.zeros((2, 1)), Factorized.normal(jnp.array([[-1.0], [1.0]]), jnp.ones((2, 1))))
+    >>> from iwax.distributions import Normal
+    >>> p = FeatureMixture(jnp.zeros((2, 1)), Normal(jnp.array([[-1.0], [1.0]]), jnp.ones((2, 1))))
     >>> float(p.log_prob(jnp.zeros(1)))  # -1/2 - log(2 pi)/2
     -1.4189
     """

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from iwax._typing import AnyArray, PRNGKey, Scalar
-from iwax.distributions.factorized import Factorized
+from iwax.distributions.normal import Normal
 from iwax.parts import Distribution, Trace
 
 __all__ = ["Hamiltonian"]
@@ -54,7 +54,7 @@ class Hamiltonian(Distribution):
     def sample_and_log_prob(self, key: PRNGKey) -> tuple[Array, Scalar]:
         """z_T, and what stands for its log-density, with the total derivative."""
         z, log_base = self.base.sample_and_log_prob(jax.random.fold_in(key, 0))
-        momentum = Factorized.normal(jnp.zeros_like(self.mass), jnp.sqrt(self.mass))
+        momentum = Normal(jnp.zeros_like(self.mass), jnp.sqrt(self.mass))
         v, log_momentum = momentum.sample_and_log_prob(jax.random.fold_in(key, 1))
         z, v = self._leapfrog(z, v)
         return z, log_base + log_momentum - self.reverse(z).log_prob(v)

@@ -6,8 +6,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from iwax._typing import AnyArray, PRNGKey
-from iwax.distributions.factorized import Factorized
 from iwax.distributions.independent import AbstractIndependent
+from iwax.distributions.normal import Normal
 from iwax.parts import Trace
 
 __all__ = ["LogNormal"]
@@ -32,10 +32,10 @@ class LogNormal(AbstractIndependent):
 
     def draw(self, key: PRNGKey) -> tuple[Array, Trace]:
         """The exponential of a normal draw, differentiable in loc and scale; there is no trace."""
-        value, trace = Factorized.normal(self.loc, self.scale).draw(key)
+        value, trace = Normal(self.loc, self.scale).draw(key)
         return jnp.exp(value), trace
 
     def each(self, value: AnyArray) -> Float[AnyArray, "*batch features"]:
         """``log p(x_j)`` of every feature, nats; what is not positive counts as 1."""
         log_x = jnp.log(jnp.where(jnp.asarray(value) > 0, value, 1))
-        return Factorized.normal(self.loc, self.scale).each(log_x) - log_x
+        return Normal(self.loc, self.scale).each(log_x) - log_x

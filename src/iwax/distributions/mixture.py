@@ -11,7 +11,7 @@ import jax.scipy.special
 from jaxtyping import Array, Float
 
 from iwax._typing import AnyArray, PRNGKey, Scalar
-from iwax.distributions.factorized import Factorized
+from iwax.distributions.normal import Normal
 from iwax.numerics import implicit, reciprocal
 from iwax.parts import Distribution, Latent, Trace
 
@@ -25,7 +25,7 @@ class Mixture(Distribution):
     reparameterisation (Figurnov, Mohamed and Mnih 2018, arXiv:1805.08498): z is held fixed where the conditional
     distribution functions F_d(z_d | z_<d) of the draw would be. Draws from other components have none.
 
-    >>> p = Mixture(jnp.zeros(2), Factorized.normal(jnp.array([[-1.0], [1.0]]), jnp.ones((2, 1))))
+    >>> p = Mixture(jnp.zeros(2), Normal(jnp.array([[-1.0], [1.0]]), jnp.ones((2, 1))))
     >>> float(p.log_prob(jnp.zeros(1)))  # -1/2 - log(2 pi) / 2
     -1.4189
     """
@@ -52,14 +52,14 @@ class Mixture(Distribution):
         value, _ = component.draw(jax.random.fold_in(key, 1))
         if not _normals(self.components):
             return value, None
-        parameters = (self.log_weights, *self.components.parameters)
+        parameters = (self.log_weights, self.components.loc, self.components.scale)
         return implicit(_conditional_cdfs, _solve, parameters, jax.lax.stop_gradient(value)), None
 
     def log_prob(self, value: AnyArray, trace: Trace = None, where: AnyArray | None = None) -> Scalar:
         """``log sum_c pi_c p_c(value)``, nats; with ``where``, of the marked features."""
         if where is None and _normals(self.components):
             z = jnp.asarray(value)
-            loc, scale = self.components.parameters
+            loc, scale = self.components.loc, self.components.scale
             each = _log_normals(*_in_eights(z, jnp.asarray(loc), jnp.asarray(scale)), z.shape[-1])
         else:
             each = jax.vmap(lambda component: component.log_prob(value, where=where))(self.components)
@@ -71,8 +71,8 @@ class Mixture(Distribution):
         return value, self.log_prob(value)
 
 
-def _normals(components: Any) -> TypeGuard[Factorized]:
-    return isinstance(components, Factorized) and components.family == "normal"
+def _normals(components: Any) -> TypeGuard[Normal]:
+    return isinstance(components, Normal)
 
 
 def _in_eights(z: Array, loc: Array, scale: Array) -> tuple[Array, Array, Array]:
@@ -111,7 +111,7 @@ def _log_normals_jvp(features: int, primals: tuple[Array, ...], tangents: tuple[
 def _conditional_cdfs(parameters: tuple[Array, Array, Array], z: Array) -> Array:
     """``F_d(z_d | z_<d) = sum_c pi_c(z_<d) Phi((z_d - loc_cd) / scale_cd)`` for every feature d."""
     log_weights, loc, scale = parameters
-    each = Factorized.normal(loc, scale).each(z)
+    each = Normal(loc, scale).each(z)
     before = jnp.pad(jnp.cumsum(each[:, :-1], axis=-1), ((0, 0), (1, 0)))  # log p_c(z_<d), [components, features]
     posterior = jax.nn.softmax(log_weights[:, None] + before, axis=0)
     return jnp.sum(posterior * jax.scipy.special.ndtr((z - loc) / scale), axis=0)

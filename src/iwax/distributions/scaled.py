@@ -15,8 +15,8 @@ __all__ = ["Scaled"]
 class Scaled(AbstractIndependent):
     """``x_j = loc_j + scale_j y_j``, y ~ base: ``log p(x_j) = log p_base((x_j - loc_j) / scale_j) - log scale_j``.
 
-    >>> from iwax.distributions import Factorized
-    >>> p = Scaled(Factorized.normal(jnp.zeros(1), jnp.ones(1)), jnp.array([10.0]), jnp.array([2.0]))
+    >>> from iwax.distributions import Normal
+    >>> p = Scaled(Normal(jnp.zeros(1), jnp.ones(1)), jnp.array([10.0]), jnp.array([2.0]))
     >>> p.mean.tolist(), float(p.log_prob(jnp.array([10.0])))  # -log(2 pi)/2 - log 2
     ([10.0], -1.6120)
     """

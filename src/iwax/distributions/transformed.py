@@ -21,8 +21,8 @@ class Transformed(Distribution):
     its derivatives, need no inverse to be searched for.
 
     >>> from iwax.bijections import UnitTriangular
-    >>> from iwax.distributions import Factorized
-    >>> z = Transformed(Factorized.normal(jnp.zeros(2), jnp.ones(2)), UnitTriangular(jnp.array([2.0])))
+    >>> from iwax.distributions import Normal
+    >>> z = Transformed(Normal(jnp.zeros(2), jnp.ones(2)), UnitTriangular(jnp.array([2.0])))
     >>> float(z.log_prob(jnp.array([1.0, 2.0])))  # the density of N(0, I) at (1, 0)
     -2.3379
     """

@@ -1,13 +1,9 @@
-"""How good a model is: numbers with their errors.
-
-What stands on BlackJAX is loaded when it is first named, because importing that makes an array and takes time.
-"""
-
-import importlib
-from typing import TYPE_CHECKING, Any
+"""How good a model is: numbers with their errors."""
 
 from iwax.evaluation.aggregate import AggregatePosterior, aggregate_posterior
+from iwax.evaluation.annealed import AnnealedEvidence, annealed_evidence
 from iwax.evaluation.auroc import Auroc, auroc
+from iwax.evaluation.bidirectional import BidirectionalEvidence, bidirectional_evidence
 from iwax.evaluation.calibration import (
     Calibration,
     posterior_sampler,
@@ -29,10 +25,6 @@ from iwax.evaluation.plane import PosteriorPlane, posterior_plane
 from iwax.evaluation.signal_to_noise import GroupSignal, SignalToNoise, gradient_signal_to_noise
 from iwax.evaluation.squared_error import squared_error, squared_error_difference
 from iwax.evaluation.statistics import error_of_mean
-
-if TYPE_CHECKING:  # for editors and type checkers, which cannot follow `__getattr__`
-    from iwax.evaluation.annealed import AnnealedEvidence, annealed_evidence
-    from iwax.evaluation.bidirectional import BidirectionalEvidence, bidirectional_evidence
 
 __all__ = [
     "AggregatePosterior",
@@ -79,16 +71,3 @@ __all__ = [
     "tail_size",
     "unit_activity",
 ]
-
-_LATE = {
-    "AnnealedEvidence": "annealed",
-    "BidirectionalEvidence": "bidirectional",
-    "annealed_evidence": "annealed",
-    "bidirectional_evidence": "bidirectional",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name in _LATE:
-        return getattr(importlib.import_module(f"iwax.evaluation.{_LATE[name]}"), name)
-    raise AttributeError(f"iwax.evaluation has no {name!r}; it has {', '.join(__all__)}")

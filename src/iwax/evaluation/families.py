@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 
-from iwax.distributions import Factorized
+from iwax.distributions import Normal
 from iwax.parts import Distribution
 
 __all__ = ["Family", "mean_field_normal"]
@@ -24,19 +24,17 @@ class Family(NamedTuple):
 
 
 def _start(q: Distribution) -> Any:
-    if not (isinstance(q, Factorized) and q.family == "normal"):
-        got = f"{type(q).__name__} of family {q.family}" if isinstance(q, Factorized) else type(q).__name__
+    if not isinstance(q, Normal):
         raise TypeError(
-            "the best mean-field normal of a datum needs a posterior that is one (a Factorized normal of one layer), "
-            f"got {got}; give another family"
+            "the best mean-field normal of a datum needs a posterior that is one (distributions.Normal, of one layer), "
+            f"got {type(q).__name__}; give another family"
         )
-    loc, _ = q.parameters
-    return jnp.zeros_like(jnp.asarray(loc)), jnp.zeros_like(jnp.asarray(loc))
+    return jnp.zeros_like(jnp.asarray(q.loc)), jnp.zeros_like(jnp.asarray(q.loc))
 
 
-def _at(q: Any, parameters: Any) -> Factorized:
-    (loc, scale), (shift, log_ratio) = q.parameters, parameters
-    return Factorized.normal(loc + scale * shift, scale * jnp.exp(log_ratio))
+def _at(q: Any, parameters: Any) -> Normal:
+    shift, log_ratio = parameters
+    return Normal(q.loc + q.scale * shift, q.scale * jnp.exp(log_ratio))
 
 
 mean_field_normal = Family("mean-field normal", _start, _at)

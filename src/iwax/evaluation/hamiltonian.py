@@ -3,8 +3,8 @@
 The path is ``log f_beta(z) = start(z) + beta ratio(z)``, the geometric one from f_0 to f_1. A chain carries values and
 gradients of both terms at where it stands, so that a new temperature costs no evaluation, and a transition of L
 leapfrog steps costs L of them. Duane, Kennedy, Pendleton and Roweth (1987), "Hybrid Monte Carlo", Physics Letters B
-195; Neal (2011), "MCMC using Hamiltonian dynamics", Handbook of Markov Chain Monte Carlo, arXiv:1206.1901. Momenta,
-proposal and acceptance are BlackJAX's, with unit masses.
+195; Neal (2011), "MCMC using Hamiltonian dynamics", Handbook of Markov Chain Monte Carlo, arXiv:1206.1901. Momenta
+have unit masses.
 """
 
 from collections.abc import Callable
@@ -12,7 +12,8 @@ from typing import Any, NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
-from blackjax.mcmc import hmc, integrators, metrics
+from jax.flatten_util import ravel_pytree
+from jaxtyping import Array
 
 from iwax import streams
 from iwax._typing import PRNGKey, Scalar
@@ -85,48 +86,49 @@ def transition(
     """
     of_step, of_move = (jax.random.fold_in(key, stream) for stream in (streams.Move.STEP, streams.Move.TRAJECTORY))
     jittered = step * jax.random.uniform(of_step, minval=1 - _JITTER, maxval=1 + _JITTER)
-    target = _Target(path, beta, leapfrog)
-    state = hmc.HMCState(point, target.log_density(point), target.gradient(point))  # type: ignore[arg-type]
-    kernel = hmc.build_kernel(_trajectory)
-    state, info = kernel(of_move, state, target, jittered, _unit_masses(point.z), 1)  # type: ignore[arg-type]
-    return state.position, info.acceptance_rate  # type: ignore[return-value]
+    of_momentum, of_acceptance = jax.random.split(of_move)
+    target, momentum = _Target(path, beta, leapfrog), _momentum(of_momentum, point.z)
+    end, last = _trajectory(target, point, momentum, jittered)
+    gain = (-target.log_density(point) + _kinetic(momentum)) - (-target.log_density(end) + _kinetic(last))
+    rate = jnp.clip(jnp.exp(jnp.where(jnp.isnan(gain), -jnp.inf, gain)), max=1)
+    return _chosen(jax.random.bernoulli(of_acceptance, rate), end, point), rate
 
 
-def _trajectory(target: Any, kinetic_energy: Callable[[Latent], Scalar]) -> Callable[..., integrators.IntegratorState]:
-    """``leapfrog`` times ``p += e/2 grad log f(z); z += e v(p); p += e/2 grad log f(z)``, as one step of BlackJAX.
+def _trajectory(target: _Target, point: Point, momentum: Latent, step: Scalar) -> tuple[Point, Latent]:
+    """``leapfrog`` times ``p += e/2 grad log f(z); z += e p; p += e/2 grad log f(z)``: where it ends.
 
-    Half kicks that meet are one kick, which asks for the gradient alone; both terms are evaluated at the end.
+    Half kicks that meet are one kick, which asks for the gradient alone; both terms are evaluated at the end. The last
+    momentum would change its sign for the move to be its own inverse, which its energy does not see.
     """
-    velocity = jax.grad(kinetic_energy)
     gradient = jax.grad(lambda z: target.path.start(z) + target.beta * target.path.ratio(z))
 
-    def steps(state: integrators.IntegratorState, step: Scalar) -> integrators.IntegratorState:
-        def inner(_: Any, carried: tuple[Latent, Latent]) -> tuple[Latent, Latent]:
-            z, momentum = carried
-            z = _moved(z, step, velocity(momentum))
-            return z, _moved(momentum, step, gradient(z))
+    def inner(_: Any, carried: tuple[Latent, Latent]) -> tuple[Latent, Latent]:
+        z, momentum = carried
+        z = _moved(z, step, momentum)
+        return z, _moved(momentum, step, gradient(z))
 
-        begun: Any = state.position
-        momentum = _moved(state.momentum, 0.5 * step, state.logdensity_grad)
-        z, momentum = jax.lax.fori_loop(0, target.leapfrog - 1, inner, (begun.z, momentum))
-        point = at(target.path, _moved(z, step, velocity(momentum)))
-        momentum = _moved(momentum, 0.5 * step, target.gradient(point))
-        return integrators.IntegratorState(point, momentum, target.log_density(point), target.gradient(point))
+    momentum = _moved(momentum, 0.5 * step, target.gradient(point))
+    z, momentum = jax.lax.fori_loop(0, target.leapfrog - 1, inner, (point.z, momentum))
+    end = at(target.path, _moved(z, step, momentum))
+    return end, _moved(momentum, 0.5 * step, target.gradient(end))
 
-    return steps
+
+def _chosen(accepted: Array, end: Point, point: Point) -> Point:
+    """The end of a trajectory where it is accepted, and its beginning otherwise."""
+    return jax.lax.cond(accepted, lambda: end, lambda: point)
+
+
+def _momentum(key: PRNGKey, z: Latent) -> Latent:
+    """Standard normal momenta of the shape of z."""
+    flat, shaped = ravel_pytree(z)
+    return shaped(jax.random.normal(key, flat.shape, flat.dtype))
+
+
+def _kinetic(momentum: Latent) -> Scalar:
+    """``|p|^2 / 2``."""
+    flat, _ = ravel_pytree(momentum)
+    return 0.5 * jnp.dot(flat, flat)
 
 
 def _moved(tree: Latent, step: Scalar, direction: Latent) -> Latent:
     return jax.tree.map(lambda a, b: a + step * b, tree, direction)
-
-
-def _unit_masses(z: Latent) -> metrics.Metric:
-    """BlackJAX's Euclidean metric, whose momenta are drawn for z alone and not for what a point knows besides."""
-    size = sum(leaf.size for leaf in jax.tree.leaves(z))
-    metric = metrics.gaussian_euclidean(jnp.ones(size, jax.tree.leaves(z)[0].dtype))
-    draw: Callable[[PRNGKey, Any], Any] = metric.sample_momentum
-
-    def momentum(key: PRNGKey, point: Any) -> Any:
-        return draw(key, point.z)
-
-    return metric._replace(sample_momentum=momentum)

@@ -11,7 +11,7 @@ from jaxtyping import Array
 
 from iwax import batched
 from iwax._typing import PRNGKey
-from iwax.distributions import Bernoulli, Factorized
+from iwax.distributions import Bernoulli, Normal
 from iwax.evaluation.blocks import at_least, by_row, checked
 from iwax.evaluation.data_points import DataPoints
 from iwax.evaluation.tables import numeric
@@ -94,7 +94,7 @@ def _divergences(model: LatentVariableModel, key: PRNGKey, datum: Datum) -> Any:
 
 
 def _factorised(q: Any, p: Any) -> bool:
-    return type(q) is type(p) and isinstance(q, Factorized | Bernoulli)
+    return type(q) is type(p) and isinstance(q, Normal | Bernoulli)
 
 
 def _of_layer(q: Any, p: Any, z: Any, *, closed: bool) -> Array:

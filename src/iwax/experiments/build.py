@@ -4,8 +4,6 @@ Networks follow the configuration from the data up: layer l of the posterior goe
 and a log-scale, and the generative net of the same layer goes back through the same widths reversed.
 """
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -19,7 +17,6 @@ from iwax.data.binarization import binarize_once
 from iwax.data.bits import permutation
 from iwax.data.dataset import Kind
 from iwax.experiments.config import Config, Training
-from iwax.experiments.families import of_features
 from iwax.experiments.model import LARGEST_WEIGHTS
 from iwax.experiments.parts import whole
 from iwax.experiments.parts.columns import table_start
@@ -53,15 +50,14 @@ def resolve(config: Config, dataset: Dataset) -> Config:
     """The configuration with what was left to the data filled in: the likelihood, and a registered name spelt out.
 
     >>> from iwax import data
-    >>> resolve(Config(), data.load("digits")).model.likelihood
+    >>> resolve(Config(), data.load("digits")).model.likelihood.kind
     'bernoulli'
     """
-    chosen = config.model.likelihood or _LIKELIHOODS.get(dataset.kind, "bernoulli")
-    model: dict[str, Any] = {"likelihood": chosen}
-    if dataset.missing and config.model.mask is None:
+    model = config.model.with_likelihood(_LIKELIHOODS.get(dataset.kind, "bernoulli")).model_dump()
+    if dataset.missing and model["mask"] is None:
         model["mask"] = True
-    tree = config.model_dump() | {"data": config.data.model_dump() | {"name": spelt_out(config.data.name)}}
-    return Config.model_validate(tree | {"model": config.model.model_dump() | model})
+    named = config.data.model_dump() | {"name": spelt_out(config.data.name)}
+    return Config.model_validate(config.model_dump() | {"data": named, "model": model})
 
 
 def spelt_out(name: str) -> str:
@@ -91,7 +87,7 @@ def moments(config: Config, dataset: Dataset) -> Moments:
     overall = float(np.sqrt(np.mean(scale**2))) or 1.0
     scale = np.maximum(scale, SMALLEST_SCALE * overall)
     table = None
-    if config.model.likelihood == "columns" and dataset.columns is not None:
+    if config.model.likelihood.kind == "columns" and dataset.columns is not None:
         table = table_start(dataset.columns, shown, floor=config.model.scale_floor or 0.0, source=config.data.name)
     return Moments(mean, scale, dataset.shape, _examples(config, shown, unit), table)
 
@@ -138,7 +134,7 @@ def as_taken(config: Config, kind: Kind, rows: Num[np.ndarray, "rows features"])
     array([[1.]], dtype=float32)
     """
     whole = rows.dtype == np.uint8 or np.isnan(rows).any()
-    family = of_features(config.model.likelihood or "")
+    family = config.model.likelihood.family
     if kind == "grey" and family is not None and family.grey and whole:
         return rows.astype(np.float32) / np.float32(255)
     return rows
@@ -214,8 +210,7 @@ def build_plan(config: Config, dataset: Dataset) -> Plan:
         binarize=dataset.binarize_training,
         missing=bool(dataset.missing),
         reduction=settings.reduction,
-        # free bits look at the mean over a whole batch
-        piece=None if config.objective.free_bits else rows_a_piece(settings.batch, config.objective.k),
+        piece=None if config.objective.whole_batch else rows_a_piece(settings.batch, config.objective.k),
         validate_every=settings.validate_every,
         patience=settings.patience,
     )

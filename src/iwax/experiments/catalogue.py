@@ -45,75 +45,69 @@ RECIPES: Mapping[str, Settings] = MappingProxyType(
 
 # What a family of presets does otherwise than the recipe says. Paper: Adam at 5e-4, on gradients over their norms for
 # the VampPrior's models; beta rises over 100 epochs; 50 validations without a gain end the training.
-_FLOW_PAPER: Settings = MappingProxyType(
-    {
-        "objective.beta_warmup": 100,
-        "training.batch": 100,
-        "training.epochs": 2000,
-        "training.learning_rate": 5e-4,
-        "training.schedule": "constant",
-        "training.epsilon": 1e-8,
-        "training.reduction": "mean",
-        "training.validate_every": 1,
-        "training.patience": 50,
-    }
-)
+_FLOW_PAPER: Settings = {
+    "objective.beta_warmup": 100,
+    "training.batch": 100,
+    "training.epochs": 2000,
+    "training.learning_rate": 5e-4,
+    "training.schedule": "constant",
+    "training.epsilon": 1e-8,
+    "training.reduction": "mean",
+    "training.validate_every": 1,
+    "training.patience": 50,
+}
 _NORMALISED = ("vamp", "exemplar", "hvae", "hvae-vamp", "conv-hvae-vamp", "pixel-hvae-vamp")
+# Draws whose inverse is searched for, or that have none: pathwise is the calmer gradient.
+_PATHWISE: Settings = {"objective.gradient": "pathwise", "training.learning_rate": 1e-3}
+_MEMORY_PAPER: Settings = {
+    "training.schedule": "late_decay",
+    "training.epochs": 3000,
+    "training.reduction": "mean",
+    "training.batch": 100,
+    "training.clip": 5.0,
+    "training.epsilon": 1e-4,
+}
+_LADDER_PAPER: Settings = {
+    "objective.beta_warmup": 200,
+    "training.batch": 256,
+    "training.epochs": 2000,
+    "training.learning_rate": 2e-4,
+    "training.schedule": "constant",
+    "training.reduction": "mean",
+}
+_TABLE: Settings = {"training.batch": 64, "training.epochs": 200, "training.validate_every": 4, "training.patience": 10}
 
 
 def _own_recipe(preset: str, recipe: str) -> Settings:
+    quick = recipe == "quick"
     if preset == "table":
-        own = {"objective.gradient": "pathwise", "training.learning_rate": 1e-3, "training.batch": 64}
-        return {
-            **RECIPES["quick"],
-            **own,
-            "training.epochs": 200,
-            "training.validate_every": 4,
-            "training.patience": 10,
-        }
+        return {**RECIPES["quick"], **_PATHWISE, **_TABLE}
     if preset in TOMCZAK:
-        if recipe == "quick":  # draws whose inverse is searched for, or that have none: pathwise is the calmer gradient
-            return {"objective.gradient": "pathwise", "training.learning_rate": 1e-3}
-        return {**_FLOW_PAPER, **({"training.normalise": True} if preset in _NORMALISED else {})}
+        normalised = {"training.normalise": True} if preset in _NORMALISED else {}
+        return _PATHWISE if quick else {**_FLOW_PAPER, **normalised}
     if preset in UNCERTAIN:  # the paper recipe is the quick one for longer: nothing of it was printed
-        own = {"objective.gradient": "pathwise", "training.learning_rate": 1e-3}
-        if recipe == "quick":
-            return own
-        return {**RECIPES["quick"], **own, "training.epochs": 500}
+        return _PATHWISE if quick else {**RECIPES["quick"], **_PATHWISE, "training.epochs": 500}
     if preset in MEMORY:
-        own = {"objective.gradient": "pathwise", "training.learning_rate": 1e-3}
-        if recipe == "quick":
-            return own
-        schedule = {"training.schedule": "late_decay", "training.epochs": 3000, "training.reduction": "mean"}
-        return {**own, **schedule, "training.batch": 100, "training.clip": 5.0, "training.epsilon": 1e-4}
+        return _PATHWISE if quick else {**_PATHWISE, **_MEMORY_PAPER}
     if preset in LADDER:
-        pathwise = {"objective.gradient": "pathwise", "training.learning_rate": 1e-3}
-        if recipe == "quick":
-            return {**pathwise, "objective.beta_warmup": 20}
-        paper = {"objective.beta_warmup": 200, "training.batch": 256, "training.epochs": 2000}
-        rate = {"training.learning_rate": 2e-4, "training.schedule": "constant", "training.reduction": "mean"}
-        return {**pathwise, **paper, **rate}
+        return {**_PATHWISE, **({"objective.beta_warmup": 20} if quick else _LADDER_PAPER)}
     return {}
 
 
 # Data far smaller than MNIST: nets to their size, and more passes because a pass is few steps. One entry for
 # each number of stochastic layers; the published recipe keeps its own number of passes.
-_SIZES: Mapping[str, Mapping[int, Settings]] = MappingProxyType(
-    {
-        "digits": {
-            1: {"model.latent": 16, "model.hidden": [128, 128]},
-            2: {"model.latent": [24, 12], "model.hidden": [[128, 128], [64, 64]]},
-        },
-        "ring": {
-            1: {"model.latent": 2, "model.hidden": [64, 64]},
-            2: {"model.latent": [2, 2], "model.hidden": [[64, 64], [32, 32]]},
-        },
-    }
-)
+_SIZES: Mapping[str, Mapping[int, Settings]] = {
+    "digits": {
+        1: {"model.latent": 16, "model.hidden": [128, 128]},
+        2: {"model.latent": [24, 12], "model.hidden": [[128, 128], [64, 64]]},
+    },
+    "ring": {
+        1: {"model.latent": 2, "model.hidden": [64, 64]},
+        2: {"model.latent": [2, 2], "model.hidden": [[64, 64], [32, 32]]},
+    },
+}
 _SIZED_ALIKE = ("density-network", "factor-analysis")  # on all data
-_EPOCHS: Mapping[str, Settings] = MappingProxyType(
-    {"digits": {"training.epochs": 300}, "ring": {"training.epochs": 100}}
-)
+_EPOCHS: Mapping[str, Settings] = {"digits": {"training.epochs": 300}, "ring": {"training.epochs": 100}}
 
 
 def default_preset(data: str) -> str:

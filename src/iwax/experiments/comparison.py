@@ -10,8 +10,8 @@ import numpy as np
 
 from iwax.evaluation.statistics import paired_difference
 from iwax.experiments import measurements, seeds
-from iwax.experiments.folder import RunFolder, existing
 from iwax.experiments.naming import differing, display_name
+from iwax.experiments.run import Run
 from iwax.experiments.seeds import Measured
 from iwax.training import checkpoint
 
@@ -87,8 +87,8 @@ def over_seeds(compared: Mapping[str, Any], difference: Mapping[str, Any]) -> st
 def _stored(run: Path, split: str) -> dict[Setting, Stored]:
     """The measurements of a split by importance sampling, by setting."""
     found: dict[Setting, Stored] = {}
-    folder = existing(run)
-    states = _states(folder)
+    folder = Run(run).folder
+    states = _states(run)
     for path, summary in measurements.summaries(folder, NEEDED):
         if (summary.get("method", "importance"), summary["split"]) == ("importance", split):
             for state in states.get(summary["checkpoint"], (summary["checkpoint"],)):
@@ -96,24 +96,24 @@ def _stored(run: Path, split: str) -> dict[Setting, Stored]:
     return found
 
 
-def _states(folder: RunFolder) -> dict[str, tuple[str, ...]]:
+def _states(run: Path) -> dict[str, tuple[str, ...]]:
     """What the checkpoints of a run are now, by name: the best, the last, or, where nothing was validated, both."""
-    steps = checkpoint.steps(folder.checkpoints)
+    folder = run / "checkpoints"
+    steps = checkpoint.steps(folder)
     if not steps:
         return {}
     last = f"step-{steps[-1]}"
-    best = checkpoint.search(folder.checkpoints, order="best")
+    best = checkpoint.search(folder, order="best")
     if best.path is not None and best.path.name != last:
         return {last: ("last",), best.path.name: ("best",)}
     return {last: ("last",) if best.skipped else ("best", "last")}
 
 
 def _read(run: Path, path: Path, summary: dict[str, Any]) -> Measured:
-    folder = existing(run)
-    columns = measurements.values(folder, path, summary, COLUMNS)
+    opened = Run(run)
+    columns = measurements.values(opened.folder, path, summary, COLUMNS)
     summary |= {name: math.nan for name in NUMBERS if summary[name] is None}  # for which JSON has no word
-    about = folder.environment().data.sha256
-    return Measured(run, folder.config(), about, summary, *(columns[name] for name in COLUMNS))
+    return Measured(run, opened.config, opened.about.sha256, summary, *(columns[name] for name in COLUMNS))
 
 
 def _refuse_unlike(first: Measured, other: Measured) -> None:

@@ -4,7 +4,7 @@ Every number is bounded and every name is one of a closed list, so that a wrong 
 anything is allocated. The description of a field is what its error message says was needed.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
@@ -12,14 +12,14 @@ from pydantic import Field, StringConstraints, model_validator
 from iwax import data
 from iwax.data import Dataset
 from iwax.data.columns import ColumnKind
-from iwax.experiments.families import IMAGE_LIKELIHOODS
 from iwax.experiments.fields import LARGEST_K, Section, integer, number
+from iwax.experiments.former import paths
 from iwax.experiments.model import Model
 from iwax.experiments.objective import Objective
-from iwax.experiments.parted import Parted
+from iwax.experiments.parted import heads
 from iwax.training.schedules import burda_epochs
 
-__all__ = ["Config", "Data", "Evaluation", "Model", "Objective", "Training"]
+__all__ = ["HEADS", "SECTIONS", "Config", "Data", "Evaluation", "Model", "Objective", "Training"]
 
 LARGEST_ROWS = 10_000_000  # k x batch worked in one step
 
@@ -71,20 +71,8 @@ class Data(Section):
 
     def load(self, *, columns: Sequence[data.Column] | None = None, left_out: Collection[str] | None = None) -> Dataset:
         """The data; raises as `iwax.data.load`. With the columns of a run, they are those, whatever is inferred now."""
-        return data.load(
-            self.name,
-            binarize=self.binarize,
-            kinds=self.kinds,
-            missing=self.missing or (),
-            levels=self.levels,
-            header=self.header,
-            delimiter=self.delimiter,
-            encoding=self.encoding,
-            thousands=self.thousands,
-            perturb=self.perturb,
-            columns=columns,
-            left_out=left_out or (),
-        )
+        told: dict[str, Any] = dict(self) | {"missing": self.missing or ()}
+        return data.load(told.pop("name"), **told, columns=columns, left_out=left_out or ())
 
 
 class Training(Section):
@@ -164,7 +152,7 @@ class Config(Section):
         return self
 
     def _columns_agree(self) -> None:
-        table = self.model.likelihood == "columns"
+        table = self.model.likelihood.kind == "columns"
         if not table and not self.model.mask:
             return
         asked = "model.likelihood=columns" if table else "model.mask=true"
@@ -183,12 +171,12 @@ class Config(Section):
             len(model.latents) > 1
             or model.network.kind != "mlp"
             or model.posterior.kind in ("prior", "hamiltonian")
-            or model.likelihood in IMAGE_LIKELIHOODS
+            or model.likelihood.pictures
         ):
             raise ValueError(
                 "objective.local_reconstruction needs one stochastic layer, dense networks (network=mlp) and an "
-                f"encoder, got latent={model.latent}, network={model.network.kind}, likelihood={model.likelihood} and "
-                f"posterior={model.posterior.kind}"
+                f"encoder, got latent={model.latent}, network={model.network.kind}, "
+                f"likelihood={model.likelihood.kind} and posterior={model.posterior.kind}"
             )
 
     def _weights_agree(self) -> None:
@@ -207,14 +195,7 @@ class Config(Section):
         >>> Config().flat()["model.posterior"]
         'gaussian'
         """
-        found: dict[str, Any] = {}
-        for name, value in self:
-            if isinstance(value, Section):
-                own = value.flat() if isinstance(value, Parted) else value.model_dump(mode="json")
-                found |= {f"{name}.{key}": each for key, each in own.items()}
-            else:
-                found[name] = value
-        return found
+        return {path: value for path, (_, value) in paths(self.model_dump(mode="json"), HEADS).items()}
 
     def warnings(self) -> tuple[str, ...]:
         """Settings that run but do not mean what they may seem to.
@@ -223,11 +204,7 @@ class Config(Section):
         'objective.gradient=sticking_the_landing is biased for '
         """
         found = self.objective.warnings()
-        if self.model.likelihood not in (None, "gaussian") and self.model.variance != "network":
-            found.append(
-                f"model.variance={self.model.variance} has no effect with model.likelihood={self.model.likelihood}"
-            )
-        found += [f"model.{name} has no effect with the parts chosen" for name in self.model.unused]
+        found += [f"{name} has no effect with the parts chosen" for name in self.model.unused]
         if self.training.schedule == "burda" and self.training.epochs != burda_epochs():
             end = "ends it midway" if self.training.epochs < burda_epochs() else "goes on at its last rate"
             found.append(
@@ -235,3 +212,11 @@ class Config(Section):
                 f"training.epochs={self.training.epochs} {end}"
             )
         return tuple(found)
+
+
+SECTIONS: Mapping[str, type[Section]] = {
+    name: field.annotation
+    for name, field in Config.model_fields.items()
+    if isinstance(field.annotation, type) and issubclass(field.annotation, Section)
+}
+HEADS = {part: head for name, section in SECTIONS.items() for part, head in heads(name, section).items()}

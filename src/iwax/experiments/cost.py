@@ -6,17 +6,17 @@ import time
 import jax
 import jax.numpy as jnp
 
-from iwax.experiments.stored import Trained
+from iwax.experiments.config import Config
 
 __all__ = ["WORTH_SAYING", "forecast", "in_words"]
 
 WORTH_SAYING = 20.0  # seconds from which a measurement is announced
 
 
-def forecast(trained: Trained, rows: int) -> float:
+def forecast(config: Config, shape: tuple[int, ...], rows: int) -> float:
     """Seconds that the generative products of so many draws take here, from one timed product, and half as much."""
-    features = math.prod(trained.shape)
-    products = 2 * trained.config.model.weights(features) / 2 * rows  # half of the weights are the encoder's
+    features = math.prod(shape)
+    products = 2 * config.model.weights(features) / 2 * rows  # half of the weights are the encoder's
     left, right = jnp.ones((1000, 200)), jnp.ones((200, 800))
     multiply = jax.jit(jnp.matmul)
     multiply(left, right).block_until_ready()

@@ -2,28 +2,24 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
 
-from iwax import data, evaluation
+from iwax import data, evaluation, streams
 from iwax._typing import PRNGKey
 from iwax.evaluation.signal_to_noise import check_repeats
 from iwax.evaluation.statistics import standard_error
-from iwax.experiments import build, cost
+from iwax.experiments import cost
 from iwax.experiments.compiling import Stopwatch
 from iwax.experiments.environment import environment
-from iwax.experiments.folder import existing
 from iwax.experiments.methods.importance import ACTIVE
 from iwax.experiments.naming import display_name
 from iwax.experiments.objective import Objective
-from iwax.experiments.place import placed
 from iwax.experiments.reporter import Reporter
+from iwax.experiments.run import Run
 from iwax.experiments.signal import name_of, signal_curve, variants
-from iwax.experiments.stored import Trained, open_run
-from iwax.streams import Run
 
 __all__ = ["Effort", "diagnose"]
 
@@ -58,17 +54,14 @@ class Effort:
 
 
 def diagnose(
-    run: str | Path,
+    run: Run,
     *,
     split: str | None = None,
-    checkpoint: str | None = None,
     seed: int | None = None,
     effort: Effort,
     bounds: Sequence[str] = (),
     gradients: Sequence[str] = (),
     parameters: Mapping[str, Any] | None = None,
-    data_path: str | Path | None = None,
-    fallback: bool = False,
     reporter: Reporter,
 ) -> dict[str, Any]:
     """The inference gap, KL and activity of units, the aggregate posterior, convergence in k, and signal-to-noise.
@@ -78,30 +71,26 @@ def diagnose(
     noise, 0 where it is None. Nothing is written.
     Raises ValueError for a name, a number or a split that there is not, and for rows with missing cells.
     """
-    folder = existing(Path(run))
-    settings = folder.config()
+    settings, seed = run.config, COMMON_SEED if seed is None else seed
     chosen = variants(settings.objective, bounds, gradients, parameters or {})
-    seed = COMMON_SEED if seed is None else seed
     _check(effort, seed)
-    state = checkpoint or settings.evaluation.checkpoint
-    trained = open_run(run, checkpoint=state, data_path=data_path, fallback=fallback)
-    split, dataset = split or settings.evaluation.split, trained.dataset()
-    with placed(device=settings.device, precision=settings.precision):
-        x = build.values(trained.config, dataset, split, final=True)
+    split, dataset = split or settings.evaluation.split, run.dataset()
+    with run.placed():
+        x = run.rows(split)
         _check_whole(x[: max(effort.limit, effort.latent_rows, effort.signal_rows)], dataset, split)
-        seconds = cost.forecast(trained, effort.products(len(chosen)))
+        seconds = cost.forecast(settings, run.shape, effort.products(len(chosen)))
         reporter.note(
             f"diagnosing {min(effort.limit, len(x))} rows with k={effort.k}, gradients {effort.repeats} times at "
             f"{len(effort.signal_ks)} k: about {cost.in_words(seconds)}, and a minute or more for compiling each part"
         )
-        parts = _Parts(trained, x, jax.random.key(seed), effort, reporter)
+        parts = _Parts(run, x, jax.random.key(seed), effort, reporter)
         found = {"environment": environment()} | parts.all(chosen)
-    about = {"dataset": dataset.name, "split": split, "seed": seed, "checkpoint": trained.checkpoint.name}
+    about = {"dataset": dataset.name, "split": split, "seed": seed, "checkpoint": run.checkpoint.name}
     origin = {
         "preset": settings.preset,
         "name": display_name(settings),
         "run_seed": settings.seed,
-        "shape": list(trained.shape),
+        "shape": list(run.shape),
     }
     return about | origin | found
 
@@ -132,7 +121,7 @@ def _check_whole(x: np.ndarray, dataset: data.Dataset, split: str) -> None:
 class _Parts:
     """The parts of a diagnosis, each a dictionary for JSON."""
 
-    trained: Trained
+    run: Run
     x: np.ndarray
     root: PRNGKey
     effort: Effort
@@ -165,17 +154,17 @@ class _Parts:
         self.reporter.note(f"diagnosed in {total:.0f} s, of which {compiled:.0f} s compiling")
         return found | {"left_out": left_out, "seconds": seconds, "seconds_compiling": compiling}
 
-    def _key(self, stream: Run) -> PRNGKey:
+    def _key(self, stream: streams.Run) -> PRNGKey:
         return jax.random.fold_in(self.root, stream)
 
     def gap(self) -> dict[str, Any]:
         """The inference gap in two."""
         found = evaluation.inference_gap(
-            self.trained.model,
+            self.run.model,
             self.x[: self.effort.limit],
             k=self.effort.gap_k,
             steps=self.effort.steps,
-            key=self._key(Run.GAP),
+            key=self._key(streams.Run.GAP),
             progress=self.reporter.evaluation,
         )
         rows = {name: getattr(found, name).tolist() for name in found.summary()}
@@ -185,8 +174,8 @@ class _Parts:
     def convergence(self) -> dict[str, Any]:
         """The expected bound at k = 1, 2, 5, 10, ..."""
         x = self.x[: self.effort.limit]
-        options = {"key": self._key(Run.CONVERGENCE), "progress": self.reporter.evaluation}
-        found = evaluation.convergence_in_k(self.trained.model, x, k=self.effort.k, **options)
+        options = {"key": self._key(streams.Run.CONVERGENCE), "progress": self.reporter.evaluation}
+        found = evaluation.convergence_in_k(self.run.model, x, k=self.effort.k, **options)
         names = ("groups", "standard_error", "monte_carlo_error", "gain", "gain_error")
         lists = {name: getattr(found, name).tolist() for name in names}
         return {"rows": len(x), "k": found.ks.tolist(), "bound": found.mean.tolist()} | lists
@@ -196,10 +185,10 @@ class _Parts:
 
     def units(self) -> dict[str, Any]:
         """KL and activity of every unit of every layer, from the data up."""
-        x, key = self._latent_rows(), self._key(Run.UNITS)
+        x, key = self._latent_rows(), self._key(streams.Run.UNITS)
         holes = bool(np.isnan(x).any())
-        activity = evaluation.unit_activity(self.trained.model, x, key=key, missing=holes)
-        divergence = evaluation.kl_by_row(self.trained.model, x, key=key, missing=holes)
+        activity = evaluation.unit_activity(self.run.model, x, key=key, missing=holes)
+        divergence = evaluation.kl_by_row(self.run.model, x, key=key, missing=holes)
         errors = [standard_error(kl, axis=0) for kl in divergence]
         layers = [
             {"kl": kl.mean(axis=0).tolist(), "error": error.tolist(), "activity": active.tolist()}
@@ -211,15 +200,15 @@ class _Parts:
     def aggregate(self) -> dict[str, Any]:
         """Mutual information and the distance of q(z) from the prior."""
         x = self._latent_rows()
-        options = {"key": self._key(Run.AGGREGATE), "progress": self.reporter.evaluation}
-        found = evaluation.aggregate_posterior(self.trained.model, x, **options)
+        options = {"key": self._key(streams.Run.AGGREGATE), "progress": self.reporter.evaluation}
+        found = evaluation.aggregate_posterior(self.run.model, x, **options)
         return {"rows": len(x), "limit": found.limit} | found.summary() | {"warnings": found.warnings()}
 
     def signal(self, chosen: list[Objective]) -> dict[str, Any]:
         """Signal-to-noise of the gradients against k, a curve an objective."""
         x, effort = self.x[: self.effort.signal_rows], self.effort
-        options = {"ks": effort.signal_ks, "repeats": effort.repeats, "key": self._key(Run.SIGNAL)}
-        options["rows"] = self.trained.about.rows["train"]
+        options = {"ks": effort.signal_ks, "repeats": effort.repeats, "key": self._key(streams.Run.SIGNAL)}
+        options["rows"] = self.run.about.rows["train"]
         curves = [self._curve(each, x, options) for each in chosen]
         return {"rows": len(x), "repeats": effort.repeats, "curves": curves}
 
@@ -229,4 +218,4 @@ class _Parts:
         def told(done: int, total: int) -> None:
             self.reporter.note(f"            {name_of(objective)}: {done} of {total} k")
 
-        return signal_curve(self.trained.model, x, objective, reporter=self.reporter, progress=told, **options)
+        return signal_curve(self.run.model, x, objective, reporter=self.reporter, progress=told, **options)

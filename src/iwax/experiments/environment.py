@@ -8,20 +8,43 @@ from pathlib import Path
 from typing import Any
 
 import jax.numpy as jnp
+from pydantic import BaseModel
 
 from iwax.experiments.arithmetic import arithmetic
 from iwax.experiments.revision import commit
+from iwax.experiments.run_data import DataRecord
 
-__all__ = ["environment", "versions"]
+__all__ = ["Environment", "Start", "environment", "versions"]
 
-PACKAGES = ("iwax", "jax", "jaxlib", "numpy", "equinox", "optax", "numpyro", "blackjax", "safetensors", "scikit-learn")
+PACKAGES = ("iwax", "jax", "jaxlib", "numpy", "equinox", "optax", "safetensors", "scikit-learn")
+
+
+class Start(BaseModel):
+    """The checkpoint whose weights a run began with; ``run`` is the folder it lay in."""
+
+    checkpoint: str
+    sha256: str
+    run: str | None = None
+
+
+class Environment(BaseModel):
+    """env.json: with config.json, all that is needed to do a run again."""
+
+    versions: dict[str, str]
+    git: dict[str, Any] | None
+    device: dict[str, Any]
+    arithmetic: dict[str, str] | None = None  # not of runs made before it was recorded
+    platform: dict[str, Any]
+    command: list[str]
+    data: DataRecord
+    start: Start | None
 
 
 def versions() -> dict[str, str]:
     """Versions of Python, of iwax and of the libraries on which a number depends.
 
     >>> sorted(versions())[:2]
-    ['blackjax', 'equinox']
+    ['equinox', 'iwax']
     """
     found = {"python": platform.python_version()}
     for package in PACKAGES:

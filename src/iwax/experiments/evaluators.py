@@ -16,24 +16,23 @@ from iwax.data.formats.npy import read_npz
 from iwax.evaluation.statistics import mean_with_errors, paired_difference
 from iwax.experiments import cost, measurements
 from iwax.experiments.environment import environment, versions
-from iwax.experiments.folder import RunFolder
 from iwax.experiments.measure import COMMON_SEED, measured
 from iwax.experiments.measurements import Measurement
 from iwax.experiments.methods import Annealed, Importance, Jackknife, Method
 from iwax.experiments.methods.method import summed_up
-from iwax.experiments.place import placed
 from iwax.experiments.published import PublishedValue, SideBySide
 from iwax.experiments.reporter import Reporter
 from iwax.experiments.results import Evaluator
-from iwax.experiments.stored import Trained, open_run
+from iwax.experiments.run import Run
 from iwax.experiments.task import Task
-from iwax.streams import Run
+from iwax.streams import Run as Streams
 from iwax.training import manifest, strict_json
 from iwax.training.checkpoint import CorruptCheckpointError
+from iwax.training.sealed import Sealed
 
 __all__ = ["measure_side_by_side", "plans"]
 
-STREAMS = {Run.JACKKNIFE: Run.COMPARED_JACKKNIFE, Run.ANNEALING: Run.COMPARED_ANNEALING}
+STREAMS = {Streams.JACKKNIFE: Streams.COMPARED_JACKKNIFE, Streams.ANNEALING: Streams.COMPARED_ANNEALING}
 SPLIT, TRUTH = "test", "AIS"
 
 
@@ -64,18 +63,17 @@ class _Pass(NamedTuple):
 
 
 def measure_side_by_side(
-    run: Path, plan: SideBySide, *, k: int, published: Mapping[str, PublishedValue], reporter: Reporter
+    run: Run, plan: SideBySide, *, k: int, published: Mapping[str, PublishedValue], reporter: Reporter
 ) -> dict[str, Any]:
-    """Every evaluator of the plan, and the IWAE bound at k, on the first test rows; of the last state of a run.
+    """Every evaluator of the plan, and the IWAE bound at k, on the first test rows of a run.
 
     The differences are to annealed importance sampling, row by row. What an earlier call has measured is read from the
     run's evaluation/ folder. Returns the fields of a `Result`: log p(x) and the ELBO are those of the k draws, seconds
     those of all passes, whenever they were made. Raises ValueError where the latents are discrete.
     """
-    trained = open_run(run, checkpoint="last")
-    task = Task(trained, trained.dataset(), SPLIT, plan.rows, COMMON_SEED, reporter, STREAMS)
-    with placed(device=trained.config.device, precision=trained.config.precision):
-        about = _about(trained, trained.about.sha256, len(task.x))
+    task = run.task(SPLIT, limit=plan.rows, seed=COMMON_SEED, reporter=reporter, streams=STREAMS)
+    with run.placed():
+        about = _about(task)
         found = [(each, _once(each, task, about)) for each in _passes(plan, k)]
     truth = next(kept.columns[each.evaluators[TRUTH]] for each, kept in found if TRUTH in each.evaluators)
     evaluators = [
@@ -106,15 +104,15 @@ def _passes(plan: SideBySide, k: int) -> list[_Pass]:
     ]
 
 
-def _about(trained: Trained, digest: str, n: int) -> dict[str, Any]:
+def _about(task: Task) -> dict[str, Any]:
     """All that the numbers of a pass depend on, its own settings aside."""
     return {
         "split": SPLIT,
-        "n": n,
+        "n": len(task.x),
         "seed": COMMON_SEED,
-        "data": digest,
-        "weights": manifest.read(trained.checkpoint)["files"]["model.safetensors"]["sha256"],
-        "precision": trained.config.precision,
+        "data": task.about.sha256,
+        "weights": manifest.read(task.path / "checkpoints" / task.checkpoint)["files"]["model.safetensors"]["sha256"],
+        "precision": task.config.precision,
         "device": environment([])["device"],
         "versions": versions(),
     }
@@ -124,8 +122,8 @@ def _once(each: _Pass, task: Task, about: Mapping[str, Any]) -> Measurement:
     """The pass as it was kept, or made now and kept."""
     identity = {"pass": each.method.name, **each.settings, **about}
     digest = hashlib.sha256(strict_json.canonical(identity)).hexdigest()[:16]
-    folder, reporter, name = RunFolder(task.trained.path), task.reporter, f"side-by-side-{each.method.name}-{digest}"
-    path, names = folder.evaluation / f"{name}.npz", ", ".join(each.evaluators)
+    folder, reporter, name = Sealed(task.path), task.reporter, f"side-by-side-{each.method.name}-{digest}"
+    path, names = folder.path / "evaluation" / f"{name}.npz", ", ".join(each.evaluators)
     kept = None
     if folder.files.kind(f"evaluation/{path.name}") is not None:
         try:
@@ -136,17 +134,17 @@ def _once(each: _Pass, task: Task, about: Mapping[str, Any]) -> Measurement:
             reporter.note(f"{names}: measured before, {path}")
     if kept is None:
         n = each.method.rows(task)
-        seconds = cost.in_words(cost.forecast(task.trained, n * each.method.draws))
+        seconds = cost.in_words(cost.forecast(task.config, task.about.shape, n * each.method.draws))
         reporter.note(f"{names} of {n} rows ({each.plan}): about {seconds}")
         summary, found = measured(each.method, task)
         kept = Measurement(path, summary | found.stored | {"identity": identity}, found.columns)
-        measurements.write(task.trained.path, name, kept.summary, kept.columns)
+        measurements.write(folder, name, kept.summary, kept.columns)
     for warning in kept.summary["warnings"]:
         reporter.warning(f"{', '.join(list(each.evaluators)[:1])}: {warning}")
     return kept
 
 
-def _read(folder: RunFolder, path: Path, each: _Pass, identity: Mapping[str, Any]) -> Measurement:
+def _read(folder: Sealed, path: Path, each: _Pass, identity: Mapping[str, Any]) -> Measurement:
     """A kept pass; ValueError, KeyError or CorruptCheckpointError where it is not whole, or is another one."""
     summaries = measurements.summaries(folder, ("n", "identity", "seconds", "warnings"), prefix=f"{path.stem}.")
     if summaries:

@@ -1,5 +1,8 @@
 """How a setting is declared: bounded, and described in the words of its error message."""
 
+import difflib
+import json
+from types import EllipsisType
 from typing import Annotated, Any, TypeAlias, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -12,9 +15,11 @@ __all__ = [
     "Section",
     "Units",
     "Widths",
+    "complaint",
     "integer",
     "number",
     "one_of",
+    "short",
 ]
 
 LARGEST_K = 10_000_000
@@ -26,15 +31,15 @@ Units: TypeAlias = Annotated[int, Field(ge=1, le=LARGEST_LAYER)]
 Widths: TypeAlias = Annotated[tuple[Units, ...], Field(max_length=LARGEST_DEPTH)]
 
 
-def integer(default: int | None, low: int, high: int, meaning: str) -> Any:
-    """A bounded integer; the description doubles as the error text."""
+def integer(default: int | EllipsisType | None, low: int, high: int, meaning: str) -> Any:
+    """A bounded integer, which `...` as the default asks for; the description doubles as the error text."""
     also = ", or null" if default is None else ""
     text = f"an integer from {low} to {high}{also} ({meaning})"
     return Field(default=default, ge=low, le=high, description=text)
 
 
 def number(
-    default: float | None,
+    default: float | EllipsisType | None,
     text: str,
     *,
     ge: float | None = None,
@@ -55,3 +60,24 @@ class Section(BaseModel):
     """A frozen group of settings that knows its keys and admits no other."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+def complaint(key: str, where: str, needed: str, got: object) -> str:
+    """What a key needs and what it got, in one line, with the word that may have been meant.
+
+    >>> complaint("objective.bound", "--set", "one of elbo, iwae", "iwea")
+    'objective.bound (from --set): needs one of elbo, iwae, got "iwea"; did you mean iwae?'
+    """
+    source = f" (from {where})" if where else ""
+    near = difflib.get_close_matches(got, needed.replace(",", " ").split(), n=1) if isinstance(got, str) else []
+    hint = f"; did you mean {near[0]}?" if near else ""
+    return f"{key}{source}: needs {needed}, got {short(got)}{hint}"
+
+
+def short(value: object) -> str:
+    """A value as JSON, cut at 80 characters."""
+    try:
+        text = json.dumps(value, default=str)
+    except (ValueError, RecursionError):  # an integer too long to print, a list too deep
+        text = type(value).__name__
+    return text if len(text) <= 80 else text[:77] + "..."

@@ -43,12 +43,11 @@ def _small(model: Model) -> Model:
     few: dict[str, Any] = {
         "latent": tuple(min(each, needed) for each in model.latents),
         "hidden": tuple(tuple(min(each, _FEW) for each in widths) for widths in model.hiddens),
-        "likelihood": model.likelihood or "bernoulli",
     }
     for name, part in (("prior", model.prior), ("posterior", model.posterior)):
         many = {key: min(each, _FEW) for key, each in part if key in ("steps", "components")}
         few[name] = part.model_copy(update=many)
-    return model.model_copy(update=few)
+    return model.with_likelihood("bernoulli").model_copy(update=few)
 
 
 @lru_cache(maxsize=256)
@@ -84,13 +83,14 @@ def _asked(model: Model, objective: Objective) -> Iterator[None]:
     try:
         yield
     except (TypeError, ValueError) as error:
-        raise ValueError(f"{asked} and objective.gradient={objective.gradient} do not go together: {error}") from error
+        asked += f", objective.bound={objective.bounds}, objective.gradient={objective.gradient}"
+        raise ValueError(f"{asked} and objective.k={objective.k} do not go together: {error}") from error
 
 
 def _stand_in(model: Model) -> tuple[int, Moments]:
     """How many features a row has, and what the model is made to fit."""
     columns = (Column("a", "continuous"), Column("b", "continuous"))
-    table = table_start(columns, None, floor=0.0) if model.likelihood == "columns" else None
+    table = table_start(columns, None, floor=0.0) if model.likelihood.kind == "columns" else None
     shape = _PICTURE if table is None else (len(columns),)
     features = int(np.prod(shape))
     rows = np.zeros((model.prior.examples, features), np.float32)

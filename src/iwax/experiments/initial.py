@@ -7,23 +7,24 @@ from pathlib import Path
 from iwax.data import Dataset
 from iwax.experiments import run_data
 from iwax.experiments.config import Config
-from iwax.experiments.folder import RunFolder, Start, existing
+from iwax.experiments.environment import Start
 from iwax.experiments.reporter import Reporter
-from iwax.experiments.stored import choose
+from iwax.experiments.run import Run
 from iwax.training import manifest
+from iwax.training.sealed import Sealed
 
 __all__ = ["longer", "recorded", "source", "tell"]
 
 WEIGHTS = "model.safetensors"
 
 
-def source(config: Config, *, as_in: RunFolder | None = None) -> Path | None:
+def source(config: Config, *, as_in: Run | None = None) -> Path | None:
     """The checkpoint whose weights are the start, if there is one; the very same that a run began `as_in`."""
     if config.start is None:
         return None
     if as_in is None:
-        return choose(existing(Path(config.start)), config.evaluation.checkpoint)
-    start = as_in.environment().start
+        return Run(config.start, checkpoint=config.evaluation.checkpoint).checkpoint
+    start = as_in.environment.start
     if start is not None:
         for place in run_data.candidates(config.start, run=as_in.path, recorded=start.run):
             path = place / "checkpoints" / Path(start.checkpoint).name
@@ -41,11 +42,11 @@ def recorded(source: Path) -> Start:
     return Start(checkpoint=source.name, sha256=_digest(source), run=run)
 
 
-def tell(folder: RunFolder, dataset: Dataset, source: Path, reporter: Reporter) -> None:
+def tell(folder: Sealed, dataset: Dataset, source: Path, reporter: Reporter) -> None:
     """Say whose weights a run starts at, and whether those were trained on other data."""
     run = source.parent.parent
     text = f"starts at the weights of {run} ({source.name})"
-    if existing(run).environment().data.sha256 != dataset.digest():
+    if Run(run).about.sha256 != dataset.digest():
         text += ", which were trained on other data"
     folder.log(text)
     reporter.note(text)

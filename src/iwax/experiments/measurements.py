@@ -12,9 +12,9 @@ import numpy as np
 
 from iwax.data.formats.npy import read_npz
 from iwax.experiments import summary_types
-from iwax.experiments.folder import RunFolder
 from iwax.training import strict_json
 from iwax.training.checkpoint import CorruptCheckpointError
+from iwax.training.sealed import Sealed
 
 __all__ = ["Measurement", "finite", "read", "summaries", "values", "write"]
 
@@ -30,12 +30,12 @@ class Measurement:
     columns: dict[str, np.ndarray]
 
 
-def write(run: Path, name: str, summary: Mapping[str, Any], columns: Mapping[str, np.ndarray]) -> None:
+def write(folder: Sealed, name: str, summary: Mapping[str, Any], columns: Mapping[str, np.ndarray]) -> None:
     """Store a measurement, each file whole or not at all; the same measurement again replaces it."""
     stream = io.BytesIO()
     np.savez(stream, allow_pickle=False, **columns)
     about = strict_json.canonical(finite(dict(summary)))
-    RunFolder(run).write({f"evaluation/{name}.npz": stream.getvalue(), f"evaluation/{name}.json": about})
+    folder.write({f"evaluation/{name}.npz": stream.getvalue(), f"evaluation/{name}.json": about})
 
 
 def finite(value: Any) -> Any:
@@ -47,12 +47,12 @@ def finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def read(folder: RunFolder, path: Path, summary: dict[str, Any], columns: Sequence[str]) -> Measurement:
+def read(folder: Sealed, path: Path, summary: dict[str, Any], columns: Sequence[str]) -> Measurement:
     """The measurement whose summary is at ``path``. Raises as `values`."""
     return Measurement(path.with_suffix(".npz"), summary, values(folder, path, summary, columns))
 
 
-def summaries(folder: RunFolder, needed: Sequence[str], *, prefix: str = "") -> list[tuple[Path, dict[str, Any]]]:
+def summaries(folder: Sealed, needed: Sequence[str], *, prefix: str = "") -> list[tuple[Path, dict[str, Any]]]:
     """Summaries whose name begins so, oldest first, each with all keys ``needed``.
 
     Raises CorruptCheckpointError naming a file that is none, or is not as it was sealed.
@@ -60,11 +60,11 @@ def summaries(folder: RunFolder, needed: Sequence[str], *, prefix: str = "") -> 
     names = [name for name in folder.files.names("evaluation") if name.startswith(prefix) and name.endswith(".json")]
     times = {name: folder.files.stat(f"evaluation/{name}") for name in names}
     there = sorted((status.st_mtime, name) for name, status in times.items() if status is not None)
-    return [(folder.evaluation / name, _summary(folder, name, needed)) for _, name in there]
+    return [(folder.path / "evaluation" / name, _summary(folder, name, needed)) for _, name in there]
 
 
-def _summary(folder: RunFolder, name: str, needed: Sequence[str]) -> dict[str, Any]:
-    path = folder.evaluation / name
+def _summary(folder: Sealed, name: str, needed: Sequence[str]) -> dict[str, Any]:
+    path = folder.path / "evaluation" / name
     summary = summary_types.parse(folder.read(f"evaluation/{name}"), path=path)
     missing = [key for key in needed if key not in summary]
     if missing:
@@ -74,7 +74,7 @@ def _summary(folder: RunFolder, name: str, needed: Sequence[str]) -> dict[str, A
     return summary
 
 
-def values(folder: RunFolder, path: Path, summary: Mapping[str, Any], columns: Sequence[str]) -> dict[str, np.ndarray]:
+def values(folder: Sealed, path: Path, summary: Mapping[str, Any], columns: Sequence[str]) -> dict[str, np.ndarray]:
     """The values a row, [n] for every one of the ``columns``, that belong to the summary at ``path``.
 
     Their sizes are compared with the summary's n and with the bytes that are there before anything is decoded. Raises

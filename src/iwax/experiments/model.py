@@ -2,15 +2,13 @@
 
 import itertools
 import math
-from collections.abc import Mapping
-from types import MappingProxyType
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from iwax.experiments.families import Activation, Likelihood, Order
 from iwax.experiments.fields import LARGEST_LAYER, Units, Widths, number, one_of
-from iwax.experiments.parted import Parted
+from iwax.experiments.parted import Parted, kind_of
+from iwax.experiments.parts.likelihoods import Chosen, Gaussian, Likelihood
 from iwax.experiments.parts.memory import Memory
 from iwax.experiments.parts.networks import Dense, Network
 from iwax.experiments.parts.posteriors import Factorized, Flow, Posterior
@@ -19,6 +17,8 @@ from iwax.experiments.parts.uncertain import Uncertain
 
 __all__ = ["LARGEST_WEIGHTS", "Model"]
 
+Activation = Literal["tanh", "relu", "softplus", "gelu", "silu", "leaky_relu"]
+Order = Literal["bottom_up", "top_down", "ladder"]
 LARGEST_CHAIN = 32
 LARGEST_WEIGHTS = 1_000_000_000  # numbers in one network: 4 GB in single precision
 
@@ -29,24 +29,6 @@ class Model(Parted):
     >>> Model(posterior="householder", posterior_steps=10) == Model(posterior={"kind": "householder", "steps": 10})
     True
     """
-
-    FORMER: ClassVar[Mapping[str, tuple[str, ...]]] = MappingProxyType(
-        {
-            "channels": ("network.channels",),
-            "kernel": ("network.kernel",),
-            "stride": ("network.stride",),
-            "prior_components": ("prior.components",),
-            "prior_steps": ("prior.steps",),
-            "pseudo_inputs": ("prior.pseudo_inputs",),
-            "posterior_steps": ("posterior.steps",),
-            "posterior_components": ("posterior.components", "posterior.planes"),
-            "flow_hidden": ("posterior.hidden", "prior.hidden"),
-            "sigma": ("uncertain.sigma",),
-            "sigma_floor": ("uncertain.floor",),
-            "attention": ("memory.attention",),
-            "composition": ("memory.composition",),
-        }
-    )
 
     latent: Units | Annotated[tuple[Units, ...], Field(min_length=1, max_length=LARGEST_CHAIN)] = Field(
         default=50,
@@ -67,16 +49,12 @@ class Model(Parted):
     layer_norm: bool | None = Field(
         default=None, description="true (hidden layers are normalised over their features), false, or null (false)"
     )
-    likelihood: Likelihood | None = Field(default=None, description=one_of(Likelihood, "chosen from the data"))
+    likelihood: Likelihood = Field(default=Chosen(), description=kind_of(Likelihood, "chosen from the data"))
     mask: bool | None = Field(
         default=None,
         description="true (the encoder also reads which values were observed), false, or null (where the training data "
         "have holes)",
     )
-    variance: Literal["fixed", "scalar", "feature", "network"] = Field(
-        default="network", description="of a Gaussian likelihood: fixed, scalar, feature or network"
-    )
-    scale: float = number(1.0, "a standard deviation from 1e-6 to 1e6 (held if fixed, else the start)", ge=1e-6, le=1e6)
     scale_floor: float | None = number(
         None,
         "a number from 0 to 1, or null for 0 (least scale of p(x|z) in a table: in standard deviations of a column or, "
@@ -84,8 +62,8 @@ class Model(Parted):
         ge=0.0,
         le=1.0,
     )
-    prior: Prior = Field(default=StandardNormal())
-    posterior: Posterior = Field(default=Factorized())
+    prior: Prior = Field(default=StandardNormal(), description=kind_of(Prior))
+    posterior: Posterior = Field(default=Factorized(), description=kind_of(Posterior))
     order: Order | None = Field(
         default=None,
         description=f"of several layers, how the posterior is drawn: {one_of(Order, 'bottom_up')}",
@@ -152,6 +130,16 @@ class Model(Parted):
             )
         return self
 
+    def with_likelihood(self, kind: str) -> Self:
+        """The same, where the likelihood was left to the data with that kind.
+
+        >>> Model(variance="feature").with_likelihood("gaussian").likelihood.kind
+        'gaussian'
+        """
+        if self.likelihood.kind is not None:
+            return self
+        return type(self).model_validate(self.model_dump() | {"likelihood": dict(self.likelihood) | {"kind": kind}})
+
     def weights(self, features: int) -> int:
         """How many numbers the dense networks hold, biases and flows left out; for refusing what no memory would take.
 
@@ -159,7 +147,7 @@ class Model(Parted):
         423600
         """
         below = (features, *self.latents[:-1])
-        heads = [2 if self.likelihood == "gaussian" and self.variance == "network" else 1]
+        heads = [2 if isinstance(self.likelihood, Gaussian) and self.likelihood.variance == "network" else 1]
         heads += [2] * (len(self.latents) - 1)  # p(z_l | z_{l+1}): a mean and a log-scale
         total = 0
         for inputs, hidden, latent, outputs in zip(below, self.hiddens, self.latents, heads, strict=True):

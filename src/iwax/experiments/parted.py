@@ -1,14 +1,16 @@
-"""Settings of parts: a setting of a section that has settings of its own, and the names that these had before."""
+"""Settings of parts: a setting of a section that has settings of its own, some for each kind of the part."""
 
+import difflib
 from collections.abc import Iterator, Mapping
 from functools import cache
-from typing import Any, ClassVar, Literal, Self, get_args, get_origin
+from typing import Any, ClassVar, Literal, NoReturn, Self, get_args, get_origin
 
 from pydantic import ModelWrapValidatorHandler, PrivateAttr, ValidationError, model_validator
 
-from iwax.experiments.fields import Section
+from iwax.experiments.fields import Section, complaint
+from iwax.experiments.former import FORMER, paths
 
-__all__ = ["Kind", "Parted", "owners", "parts_of", "words_of"]
+__all__ = ["Kind", "Parted", "heads", "kind_of", "owners", "parts_of", "words", "words_of"]
 
 
 class Kind(Section):
@@ -16,24 +18,35 @@ class Kind(Section):
 
     HEAD: ClassVar[str] = "kind"
 
-    def check(self, model: Any) -> None:
-        """Raise ValueError, naming the settings, where others of the model leave nothing for these to act on."""
+    def __str__(self) -> str:
+        """The kind, and the settings that are not the usual ones.
+
+        >>> from iwax.experiments.objective import Objective
+        >>> print(Objective(bound={"kind": "renyi", "alpha": 0.5}).bound)
+        renyi alpha=0.5
+        """
+        usual = {name: field.default for name, field in type(self).model_fields.items()}
+        own = dict(self)
+        return " ".join([str(own.pop(self.HEAD)), *(f"{name}={own[name]}" for name in own if own[name] != usual[name])])
+
+    def check(self, settings: Any, /) -> None:
+        """Raise ValueError, naming the settings, where others of the section leave nothing for these to act on."""
 
 
 class Parted(Section):
     """A section some of whose settings are parts: ``posterior = {kind = "householder", steps = 10}``.
 
-    The kind may stand for a part (``posterior = "householder"``), and the other settings beside it by their dotted
-    names (``posterior.steps = 10``). Null stands for the default. ``FORMER`` has the names that settings had before
-    parts had their own, each with what it is now; one of several leaves alone what is given by its own name.
+    The kind may stand for a part (``posterior = "householder"``), and every name that a setting ever had
+    (`former`) for the one of today. Null stands for the default. What other kinds of a part have, and the chosen one
+    has not, is kept in mind as ``unused``, or refused where the section is ``exact``.
     """
 
-    FORMER: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    exact: ClassVar[bool] = False
     _unused: tuple[str, ...] = PrivateAttr(())
 
     @property
     def unused(self) -> tuple[str, ...]:
-        """Settings that were given, by the names that were used, and that the parts chosen do not have."""
+        """Settings of parts that were given, that are not the usual ones, and that the parts chosen do not have."""
         return self._unused
 
     def __eq__(self, other: object) -> bool:
@@ -46,67 +59,62 @@ class Parted(Section):
     def _read(cls, given: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
         if not isinstance(given, Mapping):
             return handler(given)
-        found = cls.by_name(given)
-        tree, kept = {key: _tuples(value) for key, (_, value) in found.items()}, set()
-        beside = {key: tree.pop(key) for key in found if key.partition(".")[0] in parts_of(cls) and "." in key}
+        section = cls.__name__.lower()
+        found = paths({section: given}, heads(section, cls))
+        values = {path.partition(".")[2]: _tuples(value) for path, (_, value) in found.items()}
+        of_parts = [path for path in values if "." in path and path.partition(".")[0] in parts_of(cls)]
+        inner = {path: values.pop(path) for path in of_parts}
+        for path in inner:
+            if not _having(cls, path):
+                _refuse_unknown(cls, path)
+        kept = set()
         for part, kinds in parts_of(cls).items():
-            chosen, head = tree.pop(part, None), kinds[0].HEAD
-            chosen = getattr(cls.model_fields[part].default, head, None) if chosen is None else chosen
-            if chosen is not None:
-                kind = next((each for each in kinds if not words_of(each) or chosen in words_of(each)), None)
-                own = {key: key.partition(".")[2] for key in beside if key.startswith(f"{part}.")}
-                own = {key: name for key, name in own.items() if kind and name in kind.model_fields}
-                kept |= own.keys()
-                tree[part] = {head: chosen} | {own[key]: beside[key] for key in own if beside[key] is not None}
-        made = handler(tree)
-        left = {key for key, value in beside.items() if value is not None} - kept
-        for key in left:
-            cls._check(key, found[key][0], beside[key])
-        made._unused = tuple(sorted({found[key][0] for key in left} - {found[key][0] for key in kept}))
+            chosen, head, default = values.pop(part, None), kinds[0].HEAD, cls.model_fields[part].default
+            if chosen is None and default is None:
+                continue
+            chosen = dict(default)[head] if chosen is None else chosen
+            kind = next((each for each in kinds if not words_of(each) or chosen in words_of(each)), None)
+            own = {f"{part}.{name}": name for name in (kind.model_fields if kind else ()) if f"{part}.{name}" in inner}
+            kept |= own.keys()
+            values[part] = {head: chosen} | {own[path]: inner[path] for path in own if inner[path] is not None}
+        made = handler(values)
+        unused = cls._unused_in({path: value for path, value in inner.items() if value is not None}, kept)
+        if unused and cls.exact:
+            made._refuse_unused(unused[0], inner[unused[0]])
+        made._unused = tuple(f"{section}.{path}" for path in unused)
         return made
 
     @classmethod
-    def by_name(cls, given: Mapping[str, Any]) -> dict[str, tuple[str, Any]]:
-        """What is given by its dotted names of today: the name it was given by, and its value.
-
-        >>> from iwax.experiments.model import Model
-        >>> Model.by_name({"posterior": {"kind": "iaf"}, "posterior_steps": 5})
-        {'posterior': ('posterior', 'iaf'), 'posterior.steps': ('posterior_steps', 5)}
-        """
-        found: dict[str, tuple[str, Any]] = {}
-        for name in sorted(given, key=lambda name: len(cls.FORMER.get(name, ()))):
-            for key, value in cls._settings_in(name, given[name]):
-                if key in found and len(cls.FORMER.get(name, ())) < 2:
-                    both = " and ".join(f"{cls.__name__.lower()}.{each}" for each in (found[key][0], name))
-                    raise ValueError(f"needs every key once, got {both}")
-                found.setdefault(key, (name if name in cls.FORMER else key, value))
+    def _unused_in(cls, inner: Mapping[str, Any], kept: set[str]) -> list[str]:
+        """What the kinds chosen do not have, but for what is usual, and what two parts were given by one name."""
+        several = [[name.partition(".")[2] for name in names] for names in FORMER.values() if len(names) > 1]
+        found = []
+        for path in (each for each in inner if each not in kept):
+            usual = cls._usual(path, inner[path])
+            usual += [inner.get(each) for names in several if path in names for each in names if each in kept]
+            if inner[path] not in usual:
+                found.append(path)
         return found
 
     @classmethod
-    def _settings_in(cls, name: str, value: Any) -> Iterator[tuple[str, Any]]:
-        part = name.partition(".")[0]
-        head = f"{part}.{parts_of(cls)[part][0].HEAD}" if part in parts_of(cls) else ""
-        if name in cls.FORMER:
-            yield from ((key, value) for key in cls.FORMER[name])
-        elif name == part and head and isinstance(value, Kind | Mapping):
-            for key, each in (value.model_dump() if isinstance(value, Kind) else value).items():
-                yield part if f"{part}.{key}" == head else f"{part}.{key}", each
-        else:
-            yield part if name == head else name, value
-
-    @classmethod
-    def _check(cls, key: str, given: str, value: Any) -> None:
-        """Refuse a value that no kind of the part could have, though the kind chosen has no use for it."""
-        part, _, name = key.partition(".")
-        kind = next((each for each in parts_of(cls)[part] if name in each.model_fields), None)
-        section = cls.__name__.lower()
-        if kind is None:
-            raise ValueError(f"{section}.{given}: {section}.{part} has no {name}")
+    def _usual(cls, path: str, value: Any) -> list[Any]:
+        """What a setting is by default, by kinds; ValueError where no kind could have such a value."""
+        name, having = path.partition(".")[2], _having(cls, path)
+        kind = having[0]
         try:
             kind.model_validate({kind.HEAD: (*words_of(kind), ())[0], name: value})
         except ValidationError as error:
-            needed = kind.model_fields[name].description
-            raise ValueError(f"{section}.{given}: needs {needed}, got {value!r}") from error
+            key, needed = f"{cls.__name__.lower()}.{path}", kind.model_fields[name].description or ""
+            raise ValueError(complaint(key, "", needed, value)) from error
+        return [each.model_fields[name].default for each in having]
+
+    def _refuse_unused(self, path: str, value: Any) -> NoReturn:
+        section = type(self).__name__.lower()
+        part, _, name = path.partition(".")
+        raise ValueError(
+            f"{section}.{path} needs {section}.{part}={' or '.join(map(str, owners(type(self), path)))}, got "
+            f"{dict(self)[part]} with {name}={value}; take it away with --set {section}.{path}=null"
+        )
 
     def flat(self) -> dict[str, Any]:
         """Every setting by its dotted name, as JSON has it.
@@ -115,7 +123,9 @@ class Parted(Section):
         >>> Model(posterior="planar").flat()["posterior.steps"]
         4
         """
-        return {key: value for key, (_, value) in self.by_name(self.model_dump(mode="json")).items()}
+        section = type(self).__name__.lower()
+        found = paths({section: self.model_dump(mode="json")}, heads(section, type(self)))
+        return {path.partition(".")[2]: value for path, (_, value) in found.items()}
 
 
 @cache
@@ -137,10 +147,35 @@ def _kinds_in(annotation: Any) -> Iterator[type[Kind]]:
         yield from _kinds_in(each)
 
 
+def heads(name: str, section: type[Section]) -> dict[str, str]:
+    """Of every part of the section of that name, the setting that may stand for it.
+
+    >>> from iwax.experiments.objective import Objective
+    >>> heads("objective", Objective)["objective.bound"]
+    'kind'
+    """
+    return {f"{name}.{part}": kinds[0].HEAD for part, kinds in parts_of(section).items()}
+
+
 def words_of(kind: type[Kind]) -> tuple[Any, ...]:
     """The words that choose a kind; none where it is not chosen by a word."""
     annotation = kind.model_fields[kind.HEAD].annotation
     return get_args(annotation) if get_origin(annotation) is Literal else ()
+
+
+def words(part: Any) -> tuple[str, ...]:
+    """The words of all kinds of a part.
+
+    >>> from iwax.experiments.parts.bounds import Bound
+    >>> words(Bound)[:4]
+    ('elbo', 'iwae', 'vr_max', 'miwae')
+    """
+    return tuple(word for kind in _kinds_in(part) for word in words_of(kind) if word is not None)
+
+
+def kind_of(part: Any, or_null: str = "") -> str:
+    """The description of a part: one of the words of its kinds, or null, which stands for ``or_null``."""
+    return f"one of {', '.join(words(part))}{f', or null ({or_null})' if or_null else ''}"
 
 
 def owners(section: type[Section], key: str) -> tuple[str, ...]:
@@ -150,9 +185,27 @@ def owners(section: type[Section], key: str) -> tuple[str, ...]:
     >>> owners(Model, "prior.pseudo_inputs")
     ('vamp',)
     """
+    part = key.partition(".")[0]
+    return tuple(word for kind in _having(section, key) for word in words_of(kind) or (part,) if word is not None)
+
+
+def _having(section: type[Section], key: str) -> list[type[Kind]]:
+    """The kinds that have a setting."""
     part, _, name = key.partition(".")
-    kinds = parts_of(section).get(part, ())
-    return tuple(word for kind in kinds if name in kind.model_fields for word in words_of(kind) or (part,))
+    return [kind for kind in parts_of(section).get(part, ()) if name in kind.model_fields]
+
+
+def _refuse_unknown(section: type[Section], key: str) -> NoReturn:
+    """Refuse a setting that no kind of the part has, and name the nearest that one has."""
+    part, _, name = key.partition(".")
+    above, kinds = f"{section.__name__.lower()}.{part}", parts_of(section)[part]
+    names = dict.fromkeys(each for kind in kinds for each in kind.model_fields if each != kind.HEAD)
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+    hint = f"{above} has {', '.join(names)}"
+    if near:
+        of = ", ".join(owners(section, f"{part}.{near[0]}"))
+        hint = f"did you mean {above}.{near[0]}{f' (of {of})' if of != part else ''}?"
+    raise ValueError(f"{above}.{name}: needs to be a key of the configuration; {hint}")
 
 
 def _tuples(value: Any) -> Any:

@@ -14,17 +14,16 @@ from iwax.experiments.comparison import above
 from iwax.experiments.config import Config
 from iwax.experiments.environment import environment
 from iwax.experiments.evaluators import measure_side_by_side, plans
-from iwax.experiments.folder import RunFolder, existing
-from iwax.experiments.measure import evaluate
 from iwax.experiments.presets import burda_name
 from iwax.experiments.published import PublishedRow, PublishedTable, PublishedValue, select_rows
 from iwax.experiments.reporter import Reporter
 from iwax.experiments.results import Against, Published, Result, find, write
-from iwax.experiments.run import resume, train
+from iwax.experiments.run import Run
 from iwax.experiments.sources import from_sources
-from iwax.experiments.stored import open_run
+from iwax.experiments.training import resume, train
 from iwax.model import LatentVariableModel
 from iwax.training import checkpoint, steps_per_epoch
+from iwax.training.sealed import TIMING, Sealed
 
 __all__ = ["ACTIVITY_ROWS", "Request", "configuration", "published_activity", "reproduce_row", "run_folder"]
 
@@ -106,8 +105,8 @@ def run_folder(row: PublishedRow, request: Request, *, seed: int) -> Path:
     return request.output / f"{row.name}-{request.recipe}{epochs}-seed{seed}"
 
 
-def reproduce_row(row: PublishedRow, request: Request, *, seed: int, reporter: Reporter) -> tuple[Path, Result, Path]:
-    """Train (or go on with) a row, measure it, write its result; the run folder, the result and its file.
+def reproduce_row(row: PublishedRow, request: Request, *, seed: int, reporter: Reporter) -> tuple[Run, Result, Path]:
+    """Train (or go on with) a row, measure it, write its result; the run, the result and its file.
 
     A finished run is not trained again. Where a row starts at another's weights and that other one is cut, it is the
     other one that is returned: nothing is trained from half of a start. Raises what `run.train` and `evaluate` raise.
@@ -129,9 +128,10 @@ def reproduce_row(row: PublishedRow, request: Request, *, seed: int, reporter: R
     trained_so = earlier is not None and before == _newest(folder) and earlier.epochs == _epochs(folder)
     if earlier is not None and trained_so and _measured_so(earlier, request):
         reporter.note(f"{row.name}: trained and measured before, {request.results / earlier.file_name}")
-        return folder, earlier, request.results / earlier.file_name
-    result = _result(row, request, folder, _measure(folder, row, request, reporter), seed=seed)
-    return folder, result, write(result, request.results)
+        return Run(folder, checkpoint="last"), earlier, request.results / earlier.file_name
+    run = Run(folder, checkpoint="last")
+    result = _result(row, request, run, _measure(run, row, request, reporter), seed=seed)
+    return run, result, write(result, request.results)
 
 
 def _measured_so(result: Result, request: Request) -> bool:
@@ -143,24 +143,24 @@ def _measured_so(result: Result, request: Request) -> bool:
     return wanted == [(each.name, each.k, each.plan) for each in result.evaluators]
 
 
-def _measure(folder: Path, row: PublishedRow, request: Request, reporter: Reporter) -> dict[str, Any]:
+def _measure(run: Run, row: PublishedRow, request: Request, reporter: Reporter) -> dict[str, Any]:
     """The fields of a result that measuring gives."""
     table, k, started = request.table, request.table.evaluation_k, time.monotonic()
     if table.evaluators is None:
         names = ("versions", "n", "k", "log_evidence", "standard_error", "elbo", "elbo_standard_error")
-        report = evaluate(folder, split="test", k=k, limit=request.limit, seed=0, checkpoint="last", reporter=reporter)
+        report = run.evaluate(split="test", k=k, limit=request.limit, seed=0, reporter=reporter)
         return {name: report[name] for name in names} | {"evaluation_seconds": time.monotonic() - started}
-    return measure_side_by_side(folder, table.evaluators, k=k, published=row.evaluators, reporter=reporter)
+    return measure_side_by_side(run, table.evaluators, k=k, published=row.evaluators, reporter=reporter)
 
 
 def _train(folder: Path, config: Config, *, minutes: float | None, reporter: Reporter) -> None:
     """Go on until the run is finished or its time is up."""
     end = None if minutes is None else time.monotonic() + 60.0 * minutes
     stop = None if end is None else lambda: time.monotonic() >= end
-    if RunFolder(folder).files.kind("config.json") is None:
+    if Sealed(folder).files.kind("config.json") is None:
         train(config, folder, reporter=reporter, stop=stop)
         return
-    there = existing(folder).config()
+    there = Run(folder).config
     if _identity(there) != _identity(config):
         raise ValueError(
             f"run {folder}: a run of this row, with these settings, was needed to go on with; got another; "
@@ -175,6 +175,7 @@ def _identity(config: Config) -> dict[str, object]:
     return {
         "data": build.spelt_out(config.data.name),
         "model": model,
+        "likelihood": str(config.model.likelihood).partition(" ")[2],  # its settings, if others than the usual ones
         "objective": config.objective,
         "training": config.training,
         "seed": config.seed,
@@ -190,15 +191,14 @@ def _newest(folder: Path) -> int | None:
 
 def _epochs(folder: Path) -> int:
     """Whole passes that a run has made."""
-    run = existing(folder)
-    return (_newest(folder) or 0) // steps_per_epoch(run.environment().data.rows["train"], run.config().training.batch)
+    run = Run(folder)
+    return (_newest(folder) or 0) // steps_per_epoch(run.about.rows["train"], run.config.training.batch)
 
 
-def _result(row: PublishedRow, request: Request, folder: Path, measured: dict[str, Any], *, seed: int) -> Result:
-    trained = open_run(folder, checkpoint="last")
-    dataset, place = trained.dataset(), environment()["device"]
-    epochs = _epochs(folder)
-    active = published_activity(trained.model, build.values(trained.config, dataset, "train", final=True))
+def _result(row: PublishedRow, request: Request, run: Run, measured: dict[str, Any], *, seed: int) -> Result:
+    dataset, place = run.dataset(), environment()["device"]
+    epochs = _epochs(run.path)
+    active = published_activity(run.model, run.rows("train"))
     return Result(
         limit=request.limit,
         table=request.table.name,
@@ -210,11 +210,11 @@ def _result(row: PublishedRow, request: Request, folder: Path, measured: dict[st
         dataset=dataset.name,
         protocol=dataset.protocol,
         epochs=epochs,
-        epochs_planned=trained.config.training.epochs,
-        cut=epochs < trained.config.training.epochs,
-        seconds=sum(entry["seconds"] or 0.0 for entry in RunFolder(folder).rows(folder / "timing.jsonl")),
+        epochs_planned=run.config.training.epochs,
+        cut=epochs < run.config.training.epochs,
+        seconds=sum(entry["seconds"] or 0.0 for entry in run.folder.rows(TIMING)),
         active_units=active,
-        against=_against(row, request, folder, seed=seed),
+        against=_against(row, request, run.path, seed=seed),
         published=Published(
             log_evidence=row.log_evidence,
             active_units=row.active_units,
@@ -234,7 +234,7 @@ def _against(row: PublishedRow, request: Request, folder: Path, *, seed: int) ->
         return None
     (first,) = select_rows(request.table, name)
     baseline = run_folder(first, request, seed=seed)
-    if row.data != first.data or not RunFolder(baseline).files.names("evaluation"):
+    if row.data != first.data or not Sealed(baseline).files.names("evaluation"):
         return None
     found = above(folder, baseline)
     log_evidence, elbo = (PublishedValue(value=v, error=e) for v, e in (found["log_evidence"], found["elbo"]))

@@ -13,9 +13,13 @@ __all__ = [
     "BEGIN_EVALUATORS",
     "END",
     "END_EVALUATORS",
+    "columns_of",
+    "epochs",
     "evaluators_markdown",
     "markdown",
+    "plans",
     "plus_minus",
+    "signs",
     "units",
     "update_table",
 ]
@@ -23,7 +27,7 @@ __all__ = [
 BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"
 BEGIN_EVALUATORS, END_EVALUATORS = "<!-- evaluators:begin -->", "<!-- evaluators:end -->"
 COLUMNS: tuple[str, ...] = (
-    "row", "recipe", "epochs", "seed", "obtained log p(x)", "above the baseline", "ELBO", "published",
+    "row", "recipe", "epochs", "seed", "obtained log p(x)", "gain over baseline", "ELBO", "published",
     "active units", "units published", "k", "images", "minutes",
 )  # fmt: skip
 ALIKE = {"recipe": "{} recipe", "seed": "seed {}", "k": "k = {}", "images": "{} images"}  # said once where all agree
@@ -36,24 +40,36 @@ def markdown(results: list[Result]) -> str:
         return ""
     tables = groupby(sorted(results, key=lambda result: result.table), key=lambda result: result.table)
     lines = [line for name, rows in tables for line in (*_section(name, list(rows)), "")]
-    lines += ["log p(x) in nats, over the test images, +/- its standard error over them; minutes of training."]
+    return "\n".join([*lines, *map(_escaped, signs(results))]) + "\n"
+
+
+def signs(results: list[Result]) -> list[str]:
+    """What the numbers and signs of the columns mean."""
+    lines = ["log p(x) in nats, over the test images, +/- its standard error over them; minutes of training."]
     if any(result.cut for result in results):
-        lines += ["\\*: training was cut by a bound on its time, at the epoch given of those planned."]
+        lines += ["*: training was cut by a bound on its time, at the epoch given of those planned."]
     if any(result.published.other_data for result in results):
         lines += ["†: other data (rebuilt) than the published number's: beside it for calibration only."]
-    return "\n".join(lines) + "\n"
+    return lines
+
+
+def columns_of(results: list[Result]) -> tuple[list[str], list[list[str]]]:
+    """The columns that are not empty, and a row of cells for each result."""
+    columns = dict(zip(COLUMNS, zip(*map(_cells, results), strict=True), strict=True))
+    kept = [column for column in COLUMNS if any(columns[column])]
+    return kept, [list(cells) for cells in zip(*(columns[column] for column in kept), strict=True)]
 
 
 def _section(name: str, results: list[Result]) -> list[str]:
     """One published table: heading, source, and its rows without columns that are empty or the same throughout."""
-    columns = dict(zip(COLUMNS, zip(*map(_cells, results), strict=True), strict=True))
+    names, cells = columns_of(results)
+    columns = dict(zip(names, zip(*cells, strict=True), strict=True))
     alike = [words.format(columns[column][0]) for column, words in ALIKE.items() if len(set(columns[column])) == 1]
-    kept = [column for column in COLUMNS if any(columns[column])]
-    kept = [column for column in kept if column not in ALIKE or len(set(columns[column])) > 1]
+    kept = [column for column in names if column not in ALIKE or len(set(columns[column])) > 1]
     said = f"{_sources(results)}. Here: {', '.join(alike)}." if alike else f"{_sources(results)}."
     baselines = sorted({result.against.row for result in results if result.against})
     if baselines:
-        said += f" Above the baseline: log p(x) less that of {', '.join(baselines)}, image by image."
+        said += f" Gain over baseline: log p(x) less that of {', '.join(baselines)}, image by image."
     rows = [list(cells) for cells in zip(*(columns[column] for column in kept), strict=True)]
     return [f"### {name}", "", said, "", *_table(kept, rows)]
 
@@ -67,17 +83,22 @@ def evaluators_markdown(results: list[Result]) -> str:
     lines = _table(
         ("row", "epochs", "seed", "nats", *names), [line for r in results for line in _three_lines(r, names)]
     )
-    plans: dict[str, list[str]] = {}
-    for each in (each for result in results for each in result.evaluators):
-        plans.setdefault(each.plan, []).append(each.name)
     lines += ["", f"Published numbers: {_sources(results)}."]
-    lines += [f"{', '.join(dict.fromkeys(of_plan))}: {plan}." for plan, of_plan in plans.items()]
+    lines += [f"{of_plan}: {plan}." for of_plan, plan in plans(results)]
     images = " or ".join(dict.fromkeys(f"{result.n:,}" for result in results))
     lines += [
         f"Nats, means over {images} test images, +/- the standard error over them; minus AIS: of the differences image "
         "by image. The published numbers are of another net and recipe, and of all 10,000."
     ]
     return "\n".join(lines) + "\n"
+
+
+def plans(results: list[Result]) -> list[tuple[str, str]]:
+    """The names of evaluators, and the plan that they share."""
+    found: dict[str, list[str]] = {}
+    for each in (each for result in results for each in result.evaluators):
+        found.setdefault(each.plan, []).append(each.name)
+    return [(", ".join(dict.fromkeys(names)), plan) for plan, names in found.items()]
 
 
 def update_table(page: Path, folder: Path) -> bool:
@@ -123,8 +144,12 @@ def plus_minus(value: float | None, error: float | None, *, digits: int = 2) -> 
 
 
 def _table(columns: Sequence[str], rows: list[list[str]]) -> list[str]:
-    head, *body = ("| " + " | ".join(cells) + " |" for cells in (columns, *rows))
+    head, *body = (_escaped("| " + " | ".join(cells) + " |") for cells in (columns, *rows))
     return [head, "|" + "---|" * len(columns), *body]
+
+
+def _escaped(text: str) -> str:
+    return text.replace("*", "\\*")
 
 
 def _sources(results: list[Result]) -> str:
@@ -135,8 +160,9 @@ def _pair(value: PublishedValue) -> tuple[float, float]:
     return value.value, value.error
 
 
-def _epochs(result: Result) -> str:
-    return f"{result.epochs}/{result.epochs_planned}\\*" if result.cut else str(result.epochs)
+def epochs(result: Result) -> str:
+    """The epochs of training as they are printed, with a star where it was cut."""
+    return f"{result.epochs}/{result.epochs_planned}*" if result.cut else str(result.epochs)
 
 
 def _three_lines(result: Result, names: list[str]) -> list[list[str]]:
@@ -144,7 +170,7 @@ def _three_lines(result: Result, names: list[str]) -> list[list[str]]:
     each = [found.get(name) for name in names]
     printed = [e and e.published for e in each]
     return [
-        [result.row, _epochs(result), str(result.seed), "obtained"]
+        [result.row, epochs(result), str(result.seed), "obtained"]
         + [plus_minus(e.mean, e.standard_error) if e else "" for e in each],
         ["", "", "", "minus AIS"] + [plus_minus(e.difference, e.difference_error) if e else "" for e in each],
         ["", "", "", "published"] + [plus_minus(p.value, p.error) if p else "" for p in printed],
@@ -156,7 +182,7 @@ def _cells(result: Result) -> list[str]:
     return [
         result.row,
         result.recipe,
-        _epochs(result),
+        epochs(result),
         str(result.seed),
         plus_minus(result.log_evidence, result.standard_error),
         "" if result.against is None else plus_minus(*_pair(result.against.log_evidence)),

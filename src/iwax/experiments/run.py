@@ -1,294 +1,289 @@
-"""Train and resume: from a configuration to a run folder, and from a run folder to its end."""
+"""A run: its configuration, its data, its model, its records and its measurements, all from one folder."""
 
-import os
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
-import equinox as eqx
-import jax
-import optax
+import numpy as np
+from pydantic import ValidationError
 
-from iwax import data, streams
-from iwax.experiments import build, fits, initial, naming, run_data, support
+from iwax import data, inference, writable
+from iwax._typing import PRNGKey
+from iwax.data.rows import Rows
+from iwax.experiments import build, file_rows, measure, run_data, support
 from iwax.experiments.config import Config
-from iwax.experiments.environment import environment, versions
-from iwax.experiments.folder import DataRecord, Environment, RunFolder, claim, existing, held
-from iwax.experiments.interrupt import Interrupted, watch
-from iwax.experiments.objective import build_objective
+from iwax.experiments.environment import Environment
+from iwax.experiments.folder import check_begun
+from iwax.experiments.measure import COMMON_SEED
+from iwax.experiments.methods import Method
+from iwax.experiments.methods.method import check_range
 from iwax.experiments.place import placed
 from iwax.experiments.reporter import Reporter
-from iwax.experiments.session import Session, load_state
-from iwax.experiments.stored import load_model
-from iwax.gradients import AbstractObjective
+from iwax.experiments.run_data import DataRecord
+from iwax.experiments.sources import stored
+from iwax.experiments.stored_model import choose, load_model
+from iwax.experiments.task import Task
 from iwax.model import LatentVariableModel
-from iwax.training import NumericalStop, State, checkpoint, initial_state, steps_per_epoch
-from iwax.training import train as ascend
+from iwax.streams import Run as Streams
 from iwax.training.checkpoint import CorruptCheckpointError
-from iwax.training.finite import NotFiniteError
+from iwax.training.sealed import Sealed
 
-__all__ = ["resume", "train"]
-
-LEFT_OUT_SHOWN = 20
-
-Stop = Callable[[], bool]
+__all__ = ["Run", "load", "open_run"]
 
 
-def train(config: Config, output: Path | None = None, *, reporter: Reporter, stop: Stop | None = None) -> Path:
-    """Train a model in a new run folder, exactly `output` or a fresh one below runs/, and return the folder.
+class Run:
+    """A run in a folder. What it holds is read when it is asked for, checked against its seal, and kept.
 
-    Everything that can be wrong with settings, data or folder is found before the first step. `stop` is asked
-    after every stretch of at most two seconds; where it says True the run is left, resumable, as if finished.
-    Raises ValueError or an OSError for what is wrong, NumericalStop where the loss or a gradient is not finite (its
-    last finite state is saved, and the error's `run` is the folder), Interrupted after SIGINT or SIGTERM (with a
-    checkpoint written).
+    ``checkpoint`` is best (on the validation data; where nothing was validated, the last) or last; ``data_path`` says
+    where the data are that it was trained on, without it they are looked for where they lay then, by their name, and
+    next to the run folder. With ``fallback`` a checkpoint that is damaged is passed over, with a RunFolderWarning, for
+    the best sound one that was validated, or else the newest sound one.
+
+    Raises FileNotFoundError, naming what is missing, where no run was begun, and CorruptCheckpointError where a link, a
+    pipe or a device lies anywhere in the folder, or its seal is damaged; of a folder without a seal it is told that
+    nothing but its checkpoints can be checked.
     """
-    fits.check(config)
-    folder = claim(output, name=naming.folder_name(config), data=config.data.name, seed=config.seed)
-    try:
-        with held(folder), placed(device=config.device, precision=config.precision):
-            folder.begin()
-            work = _prepare(config, config.data.load())
-            source = initial.source(config)
-            state = _first_state(work, source)
-            _write_down(folder, work, source, reporter)
-            _go(folder, work, state, reporter=reporter, stop=stop)
-    except BaseException:
-        folder.discard_unused()
-        raise
-    return folder.path
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        checkpoint: str = "best",
+        data_path: str | Path | None = None,
+        fallback: bool = False,
+        dataset: data.Dataset | None = None,
+    ) -> None:
+        self.path, self.folder = Path(path), Sealed(Path(path))
+        self._which, self._fallback, self._dataset = checkpoint, fallback, dataset
+        self._data_path = None if data_path is None else Path(data_path)
+        check_begun(self.folder)
+
+    def at(self, checkpoint: str) -> "Run":
+        """The same run, its data read once, with the model of another checkpoint."""
+        if checkpoint == self._which:
+            return self
+        return Run(
+            self.path,
+            checkpoint=checkpoint,
+            data_path=self._data_path,
+            fallback=self._fallback,
+            dataset=self._dataset,
+        )
+
+    # -- what was asked for, and with what ---------------------------------------------------------------------------
+
+    @cached_property
+    def config(self) -> Config:
+        """The configuration. CorruptCheckpointError where config.json is not a complete one."""
+        return stored(self.path)
+
+    @cached_property
+    def environment(self) -> Environment:
+        """What env.json holds. CorruptCheckpointError where it is not what a run has written."""
+        try:
+            return Environment.model_validate_json(self.folder.read("env.json"))
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            got = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+            raise CorruptCheckpointError(self.path / "env.json", None, "the environment of a run", got) from error
+
+    @property
+    def about(self) -> DataRecord:
+        """The record of the data that it began with."""
+        return self.environment.data
+
+    @property
+    def name(self) -> str:
+        """The name of the folder."""
+        return self.path.resolve().name
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of one row of the data, as it was before flattening."""
+        return self.about.shape
+
+    @property
+    def latents(self) -> tuple[int, ...]:
+        """Latent units, a number for each layer, from the data up."""
+        return self.config.model.latents
+
+    def placed(self) -> AbstractContextManager[None]:
+        """A context in which is computed where, and in the precision in which, it was trained."""
+        return placed(device=self.config.device, precision=self.config.precision)
+
+    # -- model -------------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def checkpoint(self) -> Path:
+        """The folder of the checkpoint. FileNotFoundError where none has been written."""
+        return choose(self.path, self._which, fallback=self._fallback)
+
+    @property
+    def step(self) -> int:
+        """The number of updates behind the model."""
+        return int(self.checkpoint.name.removeprefix("step-"))
+
+    @cached_property
+    def model(self) -> LatentVariableModel:
+        """The trained model. CorruptCheckpointError where it does not verify, or is not of this run."""
+        with self.placed():
+            return load_model(self.checkpoint, self.config, shape=self.shape, columns=self.about.columns)
+
+    # -- data --------------------------------------------------------------------------------------------------------
+
+    def dataset(self) -> data.Dataset:
+        """The data that it was trained on, equal by their SHA-256.
+
+        Raises FileNotFoundError where they are nowhere, ValueError where they have changed since.
+        """
+        if self._dataset is None:
+            self._dataset = run_data.find(self.config.data, self.about, run=self.path, given=self._data_path)
+        return self._dataset
+
+    def rows(self, split: str, *, final: bool = True) -> np.ndarray:
+        """The rows of a split [n, D] as a density is evaluated at them or, not ``final``, as training takes them."""
+        return build.values(self.config, self.dataset(), split, final=final)
+
+    def typical_rows(self, n: int) -> np.ndarray:
+        """The first n validation rows [n, D]; training rows where there are none."""
+        return self.rows("train" if self.dataset().valid is None else "valid")[:n]
+
+    @property
+    def left_out(self) -> list[str]:
+        """Columns of the table that the training left out, because it was told to or found them useless."""
+        told = [name for name, kind in (self.config.data.kinds or {}).items() if kind == "drop"]
+        return [*told, *(self.about.left_out or ())]
+
+    def as_taken(self, rows: np.ndarray, *, source: str) -> np.ndarray:
+        """Rows [n, D] as the likelihood takes them: grey values as the training data's were taken.
+
+        Raises ValueError naming the source and the first cell for which the likelihood has no density.
+        """
+        taken = build.as_taken(self.config, self.about.kind, rows)
+        support.check_values(self.config.model.likelihood, taken, source=source, trained=True)
+        return taken
+
+    def read(self, file: str | Path, *, binarize: str | None = None, empty: bool = False) -> np.ndarray:
+        """All rows of a file [n, D] as the likelihood takes them, made binary as asked or as those of the run were.
+
+        Rows of a table may be ``empty``, without a value, where that is said. Raises ValueError where they are of
+        another width or the model has no density for them.
+        """
+        found = file_rows.read(Path(file), self.config, self.about, left_out=self.left_out, empty=empty)
+        return self._taken(Path(file), found, binarize)
+
+    def read_each(self, file: str | Path, *, binarize: str | None = None) -> tuple[np.ndarray, Rows]:
+        """The same of rows that stand each for itself: of a table, cells that their column cannot hold are NaN.
+
+        The rows as read say why (`Rows.refused`), and have the columns that training left out (`Rows.unread`).
+        """
+        found = file_rows.read(Path(file), self.config, self.about, left_out=self.left_out, empty=True, each=True)
+        return self._taken(Path(file), found, binarize), found
+
+    def _taken(self, file: Path, found: Rows, binarize: str | None) -> np.ndarray:
+        return self.as_taken(file_rows.values(file, found, self.config, self.about, binarize), source=str(file))
+
+    # -- use ---------------------------------------------------------------------------------------------------------
+
+    def evaluate(
+        self,
+        method: str | Method = "importance",
+        *,
+        split: str | None = None,
+        k: int | None = None,
+        chains: int | None = None,
+        temperatures: int | None = None,
+        leapfrog: int | None = None,
+        start: str | None = None,
+        order: int | None = None,
+        repeats: int | None = None,
+        limit: int | None = None,
+        seed: int | None = None,
+        reporter: Reporter,
+    ) -> dict[str, Any]:
+        """Estimate log p(x) of a split of the data, or of data simulated from the model; None takes what is configured.
+
+        `method` is a value, as ``methods.Annealed(chains=8)``, or the name of one with its settings beside it:
+        `importance` takes k samples a row; `annealed` so many chains, temperatures and leapfrog steps, that `start` at
+        the prior or the posterior q(z|x); `bidirectional` the same in both directions, on `limit` simulated rows;
+        `jackknife` the estimate of an `order` from k draws, averaged over so many `repeats` (an estimate, no bound).
+        `seed` is that of the noise, 0 where it is None whatever the seed of the run: runs measured with the same noise
+        can be compared pair by pair.
+        Values for each row go to the run's evaluation/ folder, one .npz and one .json a measurement. Rows keep their
+        numbers under `limit`, so that two measurements can be compared row by row. Returns the summary:
+        `log_evidence`, `standard_error`, `elbo` ... in nats, and `data_sha256`, that of the data. Raises ValueError for
+        an unknown method, an option that it does not take, a wrong value of one, or data that have changed since the
+        run was trained; FileNotFoundError where they are nowhere.
+        """
+        given = {"split": split, "k": k, "chains": chains, "temperatures": temperatures, "leapfrog": leapfrog}
+        given |= {"start": start, "order": order, "repeats": repeats}
+        writable.check(self.path / "evaluation" / "new", what="measurement")
+        settings = self.config.evaluation
+        given = {name: value for name, value in given.items() if value is not None}
+        method = measure.value(method, given, k=settings.k)
+        if limit is None:
+            limit = settings.limit
+        split = "simulated" if method.simulates else split or settings.split
+        task = self.task(split, limit=limit, seed=COMMON_SEED if seed is None else seed, reporter=reporter)
+        with self.placed():
+            return measure.measure(method, task)
+
+    def task(
+        self,
+        split: str,
+        *,
+        limit: int | None,
+        seed: int,
+        reporter: Reporter,
+        streams: Mapping[Streams, Streams] = MappingProxyType({}),
+    ) -> Task:
+        """The model to be measured on a split, up to a limit, with the noise of a seed. ValueError for a wrong one."""
+        check_range("seed", seed, 0, 2**32 - 1)
+        if limit is not None:
+            check_range("limit", limit, 1, 10**9)
+        return Task(
+            path=self.path,
+            config=self.config,
+            about=self.about,
+            checkpoint=self.checkpoint.name,
+            model=self.model,
+            dataset=self.dataset(),
+            split=split,
+            limit=limit,
+            seed=seed,
+            reporter=reporter,
+            streams=streams,
+        )
+
+    def sample(self, n: int, *, key: PRNGKey, given: Mapping[str, Any] | None = None) -> inference.Generated:
+        """Draw n new rows from the model, z ~ p(z), x ~ p(x|z)."""
+        with self.placed():
+            return inference.generate(self.model, n, key=key, given=given)
+
+    # -- records -----------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def metrics(self) -> list[dict[str, Any]]:
+        """The rows of metrics.jsonl, an epoch each, no more than a curve needs."""
+        return self.folder.curve()
 
 
-def resume(run: Path, *, data_path: Path | None = None, reporter: Reporter, stop: Stop | None = None) -> Path:
-    """Continue a run from its newest sound checkpoint: bit for bit what a run never stopped would have given.
+def open_run(
+    run: str | Path, *, checkpoint: str = "best", data_path: str | Path | None = None, fallback: bool = False
+) -> Run:
+    """Open a run and load its model; the data are not read. Options are those of `Run`.
 
-    Its data are those of ``data_path``, or looked for as `open_run` does. Raises as `train`, FileNotFoundError where
-    they are nowhere, and ValueError where they are no longer those that the run began with.
+    Raises FileNotFoundError where there is no run, CorruptCheckpointError where what is stored does not verify, or
+    holds a link.
     """
-    folder = existing(Path(run))
-    config, before = folder.config(), folder.environment()
-    with held(folder), placed(device=config.device, precision=config.precision):
-        work = _prepare(config, run_data.find(config.data, before.data, run=folder.path, given=data_path))
-        _say_versions(before, reporter)
-        folder.sealed.sweep()
-        checkpoint.sweep(folder.checkpoints)
-        found = load_state(folder, work.start())
-        for error in found.skipped if found else ():
-            reporter.warning(f"passed over a damaged checkpoint: {error}")
-        state = found.state if found else _first_state(work, initial.source(config, as_in=folder))
-        step = int(state.step)
-        for path in (folder.metrics, folder.timing):
-            folder.cut(path, step)
-        if step >= config.training.epochs * steps_per_epoch(len(work.dataset.train), config.training.batch):
-            reporter.note(_finished(folder, config, step))
-        folder.log(f"resumed at step {step}")
-        validation = (step, found.validation) if found and found.validation is not None else None
-        sound = step if found else None
-        _go(folder, work, state, reporter=reporter, stop=stop, validation=validation, sound=sound)
-    return folder.path
+    opened = Run(run, checkpoint=checkpoint, data_path=data_path, fallback=fallback)
+    _ = opened.model
+    return opened
 
 
-@dataclass(frozen=True)
-class _Work:
-    """What a run needs besides its state: settings, data, and what is built from them."""
-
-    config: Config
-    dataset: data.Dataset
-    model: LatentVariableModel
-    objective: AbstractObjective
-    optimizer: optax.GradientTransformation
-    schedule: optax.Schedule
-
-    def start(self, model: LatentVariableModel | None = None) -> State:
-        """The state before the first step, of the untrained model or of another."""
-        control = self.objective.init()
-        return initial_state(self.model if model is None else model, self.optimizer, control=control)
-
-
-def _prepare(config: Config, dataset: data.Dataset) -> _Work:
-    """Check and build; everything that could be refused is refused here."""
-    config = build.resolve(config, dataset)
-    support.check(config.model.likelihood or "", dataset, source=config.data.name)
-    if config.training.validate_every and dataset.valid is None:
-        raise ValueError(
-            f"training.validate_every needs data with a validation split, {dataset.name} has none; set it to 0"
-        )
-    dataset.split(config.evaluation.split)
-    steps = steps_per_epoch(len(dataset.train), config.training.batch)
-    key = jax.random.fold_in(jax.random.key(config.seed), streams.Run.INITIALISATION)
-    baseline = jax.random.fold_in(key, streams.Initialisation.BASELINE)
-    return _Work(
-        config,
-        dataset,
-        build.build_model(config, build.moments(config, dataset), key=key),
-        build_objective(config.objective, dataset.features, rows=len(dataset.train), key=baseline),
-        build.build_optimizer(config.training, steps_per_epoch=steps),
-        build.build_schedule(config.training, steps_per_epoch=steps),
-    )
-
-
-def _first_state(work: _Work, start: Path | None) -> State:
-    if start is None:
-        return work.start()
-    source = start.parent.parent
-    theirs, ours = existing(source).config().model.flat(), work.config.model.flat()
-    for key in theirs | ours:
-        if theirs.get(key) != ours.get(key):
-            raise ValueError(
-                f"--from {source}: model.{key} needs to be {theirs.get(key)!r} as in that run, got {ours.get(key)!r}"
-            )
-    checkpoint.verify(start)
-    try:
-        model = load_model(start, work.config, shape=work.dataset.shape, columns=work.dataset.columns)
-    except NotFiniteError:
-        raise
-    except CorruptCheckpointError as error:  # it verifies, so it is whole, and of other data
-        raise ValueError(
-            f"--from {source}: data of {work.dataset.features} values a row need weights of their size, "
-            f"got {error.got} for {error.tensor} ({error.needed} was needed)"
-        ) from error
-    return work.start(model)
-
-
-def _write_down(folder: RunFolder, work: _Work, source: Path | None, reporter: Reporter) -> None:
-    """config.json and env.json, which alone say how to do the run again."""
-    dataset = work.dataset
-    about = DataRecord(
-        name=dataset.name,
-        protocol=dataset.protocol,
-        kind=dataset.kind,
-        shape=dataset.shape,
-        rows={part: len(rows) for part, rows in dataset.splits().items()},
-        sha256=dataset.digest(),
-        columns=dataset.columns,
-        path=run_data.portable(work.config.data.name),
-        left_out=tuple(each.name for each in dataset.left_out) or None,
-    )
-    start = None if source is None else initial.recorded(source)
-    folder.write_down(work.config, Environment(**environment(), data=about, start=start))
-    size = sum(leaf.size for leaf in jax.tree.leaves(eqx.filter(work.model, eqx.is_inexact_array)))
-    training, rows = work.config.training, len(dataset.train)
-    epochs = f"{training.epochs} {'epoch' if training.epochs == 1 else 'epochs'}"
-    text = (
-        f"{naming.display_name(work.config)} on {dataset.name}: {rows} training rows, {size} parameters, "
-        f"{epochs} of {steps_per_epoch(rows, training.batch)} steps"
-    )
-    if dataset.missing:
-        cells = sum(split.values.size for split in dataset.splits().values())
-        text += f"; {dataset.missing:,} of {cells:,} cells are missing: the bound is that on the observed ones"
-    folder.log(text)
-    reporter.note(f"{text}; run folder {folder.path}")
-    if work.config.data.name not in data.names():  # a file of one's own: what was read, split and left out
-        _say_what_was_read(dataset, reporter)
-    if source is not None:
-        initial.tell(folder, dataset, source, reporter)
-    if work.config.objective.ascends_a_lower_bound:
-        reporter.note("the bound is below log p(x) on average, in nats a row: the higher, the better")
-    for warning in work.config.warnings():
-        folder.log(f"warning: {warning}")
-
-
-def _finished(folder: RunFolder, config: Config, step: int) -> str:
-    """That nothing is left of a run, and the command that goes on from its weights."""
-    epochs = config.training.epochs
-    return (
-        f"run {folder.path} is trained to its end, step {step}: nothing is left of its "
-        f"{epochs} {'epoch' if epochs == 1 else 'epochs'}; {initial.longer(folder.path)}"
-    )
-
-
-def _say_what_was_read(dataset: data.Dataset, reporter: Reporter) -> None:
-    """Of a file of one's own its protocol; of a table a line for each column, what is left out, what looks wrong."""
-    reporter.note(dataset.protocol)
-    if not dataset.columns:
-        return
-    for line in data.listing(dataset):
-        reporter.note(f"  {line}")
-    for left_out in dataset.left_out[:LEFT_OUT_SHOWN]:
-        reporter.note(f"  left out: {left_out.words.typed}")
-    if len(dataset.left_out) > LEFT_OUT_SHOWN:
-        reporter.note(f"  left out: and {len(dataset.left_out) - LEFT_OUT_SHOWN:,} more columns")
-    for warning in dataset.warnings:
-        reporter.warning(warning.typed)
-
-
-def _say_versions(before: Environment, reporter: Reporter) -> None:
-    now = versions()
-    changed = [name for name, version in before.versions.items() if now.get(name) != version]
-    if changed:
-        reporter.warning(f"other versions than the run began with ({', '.join(changed)}): the last bits may differ")
-
-
-def _end(folder: RunFolder, state: State, reporter: Reporter, signum: int) -> None:
-    """End the process: before the first step is done nothing is to be saved, and nobody waits for the compiler."""
-    told = str(Interrupted(signum, int(state.step), folder.path))
-    folder.log(told)
-    reporter.warning(told)
-    os._exit(128 + signum)
-
-
-def _go(
-    folder: RunFolder,
-    work: _Work,
-    state: State,
-    *,
-    reporter: Reporter,
-    stop: Stop | None,
-    validation: tuple[int, float] | None = None,
-    sound: int | None = None,
-) -> None:
-    """Train from a state to the end of the plan, or to the first wish to stop."""
-    with watch(partial(_end, folder, state, reporter)) as signals:
-
-        def asked() -> bool:
-            return signals() is not None or (stop is not None and stop())
-
-        how: dict[str, Any] = {"begun": signals.begun, "validation": validation, "sound": sound}
-        with Session(folder, work.config, reporter=reporter, asked=asked, **how) as session:
-            session.save(state)
-            reporter.begun("training")
-            state = _ascended(work, state, session)
-            session.save(state)
-    if (signum := signals()) is not None:  # after the last stretch too: whoever sent it wants what follows to end
-        error = Interrupted(signum, int(state.step), folder.path)
-        folder.log(str(error))
-        folder.seal()
-        raise error
-    folder.log(f"{'stopped' if session.stopped else 'trained'} at step {int(state.step)}")
-    if not session.stopped:
-        _say_patience(folder, work, state, reporter)
-    folder.seal()
-
-
-def _say_patience(folder: RunFolder, work: _Work, state: State, reporter: Reporter) -> None:
-    """That the training ended before its plan, where it did, and whose weights are the best."""
-    steps, epochs = steps_per_epoch(len(work.dataset.train), work.config.training.batch), work.config.training.epochs
-    if int(state.step) < epochs * steps:
-        told = (
-            f"stopped after epoch {int(state.step) // steps} of {epochs}: no better validation bound since epoch "
-            f"{int(state.best_step) // steps} ({float(state.best):.2f} nats), whose weights are the best checkpoint"
-        )
-        folder.log(told)
-        reporter.note(told)
-
-
-def _ascended(work: _Work, state: State, session: Session) -> State:
-    """The state at the end of the plan, or where the session stopped; a numerical stop keeps the last finite one."""
-    config, dataset = work.config, work.dataset
-    try:
-        return ascend(
-            state,
-            work.objective,
-            build.values(config, dataset, "train"),
-            optimizer=work.optimizer,
-            plan=build.build_plan(config, dataset),
-            valid=build.values(config, dataset, "valid") if config.training.validate_every else None,
-            observer=session,
-            learning_rate=work.schedule,
-        )
-    except NumericalStop as error:
-        session.folder.log(str(error))
-        session.keep(error)
-        raise
+def load(run: str | Path, *, checkpoint: str = "best", fallback: bool = False) -> LatentVariableModel:
+    """The trained model of a run folder: its best state on the validation data, or its last (as `open_run`)."""
+    return open_run(run, checkpoint=checkpoint, fallback=fallback).model

@@ -5,14 +5,14 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
-from iwax.experiments.config import Config
-from iwax.experiments.folder import RunFolder
+from iwax.experiments.config import Training
 from iwax.experiments.reporter import Reporter
-from iwax.training import NumericalStop, Progress, State, saved_state
+from iwax.training import NumericalStop, Progress, State
 from iwax.training.record import Record
-from iwax.training.saved_state import Resumed, save_state
+from iwax.training.saved_state import save_state
+from iwax.training.sealed import METRICS, TIMING, Sealed
 
-__all__ = ["Session", "load_state"]
+__all__ = ["Session"]
 
 
 class Session:
@@ -24,8 +24,8 @@ class Session:
 
     def __init__(
         self,
-        folder: RunFolder,
-        config: Config,
+        folder: Sealed,
+        settings: Training,
         *,
         reporter: Reporter,
         asked: Callable[[], bool],
@@ -33,15 +33,15 @@ class Session:
         validation: tuple[int, float] | None = None,
         sound: int | None = None,
     ) -> None:
-        self.folder, self.settings, self.reporter, self.asked = folder, config.training, reporter, asked
+        self.folder, self.settings, self.reporter, self.asked = folder, settings, reporter, asked
         self._begun = begun  # called once a step is done, which a signal must not lose
-        self.epochs = config.training.epochs
+        self.epochs = settings.epochs
         self.stopped = False
         self._validation = validation  # the last one, with the step at which it was taken
         self._sound = sound  # the step of the newest checkpoint, which was read, or saved
 
     def __enter__(self) -> Self:
-        self._metrics, self._timing = Record(self.folder.metrics), Record(self.folder.timing)
+        self._metrics, self._timing = (Record(self.folder.path / name) for name in (METRICS, TIMING))
         self._saved = self._spoken = time.monotonic()
         return self
 
@@ -90,12 +90,7 @@ class Session:
         marks = {each.path: each.sync() for each in (self._metrics, self._timing)}
         known = self._validation[1] if self._validation is not None and self._validation[0] == step else None
         if step != self._sound:
-            save_state(self.folder.checkpoints, state, validation=known, keep=self.settings.keep)
+            save_state(self.folder.path / "checkpoints", state, validation=known, keep=self.settings.keep)
             self._sound = step
         self.folder.seal(marks)
         self._saved = time.monotonic()
-
-
-def load_state(folder: RunFolder, template: State) -> Resumed | None:
-    """The newest checkpoint of a run that verifies; None where none was saved. Raises as `training.saved_state`."""
-    return saved_state.load_state(folder.checkpoints, template)

@@ -6,11 +6,14 @@ from typing import Any
 
 import jax
 import numpy as np
-from pydantic import ValidationError
 
 from iwax import evaluation
 from iwax._typing import PRNGKey
-from iwax.experiments.objective import PARAMETER, Objective, build_objective
+from iwax.experiments.former import FORMER
+from iwax.experiments.named import named_today, validated
+from iwax.experiments.objective import Objective, build_objective
+from iwax.experiments.parted import owners, parts_of
+from iwax.experiments.parts.bounds import Miwae
 from iwax.experiments.reporter import Reporter
 from iwax.gradients import AbstractObjective
 from iwax.model import LatentVariableModel
@@ -18,6 +21,8 @@ from iwax.model import LatentVariableModel
 __all__ = ["name_of", "parameters_of", "signal_curve", "variants"]
 
 Curve = dict[str, Any]
+_BOUNDS = parts_of(Objective)["bound"]
+_PARAMETERS = dict.fromkeys(name for kind in _BOUNDS for name in kind.model_fields if name != kind.HEAD)
 
 
 def variants(
@@ -28,67 +33,56 @@ def variants(
     A bound's parameter (m, alpha, order ...) is looked for among ``parameters``, then in the run's objective. Raises
     ValueError for a name that there is not, a parameter that is missing, or a gradient that a bound cannot serve.
 
-    >>> [each.gradient for each in variants(Objective(), [], ["pathwise", "wake"], {})]
+    >>> [each.gradient.kind for each in variants(Objective(), [], ["pathwise", "wake"], {})]
     ['pathwise', 'wake']
     """
     if not (bounds or gradients):
         return [own]
     found = []
-    for bound in bounds or [own.bound]:
-        for gradient in gradients or [own.gradient]:
-            settings: dict[str, Any] = {"bound": bound, "gradient": gradient}
-            if bound in PARAMETER:
-                name = PARAMETER[bound]
-                settings[name] = parameters.get(name, getattr(own, name))
-            if gradient == "score_function":
-                settings["control_variate"] = own.control_variate
-            found.append(_validated(settings | {"k": 60 * (settings.get("m") or 1)}))
+    for bound in bounds or [own.bound.kind]:
+        known = {**dict(own.bound), **parameters}
+        its = (name for name in _PARAMETERS if bound in owners(Objective, f"bound.{name}"))
+        named = {name: known[name] for name in its if name in known}
+        for gradient in gradients or [own.gradient.kind]:
+            estimator = own.gradient if gradient == own.gradient.kind else gradient
+            k = 60 * (named["m"] if bound == "miwae" and "m" in named else 1)
+            found.append(_validated({"bound": {"kind": bound} | named, "gradient": estimator, "k": k}))
     return found
 
 
 def _validated(settings: Mapping[str, Any]) -> Objective:
     """An objective of these settings. ValueError in one line."""
-    try:
-        return Objective.model_validate_json(json.dumps(settings))
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        if first["loc"]:
-            name = str(first["loc"][0])
-            needed = Objective.model_fields[name].description if name in Objective.model_fields else first["msg"]
-            raise ValueError(f"objective.{name} needs to be {needed}, got {settings.get(name)!r}") from error
-        raise ValueError(str(first["msg"]).removeprefix("Value error, ")) from error
+    return validated(named_today({"objective": settings}, "the objective"), {}).objective
 
 
 def parameters_of(sets: Sequence[str]) -> dict[str, Any]:
-    """The parameters of bounds in words such as ``objective.m=5``. ValueError for other words.
+    """The parameters of bounds in words such as ``objective.bound.m=5``. ValueError for other words.
 
-    >>> parameters_of(["objective.m=5"])
-    {'m': 5}
+    >>> parameters_of(["objective.bound.m=5", "objective.alpha=0.5"])
+    {'m': 5, 'alpha': 0.5}
     """
     found = {}
     for text in sets:
         key, equals, value = text.partition("=")
-        name = key.strip().removeprefix("objective.")
-        if not equals or name not in set(PARAMETER.values()):
-            known = ", ".join(f"objective.{each}" for each in dict.fromkeys(PARAMETER.values()))
+        path = FORMER.get(f"objective.{key.strip().removeprefix('objective.')}", (key.strip(),))[0]
+        name = path.rpartition(".")[2]
+        if not equals or name not in _PARAMETERS:
+            known = ", ".join(f"objective.bound.{each}" for each in _PARAMETERS)
             raise ValueError(f"--set {text}: needs KEY=VALUE with a parameter of a bound, one of {known}")
         try:
             found[name] = json.loads(value)
         except ValueError as error:
-            raise ValueError(f"--set {text}: needs a number for objective.{name}, got {value!r}") from error
+            raise ValueError(f"--set {text}: needs a number for {path}, got {value!r}") from error
     return found
 
 
 def name_of(settings: Objective) -> str:
     """An objective in a few words.
 
-    >>> name_of(Objective(bound="jackknife", order=1, gradient="doubly_reparameterized"))
+    >>> name_of(Objective(bound={"kind": "jackknife", "order": 1}, gradient="doubly_reparameterized"))
     'jackknife order=1, doubly reparameterized'
     """
-    bound = settings.posterior_bound or settings.bound
-    parameter = f" {PARAMETER[bound]}={getattr(settings, PARAMETER[bound])}" if bound in PARAMETER else ""
-    variate = f" ({settings.control_variate.replace('_', ' ')})" if settings.control_variate else ""
-    return f"{bound}{parameter}, {settings.gradient.replace('_', ' ')}{variate}"
+    return f"{settings.of_posterior}, {str(settings.gradient).replace('_', ' ')}"
 
 
 def signal_curve(
@@ -109,7 +103,7 @@ def signal_curve(
     are those of each of its groups times their number. A k that the objective cannot serve is left out, and said to be;
     ValueError where none is left.
     """
-    times = settings.m if "miwae" in (settings.bound, settings.posterior_bound) and settings.m else 1
+    times = max([bound.m for bound in (settings.bound, settings.of_posterior) if isinstance(bound, Miwae)], default=1)
     found: list[tuple[int, evaluation.SignalToNoise]] = []
     for i, k in enumerate(times * k for k in ks):
         try:
@@ -126,8 +120,8 @@ def signal_curve(
     groups = found[0][1].groups
     return {
         "name": name_of(settings),
-        "bound": settings.bound,
-        "gradient": settings.gradient,
+        "bound": settings.bound.kind,
+        "gradient": settings.gradient.kind,
         "k": [k for k, _ in found],
         "floor": found[0][1].floor,
         "groups": {group: _lists([each.groups[group] for _, each in found], found[0][1].floor) for group in groups},
@@ -137,7 +131,7 @@ def signal_curve(
 
 def _objective(settings: Objective, k: int, features: int, rows: int, key: PRNGKey) -> AbstractObjective:
     """The objective at another k."""
-    chosen = _validated(settings.model_dump(mode="json") | {"k": k})
+    chosen = _validated(dict(settings) | {"k": k})
     return build_objective(chosen, features, rows=rows, key=jax.random.fold_in(key, k))
 
 

@@ -9,7 +9,9 @@ from typing import Any
 from iwax import data as data_sets
 from iwax.experiments import catalogue, fits
 from iwax.experiments.config import Config
-from iwax.experiments.named import complaint, keys, named_today, short, validated
+from iwax.experiments.fields import complaint, short
+from iwax.experiments.former import FORMER, Given
+from iwax.experiments.named import keys, named_today, validated
 from iwax.experiments.run_data import candidates, is_data
 from iwax.training import strict_json
 from iwax.training.checkpoint import CorruptCheckpointError
@@ -41,16 +43,13 @@ def from_sources(
     50
     """
     named = {"preset": preset, "recipe": recipe, "data.name": data, **(flags or {})}
-    layers = [
-        (str(file), _located(read_file(file), Path(file).parent)) if file is not None else ("", {}),
-        ("--set", _parse_sets(sets)),
-        ("the command line", {key: value for key, value in named.items() if value is not None}),
-    ]
-    given, origin = dict[str, tuple[str, Any]](), dict[str, Any]()
-    for where, layer in layers:
-        own = named_today(layer, where)
-        given |= own
-        origin |= dict.fromkeys(own, where)
+    layers = {
+        str(file): {} if file is None else _of_file(Path(file)),
+        "--set": named_today(_parse_sets(sets), "--set"),
+        "the command line": named_today({k: v for k, v in named.items() if v is not None}, "the command line"),
+    }
+    given = {key: each for layer in layers.values() for key, each in layer.items()}
+    origin = {key: where for where, layer in layers.items() for key in layer}
     values = {key: value for key, (_, value) in given.items()}
     inherited = _inherited(values.get("start"))
     recorded = {"preset": inherited.pop("preset")} if "preset" in inherited else {}  # its objective is not taken over
@@ -91,27 +90,35 @@ def _inherited(start: object) -> dict[str, Any]:
     if run is None or Enclosed(run).kind("config.json") is None:  # what is wrong is said where its weights are read
         return {}
     kept = ("data.", "model.", "precision", "preset")
-    flat = _located(stored(run).flat(), run)
-    return {key: value for key, value in flat.items() if key.startswith(kept)}
+    flat = {key: value for key, value in stored(run).flat().items() if key.startswith(kept)}
+    return flat | {"data.name": _located(flat["data.name"], run)}
 
 
-def _located(flat: dict[str, Any], run: Path) -> dict[str, Any]:
-    """Settings of a run with the place where its data lie, where that is not the one that their name says from here."""
-    name = flat.get("data.name")
+def _of_file(path: Path) -> Given:
+    """The settings of a file, the data of a run where they lie."""
+    found = named_today(read_file(path), str(path))
+    if "data.name" not in found:
+        return found
+    used, name = found["data.name"]
+    return {**found, "data.name": (used, _located(name, path.parent))}
+
+
+def _located(name: Any, run: Path) -> Any:
+    """The place where data that a run names lie, where that is not the one that their name says from here."""
     if not isinstance(name, str) or name in data_sets.names():
-        return flat
+        return name
     try:
         recorded = strict_json.parse(Sealed(run).read("env.json"))["data"].get("path")
     except (OSError, ValueError, KeyError, TypeError, AttributeError):  # said where the folder is read
-        return flat
+        return name
     there = [place for place in candidates(name, run=run, recorded=recorded) if is_data(place)]
     if not there or (Path(name).expanduser().exists() and there[0].samefile(Path(name).expanduser())):
-        return flat
-    return flat | {"data.name": str(there[0])}
+        return name
+    return str(there[0])
 
 
 def read_file(path: str | Path) -> dict[str, Any]:
-    """The settings of a JSON or TOML file, flat. ValueError names the file; OSError where it cannot be read."""
+    """The settings of a JSON or TOML file, in any form. ValueError names the file; OSError where it cannot be read."""
     path = Path(path)
     if path.suffix not in (".json", ".toml"):
         raise ValueError(f"{path}: needs to end in .json or .toml to be read as a configuration")
@@ -129,12 +136,12 @@ def read_file(path: str | Path) -> dict[str, Any]:
 
 
 def _parsed(raw: bytes, path: Path) -> dict[str, Any]:
-    """The settings in the bytes of a file, flat."""
+    """The settings in the bytes of a file."""
     try:
         tree = tomllib.loads(raw.decode()) if path.suffix == ".toml" else strict_json.parse(raw)
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{path}: needs to be {path.suffix[1:].upper()}, got {_first_line(error)}") from error
-    return _flatten(tree, str(path))
+    return tree
 
 
 def complete(path: Path) -> Config:
@@ -146,14 +153,15 @@ def complete(path: Path) -> Config:
     return _complete(read_file(path), path)
 
 
-def _complete(flat: dict[str, Any], path: Path) -> Config:
-    if flat.get("model.network") == "conv" and "model.channels" not in flat:
-        flat["model.network"] = "conv_hvae"  # what it was called before there was a plain convolutional network
-    found = named_today(flat, str(path))
-    needed = {key for key, value in Config().flat().items() if value is not None} - {"model.network"}
+def _complete(given: Mapping[str, Any], path: Path) -> Config:
+    found = dict(named_today(given, str(path)))
+    if found.get("model.network") == ("model.network", "conv") and "model.network.channels" not in found:
+        found["model.network"] = ("model.network", "conv_hvae")  # its name before there was a plain convolutional one
+    needed = {key for key, value in Config().flat().items() if value is not None and key.count(".") < 2}
+    needed -= {"model.network"}
     missing = sorted(needed - found.keys())
     if missing:
-        raise ValueError(f"{path}: needs the key {missing[0]}, got {len(flat)} keys of {len(keys())}")
+        raise ValueError(f"{path}: needs the key {missing[0]}, got {len(found)} keys of {len(keys())}")
     return validated(found, dict.fromkeys(found, str(path)))
 
 
@@ -167,32 +175,21 @@ def stored(run: Path) -> Config:
         raise CorruptCheckpointError(path, None, "the configuration of a run", str(error)) from error
 
 
-def _flatten(tree: Mapping[str, Any], where: str) -> dict[str, Any]:
-    """Sections become dotted keys. A dotted key at the top is taken as it is."""
-    flat: dict[str, Any] = {}
-    for key, value in tree.items():
-        inner = {f"{key}.{k}": v for k, v in value.items()} if isinstance(value, dict) else {key: value}
-        twice = flat.keys() & inner.keys()
-        if twice:
-            raise ValueError(f"{where}: needs every key once, got {min(twice)!r} twice")
-        flat |= inner
-    return flat
-
-
 def _parse_sets(sets: Iterable[str]) -> dict[str, Any]:
     parsed: dict[str, Any] = {}
     for text in sets:
         key, equals, value = text.partition("=")
         if not equals or not key.strip():
             raise ValueError(f"--set: needs KEY=VALUE, got {text!r}; for example --set objective.k=50")
-        parsed[key.strip()] = _parse_value(value.strip(), keys().get(key.strip(), ""))
+        path = FORMER.get(key.strip(), (key.strip(),))[0]
+        parsed[key.strip()] = _parse_value(value.strip(), keys().get(path, ""))
     return parsed
 
 
 def _parse_value(text: str, needed: str) -> Any:
     """JSON where it is JSON, `none` as null unless it is a word of the key, `200,200` as a list, else the words."""
     if text.lower() in ("none", "null"):
-        return text if text == "none" and text in needed.split(", ") else None
+        return text if text == "none" and text in needed.removeprefix("one of ").split(", ") else None
     for candidate in (text, f"[{text}]") if "," in text else (text,):
         try:
             return json.loads(candidate)

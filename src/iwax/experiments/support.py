@@ -6,66 +6,68 @@ import numpy as np
 
 from iwax import supports
 from iwax.data import Dataset
-from iwax.experiments.families import IMAGE_LIKELIHOODS, of_features
-from iwax.experiments.families import support as support_of
+from iwax.experiments.parts.likelihoods import Likelihood
 
 __all__ = ["check", "check_values"]
 
 
-def check(likelihood: str, dataset: Dataset, *, source: str) -> None:
+def check(likelihood: Likelihood, dataset: Dataset, *, source: str) -> None:
     """Refuse data outside the likelihood's support: not 0 or 1 for a Bernoulli, NaN or infinite for a Gaussian ...
 
     Raises ValueError naming the source, the split, the first row and column, the value there, and what to do.
 
     >>> from iwax import data
-    >>> check("bernoulli", data.load("digits"), source="digits")
+    >>> from iwax.experiments.model import Model
+    >>> check(Model(likelihood="bernoulli").likelihood, data.load("digits"), source="digits")
     """
-    if dataset.binarize_training and support_of(likelihood) != supports.binary:
+    if dataset.binarize_training and likelihood.support != supports.binary:
         raise ValueError(
-            f"{source}: model.likelihood={likelihood} needs data that are not binarised at every access, got "
+            f"{source}: model.likelihood={likelihood.kind} needs data that are not binarised at every access, got "
             f"{dataset.name}, which is; use model.likelihood=bernoulli"
         )
-    family = of_features(likelihood)
     for part, split in dataset.splits().items():
         if not (dataset.binarize_training and part == "train"):
-            fractions = dataset.kind == "grey" and family is not None and family.grey
+            fractions = dataset.kind == "grey" and likelihood.family is not None and likelihood.family.grey
             values = split.values / np.float32(255) if fractions else split.values
-            if (likelihood == "columns") != (dataset.kind == "table"):
+            if (likelihood.kind == "columns") != (dataset.kind == "table"):
                 _refuse_kind(likelihood, dataset, source)
             check_values(likelihood, values, source=f"{source} ({part})")
 
 
-def check_values(likelihood: str, values: np.ndarray, *, source: str, trained: bool = False) -> None:
+def check_values(likelihood: Likelihood, values: np.ndarray, *, source: str, trained: bool = False) -> None:
     """Refuse rows [n, D] outside the support of a likelihood, to be ``trained`` or so already; ValueError names a cell.
 
     NaN marks a value that was not observed, and passes; the columns of a table have been checked as they were read.
 
-    >>> check_values("bernoulli", np.array([[0.0, 0.5]]), source="x.npy")  # doctest: +ELLIPSIS
+    >>> from iwax.experiments.model import Model
+    >>> likelihood = Model(likelihood="bernoulli").likelihood
+    >>> check_values(likelihood, np.array([[0.0, 0.5]]), source="x.npy")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
         ...
     ValueError: x.npy:1:2: a Bernoulli likelihood gives no density to 0.5: it needs 0 or 1; --binarize threshold or ...
     """
-    if likelihood in IMAGE_LIKELIHOODS and np.isnan(values).any():
+    if likelihood.pictures and np.isnan(values).any():
         row, column = np.argwhere(np.isnan(values))[0]
         raise ValueError(
-            f"{source}:{row + 1}:{column + 1}: model.likelihood={likelihood} needs whole pictures, as every pixel "
+            f"{source}:{row + 1}:{column + 1}: model.likelihood={likelihood.kind} needs whole pictures, as every pixel "
             "depends on those before it, got a missing one; use model.likelihood=bernoulli"
         )
-    support, family = support_of(likelihood), of_features(likelihood)
+    support, family = likelihood.support, likelihood.family
     cell = support.first_outside(values, missing=True)
     if cell is not None:
-        who = f"model.likelihood={likelihood}" if family is None else family.who
+        who = f"model.likelihood={likelihood.kind}" if family is None else family.who
         place = ":".join([source, *(str(i + 1) for i in cell)])
         advice = _advice(support, values[cell], trained=trained)
         raise ValueError(f"{place}: {support.refusal(values[cell], who=who, advice=advice)}")
 
 
-def _refuse_kind(likelihood: str, dataset: Dataset, source: str) -> NoReturn:
-    wanted = "a table with columns (.csv or .parquet)" if likelihood == "columns" else "rows of one kind of numbers"
+def _refuse_kind(likelihood: Likelihood, dataset: Dataset, source: str) -> NoReturn:
+    table = likelihood.kind == "columns"
+    wanted = "a table with columns (.csv or .parquet)" if table else "rows of one kind of numbers"
     got = f"a table of {len(dataset.columns)} columns" if dataset.columns else f"{dataset.kind} rows"
     raise ValueError(
-        f"{source}: model.likelihood={likelihood} needs {wanted}, got {got}; leave model.likelihood out, or save the "
-        "numbers as .npy"
+        f"{source}: model.likelihood={likelihood.kind} needs {wanted}, got {got}; leave model.likelihood out, or save "
+        "the numbers as .npy"
     )
 
 

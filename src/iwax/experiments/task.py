@@ -1,8 +1,9 @@
-"""A run to be measured, on which of its data, with which noise."""
+"""A trained model to be measured, on which rows, with which noise."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -10,8 +11,10 @@ import numpy as np
 from iwax._typing import PRNGKey
 from iwax.data import Dataset
 from iwax.experiments import build
+from iwax.experiments.config import Config
 from iwax.experiments.reporter import Reporter
-from iwax.experiments.stored import Trained
+from iwax.experiments.run_data import DataRecord
+from iwax.model import LatentVariableModel
 from iwax.streams import Run
 
 __all__ = ["Task"]
@@ -19,9 +22,16 @@ __all__ = ["Task"]
 
 @dataclass(frozen=True)
 class Task:
-    """A run to be measured on rows of a split; ``streams`` are random streams that others take the place of."""
+    """The model of a checkpoint of the run at ``path``, to be measured on rows of a split.
 
-    trained: Trained
+    ``streams`` are random streams that others take the place of.
+    """
+
+    path: Path
+    config: Config
+    about: DataRecord
+    checkpoint: str
+    model: LatentVariableModel
     dataset: Dataset
     split: str
     limit: int | None
@@ -32,7 +42,7 @@ class Task:
     @cached_property
     def x(self) -> np.ndarray:
         """The rows of the split, as the likelihood takes them, up to the limit."""
-        rows = build.values(self.trained.config, self.dataset, self.split, final=True)
+        rows = build.values(self.config, self.dataset, self.split, final=True)
         if self.limit is not None and self.limit > len(rows):
             self.reporter.note(
                 f"{self.dataset.name} ({self.split}) has {len(rows):,} rows, fewer than the limit {self.limit:,}"

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from iwax.experiments.folder import LOCK, RunFolder
+from iwax.experiments.folder import LOCK
 from iwax.training import checkpoint, manifest, record
 from iwax.training.enclosed import Kind
 from iwax.training.sealed import FILE, RECORDS, Sealed
@@ -36,9 +36,9 @@ def verify(run: str | Path) -> list[Verdict]:
     path = Path(run)
     if not path.is_dir():
         raise FileNotFoundError(f"run {path}: a run folder was needed, there is none")
-    folder = RunFolder(path)
+    folder = Sealed(path)
     kinds = dict(folder.files.entries())
-    return sorted([*_of_the_seal(folder.sealed, kinds), *_of_checkpoints(folder, kinds)], key=lambda each: each.file)
+    return sorted([*_of_the_seal(folder, kinds), *_of_checkpoints(folder, kinds)], key=lambda each: each.file)
 
 
 def _of_the_seal(sealed: Sealed, kinds: dict[str, Kind]) -> Iterator[Verdict]:
@@ -82,7 +82,7 @@ def _is_of_checkpoints(name: str) -> bool:
     return PurePosixPath(name).parts[0] == _CHECKPOINTS
 
 
-def _of_checkpoints(folder: RunFolder, kinds: dict[str, Kind]) -> Iterator[Verdict]:
+def _of_checkpoints(folder: Sealed, kinds: dict[str, Kind]) -> Iterator[Verdict]:
     """Every file below checkpoints/, by the manifest of its checkpoint."""
     for name, kind in kinds.items():
         if not _is_of_checkpoints(name) or kind != "file":
@@ -94,7 +94,7 @@ def _of_checkpoints(folder: RunFolder, kinds: dict[str, Kind]) -> Iterator[Verdi
         elif parts[2] != "manifest.json" and parts[2] not in manifest.FILES:
             yield Verdict(name, UNSEALED, "no file of a checkpoint")
         else:
-            yield _of_a_checkpoint(folder.checkpoints / parts[1], name)
+            yield _of_a_checkpoint(folder.path / "checkpoints" / parts[1], name)
     for name, kind in kinds.items():
         parts = PurePosixPath(name).parts
         if kind == "folder" and len(parts) == 2 and parts[0] == _CHECKPOINTS and checkpoint.is_name(parts[1]):

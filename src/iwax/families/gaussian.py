@@ -6,7 +6,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from iwax.distributions import Factorized
+from iwax.distributions import Normal
 from iwax.families.location_scale import LocationScale, Positive
 from iwax.families.start import Cells, Start, encoded, output_of
 
@@ -36,9 +36,9 @@ class Gaussian(LocationScale):
         super().__init__(scale, features=features, floor=floor)
         self.variance = "network" if self.log_scale is None else "learned" if learned else "fixed"
 
-    def of_outputs(self, outputs: Array) -> Factorized:
+    def of_outputs(self, outputs: Array) -> Normal:
         """At loc, or (loc, log scale)."""
-        return Factorized.normal(*self.located(outputs, fixed=self.variance == "fixed"))
+        return Normal(*self.located(outputs, fixed=self.variance == "fixed"))
 
     def start(self, mean: Array, scale: Array) -> tuple[Array, ...]:
         """The means and, where the network gives them, the scales."""

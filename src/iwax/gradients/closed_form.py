@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 from iwax import batched
 from iwax._typing import AnyArray, PRNGKey, Scalar
-from iwax.distributions import Factorized
+from iwax.distributions import Normal
 from iwax.gradients.protocol import AbstractObjective, Surrogate
 from iwax.model import LatentVariableModel
 from iwax.parts import Datum
@@ -55,7 +55,7 @@ class ClosedFormKL(AbstractObjective):
         def draw(datum: Datum, key: PRNGKey) -> tuple[Any, Any]:
             proposal = model.propose(datum, key)
             q, p = proposal.distribution, model.prior(datum.given, key=proposal.keys[0])
-            if not (isinstance(q, Factorized) and isinstance(p, Factorized)):
+            if not (isinstance(q, Normal) and isinstance(p, Normal)):
                 raise TypeError(
                     "the closed-form KL needs a factorised posterior and prior, got "
                     f"{type(q).__name__} and {type(p).__name__}: use gradients.Objective(gradients.pathwise("

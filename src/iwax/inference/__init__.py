@@ -10,6 +10,7 @@ from iwax.inference.memory import SlotPreferences, slot_pictures, slot_preferenc
 from iwax.inference.pseudo_inputs import OfPseudoInputs, generate_from_pseudo_inputs, vamp_of
 from iwax.inference.reconstruct import ResamplingWeights, reconstruct, resample, resampling_weights
 from iwax.inference.score import score
+from iwax.inference.scores import Scores, scores
 from iwax.inference.sweeps import impute_by_sweeps
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "LikelihoodRatio",
     "OfPseudoInputs",
     "ResamplingWeights",
+    "Scores",
     "SlotPreferences",
     "code_length",
     "comparable_scores",
@@ -34,6 +36,7 @@ __all__ = [
     "resample",
     "resampling_weights",
     "score",
+    "scores",
     "slot_pictures",
     "slot_preferences",
     "typicality",

@@ -5,6 +5,7 @@ most 5 p(x_observed|z): its variance is finite however narrow q is, as that of a
 (`iwax.inference.defended`).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import equinox as eqx
@@ -14,6 +15,7 @@ from numpy.typing import ArrayLike
 
 from iwax import batched, posteriors
 from iwax._typing import PRNGKey
+from iwax.data import Column
 from iwax.evaluation.blocks import at_least, blocks, checked
 from iwax.evaluation.data_points import as_one_table
 from iwax.inference import weighing
@@ -51,6 +53,13 @@ class Imputation(weighing.Weighed):
     def sought(self) -> np.ndarray:
         """The holes."""
         return self.missing
+
+    def errors(self, columns: Sequence[Column] | None = None) -> dict[str, np.ndarray]:
+        """What a file of errors holds: row numbers from 1, ess, khat, and ``known_error`` by the names of columns."""
+        named = {"error": self.known_error}
+        if columns is not None:
+            named = {f"error of {column.name}": self.known_error[:, j] for j, column in enumerate(columns)}
+        return {"row": np.arange(1, len(self.ess) + 1), "ess": self.ess, "khat": self.pareto_k, **named}
 
 
 def impute(

@@ -4,6 +4,8 @@ Each has ``in_features`` and ``out_features``, is called ``network(x, *, key=Non
 Dense networks take any leading axes; convolutional ones take one datum, a flat image.
 """
 
+from typing import Any
+
 from iwax.nn.coding import Coding, Encoding
 from iwax.nn.conv import Conv, ConvLayer, max_pool
 from iwax.nn.conv_net import ConvNet
@@ -18,11 +20,9 @@ from iwax.nn.masked import MaskedMLP
 from iwax.nn.masked_conv import MaskedConv
 from iwax.nn.memory import Memory, MemoryMLP
 from iwax.nn.mlp import ACTIVATIONS, MLP
-from iwax.nn.normalisation import ChannelNorm, LayerNorm, WeightNormLinear
+from iwax.nn.normalisation import ChannelNorm, LayerNorm
 from iwax.nn.pixelcnn import PixelCNN
-from iwax.nn.published import conv_hvae_decoder, conv_hvae_encoder, five_layer_decoder, five_layer_encoder
-from iwax.nn.residual import ResidualBlock, ResidualMLP
-from iwax.nn.residual_conv import ResidualConvBlock, ResNetDecoder, ResNetEncoder
+from iwax.nn.published import conv_hvae_decoder, conv_hvae_encoder
 from iwax.nn.uncertain import UncertainLinear
 from iwax.nn.uncertain_conv import UncertainConv
 
@@ -49,23 +49,24 @@ __all__ = [
     "Memory",
     "MemoryMLP",
     "PixelCNN",
-    "ResNetDecoder",
-    "ResNetEncoder",
-    "ResidualBlock",
-    "ResidualConvBlock",
-    "ResidualMLP",
     "UncertainConv",
     "UncertainLinear",
-    "WeightNormLinear",
     "conv_hvae_decoder",
     "conv_hvae_encoder",
     "dense_network",
     "dense_weight",
-    "five_layer_decoder",
-    "five_layer_encoder",
     "gate",
     "glorot_uniform",
     "kernel",
     "max_pool",
     "mean_logits",
 ]
+
+_REMOVED = ("ResNetDecoder", "ResNetEncoder", "ResidualBlock", "ResidualConvBlock", "ResidualMLP", "WeightNormLinear")
+
+
+def __getattr__(name: str) -> Any:
+    """Say of a network that is no more what takes its place."""
+    if name in (*_REMOVED, "five_layer_decoder", "five_layer_encoder"):
+        raise AttributeError(f"iwax.nn.{name} was removed: any Equinox module with in_features and out_features serves")
+    raise AttributeError(f"iwax.nn has no {name!r}")

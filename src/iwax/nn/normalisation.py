@@ -10,10 +10,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from iwax._typing import AnyArray, PRNGKey
-from iwax.nn.init import dense_weight
 from iwax.nn.sizes import check_inputs
 
-__all__ = ["ChannelNorm", "LayerNorm", "WeightNormLinear", "standardized"]
+__all__ = ["ChannelNorm", "LayerNorm", "standardized"]
 
 _SMALL = 1e-5  # added to the variance of a datum's features
 _BLANK = 1e-2  # to that of a pixel's channels: where there is nothing but zeros all are alike, and 1e-5 makes it steep
@@ -78,51 +77,6 @@ class ChannelNorm(eqx.Module):
         last = jnp.moveaxis(jnp.asarray(x), -3, -1)  # as a convolution leaves it, and the next one reads it
         normal = self.gain.reshape(-1) * _standardized(last, -1, _BLANK) + self.shift.reshape(-1)
         return jnp.moveaxis(normal, -1, -3)
-
-
-class WeightNormLinear(eqx.Module):
-    """``x W + b`` with ``W_j = gain_j V_j / |V_j|`` for every output j: length and direction learned apart.
-
-    Salimans and Kingma (2016, arXiv:1602.07868). V starts as the weight of a `Linear` and the gain at its length, so
-    that the layer starts as that one.
-
-    >>> layer = WeightNormLinear(3, 2, key=jax.random.key(0))
-    >>> layer(jnp.ones(3)).shape
-    (2,)
-    """
-
-    direction: Float[Array, "in out"]
-    gain: Float[Array, " out"]
-    bias: Float[Array, " out"]
-
-    def __init__(
-        self,
-        in_features: int,
-        out_features: int,
-        *,
-        key: PRNGKey,
-        heads: int = 1,
-        initial: str = "glorot_uniform",
-    ) -> None:
-        self.direction = dense_weight(in_features, out_features, key=key, heads=heads, initial=initial)
-        self.gain = jnp.linalg.norm(self.direction, axis=-2)
-        self.bias = jnp.zeros(out_features)
-
-    @property
-    def in_features(self) -> int:
-        """How many numbers it takes."""
-        return self.direction.shape[-2]
-
-    @property
-    def out_features(self) -> int:
-        """How many numbers it gives."""
-        return self.direction.shape[-1]
-
-    def __call__(self, x: Float[AnyArray, "*batch in"], *, key: PRNGKey | None = None) -> Float[Array, "*batch out"]:
-        """``x W + b``; ``key`` is ignored. Raises ValueError where x has another number of features."""
-        check_inputs(x, self.in_features, "a linear layer")
-        scale = self.gain * jax.lax.rsqrt(jnp.sum(self.direction**2, axis=-2))
-        return (jnp.asarray(x) @ self.direction) * scale + self.bias
 
 
 def standardized(x: Float[AnyArray, "*batch features"]) -> Float[Array, "*batch features"]:

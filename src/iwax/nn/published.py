@@ -5,53 +5,9 @@ from iwax.nn.conv import Conv, Image
 from iwax.nn.conv_net import ConvNet
 from iwax.nn.deconv_net import DeconvNet
 
-__all__ = ["conv_hvae_decoder", "conv_hvae_encoder", "five_layer_decoder", "five_layer_encoder"]
+__all__ = ["conv_hvae_decoder", "conv_hvae_encoder"]
 
-_FIVE_LAYERS = (
-    Conv(32, 5, padding="valid", pool=2),
-    Conv(32, 3),
-    Conv(64, 3, padding="valid", pool=2),
-    Conv(64, 3),
-    Conv(64, 3),
-)
-_FIVE_LAYERS_BACK = (Conv(64, 3), Conv(64, 3, 2, "valid"), Conv(32, 3), Conv(32, 3), Conv(1, 5, 2, "valid"))
 _CONV_HVAE = (Conv(32, 7), Conv(32, 3, 2), Conv(64, 5), Conv(64, 3, 2), Conv(6, 3))
-
-
-def five_layer_encoder(out_features: int | None, *, key: PRNGKey, heads: int = 1) -> ConvNet:
-    """The recognition net of the five-layer convolutional networks, for 28 x 28 pixels: 784 to ``out_features``.
-
-    Li, Zhu, Shi and Zhang (2015, arXiv:1504.06787): convolutions of 32, 32, 64, 64 and 64 channels, kernels 5, 3, 3, 3,
-    3, the first and third without padding and max-pooled by 2 (28 to 12 to 5), then a dense layer of 500; ReLU. They
-    drop out units of the first, third and dense layers while training, which is left out here.
-
-    >>> import jax
-    >>> five_layer_encoder(2 * 50, key=jax.random.key(0), heads=2).out_features
-    100
-    """
-    return ConvNet((1, 28, 28), _FIVE_LAYERS, out_features, hidden=(500,), key=key, heads=heads)
-
-
-def five_layer_decoder(in_features: int, *, key: PRNGKey, output_bias: AnyArray | None = None) -> DeconvNet:
-    """The generative net of the five-layer convolutional networks: a latent to the logits of 28 x 28 pixels.
-
-    Li, Zhu, Shi and Zhang (2015, arXiv:1504.06787): dense layers of 500 and 1600, then the recognition net's
-    convolutions backwards. Their unpooling puts a number in a corner of a 2 x 2 block of zeros, before a convolution
-    without padding lost: together a transposed convolution of stride 2.
-
-    >>> import jax
-    >>> five_layer_decoder(50, key=jax.random.key(0)).out_features
-    784
-    """
-    return DeconvNet(
-        in_features,
-        (1, 28, 28),
-        _FIVE_LAYERS_BACK,
-        start=(64, 5, 5),
-        hidden=(500,),
-        key=key,
-        output_bias=output_bias,
-    )
 
 
 def conv_hvae_encoder(image: Image, out_features: int | None, *, key: PRNGKey, heads: int = 1) -> ConvNet:

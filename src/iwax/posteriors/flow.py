@@ -6,7 +6,7 @@ import equinox as eqx
 import jax.numpy as jnp
 
 from iwax._typing import AnyArray, PRNGKey
-from iwax.distributions import Factorized, Transformed
+from iwax.distributions import Normal, Transformed
 from iwax.nn import Linear
 from iwax.parts import Posterior, values_of
 
@@ -36,7 +36,7 @@ class Flow(Posterior):
         """The distribution at a datum, or at the latent of the layer below."""
         h = self.network(values_of(context), key=key)
         loc, log_scale = jnp.split(self.base(h), 2, axis=-1)
-        return Transformed(Factorized.normal(loc, jnp.exp(log_scale)), self.map(h))
+        return Transformed(Normal(loc, jnp.exp(log_scale)), self.map(h))
 
 
 class Shared(eqx.Module):

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from iwax._typing import PRNGKey
 from iwax.bijections import UnitTriangular, packed_size
-from iwax.distributions import Factorized, Transformed
+from iwax.distributions import Normal, Transformed
 from iwax.parts import Posterior, values_of
 
 __all__ = ["FullGaussian"]
@@ -47,4 +47,4 @@ class FullGaussian(Posterior):
                 f"{self.outputs(self.latent)} outputs of its network, got {outputs.shape[-1]}"
             )
         loc, log_scale, below = jnp.split(outputs, (self.latent, 2 * self.latent))
-        return Transformed(Factorized.normal(jnp.zeros_like(loc), jnp.exp(log_scale)), UnitTriangular(below, loc))
+        return Transformed(Normal(jnp.zeros_like(loc), jnp.exp(log_scale)), UnitTriangular(below, loc))

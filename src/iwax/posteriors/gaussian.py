@@ -6,7 +6,7 @@ import equinox as eqx
 import jax.numpy as jnp
 
 from iwax._typing import PRNGKey
-from iwax.distributions import Factorized
+from iwax.distributions import Normal
 from iwax.numerics import check_floor, scale_of
 from iwax.parts import Posterior, values_of
 
@@ -34,7 +34,7 @@ class Gaussian(Posterior):
     def __check_init__(self) -> None:
         check_floor(self.floor, "a Gaussian posterior")
 
-    def __call__(self, context: Any, *, key: PRNGKey) -> Factorized:
+    def __call__(self, context: Any, *, key: PRNGKey) -> Normal:
         """The distribution at a datum, or at the latent of the layer below."""
         outputs = self.network(values_of(context), key=key)
         if outputs.shape[-1] % 2:
@@ -43,4 +43,4 @@ class Gaussian(Posterior):
                 f"an even number of outputs is needed, got {outputs.shape[-1]}"
             )
         loc, s = jnp.split(outputs, 2, axis=-1)
-        return Factorized.normal(loc, scale_of(s, self.floor))
+        return Normal(loc, scale_of(s, self.floor))

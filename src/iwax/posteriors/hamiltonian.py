@@ -9,7 +9,7 @@ from jaxtyping import Array, Float
 
 from iwax import distributions
 from iwax._typing import PRNGKey, Scalar
-from iwax.distributions import Factorized
+from iwax.distributions import Normal
 from iwax.nn import Linear
 from iwax.parts import Datum, Likelihood, Posterior, Prior, values_of
 
@@ -61,7 +61,7 @@ class _Bound(Posterior):
         loc, log_scale = jnp.split(q.base(h), 2)
         keys = jax.random.fold_in(key, 1), jax.random.fold_in(key, 2)
         return distributions.Hamiltonian(
-            Factorized.normal(loc, jnp.exp(log_scale)),
+            Normal(loc, jnp.exp(log_scale)),
             _Joint(self.prior, self.likelihood, x, keys),
             _Reverse(q.reverse, h),
             jnp.exp(q.log_step),
@@ -91,9 +91,9 @@ class _Reverse(eqx.Module):
     network: Any
     h: Array
 
-    def __call__(self, z: Array) -> Factorized:
+    def __call__(self, z: Array) -> Normal:
         loc, log_scale = jnp.split(self.network(jnp.concatenate([self.h, z])), 2)
-        return Factorized.normal(loc, jnp.exp(log_scale))
+        return Normal(loc, jnp.exp(log_scale))
 
 
 def hamiltonian(network: Any, latent: int, *, steps: int, reverse: Any, key: PRNGKey) -> Hamiltonian:

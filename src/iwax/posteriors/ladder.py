@@ -10,7 +10,7 @@ from jaxtyping import Array, Float
 
 from iwax import distributions
 from iwax._typing import PRNGKey
-from iwax.distributions import Factorized
+from iwax.distributions import Normal
 from iwax.nn import Linear
 from iwax.parts import Distribution, Posterior, values_of
 
@@ -23,11 +23,11 @@ class Rung(eqx.Module):
     network: Any
     head: Linear
 
-    def __call__(self, below: Array, *, key: PRNGKey) -> tuple[Array, Factorized]:
+    def __call__(self, below: Array, *, key: PRNGKey) -> tuple[Array, Normal]:
         """What is handed on, and the Gaussian of this layer seen from below."""
         d = self.network(below, key=key)
         loc, log_scale = jnp.split(self.head(d), 2)
-        return d, Factorized.normal(loc, jnp.exp(log_scale))
+        return d, Normal(loc, jnp.exp(log_scale))
 
 
 class Ladder(Posterior):
@@ -66,7 +66,7 @@ class Ladder(Posterior):
 class _Top(Posterior):
     rungs: tuple[Rung, ...]
 
-    def __call__(self, context: Any, *, key: PRNGKey) -> Factorized:
+    def __call__(self, context: Any, *, key: PRNGKey) -> Normal:
         return _climb(self.rungs, context, key)[-1]
 
 
@@ -84,18 +84,17 @@ class _Bound(Posterior):
 class _Merged(eqx.Module):
     """``N(seen) N(p(z_l | z_{l+1}))``, normalised."""
 
-    seen: Factorized
+    seen: Normal
     conditional: Callable[..., Distribution]
 
-    def __call__(self, context: Any, *, key: PRNGKey) -> Factorized:
+    def __call__(self, context: Any, *, key: PRNGKey) -> Normal:
         above = self.conditional(context, key=key)
-        if not isinstance(above, Factorized) or above.family != "normal":
+        if not isinstance(above, Normal):
             raise ValueError(
                 "a ladder posterior multiplies Gaussians: the conditional priors must give factorised normals, "
                 f"got {type(above).__name__}"
             )
-        (loc, scale), (prior_loc, prior_scale) = self.seen.parameters, above.parameters
-        return Factorized.normal(*_product(*map(jnp.asarray, (loc, scale, prior_loc, prior_scale))))
+        return Normal(*_product(*map(jnp.asarray, (self.seen.loc, self.seen.scale, above.loc, above.scale))))
 
 
 def _product(
@@ -110,7 +109,7 @@ def _product(
     return share * loc + rest * other, jnp.exp(jnp.log(scale) + jax.nn.log_sigmoid(apart) / 2)
 
 
-def _climb(rungs: tuple[Rung, ...], context: Any, key: PRNGKey) -> list[Factorized]:
+def _climb(rungs: tuple[Rung, ...], context: Any, key: PRNGKey) -> list[Normal]:
     d, seen = values_of(context), []
     for i, rung in enumerate(rungs):
         d, gaussian = rung(d, key=jax.random.fold_in(key, i))

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from iwax import distributions
 from iwax._typing import PRNGKey
-from iwax.distributions import Factorized
+from iwax.distributions import Normal
 from iwax.parts import Posterior, values_of
 
 __all__ = ["Mixture"]
@@ -52,4 +52,4 @@ class Mixture(Posterior):
             )
         logits, rest = outputs[: self.components], outputs[self.components :].reshape(self.components, -1)
         loc, log_scale = jnp.split(rest, 2, axis=-1)
-        return distributions.Mixture(logits, Factorized.normal(loc, jnp.exp(log_scale)))
+        return distributions.Mixture(logits, Normal(loc, jnp.exp(log_scale)))

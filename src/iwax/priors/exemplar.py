@@ -8,7 +8,7 @@ from jaxtyping import Array, Float
 
 from iwax import distributions
 from iwax._typing import AnyArray, PRNGKey
-from iwax.distributions import Factorized
+from iwax.distributions import Normal
 from iwax.parts import Prior
 from iwax.priors.fixed import Fixed
 from iwax.priors.vamp import components_of
@@ -50,7 +50,7 @@ class Exemplar(Prior):
         rows = jax.lax.stop_gradient(self.exemplars)
         loc = jax.vmap(lambda q: q.mean)(components_of(model.posterior, rows, "an exemplar prior", key=key))
         scale = jnp.broadcast_to(jnp.exp(self.log_scale), loc.shape)
-        return Fixed(distributions.Mixture(jnp.zeros(len(loc)), Factorized.normal(loc, scale)))
+        return Fixed(distributions.Mixture(jnp.zeros(len(loc)), Normal(loc, scale)))
 
     def __call__(self, given: Any = None, *, key: PRNGKey) -> distributions.Mixture:
         """Raises ValueError: the components are the posterior's, which `bind` reads."""

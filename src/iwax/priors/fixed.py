@@ -12,8 +12,8 @@ class Fixed(Prior, Posterior):
     """The same distribution whatever the context: what a prior is once it is bound, and a posterior of one datum.
 
     >>> import jax, jax.numpy as jnp
-    >>> from iwax.distributions import Factorized
-    >>> p = Fixed(Factorized.normal(jnp.zeros(2), jnp.ones(2)))
+    >>> from iwax.distributions import Normal
+    >>> p = Fixed(Normal(jnp.zeros(2), jnp.ones(2)))
     >>> float(p(None, key=jax.random.key(0)).log_prob(jnp.zeros(2)))  # - log 2 pi
     -1.8379
     """

@@ -6,7 +6,7 @@ import equinox as eqx
 import jax.numpy as jnp
 
 from iwax._typing import PRNGKey
-from iwax.distributions import Factorized, Transformed
+from iwax.distributions import Normal, Transformed
 from iwax.parts import Prior
 
 __all__ = ["Flow"]
@@ -35,4 +35,4 @@ class Flow(Prior):
 
     def __call__(self, given: Any = None, *, key: PRNGKey) -> Transformed:
         """The distribution, whatever the covariates."""
-        return Transformed(Factorized.normal(jnp.zeros(self.features), jnp.ones(self.features)), self.bijection)
+        return Transformed(Normal(jnp.zeros(self.features), jnp.ones(self.features)), self.bijection)

@@ -8,7 +8,7 @@ from jaxtyping import Array, Float
 
 from iwax import distributions
 from iwax._typing import PRNGKey
-from iwax.distributions import Factorized
+from iwax.distributions import Normal
 from iwax.parts import Prior
 
 __all__ = ["Mixture"]
@@ -44,4 +44,4 @@ class Mixture(Prior):
 
     def __call__(self, given: Any = None, *, key: PRNGKey) -> distributions.Mixture:
         """The distribution, whatever the covariates."""
-        return distributions.Mixture(self.log_weights, Factorized.normal(self.loc, jnp.exp(self.log_scale)))
+        return distributions.Mixture(self.log_weights, Normal(self.loc, jnp.exp(self.log_scale)))

@@ -6,7 +6,7 @@ import equinox as eqx
 import jax.numpy as jnp
 
 from iwax._typing import PRNGKey
-from iwax.distributions import Factorized
+from iwax.distributions import Normal
 from iwax.parts import Prior
 
 __all__ = ["StandardNormal"]
@@ -27,6 +27,6 @@ class StandardNormal(Prior):
         if self.features < 1:
             raise ValueError(f"a standard normal prior needs at least 1 dimension, got {self.features}")
 
-    def __call__(self, given: Any = None, *, key: PRNGKey) -> Factorized:
+    def __call__(self, given: Any = None, *, key: PRNGKey) -> Normal:
         """``N(0, I)``, whatever the covariates."""
-        return Factorized.normal(jnp.zeros(self.features), jnp.ones(self.features))
+        return Normal(jnp.zeros(self.features), jnp.ones(self.features))

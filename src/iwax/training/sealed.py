@@ -9,20 +9,23 @@ those of a sitting that was cut, or of one at work. Checkpoints have seals of th
 """
 
 import hashlib
+import time
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
-from iwax.training import lock, strict_json
-from iwax.training.enclosed import LARGEST, Enclosed, is_partial
+from iwax.training import durable, lock, record, strict_json, thinned
+from iwax.training.enclosed import LARGEST, Enclosed, RunFolderWarning, is_partial
 from iwax.training.tensors import CorruptCheckpointError
 
-__all__ = ["FILE", "RECORDS", "Content", "Sealed", "State"]
+__all__ = ["FILE", "RECORDS", "Content", "Sealed", "State", "tell"]
 
 FILE, LOCK = "seal.json", "seal.lock"
-RECORDS = ("metrics.jsonl", "timing.jsonl", "log.txt")  # which only grow
+METRICS, TIMING, LOG = RECORDS = ("metrics.jsonl", "timing.jsonl", "log.txt")  # which only grow
 _FORMAT = "iwax run 1"
+_LOG_TIME = "%Y-%m-%d %H:%M:%S"
 
 
 class State(NamedTuple):
@@ -91,9 +94,55 @@ class Sealed:
                 raise self._broken(name, known, data)
             known = fresh
 
+    @property
+    def exists(self) -> bool:
+        """Whether the folder was sealed when its run began."""
+        return "config.json" in (self.entries() or {})
+
     def read(self, name: str, *, limit: int = LARGEST) -> bytes:
-        """The bytes of a file; raises as `content`."""
-        return self.content(name, limit=limit).data
+        """The bytes of a file; raises as `content`. One that the seal does not know is told of."""
+        content = self.content(name, limit=limit)
+        if content.sealed is None and self.exists:
+            tell(f"run folder {self.path}: {name} is not in its seal, so nobody can say whether it is whole")
+        return content.data
+
+    def rows(self, name: str) -> list[dict[str, Any]]:
+        """The rows of metrics.jsonl or timing.jsonl; no file, no rows. Rows after the seal are told of."""
+        path = self.path / name
+        return record.numeric(record.parse(self._record(name), path=path), path=path)
+
+    def curve(self) -> list[dict[str, Any]]:
+        """As `rows` of metrics.jsonl, but no more than a curve needs."""
+        return thinned.parse(self._record(METRICS), path=self.path / METRICS)
+
+    def _record(self, name: str) -> bytes:
+        try:
+            content = self.content(name, limit=record.LARGEST)
+        except FileNotFoundError:
+            return b""
+        later = 0 if content.sealed is None else content.data[content.sealed :].count(b"\n")
+        if later:
+            tell(
+                f"run folder {self.path}: the last {later} rows of {name} are not sealed yet (the run is at work, "
+                "or was killed), so nobody can say whether they are whole"
+            )
+        return content.data
+
+    def cut(self, name: str, step: int) -> None:
+        """Drop the rows of metrics.jsonl or timing.jsonl after a step, and a torn last line."""
+        try:
+            data = self.content(name, limit=record.LARGEST).data
+        except FileNotFoundError:
+            return
+        kept = record.until(data, step, path=self.path / name)
+        if len(kept) < len(data):
+            self.write({name: kept})
+
+    def log(self, text: str) -> None:
+        """Append a line, with its time, to log.txt."""
+        data = f"{time.strftime(_LOG_TIME)} {text}\n".encode()
+        with durable.disk_full(self.path / LOG, len(data)), self.files.append(LOG) as stream:
+            stream.write(data)
 
     def write(self, contents: Mapping[str, bytes]) -> None:
         """Put files in place, each whole or not at all, and seal them. OSError(ENOSPC) on a full disk."""
@@ -112,18 +161,17 @@ class Sealed:
             after: Entries = {name: [state] for name, state in new.items()}
             self._put(entries | after)
 
-    def advance(self, marks: Mapping[str, str], *, read: Iterable[str] = ()) -> None:
-        """Seal records up to the marks "bytes:SHA-256" that `Record.sync` has returned.
+    def seal(self, marks: Mapping[Path, str] | None = None) -> None:
+        """Seal records up to the marks "bytes:SHA-256" that `Record.sync` has returned, and log.txt as it is.
 
-        Short ones that have no running digest are ``read`` for theirs; one that is not as sealed keeps its seal.
+        The log, which has no running digest, is read for its own; one that is not as sealed keeps its seal.
         """
         with self._held():
             entries = self.entries() or {}
-            new: Entries = {name: [_of_mark(mark)] for name, mark in marks.items()}
-            for name in read:
-                data, known = self._read(name, LARGEST), entries.get(name)
-                if data is not None and (known is None or _held_by(name, known, data)):
-                    new[name] = [_state(data)]
+            new: Entries = {path.name: [_of_mark(mark)] for path, mark in (marks or {}).items()}
+            data, known = self._read(LOG, LARGEST), entries.get(LOG)
+            if data is not None and (known is None or _held_by(LOG, known, data)):
+                new[LOG] = [_state(data)]
             self._put(entries | new)
 
     def sweep(self) -> None:
@@ -171,6 +219,11 @@ class Sealed:
     def _damage(self, name: str, needed: str, got: str) -> CorruptCheckpointError:
         remedy = f"restore it from a copy; without one, remove {self.path / FILE} to read the folder unchecked"
         return CorruptCheckpointError(self.path / name, None, needed, got, remedy=remedy)
+
+
+def tell(text: str) -> None:
+    """Warn of what a reader of a run folder should know, once for the same words."""
+    warnings.warn(text, RunFolderWarning, stacklevel=2)  # the same words from the same line: told once
 
 
 def _state(data: bytes) -> State:

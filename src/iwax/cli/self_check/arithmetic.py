@@ -24,10 +24,26 @@ __all__ = [
     "gradient_off",
     "gradient_z",
     "precisions_apart",
+    "self_test",
     "streaming_error",
 ]
 
 KEY = jax.random.key(0)
+ERRORS, FLOOR = 5.0, 1e-3  # allowed: five standard errors of the draws, and the rounding of single precision
+
+
+def self_test(*, k: int = 2000) -> dict[str, Any]:
+    """Estimate and exact value of the mean log p(x), their allowed difference, and whether it holds.
+
+    q(z|x) is too wide, so that the weights vary and the estimate has something to get wrong.
+    """
+    oracle = Oracle.of()
+    x = oracle.rows(50)
+    exact = float(oracle.log_evidence(x).mean())
+    found = evaluation.log_evidence(oracle.model(wider=1.2), x.astype(np.float32), k=k, key=KEY)
+    allowed = ERRORS * evaluation.error_of_mean(found.monte_carlo_error) + FLOOR
+    passed = bool(abs(found.mean - exact) <= allowed)
+    return {"exact": exact, "estimate": float(found.mean), "allowed": allowed, "k": k, "passed": passed}
 
 
 def streaming_error(offset: float, k: int, chunk: int, dtype: Any = np.float64) -> float:

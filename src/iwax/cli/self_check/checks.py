@@ -1,19 +1,19 @@
 """The checks, in the order in which they are made: memory first, whose peak the others would hide."""
 
-from iwax.cli.self_check import arithmetic, files, repetition, watched
+from iwax.cli.self_check import arithmetic, audit, files, repetition
 from iwax.cli.self_check.check import Check
 
 __all__ = ["CHECKS"]
 
 CHECKS = (
-    Check("S7", "importing opens no socket and starts no program", watched.imports),
+    Check("S7", "importing opens no socket and starts no program", audit.imports),
     Check("U2", "memory does not grow with k", repetition.memory),
     Check("F1", "a file is replaced at once", files.replaced),
     Check("F2", "a training killed and resumed equals the uninterrupted one", repetition.resumed),
     Check("F4", "a full disk is said, and nothing is lost", files.full_disk),
     Check("F5", "a damaged checkpoint is noticed", files.damaged),
     Check("F8", "a folder is locked against a second process", files.locked),
-    Check("S2", "training starts no program and opens no socket", watched.programs),
+    Check("S2", "training starts no program and opens no socket", audit.programs),
     Check("S3", "links in a checkpoint are not followed", files.links),
     Check("I2", "values without a density are refused", arithmetic.refused),
     Check("U1", "log mean exp of many log-weights", arithmetic.streaming),
@@ -25,6 +25,6 @@ CHECKS = (
     Check("T7", "imputed means equal the exact ones", arithmetic.imputation),
     Check("T9", "k-hat flags a proposal that is too narrow", arithmetic.flags),
     Check("P1", "the same seed gives the same bits", repetition.twice),
-    Check("P2", "several devices", watched.devices),
+    Check("P2", "several devices", repetition.devices),
     Check("P3", "compiled and uncompiled agree", repetition.uncompiled),
 )

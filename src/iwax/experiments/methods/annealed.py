@@ -72,7 +72,7 @@ class Annealed(Chains):
 
     def measure(self, task: Task) -> Found:
         """Chains for every row of a split."""
-        model, progress = task.trained.model, task.reporter.evaluation
+        model, progress = task.model, task.reporter.evaluation
         found = evaluation.annealed_evidence(
             model, task.x, key=task.key(Run.ANNEALING), progress=progress, **asdict(self)
         )

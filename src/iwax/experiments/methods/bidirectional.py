@@ -42,7 +42,7 @@ class Bidirectional(Chains):
 
     def measure(self, task: Task) -> Found:
         """Chains in both directions on rows simulated from the model: bounds of their log p(x) from both sides."""
-        model, progress = task.trained.model, task.reporter.evaluation
+        model, progress = task.model, task.reporter.evaluation
         both = evaluation.bidirectional_evidence(
             model, self.rows(task), key=task.key(Run.BIDIRECTIONAL), progress=progress, **asdict(self)
         )

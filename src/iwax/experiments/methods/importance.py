@@ -48,7 +48,7 @@ class Importance(Method):
 
     def measure(self, task: Task) -> Found:
         """log p(x), and activity and KL of every unit."""
-        x, model = task.x, task.trained.model
+        x, model = task.x, task.model
         holes, progress = float(np.isnan(x).mean()), task.reporter.evaluation
         given: dict[str, Any] = {"missing": holes > 0}
         found = evaluation.log_evidence(model, x, k=self.k, key=task.key(Run.EVIDENCE), progress=progress, **given)

@@ -45,7 +45,7 @@ class Jackknife(Method):
         """The jackknife of the order, of every lower one for comparison, and the ELBO, of the same sets of draws."""
         settings = {"k": self.k, "orders": range(self.order + 1), "repeats": self.repeats}
         found = evaluation.jackknife_evidence(
-            task.trained.model, task.x, key=task.key(Run.JACKKNIFE), progress=task.reporter.evaluation, **settings
+            task.model, task.x, key=task.key(Run.JACKKNIFE), progress=task.reporter.evaluation, **settings
         )
         columns = {"rows": found.rows, "log_evidence": found.estimate[-1], "monte_carlo_error": found.error[-1]}
         columns |= {"elbo": found.elbo, "elbo_error": found.elbo_error}

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, TypeAlias
 
 from pydantic import Field
 
-from iwax.experiments.families import IMAGE_LIKELIHOODS
 from iwax.experiments.fields import LARGEST_DEPTH, LARGEST_LAYER, one_of
 from iwax.experiments.parted import Kind
 
@@ -30,10 +29,10 @@ class Memory(Kind):
 
     def check(self, model: Model) -> None:
         several, dense = len(model.latents) > 1, model.network.kind == "mlp"
-        if several or model.likelihood in IMAGE_LIKELIHOODS or not dense:
+        if several or model.likelihood.pictures or not dense:
             raise ValueError(
                 "model.memory needs one stochastic layer and a dense decoder (network=mlp), got "
-                f"latent={model.latent}, likelihood={model.likelihood} and network={model.network.kind}"
+                f"latent={model.latent}, likelihood={model.likelihood.kind} and network={model.network.kind}"
             )
         of = None if model.uncertain is None else model.uncertain.of
         if model.activation != "relu" or of in ("decoder", "both"):

@@ -105,7 +105,7 @@ def image(sizes: Model, start: Moments) -> tuple[int, int, int]:
         return channels, height, width
     if len(start.shape) != 2:
         conv = sizes.network.convolutional
-        asks = f"model.network={sizes.network.kind}" if conv else f"model.likelihood={sizes.likelihood}"
+        asks = f"model.network={sizes.network.kind}" if conv else f"model.likelihood={sizes.likelihood.kind}"
         raise ValueError(
             f"{asks} needs data that are pictures of rows x columns{' (or x channels)' if colours else ''}, "
             f"got rows of shape {tuple(start.shape)}"
@@ -206,9 +206,9 @@ def decoder(
         return dense(sizes, inputs, hidden, heads * features, of="decoder", key=key, heads=heads, bias=bias)
     if heads != 1:
         raise ValueError(
-            f"model.network=conv_hvae gives one number per pixel, and model.likelihood={sizes.likelihood} needs "
+            f"model.network=conv_hvae gives one number per pixel, and model.likelihood={sizes.likelihood.kind} needs "
             f"{heads}: use network=conv, or bernoulli, "
-            "continuous_bernoulli, discretized_logistic, or gaussian with model.variance=scalar"
+            "continuous_bernoulli, discretized_logistic, or gaussian with model.likelihood.variance=scalar"
         )
     return nn.conv_hvae_decoder(inputs, image(sizes, start), key=key, output_bias=bias)
 

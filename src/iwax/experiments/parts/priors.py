@@ -11,7 +11,6 @@ from pydantic import Field
 
 from iwax import bijections, likelihoods, posteriors, priors
 from iwax._typing import PRNGKey
-from iwax.experiments.families import support
 from iwax.experiments.fields import LARGEST_LAYER, LARGEST_STEPS, Widths, integer
 from iwax.experiments.parted import Kind
 from iwax.experiments.parts.networks import Moments, dense
@@ -92,7 +91,7 @@ class Vamp(_Prior):
 
     def build(self, sizes: Model, start: Moments, latent: int, *, key: PRNGKey) -> _Part:
         """Pseudo-inputs within the support of the data."""
-        low, high = support(str(sizes.likelihood)).bounds
+        low, high = sizes.likelihood.support.bounds
         if self.pseudo_inputs == "data":
             rows = _rows(start, self.components, "model.prior.pseudo_inputs=data")
             return priors.Vamp(jnp.asarray(rows, float), low, high)

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from iwax.experiments.families import IMAGE_LIKELIHOODS
 from iwax.experiments.fields import number
 from iwax.experiments.parted import Kind
 
@@ -29,9 +28,9 @@ class Uncertain(Kind):
         asked = f"model.uncertain={self.of}"
         if model.network.convolutional:
             raise ValueError(f"{asked} needs dense networks, got model.network={model.network.kind}: use mlp or gated")
-        if model.likelihood in IMAGE_LIKELIHOODS and self.of != "encoder":
+        if model.likelihood.pictures and self.of != "encoder":
             raise ValueError(
-                f"{asked} needs a decoder that is dense, got model.likelihood={model.likelihood}: use "
+                f"{asked} needs a decoder that is dense, got model.likelihood={model.likelihood.kind}: use "
                 "uncertain=encoder, or another likelihood"
             )
         if self.floor > self.sigma:

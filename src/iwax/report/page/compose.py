@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from importlib import resources
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,6 @@ import jinja2
 import numpy as np
 from markupsafe import Markup
 
-from iwax import __version__
 from iwax.experiments import closing_line
 from iwax.experiments.naming import display_name
 from iwax.experiments.place import placed
@@ -59,7 +59,7 @@ def compose(
     heading = title if several is None else f"{len(subjects)} runs on {subjects[0].trained.about.name}"
     template = _environment().get_template("page.html")
     live = any(part["explorer"] and part["explorer"]["live"] for part in parts)
-    page = template.render(title=heading, runs=parts, several=several, version=__version__, live=live)
+    page = template.render(title=heading, runs=parts, several=several, version=version("iwax"), live=live)
     return re.sub(r"\n\s*\n+", "\n", page)
 
 

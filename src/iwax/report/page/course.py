@@ -41,7 +41,7 @@ def course(subjects: Sequence[Subject]) -> Panel | None:
         return None
     ends = "; ".join(f"{name} {_from_to(y)}" for name, (_, y) in found.items())
     objective = subjects[0].trained.config.objective
-    of = f"{objective.bound}, k = {objective.k}" if alone else "each run's own objective"
+    of = f"{objective.bound.kind}, k = {objective.k}" if alone else "each run's own objective"
     kind = "" if alone else f" on the {'validation' if of_validation else 'training'} data"
     words = f"The bound that training ascends ({of}){kind}, nats: {ends}."
     drawing = curves(

@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 from iwax import batched
-from iwax.distributions import Factorized, Mixture
+from iwax.distributions import Mixture, Normal
 from iwax.families import Columns, Family, categorical
 from iwax.likelihoods import Chain, Likelihood, Scaled
 from iwax.nn import MLP, GatedMLP, LayerNorm, Linear, MemoryMLP, UncertainLinear
@@ -96,9 +96,9 @@ def prior(model: Any, key: jax.Array) -> Tensors | None:
     log_weights, normals = np.zeros(1), found
     if isinstance(found, Mixture):
         log_weights, normals = jax.nn.log_softmax(np.asarray(found.log_weights)), found.components
-    if not isinstance(normals, Factorized) or normals.family != "normal":
+    if not isinstance(normals, Normal):
         return None
-    loc, scale = (np.atleast_2d(np.asarray(each)) for each in normals.parameters)
+    loc, scale = (np.atleast_2d(np.asarray(each)) for each in (normals.loc, normals.scale))
     return {
         "prior.log_weights": _single(log_weights),
         "prior.loc": _single(loc),

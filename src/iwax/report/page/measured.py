@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 
 from iwax.data import Dataset
-from iwax.experiments.folder import RunFolder
 from iwax.experiments.measurements import Measurement, read, summaries
 from iwax.training.checkpoint import CorruptCheckpointError
+from iwax.training.sealed import Sealed
 
 __all__ = ["check_rows", "measurements", "of_importance", "of_these_data"]
 
@@ -16,7 +16,7 @@ NEEDED = ("method", "split", "n", "log_evidence", "standard_error", "checkpoint"
 COLUMNS = ("rows", "log_evidence", "monte_carlo_error", "elbo", "ess", "pareto_k")
 
 
-def measurements(folder: RunFolder) -> list[tuple[Path, dict[str, Any]]]:
+def measurements(folder: Sealed) -> list[tuple[Path, dict[str, Any]]]:
     """All summaries of a run, oldest first. CorruptCheckpointError names a file that is none."""
     return summaries(folder, NEEDED)
 
@@ -50,7 +50,7 @@ def check_rows(measured: Measurement, dataset: Dataset) -> None:
 
 
 def of_importance(
-    folder: RunFolder, found: list[tuple[Path, dict[str, Any]]], *, split: str, checkpoint: str
+    folder: Sealed, found: list[tuple[Path, dict[str, Any]]], *, split: str, checkpoint: str
 ) -> Measurement | None:
     """The measurement by importance sampling of this split and checkpoint, of most rows and then of largest k.
 

@@ -10,10 +10,9 @@ import jax
 import numpy as np
 
 from iwax.data import Column, Dataset
-from iwax.experiments import build
-from iwax.experiments.folder import Environment, existing
+from iwax.experiments.environment import Environment
 from iwax.experiments.measurements import Measurement
-from iwax.experiments.stored import Trained, open_run
+from iwax.experiments.run import Run, open_run
 from iwax.report import images
 from iwax.report.page.measured import check_rows, measurements, of_importance, of_these_data
 
@@ -27,7 +26,7 @@ class Subject:
     """One run, opened and read; nothing of it is computed before it is asked for."""
 
     path: Path
-    trained: Trained
+    trained: Run
     dataset: Dataset
     environment: Environment
     metrics: list[dict[str, Any]]
@@ -78,7 +77,7 @@ class Subject:
     @cached_property
     def x(self) -> np.ndarray:
         """All rows of the split as a density is evaluated at them."""
-        return build.values(self.trained.config, self.dataset, self.split, final=True)
+        return self.trained.rows(self.split)
 
     @cached_property
     def whole(self) -> np.ndarray:
@@ -103,14 +102,15 @@ class Subject:
 
 
 def opened(run: Path, *, data_path: Path | None = None, fallback: bool = False) -> Subject:
-    """A run with its data. Raises what `experiments.open_run` and `Trained.dataset` do, and CorruptCheckpointError for
+    """A run with its data. Raises what `experiments.open_run` and `Run.dataset` do, and CorruptCheckpointError for
     damaged numbers.
     """
-    folder = existing(run)
     trained = open_run(run, data_path=data_path, fallback=fallback)
     dataset = trained.dataset()
-    found, left_out = of_these_data(measurements(folder), sha256=trained.about.sha256)
-    measured = of_importance(folder, found, split=trained.config.evaluation.split, checkpoint=trained.checkpoint.name)
+    found, left_out = of_these_data(measurements(trained.folder), sha256=trained.about.sha256)
+    measured = of_importance(
+        trained.folder, found, split=trained.config.evaluation.split, checkpoint=trained.checkpoint.name
+    )
     if measured is not None:
         check_rows(measured, dataset)
-    return Subject(run, trained, dataset, folder.environment(), folder.course(), found, measured, left_out)
+    return Subject(run, trained, dataset, trained.environment, trained.metrics, found, measured, left_out)

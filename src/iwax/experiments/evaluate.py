@@ -1,0 +1,61 @@
+"""Train, resume and evaluate by the path of a run folder."""
+
+from pathlib import Path
+from typing import Any
+
+from iwax.experiments.config import Config
+from iwax.experiments.methods import Method
+from iwax.experiments.reporter import Reporter
+from iwax.experiments.run import Run
+from iwax.experiments.training import Stop
+from iwax.experiments.training import resume as resume_run
+from iwax.experiments.training import train as train_run
+
+__all__ = ["evaluate", "resume", "train"]
+
+
+def train(config: Config, output: Path | None = None, *, reporter: Reporter, stop: Stop | None = None) -> Path:
+    """As `experiments.training.train`; returns the folder of the run."""
+    return train_run(config, output, reporter=reporter, stop=stop).path
+
+
+def resume(run: Path, *, data_path: Path | None = None, reporter: Reporter, stop: Stop | None = None) -> Path:
+    """As `experiments.training.resume`; returns the folder of the run."""
+    return resume_run(run, data_path=data_path, reporter=reporter, stop=stop).path
+
+
+def evaluate(
+    run: str | Path | Run,
+    *,
+    method: str | Method = "importance",
+    split: str | None = None,
+    k: int | None = None,
+    chains: int | None = None,
+    temperatures: int | None = None,
+    leapfrog: int | None = None,
+    start: str | None = None,
+    order: int | None = None,
+    repeats: int | None = None,
+    limit: int | None = None,
+    seed: int | None = None,
+    checkpoint: str | None = None,
+    data_path: str | Path | None = None,
+    fallback: bool = False,
+    reporter: Reporter,
+) -> dict[str, Any]:
+    """`Run.evaluate` of the run in a folder; its checkpoint is the configured one where it is None."""
+    opened = run if isinstance(run, Run) else Run(run, data_path=data_path, fallback=fallback)
+    return opened.at(checkpoint or opened.config.evaluation.checkpoint).evaluate(
+        method,
+        split=split,
+        k=k,
+        chains=chains,
+        temperatures=temperatures,
+        leapfrog=leapfrog,
+        start=start,
+        order=order,
+        repeats=repeats,
+        limit=limit,
+        seed=seed,
+        reporter=reporter,
+    )
