@@ -141,7 +141,7 @@ class Enumerated(Sampler):
     observed: str | None = None
 
     def terms(self, model: LatentVariableModel, key: PRNGKey, x: Datum, *, k: int, first: int | Array = 0) -> Weighed:
-        model = batched.bound(model, key)
+        model, x = batched.bound(model, key), batched.rows(model, x)
 
         def draw(datum: Datum, key: PRNGKey) -> tuple[Latent, Array, Array, Any]:
             proposal = model.propose(datum, key)

@@ -39,7 +39,7 @@ def comparable_scores(
     does.
     """
     points = checked(model, x, None, key, missing=True, empty=True)
-    observed = np.logical_not(np.isnan(as_one_table(points)))
+    observed: np.ndarray = ~np.isnan(as_one_table(points))
     scores = numeric("log_prob", log_prob).astype(np.float64)
     if scores.shape != observed.shape[:1]:
         raise ValueError(f"log_prob must be [{len(observed)}], one a row of x, got shape {scores.shape}")
