@@ -14,7 +14,7 @@ from jax.core import Tracer
 from jaxtyping import Array, Float
 
 from iwax import batched, distributions, streams
-from iwax._typing import AnyArray, PerDatum, PRNGKey, Scalar
+from iwax._typing import PerDatum, PRNGKey, Scalar
 from iwax.bounds import Bound, collapsed
 from iwax.model import LatentVariableModel, Terms
 from iwax.parts import Datum, Distribution, Latent, layers_of
@@ -29,12 +29,15 @@ class LogWeights(Protocol):
 
 
 class Sampler(ABC):
-    """k draws of every data point, and the bound of their log-weights, whose gradient is its plain derivative."""
+    """k draws of every data point x, a `Datum`, and the bound of their log-weights.
+
+    Its gradient is the plain derivative of the bound, whatever depends on the parameters of q. The weights of the other
+    estimators (`gradients`) are those of independent draws: they leave out or turn into a path the score of each draw
+    under its own density, which a mixture, states that share one noise, or resampling do not have.
+    """
 
     @abstractmethod
-    def terms(
-        self, model: LatentVariableModel, key: PRNGKey, x: Datum | AnyArray, *, k: int, first: int | Array = 0
-    ) -> Any:
+    def terms(self, model: LatentVariableModel, key: PRNGKey, x: Datum, *, k: int, first: int | Array = 0) -> Any:
         """The log-weights of the draws first, ..., first + k - 1, nats, under the total derivative: ``log_w(beta)``."""
 
     def close(self, bound: Bound, terms: LogWeights, key: PRNGKey | None, beta: Scalar | float = 1.0) -> PerDatum:
@@ -42,7 +45,7 @@ class Sampler(ABC):
         return bound(terms.log_w(beta), key)
 
     def estimates(
-        self, model: LatentVariableModel, key: PRNGKey, x: Datum | AnyArray, *, k: int, first: int | Array = 0
+        self, model: LatentVariableModel, key: PRNGKey, x: Datum, *, k: int, first: int | Array = 0
     ) -> Float[Array, "k batch"]:
         """The logarithms of k independent, unbiased estimates of p(x), nats. ValueError where draws are no such."""
         raise ValueError(
@@ -50,20 +53,18 @@ class Sampler(ABC):
             "use samplers.independent or samplers.Enumerated"
         )
 
-    def reparameterized(self, model: LatentVariableModel, key: PRNGKey, x: Datum | AnyArray) -> bool:
+    def reparameterized(self, model: LatentVariableModel, key: PRNGKey, x: Datum) -> bool:
         """Whether what is drawn has a derivative in the parameters of q. Nothing is computed."""
         return batched.reparameterized(model, key, x)
 
 
 @dataclass(frozen=True)
 class _Independent(Sampler):
-    def terms(
-        self, model: LatentVariableModel, key: PRNGKey, x: Datum | AnyArray, *, k: int, first: int | Array = 0
-    ) -> Terms:
+    def terms(self, model: LatentVariableModel, key: PRNGKey, x: Datum, *, k: int, first: int | Array = 0) -> Terms:
         return batched.terms(model, key, x, k=k, first=first)
 
     def estimates(
-        self, model: LatentVariableModel, key: PRNGKey, x: Datum | AnyArray, *, k: int, first: int | Array = 0
+        self, model: LatentVariableModel, key: PRNGKey, x: Datum, *, k: int, first: int | Array = 0
     ) -> Float[Array, "k batch"]:
         return self.terms(model, key, x, k=k, first=first).log_w()
 
@@ -73,9 +74,7 @@ class _Independent(Sampler):
 
 @dataclass(frozen=True)
 class _Mixture(Sampler):
-    def terms(
-        self, model: LatentVariableModel, key: PRNGKey, x: Datum | AnyArray, *, k: int, first: int | Array = 0
-    ) -> Terms:
+    def terms(self, model: LatentVariableModel, key: PRNGKey, x: Datum, *, k: int, first: int | Array = 0) -> Terms:
         return batched.mixture_terms(model, key, x, k=k)
 
     def __repr__(self) -> str:
@@ -95,14 +94,16 @@ class Sequential(Sampler):
     The bound is the sum over the blocks of the bound of each: with `bounds.iwae` the logarithm of the filter's unbiased
     estimate of p(x) (Maddison et al. 2017, arXiv:1705.09279). A subclass draws, resamples and weighs, and returns
     `model.Terms` of that shape, or anything with ``log_w(beta)``; a block of log-weights 0, as beyond the end of a
-    sequence, adds nothing. The gradient is the derivative of the terms as they are computed.
+    sequence, adds nothing. The gradient is the derivative of the terms as they are computed. There are no `estimates`:
+    the k particles of one filter meet when they are resampled, and are together one estimate of p(x), so that
+    `evaluation.log_evidence` refuses the sampler; evaluate a filter by the bound of an objective over several keys.
     """
 
     def close(self, bound: Bound, terms: LogWeights, key: PRNGKey | None, beta: Scalar | float = 1.0) -> PerDatum:
         """The sum over the blocks of the bound of each, [batch], nats."""
         return jnp.sum(bound(jnp.swapaxes(terms.log_w(beta), 0, 1), key), axis=0)
 
-    def reparameterized(self, model: LatentVariableModel, key: PRNGKey, x: Datum | AnyArray) -> bool:
+    def reparameterized(self, model: LatentVariableModel, key: PRNGKey, x: Datum) -> bool:
         """Taken for granted: what is drawn is the filter's own."""
         return True
 
@@ -139,9 +140,7 @@ class Enumerated(Sampler):
     states: int | None = None
     observed: str | None = None
 
-    def terms(
-        self, model: LatentVariableModel, key: PRNGKey, x: Datum | AnyArray, *, k: int, first: int | Array = 0
-    ) -> Weighed:
+    def terms(self, model: LatentVariableModel, key: PRNGKey, x: Datum, *, k: int, first: int | Array = 0) -> Weighed:
         model, x = batched.bound(model, key), batched.rows(model, x)
 
         def draw(datum: Datum, key: PRNGKey) -> tuple[Latent, Array, Array, Any]:
@@ -173,13 +172,13 @@ class Enumerated(Sampler):
         return bound.summed(terms.log_w(beta), terms.log_mass, key)
 
     def estimates(
-        self, model: LatentVariableModel, key: PRNGKey, x: Datum | AnyArray, *, k: int, first: int | Array = 0
+        self, model: LatentVariableModel, key: PRNGKey, x: Datum, *, k: int, first: int | Array = 0
     ) -> Float[Array, "k batch"]:
         """``log sum_y q(y|x) w_iy`` for every draw of the other layers, nats."""
         weighed = self.terms(model, key, x, k=k, first=first)
         return collapsed(weighed.log_w(), weighed.log_mass)
 
-    def reparameterized(self, model: LatentVariableModel, key: PRNGKey, x: Datum | AnyArray) -> bool:
+    def reparameterized(self, model: LatentVariableModel, key: PRNGKey, x: Datum) -> bool:
         """Whether the other layers' draws have a derivative: those of the layer itself need none."""
         layers = list(batched.layers(model, key, x))
         self._check(len(layers))

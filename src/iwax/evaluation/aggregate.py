@@ -84,10 +84,10 @@ def aggregate_posterior(
     ``batch`` rows' densities at once. The errors over draws need two draws or more. A posterior whose network is random
     is taken at one draw of it a row. Raises ValueError where x is not a table of finite numbers or a number is below 1.
     """
-    x, rows = checked(model, x, rows, key)
+    x = checked(model, x, rows, key)
     at_least(1, {"draws": draws, "batch": batch})
     n, model = len(x), batched.ready(model, key)
-    everything = list(blocks(x, rows, batch))
+    everything = list(blocks(x, batch))
 
     def of_block(block: Block) -> np.ndarray:
         z, own, prior = _drawn(model, key, block.x, draws)
@@ -99,8 +99,8 @@ def aggregate_posterior(
         parts = (own - aggregate, aggregate - prior, own - prior)  # [batch, draws] each
         return np.stack([column for part in parts for column in (part.mean(axis=1), standard_error(part))])
 
-    columns = by_row(of_block, x, rows, batch, progress=progress, axis=1)
-    return AggregatePosterior(rows, draws, *columns)
+    columns = by_row(of_block, x, batch, progress=progress, axis=1)
+    return AggregatePosterior(np.asarray(x.index), draws, *columns)
 
 
 def _posterior(model: LatentVariableModel, key: PRNGKey, datum: Datum) -> Distribution:

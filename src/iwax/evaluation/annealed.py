@@ -5,10 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from iwax import batched
 from iwax._typing import PRNGKey
 from iwax.evaluation.annealing import LADDERS, STARTS, Annealed, Plan, anneal, refuse_discrete, tuned
-from iwax.evaluation.blocks import Block, at_least, by_row, checked
+from iwax.evaluation.blocks import Block, at_least, by_row, prepared
 from iwax.evaluation.data_points import DataPoints
 from iwax.evaluation.hamiltonian import TARGET_ACCEPTANCE
 from iwax.evaluation.trust import Estimate
@@ -96,11 +95,9 @@ def annealed_evidence(
     ``progress(done, total)`` is told of rows done. Raises ValueError where x is not a table of finite numbers in the
     likelihood's support, a number is below 1, a name is unknown, or the latents are discrete.
     """
-    x, rows = checked(model, x, rows, key)
     plan = planned(chains=chains, temperatures=temperatures, leapfrog=leapfrog, start=start, ladder=ladder, step=step)
     at_least(1, {} if batch is None else {"batch": batch})
-    model.refuse_outside(x)
-    model = batched.ready(model, key)
+    model, x = prepared(model, x, rows, key)
 
     def of_block(block: Block) -> np.ndarray:
         refuse_discrete(model, block.x)
@@ -108,8 +105,8 @@ def annealed_evidence(
         found = anneal(model, key, block.x, plan, log_steps, progress=within(block, len(x), progress))
         return summed(found, 1)
 
-    columns = by_row(of_block, x, rows, batch or rows_at_once(len(x), chains), axis=1)
-    return AnnealedEvidence(chains, temperatures, leapfrog, start, rows, *columns)
+    columns = by_row(of_block, x, batch or rows_at_once(len(x), chains), axis=1)
+    return AnnealedEvidence(chains, temperatures, leapfrog, start, np.asarray(x.index), *columns)
 
 
 def planned(*, chains: int, temperatures: int, leapfrog: int, start: str, ladder: str, step: float | None) -> Plan:

@@ -98,7 +98,7 @@ def bidirectional_evidence(
             sides.append(summed(found, sign))
         return np.stack(sides)
 
-    columns = by_row(of_block, x, rows, size, axis=2)
+    columns = by_row(of_block, x, size, axis=2)
     lower, upper = (AnnealedEvidence(chains, temperatures, leapfrog, start, rows, *each) for each in columns)
     return BidirectionalEvidence(x, lower, upper)
 

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import logsumexp
 
-from iwax import batched
 from iwax._typing import PRNGKey
-from iwax.evaluation.blocks import Block, at_least, by_row, checked
+from iwax.evaluation.blocks import Block, at_least, by_row, prepared
 from iwax.evaluation.data_points import DataPoints
 from iwax.evaluation.evidence import log_weight_calls
 from iwax.evaluation.statistics import error_of_mean, standard_error
@@ -93,13 +92,11 @@ def convergence_in_k(
     grow with k. ``progress(done, total)`` is told of rows done. Raises ValueError where x is not a table of finite
     numbers in the likelihood's support, where a number is below 1, or one of ``ks`` lies above k.
     """
-    x, rows = checked(model, x, rows, key)
     at_least(1, {"k": k, "batch": batch, "chunk": chunk})
     ks = ladder(k) if ks is None else ks
     if not ks or min(ks) < 1 or max(ks) > k:
         raise ValueError(f"ks must be from 1 to k={k}, the draws there are, got {ks}")
-    model.refuse_outside(x)
-    model = batched.ready(model, key)
+    model, x = prepared(model, x, rows, key)
 
     def of_block(block: Block) -> np.ndarray:
         pooled = [_Groups(size, alone=k // size == 1) for size in ks]
@@ -108,9 +105,9 @@ def convergence_in_k(
                 groups.add(log_w.astype(np.float64))
         return np.stack([[groups.mean, groups.error] for groups in pooled], axis=1)
 
-    mean, error = by_row(of_block, x, rows, batch, progress=progress, axis=2)
+    mean, error = by_row(of_block, x, batch, progress=progress, axis=2)
     sizes = np.array(ks)
-    return Convergence(sizes, k // sizes, rows, mean, error)
+    return Convergence(sizes, k // sizes, np.asarray(x.index), mean, error)
 
 
 class _Groups:

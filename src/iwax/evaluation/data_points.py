@@ -9,9 +9,9 @@ from numpy.typing import ArrayLike
 
 from iwax.evaluation import tables
 from iwax.model import LatentVariableModel
-from iwax.parts import Datum, filled
+from iwax.parts import Datum
 
-__all__ = ["DataPoints", "check_points", "rows_at"]
+__all__ = ["DataPoints", "as_one_table", "check_points", "host_datum", "rows_at"]
 
 DataPoints: TypeAlias = np.ndarray | Datum  # rows [n, ...], NaN where a value is missing, or a datum of such arrays
 
@@ -64,18 +64,34 @@ def check_points(
     return found
 
 
-def rows_at(x: DataPoints, index: np.ndarray, numbers: np.ndarray) -> Datum:
-    """The rows of these places, on the device, with their ``numbers``; NaN in an array marks what was not observed.
+def host_datum(x: DataPoints) -> Datum:
+    """Rows [n, *event] as a datum of NumPy arrays, in which what is NaN was not observed; a datum as it is.
 
-    >>> rows_at(np.array([[1.0, np.nan], [3.0, 4.0]]), np.array([0]), np.array([7])).observed.tolist()
-    [[True, False]]
+    >>> host_datum(np.array([[1.0, np.nan], [3.0, 4.0]])).observed.tolist()
+    [[True, False], [True, True]]
     """
     if isinstance(x, Datum):
-        rows = jax.tree.map(lambda leaf: jnp.asarray(leaf[index]), x)
-        values = jax.tree.map(lambda leaf: leaf.astype(float), rows.values)
-        return Datum(values, rows.observed, rows.given, jnp.asarray(numbers), rows.inputs)
-    missing = x.dtype.kind == "f" and bool(np.isnan(x).any())
-    return filled(jnp.asarray(x[index]).astype(float), missing=missing, index=jnp.asarray(numbers))
+        return x
+    missing = np.isnan(x) if x.dtype.kind == "f" else np.zeros(1, bool)
+    return Datum(np.where(missing, 0, x), observed=~missing) if missing.any() else Datum(x)
+
+
+def as_one_table(x: Datum) -> np.ndarray:
+    """The values [n, *event] of a datum, NaN where one was not observed; ValueError where they are a tree of arrays."""
+    if not isinstance(x.values, np.ndarray):
+        raise ValueError("needed values that are one array for each data point, got a tree of them")
+    return x.values if x.observed is None else np.where(x.observed, x.values, np.nan)
+
+
+def rows_at(x: Datum, index: np.ndarray, numbers: np.ndarray) -> Datum:
+    """The rows of these places, on the device, with their ``numbers``.
+
+    >>> rows_at(Datum(np.array([[1], [3]])), np.array([1]), np.array([7])).values.tolist()
+    [[3.0]]
+    """
+    rows = jax.tree.map(lambda leaf: jnp.asarray(leaf[index]), x)
+    values = jax.tree.map(lambda leaf: leaf.astype(float), rows.values)
+    return Datum(values, rows.observed, rows.given, jnp.asarray(numbers), rows.inputs)
 
 
 def _is_shape(node: Any) -> bool:

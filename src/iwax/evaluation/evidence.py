@@ -9,11 +9,11 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from numpy.typing import ArrayLike
 
-from iwax import batched, samplers
+from iwax import samplers
 from iwax._typing import PRNGKey
-from iwax.evaluation.blocks import at_least, blocks, checked
-from iwax.evaluation.data_points import DataPoints
+from iwax.evaluation.blocks import at_least, blocks, prepared
 from iwax.evaluation.pareto import pareto_k, tail_size
 from iwax.evaluation.statistics import standard_error
 from iwax.evaluation.trust import FEW, TRUSTED_K_HAT, Estimate, unknown, unknown_words
@@ -102,7 +102,7 @@ class Evidence(Estimate):
 
 def log_evidence(
     model: LatentVariableModel,
-    x: DataPoints,
+    x: ArrayLike | Datum,
     *,
     k: int,
     key: PRNGKey,
@@ -124,20 +124,16 @@ def log_evidence(
     Raises ValueError where x is not a table of finite numbers in the likelihood's support, the sampler's draws are no
     independent estimates of p(x), or k, batch or chunk is below 1.
     """
-    x, rows = checked(model, x, rows, key, missing=missing)
     at_least(1, {"k": k, "batch": batch, "chunk": chunk})
-    model.refuse_outside(x, missing=missing)
-    model = batched.ready(model, key)
+    model, x = prepared(model, x, rows, key, missing=missing)
     n, columns = len(x), np.empty((6, len(x)))
-    calls = (
-        (block, call) for block in blocks(x, rows, batch) for call in _calls(model, key, block.x, k, chunk, sampler)
-    )
+    calls = ((block, call) for block in blocks(x, batch) for call in _calls(model, key, block.x, k, chunk, sampler))
     for block, of_block in itertools.groupby(_ahead(calls), key=lambda call: call[0]):
         found = statistics((log_w for _, log_w in of_block), min(batch, n), k)
         columns[:, block.first : block.stop] = found[:, : block.size]
         if progress is not None:
             progress(block.stop, n)
-    return Evidence(k, rows, *columns)
+    return Evidence(k, np.asarray(x.index), *columns)
 
 
 def log_weight_calls(model: LatentVariableModel, key: PRNGKey, x: Datum, k: int, *, chunk: int) -> Iterator[np.ndarray]:

@@ -21,7 +21,7 @@ from jaxtyping import Array, Float
 
 from iwax import batched, streams
 from iwax._typing import PRNGKey
-from iwax.evaluation.blocks import at_least, blocks, checked
+from iwax.evaluation.blocks import Block, at_least, by_row, prepared
 from iwax.evaluation.data_points import DataPoints
 from iwax.evaluation.families import Family, mean_field_normal
 from iwax.evaluation.gap_estimate import InferenceGap, gap_columns
@@ -64,16 +64,14 @@ def inference_gap(
     Raises TypeError where the family does not hold the posterior, ValueError where x is not a table of finite numbers
     in the likelihood's support, or another argument is out of its range or shape.
     """
-    x, rows = checked(model, x, rows, key)
     at_least(1, {"k": k, "steps": steps, "draws": draws, "batch": batch, "chunk": chunk})
     if not 0 < learning_rate < float("inf"):
         raise ValueError(f"learning_rate must be a positive number, got {learning_rate}")
+    model, x = prepared(model, x, rows, key)
     known = _known(log_evidence, log_evidence_error, len(x))
-    model.refuse_outside(x)
-    model = batched.ready(model, key)
-    batch, chunk = min(batch, max(1, _NUMBERS // k)), min(chunk, k)
-    columns, courses = [], []
-    for block in blocks(x, rows, batch):
+    chunk = min(chunk, k)
+
+    def of_block(block: Block) -> tuple[np.ndarray, np.ndarray]:
         begun = jax.random.fold_in(key, streams.Gap.OPTIMISATION)
         found, start, course = _optimised(model, begun, block.x, family, steps, draws, jnp.asarray(learning_rate))
         fresh, pair = jax.random.fold_in(key, streams.Gap.EVALUATION), (start, found)
@@ -82,11 +80,11 @@ def inference_gap(
             for each in _log_weights(model, fresh, block.x, family, pair, chunk, -(-k // chunk))
         )
         given = None if known is None else known[:, block.first : block.stop]
-        columns.append(gap_columns(log_w[0], log_w[1], mixed, given))
-        courses.append(_segments(np.asarray(course, np.float64)[: block.size]))
-        if progress is not None:
-            progress(block.stop, len(x))
-    return InferenceGap(k, steps, family.name, rows, np.concatenate(courses, axis=1), *np.concatenate(columns, axis=1))
+        courses = _segments(np.asarray(course, np.float64)[: block.size])
+        return courses, gap_columns(log_w[0], log_w[1], mixed, given)
+
+    courses, columns = by_row(of_block, x, min(batch, max(1, _NUMBERS // k)), progress=progress, axis=1)
+    return InferenceGap(k, steps, family.name, np.asarray(x.index), courses, *columns)
 
 
 def _known(value: np.ndarray | None, error: np.ndarray | None, n: int) -> np.ndarray | None:

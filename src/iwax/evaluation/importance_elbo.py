@@ -7,9 +7,8 @@ import numpy as np
 from jaxtyping import Float
 from scipy.special import logsumexp
 
-from iwax import batched
 from iwax._typing import PRNGKey
-from iwax.evaluation.blocks import Block, at_least, by_row, checked
+from iwax.evaluation.blocks import Block, at_least, by_row, prepared
 from iwax.evaluation.data_points import DataPoints
 from iwax.evaluation.importance_posterior import many_log_weights
 from iwax.evaluation.statistics import standard_error
@@ -76,18 +75,16 @@ def importance_posterior_elbo(
     Raises ValueError where x is not a table of finite numbers in the likelihood's support, k, outer or batch is below
     1, or draws below 2.
     """
-    x, rows = checked(model, x, rows, key)
     at_least(1, {"k": k, "outer": outer, "batch": batch})
     at_least(2, {"draws": draws})
-    model.refuse_outside(x)
-    model = batched.ready(model, key)
+    model, x = prepared(model, x, rows, key)
 
     def of_block(block: Block) -> np.ndarray:
         terms = _terms(model, key, block.x, k, outer, draws)
         return np.stack([terms.mean(axis=1), standard_error(terms, axis=1)], axis=1).reshape(8, -1)
 
-    columns = by_row(of_block, x, rows, batch, progress=progress, axis=1)
-    return ImportancePosteriorElbo(k, outer, draws, rows, *columns)
+    columns = by_row(of_block, x, batch, progress=progress, axis=1)
+    return ImportancePosteriorElbo(k, outer, draws, np.asarray(x.index), *columns)
 
 
 def _terms(

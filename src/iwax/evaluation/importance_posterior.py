@@ -22,7 +22,7 @@ from scipy.special import logsumexp
 
 from iwax import batched, streams
 from iwax._typing import LogWeights, PRNGKey
-from iwax.evaluation.blocks import at_least, blocks, checked
+from iwax.evaluation.blocks import at_least, blocks, prepared
 from iwax.evaluation.data_points import DataPoints
 from iwax.evaluation.tables import check_cells, numeric
 from iwax.model import LatentVariableModel
@@ -128,13 +128,11 @@ def importance_posterior_log_prob(
     posteriors that can give the density of any z, and have no noise of their own.
     Raises ValueError where x is not a table of finite numbers, z does not go with it, or k or outer is below 1.
     """
-    x, rows = checked(model, x, rows, key)
     at_least(1, {"k": k, "outer": outer})
-    model.refuse_outside(x)
-    model = batched.ready(model, key)
+    model, x = prepared(model, x, rows, key)
     z = _points(model, key, z, len(x))
     columns = []
-    for block in blocks(x, rows, 1):
+    for block in blocks(x, 1):
         points = jax.tree.map(lambda leaf, row=block.first: np.asarray(leaf)[row], z)
         log_joint, log_q = joint_and_posterior(model, key, block.x, points)
         columns.append(mixed(log_joint, log_q, log_sums_of_others(model, key, block.x, k, outer), k))

@@ -14,10 +14,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from iwax import batched, bounds, streams
+from iwax import bounds, streams
 from iwax._typing import LogWeights, PerDatum, PRNGKey
 from iwax.bounds import Bound
-from iwax.evaluation.blocks import Block, at_least, by_row, checked
+from iwax.evaluation.blocks import Block, at_least, by_row, prepared
 from iwax.evaluation.data_points import DataPoints
 from iwax.evaluation.evidence import log_weight_calls, statistics
 from iwax.evaluation.statistics import error_of_mean, standard_error
@@ -84,13 +84,11 @@ def jackknife_evidence(
     Raises ValueError where an order is negative or not below k, a number is below 1, or x is not a table of finite
     numbers in the likelihood's support.
     """
-    x, rows = checked(model, x, rows, key)
     at_least(1, {"k": k, "repeats": repeats, "batch": batch, "orders": len(orders)})
     for order in orders:
         if not 0 <= order < k:
             raise ValueError(f"a jackknife of k={k} draws needs an order of 0 to {k - 1}, got {order}")
-    model.refuse_outside(x)
-    model = batched.ready(model, key)
+    model, x = prepared(model, x, rows, key)
     chosen = [bounds.jackknife(order) for order in orders]
 
     def of_block(block: Block) -> np.ndarray:
@@ -101,9 +99,9 @@ def jackknife_evidence(
         values = np.concatenate(sets, axis=1)
         return np.concatenate([elbo, values.mean(axis=1), standard_error(values, axis=1)])
 
-    found = by_row(of_block, x, rows, batch, progress=progress, axis=1)
+    found = by_row(of_block, x, batch, progress=progress, axis=1)
     estimate, error = found[2:].reshape(2, len(orders), -1)
-    return JackknifeEvidence(k, repeats, tuple(orders), rows, estimate, error, *found[:2])
+    return JackknifeEvidence(k, repeats, tuple(orders), np.asarray(x.index), estimate, error, *found[:2])
 
 
 def _estimated(

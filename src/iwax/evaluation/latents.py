@@ -25,7 +25,7 @@ Rows: TypeAlias = np.ndarray | None
 
 
 def unit_activity(
-    model: LatentVariableModel, x: np.ndarray, *, key: PRNGKey, draws: int = 1, rows: Rows = None, missing: bool = False
+    model: LatentVariableModel, x: DataPoints, *, key: PRNGKey, draws: int = 1, rows: Rows = None, missing: bool = False
 ) -> list[np.ndarray]:
     """``A_u = Var_x(E_{q(u|x)}[u])`` for every unit of every stochastic layer, from the data upwards.
 
@@ -47,7 +47,7 @@ def active_units(activity: list[np.ndarray], *, threshold: float = 0.01) -> list
 
 
 def posterior_means(
-    model: LatentVariableModel, x: np.ndarray, *, key: PRNGKey, draws: int = 1, rows: Rows = None, missing: bool = False
+    model: LatentVariableModel, x: DataPoints, *, key: PRNGKey, draws: int = 1, rows: Rows = None, missing: bool = False
 ) -> list[np.ndarray]:
     """``E_{q(z_l|x)}[z_l]`` for every stochastic layer l, [n, units of l] each, float64; rows as `unit_activity`."""
     return _over_rows(_means, model, x, key, draws, rows, missing)
@@ -59,7 +59,7 @@ def _means(model: LatentVariableModel, key: PRNGKey, datum: Datum) -> Any:
 
 
 def kl_per_unit(
-    model: LatentVariableModel, x: np.ndarray, *, key: PRNGKey, draws: int = 1, rows: Rows = None, missing: bool = False
+    model: LatentVariableModel, x: DataPoints, *, key: PRNGKey, draws: int = 1, rows: Rows = None, missing: bool = False
 ) -> list[np.ndarray]:
     """The mean over the data of ``E_q(z|x)[log q(u|.) - log p(u|.)]`` for every unit u of every layer, nats.
 
@@ -70,7 +70,7 @@ def kl_per_unit(
 
 
 def kl_by_row(
-    model: LatentVariableModel, x: np.ndarray, *, key: PRNGKey, draws: int = 1, rows: Rows = None, missing: bool = False
+    model: LatentVariableModel, x: DataPoints, *, key: PRNGKey, draws: int = 1, rows: Rows = None, missing: bool = False
 ) -> list[np.ndarray]:
     """``E_q(z|x)[log q(u|.) - log p(u|.)]`` of every row and every unit u of every layer, [n, units of l] each, nats.
 
@@ -113,10 +113,10 @@ def _over_rows(
     missing: bool,
 ) -> list[np.ndarray]:
     """The mean over draws of a list of arrays a row, for all rows of x, [n, ...] each, taken some at a time."""
-    x, rows = checked(model, x, rows, key, missing=missing)
+    x = checked(model, x, rows, key, missing=missing)
     at_least(1, {"draws": draws})
     model = batched.ready(model, key)
-    found = by_row(lambda block: _call(function, model, key, block.x, draws), x, rows, _ROWS)
+    found = by_row(lambda block: _call(function, model, key, block.x, draws), x, _ROWS)
     return [np.asarray(layer, np.float64) for layer in found]
 
 

@@ -11,8 +11,8 @@ for p(z|x_S); with the prior as half of the mixture no weight is above ``2 p(x_S
 every S (defensive importance sampling, Hesterberg 1995, Technometrics 37, 185; Owen and Zhou 2000, JASA 95, 135).
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import equinox as eqx
@@ -27,6 +27,7 @@ from iwax.distributions import AbstractIndependent
 from iwax.evaluation import tables
 from iwax.evaluation.blocks import at_least
 from iwax.evaluation.evidence import log_evidence
+from iwax.evaluation.statistics import standard_error
 from iwax.model import LatentVariableModel
 from iwax.parts import Datum, Latent
 
@@ -39,7 +40,7 @@ _FEW = 5  # effective draws below which an estimate of log p(x_S) is too low by 
 
 @dataclass(frozen=True)
 class MarginalMoments:
-    """Over rows of the model: mean and standard deviation of log p(x_S) for P sets of features [P, D], nats.
+    """Over rows of the model: mean and standard deviation of log p(x_S) for P sets of features [P, *event], nats.
 
     ``error`` [P] is the standard error of the mean over rows, the noise of k draws a row included. ``ess`` [P] is the
     median over rows of how many draws count; an estimate of log p(x_S) is low by some 1 / (2 ESS) nats. Of the rows
@@ -72,15 +73,17 @@ def marginal_moments(
     key: PRNGKey,
     rows: int = 1000,
     k: int = 100,
+    given: Mapping[str, Any] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> MarginalMoments:
-    """``E log p(x_S)`` and its standard deviation, x ~ p(x), nats, for each of the ``sets`` S, marks [P, D].
+    """``E log p(x_S)`` and its standard deviation, x ~ p(x), nats, for each of the ``sets`` S, marks [P, *event].
 
-    ``rows`` are drawn and k draws of z taken for each (k is made even). The rows and draws are a function of the key:
-    the same for all sets, so that differences of means are known better than the means. Where q has no density at a
-    given z (`posteriors.Hamiltonian`) every set is evaluated by itself, as `log_evidence` does it. Raises ValueError
-    for sets of another shape, features that are not independent given z, a model of missingness, or fewer than 2 rows
-    or draws.
+    ``given`` are the covariates c of one data point, of a model that needs them: x ~ p(x|c). ``rows`` are drawn and k
+    draws of z taken for each (k is made even). The rows and draws are a function of the key: the same for all sets, so
+    that differences of means are known better than the means. Where q has no density at a given z
+    (`posteriors.Hamiltonian`) every set is evaluated by itself, as `log_evidence` does it. Raises ValueError for sets
+    of another shape, features that are not independent given z, a model of missingness, covariates that are missing,
+    or fewer than 2 rows or draws.
 
     >>> from iwax import likelihoods, nn, posteriors, priors
     >>> model = LatentVariableModel(
@@ -94,13 +97,13 @@ def marginal_moments(
     """
     marks = tables.marks("sets", sets)
     at_least(2, {"rows": rows, "k": k})
-    values, ess = _log_marginals(model, marks, key, rows, k // 2 * 2, progress)
+    model.check_given(given)
+    values, ess = _log_marginals(model, marks, key, rows, k // 2 * 2, given, progress)
     finite = np.isfinite(values).all(axis=1)
     values, ess, kept = values[finite], ess[finite], int(finite.sum())
     if kept < 2:
         raise ValueError(f"of {rows} rows drawn from the model {kept} have a finite log p(x): needed 2 or more")
-    deviation = values.std(axis=0, ddof=1)
-    error = deviation / np.sqrt(kept)
+    error, deviation = standard_error(values, axis=0), values.std(axis=0, ddof=1)
     return MarginalMoments(kept, k // 2 * 2, marks, values.mean(axis=0), error, deviation, np.median(ess, axis=0))
 
 
@@ -110,19 +113,20 @@ def _log_marginals(
     key: PRNGKey,
     rows: int,
     k: int,
+    given: Mapping[str, Any] | None,
     progress: Callable[[int, int], None] | None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """log p(x_S) and how many draws count, [rows, P] each, float64."""
     model = batched.ready(model, key)
-    shared = _shares_draws(model, key, sets)
-    marks = np.concatenate([sets, np.ones((-len(sets) % _SETS, sets.shape[1]), bool)])
+    shared = _shares_draws(model, key, sets, given)
+    marks = np.concatenate([sets, np.ones((-len(sets) % _SETS, *sets.shape[1:]), bool)])
     blocks = [marks[i : i + _SETS] for i in range(0, len(marks), _SETS)]
     found = np.empty((2, -(-rows // _ROWS) * _ROWS, len(marks)))
     for first in range(0, rows, _ROWS):
-        x = _drawn(model, key, jnp.uint32(first))
+        x = _drawn(model, key, jnp.uint32(first), given)
         if shared:
             base, each = _tables(model, key, x, k // 2)
-            parts = [_of_sets(base, each, jnp.asarray(block)) for block in blocks]
+            parts = [_of_sets(base, each, jnp.asarray(block.reshape(_SETS, -1))) for block in blocks]
         else:
             parts = [_directly(model, key, x, block, k) for block in blocks]
         found[:, first : first + _ROWS] = np.concatenate([np.asarray(part) for part in parts], axis=2)
@@ -131,12 +135,12 @@ def _log_marginals(
     return found[0, :rows, : len(sets)], found[1, :rows, : len(sets)]
 
 
-def _shares_draws(model: LatentVariableModel, key: PRNGKey, sets: np.ndarray) -> bool:
+def _shares_draws(model: LatentVariableModel, key: PRNGKey, sets: np.ndarray, given: Mapping[str, Any] | None) -> bool:
     """Whether the draws of a row serve all sets: q has a density at any z. ValueError where the features do not fit."""
-    x = eqx.filter_eval_shape(_drawn, model, key, jnp.uint32(0))
-    features = x.values.shape[1]
-    if sets.ndim != 2 or sets.shape[1] != features or not len(sets):
-        raise ValueError(f"sets must be marks [P, {features}], one a feature, got shape {sets.shape}")
+    x = eqx.filter_eval_shape(_drawn, model, key, jnp.uint32(0), given)
+    event = x.values.shape[1:]
+    if sets.shape[1:] != event or not sets.size:
+        raise ValueError(f"sets must be marks [P, {', '.join(map(str, event))}], one a feature, got shape {sets.shape}")
     if model.missingness is not None:
         raise ValueError(
             "the expectation of log p(x) is that of rows whose cells are missing at random: needed a model without a "
@@ -157,11 +161,12 @@ def _shares_draws(model: LatentVariableModel, key: PRNGKey, sets: np.ndarray) ->
 
 
 @eqx.filter_jit
-def _drawn(model: LatentVariableModel, key: PRNGKey, first: Array) -> Datum:
-    """``x ~ p(x)``, a block of rows from the number ``first`` on."""
+def _drawn(model: LatentVariableModel, key: PRNGKey, first: Array, given: Any) -> Datum:
+    """``x ~ p(x|c)``, a block of rows from the number ``first`` on, all of them at the covariates c of one."""
     key = jax.random.fold_in(key, streams.Evaluation.GENERATED)
-    x = batched.generate(model, key, _ROWS, first=first)[2]
-    return Datum(x, observed=jnp.ones(x.shape, bool), index=first + jnp.arange(_ROWS, dtype=jnp.uint32))
+    c = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (_ROWS, *jnp.shape(leaf))), given)
+    x = batched.generate(model, key, _ROWS, first=first, given=c)[2]
+    return Datum(x, jnp.ones(x.shape, bool), c, first + jnp.arange(_ROWS, dtype=jnp.uint32))
 
 
 def _at(model: LatentVariableModel, x: Datum, key: PRNGKey) -> tuple[Array, Array]:
@@ -207,9 +212,9 @@ def _of_sets(base: Array, each: Array, sets: Array) -> Array:
 
 def _directly(model: LatentVariableModel, key: PRNGKey, x: Datum, sets: np.ndarray, k: int) -> np.ndarray:
     """The same by draws of q(z|x_S), of every set by itself."""
-    values, index = np.asarray(x.values), np.asarray(x.index)
-    found = []
+    x, found = jax.tree.map(np.asarray, x), []
     for marks in sets:
-        each = log_evidence(model, np.where(marks, values, np.nan), k=k, key=key, rows=index, missing=True)
+        observed = np.broadcast_to(marks, x.values.shape)
+        each = log_evidence(model, replace(x, values=np.where(marks, x.values, 0), observed=observed), k=k, key=key)
         found.append((each.log_evidence, each.ess))
     return np.moveaxis(np.array(found), 0, -1)

@@ -4,14 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-import equinox as eqx
 import numpy as np
 from jaxtyping import Float
 from scipy.special import logsumexp
 
-from iwax import batched
 from iwax._typing import PRNGKey
-from iwax.evaluation.blocks import at_least, blocks, checked
+from iwax.evaluation.blocks import at_least, blocks, prepared
 from iwax.evaluation.data_points import DataPoints
 from iwax.evaluation.importance_posterior import Points, joint_and_posterior, log_sums_of_others, mixed
 from iwax.model import LatentVariableModel
@@ -73,22 +71,14 @@ def posterior_plane(
     Raises ValueError where the model has not two latent units in one layer, x is not a table of finite numbers in the
     likelihood's support, a k or outer is below 1 or side below 11.
     """
-    x, rows = checked(model, x, rows, key)
     at_least(1, {"outer": outer} | {f"ks[{i}]": k for i, k in enumerate(ks)})
     at_least(11, {"side": side})
-    model.refuse_outside(x)
-    model = batched.ready(model, key)
-    _refuse_no_plane(model, key)
-    found = [_one(model, key, block.x, tuple(ks), side, outer) for block in blocks(x, rows, 1)]
-    return PosteriorPlane(tuple(ks), outer, *(np.stack(column) for column in zip(*found, strict=True)))
-
-
-def _refuse_no_plane(model: LatentVariableModel, key: PRNGKey) -> None:
-    z, _, _ = eqx.filter_eval_shape(batched.generate, model, key, 1)
-    layers = layers_of(z)
-    units = [layer.shape[1] for layer in layers]
+    model, x = prepared(model, x, rows, key)
+    units = [layer.shape[0] for layer in layers_of(model.latent)]
     if units != [2]:
         raise ValueError(f"a plane of latents needs a model with one layer of 2 latent units, got layers of {units}")
+    found = [_one(model, key, block.x, tuple(ks), side, outer) for block in blocks(x, 1)]
+    return PosteriorPlane(tuple(ks), outer, *(np.stack(column) for column in zip(*found, strict=True)))
 
 
 def _one(

@@ -103,10 +103,10 @@ def gradient_signal_to_noise(
     where x is not a table of finite numbers in the likelihood's support, where there are fewer than two folds or
     repeats are not a multiple of them, four or more a fold.
     """
-    x, rows = checked(model, x, rows, key)
+    x = checked(model, x, rows, key)
     check_repeats(repeats, folds)
     model.refuse_outside(x)
-    (block,) = blocks(x, rows, len(x))
+    (block,) = blocks(x, len(x))
     ascended, count, means, squares = as_objective(objective), repeats // folds, [], []
     for fold in range(folds):
         found = _moments(ascended, model, ascended.init(), key, block.x, jnp.uint32(fold * count), jnp.uint32(count))

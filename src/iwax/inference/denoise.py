@@ -6,22 +6,24 @@ import equinox as eqx
 import numpy as np
 from numpy.typing import ArrayLike
 
-from iwax import batched, likelihoods
+from iwax import likelihoods
 from iwax._typing import PRNGKey
-from iwax.evaluation.blocks import blocks
-from iwax.inference import inputs, weighing
+from iwax.evaluation.blocks import at_least, blocks, prepared
+from iwax.inference import weighing
 from iwax.model import LatentVariableModel
+from iwax.parts import Datum
 
 __all__ = ["Denoised", "denoise"]
 
 
 @dataclass(frozen=True)
 class Denoised(weighing.Weighed):
-    """Rows [n, D] as they were before noise, as far as can be known.
+    """Rows [n, *event] as they were before noise, as far as can be known.
 
-    ``values`` hold ``P(x = 1 | what is seen)``, ``error`` [n, D] the Monte-Carlo error of these means, ``ess`` [n] how
-    many of the k draws count; ``draws`` [m, n, D] are m draws of ``p(x | what is seen)``, where they were asked for.
-    ``pareto_k`` [n], ``unknown`` [n] and ``known_error`` [n, D] are those of `Imputation`.
+    ``values`` hold ``P(x = 1 | what is seen)``, ``error`` [n, *event] the Monte-Carlo error of these means, ``ess``
+    [n] how many of the k draws count; ``draws`` [m, n, *event] are m draws of ``p(x | what is seen)``, where they were
+    asked for.
+    ``pareto_k`` [n], ``unknown`` [n] and ``known_error`` are those of `Imputation`.
     """
 
     k: int
@@ -37,7 +39,7 @@ class Denoised(weighing.Weighed):
 
 def denoise(
     model: LatentVariableModel,
-    x: ArrayLike,
+    x: ArrayLike | Datum,
     *,
     flips: float,
     k: int,
@@ -46,7 +48,7 @@ def denoise(
     draws: int = 0,
     batch: int = 100,
 ) -> Denoised:
-    """``sum_i w̃_i P(x_j = 1 | y_j, z_i)`` of binary rows y [n, D], each value a coin's with chance ``flips``.
+    """``sum_i w̃_i P(x_j = 1 | y_j, z_i)`` of binary rows y [n, *event], each value a coin's with chance ``flips``.
 
     Which ones were is not known: w = p(z) prod_j P(y_j | z) / q(z|.) with P(y_j = 1 | z) = (1 - flips) pi_j + flips/2
     (`likelihoods.Flipped`), and P(x_j | y_j, z) by Bayes. NaN in y is a value not seen at all. The encoder was not
@@ -69,13 +71,11 @@ def denoise(
     if model.missingness is not None:
         raise ValueError("values replaced by noise need a model without one of missingness")
     noisy = eqx.tree_at(lambda each: each.likelihood, model, likelihoods.Flipped(model.likelihood, flips))
-    table = np.asarray(inputs.rows(noisy, x, key, missing=True))
-    k, batch = inputs.check_count("k", k), inputs.check_count("batch", batch)
-    draws, sweeps = inputs.check_count("draws", draws, least=0), inputs.check_count("sweeps", sweeps, least=0)
-    noisy.refuse_outside(table, missing=True)
-    noisy = batched.ready(noisy, key)
+    at_least(1, {"k": k, "batch": batch})
+    at_least(0, {"draws": draws, "sweeps": sweeps})
+    noisy, points = prepared(noisy, x, None, key, missing=True)
     how = weighing.How(k, draws, sweeps, defensive=False)
-    parts = [weighing.weighed(noisy, key, piece, how) for piece in blocks(table, None, batch)]
+    parts = [weighing.weighed(noisy, key, piece, how) for piece in blocks(points, batch)]
     values, error, ess, shape = (np.concatenate([part[i] for part in parts]) for i in range(4))
     copies = np.concatenate([part.draws for part in parts], axis=1) if draws else None
     return Denoised(k, float(flips), values, error, ess, copies, shape)

@@ -8,8 +8,7 @@ from numpy.typing import ArrayLike
 
 from iwax import batched, streams
 from iwax._typing import PRNGKey
-from iwax.evaluation.blocks import by_row
-from iwax.inference import inputs
+from iwax.evaluation.blocks import at_least, by_row, checked
 from iwax.model import LatentVariableModel
 from iwax.parts import Datum, layers_of
 
@@ -50,7 +49,8 @@ def embed(
     >>> embed(model, np.zeros((3, 4)), key=jax.random.key(2)).shape
     (3, 2)
     """
-    table = inputs.points(model, x, key, missing=missing)
-    layer = inputs.check_count("layer", layer, largest=len(layers_of(model.latent)))
-    batch = inputs.check_count("batch", batch)
-    return by_row(lambda part: _means(model, key, part.x, layer), table, None, batch)
+    points, layers = checked(model, x, None, key, missing=missing), len(layers_of(model.latent))
+    at_least(1, {"layer": layer, "batch": batch})
+    if layer > layers:
+        raise ValueError(f"layer must be at most {layers}, the layers of the model, got {layer}")
+    return by_row(lambda part: _means(model, key, part.x, layer), points, batch)

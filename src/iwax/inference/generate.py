@@ -6,14 +6,13 @@ from typing import Any, NamedTuple
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array
 
 from iwax import batched
 from iwax._typing import PRNGKey
-from iwax.evaluation.blocks import Block, by_row
+from iwax.evaluation.blocks import Block, at_least, by_row, check_key
 from iwax.inference import inputs
 from iwax.model import LatentVariableModel
-from iwax.parts import Datum, Latent
+from iwax.parts import Datum
 
 __all__ = ["Generated", "decode", "generate"]
 
@@ -26,16 +25,7 @@ class Generated(NamedTuple):
     z: Any
 
 
-@eqx.filter_jit
-def _generated(
-    model: LatentVariableModel, key: PRNGKey, size: int, first: Array, given: Any
-) -> tuple[Latent, Array, Array]:
-    return batched.generate(model, key, size, first=first, given=given)
-
-
-@eqx.filter_jit
-def _decoded(model: LatentVariableModel, key: PRNGKey, z: Latent, first: Array, given: Any) -> Array:
-    return batched.decode(model, key, z, first=first, given=given)
+_generated, _decoded = eqx.filter_jit(batched.generate), eqx.filter_jit(batched.decode)
 
 
 def generate(
@@ -58,14 +48,14 @@ def generate(
     >>> drawn.mean.shape, drawn.z.shape, bool(set(drawn.sample.ravel()) <= {0.0, 1.0})
     ((3, 4), (3, 2), True)
     """
-    inputs.check_key(key)
-    n, batch = inputs.check_count("n", n), inputs.check_count("batch", batch)
+    check_key(key)
+    at_least(1, {"n": n, "batch": batch})
     size, points = min(batch, n), Datum(np.empty((n, 0)), given=inputs.covariates(model, given, n))
 
     def of_block(block: Block) -> Any:
-        return _generated(model, key, size, jnp.int32(block.first), block.x.given)
+        return _generated(model, key, size, first=jnp.int32(block.first), given=block.x.given)
 
-    z, mean, sample = by_row(of_block, points, None, size)
+    z, mean, sample = by_row(of_block, points, size)
     return Generated(mean, sample, z)
 
 
@@ -78,9 +68,10 @@ def decode(
     Raises ValueError for latents of another shape or not finite, TypeError for what is no key.
     """
     table, n = inputs.latent_rows(model, z, key)
-    points, batch = Datum(table, given=inputs.covariates(model, given, n)), inputs.check_count("batch", batch)
+    points = Datum(table, given=inputs.covariates(model, given, n))
+    at_least(1, {"batch": batch})
 
     def of_block(block: Block) -> Any:
-        return _decoded(model, key, block.x.values, jnp.int32(block.first), block.x.given)
+        return _decoded(model, key, block.x.values, first=jnp.int32(block.first), given=block.x.given)
 
-    return by_row(of_block, points, None, batch)
+    return by_row(of_block, points, batch)

@@ -16,10 +16,9 @@ from numpy.typing import ArrayLike
 from iwax import batched, posteriors
 from iwax._typing import PRNGKey
 from iwax.data import Column
-from iwax.evaluation.blocks import blocks
-from iwax.evaluation.data_points import DataPoints
-from iwax.evaluation.tables import row_numbers
-from iwax.inference import inputs, weighing
+from iwax.evaluation.blocks import at_least, blocks, checked
+from iwax.evaluation.data_points import as_one_table
+from iwax.inference import weighing
 from iwax.inference.defended import can_defend
 from iwax.model import LatentVariableModel
 from iwax.parts import Datum
@@ -102,9 +101,11 @@ def impute(
     >>> found.values[0, [0, 2]].tolist(), bool(found.error[0, 1] > 0)
     ([0.5, 1.0], True)
     """
-    points, table, numbers = _checked(model, x, key, rows)
-    k, batch = inputs.check_count("k", k), inputs.check_count("batch", batch)
-    draws, sweeps = inputs.check_count("draws", draws, least=0), inputs.check_count("sweeps", sweeps, least=0)
+    at_least(1, {"k": k, "batch": batch})
+    at_least(0, {"draws": draws, "sweeps": sweeps})
+    points = checked(model, x, rows, key, missing=True, empty=True)
+    model.refuse_outside(points)
+    table = as_one_table(points)
     missing = np.isnan(table) if table.dtype.kind == "f" else np.zeros(table.shape, bool)
     values = np.array(table, np.result_type(table.dtype, np.float32))
     error, ess, shape = np.zeros(table.shape), np.full(len(table), np.nan), np.full(len(table), np.nan)
@@ -112,7 +113,7 @@ def impute(
     model = batched.ready(model, key)
     how = weighing.How(k, draws, sweeps, defensive and can_defend(model, key))
     for proposing, holed, so in _proposals(model, missing, how):
-        for piece in blocks(_at(points, holed), numbers[holed], batch) if len(holed) else ():
+        for piece in blocks(jax.tree.map(lambda leaf, at=holed: leaf[at], points), batch) if len(holed) else ():
             at = holed[piece.first : piece.stop]
             found, holes = weighing.weighed(proposing, key, piece, so), missing[at]
             values[at] = np.where(holes, found.means, values[at])
@@ -121,24 +122,6 @@ def impute(
             if copies is not None:
                 copies[:, at] = np.where(holes, found.draws, copies[:, at])
     return Imputation(k, values, error, ess, missing, copies, shape)
-
-
-def _checked(
-    model: LatentVariableModel, x: ArrayLike | Datum, key: PRNGKey, rows: np.ndarray | None
-) -> tuple[DataPoints, np.ndarray, np.ndarray]:
-    """The data points, in the support of the model's likelihood, their values with NaN in holes, and their numbers."""
-    points = inputs.points(model, x, key, missing=True, empty=True)
-    model.refuse_outside(points, missing=True)
-    if isinstance(points, np.ndarray):
-        return points, points, row_numbers(rows, len(points))
-    if not isinstance(points.values, np.ndarray):
-        raise ValueError("impute needs values that are one array, got a tree of them")
-    table = points.values if points.observed is None else np.where(points.observed, points.values, np.nan)
-    return points, table, row_numbers(points.index if rows is None else rows, len(points))
-
-
-def _at(points: DataPoints, places: np.ndarray) -> DataPoints:
-    return jax.tree.map(lambda leaf: leaf[places], points)
 
 
 def _proposals(

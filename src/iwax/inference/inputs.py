@@ -9,35 +9,11 @@ from numpy.typing import ArrayLike
 
 from iwax._typing import PRNGKey
 from iwax.evaluation.blocks import check_key
-from iwax.evaluation.data_points import DataPoints, check_points
-from iwax.evaluation.tables import event_of, refusal, table, unmasked
+from iwax.evaluation.tables import refusal, table, unmasked
 from iwax.model import LatentVariableModel
-from iwax.parts import Datum, layers_of
+from iwax.parts import layers_of
 
-__all__ = ["check_count", "check_key", "covariates", "labels", "latent_rows", "points", "rows"]
-
-
-def check_count(name: str, value: int, *, least: int = 1, largest: int = 2**31 - 1) -> int:
-    """A whole number from ``least`` to ``largest``; TypeError and ValueError name what was got.
-
-    >>> check_count("k", 0)
-    Traceback (most recent call last):
-        ...
-    ValueError: k must be from 1 to 2147483647: got 0
-    """
-    if isinstance(value, bool) or not isinstance(value, int | np.integer):
-        raise TypeError(f"{name} must be a whole number: got {value!r}")
-    if not least <= value <= largest:
-        raise ValueError(f"{name} must be from {least} to {largest}: got {value}")
-    return int(value)
-
-
-def points(
-    model: LatentVariableModel, x: ArrayLike | Datum, key: PRNGKey, *, missing: bool = False, empty: bool = False
-) -> DataPoints:
-    """Data points as `check_points` gives them: an array [n, *event], or a datum with its covariates."""
-    check_key(key)
-    return check_points(model, x, missing=missing, empty=empty)
+__all__ = ["covariates", "labels", "latent_rows"]
 
 
 def covariates(model: LatentVariableModel, given: Mapping[str, Any] | None, n: int) -> dict[str, Any] | None:
@@ -48,18 +24,6 @@ def covariates(model: LatentVariableModel, given: Mapping[str, Any] | None, n: i
         raise ValueError(f"given must have {n} rows in every array, got shapes that begin with {sizes}")
     model.check_given(jax.tree.map(lambda leaf: leaf[0], found), generating=True)
     return found
-
-
-def rows(
-    model: LatentVariableModel, x: ArrayLike, key: PRNGKey, *, missing: bool = False, empty: bool = False
-) -> np.ndarray:
-    """x as [n, D] finite numbers, D the model's features; an error names what is wrong, and where.
-
-    With ``missing`` a NaN is a value that was not observed; of every row there must be one that was, unless rows may be
-    ``empty``.
-    """
-    check_key(key)
-    return table("x", x, event_of(model), missing=missing, empty=empty)
 
 
 def labels(values: ArrayLike) -> np.ndarray:

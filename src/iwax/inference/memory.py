@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from iwax import batched
 from iwax._typing import PRNGKey
-from iwax.evaluation.blocks import by_row
+from iwax.evaluation.blocks import at_least, blocks, by_row, checked
 from iwax.inference import inputs
 from iwax.likelihoods import Likelihood
 from iwax.model import LatentVariableModel
@@ -36,7 +36,7 @@ class SlotPreferences(NamedTuple):
 
 
 def slot_preferences(
-    model: LatentVariableModel, x: ArrayLike, labels: ArrayLike, *, key: PRNGKey, batch: int = 500
+    model: LatentVariableModel, x: ArrayLike | Datum, labels: ArrayLike, *, key: PRNGKey, batch: int = 500
 ) -> list[SlotPreferences]:
     """The mean attention of each class at one z ~ q(z|x) a row [n, D], for every memory from z to the data.
 
@@ -44,26 +44,26 @@ def slot_preferences(
     no memory, labels are not one a row, and for rows that `embed` refuses.
     """
     decoder(model)
-    table, given = inputs.rows(model, x, key), inputs.labels(labels)
-    if given.shape != (len(table),):
-        raise ValueError(f"one label a row was needed, shape ({len(table)},), got {given.shape}")
-    batch = inputs.check_count("batch", batch)
-    read = by_row(lambda part: _attention(model, key, part.x), table, None, batch)
+    points, given = checked(model, x, None, key), inputs.labels(labels)
+    if given.shape != (len(points),):
+        raise ValueError(f"one label a row was needed, shape ({len(points)},), got {given.shape}")
+    at_least(1, {"batch": batch})
+    read = by_row(lambda part: _attention(model, key, part.x), points, batch)
     classes = np.unique(given)
     return [SlotPreferences(classes, np.stack([each[given == c].mean(axis=0) for c in classes])) for each in read]
 
 
-def slot_pictures(model: LatentVariableModel, x: ArrayLike, *, key: PRNGKey) -> list[np.ndarray]:
+def slot_pictures(model: LatentVariableModel, x: ArrayLike | Datum, *, key: PRNGKey) -> list[np.ndarray]:
     """What reading one slot alone adds to the mean of p(x|z), over the rows given: [slots, D] for every memory.
 
     The difference between reading that slot with weight one and reading none, at one z ~ q(z|x) a row. Raises
     ValueError as `slot_preferences`.
     """
     memories = decoder(model).memories
-    table = inputs.rows(model, x, key)
-    data = Datum(jnp.asarray(table, float), index=jnp.arange(len(table)))
+    points = checked(model, x, None, key)
+    (all_rows,) = blocks(points, len(points))
     return [
-        np.stack([np.asarray(_added(model, key, data, layer, read)) for read in memory.slots])
+        np.stack([np.asarray(_added(model, key, all_rows.x, layer, read)) for read in memory.slots])
         for layer, memory in enumerate(memories)
         if memory is not None
     ]

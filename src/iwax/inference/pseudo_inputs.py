@@ -10,7 +10,7 @@ from jaxtyping import Array
 
 from iwax import batched
 from iwax._typing import PRNGKey
-from iwax.inference import inputs
+from iwax.evaluation.blocks import at_least, check_key
 from iwax.model import LatentVariableModel
 from iwax.priors import Fixed, Vamp
 from iwax.priors.vamp import components_of
@@ -38,11 +38,11 @@ def generate_from_pseudo_inputs(model: LatentVariableModel, components: int, n: 
     prior below it. Raises ValueError where the model's prior is no `priors.Vamp`, or a count is below 1 or above the
     number of pseudo-inputs.
     """
-    inputs.check_key(key)
+    check_key(key)
+    at_least(1, {"n": n, "components": components})
     vamp = vamp_of(model)
     if vamp is None:
         raise ValueError(f"pseudo-inputs are a VampPrior's, got a prior {type(model.prior).__name__}")
-    n, components = inputs.check_count("n", n), inputs.check_count("components", components)
     if components > vamp.pseudo_inputs.shape[0]:
         raise ValueError(
             f"components must be at most the {vamp.pseudo_inputs.shape[0]} pseudo-inputs there are, got {components}"

@@ -12,8 +12,7 @@ from numpy.typing import ArrayLike
 from iwax import batched, streams
 from iwax._typing import PRNGKey
 from iwax.evaluation import evidence, importance_posterior, trust
-from iwax.evaluation.blocks import Block, by_row
-from iwax.inference import inputs
+from iwax.evaluation.blocks import Block, at_least, by_row, checked
 from iwax.model import LatentVariableModel
 from iwax.parts import Datum, Latent
 
@@ -29,14 +28,7 @@ def _through_means(model: LatentVariableModel, key: PRNGKey, x: Datum) -> Array:
     return batched.over_data(one, key, x)
 
 
-@eqx.filter_jit
-def _redrawn(model: LatentVariableModel, key: PRNGKey, x: Datum, draw: Array) -> tuple[Latent, Array]:
-    return batched.redraw(model, key, x, draw)
-
-
-def _resampled(model: LatentVariableModel, key: PRNGKey, part: Block, k: int) -> tuple[Latent, Array]:
-    chosen = importance_posterior.chosen_draws(model, key, part.x, k=k)
-    return _redrawn(model, key, part.x, jnp.asarray(chosen))
+_redrawn = eqx.filter_jit(batched.redraw)
 
 
 def resample(
@@ -50,9 +42,14 @@ def resample(
     (key, row, k) alone, and memory does not grow with k. Raises ValueError for data of another shape or not finite, or
     k below 1.
     """
-    table = inputs.points(model, x, key)
-    k, batch = inputs.check_count("k", k), inputs.check_count("batch", batch)
-    return by_row(lambda part: _resampled(model, key, part, k), table, None, batch)
+    points = checked(model, x, None, key)
+    at_least(1, {"k": k, "batch": batch})
+
+    def of_block(part: Block) -> tuple[Latent, Array]:
+        chosen = importance_posterior.chosen_draws(model, key, part.x, k=k)
+        return _redrawn(model, key, part.x, jnp.asarray(chosen))
+
+    return by_row(of_block, points, batch)
 
 
 class ResamplingWeights(NamedTuple):
@@ -75,8 +72,8 @@ def resampling_weights(
     A draw of q_EW is one of p(z|x) where many draws count; where few do it is nearer to q(z|x). Raises ValueError as
     `resample` does.
     """
-    table = inputs.points(model, x, key)
-    k, batch = inputs.check_count("k", k), inputs.check_count("batch", batch)
+    points = checked(model, x, None, key)
+    at_least(1, {"k": k, "batch": batch})
 
     def of_block(part: Block) -> tuple[np.ndarray, np.ndarray]:
         size = len(part.x)
@@ -84,7 +81,7 @@ def resampling_weights(
         found = evidence.statistics(calls, size, k)
         return found[4], found[5]
 
-    return ResamplingWeights(*by_row(of_block, table, None, batch))
+    return ResamplingWeights(*by_row(of_block, points, batch))
 
 
 def reconstruct(
@@ -115,6 +112,6 @@ def reconstruct(
         return resample(model, x, key=key, k=k, batch=batch)[1]
     if method != "posterior":
         raise ValueError(f"method must be 'posterior' or 'resample': got {method!r}")
-    table = inputs.points(model, x, key)
-    batch = inputs.check_count("batch", batch)
-    return by_row(lambda part: _through_means(model, key, part.x), table, None, batch)
+    points = checked(model, x, None, key)
+    at_least(1, {"batch": batch})
+    return by_row(lambda part: _through_means(model, key, part.x), points, batch)

@@ -7,7 +7,6 @@ from numpy.typing import ArrayLike
 
 from iwax import evaluation
 from iwax._typing import PRNGKey
-from iwax.inference import inputs
 from iwax.model import LatentVariableModel
 from iwax.parts import Datum
 
@@ -26,11 +25,10 @@ def score(
 ) -> evaluation.Evidence:
     """An estimate of log p(x), nats, for every row of data [n, D], with its Monte-Carlo error.
 
-    The lower it is, the less a row is like the training data. `iwax.evaluation.log_evidence` after a check of the
-    input: ``.log_evidence``, ``.monte_carlo_error`` and ``.ess`` are [n], ``.warnings()`` says where not to trust them.
+    The lower it is, the less a row is like the training data. The result of `iwax.evaluation.log_evidence`:
+    ``.log_evidence``, ``.monte_carlo_error`` and ``.ess`` are [n], ``.warnings()`` says where not to trust them.
     ``rows`` are the numbers that key the rows' noise (0 to n - 1 without). With ``missing`` a NaN is a value that was
     not observed, and the log-density is that of those that were. Raises ValueError for data of another shape, not
     finite, or k below 1.
     """
-    table, k = inputs.points(model, x, key, missing=missing), inputs.check_count("k", k)
-    return evaluation.log_evidence(model, table, k=k, key=key, rows=rows, missing=missing, progress=progress)
+    return evaluation.log_evidence(model, x, k=k, key=key, rows=rows, missing=missing, progress=progress)

@@ -1,5 +1,6 @@
 """What was not observed, by encoding and decoding again and again."""
 
+from dataclasses import replace
 from typing import Literal
 
 import equinox as eqx
@@ -11,9 +12,9 @@ from numpy.typing import ArrayLike
 
 from iwax import batched, streams, supports
 from iwax._typing import PRNGKey
-from iwax.evaluation.blocks import Block, by_row
+from iwax.evaluation.blocks import Block, at_least, by_row, checked
+from iwax.evaluation.data_points import as_one_table
 from iwax.evaluation.tables import check_cells, numeric
-from iwax.inference import inputs
 from iwax.model import LatentVariableModel
 from iwax.parts import Datum
 
@@ -22,7 +23,7 @@ __all__ = ["impute_by_sweeps", "swept"]
 
 def impute_by_sweeps(
     model: LatentVariableModel,
-    x: ArrayLike,
+    x: ArrayLike | Datum,
     *,
     key: PRNGKey,
     sweeps: int = 100,
@@ -30,14 +31,14 @@ def impute_by_sweeps(
     start: ArrayLike | None = None,
     batch: int = 250,
 ) -> np.ndarray:
-    """Rows [n, D] with their NaN filled by so many sweeps of ``z ~ q(z|x)``, ``x_missing = E[x|z]``, from noise on.
+    """Rows [n, *event] with their NaN filled by so many sweeps of ``z ~ q(z|x)``, ``x_missing = E[x|z]``, from noise.
 
     Rezende, Mohamed and Wierstra (2014, arXiv:1401.4082, appendix F), with the mean of p(x|z) in place of a draw as Li,
     Zhu and Zhang (2016, arXiv:1602.07416) impute images. With ``value="draw"`` a sweep draws x_missing ~ p(x|z): where
     q(z|x) is exact, a Gibbs sampler whose law tends to p(x_missing|x_observed); where it is not, nothing is known of
     the error, and `impute`, which weighs the encoder's draws, is the one to trust. No density is evaluated: for binary
-    data grey values in [0, 1] will do, and are read as they are. ``start`` are the first values, a number or [n, D];
-    without, uniform on [0, 1). The encoder reads whole rows, as it was trained to. Raises ValueError for rows of
+    data grey values in [0, 1] will do, and are read as they are. ``start`` are the first values, a number or as many
+    as x; without, uniform on [0, 1). The encoder reads whole rows, as it was trained to. Raises ValueError for rows of
     another shape or infinite, beyond 0 and 1 for binary data, for another ``value``, and for a start of another shape
     or not finite.
 
@@ -52,8 +53,9 @@ def impute_by_sweeps(
     """
     if value not in ("mean", "draw"):
         raise ValueError(f"value must be 'mean' or 'draw': got {value!r}")
-    table = np.array(inputs.rows(model, x, key, missing=True, empty=True), float)
-    sweeps, batch = inputs.check_count("sweeps", sweeps), inputs.check_count("batch", batch)
+    at_least(1, {"sweeps": sweeps, "batch": batch})
+    points = checked(model, x, None, key, missing=True, empty=True)
+    table = np.array(as_one_table(points), float)
     if model.likelihood.support == supports.binary:
         _refuse_beyond_grey(table)
     holes = np.isnan(table)
@@ -62,19 +64,20 @@ def impute_by_sweeps(
 
     def of_block(block: Block) -> Array:
         rows, marks, begun = block.x.values
-        datum = Datum(rows, observed=marks == 0, index=block.x.index)
+        datum = replace(block.x, values=rows, observed=marks == 0)
         return swept(model, key, datum, sweeps, start=None if start is None else begun, draw=value == "draw")
 
-    return np.where(holes, by_row(of_block, (filled, holes, first), None, batch), table)
+    everything = Datum((filled, holes, first), given=points.given, index=points.index)
+    return np.where(holes, by_row(of_block, everything, batch), table)
 
 
 def _refuse_beyond_grey(table: np.ndarray) -> None:
     beyond = (table < 0) | (table > 1)
     if beyond.any():
-        row, column = np.argwhere(beyond)[0]
+        row, *column = np.argwhere(beyond)[0]
         raise ValueError(
-            f"a Bernoulli likelihood needs values from 0 to 1, got {table[row, column]:g} in row {row}, column "
-            f"{column}; divide grey values 0..255 by 255"
+            f"a Bernoulli likelihood needs values from 0 to 1, got {table[row, *column]:g} in row {row}, column "
+            f"{', '.join(map(str, column))}; divide grey values 0..255 by 255"
         )
 
 
@@ -82,7 +85,7 @@ def _start(start: ArrayLike | None, table: np.ndarray) -> np.ndarray:
     first = numeric("start", 0.0 if start is None else start).astype(float)
     if first.shape not in ((), table.shape):
         raise ValueError(f"start must be a number, or numbers of shape {table.shape}: got shape {first.shape}")
-    check_cells(np.atleast_2d(first), missing=False, name="start")
+    check_cells(first.reshape(len(table) if first.ndim else 1, -1), missing=False, name="start")
     return np.broadcast_to(first, table.shape)
 
 

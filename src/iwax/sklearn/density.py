@@ -1,5 +1,6 @@
 """Density models: log p(x), embeddings, new rows."""
 
+from dataclasses import KW_ONLY, dataclass
 from numbers import Integral
 from typing import Any, ClassVar, Self
 
@@ -21,6 +22,7 @@ from iwax.streams import Run
 __all__ = ["IWAE", "VAE"]
 
 
+@dataclass(eq=False, repr=False)
 class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, LatentVariableEstimator):
     """A variational autoencoder of real features: ``z ~ p(z)``, ``x ~ p(x|z)``, trained by the ELBO.
 
@@ -78,34 +80,8 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, Laten
         "n_score_samples": [AT_LEAST_ONE],
     }
 
-    def __init__(
-        self,
-        n_components: int = 16,
-        *,
-        hidden_layer_sizes: tuple[int, ...] = (96, 96),
-        activation: str = "tanh",
-        likelihood: str = "student_t",
-        prior_components: int = 20,
-        n_score_samples: int = 500,
-        learning_rate_init: float = 4e-3,
-        batch_size: int = 64,
-        max_iter: int | None = None,
-        validation_fraction: float = 0.1,
-        n_iter_no_change: int | None = 20,
-        random_state: Any = None,
-    ) -> None:
-        self.n_components = n_components
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.activation = activation
-        self.likelihood = likelihood
-        self.prior_components = prior_components
-        self.n_score_samples = n_score_samples
-        self.learning_rate_init = learning_rate_init
-        self.batch_size = batch_size
-        self.max_iter = max_iter
-        self.validation_fraction = validation_fraction
-        self.n_iter_no_change = n_iter_no_change
-        self.random_state = random_state
+    _: KW_ONLY
+    n_score_samples: int = 500
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any = None) -> Self:
@@ -177,6 +153,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, Laten
         return prior.features
 
 
+@dataclass(eq=False, repr=False)
 class IWAE(VAE):
     """An importance-weighted autoencoder of real features: as `VAE`, trained by the bound of ``k`` draws.
 
@@ -204,35 +181,5 @@ class IWAE(VAE):
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {**VAE._parameter_constraints, "k": [AT_LEAST_ONE]}
 
-    def __init__(
-        self,
-        n_components: int = 16,
-        *,
-        k: int = 5,
-        hidden_layer_sizes: tuple[int, ...] = (96, 96),
-        activation: str = "tanh",
-        likelihood: str = "student_t",
-        prior_components: int = 20,
-        n_score_samples: int = 500,
-        learning_rate_init: float = 4e-3,
-        batch_size: int = 64,
-        max_iter: int | None = None,
-        validation_fraction: float = 0.1,
-        n_iter_no_change: int | None = 20,
-        random_state: Any = None,
-    ) -> None:
-        super().__init__(
-            n_components,
-            hidden_layer_sizes=hidden_layer_sizes,
-            activation=activation,
-            likelihood=likelihood,
-            prior_components=prior_components,
-            n_score_samples=n_score_samples,
-            learning_rate_init=learning_rate_init,
-            batch_size=batch_size,
-            max_iter=max_iter,
-            validation_fraction=validation_fraction,
-            n_iter_no_change=n_iter_no_change,
-            random_state=random_state,
-        )
-        self.k = k
+    _: KW_ONLY
+    k: int = 5

@@ -1,6 +1,6 @@
 """What the estimators share: parameters and their ranges, how rows are read, how a model is fitted and weighed."""
 
-from dataclasses import replace
+from dataclasses import KW_ONLY, dataclass, replace
 from functools import partial
 from numbers import Integral, Real
 from typing import Any, ClassVar
@@ -31,26 +31,9 @@ AT_LEAST_ONE = Interval(Integral, 1, None, closed="left")
 _STEPS, _LEAST, _MOST = 8_000, 10, 700  # of a training whose length was not given: steps, and limits of its passes
 
 
-class LatentVariableEstimator(BaseEstimator):
-    """A model of standardised features, ``z ~ p(z)``, ``x ~ p(x|z)``, trained on the observed ones of every row.
+class Fitted(BaseEstimator):
+    """What a fit finds."""
 
-    Not to be used by itself: `IWAE`, `VAE`, `IWAEImputer` and `IWAEOutlierDetector` are.
-    """
-
-    # parameters, set by the subclasses' __init__
-    n_components: int
-    hidden_layer_sizes: tuple[int, ...]
-    activation: str
-    likelihood: str
-    prior_components: int
-    learning_rate_init: float
-    batch_size: int
-    max_iter: int | None
-    validation_fraction: float
-    n_iter_no_change: int | None
-    random_state: Any
-
-    # what a fit finds
     model_: LatentVariableModel
     mean_: np.ndarray
     scale_: np.ndarray
@@ -58,6 +41,28 @@ class LatentVariableEstimator(BaseEstimator):
     n_iter_: int
     n_features_in_: int
     seed_: int
+
+
+@dataclass(eq=False, repr=False)
+class LatentVariableEstimator(Fitted):
+    """A model of standardised features, ``z ~ p(z)``, ``x ~ p(x|z)``, trained on the observed ones of every row.
+
+    Not to be used by itself: `IWAE`, `VAE`, `IWAEImputer` and `IWAEOutlierDetector` are. The parameters are the fields
+    of a dataclass, from which Python writes the constructor that scikit-learn reads them off; they are stored as given.
+    """
+
+    n_components: int = 16
+    _: KW_ONLY
+    hidden_layer_sizes: tuple[int, ...] = (96, 96)
+    activation: str = "tanh"
+    likelihood: str = "student_t"
+    prior_components: int = 20
+    learning_rate_init: float = 4e-3
+    batch_size: int = 64
+    max_iter: int | None = None
+    validation_fraction: float = 0.1
+    n_iter_no_change: int | None = 20
+    random_state: Any = None
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "n_components": [AT_LEAST_ONE],

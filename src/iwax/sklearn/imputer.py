@@ -1,5 +1,6 @@
 """Missing values filled by a model of the rows that they are missing from."""
 
+from dataclasses import KW_ONLY, dataclass
 from numbers import Integral
 from typing import Any, ClassVar, Self
 
@@ -16,6 +17,7 @@ from iwax.streams import Run
 __all__ = ["IWAEImputer"]
 
 
+@dataclass(eq=False, repr=False)
 class IWAEImputer(OneToOneFeatureMixin, TransformerMixin, LatentVariableEstimator):
     """Fills the NaN of a table with ``E[x_missing | x_observed]`` under an importance-weighted autoencoder of its rows.
 
@@ -50,36 +52,9 @@ class IWAEImputer(OneToOneFeatureMixin, TransformerMixin, LatentVariableEstimato
         "n_impute_samples": [AT_LEAST_ONE],
     }
 
-    def __init__(
-        self,
-        n_components: int = 16,
-        *,
-        k: int = 5,
-        hidden_layer_sizes: tuple[int, ...] = (96, 96),
-        activation: str = "tanh",
-        likelihood: str = "student_t",
-        prior_components: int = 20,
-        n_impute_samples: int = 1000,
-        learning_rate_init: float = 4e-3,
-        batch_size: int = 64,
-        max_iter: int | None = None,
-        validation_fraction: float = 0.1,
-        n_iter_no_change: int | None = 20,
-        random_state: Any = None,
-    ) -> None:
-        self.n_components = n_components
-        self.k = k
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.activation = activation
-        self.likelihood = likelihood
-        self.prior_components = prior_components
-        self.n_impute_samples = n_impute_samples
-        self.learning_rate_init = learning_rate_init
-        self.batch_size = batch_size
-        self.max_iter = max_iter
-        self.validation_fraction = validation_fraction
-        self.n_iter_no_change = n_iter_no_change
-        self.random_state = random_state
+    _: KW_ONLY
+    k: int = 5
+    n_impute_samples: int = 1000
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any = None) -> Self:

@@ -1,5 +1,6 @@
 """Rows that are unlike the others."""
 
+from dataclasses import KW_ONLY, dataclass
 from numbers import Real
 from typing import Any, ClassVar, Self
 
@@ -14,6 +15,7 @@ from iwax.streams import Run
 __all__ = ["IWAEOutlierDetector"]
 
 
+@dataclass(eq=False, repr=False)
 class IWAEOutlierDetector(OutlierMixin, LatentVariableEstimator):
     """Outliers by log p(x) under an importance-weighted autoencoder of the rows.
 
@@ -56,40 +58,11 @@ class IWAEOutlierDetector(OutlierMixin, LatentVariableEstimator):
         "n_score_samples": [AT_LEAST_ONE],
     }
 
-    def __init__(
-        self,
-        n_components: int = 16,
-        *,
-        contamination: float = 0.1,
-        outlier_score: str = "log_prob",
-        k: int = 5,
-        hidden_layer_sizes: tuple[int, ...] = (96, 96),
-        activation: str = "tanh",
-        likelihood: str = "student_t",
-        prior_components: int = 20,
-        n_score_samples: int = 500,
-        learning_rate_init: float = 4e-3,
-        batch_size: int = 64,
-        max_iter: int | None = None,
-        validation_fraction: float = 0.1,
-        n_iter_no_change: int | None = 20,
-        random_state: Any = None,
-    ) -> None:
-        self.n_components = n_components
-        self.contamination = contamination
-        self.outlier_score = outlier_score
-        self.k = k
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.activation = activation
-        self.likelihood = likelihood
-        self.prior_components = prior_components
-        self.n_score_samples = n_score_samples
-        self.learning_rate_init = learning_rate_init
-        self.batch_size = batch_size
-        self.max_iter = max_iter
-        self.validation_fraction = validation_fraction
-        self.n_iter_no_change = n_iter_no_change
-        self.random_state = random_state
+    _: KW_ONLY
+    contamination: float = 0.1
+    outlier_score: str = "log_prob"
+    k: int = 5
+    n_score_samples: int = 500
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any = None) -> Self:
