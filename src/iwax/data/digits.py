@@ -41,6 +41,7 @@ GREY = replace(
     protocol=DIGITS.protocol.partition(" Binarised like MNIST")[0] + " Grey values as they are.",
     kind="grey",
     binarize_training=False,
+    seed=None,
 )
 
 

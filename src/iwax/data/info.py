@@ -31,7 +31,11 @@ class Info:
     files: tuple[DataFile, ...] = ()
     binarize_training: bool = False
     aliases: tuple[str, ...] = ()
-    seed: int = 0
+    seed: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.binarize_training != (self.seed is not None):
+            raise ValueError(f"{self.name} needs a seed where it is binarised at every access, and none else")
 
     def cut(self, values: np.ndarray, labels: np.ndarray | None = None, order: np.ndarray | None = None) -> Dataset:
         """The data set of these rows, in ``order`` where one is given: first training, then validation, then test."""
@@ -62,7 +66,7 @@ class Info:
 
     def _final(self, split: Split, stream: Bits) -> Split:
         """Rows as they are evaluated: drawn once where training rows are drawn at every access."""
-        if not self.binarize_training:
+        if self.seed is None:
             return split
         return Split(binarize_once(split.values, seed=self.seed, stream=stream), split.labels)
 

@@ -105,6 +105,7 @@ GREY = replace(
     "classification, and for likelihoods of grey values.",
     kind="grey",
     binarize_training=False,
+    seed=None,
 )
 FASHION_MNIST = replace(
     DYNAMIC_50K,
@@ -123,4 +124,5 @@ FASHION_GREY = replace(
     protocol=GREY.protocol.replace("MNIST:", "Fashion-MNIST:"),
     kind="grey",
     binarize_training=False,
+    seed=None,
 )
