@@ -16,6 +16,7 @@ import pytest
 from linear_gaussian import LinearGaussian
 
 from iwax import bounds, evaluation, gradients, inference, likelihoods, nn, posteriors, priors
+from iwax.data.rows import Rows
 from iwax.model import LatentVariableModel
 from iwax.parts import Datum
 
@@ -104,6 +105,10 @@ INFERENCE: dict[str, Case] = {
     "resample": Case(lambda: inference.resample(wide(), X, key=key(), k=5)),
     "resampling_weights": Case(lambda: inference.resampling_weights(wide(), X, key=key(), k=30)),
     "score": Case(lambda: inference.score(exact(), X, k=5, key=key()), evidence),
+    "scores": Case(
+        lambda: inference.scores(exact(), X, Rows(X, (3,), "binary"), k=5, key=key()),
+        lambda found: found.columns["log_evidence"],
+    ),
     "slot_pictures": Case(lambda: inference.slot_pictures(binary(memory=True), BINARY, key=key())),
     "slot_preferences": Case(lambda: inference.slot_preferences(binary(memory=True), BINARY, [0, 1], key=key())),
     "typicality": Case(lambda: inference.typicality([1.0, 2.0], [1.5, 1.0]), everything),
@@ -162,7 +167,14 @@ EVALUATION: dict[str, Case] = {
 CASES = {f"inference.{name}": case for name, case in INFERENCE.items()}
 CASES |= {f"evaluation.{name}": case for name, case in EVALUATION.items()}
 LONG = [  # compiled, in both precisions
-    *("comparable_scores", "aggregate_posterior", "annealed_evidence", "bidirectional_evidence", "inference_gap"),
+    *(
+        "comparable_scores",
+        "scores",
+        "aggregate_posterior",
+        "annealed_evidence",
+        "bidirectional_evidence",
+        "inference_gap",
+    ),
     *("gradient_signal_to_noise", "importance_posterior_elbo", "importance_posterior_log_prob", "jackknife_evidence"),
     *("simulation_based_calibration", "resampling_sampler", "slot_pictures"),
 ]

@@ -90,6 +90,7 @@ def hostile(folder: Path) -> Path:
     return mark
 
 
+@pytest.mark.slow  # what starts programs is not even imported: tests/unit/test_house.py
 def test_no_verb_starts_a_program(tmp_path):
     mark = hostile(tmp_path)
     rng = np.random.default_rng(0)

@@ -36,10 +36,10 @@ def folder(tmp_path_factory) -> Path:
     "words",
     [
         "impute RUN/table RUN/t.csv --k 30 --draws 2",
-        "denoise RUN/images --limit 5 --k 30 --sweeps 2",
+        pytest.param("denoise RUN/images --limit 5 --k 30 --sweeps 2", marks=slow),
         "score RUN/table RUN/t.csv --k 30",
-        "embed RUN/table RUN/t.csv",
-        "sample RUN/table -n 3",
+        pytest.param("embed RUN/table RUN/t.csv", marks=slow),
+        pytest.param("sample RUN/table -n 3", marks=slow),
         "reconstruct RUN/images --method resample --k 30",
         pytest.param("impute RUN/images --mask half --limit 5 --k 30", marks=slow),
         pytest.param("impute RUN/table RUN/t.csv --sweeps 2", marks=slow),
