@@ -1,5 +1,8 @@
 """A user's own arrays and pictures: kinds, splits, labels and binarisation."""
 
+import sys
+from collections import Counter
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -131,3 +134,28 @@ def test_datasets_check_themselves():
         data.Split(np.zeros((0, 4), np.uint8))
     with pytest.raises(ValueError, match="uint8 or float32"):
         data.Split(np.zeros((1, 4)))
+
+
+def test_each_file_is_opened_once(tmp_path):
+    """However much is seen of a table before it is read, and of a picture before it is decoded."""
+    table, pictures, arrays = tmp_path / "t.csv", tmp_path / "pictures", tmp_path / "x.npy"
+    table.write_text("a;b\n" + "".join(f"{i}.5;{'pq'[i % 2]}\n" for i in range(30)))
+    np.save(arrays, np.arange(40.0).reshape(10, 4))
+    pictures.mkdir()
+    for i in range(5):
+        Image.new("L", (4, 3), 40 * i).save(pictures / f"{i}.png")
+    opened = Counter[str]()
+    watching = True
+
+    def note(event, arguments):
+        if watching and event == "open" and str(arguments[0]).startswith(str(tmp_path)):
+            opened[str(arguments[0])] += 1
+
+    sys.addaudithook(note)  # a hook cannot be removed
+    try:
+        for path in (table, pictures, arrays):
+            data.load(path)
+    finally:
+        watching = False
+    files = [table, arrays, *pictures.iterdir()]
+    assert {path: opened[str(path)] for path in files} == dict.fromkeys(files, 1)

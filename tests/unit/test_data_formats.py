@@ -17,8 +17,9 @@ from iwax.data.formats.images import read_images
 from iwax.data.formats.letters import read_letters
 from iwax.data.formats.matlab import read_matlab
 from iwax.data.formats.npy import read_npy, read_npz
-from iwax.data.formats.table import read_table
+from iwax.data.formats.table import read_cells
 from iwax.data.omniglot import reduce_ink
+from iwax.data.uci import numbers
 
 RANDOM = np.random.default_rng(1)
 PICTURES = RANDOM.integers(0, 256, (3, 4, 5), dtype=np.uint8)
@@ -115,24 +116,25 @@ def test_letters():
 @pytest.mark.parametrize("header", ["", "a{d}b{d}c\n"])
 def test_tables(delimiter, header):
     text = header.replace("{d}", delimiter) + "1{d}2.5{d}-3e1\n\n4{d}5{d}6\n".replace("{d}", delimiter)
-    values, names = read_table(text.encode(), name="x")
-    assert values.tolist() == [[1, 2.5, -30], [4, 5, 6]]
-    assert names == (["a", "b", "c"] if header else [])
+    table = read_cells(text.encode(), name="x")
+    assert numbers(table).tolist() == [[1, 2.5, -30], [4, 5, 6]]
+    assert table.names == (("a", "b", "c") if header else ("column1", "column2", "column3"))
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (b"a,b\n1,2\n3\n", "x:3: needed 2 cells; got 1"),
+        (b"a,b\n1,2\n3\n", "x:3: needed 2 cells .*; got 1"),
         (b"a,b\n1,2\n3,x\n", "x:3:2: needed a number; got 'x'"),
+        (b"a,b\n1,2\n3,\n", "x:3:2: needed a number; got None"),
         (b"", "empty"),
-        (b"a,b\n", "at least one line of numbers"),
+        (b"a,b\n", "at least one line below the header"),
         (b"1,\xff\n", "UTF-8"),
     ],
 )
 def test_tables_name_row_and_column(text, message):
     with pytest.raises(ValueError, match=message):
-        read_table(text, name="x")
+        numbers(read_cells(text, name="x"))
 
 
 @pytest.mark.parametrize("order", ["C", "F"])

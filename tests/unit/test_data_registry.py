@@ -1,5 +1,6 @@
 """The registered names: what each loads, against what its source states."""
 
+import dataclasses
 import io
 
 import numpy as np
@@ -173,15 +174,12 @@ def chardata(rows: int, tests: int) -> tuple[bytes, np.ndarray]:
     return file.getvalue(), pictures
 
 
-def test_burdas_omniglot_is_upright_and_in_his_order(empty_home, monkeypatch):
-    monkeypatch.setattr(omniglot, "VALID", 4)
-    info = omniglot.BURDA
-    small = type(info)(**{**vars(info), "train": 16, "valid": 4, "test": 5})
-    monkeypatch.setattr(omniglot, "BURDA", small)
+def test_burdas_omniglot_is_upright_and_in_his_order(empty_home):
+    small = dataclasses.replace(omniglot.BURDA, train=16, valid=4, test=5)
     contents, pictures = chardata(20, 5)
     (empty_home / "omniglot").mkdir()
     (empty_home / "omniglot" / "chardata.mat").write_bytes(contents)
-    loaded = omniglot.load_burda()
+    loaded = omniglot.load_burda(small)
     order = np.random.RandomState(123).permutation(20)
     assert np.array_equal(loaded.train.values.reshape(-1, 28, 28), pictures[order[:16]])
     assert loaded.train.labels.tolist() == order[:16].tolist()
@@ -197,21 +195,19 @@ def test_files_that_cannot_be_downloaded_say_where_to_put_them(empty_home):
     assert data.whereabouts("omniglot") == "absent"
 
 
-def test_converted_histopathology(empty_home, monkeypatch):
-    info = histopathology.HISTOPATHOLOGY
-    small = type(info)(**{**vars(info), "train": 3, "valid": 2, "test": 2})
-    monkeypatch.setattr(histopathology, "HISTOPATHOLOGY", small)
+def test_converted_histopathology(empty_home):
+    small = dataclasses.replace(histopathology.HISTOPATHOLOGY, train=3, valid=2, test=2)
     place = empty_home / "histopathology" / "histopathology.npz"
     place.parent.mkdir()
     grey = np.random.default_rng(3).random((7, 28, 28))
     np.savez(place, x_train=grey[:3], x_valid=grey[3:5], x_test=grey[5:])
-    assert np.array_equal(histopathology.load().test.values, grey[5:].reshape(2, 784).astype(np.float32))
+    assert np.array_equal(histopathology.load(small).test.values, grey[5:].reshape(2, 784).astype(np.float32))
     np.savez(place, x_train=grey[:3] * 255, x_valid=grey[3:5], x_test=grey[5:])
     with pytest.raises(ValueError, match=r"x_train\]: needed values in \[0, 1\]"):
-        histopathology.load()
+        histopathology.load(small)
     np.savez(place, x_train=grey[:3])
     with pytest.raises(ValueError, match="needed the arrays"):
-        histopathology.load()
+        histopathology.load(small)
 
 
 def test_another_binarisation_goes_by_another_name(iwax_data):

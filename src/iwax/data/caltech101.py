@@ -37,11 +37,11 @@ CALTECH101 = Info(
 )
 
 
-def load() -> Dataset:
+def load(info: Info) -> Dataset:
     """The three parts of split 1."""
     keys = tuple(f"{part}_{what}" for part in ("train", "val", "test") for what in ("data", "labels"))
     found = read_matlab(read(FILE), keys=keys, name=FILE.path)
-    return CALTECH101.dataset(*(_part(found, part) for part in ("train", "val", "test")))
+    return info.dataset(*(_part(found, part) for part in ("train", "val", "test")))
 
 
 def _part(found: dict[str, np.ndarray], part: str) -> Split:

@@ -5,10 +5,9 @@ from dataclasses import replace
 import numpy as np
 from sklearn.datasets import load_digits
 
-from iwax.data.binarization import binarize_once
 from iwax.data.bits import permutation
-from iwax.data.dataset import Dataset, Split
-from iwax.data.info import Info, take
+from iwax.data.dataset import Dataset
+from iwax.data.info import Info
 from iwax.streams import Bits
 
 SEED = 8
@@ -32,6 +31,7 @@ DIGITS = Info(
     licence="CC BY 4.0 (UCI)",
     source="Alpaydin and Kaynak (1998), UCI; via sklearn.datasets.load_digits",
     binarize_training=True,
+    seed=SEED,
 )
 
 GREY = replace(
@@ -41,34 +41,19 @@ GREY = replace(
     protocol=DIGITS.protocol.partition(" Binarised like MNIST")[0] + " Grey values as they are.",
     kind="grey",
     binarize_training=False,
+    seed=None,
 )
 
 
-def load() -> Dataset:
-    """The digits, stratified and binarised by their protocol."""
-    train, valid, test = _split()
-    return DIGITS.dataset(
-        train,
-        Split(binarize_once(valid.values, seed=SEED, stream=Bits.VALID), valid.labels),
-        Split(binarize_once(test.values, seed=SEED, stream=Bits.TEST), test.labels),
-    )
-
-
-def load_grey() -> Dataset:
-    """The digits, stratified, in grey."""
-    return GREY.dataset(*_split())
-
-
-def _split() -> tuple[Split, Split, Split]:
-    """Training, validation and test rows, in grey."""
+def load(info: Info) -> Dataset:
+    """The digits, stratified, with the treatment of ``info``."""
     values, target = load_digits(return_X_y=True)
     grey = ((np.asarray(values).astype(np.uint16) * 255 + 8) // 16).astype(np.uint8)
     labels = np.asarray(target).astype(np.uint8)
     order = permutation(SEED, Bits.SPLIT, len(grey))
     rank = _rank_within_class(labels[order])
-    test = take(grey, labels, order[rank < TEST_EACH])
-    valid = take(grey, labels, order[(rank >= TEST_EACH) & (rank < TEST_EACH + VALID_EACH)])
-    return take(grey, labels, order[rank >= TEST_EACH + VALID_EACH]), valid, test
+    part = np.where(rank < TEST_EACH, 2, np.where(rank < TEST_EACH + VALID_EACH, 1, 0))
+    return info.cut(grey, labels, order[np.argsort(part, kind="stable")])
 
 
 def _rank_within_class(labels: np.ndarray) -> np.ndarray:

@@ -6,11 +6,10 @@ from iwax.data.bits import permutation
 from iwax.data.dataset import Dataset
 from iwax.data.fetch import DataFile, read
 from iwax.data.formats.matlab import read_matlab
-from iwax.data.info import Info, take
+from iwax.data.info import Info
 from iwax.streams import Bits
 
 SEED = 28
-TRAIN, VALID, TEST = 1_565, 200, 200
 
 FILE = DataFile(
     "frey_faces/frey_rawface.mat",
@@ -30,22 +29,17 @@ FREY_FACES = Info(
     ),
     shape=(28, 20),
     kind="real",
-    train=TRAIN,
-    valid=VALID,
-    test=TEST,
+    train=1_565,
+    valid=200,
+    test=200,
     licence="none stated",
     source="B. Frey, S. Roweis, https://cs.nyu.edu/~roweis/data.html",
     files=(FILE,),
 )
 
 
-def load() -> Dataset:
+def load(info: Info) -> Dataset:
     """frey_rawface.mat: one frame a column."""
     frames = read_matlab(read(FILE), keys=("ff",), name=FILE.path)["ff"].T
     scaled = (frames.astype(np.float32) + np.float32(0.5)) / np.float32(256)  # exact: a division by 2^8
-    order = permutation(SEED, Bits.SPLIT, len(scaled))
-    return FREY_FACES.dataset(
-        take(scaled, None, order[:TRAIN]),
-        take(scaled, None, order[TRAIN : TRAIN + VALID]),
-        take(scaled, None, order[TRAIN + VALID :]),
-    )
+    return info.cut(scaled, order=permutation(SEED, Bits.SPLIT, len(scaled)))

@@ -39,12 +39,12 @@ HISTOPATHOLOGY = Info(
 )
 
 
-def load() -> Dataset:
+def load(info: Info) -> Dataset:
     """The converted file: x_train, x_valid and x_test in [0, 1], [n, 784] or [n, 28, 28]."""
     found = read_npz(read(FILE), name=FILE.path)
     if sorted(found) != sorted(KEYS):
         raise ValueError(f"{FILE.path}: needed the arrays {', '.join(KEYS)}; got {', '.join(sorted(found))}")
-    return HISTOPATHOLOGY.dataset(*(_part(found[key], key) for key in KEYS))
+    return info.dataset(*(_part(found[key], key) for key in KEYS))
 
 
 def _part(values: np.ndarray, key: str) -> Split:

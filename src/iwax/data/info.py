@@ -4,15 +4,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from iwax.data.binarization import binarize_once
 from iwax.data.dataset import Dataset, Kind, Split
 from iwax.data.fetch import DataFile
+from iwax.streams import Bits
 
 
 @dataclass(frozen=True)
 class Info:
     """Name, protocol, sizes, files and licence of a registered data set.
 
-    ``train``, ``valid`` and ``test`` are numbers of rows; ``files`` is empty for a set that needs none.
+    ``train``, ``valid`` and ``test`` are numbers of rows; ``files`` is empty for a set that needs none. With
+    ``binarize_training`` rows are grey until they are drawn, those of validation and test once, by ``seed``.
     """
 
     name: str
@@ -28,6 +31,19 @@ class Info:
     files: tuple[DataFile, ...] = ()
     binarize_training: bool = False
     aliases: tuple[str, ...] = ()
+    seed: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.binarize_training != (self.seed is not None):
+            raise ValueError(f"{self.name} needs a seed where it is binarised at every access, and none else")
+
+    def cut(self, values: np.ndarray, labels: np.ndarray | None = None, order: np.ndarray | None = None) -> Dataset:
+        """The data set of these rows, in ``order`` where one is given: first training, then validation, then test."""
+        order = np.arange(len(values)) if order is None else order
+        train, valid, test = np.split(order, [self.train, self.train + self.valid])
+        return self.dataset(
+            take(values, labels, train), take(values, labels, valid) if len(valid) else None, take(values, labels, test)
+        )
 
     def dataset(self, train: Split, valid: Split | None, test: Split) -> Dataset:
         """The loaded splits under this name and protocol. Raises ValueError if their sizes are not as stated."""
@@ -44,9 +60,15 @@ class Info:
             kind=self.kind,
             binarize_training=self.binarize_training,
             train=train,
-            valid=valid,
-            test=test,
+            valid=None if valid is None else self._final(valid, Bits.VALID),
+            test=self._final(test, Bits.TEST),
         )
+
+    def _final(self, split: Split, stream: Bits) -> Split:
+        """Rows as they are evaluated: drawn once where training rows are drawn at every access."""
+        if self.seed is None:
+            return split
+        return Split(binarize_once(split.values, seed=self.seed, stream=stream), split.labels)
 
 
 def take(values: np.ndarray, labels: np.ndarray | None, rows: np.ndarray | slice) -> Split:

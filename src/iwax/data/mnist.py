@@ -1,13 +1,11 @@
 """MNIST and Fashion-MNIST from their idx files, binarised anew at every access, under four protocols."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from iwax.data.binarization import binarize_once
-from iwax.data.dataset import Dataset, Split
+from iwax.data.dataset import Dataset
 from iwax.data.fetch import DataFile, read
 from iwax.data.formats.idx import read_idx
 from iwax.data.info import Info, take
-from iwax.streams import Bits
 
 MIRRORS = (
     "https://ossci-datasets.s3.amazonaws.com/mnist/",
@@ -43,46 +41,12 @@ MNIST_LICENCE = "none stated; LeCun and Cortes hold the copyright"
 MNIST_SOURCE = "LeCun, Bottou, Bengio and Haffner (1998), http://yann.lecun.com/exdb/mnist/"
 
 
-@dataclass(frozen=True)
-class Dynamic:
-    """A dynamically binarised set: its description and the seed that fixes validation and test."""
-
-    info: Info
-    seed: int
-
-    def load(self) -> Dataset:
-        """Read the four idx files, split by position, draw validation and test once."""
-        images, labels, test_images, test_labels = (read_idx(read(file), name=file.path) for file in self.info.files)
-        grey = images.reshape(len(images), -1)
-        n = self.info.train
-        train = take(grey, labels, slice(0, n))
-        valid = take(grey, labels, slice(n, None)) if self.info.valid else None
-        test = take(test_images.reshape(len(test_images), -1), test_labels, slice(None))
-        return self.info.dataset(
-            train,
-            None if valid is None else self._drawn(valid, Bits.VALID),
-            self._drawn(test, Bits.TEST),
-        )
-
-    def _drawn(self, grey: Split, stream: Bits) -> Split:
-        return Split(binarize_once(grey.values, seed=self.seed, stream=stream), grey.labels)
-
-
-@dataclass(frozen=True)
-class Grey:
-    """A set whose grey values are given as they are."""
-
-    info: Info
-
-    def load(self) -> Dataset:
-        """Read the four idx files, split by position."""
-        images, labels, test_images, test_labels = (read_idx(read(file), name=file.path) for file in self.info.files)
-        grey = images.reshape(len(images), -1)
-        return self.info.dataset(
-            take(grey, labels, slice(0, self.info.train)),
-            take(grey, labels, slice(self.info.train, None)),
-            take(test_images.reshape(len(test_images), -1), test_labels, slice(None)),
-        )
+def load(info: Info) -> Dataset:
+    """Read the four idx files: training and validation rows by position, then the published test rows."""
+    images, labels, test_images, test_labels = (read_idx(read(file), name=file.path) for file in info.files)
+    rows, tests = images.reshape(len(images), -1), test_images.reshape(len(test_images), -1)
+    valid = take(rows, labels, slice(info.train, None)) if info.valid else None
+    return info.dataset(take(rows, labels, slice(info.train)), valid, take(tests, test_labels, slice(None)))
 
 
 def _protocol(train: int, valid: int, seed: int, used_by: str) -> str:
@@ -95,8 +59,8 @@ def _protocol(train: int, valid: int, seed: int, used_by: str) -> str:
     )
 
 
-def _mnist(name: str, train: int, valid: int, seed: int, used_by: str, aliases: tuple[str, ...] = ()) -> Dynamic:
-    info = Info(
+def _mnist(name: str, train: int, valid: int, seed: int, used_by: str, aliases: tuple[str, ...] = ()) -> Info:
+    return Info(
         name=name,
         title="MNIST, binarised anew at every access",
         protocol="MNIST: " + _protocol(train, valid, seed, used_by),
@@ -110,8 +74,8 @@ def _mnist(name: str, train: int, valid: int, seed: int, used_by: str, aliases: 
         files=MNIST_FILES,
         binarize_training=True,
         aliases=aliases,
+        seed=seed,
     )
-    return Dynamic(info, seed)
 
 
 BURDA = _mnist(
@@ -132,48 +96,33 @@ DYNAMIC_50K = _mnist(
 DYNAMIC_60K = _mnist(
     "mnist-dynamic-60k", 60_000, 0, 1234, "The split of Sonderby et al. (2016) and of the memory-augmented VAEs."
 )
-GREY = Grey(
-    Info(
-        name="mnist-grey",
-        title="MNIST, grey",
-        protocol="MNIST: the first 50,000 of the 60,000 published training images for training, the last 10,000 "
-        "validation, the 10,000 published test images, all in published order; grey 0..255 as published. For "
-        "classification, and for likelihoods of grey values.",
-        shape=(28, 28),
-        kind="grey",
-        train=50_000,
-        valid=10_000,
-        test=10_000,
-        licence=MNIST_LICENCE,
-        source=MNIST_SOURCE,
-        files=MNIST_FILES,
-    )
+GREY = replace(
+    DYNAMIC_50K,
+    name="mnist-grey",
+    title="MNIST, grey",
+    protocol="MNIST: the first 50,000 of the 60,000 published training images for training, the last 10,000 "
+    "validation, the 10,000 published test images, all in published order; grey 0..255 as published. For "
+    "classification, and for likelihoods of grey values.",
+    kind="grey",
+    binarize_training=False,
+    seed=None,
 )
-FASHION_MNIST = Dynamic(
-    Info(
-        name="fashion-mnist",
-        title="Fashion-MNIST, binarised anew at every access",
-        protocol="Fashion-MNIST: "
-        + _protocol(50_000, 10_000, 777, "The same treatment as mnist-dynamic-50k; no published standard."),
-        shape=(28, 28),
-        kind="binary",
-        train=50_000,
-        valid=10_000,
-        test=10_000,
-        licence="MIT, (c) 2017 Zalando SE",
-        source="Xiao, Rasul and Vollgraf (2017), https://github.com/zalandoresearch/fashion-mnist",
-        files=FASHION_FILES,
-        binarize_training=True,
-    ),
-    777,
+FASHION_MNIST = replace(
+    DYNAMIC_50K,
+    name="fashion-mnist",
+    title="Fashion-MNIST, binarised anew at every access",
+    protocol="Fashion-MNIST: "
+    + _protocol(50_000, 10_000, 777, "The same treatment as mnist-dynamic-50k; no published standard."),
+    licence="MIT, (c) 2017 Zalando SE",
+    source="Xiao, Rasul and Vollgraf (2017), https://github.com/zalandoresearch/fashion-mnist",
+    files=FASHION_FILES,
 )
-FASHION_GREY = Grey(
-    replace(
-        FASHION_MNIST.info,
-        name="fashion-mnist-grey",
-        title="Fashion-MNIST, grey",
-        protocol=GREY.info.protocol.replace("MNIST:", "Fashion-MNIST:"),
-        kind="grey",
-        binarize_training=False,
-    )
+FASHION_GREY = replace(
+    FASHION_MNIST,
+    name="fashion-mnist-grey",
+    title="Fashion-MNIST, grey",
+    protocol=GREY.protocol.replace("MNIST:", "Fashion-MNIST:"),
+    kind="grey",
+    binarize_training=False,
+    seed=None,
 )

@@ -1,7 +1,7 @@
 """The static MNIST: binarised once for all by Salakhutdinov and Murray (2008), published by Larochelle."""
 
 from iwax.data.bits import permutation
-from iwax.data.dataset import Dataset
+from iwax.data.dataset import Dataset, Split
 from iwax.data.fetch import DataFile, read
 from iwax.data.formats.amat import read_amat
 from iwax.data.info import Info, take
@@ -59,8 +59,7 @@ STATIC = Info(
 )
 
 
-def load() -> Dataset:
+def load(info: Info) -> Dataset:
     """The three published files."""
-    train, valid, test = (read_amat(read(file), features=784, name=file.path) for file in FILES)
-    shuffled = permutation(SEED, Bits.TEST_ORDER, len(test))
-    return STATIC.dataset(take(train, None, slice(None)), take(valid, None, slice(None)), take(test, None, shuffled))
+    train, valid, test = (read_amat(read(file), features=784, name=file.path) for file in info.files)
+    return info.dataset(Split(train), Split(valid), take(test, None, permutation(SEED, Bits.TEST_ORDER, len(test))))

@@ -4,11 +4,10 @@ from iwax.data.bits import permutation
 from iwax.data.dataset import Dataset
 from iwax.data.fetch import DataFile, read
 from iwax.data.formats.letters import read_letters
-from iwax.data.info import Info, take
+from iwax.data.info import Info
 from iwax.streams import Bits
 
 SEED = 16
-TRAIN, VALID, TEST = 32_152, 10_000, 10_000
 PUBLISHED = "http://ai.stanford.edu/~btaskar/ocr/"
 _TEXT = "535363d0b7bc34246b1f8731719540f526b6807b12dda5d430d011d160bc7882"
 
@@ -32,21 +31,16 @@ OCR_LETTERS = Info(
     ),
     shape=(16, 8),
     kind="binary",
-    train=TRAIN,
-    valid=VALID,
-    test=TEST,
+    train=32_152,
+    valid=10_000,
+    test=10_000,
     licence="none stated",
     source="Kassel (1995), Taskar, Guestrin and Koller (2003), " + PUBLISHED,
     files=(FILE,),
 )
 
 
-def load() -> Dataset:
+def load(info: Info) -> Dataset:
     """letter.data, permuted and cut."""
     pixels, letters, _ = read_letters(read(FILE), name=FILE.path)
-    order = permutation(SEED, Bits.SPLIT, len(pixels))
-    return OCR_LETTERS.dataset(
-        take(pixels, letters, order[:TRAIN]),
-        take(pixels, letters, order[TRAIN : TRAIN + VALID]),
-        take(pixels, letters, order[TRAIN + VALID :]),
-    )
+    return info.cut(pixels, letters, permutation(SEED, Bits.SPLIT, len(pixels)))

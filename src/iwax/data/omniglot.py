@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from iwax.data.binarization import as_grey, binarize_once
+from iwax.data.binarization import as_grey
 from iwax.data.bits import bits64, permutation
 from iwax.data.dataset import Dataset, Split
 from iwax.data.fetch import DataFile, read
@@ -51,6 +51,7 @@ BURDA = Info(
     source=SOURCE + "; https://github.com/yburda/iwae",
     files=(BURDA_FILE,),
     binarize_training=True,
+    seed=BURDA_SEED,
 )
 REBUILT = Info(
     name="omniglot-rebuilt",
@@ -73,17 +74,18 @@ REBUILT = Info(
     source=SOURCE,
     files=REBUILT_FILES,
     binarize_training=True,
+    seed=REBUILT_SEED,
 )
 
 
-def load_burda() -> Dataset:
+def load_burda(info: Info) -> Dataset:
     """chardata.mat: [784, n] in ``data`` and ``testdata``, one-hot alphabets in ``target`` and ``testtarget``."""
     keys = ("data", "target", "testdata", "testtarget")
     found = read_matlab(read(BURDA_FILE), keys=keys, name=BURDA_FILE.path)
     grey, labels = _burda_part(found["data"], found["target"])
     test = Split(*_burda_part(found["testdata"], found["testtarget"]))
     order = np.random.RandomState(BURDA_SEED).permutation(len(grey))  # a frozen stream: the published order
-    return _binarised(BURDA, BURDA_SEED, grey, labels, order, test)
+    return info.dataset(take(grey, labels, order[: -info.valid]), take(grey, labels, order[-info.valid :]), test)
 
 
 def _burda_part(columns: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -98,7 +100,7 @@ def _burda_part(columns: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, n
     return as_grey(upright), targets.argmax(axis=0).astype(np.uint8)
 
 
-def load_rebuilt() -> Dataset:
+def load_rebuilt(info: Info) -> Dataset:
     """The stand-in, from the two converted files of full-size drawings."""
     parts = [read_npz(read(file), name=file.path)["images"] for file in REBUILT_FILES]
     grey = np.concatenate([reduce_ink(part) for part in parts]).reshape(-1, DRAWINGS, REDUCED**2)
@@ -113,7 +115,7 @@ def load_rebuilt() -> Dataset:
     labels = np.repeat(np.arange(characters, dtype=np.uint16), DRAWINGS)
     mixed = test[permutation(REBUILT_SEED, Bits.TEST_ORDER, len(test))]
     order = train[permutation(REBUILT_SEED, Bits.SPLIT, len(train))]
-    return _binarised(REBUILT, REBUILT_SEED, flat, labels, order, take(flat, labels, mixed))
+    return info.cut(flat, labels, np.concatenate([order, mixed]))
 
 
 def reduce_ink(paper: np.ndarray) -> np.ndarray:
@@ -146,13 +148,3 @@ def _fifteen_to_four(x: np.ndarray) -> np.ndarray:
     middle_right = 2 * x[:, :, 7] + 4 * (x[:, :, 8] + x[:, :, 9] + x[:, :, 10]) + x[:, :, 11]
     right = 3 * x[:, :, 11] + 4 * (x[:, :, 12] + x[:, :, 13] + x[:, :, 14])
     return np.stack([left, middle_left, middle_right, right], axis=2)
-
-
-def _binarised(info: Info, seed: int, grey: np.ndarray, labels: np.ndarray, order: np.ndarray, test: Split) -> Dataset:
-    """Training grey, the last 1,345 of the given order drawn once as validation, the test drawn once."""
-    train, valid = take(grey, labels, order[:-VALID]), take(grey, labels, order[-VALID:])
-    return info.dataset(
-        train,
-        Split(binarize_once(valid.values, seed=seed, stream=Bits.VALID), valid.labels),
-        Split(binarize_once(test.values, seed=seed, stream=Bits.TEST), test.labels),
-    )

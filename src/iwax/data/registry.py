@@ -20,27 +20,20 @@ from iwax.data.dataset import Dataset
 from iwax.data.fetch import find, read
 from iwax.data.info import Info
 
-_ENTRIES: tuple[tuple[Info, Callable[[], Dataset]], ...] = (
+_ENTRIES: tuple[tuple[Info, Callable[[Info], Dataset]], ...] = (
     (digits.DIGITS, digits.load),
-    (digits.GREY, digits.load_grey),
+    (digits.GREY, digits.load),
     (ring.RING, ring.load),
-    (mnist.BURDA.info, mnist.BURDA.load),
-    (mnist.DYNAMIC_50K.info, mnist.DYNAMIC_50K.load),
-    (mnist.DYNAMIC_60K.info, mnist.DYNAMIC_60K.load),
-    (mnist.GREY.info, mnist.GREY.load),
+    *((info, mnist.load) for info in (mnist.BURDA, mnist.DYNAMIC_50K, mnist.DYNAMIC_60K, mnist.GREY)),
     (mnist_static.STATIC, mnist_static.load),
-    (mnist.FASHION_MNIST.info, mnist.FASHION_MNIST.load),
-    (mnist.FASHION_GREY.info, mnist.FASHION_GREY.load),
+    *((info, mnist.load) for info in (mnist.FASHION_MNIST, mnist.FASHION_GREY)),
     (omniglot.REBUILT, omniglot.load_rebuilt),
     (omniglot.BURDA, omniglot.load_burda),
     (ocr_letters.OCR_LETTERS, ocr_letters.load),
     (frey_faces.FREY_FACES, frey_faces.load),
     (caltech101.CALTECH101, caltech101.load),
     (histopathology.HISTOPATHOLOGY, histopathology.load),
-    (uci.WINE_RED.info, uci.WINE_RED.load),
-    (uci.WINE_WHITE.info, uci.WINE_WHITE.load),
-    (uci.CONCRETE.info, uci.CONCRETE.load),
-    (uci.BREAST_CANCER.info, uci.BREAST_CANCER.load),
+    *((info, uci.load) for info in (uci.WINE_RED, uci.WINE_WHITE, uci.CONCRETE, uci.BREAST_CANCER)),
 )
 _BY_NAME = {name: entry for entry in _ENTRIES for name in (entry[0].name, *entry[0].aliases)}
 
@@ -74,7 +67,8 @@ def nearest(name: str) -> list[str]:
 
 def load_registered(name: str) -> Dataset:
     """The data set of a registered name. Raises ValueError for another name."""
-    return _entry(name)[1]()
+    known, load = _entry(name)
+    return load(known)
 
 
 def whereabouts(name: str) -> str:
@@ -106,7 +100,7 @@ def get(name: str) -> list[Path]:
     return places
 
 
-def _entry(name: str) -> tuple[Info, Callable[[], Dataset]]:
+def _entry(name: str) -> tuple[Info, Callable[[Info], Dataset]]:
     if name not in _BY_NAME:
         near = nearest(name)
         meant = f"did you mean {' or '.join(near)}? " if near else ""

@@ -4,7 +4,7 @@ import numpy as np
 
 from iwax.data.bits import bits64
 from iwax.data.dataset import Dataset
-from iwax.data.info import Info, take
+from iwax.data.info import Info
 from iwax.streams import Bits
 
 SEED = 2016
@@ -28,15 +28,10 @@ RING = Info(
 )
 
 
-def load() -> Dataset:
+def load(info: Info) -> Dataset:
     """The draws; the same on every platform up to the last digit of sine and logarithm."""
     words = bits64(SEED, Bits.SAMPLE, 2 * (TRAIN + VALID + TEST)) >> np.uint64(11)
     u, v = (words.astype(np.float64) + 0.5).reshape(-1, 2).T * 2.0**-53  # uniform, strictly inside (0, 1)
     length, angle = np.sqrt(-2.0 * np.log(u)), 2.0 * np.pi * v  # z in polar coordinates
     x = (1.0 + length / 10.0)[:, None] * np.stack([np.cos(angle), np.sin(angle)], axis=1)
-    x = x.astype(np.float32)
-    return RING.dataset(
-        take(x, None, slice(0, TRAIN)),
-        take(x, None, slice(TRAIN, TRAIN + VALID)),
-        take(x, None, slice(TRAIN + VALID, None)),
-    )
+    return info.cut(x.astype(np.float32))

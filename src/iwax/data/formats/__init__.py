@@ -9,7 +9,7 @@ from iwax.data.formats.letters import read_letters
 from iwax.data.formats.matlab import read_matlab
 from iwax.data.formats.npy import read_npy, read_npz
 from iwax.data.formats.parquet import read_parquet
-from iwax.data.formats.table import read_cells, read_table
+from iwax.data.formats.table import read_cells
 
 __all__ = [
     "Cells",
@@ -22,6 +22,5 @@ __all__ = [
     "read_npy",
     "read_npz",
     "read_parquet",
-    "read_table",
     "unpack",
 ]

@@ -90,32 +90,31 @@ def fill_parquet(contents: bytes, cells: Mapping[tuple[int, int], str], *, name:
         notes = {key: text for key, text in table.schema.metadata.items() if key != b"pandas"}
         table = table.replace_schema_metadata(notes)
     stream = io.BytesIO()
-    importlib.import_module("pyarrow.parquet").write_table(table, stream)
+    _arrow(name).parquet.write_table(table, stream)
     return stream.getvalue()
 
 
 def parquet_as_csv(contents: bytes, *, name: str) -> bytes:
     """All columns of a Parquet file as CSV, dictionaries by their values, what is missing empty."""
-    types, csv = importlib.import_module("pyarrow.types"), importlib.import_module("pyarrow.csv")
-    table = _table(contents, name)
+    arrow, table = _arrow(name), _table(contents, name)
     for i, field in enumerate(table.schema):
-        if types.is_dictionary(field.type):
+        if arrow.types.is_dictionary(field.type):
             table = table.set_column(i, field.name, table.column(i).cast(field.type.value_type))
     stream = io.BytesIO()
-    csv.write_csv(table, stream, csv.WriteOptions(quoting_style="needed"))
+    arrow.csv.write_csv(table, stream, arrow.csv.WriteOptions(quoting_style="needed"))
     return stream.getvalue()
 
 
 def _filled(column: Any, new: Mapping[int, str]) -> Any:
     """A column with the cells of some rows replaced, given as texts."""
-    arrow, types = importlib.import_module("pyarrow"), importlib.import_module("pyarrow.types")
-    values, kind = column.to_pylist(), column.type
+    arrow = _arrow("")
+    types, values, kind = arrow.types, column.to_pylist(), column.type
     if types.is_dictionary(kind):
         return _filled_levels(column, new)
     if types.is_integer(kind) and not all(float(text).is_integer() for text in new.values()):
         kind = arrow.float64()
     for row, text in new.items():
-        values[row] = _value(text, kind)
+        values[row] = _value(text, kind, types)
     try:
         return arrow.chunked_array([arrow.array(values, type=kind)])
     except (arrow.ArrowInvalid, OverflowError):
@@ -126,11 +125,11 @@ def _filled(column: Any, new: Mapping[int, str]) -> Any:
 
 def _filled_levels(column: Any, new: Mapping[int, str]) -> Any:
     """A dictionary with the cells of some rows replaced: its values stay in their order."""
-    arrow, kind = importlib.import_module("pyarrow"), column.type
+    arrow, kind = _arrow(""), column.type
     whole = column.unify_dictionaries().combine_chunks()
     levels, places = whole.dictionary.to_pylist(), whole.indices.to_pylist()
     for row, text in new.items():
-        value = _value(text, kind.value_type)
+        value = _value(text, kind.value_type, arrow.types)
         levels += [] if value in levels else [value]
         places[row] = levels.index(value)
     indices = arrow.array(places, type=kind.index_type)
@@ -138,8 +137,7 @@ def _filled_levels(column: Any, new: Mapping[int, str]) -> Any:
     return arrow.chunked_array([arrow.DictionaryArray.from_arrays(indices, dictionary, ordered=kind.ordered)])
 
 
-def _value(text: str, kind: Any) -> object:
-    types = importlib.import_module("pyarrow.types")
+def _value(text: str, kind: Any, types: Any) -> object:
     if types.is_boolean(kind):
         return text == "True"
     if types.is_integer(kind):
@@ -155,23 +153,29 @@ def _table(contents: bytes, name: str) -> Any:
         return table
 
 
-def _opened(contents: bytes, name: str, *, levels: bool = True) -> Any:
-    """A Parquet file of which only the closing words are read; its texts will be, as ``levels`` and their places.
-
-    Raises MemoryLimitError where the rows and columns that they declare would be too many for such a file.
-    """
+def _arrow(name: str) -> Any:
+    """pyarrow and those of its modules that are used here. Raises ValueError where it is not installed."""
     try:
-        arrow = importlib.import_module("pyarrow")
-        parquet = importlib.import_module("pyarrow.parquet")
+        for module in ("csv", "parquet", "types"):
+            importlib.import_module(f"pyarrow.{module}")
+        return importlib.import_module("pyarrow")
     except ImportError as error:
         raise ValueError(
             f"{name}: Parquet files need pyarrow, which is not installed: pip install 'iwax[tables]'; "
             "or save the table as .csv"
         ) from error
+
+
+def _opened(contents: bytes, name: str, *, levels: bool = True) -> Any:
+    """A Parquet file of which only the closing words are read; its texts will be, as ``levels`` and their places.
+
+    Raises MemoryLimitError where the rows and columns that they declare would be too many for such a file.
+    """
+    arrow = _arrow(name)
     with _whole(name):
-        found = parquet.read_schema(arrow.BufferReader(contents)) if levels else ()
+        found = arrow.parquet.read_schema(arrow.BufferReader(contents)) if levels else ()
         texts = [field.name for field in found if _is_text(field.type)]
-        file = parquet.ParquetFile(arrow.BufferReader(contents), read_dictionary=texts)
+        file = arrow.parquet.ParquetFile(arrow.BufferReader(contents), read_dictionary=texts)
         _ = file.schema_arrow.names  # names that are no UTF-8
     about = file.metadata
     check_width(about.num_columns, name)
@@ -184,7 +188,7 @@ def _opened(contents: bytes, name: str, *, levels: bool = True) -> Any:
 @contextmanager
 def _whole(name: str) -> Iterator[None]:
     """Say which file it is that Arrow cannot read."""
-    arrow = importlib.import_module("pyarrow")
+    arrow = _arrow(name)
     try:
         yield
     except MemoryLimitError:
@@ -194,13 +198,13 @@ def _whole(name: str) -> Iterator[None]:
 
 
 def _is_text(kind: Any) -> bool:
-    types = importlib.import_module("pyarrow.types")
+    types = _arrow("").types
     return types.is_string(kind) or types.is_large_string(kind)
 
 
 def _cells(file: Any, place: int, source: tuple[str, int], dialect: Dialect) -> tuple[Column, dict[str, int]]:
     """One column as cells, numbers as they are and all else as levels, and the words in it that count as missing."""
-    types, about = importlib.import_module("pyarrow.types"), file.schema_arrow.field(place)
+    types, about = _arrow(source[0]).types, file.schema_arrow.field(place)
     name, kind = about.name.strip(), about.type
     kind = kind.value_type if types.is_dictionary(kind) else kind
     if not any(getattr(types, is_kind)(kind) for is_kind in (*_NUMBERS, *_TEXTS, *_TIMES)):
@@ -219,7 +223,7 @@ def _cells(file: Any, place: int, source: tuple[str, int], dialect: Dialect) -> 
 
 def _read(file: Any, about: Any, source: tuple[str, int]) -> Any:
     """One column, read by itself, a batch at a time; refused where it grows beyond what such a file may hold."""
-    arrow, chunks, size = importlib.import_module("pyarrow"), [], 0
+    arrow, chunks, size = _arrow(source[0]), [], 0
     with _whole(source[0]):
         for batch in file.iter_batches(batch_size=BATCH, columns=[about.name]):
             chunks.append(batch.column(batch.schema.get_field_index(about.name)))
@@ -242,7 +246,7 @@ def _numbers(column: Any, missing: Sequence[str], levels: Collection[str]) -> Nu
 
 
 def _levels(column: Any, dialect: Dialect, levels: Collection[str]) -> tuple[Levels, dict[str, int]]:
-    types = importlib.import_module("pyarrow.types")
+    types = _arrow("").types
     if types.is_boolean(column.type):
         written, codes = ["False", "True"], column.cast("int8").fill_null(-1).to_numpy()
     elif types.is_null(column.type):

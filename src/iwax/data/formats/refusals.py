@@ -3,6 +3,7 @@
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 MAPPINGS = {"kinds": "--kind", "levels": "--level"}  # an argument of `load` by column, and its flag
 LONGEST = 80  # characters of a cell that are shown
@@ -48,20 +49,14 @@ def as_arguments(options: Sequence[Option]) -> str:
     >>> as_arguments([Option("kinds", "drop", "a"), Option("missing", "."), Option("kinds", "count", "b")])
     "kinds={'a': 'drop', 'b': 'count'}, missing=['.']"
     """
-    kinds: dict[str, str] = {}
-    levels: dict[str, list[str]] = {}
-    missing: list[str] = []
-    found: dict[str, object] = {}
+    found: dict[str, Any] = {}
     for option in dict.fromkeys(options):
         if option.name == "kinds":
-            kinds[str(option.column)] = option.value
-            found["kinds"] = kinds
+            found.setdefault("kinds", {})[option.column] = option.value
         elif option.name == "levels":
-            levels.setdefault(str(option.column), []).append(option.value)
-            found["levels"] = levels
+            found.setdefault("levels", {}).setdefault(option.column, []).append(option.value)
         elif option.name == "missing":
-            missing.append(option.value)
-            found["missing"] = missing
+            found.setdefault("missing", []).append(option.value)
         else:
             found[option.name] = option.value
     return ", ".join(f"{name}={value!r}" for name, value in found.items())

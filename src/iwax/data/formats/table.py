@@ -1,75 +1,26 @@
 """Tables in text, their cells parted by commas, semicolons, tabs, | or spaces, with or without a header line.
 
-``read_table`` takes numbers alone; ``read_cells`` takes cells of any kind, some of them missing; ``replace_cells``
-writes such a table again with some cells replaced.
+``read_cells`` takes cells of any kind, some of them missing; ``replace_cells`` writes such a table again with some
+cells replaced.
 """
 
-import csv
 import re
 from array import array
 from collections import Counter, deque
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import islice
-from typing import NoReturn, overload
-
-import numpy as np
+from typing import NoReturn, cast
 
 from iwax.data.formats.cells import Cells, check_names, check_width, holes_and_marks
 from iwax.data.formats.dialect import UNSAID, Dialect
 from iwax.data.formats.header import has_header
-from iwax.data.formats.packed import Packed, joined, packed
+from iwax.data.formats.packed import PIECE, Packed, joined, packed
 from iwax.data.formats.text import DELIMITERS, RARE, Parted, parted, readable
 from iwax.memory_limit import allow
 
 BLOCK, LEAST = 2**18, 64  # cells, and rows at least, that are texts of their own at once
 COLUMN = 2_000  # bytes that a column takes beside its cells: its names, its kind, what is remembered of it
 IN_QUOTES = r'"[^"]*+(?:""[^"]*+)*+"'  # possessive: one step a letter, no memory for ways back
-
-
-def read_table(contents: bytes, *, name: str) -> tuple[np.ndarray, list[str]]:
-    """The numbers [n, D] in float64 and the column names (empty without a header line).
-
-    The delimiter is the one of ``, ; tab`` most frequent in the first line; a first line in which any cell is
-    no number is the header. Raises ValueError with file:row:column (from 1) for a cell that is no number.
-
-    >>> read_table(b"a;b\\n1;2\\n3;4\\n", name="t.csv")
-    (array([[1., 2.], [3., 4.]]), ['a', 'b'])
-    """
-    try:
-        text = contents.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{name}: needed UTF-8 text; byte {error.start} is not") from error
-    lines = text.splitlines()
-    if not lines:
-        raise ValueError(f"{name}: needed at least one line; the file is empty")
-    delimiter = max(",;\t", key=lines[0].count)
-    rows = [(line, row) for line, row in enumerate(csv.reader(lines, delimiter=delimiter), 1) if row]
-    header: list[str] = []
-    if rows and not all(_is_number(cell) for cell in rows[0][1]):
-        header = [cell.strip() for cell in rows.pop(0)[1]]
-    if not rows:
-        raise ValueError(f"{name}: needed at least one line of numbers; got none")
-    values = np.empty((len(rows), len(header) or len(rows[0][1])))
-    for i, (line, row) in enumerate(rows):
-        values[i] = _numbers(row, values.shape[1], f"{name}:{line}")
-    return values, header
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True
-
-
-def _numbers(row: list[str], columns: int, where: str) -> list[float]:
-    if len(row) != columns:
-        raise ValueError(f"{where}: needed {columns} cells; got {len(row)}")
-    for column, cell in enumerate(row, 1):
-        if not _is_number(cell):
-            raise ValueError(f"{where}:{column}: needed a number; got {cell!r}")
-    return [float(cell) for cell in row]
 
 
 def read_cells(contents: bytes, *, name: str, names: Collection[str] = (), dialect: Dialect = UNSAID) -> Cells:
@@ -88,9 +39,13 @@ def read_cells(contents: bytes, *, name: str, names: Collection[str] = (), diale
     del contents  # what is read is not held a second and a third time
     lines, blocks = _packed(table, held=held)
     del table
-    columns = deque(zip(*blocks, strict=True))  # each as its pieces
+    pieces = deque(zip(*blocks, strict=True))
     blocks.clear()
-    first, below = [str(pieces[0][0]) for pieces in columns], [_Below(pieces) for pieces in columns]
+    columns = deque[Packed]()
+    while pieces:
+        columns.append(joined(pieces.popleft()))  # its pieces are gone as soon as it is there
+    first = [str(column[0]) for column in columns]
+    below = cast("list[Sequence[str]]", [column[1:] for column in columns])  # as written: empty, and not None
     header = has_header(first, below, where=f"{name}:{lines[0]}", dialect=dialect, names=names)
     del below
     if header and len(lines) == 1:
@@ -101,8 +56,8 @@ def read_cells(contents: bytes, *, name: str, names: Collection[str] = (), diale
         check_names(named, f"{name}:{lines[0]}")
     read, marks = [], []
     for each in named:
-        pieces = columns.popleft()  # gone as soon as they are read
-        cells, words = _with_holes(pieces, int(header), dialect, dialect.levels.get(each, ()))
+        column = columns.popleft()[int(header) :]  # gone as soon as it is read
+        cells, words = _with_holes(column, dialect, dialect.levels.get(each, ()))
         read.append(cells)
         marks.append(words)
     return Cells(
@@ -113,31 +68,6 @@ def read_cells(contents: bytes, *, name: str, names: Collection[str] = (), diale
         unnamed=tuple(each for each, text in zip(named, found, strict=True) if header and not text),
         marks=tuple(marks),
     )
-
-
-class _Below(Sequence[str]):
-    """The cells of a column below its first one, as they are written."""
-
-    def __init__(self, pieces: Sequence[Packed]) -> None:
-        self.pieces, self.size = pieces, sum(map(len, pieces)) - 1
-
-    def __len__(self) -> int:
-        return self.size
-
-    @overload
-    def __getitem__(self, place: int) -> str: ...
-    @overload
-    def __getitem__(self, place: slice) -> list[str]: ...
-    def __getitem__(self, place: int | slice) -> str | list[str]:
-        places = range(self.size)[place]
-        return (
-            list(islice(self, places.start, places.stop))
-            if isinstance(places, range)
-            else next(islice(self, places, None))
-        )
-
-    def __iter__(self) -> Iterator[str]:
-        return islice((str(cell) for piece in self.pieces for cell in piece), 1, None)
 
 
 def _packed(table: Parted, *, held: int) -> tuple[Sequence[int], list[list[Packed]]]:
@@ -159,14 +89,11 @@ def _packed(table: Parted, *, held: int) -> tuple[Sequence[int], list[list[Packe
     return lines, blocks
 
 
-def _with_holes(
-    pieces: Sequence[Packed], skipped: int, dialect: Dialect, levels: Collection[str]
-) -> tuple[Packed, dict[str, int]]:
+def _with_holes(column: Packed, dialect: Dialect, levels: Collection[str]) -> tuple[Packed, dict[str, int]]:
     """`holes_and_marks` of a column, a piece at a time, and its numbers without what parts their thousands."""
     found, marks = [], Counter[str]()
-    for i, piece in enumerate(pieces):
-        written = [str(cell) for cell in (piece if i else piece[skipped:])]
-        cells, words = holes_and_marks(written, dialect.missing, levels)
+    for at in range(0, len(column), PIECE):
+        cells, words = holes_and_marks([str(cell) for cell in column[at : at + PIECE]], dialect.missing, levels)
         found.append(packed(cells))
         marks.update(words)
     whole = joined(found)
