@@ -43,7 +43,7 @@ def comparable_scores(
     scores = numeric("log_prob", log_prob).astype(np.float64)
     if scores.shape != observed.shape[:1]:
         raise ValueError(f"log_prob must be [{len(observed)}], one a row of x, got shape {scores.shape}")
-    whole: np.ndarray = observed.reshape(len(points), -1).all(axis=1)
+    whole = np.asarray(observed.reshape(len(points), -1).all(axis=1))
     key, comparable, warnings = jax.random.fold_in(key, streams.Score.REFERENCE), scores.copy(), []
     for at, given in _by_covariates(points.given, len(points)):
         if whole[at].all():
