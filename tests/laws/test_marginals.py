@@ -60,9 +60,9 @@ def test_mean_and_deviation_of_every_set_are_those_of_the_normal(scale):
 def test_one_table_of_draws_serves_a_set_as_well_as_draws_of_its_own(monkeypatch):
     """The same rows, drawn from the same key, weighed by q(z|x_S) of each set in turn: within the noise of both."""
     of_model, key, sets = ORACLE.model(scale=1.3), jax.random.key(2), SETS[:4]
-    shared, ess = marginals._log_marginals(of_model, sets, key, 40, 400, None)
+    shared, ess = marginals._log_marginals(of_model, sets, key, 40, 400, None, None)
     monkeypatch.setattr(marginals, "_shares_draws", lambda *_: False)
-    directly, _ = marginals._log_marginals(of_model, sets, key, 40, 400, None)
+    directly, _ = marginals._log_marginals(of_model, sets, key, 40, 400, None, None)
     assert np.abs(shared - directly)[:, 0].max() < 0.5
     assert np.abs((shared - directly)[:, 0].mean()) < 0.05
     assert np.median(ess) > 100
@@ -124,8 +124,8 @@ def test_a_posterior_without_a_density_at_a_given_z_is_asked_set_by_set():
     trunk, reverse = (nn.MLP(*sizes, key=jax.random.key(0)) for sizes in ((FEATURES, (4,), 3), (3 + LATENT, (4,), 4)))
     walk = posteriors.hamiltonian(trunk, LATENT, steps=1, reverse=reverse, key=jax.random.key(1))
     walk = eqx.tree_at(lambda m: m.posterior, model, walk)
-    assert not marginals._shares_draws(walk, jax.random.key(0), SETS)
-    assert marginals._shares_draws(model, jax.random.key(0), SETS)
+    assert not marginals._shares_draws(walk, jax.random.key(0), SETS, None)
+    assert marginals._shares_draws(model, jax.random.key(0), SETS, None)
 
 
 def test_the_posterior_has_no_part_in_the_moments():
