@@ -481,7 +481,7 @@ def test_training_measuring_and_drawing_read_the_data_once(binary, tmp_path, mon
 def test_a_run_serves_what_its_verbs_do(run):
     """From Python: rows of a split, a measurement with its line, draws; and the name that a run had before."""
     opened = experiments.Run(run)
-    report = opened.evaluate(k=2, limit=4, reporter=Silent())
+    report = opened.evaluate(experiments.Importance(2), limit=4, reporter=Silent())
     again = experiments.evaluate(run, k=2, limit=4, reporter=Silent())
     assert experiments.closing_line(report | {"seconds": 0}) == experiments.closing_line(again | {"seconds": 0})
     assert opened.at("best") is opened

@@ -46,7 +46,7 @@ def finish(run: Run, terminal: Terminal, *, stopped: str | None = None) -> None:
     terminal.say(f"run folder  {run.path}")
     ending = "csv" if run.about.columns else "png"
     terminal.say(f"what next   iwax report {run.path}            a page of what was learned, for any browser")
-    if run.config.model.mask:  # the data have holes
+    if run.config.model.mask:  # cells of the data are missing
         terminal.say(f"            iwax impute {run.path} FILE -o filled.{ending}        its missing cells filled in")
     terminal.say(f"            iwax sample {run.path} -n 100 -o more.{ending}")
     terminal.say(f"            iwax score {run.path} FILE        log p(x) of your own rows")

@@ -65,7 +65,7 @@ def impute(
     them is printed, and -o FILE.png is a picture of data, what was given, and result. Rows whose weights do not show
     the error of what fills them (ess below 10, or khat above 0.7) are named; --errors FILE has every row's.
 
-    Example: iwax impute RUN holes.csv -o filled.csv
+    Example: iwax impute RUN incomplete.csv -o filled.csv
     """
     _check(file, output, errors, mask, sweeps, draws)
     paths = _paths(file, output, errors, draws, force=force)

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from iwax.experiments.config import Config
+from iwax.experiments.measure import value
 from iwax.experiments.methods import Method
 from iwax.experiments.reporter import Reporter
 from iwax.experiments.run import Run
@@ -43,19 +44,17 @@ def evaluate(
     fallback: bool = False,
     reporter: Reporter,
 ) -> dict[str, Any]:
-    """`Run.evaluate` of the run in a folder; its checkpoint is the configured one where it is None."""
+    """Measure the run in a folder, as `Run.evaluate` does, by a method or by the name of one with its settings.
+
+    `importance` takes k samples for each row; `annealed` takes `chains`, `temperatures`, `leapfrog` steps and a `start`
+    at the prior or the posterior q(z|x); `bidirectional` the same in both directions; `jackknife` the `order` of the
+    estimate from k draws and how often it is repeated and averaged (an estimate, no bound). The checkpoint is the
+    configured one where it is None. Raises ValueError for an unknown method or a setting that it does not take.
+    """
     opened = run if isinstance(run, Run) else Run(run, data_path=data_path, fallback=fallback)
-    return opened.at(checkpoint or opened.config.evaluation.checkpoint).evaluate(
-        method,
-        split=split,
-        k=k,
-        chains=chains,
-        temperatures=temperatures,
-        leapfrog=leapfrog,
-        start=start,
-        order=order,
-        repeats=repeats,
-        limit=limit,
-        seed=seed,
-        reporter=reporter,
-    )
+    settings = opened.config.evaluation
+    given = {"split": split, "k": k, "chains": chains, "temperatures": temperatures, "leapfrog": leapfrog}
+    given |= {"start": start, "order": order, "repeats": repeats}
+    chosen = value(method, {name: each for name, each in given.items() if each is not None}, k=settings.k)
+    opened = opened.at(checkpoint or settings.checkpoint)
+    return opened.evaluate(chosen, split=split, limit=limit, seed=seed, reporter=reporter)

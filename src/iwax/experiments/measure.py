@@ -49,8 +49,8 @@ def measure(method: Method, task: Task) -> dict[str, Any]:
     Raises ValueError where rows have missing cells and the method takes none.
     """
     if task.dataset.missing and not method.takes_holes:
-        holes = f"{task.dataset.name} has {task.dataset.missing:,} missing cells"
-        raise ValueError(f"method {method.name} needs whole rows, {holes}; use importance")
+        got = f"{task.dataset.name} has {task.dataset.missing:,} missing cells"
+        raise ValueError(f"method {method.name} needs whole rows, {got}; use importance")
     for words in large(task.model):
         task.reporter.warning(
             f"{task.checkpoint}: {words}, beside which smaller numbers have no digits left: log p(x) is "

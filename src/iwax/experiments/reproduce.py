@@ -14,6 +14,7 @@ from iwax.experiments.comparison import above
 from iwax.experiments.config import Config
 from iwax.experiments.environment import environment
 from iwax.experiments.evaluators import measure_side_by_side, plans
+from iwax.experiments.methods import Importance
 from iwax.experiments.presets import burda_name
 from iwax.experiments.published import PublishedRow, PublishedTable, PublishedValue, select_rows
 from iwax.experiments.reporter import Reporter
@@ -148,7 +149,7 @@ def _measure(run: Run, row: PublishedRow, request: Request, reporter: Reporter) 
     table, k, started = request.table, request.table.evaluation_k, time.monotonic()
     if table.evaluators is None:
         names = ("versions", "n", "k", "log_evidence", "standard_error", "elbo", "elbo_standard_error")
-        report = run.evaluate(split="test", k=k, limit=request.limit, seed=0, reporter=reporter)
+        report = run.evaluate(Importance(k), split="test", limit=request.limit, seed=0, reporter=reporter)
         return {name: report[name] for name in names} | {"evaluation_seconds": time.monotonic() - started}
     return measure_side_by_side(run, table.evaluators, k=k, published=row.evaluators, reporter=reporter)
 

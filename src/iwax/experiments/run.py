@@ -190,40 +190,28 @@ class Run:
 
     def evaluate(
         self,
-        method: str | Method = "importance",
+        method: Method | None = None,
         *,
         split: str | None = None,
-        k: int | None = None,
-        chains: int | None = None,
-        temperatures: int | None = None,
-        leapfrog: int | None = None,
-        start: str | None = None,
-        order: int | None = None,
-        repeats: int | None = None,
         limit: int | None = None,
         seed: int | None = None,
         reporter: Reporter,
     ) -> dict[str, Any]:
-        """Estimate log p(x) of a split of the data, or of data simulated from the model; None takes what is configured.
+        """Estimate log p(x) of a split of the data by a method, as ``methods.Annealed(chains=8)``; return the summary.
 
-        `method` is a value, as ``methods.Annealed(chains=8)``, or the name of one with its settings beside it:
-        `importance` takes k samples a row; `annealed` so many chains, temperatures and leapfrog steps, that `start` at
-        the prior or the posterior q(z|x); `bidirectional` the same in both directions, on `limit` simulated rows;
-        `jackknife` the estimate of an `order` from k draws, averaged over so many `repeats` (an estimate, no bound).
-        `seed` is that of the noise, 0 where it is None whatever the seed of the run: runs measured with the same noise
-        can be compared pair by pair.
-        Values for each row go to the run's evaluation/ folder, one .npz and one .json a measurement. Rows keep their
-        numbers under `limit`, so that two measurements can be compared row by row. Returns the summary:
+        What is None is as configured: importance sampling, all rows. ``Bidirectional`` measures ``limit`` rows that are
+        simulated from the model. ``seed`` is that of the noise, 0 where it is None whatever the seed of the run: runs
+        measured with the same noise can be compared pair by pair.
+        Values for each row go to the run's evaluation/ folder, one .npz and one .json for each measurement. Rows keep
+        their numbers under ``limit``, so that two measurements can be compared row by row. The summary has
         `log_evidence`, `standard_error`, `elbo` ... in nats, and `data_sha256`, that of the data. Raises ValueError for
-        an unknown method, an option that it does not take, a wrong value of one, or data that have changed since the
-        run was trained; FileNotFoundError where they are nowhere.
+        a split with a method that takes none, a wrong number, or data that have changed since the run was trained;
+        FileNotFoundError where they are nowhere.
         """
-        given = {"split": split, "k": k, "chains": chains, "temperatures": temperatures, "leapfrog": leapfrog}
-        given |= {"start": start, "order": order, "repeats": repeats}
         writable.check(self.path / "evaluation" / "new", what="measurement")
         settings = self.config.evaluation
-        given = {name: value for name, value in given.items() if value is not None}
-        method = measure.value(method, given, k=settings.k)
+        given = {} if split is None else {"split": split}
+        method = measure.value(method or "importance", given, k=settings.k)
         if limit is None:
             limit = settings.limit
         split = "simulated" if method.simulates else split or settings.split

@@ -31,7 +31,7 @@ def impute_by_sweeps(
     start: ArrayLike | None = None,
     batch: int = 250,
 ) -> np.ndarray:
-    """Rows [n, *event] with their NaN filled by so many sweeps of ``z ~ q(z|x)``, ``x_missing = E[x|z]``, from noise.
+    """Fill the NaN of rows [n, *event] by ``sweeps`` rounds of ``z ~ q(z|x)``, ``x_missing = E[x|z]``, from noise.
 
     Rezende, Mohamed and Wierstra (2014, arXiv:1401.4082, appendix F), with the mean of p(x|z) in place of a draw as Li,
     Zhu and Zhang (2016, arXiv:1602.07416) impute images. With ``value="draw"`` a sweep draws x_missing ~ p(x|z): where

@@ -38,7 +38,7 @@ class Rule(Kind):
     kind: Literal["pathwise", "doubly_reparameterized", "sticking_the_landing", "covariance"] = "pathwise"
 
     def estimator(self, bound: bounds.Bound, features: int | None, *, key: PRNGKey | None) -> gradients.Estimator:
-        """The estimator of the gradient of a bound, of data of so many features."""
+        """The estimator of the gradient of a bound, of data with that many ``features``."""
         return _RULES[self.kind](bound)
 
     def build(self, chosen: Objective, features: int | None, *, key: PRNGKey | None) -> gradients.AbstractObjective:

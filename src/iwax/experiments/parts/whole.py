@@ -63,7 +63,7 @@ def _posterior(sizes: Model, start: Moments, *, keys: list[PRNGKey]) -> Posterio
 
 
 def _of_rows(sizes: Model, start: Moments, features: int, keys: list[PRNGKey]) -> Posterior:
-    """The posterior whose encoder reads so many numbers."""
+    """The posterior whose encoder reads that many numbers."""
     if sizes.order == "top_down":
         return _top_down(sizes, start, features, keys)
     if sizes.order == "ladder":
