@@ -107,7 +107,7 @@ def array(name: str, values: object, dtype: object = np.float32) -> Path:
         (["digits", "--set", "training.batch=0"], ("training.batch", "0")),
         (["digits", "--set", "training.learning_rate=inf"], ("training.learning_rate",)),
         (["digits", "--set", "training.learning_rate=nan"], ("training.learning_rate",)),
-        (["digits", "--bound", "miwae", "--k", "5"], ("objective.bound.m", "of miwae")),
+        (["digits", "--bound", "miwae", "--k", "5"], ("=miwae needs objective.bound.m", "--set objective.bound.m=")),
         (["-c", "absent.json"], ("absent.json",)),
         (["digits", "--from", "no-such-run"], ("no-such-run",)),
         (["absent.npy"], ("absent.npy",)),

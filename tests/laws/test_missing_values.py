@@ -124,7 +124,7 @@ def test_a_mean_of_what_is_heavier_than_the_weights_is_said_to_have_no_known_err
     assert found.ess == pytest.approx(1_000)
     assert found.pareto_k > 0.7
     assert np.isnan(found.known_error[0, 1])
-    assert "what fills them is unknown for 1 of 1 rows with holes" in found.warnings()[0]
+    assert "what fills them is unknown for 1 of 1 rows with missing values" in found.warnings()[0]
     evidence = evaluation.log_evidence(heavy, x, k=1_000, key=jax.random.key(2), missing=True)
     assert evidence.known_error == pytest.approx(0, abs=1e-6)
 

@@ -147,7 +147,7 @@ def test_objectives_to_compare():
     [
         (["iwea"], [], r'objective\.bound: needs one of elbo, iwae, .*, got "iwea"; did you mean iwae'),
         ([], ["dreg"], r'objective\.gradient: needs one of pathwise, .*, got "dreg"'),
-        (["miwae"], [], r"objective\.bound\.m: needs an integer .*, got null"),
+        (["miwae"], [], r"objective\.bound=miwae needs objective\.bound\.m, an integer .*; give it with --set"),
         (["elbo"], ["wake"], r"objective\.gradient=wake needs bound=iwae"),
     ],
 )

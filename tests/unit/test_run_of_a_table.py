@@ -187,7 +187,7 @@ def test_imputing_fills_the_holes_and_nothing_else(run, capsys, tmp_path):
     assert first != second
     holed = np.isnan(before).any(axis=1)  # of nine draws fewer than ten count
     assert json.loads(out)["unknown"] == (1 + np.flatnonzero(holed)).tolist()
-    assert f"unknown for {holed.sum()} of {holed.sum()} rows with holes, whose effective sample size is below 10" in err
+    assert f"unknown for {holed.sum()} of {holed.sum()} rows with missing values, whose" in err
     assert "a larger k helps, slowly: --k 90" in err
     header, *lines = csv.reader(io.StringIO(errors.read_text()))
     assert header == ["row", "ess", "khat", *(f"error of {column.name}" for column in columns)]

@@ -53,7 +53,7 @@ class Model(Parted):
     mask: bool | None = Field(
         default=None,
         description="true (the encoder also reads which values were observed), false, or null (where the training data "
-        "have holes)",
+        "lack values)",
     )
     scale_floor: float | None = number(
         None,

@@ -96,6 +96,8 @@ def _explain(error: ValidationError, found: Given, origin: Mapping[str, str]) ->
     known = keys()
     first = error.errors(include_url=False)[0]
     place = [str(part) for part in first["loc"]]
+    if first["type"] == "missing" and len(place) == 4:
+        return _lacking(*place)
     for at in ([*place[:2], *place[3:4]], place[:3], place[:2], place[:1]):  # of a part, its kind is in the place
         if (key := ".".join(at)) in known:
             name, value = found.get(key, (key, None))
@@ -106,6 +108,14 @@ def _explain(error: ValidationError, found: Given, origin: Mapping[str, str]) ->
             return f"{name} (from {origin[path]}){message.removeprefix(path)}"
         message = message.replace(path, name) if name != path else message
     return message
+
+
+def _lacking(section: str, part: str, kind: str, name: str) -> str:
+    """What the chosen kind of a part needs to be given."""
+    kinds = parts_of(SECTIONS[section])[part]
+    (field,) = (each.model_fields[name] for each in kinds if kind in words(each))
+    key = f"{section}.{part}.{name}"
+    return f"{section}.{part}={kind} needs {key}, {field.description}; give it with --set {key}=..."
 
 
 def _refuse_key(key: str, where: str, known: Mapping[str, str]) -> NoReturn:

@@ -47,7 +47,7 @@ class Imputation(weighing.Weighed):
     draws: np.ndarray | None
     pareto_k: np.ndarray
 
-    warned = ("what fills them", "rows with holes", "a larger k helps, slowly")
+    warned = ("what fills them", "rows with missing values", "a larger k helps, slowly")
 
     @property
     def sought(self) -> np.ndarray:
@@ -127,7 +127,7 @@ def impute(
 def _proposals(
     model: LatentVariableModel, missing: np.ndarray, how: weighing.How
 ) -> list[tuple[LatentVariableModel, np.ndarray, weighing.How]]:
-    """The model, the rows with holes that its posterior proposes for, and how.
+    """The model, the rows with missing values that its posterior proposes for, and how.
 
     For a row without an observed value p(z|x) is p(z), which no encoder was trained to know: there the prior itself
     proposes. What a model of missingness says of such a row is something; its posterior proposes for all.

@@ -157,8 +157,8 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, Laten
 class IWAE(VAE):
     """An importance-weighted autoencoder of real features: as `VAE`, trained by the bound of ``k`` draws.
 
-    Burda, Grosse and Salakhutdinov (2016, arXiv:1509.00519); on rows with holes, MIWAE of Mattei and Frellsen (2019,
-    arXiv:1812.02633).
+    Burda, Grosse and Salakhutdinov (2016, arXiv:1509.00519); on rows with missing values, MIWAE of Mattei and
+    Frellsen (2019, arXiv:1812.02633).
 
     Parameters
     ----------

@@ -77,7 +77,7 @@ class IWAEImputer(OneToOneFeatureMixin, TransformerMixin, LatentVariableEstimato
     def imputation(self, X: Any, *, n_draws: int = 0) -> inference.Imputation:
         """Filled values with their Monte-Carlo errors, effective sample sizes and, with ``n_draws``, draws of tables.
 
-        Only rows with holes are worked on, always as many at once: none depends on the others or on their number.
+        Only rows with missing values are worked on, always as many at once: none depends on the others or their number.
         """
         check_is_fitted(self)
         draws, k = check_scalar(n_draws, "n_draws", Integral, min_val=0), self.n_impute_samples

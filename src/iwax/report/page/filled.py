@@ -15,7 +15,7 @@ IMAGES, ROWS, K, SWEEPS = 10, 8, 500, 20
 
 
 def filled(subject: Subject) -> list[Panel]:
-    """Images with their lower half hidden and filled in; or rows of a table with holes."""
+    """Images with their lower half hidden and filled in; or rows of a table with missing cells."""
     return gathered((lambda: _pixels(subject)) if subject.pictures else (lambda: _cells(subject)))
 
 
@@ -57,8 +57,9 @@ def _cells(subject: Subject) -> Panel | None:
     marked = {(i, j + 1) for i, j in np.argwhere(found.missing[:, :MOST_COLUMNS]).tolist()}
     rows = [[str(number), *cells] for number, cells in zip(holed, written(subject, found.values), strict=True)]
     words = (
-        f"The first {several(len(x), 'row')} with holes. Marked cells were missing and hold E[x_missing | x_observed] "
-        f"from k = {K} importance samples, or the most probable class; the others are as given.{first_of(subject)}"
+        f"The first {several(len(x), 'row')} with missing cells. Marked cells were missing and hold "
+        f"E[x_missing | x_observed] from k = {K} importance samples, or the most probable class; the others are as "
+        f"given.{first_of(subject)}"
     )
     return Panel(
         "Missing cells filled in", table(["row", *names[:MOST_COLUMNS]], rows, marked=marked), words, wide=True
