@@ -29,10 +29,15 @@ RUNS = sorted(path.parent for path in GOLDEN.glob("*/*/config.json"))
 NAMES = [f"{run.parent.name}-{run.name}" for run in RUNS]
 # One of every kind of data and of parts; the others, of the same kinds, are asked by a release.
 USUAL = {"0.1.0-images", "0.1.0-table", "0.2.0.dev-flow", "0.2.0.dev-columns", "0.2.0.dev-layers"}
-ASKED = [
-    pytest.param(run, id=name, marks=() if name in USUAL else pytest.mark.slow)
-    for run, name in zip(RUNS, NAMES, strict=True)
-]
+SHOWN = {"0.1.0-images", "0.2.0.dev-columns"}  # in a report, as a rule: pictures and a table
+
+
+def asked(usual: set[str]) -> list:
+    """Every folder; a release alone asks those that are not among the usual ones."""
+    marks = [() if name in usual else pytest.mark.slow for name in NAMES]
+    return [pytest.param(run, id=name, marks=mark) for run, name, mark in zip(RUNS, NAMES, marks, strict=True)]
+
+
 LARGEST = 200_000  # bytes of a folder
 EXACT = 1e-5  # nats
 # Of the stored measurements, word for word.
@@ -53,12 +58,15 @@ LINES = {
 PERSONAL = re.compile(rb"/(home|root|Users|tmp|work|srv|mnt|var)/|\\Users\\", re.IGNORECASE)
 
 
-@pytest.fixture(params=ASKED)
-def run(request, tmp_path) -> Path:
+def received(made: Path, folder: Path) -> Path:
     """A run folder as somebody gets it: a copy in another place, its table beside it."""
-    version, name = request.param.parts[-2:]
-    shutil.copytree(request.param.parent, tmp_path / version)
-    return tmp_path / version / name
+    shutil.copytree(made.parent, folder / made.parent.name)
+    return folder / made.parent.name / made.name
+
+
+@pytest.fixture(params=asked(USUAL))
+def run(request, tmp_path) -> Path:
+    return received(request.param, tmp_path)
 
 
 def stored(run: Path) -> np.ndarray:
@@ -88,7 +96,7 @@ def test_folders_are_small_and_say_nothing_of_the_machine_that_made_them(run):
     assert len(host) < 5 or not any(host in content for content in contents)
 
 
-def test_a_run_of_an_earlier_version_is_opened_measured_resumed_sampled_and_reported(run, capsys):
+def test_a_run_of_an_earlier_version_is_opened_measured_resumed_and_sampled(run, capsys):
     """One without a seal, of 0.1.0, is opened as well, with a line that says so."""
     before, sealed = stored(run), (run / "seal.json").exists()
     with warnings.catch_warnings(record=True) as told:
@@ -103,13 +111,23 @@ def test_a_run_of_an_earlier_version_is_opened_measured_resumed_sampled_and_repo
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RunFolderWarning)
         experiments.resume(run, reporter=Silent())  # nothing is left of it; the state of the optimiser was read
-    for words in (["sample", run, "-n", 5, "-o", run.parent / "new.csv"], ["report", run]):
-        with pytest.raises(SystemExit) as end:
-            main([str(word) for word in words])
-        assert end.value.code == 0, capsys.readouterr().err
+    called(capsys, "sample", run, "-n", 5, "-o", run.parent / "new.csv")
     assert len((run.parent / "new.csv").read_text().splitlines()) >= 5
-    page = (run / "report.html").read_text()
-    assert f"{before.mean():.2f}".lstrip("-") in page
+
+
+@pytest.mark.parametrize("made", asked(SHOWN))
+def test_a_run_of_an_earlier_version_is_reported(made, capsys, tmp_path):
+    run = received(made, tmp_path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RunFolderWarning)
+        called(capsys, "report", run)
+    assert f"{stored(run).mean():.2f}".lstrip("-") in (run / "report.html").read_text()
+
+
+def called(capsys, *words: object) -> None:
+    with pytest.raises(SystemExit) as end:
+        main([str(word) for word in words])
+    assert end.value.code == 0, capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", LINES)
