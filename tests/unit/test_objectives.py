@@ -72,9 +72,7 @@ def test_a_call_of_before_gives_the_same_bits():
         return eqx.filter_jit(call)(model())
 
     with pytest.warns(DeprecationWarning, match=r"gradients.surrogate\(.* write Objective\(estimator, k\)"):
-        old = compiled(
-            lambda model: gradients.surrogate(model, KEY, X, k=2, estimator=PATHWISE, beta=0.5, chunk=1)
-        )
+        old = compiled(lambda model: gradients.surrogate(model, KEY, X, k=2, estimator=PATHWISE, beta=0.5, chunk=1))
     new = gradients.Objective(PATHWISE, k=2, chunk=1)
     assert eqx.tree_equal(old, compiled(lambda model: new(model, KEY, X, beta=0.5)))
     with pytest.warns(DeprecationWarning, match=r"write closed_form_kl\(k=k\)\(model, key, x\)"):
