@@ -33,8 +33,8 @@ from unittest import mock
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "oracles"))
-import resealing
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from oracles import resealing
 
 from iwax import runs
 from iwax.runs.reporter import Silent
