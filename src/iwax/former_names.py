@@ -7,6 +7,7 @@ emptied at the release after the one that warns.
 import importlib
 import warnings
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 __all__ = ["FORMER", "REMOVED", "of"]
@@ -24,6 +25,11 @@ FORMER: dict[str, dict[str, str]] = {  # module: former name: where it is today
         "Trained": "iwax.runs.Run",
     },
     "iwax.likelihoods": {"COLUMN_KINDS": "iwax.families.FAMILIES"},
+    "iwax.nn": {
+        "GatedMLP": 'iwax.nn.MLP(activation="gated")',
+        "dense_network": "iwax.nn.MLP",
+        "glorot_uniform": "iwax.nn.dense_weight",
+    },
     "iwax.storage": {name: f"iwax.model_files.{name}" for name in ("ModelFileError", "load", "save")},
     "iwax.training": {name: f"iwax.storage.{name}" for name in ("checkpoint", "record")},
 }
@@ -32,14 +38,17 @@ _NETWORK = "any Equinox module with in_features and out_features serves"
 
 REMOVED: dict[str, dict[str, str]] = {  # module: former name: what to use instead
     "iwax.nn": {
+        "GatedLinear": 'iwax.nn.MLP(in_features, (out_features,), None, key=key, activation="gated") is such a layer',
         "ResNetDecoder": _NETWORK,
         "ResNetEncoder": _NETWORK,
         "ResidualBlock": _NETWORK,
         "ResidualConvBlock": _NETWORK,
         "ResidualMLP": _NETWORK,
+        "UncertainConv": "nothing else draws the kernels of convolutions; dense layers have sigma=",
         "WeightNormLinear": _NETWORK,
         "five_layer_decoder": _NETWORK,
         "five_layer_encoder": _NETWORK,
+        "max_pool": "equinox.nn.MaxPool2d pools",
     },
 }
 
@@ -68,7 +77,10 @@ def of(module: str) -> Callable[[str], Any]:
 
 
 def _found(path: str) -> Any:
-    """The name in a module, or else the module, of a dotted path."""
+    """The name in a module, or else the module, of a dotted path; behind it may stand an option, ``(name="value")``."""
+    path, _, option = path.partition("(")
     inside, _, name = path.rpartition(".")
     named = vars(importlib.import_module(inside))
-    return named[name] if name in named else importlib.import_module(path)
+    found: Any = named[name] if name in named else importlib.import_module(path)
+    name, _, value = option.removesuffix('")').partition('="')
+    return partial(found, **{name: value}) if option else found

@@ -6,24 +6,21 @@ Dense networks take any leading axes; convolutional ones take one datum, a flat 
 
 from iwax import former_names
 from iwax.nn.coding import Coding, Encoding
-from iwax.nn.conv import Conv, ConvLayer, max_pool
+from iwax.nn.conv import Conv, ConvLayer
 from iwax.nn.conv_net import ConvNet
 from iwax.nn.deconv_net import DeconvNet
-from iwax.nn.dense import dense_network
-from iwax.nn.gated import GatedLinear, GatedMLP, gate
 from iwax.nn.gated_pixelcnn import GatedPixelCNN, GatedPixelLayer
-from iwax.nn.init import INITIAL_WEIGHTS, dense_weight, glorot_uniform, kernel, mean_logits
+from iwax.nn.init import INITIAL_WEIGHTS, dense_weight, kernel, mean_logits
 from iwax.nn.joined import Joined
 from iwax.nn.linear import Linear
 from iwax.nn.masked import MaskedMLP
 from iwax.nn.masked_conv import MaskedConv
 from iwax.nn.memory import Memory, MemoryMLP
-from iwax.nn.mlp import ACTIVATIONS, MLP
+from iwax.nn.mlp import ACTIVATIONS, MLP, gate
 from iwax.nn.normalisation import ChannelNorm, LayerNorm
 from iwax.nn.pixelcnn import PixelCNN
 from iwax.nn.published import conv_hvae_decoder, conv_hvae_encoder
 from iwax.nn.uncertain import UncertainLinear
-from iwax.nn.uncertain_conv import UncertainConv
 
 __all__ = [
     "ACTIVATIONS",
@@ -36,8 +33,6 @@ __all__ = [
     "ConvNet",
     "DeconvNet",
     "Encoding",
-    "GatedLinear",
-    "GatedMLP",
     "GatedPixelCNN",
     "GatedPixelLayer",
     "Joined",
@@ -48,16 +43,12 @@ __all__ = [
     "Memory",
     "MemoryMLP",
     "PixelCNN",
-    "UncertainConv",
     "UncertainLinear",
     "conv_hvae_decoder",
     "conv_hvae_encoder",
-    "dense_network",
     "dense_weight",
     "gate",
-    "glorot_uniform",
     "kernel",
-    "max_pool",
     "mean_logits",
 ]
 

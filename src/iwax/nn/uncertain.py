@@ -15,7 +15,6 @@ from iwax.nn.sizes import check_inputs
 __all__ = [
     "Sampling",
     "UncertainLinear",
-    "affine",
     "call",
     "check_spread",
     "needed",
@@ -127,36 +126,6 @@ class UncertainLinear(eqx.Module):
         x = jnp.asarray(x)
         variance = x**2 @ self.weight_sigma**2 + self.bias_sigma**2
         return noisy(x @ self.weight + self.bias, root(variance), key)
-
-
-def affine(
-    in_features: int,
-    out_features: int,
-    *,
-    key: PRNGKey,
-    sigma: float | None,
-    heads: int = 1,
-    initial: str = "glorot_uniform",
-    output_bias: Float[AnyArray, " out"] | None = None,
-    floor: float = 0.0,
-) -> Linear | UncertainLinear:
-    """A `Linear` where sigma is None, an `UncertainLinear` of the same means otherwise.
-
-    >>> type(affine(3, 2, key=jax.random.key(0), sigma=None)).__name__
-    'Linear'
-    """
-    if sigma is None:
-        return Linear(in_features, out_features, key=key, heads=heads, initial=initial, output_bias=output_bias)
-    return UncertainLinear(
-        in_features,
-        out_features,
-        sigma=sigma,
-        key=key,
-        heads=heads,
-        initial=initial,
-        output_bias=output_bias,
-        floor=floor,
-    )
 
 
 def call(layer: Any, x: AnyArray, *, key: PRNGKey | None, number: int) -> Array:

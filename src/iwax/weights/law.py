@@ -8,16 +8,15 @@ import jax
 import jax.numpy as jnp
 
 from iwax._typing import PRNGKey, Scalar
-from iwax.nn import UncertainConv, UncertainLinear
+from iwax.nn import UncertainLinear
 from iwax.weights.prior import Normal, Prior
 
 __all__ = ["at_mean", "changed", "drawn", "drawn_with_divergence", "kl", "random_layers"]
 
 Network = TypeVar("Network")
-Layer = UncertainLinear | UncertainConv
 
 
-def random_layers(network: Any) -> list[Layer]:
+def random_layers(network: Any) -> list[UncertainLinear]:
     """The layers with random weights, in the order of the tree.
 
     >>> from iwax.nn import MLP
@@ -55,7 +54,7 @@ def drawn_with_divergence(network: Network, prior: Prior, key: PRNGKey) -> tuple
     """
     found: list[Scalar] = []
 
-    def draw(i: int, layer: Layer) -> Any:
+    def draw(i: int, layer: UncertainLinear) -> Any:
         fixed = layer.drawn(jax.random.fold_in(key, i))
         for value, (mean, sigma) in zip((fixed.weight, fixed.bias), layer.laws(), strict=True):
             log_q = Normal(1.0).log_prob((jnp.asarray(value) - mean) / sigma) - jnp.log(sigma)
@@ -76,7 +75,7 @@ def kl(network: Any, prior: Normal) -> Scalar:
     return sum((jnp.sum(prior.kl(mean, sigma)) for mean, sigma in laws), jnp.zeros(()))
 
 
-def changed(network: Network, change: Callable[[int, Layer], Any]) -> Network:
+def changed(network: Network, change: Callable[[int, UncertainLinear], Any]) -> Network:
     """The network with ``change(i, layer)`` in the place of its i-th layer with random weights.
 
     >>> from iwax.nn import MLP
@@ -90,4 +89,4 @@ def changed(network: Network, change: Callable[[int, Layer], Any]) -> Network:
 
 
 def _is_random(leaf: Any) -> bool:
-    return isinstance(leaf, Layer)
+    return isinstance(leaf, UncertainLinear)

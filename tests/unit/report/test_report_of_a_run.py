@@ -196,7 +196,7 @@ def networks():
     key = jax.random.key(3)
     for name in ("tanh", "relu", "softplus", "gelu", "silu", "leaky_relu"):
         yield nn.MLP(LATENT, (5,), 2 * FEATURES, key=key, activation=name, norm=name == "silu")
-    yield nn.GatedMLP(LATENT, (5, 4), 2 * FEATURES, key=key)
+    yield nn.MLP(LATENT, (5, 4), 2 * FEATURES, key=key, activation="gated")
     yield nn.Linear(LATENT, 2 * FEATURES, key=key)
 
 

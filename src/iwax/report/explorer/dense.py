@@ -11,7 +11,7 @@ from iwax import batched
 from iwax.distributions import Mixture, Normal
 from iwax.families import Columns, Family, categorical
 from iwax.likelihoods import Chain, Likelihood, Scaled
-from iwax.nn import MLP, GatedMLP, LayerNorm, Linear, MemoryMLP, UncertainLinear
+from iwax.nn import MLP, LayerNorm, Linear, MemoryMLP, UncertainLinear
 from iwax.posteriors import Coded
 from iwax.posteriors import Gaussian as GaussianPosterior
 
@@ -145,13 +145,7 @@ def _network(network: Any, prefix: str) -> Program:
             if i < network.depth:
                 if network.norms:
                     normed(network.norms[i])
-                steps.append({"kind": network.activation})
-    elif isinstance(network, GatedMLP):
-        for layer in network.hidden:
-            affine(layer.both)
-            steps.append({"kind": "gate"})
-        if network.output is not None:
-            affine(network.output)
+                steps.append({"kind": network.activation.replace("gated", "gate")})
     elif isinstance(network, MemoryMLP):
         raise TypeError(f"the {prefix} reads a memory, and the page evaluates dense networks without one alone")
     else:

@@ -123,7 +123,7 @@ def dense(
     key: PRNGKey,
     heads: int = 1,
     bias: Bias = None,
-) -> nn.MLP | nn.GatedMLP:
+) -> nn.MLP:
     """Dense layers of these widths; without ``outputs``, to the last hidden one. ``outputs`` are those of all heads.
 
     Whether their weights are random is a matter of whose they are, ``of``; nobody's (None) are not.
@@ -131,7 +131,7 @@ def dense(
     gated = sizes.network.kind in ("gated", "conv_hvae")
     how = {"activation": "gated", "initial": _GATED_START} if gated else {"activation": sizes.activation}
     random = sizes.uncertain if sizes.uncertain is not None and sizes.uncertain.of in (of, "both") and of else None
-    return nn.dense_network(
+    return nn.MLP(
         inputs,
         hidden,
         outputs,
