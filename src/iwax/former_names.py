@@ -27,6 +27,7 @@ FORMER: dict[str, dict[str, str]] = {  # module: former name: where it is today
     "iwax.likelihoods": {"COLUMN_KINDS": "iwax.families.FAMILIES"},
     "iwax.nn": {
         "GatedMLP": 'iwax.nn.MLP(activation="gated")',
+        "UncertainLinear": "iwax.nn.StochasticLinear",
         "dense_network": "iwax.nn.MLP",
         "glorot_uniform": "iwax.nn.dense_weight",
     },

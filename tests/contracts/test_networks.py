@@ -1,4 +1,4 @@
-"""Networks: what they compute, written out in NumPy, and the law of their initial weights."""
+"""Networks: what they compute, written out in NumPy, and the distribution of their initial weights."""
 
 from functools import partial
 
@@ -102,25 +102,25 @@ def test_mean_logits_invert_the_sigmoid_within_clipped_means():
     np.testing.assert_allclose(jax.nn.sigmoid(uneven(jnp.zeros(2))), [0.1, 0.5, 0.9], rtol=1e-5)
 
 
-@pytest.mark.parametrize("law", INITIAL_WEIGHTS)
-def test_initial_weights_follow_their_law(law: str):
+@pytest.mark.parametrize("initial", INITIAL_WEIGHTS)
+def test_initial_weights_follow_their_distribution(initial: str):
     """Dense with two heads, a convolution, one transposed with stride 2, and a masked one."""
     key = jax.random.key(3)
-    conv = ConvLayer((30, 8, 8), Conv(20, 5), key=key, initial=law).conv
-    back = ConvLayer((30, 8, 8), Conv(20, 5, 2), key=key, initial=law, transposed=True).conv
-    masked = MaskedConv(30, 40, 5, kind="A", key=key, initial=law)
+    conv = ConvLayer((30, 8, 8), Conv(20, 5), key=key, initial=initial).conv
+    back = ConvLayer((30, 8, 8), Conv(20, 5, 2), key=key, initial=initial, transposed=True).conv
+    masked = MaskedConv(30, 40, 5, kind="A", key=key, initial=initial)
     seen = np.asarray(masked.weight)[:, :, np.arange(15).reshape(3, 5) < 12]  # two rows and two more, of 25
     cases = [
-        (Linear(90, 60, key=key, heads=2, initial=law).weight, 90, 30),
-        (gated_mlp(90, (30,), None, key=key, initial=law).layers[0].weight, 90, 30),
-        (MLP(90, (40,), None, key=key, initial=law).layers[0].weight, 90, 40),
+        (Linear(90, 60, key=key, heads=2, initial=initial).weight, 90, 30),
+        (gated_mlp(90, (30,), None, key=key, initial=initial).layers[0].weight, 90, 30),
+        (MLP(90, (40,), None, key=key, initial=initial).layers[0].weight, 90, 40),
         (conv.weight, 30 * 25, 20 * 25),
         (back.weight, 30 * 25 / 4, 20 * 25),
         (seen, 30 * 12, 40 * 15),
     ]
     for weight, fan_in, fan_out in cases:
-        variance = 2 / fan_in if law == "he_normal" else 2 / (fan_in + fan_out)
-        if law == "glorot_uniform":
+        variance = 2 / fan_in if initial == "he_normal" else 2 / (fan_in + fan_out)
+        if initial == "glorot_uniform":
             scaled = scipy.stats.uniform(-np.sqrt(3 * variance), 2 * np.sqrt(3 * variance))
         else:
             scaled = scipy.stats.norm(0, np.sqrt(variance))

@@ -32,7 +32,7 @@ def renewed(node: Any) -> Any:
     if part in _OF_FAMILIES and "network" in fields and "family" not in fields:
         return _with_family(part, fields)
     change = _CHANGED.get((part, *sorted(fields)))
-    return node if change is None else change(fields)
+    return {"part": _RENAMED.get(part, part), "fields": fields} if change is None else change(fields)
 
 
 def _with_family(part: str, fields: dict[str, Any]) -> dict[str, Any]:
@@ -57,6 +57,7 @@ def _unpooled(fields: dict[str, Any]) -> dict[str, Any]:
     return {"part": "nn.Conv", "fields": {name: each for name, each in fields.items() if (name, each) != ("pool", 1)}}
 
 
+_RENAMED = {"nn.UncertainLinear": "nn.StochasticLinear"}
 _CHANGED: dict[tuple[str, ...], Callable[[dict[str, Any]], dict[str, Any]]] = {  # by a part and its fields in order
     ("nn.Conv", "channels", "kernel", "padding", "pool", "stride"): _unpooled,
     ("nn.GatedLinear", "both"): lambda fields: _gated([fields["both"]], trunk=True),

@@ -20,7 +20,7 @@ from iwax.nn.mlp import ACTIVATIONS, MLP, gate
 from iwax.nn.normalisation import ChannelNorm, LayerNorm
 from iwax.nn.pixelcnn import PixelCNN
 from iwax.nn.published import conv_hvae_decoder, conv_hvae_encoder
-from iwax.nn.uncertain import UncertainLinear
+from iwax.nn.stochastic_linear import StochasticLinear
 
 __all__ = [
     "ACTIVATIONS",
@@ -43,7 +43,7 @@ __all__ = [
     "Memory",
     "MemoryMLP",
     "PixelCNN",
-    "UncertainLinear",
+    "StochasticLinear",
     "conv_hvae_decoder",
     "conv_hvae_encoder",
     "dense_weight",

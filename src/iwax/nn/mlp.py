@@ -11,7 +11,7 @@ from jaxtyping import Array, Float
 from iwax._typing import AnyArray, PRNGKey
 from iwax.nn.linear import Linear
 from iwax.nn.normalisation import LayerNorm, standardized
-from iwax.nn.uncertain import UncertainLinear, call
+from iwax.nn.stochastic_linear import StochasticLinear, call
 
 __all__ = ["ACTIVATIONS", "MLP", "activated", "check_activation", "gate"]
 
@@ -65,9 +65,9 @@ class MLP(eqx.Module):
 
     ``output_bias`` replaces the zeros that the last bias starts at. With ``out_features=None`` there is no affine
     layer: the output is the last hidden layer, a trunk for other heads. With ``sigma`` all weights and biases are
-    random, of that standard deviation at the start and of ``floor`` at least (`UncertainLinear`); a call then needs a
+    random, of that standard deviation at the start and of ``floor`` at least (`StochasticLinear`); a call then needs a
     key. With ``norm`` what goes into f is normalised over the features of the layer first (`LayerNorm`). Raises
-    ValueError on sizes below 1, an unknown activation or law of initial weights, a misfitting bias, a trunk of no
+    ValueError on sizes below 1, an unknown activation or name of initial weights, a misfitting bias, a trunk of no
     layers, and normalised gates.
 
     >>> net = MLP(784, (200, 200), 2 * 50, key=jax.random.key(0), heads=2)
@@ -77,7 +77,7 @@ class MLP(eqx.Module):
     300
     """
 
-    layers: tuple[Linear | UncertainLinear, ...]  # a gated one gives (W, V) and (b, c)
+    layers: tuple[Linear | StochasticLinear, ...]  # a gated one gives (W, V) and (b, c)
     norms: tuple[LayerNorm, ...]  # of the hidden layers, or none
     activation: str = eqx.field(static=True)
     trunk: bool = eqx.field(static=True)  # the last layer is a hidden one
@@ -100,7 +100,7 @@ class MLP(eqx.Module):
         check_activation(activation, "gated")
         if activation == "gated" and norm:
             raise ValueError("a gated network has no normalised layers: leave norm out, or take another activation")
-        kind = Linear if sigma is None else partial(UncertainLinear, sigma=sigma, floor=floor)
+        kind = Linear if sigma is None else partial(StochasticLinear, sigma=sigma, floor=floor)
         layer = partial(kind, initial=initial)
         keys = [jax.random.fold_in(key, i) for i in range(len(hidden) + 1)]
         halves = 2 if activation == "gated" else 1

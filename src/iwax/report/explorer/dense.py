@@ -11,7 +11,7 @@ from iwax import batched
 from iwax.distributions import Mixture, Normal
 from iwax.families import Columns, Family, categorical
 from iwax.likelihoods import Chain, Likelihood, Scaled
-from iwax.nn import MLP, LayerNorm, Linear, MemoryMLP, UncertainLinear
+from iwax.nn import MLP, LayerNorm, Linear, MemoryMLP, StochasticLinear
 from iwax.posteriors import Coded
 from iwax.posteriors import Gaussian as GaussianPosterior
 
@@ -125,7 +125,7 @@ def _network(network: Any, prefix: str) -> Program:
 
     def affine(layer: Any) -> None:
         if not isinstance(layer, Linear):
-            why = "has random weights" if isinstance(layer, UncertainLinear) else f"has layers of {_named(layer)}"
+            why = "has random weights" if isinstance(layer, StochasticLinear) else f"has layers of {_named(layer)}"
             raise TypeError(f"the {prefix} {why}, and the page evaluates dense layers of fixed weights alone")
         _add("affine", {"weight": layer.weight, "bias": layer.bias})
 

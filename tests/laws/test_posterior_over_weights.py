@@ -1,4 +1,4 @@
-"""The law of all random weights: divergences, draws, the evidence of a regression known exactly, and pruning."""
+"""The posterior over all random weights: divergences, draws, the evidence of a regression known exactly, and pruning."""
 
 import math
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from scipy.stats import multivariate_normal, norm
 
 from iwax import batched, bounds, gradients, likelihoods, posteriors, priors, samplers, streams, weights
 from iwax.model import LatentVariableModel
-from iwax.nn import MLP, Linear, UncertainLinear
+from iwax.nn import MLP, Linear, StochasticLinear
 from iwax.parts import Datum
 
 KEY = jax.random.key(5)
@@ -103,7 +103,7 @@ def test_conjugate_regression():
 
     def bound(mean, sigma, key):
         """log p(D|w) + log P(w) - log q(w); the bias is fixed by a design that does not see it."""
-        layer = UncertainLinear(4, 1, sigma=0.1, key=KEY)
+        layer = StochasticLinear(4, 1, sigma=0.1, key=KEY)
         rho = jnp.log(jnp.expm1(jnp.asarray(sigma)))[:, None]
         layer = eqx.tree_at(lambda each: (each.weight, each.weight_rho), layer, (jnp.asarray(mean)[:, None], rho))
         # the bias has its prior as its posterior, and is taken out of the outputs: it adds nothing to the bound
