@@ -1,10 +1,11 @@
 """Training: the only place with a loss."""
 
+from iwax._former_names import former_names
 from iwax.training import checkpoint, record, saved_state, schedules
 from iwax.training.fault import NumericalStop
 from iwax.training.fit import Result, fit
 from iwax.training.loop import Observer, Progress, train
-from iwax.training.objective import Objective, draws_a_chunk, initial_control, piece_of, rows_a_piece
+from iwax.training.objective import Objective, draws_per_chunk, initial_control, piece_of, rows_per_piece
 from iwax.training.state import Plan, State, Tally, initial_state, steps_per_epoch
 from iwax.training.step import compile_stretch, permutation, updates
 
@@ -19,17 +20,19 @@ __all__ = [
     "Tally",
     "checkpoint",
     "compile_stretch",
-    "draws_a_chunk",
+    "draws_per_chunk",
     "fit",
     "initial_control",
     "initial_state",
     "permutation",
     "piece_of",
     "record",
-    "rows_a_piece",
+    "rows_per_piece",
     "saved_state",
     "schedules",
     "steps_per_epoch",
     "train",
     "updates",
 ]
+
+__getattr__ = former_names(__name__, {"draws_a_chunk": "draws_per_chunk", "rows_a_piece": "rows_per_piece"}, globals())
