@@ -32,9 +32,9 @@ class LocalReconstruction:
 def with_local_reconstruction(objective: AnyObjective, *, weight: float, draws: int = 1) -> AbstractObjective:
     """``bound(x) - weight sum_l mean_j (e_lj - d_lj)^2``, e_l and d_l hidden layers of encoder and decoder.
 
-    Layers are paired from the data on, each to mean 0 and variance 1 over its features (`Part.hidden_layers`); d_l is the mean
-    of that over draws z ~ q(z|x) that the bound has no part in. The local reconstruction of Li, Zhu and Zhang (2016,
-    arXiv:1602.07416, section 4; weight 0.1). A penalty: the bound that is reported is that of the objective.
+    Layers are paired from the data on, each to mean 0 and variance 1 over its features (`Part.hidden_layers`); d_l is
+    the mean of that over draws z ~ q(z|x) that the bound has no part in. The local reconstruction of Li, Zhu and Zhang
+    (2016, arXiv:1602.07416, section 4; weight 0.1). A penalty: the bound that is reported is that of the objective.
     Raises ValueError where the weight is negative, draws is below 1, or encoder and decoder have other hidden layers.
 
     >>> from iwax import bounds, gradients

@@ -1,7 +1,7 @@
 """Training: the only place with a loss."""
 
-from iwax._former_names import former_names
-from iwax.training import checkpoint, record, saved_state, schedules
+from iwax import former_names
+from iwax.training import saved_state, schedules
 from iwax.training.fault import NumericalStop
 from iwax.training.fit import Result, fit
 from iwax.training.loop import Observer, Progress, train
@@ -18,7 +18,6 @@ __all__ = [
     "Result",
     "State",
     "Tally",
-    "checkpoint",
     "compile_stretch",
     "draws_per_chunk",
     "fit",
@@ -26,7 +25,6 @@ __all__ = [
     "initial_state",
     "permutation",
     "piece_of",
-    "record",
     "rows_per_piece",
     "saved_state",
     "schedules",
@@ -35,4 +33,4 @@ __all__ = [
     "updates",
 ]
 
-__getattr__ = former_names(__name__, {"draws_a_chunk": "draws_per_chunk", "rows_a_piece": "rows_per_piece"}, globals())
+__getattr__ = former_names.of(__name__)
