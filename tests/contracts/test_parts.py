@@ -15,7 +15,7 @@ from oracles.parts import ENCODERS, FEATURES, LATENT, POSTERIORS, PRIORS, X, net
 
 from iwax import likelihoods, posteriors, priors
 from iwax.nn import MLP, GatedLinear, PixelCNN
-from iwax.training.tensors import decode, encode
+from iwax.storage.tensors import decode, encode
 
 
 def uncertain(inputs: int, outputs: int, seed: int, heads: int = 1) -> MLP:

@@ -27,7 +27,7 @@ from pathlib import Path
 import jax, numpy as np, optax
 from iwax import bounds, evaluation, gradients, training
 from iwax.cli.self_check.oracle import Oracle
-from iwax.training import checkpoint
+from iwax.storage import checkpoint
 
 folder, epochs, steps = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
 data, key = Oracle.of().rows(20 * steps, seed=2).astype(np.float32), jax.random.key(0)

@@ -200,13 +200,13 @@ def test_what_verbs_do_besides_computing(program, whole, whole_table, tmp_path, 
 OPEN = {
     "data": "data.load(path)",
     "model": "iwax.load(path)",
-    "config": "experiments.from_sources(file=path)",
+    "config": "runs.from_sources(file=path)",
 }
 OPENS = """
 import json
 from pathlib import Path
 import iwax
-from iwax import data, experiments
+from iwax import data, runs
 from iwax.cli.failure import exit_code, one_line
 path = Path({path!r})
 try:
@@ -351,10 +351,10 @@ NEAREST = {
 }  # fmt: skip
 CONFIGURED = """
 import json
-from iwax import experiments
+from iwax import runs
 from iwax.cli.failure import exit_code, one_line
 try:
-    experiments.from_sources(sets=[{setting!r}])
+    runs.from_sources(sets=[{setting!r}])
     print(json.dumps([0, "taken"]))
 except BaseException as error:
     print(json.dumps([exit_code(error), one_line(error)]))

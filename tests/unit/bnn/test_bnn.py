@@ -8,11 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from iwax import weights
+from iwax import bnn, weights
 from iwax.cli.app import main
-from iwax.experiments import bnn
-from iwax.experiments.reporter import Silent
 from iwax.nn import MLP
+from iwax.runs.reporter import Silent
 
 KEY = jax.random.key(4)
 

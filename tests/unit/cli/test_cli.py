@@ -19,9 +19,9 @@ from jax.errors import JaxRuntimeError
 from iwax.cli import failure, main, output, terminal
 from iwax.cli.app import VERBS, app
 from iwax.data.fetch import ChecksumError, UnavailableError
-from iwax.experiments import export
-from iwax.experiments.interrupt import Interrupted
-from iwax.training.checkpoint import CorruptCheckpointError
+from iwax.runs import export
+from iwax.runs.interrupt import Interrupted
+from iwax.storage.checkpoint import CorruptCheckpointError
 from iwax.training.loop import NumericalStop
 
 
@@ -102,11 +102,11 @@ def test_help_loads_no_array_library():
 def test_a_postponed_module_is_the_module_and_hinders_no_import():
     code = (
         "import sys; from iwax.cli.later import later\n"
-        "with later(): from iwax import inference; from iwax.experiments import export\n"
-        "assert not {'jax', 'iwax.inference', 'iwax.experiments'} & set(sys.modules)\n"
+        "with later(): from iwax import inference; from iwax.runs import export\n"
+        "assert not {'jax', 'iwax.inference', 'iwax.runs'} & set(sys.modules)\n"
         "from iwax.inference.scores import scores\n"
-        "from iwax import experiments\n"
-        "assert inference.scores is scores and export.write is experiments.export.write\n"
+        "from iwax import runs\n"
+        "assert inference.scores is scores and export.write is runs.export.write\n"
         "try: inference.nonsense\n"
         "except AttributeError as error: print(error)"
     )

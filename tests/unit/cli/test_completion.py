@@ -38,9 +38,11 @@ TYPED = [  # a line up to the cursor, and words that must be, and must not be, a
 
 def known() -> dict[str, list[str]]:
     """The names that iwax knows, by their kind."""
+    from iwax import bnn
     from iwax.data import registry
-    from iwax.experiments import bnn, catalogue, named, parted, published
-    from iwax.experiments.parts import bounds, gradients
+    from iwax.reproduction import published
+    from iwax.settings import catalogue, named, parted
+    from iwax.settings.parts import bounds, gradients
 
     return {
         "bounds": list(parted.words(bounds.Bound)),

@@ -9,17 +9,17 @@ import jax
 import numpy as np
 import pytest
 
-from iwax import cli, data, experiments, inference
-from iwax.experiments import build
-from iwax.experiments.reporter import Silent
+from iwax import cli, data, inference, runs
+from iwax.runs.reporter import Silent
+from iwax.settings import build
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "anomalies.py"
 SMALL = ["model.hidden=[8]", "model.latent=2", "training.epochs=1", "training.batch=200"]
 
 
 def trained(folder: Path, name: str, *sets: str) -> Path:
-    config = experiments.from_sources(sets=[*SMALL, *sets])
-    return experiments.train(config, folder / name, reporter=Silent())
+    config = runs.from_sources(sets=[*SMALL, *sets])
+    return runs.train(config, folder / name, reporter=Silent())
 
 
 def said(capsys, code: int, *words: object):
@@ -40,8 +40,8 @@ def test_ratio_and_typicality_of_a_file(tmp_path, capsys):
     np.save(tmp_path / "x.npy", x)
     words = ["--json", "score", plain, tmp_path / "x.npy", "--k", "20", "--background", noisy, "--typical"]
     printed = json.loads(said(capsys, 0, *words).out)
-    found, key = experiments.open_run(plain), jax.random.key(0)
-    ratio = inference.likelihood_ratio(found.model, experiments.load(noisy), x, k=20, key=key)
+    found, key = runs.open_run(plain), jax.random.key(0)
+    ratio = inference.likelihood_ratio(found.model, runs.load(noisy), x, k=20, key=key)
     np.testing.assert_allclose(printed["ratio"], ratio.ratio, atol=1e-5)
     error = np.hypot(ratio.evidence.known_error, ratio.background.known_error)  # NaN, in JSON null, where not known
     np.testing.assert_allclose(np.array(printed["ratio_error"], float), error, atol=1e-5)

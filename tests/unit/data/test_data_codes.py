@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from iwax import data
 from iwax.data.columns import infer
-from iwax.data.formats.cells import Cells, are_codes, exact
-from iwax.data.formats.packed import joined, packed
 from iwax.data.schema import typed
 from iwax.data.tables import filled_table
+from iwax.formats.cells import Cells, are_codes, exact
+from iwax.formats.packed import joined, packed
 
 ZIPS = ("00123", "02139", "10001", "94110")
 LONG = tuple(f"1234567890123456789{i}" for i in range(4))
@@ -128,8 +128,8 @@ def test_a_table_read_in_blocks_is_the_one_that_was_written(rows, draw):
     stream = io.StringIO()
     csv.writer(stream, quoting=csv.QUOTE_ALL, lineterminator="\n").writerows([["p", "q"], *rows])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("iwax.data.formats.table.BLOCK", draw.draw(st.integers(1, 200)))
-        patch.setattr("iwax.data.formats.table.LEAST", draw.draw(st.integers(1, 4)))
+        patch.setattr("iwax.formats.table.BLOCK", draw.draw(st.integers(1, 200)))
+        patch.setattr("iwax.formats.table.LEAST", draw.draw(st.integers(1, 4)))
         found = data.formats.read_cells(
             stream.getvalue().encode(), name="t.csv", dialect=data.Dialect(delimiter=",", header="first")
         )

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from iwax import data
 from iwax.data.coding import code
 from iwax.data.columns import Column
-from iwax.data.formats.cells import with_holes
-from iwax.data.formats.dialect import Dialect
-from iwax.data.formats.table import read_cells, replace_cells
 from iwax.data.schema import typed
+from iwax.formats.cells import with_holes
+from iwax.formats.dialect import Dialect
+from iwax.formats.table import read_cells, replace_cells
 
 HOLES = ("", "NA", "#N/A", ".", "\\N", "<NA>", "NaT", "n.a.", "1.#QNAN", "\u2013")
 WORDS = st.text(st.sampled_from("abcüÖ 12.,;|\t\"'-"), min_size=1, max_size=5).filter(

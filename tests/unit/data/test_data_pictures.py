@@ -12,8 +12,8 @@ import pytest
 from PIL import ExifTags, Image
 
 from iwax import data
-from iwax.data.formats.images import read_images
 from iwax.data.rows import rows_of
+from iwax.formats.images import read_images
 
 RNG = np.random.default_rng(5)
 GREY = RNG.integers(0, 256, (6, 9), dtype=np.uint8)

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from iwax import data
 from iwax.data.coding import code, decode, written
 from iwax.data.columns import LARGEST_COUNT, Column, infer, summary
-from iwax.data.formats.cells import MISSING, Cells, as_text, with_holes
-from iwax.data.formats.table import quoted, read_cells, replace_cells
-from iwax.data.formats.text import DELIMITERS
 from iwax.data.schema import typed
+from iwax.formats.cells import MISSING, Cells, as_text, with_holes
+from iwax.formats.table import quoted, read_cells, replace_cells
+from iwax.formats.text import DELIMITERS
 
 RANDOM = np.random.default_rng(11)
 COUNTS = ["0", "3", "0", "12", "1"]

@@ -10,7 +10,7 @@ import pytest
 import typer.main
 
 from iwax.cli.app import app
-from iwax.experiments import Silent, from_sources, train
+from iwax.runs import Silent, from_sources, train
 
 ROOT = Path(__file__).parents[3]
 GUIDES = sorted((ROOT / "docs" / "guides").glob("*.md"))

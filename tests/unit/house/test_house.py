@@ -214,7 +214,7 @@ def test_the_command_line_answers_without_jax():
     program = "import sys\nfrom iwax.cli import app\nfor verb in app.VERBS: app.imported(verb)\nprint(*sys.modules)"
     loaded = set(run_python(program).split())
     heavy = {"jax", "numpy", "equinox", "numpyro", "optax", "scipy", "sklearn", "matplotlib", "pydantic"}
-    assert loaded & {*heavy, "iwax.data", "iwax.experiments", "iwax.inference", "iwax.report"} == set()
+    assert loaded & {*heavy, "iwax.data", "iwax.runs", "iwax.inference", "iwax.report"} == set()
 
 
 def test_importing_everything_makes_no_array_moves_no_flag_and_finds_every_public_name():
@@ -277,17 +277,17 @@ OPENING = {
     "touch",
 }
 MAY_OPEN = {
-    "training/enclosed.py": "is what opens below a folder",
-    "training/durable.py": "output files, which somebody named",
-    "training/lock.py": "through a folder's handle",
-    "training/checkpoint.py": "makes the folder of all checkpoints",
+    "storage/enclosed.py": "is what opens below a folder",
+    "storage/durable.py": "output files, which somebody named",
+    "storage/lock.py": "through a folder's handle",
+    "storage/checkpoint.py": "makes the folder of all checkpoints",
     "training/keeping.py": "makes the folder that somebody named",
-    "experiments/folder.py": "makes the folder that somebody named, and takes it away",
-    "experiments/results.py": "results of reproductions",
-    "experiments/results_page.py": "a page of the documentation",
-    "experiments/published.py": "tables in the package",
-    "experiments/revision.py": "the commit of the current folder",
-    "report/canvas.py": "pictures, where somebody asked for them",
+    "runs/folder.py": "makes the folder that somebody named, and takes it away",
+    "reproduction/results.py": "results of reproductions",
+    "reproduction/results_page.py": "a page of the documentation",
+    "reproduction/published.py": "tables in the package",
+    "runs/revision.py": "the commit of the current folder",
+    "report/figures/canvas.py": "pictures, where somebody asked for them",
     "report/page/compose.py": "templates in the package",
     "cli/app.py": "the null device",
     "cli/arguments.py": "names in the package",
@@ -298,13 +298,13 @@ MAY_OPEN = {
 
 
 def test_run_folders_are_opened_in_one_place():
-    """A path below a run folder is opened by its handle alone (iwax.training.enclosed), which follows no link."""
+    """A path below a run folder is opened by its handle alone (iwax.storage.enclosed), which follows no link."""
     found = set()
     for path, tree in SOURCES.items():
         name = path.removeprefix("src/iwax/")
-        if name.split("/")[0] not in ("training", "experiments", "cli", "report") or "/bnn/" in name:
+        if name.split("/")[0] not in ("training", "storage", "settings", "runs", "reproduction", "cli", "report"):
             continue
         calls = (node.func for node in ast.walk(tree) if isinstance(node, ast.Call))
         if any(getattr(call, "attr", getattr(call, "id", "")) in OPENING for call in calls):
             found.add(name)
-    assert found <= set(MAY_OPEN), "open it by iwax.training.enclosed.Enclosed"
+    assert found <= set(MAY_OPEN), "open it by iwax.storage.enclosed.Enclosed"

@@ -20,10 +20,10 @@ from oracles.parts import FEATURES, LATENT, POSTERIORS, PRIORS, conditional, ham
 import iwax
 from iwax import likelihoods, nn, posteriors, priors
 from iwax.model import LatentVariableModel
+from iwax.model_files import ModelFileError
+from iwax.model_files.description import arrays, build, describe, difference
+from iwax.model_files.table import NAMES
 from iwax.nn import MLP
-from iwax.storage import ModelFileError
-from iwax.storage.description import arrays, build, describe, difference
-from iwax.storage.table import NAMES
 
 KEY = jax.random.key(3)
 IMAGE = (1, 6, 6)

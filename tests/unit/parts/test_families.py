@@ -16,8 +16,8 @@ import iwax
 from iwax import bounds, evaluation, families, gradients, likelihoods, nn, posteriors, priors, supports, training
 from iwax.data import Column
 from iwax.distributions import AbstractIndependent
-from iwax.experiments.parts.columns import coding, output_bias, table_start
 from iwax.model import LatentVariableModel
+from iwax.settings.parts.columns import coding, output_bias, table_start
 
 KEY = jax.random.key(0)
 ROOT = Path(__file__).parents[3]
@@ -185,7 +185,5 @@ def test_names_of_before_warn():
         assert likelihoods.Poisson(None).outside(np.array([0.5])).tolist() == [True]
     with pytest.warns(DeprecationWarning, match="outputs_per_feature"):
         assert likelihoods.StudentT.of_network(None).outputs_a_feature == 3
-    with pytest.warns(DeprecationWarning, match=r"families\.FAMILIES"):
-        assert likelihoods.COLUMN_KINDS["poisson"]().name == "poisson"
     with pytest.raises(TypeError, match=r"a likelihood needs a family|families\.family\.Family"):
         likelihoods.Likelihood(None, jnp.zeros(3))

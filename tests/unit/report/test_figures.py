@@ -14,9 +14,10 @@ from scipy.stats import norm
 from sklearn.datasets import load_digits, load_wine
 
 from iwax.data import Column
-from iwax.report import curves, figures, images, marginals
-from iwax.report.curves import visible_range
-from iwax.report.differences import differences
+from iwax.report import figures
+from iwax.report.figures import curves, images, marginals
+from iwax.report.figures.curves import visible_range
+from iwax.report.figures.differences import differences
 
 DIGITS = load_digits().data / 16.0
 WINE = load_wine().data

@@ -6,7 +6,7 @@ from PIL import Image
 from scipy.stats import norm
 
 from iwax.evaluation import PosteriorPlane
-from iwax.report.posterior_shape import highest_density_level, posterior_shape
+from iwax.report.figures.posterior_shape import highest_density_level, posterior_shape
 
 
 def plane(data: int, *, side: int = 31) -> PosteriorPlane:

@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 from oracles import chromium
 
-from iwax import experiments, inference, likelihoods, nn, posteriors, priors
+from iwax import inference, likelihoods, nn, posteriors, priors, runs
 from iwax.cli import main
-from iwax.experiments.reporter import Silent
 from iwax.model import LatentVariableModel
 from iwax.parts import Datum
-from iwax.report.page import dense
-from iwax.training.tensors import encode
+from iwax.report.explorer import dense
+from iwax.runs.reporter import Silent
+from iwax.storage.tensors import encode
 
 in_a_browser = pytest.mark.skipif(chromium.program() is None, reason="needs chromium: apt-get install chromium")
 
@@ -37,9 +37,9 @@ def called(*words: object) -> int:
 @pytest.fixture(scope="module")
 def run(tmp_path_factory) -> Path:
     """A run of two latents, measured, with its report."""
-    config = experiments.from_sources(data="digits", sets=TINY, flags={})
-    path = experiments.train(config, tmp_path_factory.mktemp("runs") / "plane", reporter=Silent())
-    experiments.evaluate(path, limit=60, reporter=Silent())
+    config = runs.from_sources(data="digits", sets=TINY, flags={})
+    path = runs.train(config, tmp_path_factory.mktemp("runs") / "plane", reporter=Silent())
+    runs.evaluate(path, limit=60, reporter=Silent())
     assert called("report", path) == 0
     return path
 
@@ -111,7 +111,7 @@ def pixels(page: chromium.Page, name: str) -> list[int]:
 
 @in_a_browser
 def test_pixels_are_those_of_python(run: Path, page: chromium.Page):
-    model = experiments.load(run)
+    model = runs.load(run)
     for z in ([0.0, 0.0], [1.5, -2.0], [-0.3, 0.7]):
         (wanted,) = inference.decode(model, np.array([z]), key=jax.random.key(0))
         found = page.value(f"[...{EXPLORER}.model.decode({z}).mean]")
@@ -174,7 +174,7 @@ def test_new_images_are_drawn_and_images_mixed(page: chromium.Page):
 @in_a_browser
 def test_imputation_is_the_conditional_mean(run: Path, page: chromium.Page):
     """Against the integral over the plane of latents, by the trapezoid rule."""
-    model = experiments.load(run)
+    model = runs.load(run)
     along = np.linspace(-5, 5, 121)
     z = np.stack(np.meshgrid(along, along), axis=-1).reshape(-1, 2).astype(np.float32)
     p = inference.decode(model, z, key=jax.random.key(0)).astype(np.float64)

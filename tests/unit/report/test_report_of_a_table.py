@@ -16,8 +16,8 @@ from oracles import chromium
 from iwax import families, likelihoods, nn, posteriors, priors
 from iwax.model import LatentVariableModel
 from iwax.parts import Datum
-from iwax.report.page import dense
-from iwax.training.tensors import encode
+from iwax.report.explorer import dense
+from iwax.storage.tensors import encode
 
 KINDS = (
     *("gaussian", "bernoulli", ("categorical", 3), "lognormal", "negative_binomial", "gaussian"),

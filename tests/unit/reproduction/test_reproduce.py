@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from oracles.resealing import changed
 
-from iwax.experiments import comparison, from_sources, published, reproduce, results, results_page
-from iwax.experiments.reporter import Silent
-from iwax.experiments.results import Published, Result
-from iwax.training.checkpoint import CorruptCheckpointError
+from iwax.reproduction import published, reproduce, results, results_page
+from iwax.reproduction.results import Published, Result
+from iwax.runs import comparison, from_sources
+from iwax.runs.reporter import Silent
+from iwax.storage.checkpoint import CorruptCheckpointError
 
 ROOT = Path(__file__).parents[3]
 

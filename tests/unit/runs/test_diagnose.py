@@ -12,15 +12,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from iwax import evaluation, experiments, likelihoods, posteriors, priors
+from iwax import evaluation, likelihoods, posteriors, priors, runs
 from iwax.cli import findings, main
-from iwax.experiments import build, diagnosis, open_run
-from iwax.experiments.diagnosis import Effort, diagnose
-from iwax.experiments.objective import Objective
-from iwax.experiments.reporter import Silent
-from iwax.experiments.signal import name_of, parameters_of, signal_curve, variants
 from iwax.model import LatentVariableModel
-from iwax.report import diagnosis as pictures
+from iwax.report.figures import diagnosis as pictures
+from iwax.runs import diagnosis, open_run
+from iwax.runs.diagnosis import Effort, diagnose
+from iwax.runs.reporter import Silent
+from iwax.runs.signal import name_of, parameters_of, signal_curve, variants
+from iwax.settings import build
+from iwax.settings.objective import Objective
 from iwax.streams import Run
 
 ROOT = Path(__file__).parents[3]
@@ -45,8 +46,8 @@ class Told(Silent):
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory) -> Path:
-    config = experiments.from_sources(data="digits", sets=TINY)
-    return experiments.train(config, tmp_path_factory.mktemp("runs") / "tiny", reporter=Silent())
+    config = runs.from_sources(data="digits", sets=TINY)
+    return runs.train(config, tmp_path_factory.mktemp("runs") / "tiny", reporter=Silent())
 
 
 @pytest.fixture(scope="module")

@@ -10,9 +10,9 @@ import optax
 import pytest
 from oracles.linear_gaussian import LinearGaussian
 
-from iwax import bounds, evaluation, experiments, gradients, training
+from iwax import bounds, evaluation, gradients, runs, training
 from iwax.cli.app import main
-from iwax.experiments.reporter import Silent
+from iwax.runs.reporter import Silent
 
 SETS = ["model.hidden=[4]", "model.latent=2", "training.epochs=1", "evaluation.k=5", "objective.k=2"]
 slow = pytest.mark.slow
@@ -27,8 +27,8 @@ def folder(tmp_path_factory) -> Path:
     (folder / "t.csv").write_text("\n".join(["a,b,c", *lines]) + "\n")
     np.save(folder / "pixels.npy", (rng.random((60, 2, 3)) < 0.5).astype(np.uint8))
     for name, file in (("table", "t.csv"), ("images", "pixels.npy")):
-        config = experiments.from_sources(data=str(folder / file), sets=SETS, flags={"precision": 64})
-        experiments.train(config, folder / name, reporter=Silent())
+        config = runs.from_sources(data=str(folder / file), sets=SETS, flags={"precision": 64})
+        runs.train(config, folder / name, reporter=Silent())
     return folder
 
 

@@ -19,10 +19,10 @@ import numpy as np
 import pytest
 
 import iwax
-from iwax import experiments
+from iwax import runs
 from iwax.cli import main
-from iwax.experiments.reporter import Silent
-from iwax.training.enclosed import RunFolderWarning
+from iwax.runs.reporter import Silent
+from iwax.storage.enclosed import RunFolderWarning
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 RUNS = sorted(path.parent for path in GOLDEN.glob("*/*/config.json"))
@@ -102,7 +102,7 @@ def test_a_run_of_an_earlier_version_is_opened_measured_resumed_and_sampled(run,
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always", RunFolderWarning)
         settings = iwax.open_run(run).config.evaluation
-        experiments.evaluate(run, reporter=Silent())
+        runs.evaluate(run, reporter=Silent())
     assert bool(told) != sealed
     assert all("before run folders were sealed" in str(warning.message) for warning in told)
     assert (len(before) >= 16, settings.k) == (True, 100)
@@ -110,7 +110,7 @@ def test_a_run_of_an_earlier_version_is_opened_measured_resumed_and_sampled(run,
     np.testing.assert_allclose(after, before, rtol=0, atol=1e-5)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RunFolderWarning)
-        experiments.resume(run, reporter=Silent())  # nothing is left of it; the state of the optimiser was read
+        runs.resume(run, reporter=Silent())  # nothing is left of it; the state of the optimiser was read
     called(capsys, "sample", run, "-n", 5, "-o", run.parent / "new.csv")
     assert len((run.parent / "new.csv").read_text().splitlines()) >= 5
 
@@ -133,7 +133,7 @@ def called(capsys, *words: object) -> None:
 @pytest.mark.parametrize("name", LINES)
 def test_the_closing_line_of_a_stored_measurement_is_word_for_word_what_it_was(name):
     (file,) = (RUNS[NAMES.index(name)] / "evaluation").glob("*.json")
-    assert experiments.closing_line(json.loads(file.read_text())) == LINES[name]
+    assert runs.closing_line(json.loads(file.read_text())) == LINES[name]
 
 
 def metrics(run: Path) -> list[dict[str, float]]:
@@ -167,9 +167,9 @@ def test_an_early_configuration_without_later_keys_trains_to_the_stored_metrics(
     (tmp_path / "early.json").write_text(json.dumps({"preset": settings["preset"], **flat}))
     shutil.copy(made.parent / "table.csv", tmp_path)
     monkeypatch.chdir(tmp_path)
-    run = experiments.train(experiments.from_sources(file="early.json"), Path("again"), reporter=Silent())
+    run = runs.train(runs.from_sources(file="early.json"), Path("again"), reporter=Silent())
     for row, before in zip(metrics(run), metrics(made), strict=True):
         assert_alike(row, before)
     if name == "0.1.0-images":  # from settings to the line that a user reads, in the words of this version
-        line = experiments.closing_line(experiments.evaluate(run, reporter=Silent()))
+        line = runs.closing_line(runs.evaluate(run, reporter=Silent()))
         assert re.sub(r"[\d.]+ s\)", "5 s)", line) == LINES["0.2.0.dev-images"]

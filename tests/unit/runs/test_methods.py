@@ -9,23 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from iwax import evaluation, experiments
-from iwax.experiments import (
-    Annealed,
-    Bidirectional,
-    Importance,
-    Jackknife,
-    cost,
-    evaluators,
-    measurements,
-    published,
-    summary_types,
-)
-from iwax.experiments.measure import SHARED
-from iwax.experiments.methods import METHODS
-from iwax.experiments.reporter import Silent
-from iwax.experiments.run import Run
-from iwax.training import strict_json
+from iwax import evaluation, runs
+from iwax.reproduction import evaluators, published
+from iwax.runs import Annealed, Bidirectional, Importance, Jackknife, cost, measurements, summary_types
+from iwax.runs.measure import SHARED
+from iwax.runs.methods import METHODS
+from iwax.runs.reporter import Silent
+from iwax.runs.run import Run
+from iwax.storage import strict_json
 
 TINY = ["model.hidden=[4]", "model.latent=2", "objective.k=2", "training.batch=10", "evaluation.k=20"]
 SHORT = {"chains": 4, "temperatures": 20, "leapfrog": 2}
@@ -48,17 +39,17 @@ class Told(Silent):
 def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs")
     np.save(folder / "binary.npy", np.random.default_rng(0).integers(0, 2, (50, 6), np.uint8))
-    config = experiments.from_sources(data=str(folder / "binary.npy"), sets=TINY, flags={"training.epochs": 1})
-    return experiments.train(config, folder / "run", reporter=Silent())
+    config = runs.from_sources(data=str(folder / "binary.npy"), sets=TINY, flags={"training.epochs": 1})
+    return runs.train(config, folder / "run", reporter=Silent())
 
 
 @pytest.mark.slow
 def test_annealed(run, monkeypatch):
     monkeypatch.setattr(cost, "WORTH_SAYING", 0.0)
-    before = experiments.evaluate(run, limit=3, k=500, reporter=Silent())
+    before = runs.evaluate(run, limit=3, k=500, reporter=Silent())
     (kept,) = (run / "evaluation").glob("test-k500-*.npz")
     stored, told = kept.read_bytes(), Told()
-    report = experiments.evaluate(run, method="annealed", limit=3, start="posterior", reporter=told, **SHORT)
+    report = runs.evaluate(run, method="annealed", limit=3, start="posterior", reporter=told, **SHORT)
     assert kept.read_bytes() == stored
     assert told.notes[0].startswith("measuring 3 rows by 4 chains x 20 temperatures x 2 leapfrog steps from the post")
     assert told.rows[-1] == (3, 3)
@@ -66,7 +57,7 @@ def test_annealed(run, monkeypatch):
     assert (report["method"], report["split"], report["n"], report["k"]) == ("annealed", "test", 3, None)
     assert report["log_evidence"] == pytest.approx(before["log_evidence"], abs=0.4)  # of six coins, by four chains
     assert report["bits_per_dim"] == pytest.approx(-report["log_evidence"] / (6 * np.log(2)))
-    line = experiments.closing_line(report)
+    line = runs.closing_line(report)
     assert line.startswith(
         f"test log p(x) = {report['log_evidence']:.2f} +/- {report['standard_error']:.2f} nats (anne"
     )
@@ -81,11 +72,11 @@ def test_annealed(run, monkeypatch):
 
 @pytest.mark.slow
 def test_bidirectional(run):
-    report = experiments.evaluate(run, method="bidirectional", limit=3, reporter=Silent(), **SHORT)
+    report = runs.evaluate(run, method="bidirectional", limit=3, reporter=Silent(), **SHORT)
     assert report["split"] == "simulated"
     assert report["gap"] == pytest.approx(report["log_evidence_upper"] - report["log_evidence"])
     assert abs(report["gap"]) < 0.2
-    line = experiments.closing_line(report)
+    line = runs.closing_line(report)
     lower = f"{report['log_evidence']:.2f} +/- {report['standard_error']:.2f}"
     assert line.startswith(f"simulated log p(x) between {lower} and ")
     assert f"gap {report['gap']:.2f} +/- {report['gap_standard_error']:.2f}; " in line
@@ -96,18 +87,18 @@ def test_bidirectional(run):
 
 def test_jackknife(run):
     options = {"method": "jackknife", "limit": 3, "k": 4, "repeats": 10, "reporter": Silent()}
-    first, second = (experiments.evaluate(run, order=order, **options) for order in (1, 2))
+    first, second = (runs.evaluate(run, order=order, **options) for order in (1, 2))
     assert first["kind"] == second["kind"] == "estimate"
     assert [each["kind"] for each in second["orders"]] == ["lower", "estimate", "estimate"]
     assert first["orders"] == second["orders"][:2], "all orders are of the same sets"
     assert first["log_evidence"] == pytest.approx(-6 * np.log(2), abs=0.4)
-    line = experiments.closing_line(first)
+    line = runs.closing_line(first)
     assert "(jackknife of order 1, an estimate and no bound; 10 sets of k=4, binary" in line
     (file,) = (run / "evaluation").glob("jackknife2-test-k4x10-n3-seed0-*.npz")
     with np.load(file) as columns:
         assert columns["log_evidence"].mean() == pytest.approx(second["log_evidence"])
         np.testing.assert_array_equal(columns["log_evidence"], columns["order_2"])
-    assert "a lower bound" in experiments.closing_line(experiments.evaluate(run, order=0, **options))
+    assert "a lower bound" in runs.closing_line(runs.evaluate(run, order=0, **options))
     assert len(measurements.summaries(Run(run).folder, ("method", "n"))) >= 3, "what was written is read back"
 
 
@@ -136,7 +127,7 @@ def test_what_a_method_does_not_know_is_read_back(method):
 )
 def test_options_that_a_method_does_not_take(run, wrong, says):
     with pytest.raises(ValueError, match=says):
-        experiments.evaluate(run, reporter=Silent(), **wrong)
+        runs.evaluate(run, reporter=Silent(), **wrong)
 
 
 # -- stored, and read back; nothing is computed here, so that every method is asked ---------------------------------
@@ -168,7 +159,7 @@ def stored(run, tmp_path, monkeypatch):
         monkeypatch.setattr(evaluation, function, lambda *_, **__: found)
         for layers in ("unit_activity", "kl_per_unit"):
             monkeypatch.setattr(evaluation, layers, lambda *_, **__: [np.array([0.5, 0.001])])
-        report = experiments.evaluate(folder.path, method=value, limit=3, reporter=Silent(), **options)
+        report = runs.evaluate(folder.path, method=value, limit=3, reporter=Silent(), **options)
         (file,) = (folder.path / "evaluation").glob("*.json")
         assert file.name.startswith(f"{stem}-n3-seed0-step")
         return folder, report, file
@@ -191,7 +182,7 @@ def test_what_a_method_stores_is_read_back(stored, name):
     kept = vars(found.lower if name == "bidirectional" else found)
     for column in columns.keys() & kept.keys():
         np.testing.assert_array_equal(columns[column], kept[column])
-    assert experiments.closing_line(summary) == experiments.closing_line(report)
+    assert runs.closing_line(summary) == runs.closing_line(report)
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -199,14 +190,14 @@ def test_a_value_and_its_name_are_one_measurement(run, stored, name):
     value = STORED[name][0]
     folder, report, file = stored(name)
     given = {each.name: getattr(value, each.name) for each in dataclasses.fields(value)}
-    again = experiments.evaluate(folder.path, method=name, limit=3, reporter=Silent(), **given)
+    again = runs.evaluate(folder.path, method=name, limit=3, reporter=Silent(), **given)
     assert list((folder.path / "evaluation").glob("*.json")) == [file]
     assert again | {"seconds": 0} == report | {"seconds": 0}
 
 
 def test_a_value_takes_no_settings_beside_it_and_none_out_of_range(run):
     with pytest.raises(ValueError, match="chains is not used by the method annealed, which takes split; got chains=3"):
-        experiments.evaluate(run, method=CHAINS, chains=3, reporter=Silent())
+        runs.evaluate(run, method=CHAINS, chains=3, reporter=Silent())
     with pytest.raises(ValueError, match="temperatures: an integer from 1 to 10000000 was needed, got 0"):
         Annealed(temperatures=0)
     with pytest.raises(ValueError, match=r"k: an integer from 1 to 10000000 was needed, got 2\.5"):
@@ -222,7 +213,7 @@ def test_what_an_early_version_stored_is_read(stored, name):
     folder.write({f"evaluation/{file.name}": strict_json.canonical(early)})
     ((path, summary),) = measurements.summaries(folder, ("n", "log_evidence"))
     assert measurements.values(folder, path, summary, ("rows", "log_evidence"))["rows"].tolist() == [0, 1, 2]
-    assert experiments.closing_line(summary).partition(" (")[0] == experiments.closing_line(report).partition(" (")[0]
+    assert runs.closing_line(summary).partition(" (")[0] == runs.closing_line(report).partition(" (")[0]
 
 
 def test_a_side_by_side_table_reads_the_passes_that_an_early_version_kept(run):

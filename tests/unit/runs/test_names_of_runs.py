@@ -9,11 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from iwax import experiments
-from iwax.experiments import catalogue, comparison, fits, seeds
-from iwax.experiments.naming import display_name, folder_name
-from iwax.experiments.seeds import Measured, differences, groups
-from iwax.experiments.sources import from_sources
+from iwax import runs
+from iwax.runs import comparison, seeds
+from iwax.runs.seeds import Measured, differences, groups
+from iwax.runs.sources import from_sources
+from iwax.settings import catalogue, fits
+from iwax.settings.naming import display_name, folder_name
 
 ROWS = 40
 
@@ -53,12 +54,12 @@ def test_the_closing_line_names_a_run_that_is_not_its_preset():
     }
     about |= {"units": [4], "active_units": [3], "pareto_k_over_0_7": 0.0, "preset": "iwae-1-k5"}
     about |= {"log_evidence": -1.0, "standard_error": 0.5, "elbo": -2.0, "ess_median": 5.0}
-    plain = experiments.closing_line(about)
+    plain = runs.closing_line(about)
     assert plain.endswith("; active units 3/4; 2 s)")
-    assert experiments.closing_line(about | {"name": "iwae-1-k5", "start": None}) == plain
-    precise = experiments.closing_line(about | {"precision": "float32 with products in TF32"})
+    assert runs.closing_line(about | {"name": "iwae-1-k5", "start": None}) == plain
+    precise = runs.closing_line(about | {"precision": "float32 with products in TF32"})
     assert precise.endswith("; active units 3/4; float32 with products in TF32; 2 s)")
-    named = experiments.closing_line(about | {"name": "iwae-1-k5 with k=1", "start": "runs/a"})
+    named = runs.closing_line(about | {"name": "iwae-1-k5 with k=1", "start": "runs/a"})
     assert named == f"{plain[:-1]}; iwae-1-k5 with k=1; started at runs/a)"
 
 

@@ -19,18 +19,19 @@ import pytest
 import safetensors.numpy
 from oracles.resealing import sealed_again
 
-from iwax import data, experiments
+from iwax import data, runs
 from iwax.cli import main
-from iwax.experiments import comparison
-from iwax.experiments.arithmetic import _products
-from iwax.experiments.config import Data
-from iwax.experiments.diagnosis import Effort, diagnose
-from iwax.experiments.folder import held
-from iwax.experiments.interrupt import watch
-from iwax.experiments.reporter import Silent
-from iwax.experiments.session import Session
-from iwax.training import NumericalStop, checkpoint, record
-from iwax.training.sealed import Sealed
+from iwax.runs import comparison
+from iwax.runs.arithmetic import _products
+from iwax.runs.diagnosis import Effort, diagnose
+from iwax.runs.folder import held
+from iwax.runs.interrupt import watch
+from iwax.runs.reporter import Silent
+from iwax.runs.session import Session
+from iwax.settings.config import Data
+from iwax.storage import checkpoint, record
+from iwax.storage.sealed import Sealed
+from iwax.training import NumericalStop
 
 TINY = ["model.hidden=[4]", "model.latent=2", "objective.k=2", "training.batch=10", "evaluation.k=20"]
 JSON_KEYS = {
@@ -74,7 +75,7 @@ def binary(tmp_path_factory):
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory, binary):
     """A run of two epochs, for reading alone."""
-    return experiments.train(config_of(binary, seed=3), tmp_path_factory.mktemp("runs") / "run", reporter=Silent())
+    return runs.train(config_of(binary, seed=3), tmp_path_factory.mktemp("runs") / "run", reporter=Silent())
 
 
 @pytest.fixture
@@ -84,20 +85,20 @@ def run(tmp_path, trained):
 
 
 def config_of(data, *sets, epochs=2, **flags):
-    return experiments.from_sources(data=data, sets=[*TINY, *sets], flags={"training.epochs": epochs, **flags})
+    return runs.from_sources(data=data, sets=[*TINY, *sets], flags={"training.epochs": epochs, **flags})
 
 
 def test_a_limit_above_the_rows_there_are_is_said(trained):
     told = Told()
-    report = experiments.evaluate(trained, k=2, limit=100, reporter=told)
+    report = runs.evaluate(trained, k=2, limit=100, reporter=told)
     assert report["n"] == 5
     assert any("(test) has 5 rows, fewer than the limit 100" in note for note in told.notes)
 
 
 def test_digits_from_nothing_to_the_closing_line(tmp_path):
     told = Told()
-    config = experiments.from_sources(sets=["model.hidden=[16]", "model.latent=4"], flags={"training.epochs": 1})
-    run = experiments.train(config, tmp_path / "run", reporter=told)
+    config = runs.from_sources(sets=["model.hidden=[16]", "model.latent=4"], flags={"training.epochs": 1})
+    run = runs.train(config, tmp_path / "run", reporter=told)
     assert run == tmp_path / "run"
     there = {path.name for path in run.iterdir()}
     assert there == {"config.json", "env.json", "metrics.jsonl", "timing.jsonl", "checkpoints", "log.txt", "seal.json"}
@@ -106,7 +107,7 @@ def test_digits_from_nothing_to_the_closing_line(tmp_path):
     assert (row["epoch"], row["step"]) == (1, 13)
     assert told.stretches[-1].step == 13
 
-    report = experiments.evaluate(run, k=30, limit=25, reporter=told)
+    report = runs.evaluate(run, k=30, limit=25, reporter=told)
     assert report.keys() >= JSON_KEYS
     assert (report["dataset"], report["split"], report["n"], report["k"]) == ("digits", "test", 25, 30)
     assert report["bits_per_dim"] == pytest.approx(-report["log_evidence"] / (64 * np.log(2)))
@@ -114,15 +115,15 @@ def test_digits_from_nothing_to_the_closing_line(tmp_path):
     start = (
         f"test log p(x) = {report['log_evidence']:.2f} +/- {report['standard_error']:.2f} nats (k=30, digits, 25 images"
     )
-    assert experiments.closing_line(report).startswith(start)
-    assert f"active units {report['active_units'][0]}/4; float32; " in experiments.closing_line(report)
+    assert runs.closing_line(report).startswith(start)
+    assert f"active units {report['active_units'][0]}/4; float32; " in runs.closing_line(report)
 
     (file,) = (run / "evaluation").glob("*.npz")
     with np.load(file) as columns:
         assert columns["log_evidence"].mean() == pytest.approx(report["log_evidence"])
         assert columns["rows"].tolist() == list(range(25))
         first = columns["log_evidence"][:10]
-    experiments.evaluate(run, k=30, limit=10, reporter=told)
+    runs.evaluate(run, k=30, limit=10, reporter=told)
     (file,) = (run / "evaluation").glob("*-n10-*.npz")
     with np.load(file) as columns:  # rows keep their numbers, hence their noise
         assert columns["log_evidence"] == pytest.approx(first, rel=1e-5)
@@ -131,8 +132,8 @@ def test_digits_from_nothing_to_the_closing_line(tmp_path):
 
 
 def test_what_is_written_says_how_to_do_it_again(tmp_path, trained):
-    again = experiments.from_sources(file=trained / "config.json")
-    other = experiments.train(again, tmp_path / "again", reporter=Silent())
+    again = runs.from_sources(file=trained / "config.json")
+    other = runs.train(again, tmp_path / "again", reporter=Silent())
     for name in ("config.json", "metrics.jsonl", "checkpoints/step-8/manifest.json"):
         assert (trained / name).read_bytes() == (other / name).read_bytes()
     environment = json.loads((trained / "env.json").read_text())
@@ -142,46 +143,46 @@ def test_what_is_written_says_how_to_do_it_again(tmp_path, trained):
 
 
 def test_a_loaded_model_is_the_stored_one(trained):
-    opened = experiments.open_run(trained, checkpoint="last")
+    opened = runs.open_run(trained, checkpoint="last")
     assert (opened.step, opened.shape, opened.config.seed) == (8, (6,), 3)
     stored = safetensors.numpy.load_file(trained / "checkpoints" / "step-8" / "model.safetensors")
-    bias = experiments.load(trained).likelihood.network.layers[-1].bias
+    bias = runs.load(trained).likelihood.network.layers[-1].bias
     assert np.array_equal(bias, stored["likelihood.network.layers.1.bias"])
     with pytest.raises(ValueError, match="best or last"):
-        experiments.open_run(trained, checkpoint="newest")
+        runs.open_run(trained, checkpoint="newest")
 
 
 def test_the_best_validated_state_is_kept_and_used(tmp_path, binary):
     wild = ["training.validate_every=1", "training.patience=2", "training.keep=1", "training.learning_rate=0.3"]
     config = config_of(binary, *wild, epochs=40)
     reporter = Told()
-    run = experiments.train(config, tmp_path / "run", reporter=reporter)
+    run = runs.train(config, tmp_path / "run", reporter=reporter)
     rows = record.read(run / "metrics.jsonl")
     best = max(rows, key=lambda row: row["validation"])
     assert len(rows) == best["epoch"] + 2 < 40  # two validations without a gain
     told = f"stopped after epoch {len(rows)} of 40: no better validation bound since epoch {best['epoch']}"
     assert reporter.notes[-1].startswith(told)
-    assert experiments.open_run(run).step == best["step"]
-    assert experiments.open_run(run, checkpoint="last").step == rows[-1]["step"]
+    assert runs.open_run(run).step == best["step"]
+    assert runs.open_run(run, checkpoint="last").step == rows[-1]["step"]
     for state in ("last", "best", "last"):
-        experiments.evaluate(run, k=2, limit=3, checkpoint=state, reporter=Silent())
+        runs.evaluate(run, k=2, limit=3, checkpoint=state, reporter=Silent())
     compared = comparison.compare([run, run])
-    assert {entry["checkpoint"] for entry in compared["runs"]} == {experiments.open_run(run).checkpoint.name}
+    assert {entry["checkpoint"] for entry in compared["runs"]} == {runs.open_run(run).checkpoint.name}
     assert compared["checkpoint"] == "best"
 
 
 def test_from_a_run_with_another_objective(tmp_path, trained):
     flags = {"start": str(trained), "objective.bound": "elbo", "training.epochs": 1, "training.batch": 40}
-    second = experiments.train(experiments.from_sources(flags=flags), tmp_path / "second", reporter=Silent())
+    second = runs.train(runs.from_sources(flags=flags), tmp_path / "second", reporter=Silent())
     folders = (trained / "checkpoints" / "step-8", second / "checkpoints" / "step-0")
     weights = [(folder / "model.safetensors").read_bytes() for folder in folders]
     assert weights[0] == weights[1]
     about = json.loads((second / "env.json").read_text())["start"]
     assert (about["checkpoint"], Path(about["run"]).expanduser()) == ("step-8", trained)
     assert f"starts at the weights of {trained} (step-8)" in (second / "log.txt").read_text()
-    report = experiments.evaluate(second, k=2, reporter=Silent())
+    report = runs.evaluate(second, k=2, reporter=Silent())
     assert report["name"].startswith(f"{report['preset']} with bound=elbo")
-    assert experiments.closing_line(report).endswith(f" s; {report['name']}; started at {trained})")
+    assert runs.closing_line(report).endswith(f" s; {report['name']}; started at {trained})")
 
 
 def test_a_run_is_not_lengthened_and_the_command_that_trains_for_longer_is_told(trained, capsys):
@@ -192,13 +193,13 @@ def test_a_run_is_not_lengthened_and_the_command_that_trains_for_longer_is_told(
     command = shlex.split(said.rpartition(": iwax ")[2])
     assert command == ["train", "--from", str(trained), "-c", str(trained / "config.json"), "--epochs", "9"]
     flags = {"start": str(trained), "training.epochs": 9}
-    longer = experiments.from_sources(file=trained / "config.json", flags=flags).model_dump()
-    before = experiments.from_sources(file=trained / "config.json").model_dump()
+    longer = runs.from_sources(file=trained / "config.json", flags=flags).model_dump()
+    before = runs.from_sources(file=trained / "config.json").model_dump()
     assert longer == before | {"start": str(trained), "training": before["training"] | {"epochs": 9}}
 
 
 def test_a_comparison_is_drawn_where_it_is_asked_for(tmp_path, trained, capsys):
-    experiments.evaluate(trained, k=2, reporter=Silent())
+    runs.evaluate(trained, k=2, reporter=Silent())
     words = ["compare", str(trained), str(trained), "-o", str(tmp_path / "both.png")]
     for code in (0, 2):  # what is there is not overwritten
         with pytest.raises(SystemExit) as left:
@@ -212,24 +213,24 @@ def test_from_a_run_of_another_shape_is_refused(tmp_path, trained):
     start = {"start": str(trained)}
     wider = saved(tmp_path / "wider.npy", np.eye(20, 9, dtype=np.uint8))
     wrong = (
-        (experiments.from_sources(sets=["model.latent=3"], flags=start), r"model\.latent needs to be 2 .*, got 3"),
-        (experiments.from_sources(data=wider, flags=start), "data of 9 values a row"),
+        (runs.from_sources(sets=["model.latent=3"], flags=start), r"model\.latent needs to be 2 .*, got 3"),
+        (runs.from_sources(data=wider, flags=start), "data of 9 values a row"),
     )
     for config, said in wrong:
         with pytest.raises(ValueError, match=said):
-            experiments.train(config, tmp_path / "run", reporter=Silent())
+            runs.train(config, tmp_path / "run", reporter=Silent())
         assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.slow
 def test_double_precision(tmp_path, binary):
-    run = experiments.train(config_of(binary, precision=64, epochs=1), tmp_path / "run", reporter=Silent())
+    run = runs.train(config_of(binary, precision=64, epochs=1), tmp_path / "run", reporter=Silent())
     assert json.loads((run / "env.json").read_text())["arithmetic"] == {"numbers": "float64", "products": "float64"}
-    found = experiments.evaluate(run, k=2, limit=3, reporter=Silent())
+    found = runs.evaluate(run, k=2, limit=3, reporter=Silent())
     assert found["precision"] == "float64"
-    assert "; float64; " in experiments.closing_line(found)
-    assert {leaf.dtype for leaf in jax.tree.leaves(experiments.load(run))} == {np.dtype("float64")}
-    report = experiments.evaluate(run, k=5, reporter=Silent())
+    assert "; float64; " in runs.closing_line(found)
+    assert {leaf.dtype for leaf in jax.tree.leaves(runs.load(run))} == {np.dtype("float64")}
+    report = runs.evaluate(run, k=5, reporter=Silent())
     assert np.isfinite(report["log_evidence"])
 
 
@@ -237,7 +238,7 @@ def test_a_numerical_stop_leaves_the_last_finite_checkpoint(tmp_path):
     values = np.full((50, 3), 1e30, np.float32) * np.random.default_rng(0).normal(size=(50, 3)).astype(np.float32)
     config = config_of(saved(tmp_path / "huge.npy", values), "model.variance=fixed")
     with pytest.raises(NumericalStop, match="at step 0: the loss"):
-        experiments.train(config, tmp_path / "run", reporter=Silent())
+        runs.train(config, tmp_path / "run", reporter=Silent())
     checkpoint.verify(tmp_path / "run" / "checkpoints" / "step-0")
     assert "NaN or infinite" in (tmp_path / "run" / "log.txt").read_text()
 
@@ -258,8 +259,8 @@ class Killer(Silent):
 def test_a_signal_writes_a_checkpoint_and_is_passed_on(tmp_path, binary, signum):
     handlers = [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)]
     config = config_of(binary, "training.checkpoint_seconds=1000", epochs=9)
-    with pytest.raises(experiments.Interrupted) as caught:
-        experiments.train(config, tmp_path / "run", reporter=Killer(signum))
+    with pytest.raises(runs.Interrupted) as caught:
+        runs.train(config, tmp_path / "run", reporter=Killer(signum))
     assert caught.value.signum == signum
     assert 5 <= caught.value.step < 36
     assert checkpoint.steps(tmp_path / "run" / "checkpoints") == [0, caught.value.step]
@@ -276,8 +277,8 @@ def test_a_signal_after_the_last_stretch_is_passed_on_too(tmp_path, binary, monk
             os.kill(os.getpid(), signal.SIGTERM)
 
     monkeypatch.setattr(Session, "save", save_and_kill)
-    with pytest.raises(experiments.Interrupted, match="SIGTERM at step 8") as caught:
-        experiments.train(config_of(binary), tmp_path / "run", reporter=Silent())
+    with pytest.raises(runs.Interrupted, match="SIGTERM at step 8") as caught:
+        runs.train(config_of(binary), tmp_path / "run", reporter=Silent())
     assert caught.value.signum == signal.SIGTERM
     assert checkpoint.steps(tmp_path / "run" / "checkpoints") == [0, 8]
 
@@ -293,7 +294,7 @@ def test_the_second_signal_has_its_ordinary_effect():
 
 COMPILING = """
 import hashlib, os, sys, time
-from iwax.experiments.interrupt import watch
+from iwax.runs.interrupt import watch
 
 def end(signum):
     print("told", signum, flush=True)
@@ -333,20 +334,20 @@ def test_folders_in_the_way_are_refused(tmp_path, binary):
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "mine.txt").write_text("mine")
     with pytest.raises(FileExistsError, match="not empty"):
-        experiments.train(config, tmp_path / "full", reporter=Silent())
+        runs.train(config, tmp_path / "full", reporter=Silent())
     assert (tmp_path / "full" / "mine.txt").read_text() == "mine"
     (tmp_path / "file").write_text("a file")
     with pytest.raises(NotADirectoryError):
-        experiments.train(config, tmp_path / "file", reporter=Silent())
+        runs.train(config, tmp_path / "file", reporter=Silent())
     with pytest.raises(OSError, match=r"a folder was needed at .*, got a file"):
-        experiments.train(config, tmp_path / "file" / "below", reporter=Silent())
+        runs.train(config, tmp_path / "file" / "below", reporter=Silent())
 
 
 def test_a_folder_in_use_is_refused_and_a_dead_lock_is_taken_over(run):
     with held(Sealed(run)), pytest.raises(BlockingIOError, match=f'"pid": {os.getpid()}'):
-        experiments.resume(run, reporter=Silent())
+        runs.resume(run, reporter=Silent())
     (run / "run.lock").write_text('{"pid": 1, "host": "gone"}')  # left by a process that is no more
-    experiments.resume(run, reporter=Silent())
+    runs.resume(run, reporter=Silent())
     assert not (run / "run.lock").exists()
 
 
@@ -391,45 +392,45 @@ def test_bad_data_is_refused_before_training_and_leaves_nothing(tmp_path, name, 
     (tmp_path / "wrong.npy").write_bytes(b"not an array")
     data = str(tmp_path / name) if name.endswith(".npy") else name
     with pytest.raises((ValueError, OSError), match=said) as caught:
-        experiments.train(config_of(data, *sets), tmp_path / "run", reporter=Silent())
+        runs.train(config_of(data, *sets), tmp_path / "run", reporter=Silent())
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "run").exists()
 
 
 def test_the_closing_line_says_what_is_unknown(trained):
-    line = experiments.closing_line(experiments.evaluate(trained, k=2, limit=1, reporter=Silent()))
+    line = runs.closing_line(runs.evaluate(trained, k=2, limit=1, reporter=Silent()))
     assert " +/- unknown nats (k=2, " in line
     assert "; Pareto k > 0.7: unknown; " in line
     assert "nan" not in line
 
 
 def test_the_noise_of_a_measurement_is_not_the_seed_of_the_run(trained):
-    report = experiments.evaluate(trained, k=2, limit=3, reporter=Silent())
+    report = runs.evaluate(trained, k=2, limit=3, reporter=Silent())
     assert (report["seed"], report["evaluation_seed"]) == (3, 0)
 
 
 def test_measurements_that_cannot_be_are_refused(tmp_path, trained):
     for wrong in ({"k": 0}, {"k": 10**7 + 1}, {"limit": 0}, {"seed": -1}, {"seed": 2**32}, {"split": "tset"}):
         with pytest.raises(ValueError, match=next(iter(wrong)) if "split" not in wrong else "tset"):
-            experiments.evaluate(trained, reporter=Silent(), **wrong)
+            runs.evaluate(trained, reporter=Silent(), **wrong)
     with pytest.raises(FileNotFoundError, match="run folder"):
-        experiments.evaluate(tmp_path / "none", reporter=Silent())
+        runs.evaluate(tmp_path / "none", reporter=Silent())
 
 
 def test_what_is_stored_wrong_is_said(run):
     weights = run / "checkpoints" / "step-8" / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1])
     with pytest.raises(checkpoint.CorruptCheckpointError, match=r"model\.safetensors"):
-        experiments.load(run)
+        runs.load(run)
     told = Told()
-    experiments.resume(run, reporter=told)  # from the sound one before it
+    runs.resume(run, reporter=told)  # from the sound one before it
     assert "damaged checkpoint" in told.warnings[0]
-    experiments.load(run)
+    runs.load(run)
     for name in ("config.json", "env.json"):
         whole = (run / name).read_bytes()
         (run / name).write_bytes(whole[: len(whole) // 2])
         with pytest.raises(checkpoint.CorruptCheckpointError, match=name):
-            experiments.load(run)
+            runs.load(run)
         (run / name).write_bytes(whole)
 
 
@@ -438,10 +439,10 @@ def test_a_run_goes_on_only_with_its_own_data(run, binary, monkeypatch):
     other = replace(true, train=data.Split(1 - true.train.values))
     monkeypatch.setattr(data, "load", lambda name, **settings: other)
     with pytest.raises(ValueError, match="the data that it began with"):
-        experiments.resume(run, reporter=Silent())
-    for measured in (experiments.evaluate, partial(diagnose, effort=Effort(limit=2, k=2))):
+        runs.resume(run, reporter=Silent())
+    for measured in (runs.evaluate, partial(diagnose, effort=Effort(limit=2, k=2))):
         with pytest.raises(ValueError, match="the data that it began with"):
-            measured(experiments.Run(run), reporter=Silent())
+            measured(runs.Run(run), reporter=Silent())
 
 
 def test_a_run_is_measured_wherever_it_lies(tmp_path, trained, binary, monkeypatch, capsys):
@@ -450,7 +451,7 @@ def test_a_run_is_measured_wherever_it_lies(tmp_path, trained, binary, monkeypat
     about = json.loads((moved / "env.json").read_text())
     assert about["data"]["path"] == binary
     monkeypatch.chdir(tmp_path)
-    report = experiments.evaluate("moved", k=2, reporter=Silent())
+    report = runs.evaluate("moved", k=2, reporter=Silent())
     assert report["data_sha256"] == about["data"]["sha256"]
     for name in ("config.json", "env.json"):  # as of data that are not where they were
         (moved / name).write_text((moved / name).read_text().replace(binary, "gone.npy"))
@@ -461,9 +462,9 @@ def test_a_run_is_measured_wherever_it_lies(tmp_path, trained, binary, monkeypat
             main([*words, *more])
         assert (int(left.value.code or 0), said in "".join(capsys.readouterr())) == (code, True)
     with pytest.raises(FileNotFoundError, match=r"no gone\.npy"):
-        experiments.resume(moved, reporter=Silent())
+        runs.resume(moved, reporter=Silent())
     told = Told()
-    experiments.resume(moved, data_path=Path(binary), reporter=told)
+    runs.resume(moved, data_path=Path(binary), reporter=told)
     assert "iwax train --from moved -c moved/config.json --epochs N" in " ".join(told.notes).replace(f"{tmp_path}/", "")
 
 
@@ -479,12 +480,10 @@ def test_training_measuring_and_drawing_read_the_data_once(binary, tmp_path, mon
 
 
 def test_a_run_serves_what_its_verbs_do(run):
-    """From Python: rows of a split, a measurement with its line, draws; and the name that a run had before."""
-    opened = experiments.Run(run)
-    report = opened.evaluate(experiments.Importance(2), limit=4, reporter=Silent())
-    again = experiments.evaluate(run, k=2, limit=4, reporter=Silent())
-    assert experiments.closing_line(report | {"seconds": 0}) == experiments.closing_line(again | {"seconds": 0})
+    """From Python: rows of a split, a measurement with its line, draws."""
+    opened = runs.Run(run)
+    report = opened.evaluate(runs.Importance(2), limit=4, reporter=Silent())
+    again = runs.evaluate(run, k=2, limit=4, reporter=Silent())
+    assert runs.closing_line(report | {"seconds": 0}) == runs.closing_line(again | {"seconds": 0})
     assert opened.at("best") is opened
     assert opened.rows("test").shape[1:] == opened.sample(3, key=jax.random.key(0)).sample.shape[1:]
-    with pytest.warns(DeprecationWarning, match=r"Trained is experiments\.Run"):
-        assert experiments.Trained is experiments.Run

@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from iwax import data
-from iwax.experiments import run_data
-from iwax.experiments.config import Data
-from iwax.experiments.run_data import DataRecord, candidates, find, portable
-from iwax.experiments.sources import from_sources
-from iwax.training import strict_json
+from iwax.runs import run_data
+from iwax.runs.run_data import DataRecord, candidates, find, portable
+from iwax.runs.sources import from_sources
+from iwax.settings.config import Data
+from iwax.storage import strict_json
 
 ROWS = np.random.default_rng(0).integers(0, 2, (20, 3), np.uint8)
 TABLE = "a,b\n" + "".join(f"{i / 7:.3f},{'xyz'[i % 3]}\n" for i in range(30))

@@ -6,24 +6,24 @@ import json
 import shutil
 from pathlib import Path
 
-from oracles import chromium
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from oracles import chromium
 from oracles.resealing import changed
 
-from iwax import data, experiments, inference
+from iwax import data, inference, runs
 from iwax.cli.app import main
 from iwax.data import coding
 from iwax.data.files import read_rows
-from iwax.experiments import build
-from iwax.experiments.export import as_csv
-from iwax.experiments.reporter import Silent
-from iwax.experiments.run import Run
 from iwax.inference.scores import columns as columns_of
-from iwax.report.page import compose
+from iwax.report.page.compose import compose
+from iwax.runs.export import as_csv
+from iwax.runs.reporter import Silent
+from iwax.runs.run import Run
+from iwax.settings import build
 
 in_a_browser = pytest.mark.skipif(chromium.program() is None, reason="needs chromium: apt-get install chromium")
 
@@ -61,12 +61,12 @@ def run(tmp_path_factory) -> Path:
     """A run on the table, and beside it the table and new rows with their columns in another order."""
     folder = tmp_path_factory.mktemp("table")
     (folder / "mine.csv").write_text(table(ROWS, 0))
-    config = experiments.from_sources(
+    config = runs.from_sources(
         data=str(folder / "mine.csv"),
         sets=SETS,
         flags={"data.missing": ["n.b."], "data.kinds": {"visits": "count", "rating": "nonnegative_integer"}},
     )
-    return experiments.train(config, folder / "run", reporter=Silent())
+    return runs.train(config, folder / "run", reporter=Silent())
 
 
 def called(capsys, *words: object) -> tuple[int, str, str]:
@@ -77,7 +77,7 @@ def called(capsys, *words: object) -> tuple[int, str, str]:
 
 
 def test_the_run_knows_its_columns(run):
-    trained = experiments.open_run(run)
+    trained = runs.open_run(run)
     kinds = [column.kind for column in trained.about.columns]
     assert kinds == [
         *("continuous", "positive", "count", "binary", "categorical"),
@@ -86,18 +86,18 @@ def test_the_run_knows_its_columns(run):
     assert trained.config.preset is None or trained.config.preset == "table"
     assert trained.config.model.likelihood.kind == "columns"
     assert trained.config.model.mask is True
-    found = experiments.evaluate(run, reporter=Silent())
+    found = runs.evaluate(run, reporter=Silent())
     assert np.isfinite(found["log_evidence"])
     cells = trained.dataset().test.values
     assert found["missing"] == pytest.approx(np.isnan(cells).mean())
     observed = (~np.isnan(cells)).sum(axis=1).mean()
     assert found["bits_per_dim"] == pytest.approx(-found["log_evidence"] / observed / np.log(2))
-    assert f"{100 * found['missing']:.1f} % of cells missing" in experiments.closing_line(found)
+    assert f"{100 * found['missing']:.1f} % of cells missing" in runs.closing_line(found)
 
 
 def test_an_untrained_model_starts_at_what_each_column_is(run):
     """Its draws have the training rows' means, shares and spreads: nothing of it was made for other units."""
-    config = experiments.open_run(run).config
+    config = runs.open_run(run).config
     dataset = config.data.load()
     model = build.build_model(config, build.moments(config, dataset), key=jax.random.key(0))
     drawn = inference.generate(model, 4_000, key=jax.random.key(1)).sample
@@ -120,7 +120,7 @@ def test_an_untrained_model_starts_at_what_each_column_is(run):
 
 def test_draws_stay_in_the_support_of_their_columns(run):
     """As new rows, and in place of missing cells: what was 0 or positive is, whole numbers are whole."""
-    trained = experiments.open_run(run)
+    trained = runs.open_run(run)
     columns, rows = trained.about.columns, trained.dataset().test.values
     drawn = inference.generate(trained.model, 2_000, key=jax.random.key(2)).sample
     filled = inference.impute(trained.model, rows, k=5, draws=20, key=jax.random.key(3)).draws
@@ -136,11 +136,11 @@ def test_a_run_keeps_the_kinds_that_it_began_with(tmp_path, monkeypatch):
     rng = np.random.default_rng(4)
     lines = [f"{rng.integers(1, 4)},{max(0, rng.normal()):.2f},{rng.normal():.3f}" for _ in range(40)]
     (tmp_path / "t.csv").write_text("\n".join(["rating,rain,z", *lines]) + "\n")
-    config = experiments.from_sources(data=str(tmp_path / "t.csv"), sets=SETS)
+    config = runs.from_sources(data=str(tmp_path / "t.csv"), sets=SETS)
     with monkeypatch.context() as before:
         before.setattr("iwax.data.columns._kind", lambda values, texts, words: "continuous")
-        run = experiments.train(config, tmp_path / "run", reporter=Silent())
-    trained = experiments.open_run(run)
+        run = runs.train(config, tmp_path / "run", reporter=Silent())
+    trained = runs.open_run(run)
     assert [column.kind for column in trained.about.columns] == ["continuous"] * 3
     assert [column.kind for column in config.data.load().columns] == [
         "nonnegative_integer",
@@ -148,7 +148,7 @@ def test_a_run_keeps_the_kinds_that_it_began_with(tmp_path, monkeypatch):
         "continuous",
     ]
     assert trained.dataset().digest() == trained.about.sha256
-    assert experiments.resume(run, reporter=Silent()) == run
+    assert runs.resume(run, reporter=Silent()) == run
 
 
 def test_a_run_from_before_there_was_a_floor_has_none(run, tmp_path):
@@ -158,18 +158,18 @@ def test_a_run_from_before_there_was_a_floor_has_none(run, tmp_path):
     assert known["model"].pop("scale_floor") == 1e-3
     changed(old / "config.json", json.dumps(known).encode())
     for folder, floors in ((run, (1e-3, 1e-6)), (old, (0.0, 0.0))):
-        model = experiments.load(folder)
+        model = runs.load(folder)
         assert (model.likelihood.likelihood.family.groups[0].floor, model.posterior.posterior.floor) == floors
-    assert experiments.from_sources(flags={"start": str(old)}).model.scale_floor is None
-    assert experiments.from_sources(data="a.csv", preset="vae-1").model.scale_floor == 1e-3
-    assert experiments.from_sources(data="digits").model.scale_floor is None
+    assert runs.from_sources(flags={"start": str(old)}).model.scale_floor is None
+    assert runs.from_sources(data="a.csv", preset="vae-1").model.scale_floor == 1e-3
+    assert runs.from_sources(data="digits").model.scale_floor is None
 
 
 def test_imputing_fills_the_holes_and_nothing_else(run, capsys, tmp_path):
     source, filled = run.parent / "mine.csv", tmp_path / "filled.csv"
     code, _, err = called(capsys, "impute", run, source, "-o", filled, "--k", 9)
     assert code == 0, err
-    columns = experiments.open_run(run).about.columns
+    columns = runs.open_run(run).about.columns
     before = read_rows(source, columns, ("n.b.",)).values
     after = read_rows(filled, columns).values
     assert not np.isnan(after).any()
@@ -240,8 +240,8 @@ def law(model, z):
 
 @in_a_browser
 def test_a_decoded_row_is_that_of_python(run, page):
-    model = experiments.load(run)
-    scale = np.nanstd(experiments.open_run(run).dataset().train.values.astype(np.float64), axis=0)
+    model = runs.load(run)
+    scale = np.nanstd(runs.open_run(run).dataset().train.values.astype(np.float64), axis=0)
     for z in ([0.0, 0.0], [1.5, -2.0], [-0.3, 0.7]):
         (wanted,), (classes,) = law(model, np.array([z]))
         found = np.array(page.value(f"[...{EXPLORER}.model.decode({z}).mean]"))
@@ -267,7 +267,7 @@ def test_a_slider_changes_the_decoded_row(page):
 @in_a_browser
 def test_a_blank_cell_gets_the_conditional_mean(run, page):
     """Against the integral over the plane of latents, by the trapezoid rule."""
-    model = experiments.load(run)
+    model = runs.load(run)
     along = np.linspace(-6, 6, 151)
     z = np.stack(np.meshgrid(along, along), axis=-1).reshape(-1, 2).astype(np.float32)
     mean, classes = law(model, z)
@@ -340,7 +340,7 @@ def test_rows_with_holes_can_be_scored_and_embedded(run, capsys, verb, words):
 
 
 def test_columns_are_found_by_name_and_unknown_levels_refused(run, capsys):
-    columns = experiments.open_run(run).about.columns
+    columns = runs.open_run(run).about.columns
     text = "colour,smoker,visits,income,height,change,rating,rain\nred,no,3,2.5,171,-7,2,0\n"
     (run.parent / "new.csv").write_text(text)
     values = read_rows(run.parent / "new.csv", columns).values
@@ -375,7 +375,7 @@ def test_a_bad_row_refuses_no_other_and_a_score_does_not_depend_on_them(run, cap
     assert (log_p[2], found[2]["error"]) == (0, "0")
     assert "2 of 5 rows have a cell that its column cannot hold" in err
     assert "10 of 40 cells are missing" in err
-    model, columns, key = experiments.load(run), experiments.open_run(run).about.columns, jax.random.key(0)
+    model, columns, key = runs.load(run), runs.open_run(run).about.columns, jax.random.key(0)
     x = read_rows(tmp_path / "new.csv", columns, each=True).values[[0, 3]]
     evidence = inference.score(model, x, k=50, key=key, rows=np.array([0, 3]), missing=True)
     np.testing.assert_allclose(log_p[[0, 3]], evidence.log_evidence, rtol=1e-6)
@@ -447,15 +447,15 @@ def test_holes_in_an_array_are_missing_values(tmp_path):
     x[:, 0] = 1.0 + rng.normal(size=60)
     np.save(tmp_path / "x.npy", x)
     assert data.load(tmp_path / "x.npy").missing == np.isnan(x).sum()
-    run = experiments.train(
-        experiments.from_sources(data=str(tmp_path / "x.npy"), sets=[*SETS, "training.batch=20"]),
+    run = runs.train(
+        runs.from_sources(data=str(tmp_path / "x.npy"), sets=[*SETS, "training.batch=20"]),
         tmp_path / "run",
         reporter=Silent(),
     )
-    assert experiments.open_run(run).config.model.mask is True
-    assert np.isfinite(experiments.evaluate(run, reporter=Silent())["log_evidence"])
+    assert runs.open_run(run).config.model.mask is True
+    assert np.isfinite(runs.evaluate(run, reporter=Silent())["log_evidence"])
     with pytest.raises(ValueError, match="needs whole rows"):
-        experiments.evaluate(run, method="jackknife", reporter=Silent())
+        runs.evaluate(run, method="jackknife", reporter=Silent())
 
 
 class Notes(Silent):
@@ -482,14 +482,14 @@ def test_what_was_read_is_said_and_stored(tmp_path, monkeypatch, capsys):
         asked.append(config)
         raise ValueError("no training here")
 
-    monkeypatch.setattr("iwax.experiments.training.train", captured)
+    monkeypatch.setattr("iwax.runs.training.train", captured)
     flags = ["--encoding", "latin-1", "--delimiter", "|", "--thousands", ",", "--header", "first", "--level", "town=NA"]
     code, _, err = called(capsys, "train", tmp_path / "t.csv", *flags, "--set", "model.hidden=[6]")
     assert (code, "no training here" in err) == (2, True)
     monkeypatch.undo()
-    monkeypatch.setattr("iwax.experiments.training._go", lambda *_, **__: None)
+    monkeypatch.setattr("iwax.runs.training._go", lambda *_, **__: None)
     reporter = Notes()
-    folder = Run(experiments.train(asked[0], tmp_path / "run", reporter=reporter))
+    folder = Run(runs.train(asked[0], tmp_path / "run", reporter=reporter))
     assert [line.split() for line in reporter.notes[2:5]] == [
         ["column", "kind", "missing", "values"],
         ["paid", "count", "0", "1500", "..", "7500,", "mean", "4333"],

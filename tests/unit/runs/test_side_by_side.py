@@ -9,11 +9,12 @@ import jax
 import numpy as np
 import pytest
 
-from iwax import evaluation, experiments
+from iwax import bnn, evaluation, runs
 from iwax.cli import published as printed
 from iwax.cli.terminal import Terminal
-from iwax.experiments import bnn, build, evaluators, published, reproduce, results, results_page
-from iwax.experiments.reporter import Silent
+from iwax.reproduction import evaluators, published, reproduce, results, results_page
+from iwax.runs.reporter import Silent
+from iwax.settings import build
 from iwax.streams import Run
 
 pytestmark = pytest.mark.slow
@@ -108,7 +109,7 @@ def test_a_row_is_the_run_that_its_command_gives(bound):
     (row,) = published.select_rows(table, f"mnist-1-{bound}-k32")
     found = reproduce.configuration(row, reproduce.Request(table, epochs=15), seed=0)
     order = ["objective.order=1"] if bound == "jackknife" else []
-    wanted = experiments.from_sources(
+    wanted = runs.from_sources(
         preset="iwae-1-k50",
         data="mnist-dynamic-50k",
         sets=["model.latent=40", "model.hidden=300,300", *order],
@@ -132,7 +133,7 @@ def test_both_tables_are_listed(capsys):
 
 def test_the_numbers_are_those_of_the_evaluators(measured, table, result):
     (run,) = (measured / "runs").iterdir()
-    trained = experiments.open_run(run, checkpoint="last")
+    trained = runs.open_run(run, checkpoint="last")
     assert trained.config.model.hidden == (8,)
     assert trained.config.model.latent == 2  # what the row sets goes before what the table sets
     x = build.values(trained.config, trained.dataset(), "test", final=True)[: PLAN.rows]
@@ -144,7 +145,7 @@ def test_the_numbers_are_those_of_the_evaluators(measured, table, result):
     np.testing.assert_allclose(found["JVI-2"].monte_carlo_error, jackknife.monte_carlo_error[2], rtol=1e-6)
     same = evaluation.log_evidence(trained.model, x, k=12, key=key)
     assert found["ELBO"].mean == pytest.approx(same.elbo_mean, rel=1e-6)
-    report = experiments.evaluate(run, k=50, limit=8, checkpoint="last", reporter=Silent())
+    report = runs.evaluate(run, k=50, limit=8, checkpoint="last", reporter=Silent())
     assert found["L_50"].mean == result.log_evidence == pytest.approx(report["log_evidence"], rel=1e-6)
     assert result.elbo == pytest.approx(report["elbo"], rel=1e-6)
     assert found["L_50"].standard_error == pytest.approx(report["standard_error"], rel=1e-6)
@@ -217,7 +218,7 @@ def test_another_plan_is_another_measurement(table, again, result):
 
 def test_other_weights_are_another_measurement(again):
     (run,) = (again / "runs").iterdir()
-    trained = experiments.open_run(run, checkpoint="last")
+    trained = runs.open_run(run, checkpoint="last")
     other = dataclasses.replace(trained, checkpoint=trained.checkpoint.with_name("step-0"))
     one, two = (evaluators._about(each, "data", 8) for each in (trained, other))
     assert one != two

@@ -11,11 +11,12 @@ import pytest
 
 from iwax import batched, data
 from iwax.data import Dataset, Split
-from iwax.experiments import build, support
-from iwax.experiments.build import Moments
-from iwax.experiments.config import Config, Model, Training
-from iwax.experiments.objective import Objective, build_objective
 from iwax.parts import Datum
+from iwax.runs import support
+from iwax.settings import build
+from iwax.settings.build import Moments
+from iwax.settings.config import Config, Model, Training
+from iwax.settings.objective import Objective, build_objective
 from iwax.training import steps_per_epoch
 
 KEY = jax.random.key(0)

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from iwax.experiments import catalogue, fits
-from iwax.experiments.config import Config, Model, Objective, Training
-from iwax.experiments.sources import complete, from_sources, keys
-from iwax.training.checkpoint import CorruptCheckpointError
+from iwax.runs.sources import complete, from_sources, keys
+from iwax.settings import catalogue, fits
+from iwax.settings.config import Config, Model, Objective, Training
+from iwax.storage.checkpoint import CorruptCheckpointError
 
 PRESETS = catalogue.names()
 

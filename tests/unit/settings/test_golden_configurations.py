@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 from configurations import configuration, flat, model_requests, requests
 
-from iwax.experiments import catalogue, fits, named, sources
-from iwax.experiments.former import FORMER
+from iwax.runs import sources
+from iwax.settings import catalogue, fits, named
+from iwax.settings.former import FORMER
 
 ANEW = "python tests/golden/configurations.py adds it"
 

@@ -5,11 +5,11 @@ import json
 import jax
 import pytest
 
-from iwax.experiments import fits
-from iwax.experiments.config import Config, Model, Objective
-from iwax.experiments.naming import differing
-from iwax.experiments.objective import build_objective
-from iwax.experiments.sources import complete, from_sources, keys
+from iwax.runs.sources import complete, from_sources, keys
+from iwax.settings import fits
+from iwax.settings.config import Config, Model, Objective
+from iwax.settings.naming import differing
+from iwax.settings.objective import build_objective
 
 FORMS = (
     ({"posterior": "householder", "posterior_steps": 10}, {"posterior": {"kind": "householder", "steps": 10}}),

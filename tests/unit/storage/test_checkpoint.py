@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from iwax.training import checkpoint, tensors
-from iwax.training.checkpoint import CorruptCheckpointError
+from iwax.storage import checkpoint, tensors
+from iwax.storage.checkpoint import CorruptCheckpointError
 
 DTYPES = ("float32", "float64", "int32", "uint8", "bool", "float16", "uint64")
 

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iwax.training import record, strict_json, thinned
-from iwax.training.checkpoint import CorruptCheckpointError
+from iwax.storage import record, strict_json, thinned
+from iwax.storage.checkpoint import CorruptCheckpointError
 
 
 def write(path, steps):

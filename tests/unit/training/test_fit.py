@@ -13,8 +13,8 @@ from oracles.known_updates import Watcher, Weights
 
 from iwax import bounds, control_variates, gradients, training
 from iwax.gradients import Surrogate
+from iwax.storage.checkpoint import CorruptCheckpointError
 from iwax.training import Plan, keeping
-from iwax.training.checkpoint import CorruptCheckpointError
 
 RNG = np.random.default_rng(0)
 TRAIN = RNG.normal(3.0, 1.0, (24, 3)).astype(np.float32)
