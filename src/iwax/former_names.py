@@ -32,7 +32,11 @@ FORMER: dict[str, dict[str, str]] = {  # module: former name: where it is today
         "glorot_uniform": "iwax.nn.dense_weight",
     },
     "iwax.storage": {name: f"iwax.model_files.{name}" for name in ("ModelFileError", "load", "save")},
-    "iwax.training": {name: f"iwax.storage.{name}" for name in ("checkpoint", "record")},
+    "iwax.training": {
+        **{name: f"iwax.storage.{name}" for name in ("checkpoint", "record")},
+        "draws_a_chunk": "iwax.training.draws_per_chunk",
+        "rows_a_piece": "iwax.training.rows_per_piece",
+    },
 }
 
 _NETWORK = "any Equinox module with in_features and out_features serves"

@@ -1,4 +1,4 @@
-"""The posterior over all random weights: divergences, draws, the evidence of a regression known exactly, and pruning."""
+"""The posterior over all random weights: divergences, draws, the evidence of a regression known exactly, pruning."""
 
 import math
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Random weights against their distribution: moments of activations, gradients in the mean, and the evidence that they give."""
+"""Random weights against their distribution: moments of activations, gradients in the mean, the evidence they give."""
 
 from functools import cache
 

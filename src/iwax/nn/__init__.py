@@ -12,6 +12,7 @@ from iwax.nn.deconv_net import DeconvNet
 from iwax.nn.gated_pixelcnn import GatedPixelCNN, GatedPixelLayer
 from iwax.nn.init import INITIAL_WEIGHTS, dense_weight, kernel, mean_logits
 from iwax.nn.joined import Joined
+from iwax.nn.layered import Layered, hidden_layers
 from iwax.nn.linear import Linear
 from iwax.nn.masked import MaskedMLP
 from iwax.nn.masked_conv import MaskedConv
@@ -37,6 +38,7 @@ __all__ = [
     "GatedPixelLayer",
     "Joined",
     "LayerNorm",
+    "Layered",
     "Linear",
     "MaskedConv",
     "MaskedMLP",
@@ -48,6 +50,7 @@ __all__ = [
     "conv_hvae_encoder",
     "dense_weight",
     "gate",
+    "hidden_layers",
     "kernel",
     "mean_logits",
 ]

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from iwax._typing import AnyArray, PRNGKey
+from iwax.nn.layered import Layered
 from iwax.nn.linear import Linear
 from iwax.nn.normalisation import LayerNorm, standardized
 from iwax.nn.stochastic_linear import StochasticLinear, call
@@ -54,7 +55,7 @@ def activated(name: str, a: Array, *, axis: int = -1) -> Array:
     return gate(a, axis=axis) if name == "gated" else a if name == "linear" else ACTIVATIONS[name](a)
 
 
-class MLP(eqx.Module):
+class MLP(Layered):
     """``h_0 = x, h_l = f(h_{l-1} W_l + b_l)``, and a last affine layer without f.
 
     The activation f is stored by its name, so that a network is arrays and words alone: one of `ACTIVATIONS`, or
