@@ -26,11 +26,13 @@ FORMER: dict[str, dict[str, str]] = {  # module: former name: where it is today
     },
     "iwax.likelihoods": {"COLUMN_KINDS": "iwax.families.FAMILIES"},
     "iwax.nn": {
+        "Coding": "iwax.nn.FeatureEncoding",
         "GatedMLP": 'iwax.nn.MLP(activation="gated")',
         "UncertainLinear": "iwax.nn.StochasticLinear",
         "dense_network": "iwax.nn.MLP",
         "glorot_uniform": "iwax.nn.dense_weight",
     },
+    "iwax.posteriors": {"Coded": "iwax.posteriors.Encoded"},
     "iwax.storage": {name: f"iwax.model_files.{name}" for name in ("ModelFileError", "load", "save")},
     "iwax.training": {
         **{name: f"iwax.storage.{name}" for name in ("checkpoint", "record")},

@@ -239,7 +239,7 @@ def test_a_narrow_masked_network_is_autoregressive_still():
         (lambda key: Linear(2, 0, key=key), "out_features must be at least 1, got 0"),
         (lambda key: MLP(2, (3, 0), 2, key=key), "out_features must be at least 1, got 0"),
         (lambda key: MLP(2, (3,), 3, key=key, heads=2), "got 3 outputs in 2 heads"),
-        (lambda key: MLP(2, (3,), 2, key=key, activation="tanhh"), "one of tanh, relu.*got 'tanhh'"),
+        (lambda key: MLP(2, (3,), 2, key=key, activation="tanhh"), "one of gated, tanh, relu.*got 'tanhh'"),
         (lambda key: MLP(2, (3,), 2, key=key, output_bias=jnp.zeros(3)), r"shape \(2,\), got \(3,\)"),
         (lambda key: MLP(2, (3,), 2, key=key, initial="he"), "one of glorot_uniform, .*, he_normal, got 'he'"),
         (lambda key: MLP(2, (), None, key=key), "at least one hidden layer is needed, got none"),

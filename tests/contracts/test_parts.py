@@ -240,7 +240,7 @@ def test_every_parameter_matters_but_a_fixed_scale_units_and_exemplars(name: str
     for path, leaf in jax.tree_util.tree_leaves_with_path(found(name).slopes):
         where = jax.tree_util.keystr(path)
         fixed = "fixed" in name and "log_scale" in where
-        fixed |= "coding" in where or (type(part).__name__ == "Scaled" and where in ("[0].loc", "[0].scale"))
+        fixed |= "encoding" in where or (type(part).__name__ == "Scaled" and where in ("[0].loc", "[0].scale"))
         fixed |= where in ("[0].family.centre", "[0].family.unit")
         fixed |= where.endswith("exemplars") or where.startswith("[1].conditionals")  # of an encoder: its top is used
         assert np.isfinite(leaf).all()

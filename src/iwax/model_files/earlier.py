@@ -31,14 +31,22 @@ def renewed(node: Any) -> Any:
         return node
     if part in _OF_FAMILIES and "network" in fields and "family" not in fields:
         return _with_family(part, fields)
-    change = _CHANGED.get((part, *sorted(fields)))
-    return {"part": _RENAMED.get(part, part), "fields": fields} if change is None else change(fields)
+    try:
+        change = _CHANGED.get((part, *sorted(fields)))
+        return node if change is None else node | change(fields)
+    except (KeyError, TypeError):  # no such part was ever saved: `description.build` says of this one what it lacks
+        return node
 
 
 def _with_family(part: str, fields: dict[str, Any]) -> dict[str, Any]:
     network = fields.pop("network")
     family = {"part": part.replace("likelihoods", "families"), "fields": fields}
     return family if network is None else {"part": part, "fields": {"network": network, "family": family}}
+
+
+def _renamed(part: str, names: dict[str, str]) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """The same part under another name, some of its fields too."""
+    return lambda fields: {"part": part, "fields": {names.get(name, name): each for name, each in fields.items()}}
 
 
 def _gated(layers: list[Any], *, trunk: bool) -> dict[str, Any]:
@@ -57,9 +65,12 @@ def _unpooled(fields: dict[str, Any]) -> dict[str, Any]:
     return {"part": "nn.Conv", "fields": {name: each for name, each in fields.items() if (name, each) != ("pool", 1)}}
 
 
-_RENAMED = {"nn.UncertainLinear": "nn.StochasticLinear"}
+_STOCHASTIC = ("bias", "bias_rho", "floor", "sampling", "weight", "weight_rho")
 _CHANGED: dict[tuple[str, ...], Callable[[dict[str, Any]], dict[str, Any]]] = {  # by a part and its fields in order
+    ("nn.Coding", "loc", "mask", "readings", "scale"): _renamed("nn.FeatureEncoding", {"readings": "encodings"}),
     ("nn.Conv", "channels", "kernel", "padding", "pool", "stride"): _unpooled,
     ("nn.GatedLinear", "both"): lambda fields: _gated([fields["both"]], trunk=True),
     ("nn.GatedMLP", "hidden", "output"): _of_gated_layers,
+    ("nn.UncertainLinear", *_STOCHASTIC): _renamed("nn.StochasticLinear", {}),
+    ("posteriors.Coded", "coding", "posterior"): _renamed("posteriors.Encoded", {"coding": "encoding"}),
 }

@@ -5,10 +5,10 @@ Dense networks take any leading axes; convolutional ones take one datum, a flat 
 """
 
 from iwax import former_names
-from iwax.nn.coding import Coding, Encoding
 from iwax.nn.conv import Conv, ConvLayer
 from iwax.nn.conv_net import ConvNet
 from iwax.nn.deconv_net import DeconvNet
+from iwax.nn.feature_encoding import Encoding, FeatureEncoding
 from iwax.nn.gated_pixelcnn import GatedPixelCNN, GatedPixelLayer
 from iwax.nn.init import INITIAL_WEIGHTS, dense_weight, kernel, mean_logits
 from iwax.nn.joined import Joined
@@ -28,12 +28,12 @@ __all__ = [
     "INITIAL_WEIGHTS",
     "MLP",
     "ChannelNorm",
-    "Coding",
     "Conv",
     "ConvLayer",
     "ConvNet",
     "DeconvNet",
     "Encoding",
+    "FeatureEncoding",
     "GatedPixelCNN",
     "GatedPixelLayer",
     "Joined",

@@ -2,8 +2,8 @@
 
 from iwax.posteriors.bernoulli import Bernoulli
 from iwax.posteriors.chain import Chain
-from iwax.posteriors.coded import Coded
 from iwax.posteriors.coupling import coupling_layers, nice, real_nvp
+from iwax.posteriors.encoded import Encoded
 from iwax.posteriors.flow import Flow, Shared, flow
 from iwax.posteriors.full_gaussian import FullGaussian
 from iwax.posteriors.gaussian import Gaussian
@@ -21,7 +21,7 @@ from iwax.posteriors.top_down import TopDown
 __all__ = [
     "Bernoulli",
     "Chain",
-    "Coded",
+    "Encoded",
     "Flow",
     "FullGaussian",
     "Gaussian",

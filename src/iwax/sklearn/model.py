@@ -93,15 +93,15 @@ def model_of(
     2
     """
     of_decoder, of_encoder, of_prior = jax.random.split(in_one_pass(key), 3)
-    coding = nn.Coding(np.zeros(features), np.ones(features), mask=True)
+    encoding = nn.FeatureEncoding(np.zeros(features), np.ones(features), mask=True)
     decoder = _network(latent, hidden[::-1], features, activation, floor=_OF_FEATURES, key=of_decoder)
-    encoder = _network(coding.features, hidden, latent, activation, floor=_OF_LATENTS, key=of_encoder)
+    encoder = _network(encoding.features, hidden, latent, activation, floor=_OF_LATENTS, key=of_encoder)
     return LatentVariableModel(
         prior=priors.StandardNormal(latent)
         if components == 1
         else priors.Mixture(latent, components=components, key=of_prior),
         likelihood=_likelihood(likelihood, decoder, features),
-        posterior=posteriors.Coded(posteriors.Gaussian(Near(encoder)), coding),
+        posterior=posteriors.Encoded(posteriors.Gaussian(Near(encoder)), encoding),
     )
 
 

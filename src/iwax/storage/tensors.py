@@ -118,7 +118,8 @@ def _parse(data: bytes, file: Path | str) -> dict[str, np.ndarray]:
 def _renewed(stored: dict[str, np.ndarray], wanted: dict[str, Any]) -> dict[str, np.ndarray]:
     """What is stored, by the names that are wanted of what version 0.2 named otherwise, and all else as it is.
 
-    A gated network had ``hidden.0.both`` and ``output``, where an `MLP` has ``layers.0`` and ``layers.1``.
+    A gated network had ``hidden.0.both`` and ``output``, where an `MLP` has ``layers.0`` and ``layers.1``; a feature
+    encoding was a coding.
     """
     depths = Counter(match[1] for match in map(_GATED.fullmatch, stored) if match and match[3] == "weight")
 
@@ -126,7 +127,9 @@ def _renewed(stored: dict[str, np.ndarray], wanted: dict[str, Any]) -> dict[str,
         gated, last = _GATED.fullmatch(name), _LAST.fullmatch(name)
         if gated:
             return f"{gated[1]}layers.{gated[2] or 0}.{gated[3]}"
-        return f"{last[1]}layers.{depths[last[1]]}.{last[2]}" if last else name
+        if last:
+            return f"{last[1]}layers.{depths[last[1]]}.{last[2]}"
+        return re.sub(r"(^|\.)coding\.", r"\1encoding.", name)
 
     found = {name: today(name) for name in stored.keys() - wanted.keys()}
     return {found[name] if found.get(name) in wanted else name: array for name, array in stored.items()}

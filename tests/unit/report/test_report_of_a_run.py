@@ -223,7 +223,7 @@ def test_log_weights_are_those_of_python(page: chromium.Page):
     model = LatentVariableModel(
         prior=priors.Mixture(LATENT, components=4, key=key),
         likelihood=likelihoods.Gaussian.of_network(nn.MLP(LATENT, (5,), 2 * FEATURES, key=key)),
-        posterior=posteriors.Coded(encoder, nn.Coding(np.arange(6.0), 1 + np.arange(6.0), mask=True)),
+        posterior=posteriors.Encoded(encoder, nn.FeatureEncoding(np.arange(6.0), 1 + np.arange(6.0), mask=True)),
     )
     decoder, likelihood = dense.decoder(model.likelihood)
     encoder = dense.encoder(model.posterior)

@@ -12,7 +12,7 @@ from iwax.distributions import Mixture, Normal
 from iwax.families import Columns, Family, categorical
 from iwax.likelihoods import Chain, Likelihood, Scaled
 from iwax.nn import MLP, LayerNorm, Linear, MemoryMLP, StochasticLinear
-from iwax.posteriors import Coded
+from iwax.posteriors import Encoded
 from iwax.posteriors import Gaussian as GaussianPosterior
 
 __all__ = ["Program", "decoder", "encoder", "prior"]
@@ -74,8 +74,8 @@ def _group(family: Family, columns: list[int], program: Program) -> dict[str, An
 def encoder(posterior: Any) -> Program:
     """The network from a row to (loc, log scale) of q(z|x). TypeError where q is another, or the network not dense."""
     coding, part = None, posterior
-    if isinstance(posterior, Coded):
-        coding, part = posterior.coding, posterior.posterior
+    if isinstance(posterior, Encoded):
+        coding, part = posterior.encoding, posterior.posterior
     if not isinstance(part, GaussianPosterior):
         raise TypeError(f"q(z|x) is of kind {_named(part)}, and the page evaluates mean-field normal ones alone")
     program = _network(part.network, "encoder")
@@ -85,7 +85,7 @@ def encoder(posterior: Any) -> Program:
         return program
     names = {"loc": "coding.loc", "scale": "coding.scale"}
     tensors = {names["loc"]: _single(coding.loc), names["scale"]: _single(coding.scale)}
-    readings = [reading if isinstance(reading, str) else reading[1] for reading in coding.readings]
+    readings = [reading if isinstance(reading, str) else reading[1] for reading in coding.encodings]
     first = {"kind": "coding", "readings": readings, "marks": coding.mask, **names}
     return Program([first, *program.steps], tensors | program.tensors)
 
