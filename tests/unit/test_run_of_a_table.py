@@ -18,7 +18,7 @@ from iwax import data, inference, runs
 from iwax.cli.app import main
 from iwax.data import coding
 from iwax.data.files import read_rows
-from iwax.inference.scores import columns as columns_of
+from iwax.inference.score_table import columns as columns_of
 from iwax.report.page.compose import compose
 from iwax.runs.export import as_csv
 from iwax.runs.reporter import Silent

@@ -23,8 +23,7 @@ from iwax.evaluation.marginals import MarginalMoments, marginal_moments
 from iwax.evaluation.pareto import pareto_k, tail_size
 from iwax.evaluation.plane import PosteriorPlane, posterior_plane
 from iwax.evaluation.signal_to_noise import GroupSignal, SignalToNoise, gradient_signal_to_noise
-from iwax.evaluation.squared_error import squared_error, squared_error_difference
-from iwax.evaluation.statistics import error_of_mean
+from iwax.evaluation.statistics import error_of_mean, squared_error, squared_error_difference
 
 __all__ = [
     "AggregatePosterior",

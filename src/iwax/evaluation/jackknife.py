@@ -17,9 +17,8 @@ import numpy as np
 from iwax import bounds, streams
 from iwax._typing import LogWeights, PerDatum, PRNGKey
 from iwax.bounds import Bound
-from iwax.evaluation.blocks import Block, at_least, by_row, prepared
-from iwax.evaluation.data_points import DataPoints
 from iwax.evaluation.evidence import log_weight_calls, statistics
+from iwax.evaluation.rows import Block, DataPoints, at_least, by_row, prepared
 from iwax.evaluation.statistics import error_of_mean, standard_error
 from iwax.model import LatentVariableModel
 

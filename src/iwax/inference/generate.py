@@ -9,7 +9,7 @@ import numpy as np
 
 from iwax import batched
 from iwax._typing import PRNGKey
-from iwax.evaluation.blocks import Block, at_least, by_row, check_key
+from iwax.evaluation.rows import Block, at_least, by_row, check_key
 from iwax.inference import inputs
 from iwax.model import LatentVariableModel
 from iwax.parts import Datum

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from iwax._typing import PRNGKey
-from iwax.evaluation.blocks import check_key
+from iwax.evaluation.rows import check_key
 from iwax.evaluation.tables import refusal, table, unmasked
 from iwax.model import LatentVariableModel
 from iwax.parts import layers_of

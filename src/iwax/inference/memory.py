@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from iwax import batched
 from iwax._typing import PRNGKey
-from iwax.evaluation.blocks import at_least, blocks, by_row, checked
+from iwax.evaluation.rows import at_least, blocks, by_row, checked
 from iwax.inference import inputs
 from iwax.likelihoods import Likelihood
 from iwax.model import LatentVariableModel
