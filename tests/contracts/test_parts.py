@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.stats
-from parts import ENCODERS, FEATURES, LATENT, POSTERIORS, PRIORS, X, network, stored_twice
+from oracles.parts import ENCODERS, FEATURES, LATENT, POSTERIORS, PRIORS, X, network, stored_twice
 
 from iwax import likelihoods, posteriors, priors
 from iwax.nn import MLP, GatedLinear, PixelCNN

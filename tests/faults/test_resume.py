@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from resealing import sealed_again
+from oracles.resealing import sealed_again
 
 from iwax import runs
 from iwax.runs.reporter import Silent

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from linear_gaussian import LinearGaussian, linear
+from oracles.linear_gaussian import LinearGaussian, linear
 from sklearn.datasets import load_wine
 from sklearn.decomposition import FactorAnalysis
 

@@ -3,14 +3,14 @@
 import math
 from functools import cache
 
-import bounds_by_definition as definition
-import enumerable
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from oracles import bounds_by_definition as definition
+from oracles import enumerable
 
 from iwax import (
     bounds,

@@ -16,13 +16,12 @@ from collections import Counter
 from pathlib import Path
 
 import equinox as eqx
-import faulty_server
 import jax
 import numpy as np
 import pytest
-import run_folders
-from forked_program import Program
-from project_tests import named, ran
+from oracles import faulty_server, run_folders
+from oracles.forked_program import Program
+from oracles.project_tests import named, ran
 
 from iwax import runs
 from iwax.runs import measurements
@@ -204,9 +203,9 @@ def test_the_order_on_the_disk(figure):
 FILL = """
 import json, os, shutil, sys
 from pathlib import Path
-import run_folders
-from forked_program import Program
-from project_tests import named, ran
+from oracles import run_folders
+from oracles.forked_program import Program
+from oracles.project_tests import named, ran
 disk, left = Path({disk!r}), {left}
 for each in disk.iterdir():
     shutil.rmtree(each) if each.is_dir() else each.unlink()
@@ -225,9 +224,9 @@ LOOK = """
 import hashlib
 import json
 from pathlib import Path
-import run_folders
-from forked_program import Program
-from project_tests import named, ran
+from oracles import run_folders
+from oracles.forked_program import Program
+from oracles.project_tests import named, ran
 from iwax import runs
 from iwax.runs import measurements
 from iwax.storage.sealed import Sealed

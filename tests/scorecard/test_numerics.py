@@ -13,10 +13,10 @@ from pathlib import Path
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import nodes
 import numpy as np
 import optax
 import pytest
+from oracles import nodes
 
 from iwax import Datum, bounds, gradients, likelihoods, nn, training
 from iwax.cli.self_check import arithmetic, repetition

@@ -7,11 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-import digits_reference as reference
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from oracles import digits_reference as reference
 from scipy import stats
 
 from iwax.cli.self_check import repetition
