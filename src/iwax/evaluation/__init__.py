@@ -12,8 +12,7 @@ from iwax.evaluation.calibration import (
 )
 from iwax.evaluation.convergence import Convergence, convergence_in_k
 from iwax.evaluation.evidence import Evidence, log_evidence
-from iwax.evaluation.families import Family, mean_field_normal
-from iwax.evaluation.gap import inference_gap
+from iwax.evaluation.gap import Family, inference_gap, mean_field_normal
 from iwax.evaluation.gap_estimate import InferenceGap
 from iwax.evaluation.importance_elbo import ImportancePosteriorElbo, importance_posterior_elbo
 from iwax.evaluation.importance_posterior import DensityEstimate, importance_posterior_log_prob

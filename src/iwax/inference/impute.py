@@ -113,8 +113,7 @@ def impute(
     model = batched.ready(model, key)
     how = Sampling(k, draws, iterations, defensive and has_cheap_density(model, key))
     for proposing, numbers, sampling in _proposals(model, missing, how):
-        of_rows = jax.tree.map(lambda leaf, at=numbers: leaf[at], points)
-        for block in blocks(of_rows, batch) if len(numbers) else ():
+        for block in blocks(jax.tree.map(lambda leaf, at=numbers: leaf[at], points), batch):
             at = numbers[block.first : block.stop]
             found = estimated(proposing, key, block, sampling)
             values[at] = np.where(missing[at], found.means, values[at])
@@ -137,4 +136,5 @@ def _proposals(
     some, empty = cells.any(axis=1), cells.all(axis=1) & (model.missingness is None)
     of_prior = eqx.tree_at(lambda model: model.posterior, model, posteriors.Prior())
     plain = how._replace(iterations=0, defensive=False)
-    return [(model, np.flatnonzero(some & ~empty), how), (of_prior, np.flatnonzero(empty), plain)]
+    found = [(model, np.flatnonzero(some & ~empty), how), (of_prior, np.flatnonzero(empty), plain)]
+    return [(proposing, numbers, sampling) for proposing, numbers, sampling in found if len(numbers)]
