@@ -3,7 +3,7 @@
     python examples/table_with_holes.py
 
 The table is scikit-learn's breast cancer data, 569 rows of 30 measurements. Errors are root mean squared ones over the
-hidden cells, in standard deviations of the columns. One mask and one training: see docs/tables.md for five of each.
+hidden cells, in standard deviations of the columns. One mask and one training: see docs/reference/tables.md for five of each.
 """
 
 import argparse
