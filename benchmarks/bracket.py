@@ -20,7 +20,7 @@ import jax.numpy as jnp
 import machine
 import numpy as np
 
-from iwax import evaluation, experiments
+from iwax import evaluation, runs
 from iwax.evaluation.bidirectional import BidirectionalEvidence
 
 RESULTS = Path(__file__).parents[1] / "results" / "bidirectional"
@@ -87,7 +87,7 @@ def main() -> None:
     """Anneal both ways, integrate, compare."""
     options = parsed()
     threads = machine.use_processors(options.threads)
-    trained = experiments.open_run(options.run)
+    trained = runs.open_run(options.run)
     plan = {name: getattr(options, name) for name in ("chains", "temperatures", "leapfrog", "start")}
     begun = time.perf_counter()
     both = evaluation.bidirectional_evidence(trained.model, options.rows, key=jax.random.key(options.seed), **plan)

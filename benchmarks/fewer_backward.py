@@ -20,7 +20,7 @@ import optax
 from step import model
 
 from iwax import bounds, data, evaluation, gradients, training
-from iwax.report import canvas
+from iwax.report.figures import canvas
 
 FIGURE = Path(__file__).parents[1] / "docs" / "figures" / "fewer_backward.png"
 K, BATCH, RATE = 50, 20, 1e-3

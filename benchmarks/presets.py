@@ -7,11 +7,12 @@ import jax
 import numpy as np
 from network import PIXELS, binary_images
 
-from iwax.experiments import build, from_sources
-from iwax.experiments.objective import build_objective
-from iwax.experiments.parts.networks import Moments
 from iwax.gradients import AbstractObjective
 from iwax.model import LatentVariableModel
+from iwax.runs import from_sources
+from iwax.settings import build
+from iwax.settings.objective import build_objective
+from iwax.settings.parts.networks import Moments
 
 TRAINED = 50_000  # rows, of which a divergence of weights takes its share a datum
 

@@ -26,10 +26,11 @@ from sklearn.mixture import GaussianMixture
 from sklearn.model_selection import train_test_split
 
 from iwax import bounds, data, evaluation, gradients, inference, likelihoods, nn, posteriors, priors, training
-from iwax.experiments import Run, Silent, build, from_sources, open_run, train
-from iwax.experiments.environment import environment
 from iwax.model import LatentVariableModel
-from iwax.report.canvas import FAINT, PALETTE, quiet, sheet, write
+from iwax.report.figures.canvas import FAINT, PALETTE, quiet, sheet, write
+from iwax.runs import Run, Silent, from_sources, open_run, train
+from iwax.runs.environment import environment
+from iwax.settings import build
 
 SHARE, SHARES = 0.2, (0.1, 0.2, 0.3)
 K, LEVELS = 100, 17

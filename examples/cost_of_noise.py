@@ -19,9 +19,9 @@ import jax
 import numpy as np
 
 from iwax import evaluation, weights
-from iwax.experiments import Run, open_run
-from iwax.experiments.comparison import paired_difference
 from iwax.model import LatentVariableModel
+from iwax.runs import Run, open_run
+from iwax.runs.comparison import paired_difference
 
 Variants = Iterator[tuple[str, LatentVariableModel]]
 

@@ -21,10 +21,11 @@ import jax
 import numpy as np
 
 from iwax import evaluation, posteriors
-from iwax.experiments import Silent, build, from_sources, open_run, train
-from iwax.experiments.environment import environment
 from iwax.model import LatentVariableModel
-from iwax.report.canvas import FAINT, MUTED, PALETTE, quiet, sheet, write
+from iwax.report.figures.canvas import FAINT, MUTED, PALETTE, quiet, sheet, write
+from iwax.runs import Silent, from_sources, open_run, train
+from iwax.runs.environment import environment
+from iwax.settings import build
 
 DRAWS = 10_000
 MODELS = {"density network": "prior", "IWAE": "gaussian"}  # the posterior of each

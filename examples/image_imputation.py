@@ -25,8 +25,8 @@ from iwax import data, inference, supports
 from iwax.data import masks
 from iwax.data.binarization import as_grey, binarize_once
 from iwax.evaluation import squared_error, squared_error_difference
-from iwax.experiments import Run, open_run
 from iwax.report import figures
+from iwax.runs import Run, open_run
 from iwax.streams import Bits
 
 MASKS = ("rectangle", "random:0.6", "random:0.8", "half")

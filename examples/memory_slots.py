@@ -20,8 +20,9 @@ import jax
 import numpy as np
 
 from iwax import inference
-from iwax.experiments import build, open_run
-from iwax.report import memory
+from iwax.report.figures import memory
+from iwax.runs import open_run
+from iwax.settings import build
 
 PRINTED = 3  # largest shares of a class
 

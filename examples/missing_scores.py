@@ -20,7 +20,7 @@ import numpy as np
 
 from iwax import evaluation, inference
 from iwax.data.files import read_rows
-from iwax.experiments import open_run
+from iwax.runs import open_run
 
 Table = dict[str, np.ndarray]
 ROWS, SPOILED = 3_000, 150

@@ -31,7 +31,7 @@ from sklearn.mixture import GaussianMixture
 from sklearn.preprocessing import StandardScaler
 
 from iwax import data
-from iwax.experiments.environment import environment
+from iwax.runs.environment import environment
 from iwax.sklearn import IWAE, IWAEImputer
 
 TABLES = ("wine-red", "wine-white", "concrete", "breast-cancer")

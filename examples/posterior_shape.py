@@ -15,8 +15,9 @@ from pathlib import Path
 import jax
 
 from iwax import evaluation
-from iwax.experiments import build, open_run
-from iwax.report.posterior_shape import posterior_shape
+from iwax.report.figures.posterior_shape import posterior_shape
+from iwax.runs import open_run
+from iwax.settings import build
 
 
 def main() -> None:

@@ -14,10 +14,10 @@ import jax
 import numpy as np
 
 from iwax import inference
-from iwax.experiments import open_run
-from iwax.experiments.comparison import compare
-from iwax.report.canvas import DPI, INK, number, sheet, write
-from iwax.report.images import limits, pixels, tile
+from iwax.report.figures.canvas import DPI, INK, number, sheet, write
+from iwax.report.figures.images import limits, pixels, tile
+from iwax.runs import open_run
+from iwax.runs.comparison import compare
 
 LEVEL = 8  # of 256, between one grey that is drawn and the next
 SCALE, MARGIN, GAP, HEAD = 2, 16, 24, 56  # of a pixel; in pixels around the panels, between them and above them

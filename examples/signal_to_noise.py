@@ -22,12 +22,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from iwax import likelihoods, nn, posteriors, priors
-from iwax.experiments import Silent, build, open_run
-from iwax.experiments.environment import environment
-from iwax.experiments.objective import Objective
-from iwax.experiments.signal import signal_curve, variants
 from iwax.model import LatentVariableModel
-from iwax.report import diagnosis
+from iwax.report.figures import diagnosis
+from iwax.runs import Silent, open_run
+from iwax.runs.environment import environment
+from iwax.runs.signal import signal_curve, variants
+from iwax.settings import build
+from iwax.settings.objective import Objective
 
 KEPT = ("name", "bound", "gradient", "k", "floor", "groups")
 

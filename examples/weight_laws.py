@@ -16,9 +16,9 @@ from typing import Any
 import jax
 import numpy as np
 
-from iwax import weights
-from iwax.experiments import bnn, open_run
-from iwax.report import weights as report
+from iwax import bnn, weights
+from iwax.report.figures import weights as report
+from iwax.runs import open_run
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 

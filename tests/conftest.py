@@ -10,7 +10,7 @@ import jax
 import jaxtyping
 import pytest
 
-sys.path[:0] = [str(Path(__file__).parent / folder) for folder in ("oracles", "fuzz", "golden")]
+sys.path[:0] = [str(Path(__file__).parent / folder) for folder in (".", "fuzz", "golden")]
 
 # what is compiled here runs once: the compiler's expensive passes would take more time than they save; its new emitters
 # of fusions compile half as fast as those before them (a flag that is unknown would be fatal, so: where it is known)

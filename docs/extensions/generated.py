@@ -6,15 +6,17 @@ The command line is read off the Typer application, the settings off the pydanti
 import json
 import re
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
-from sphinx.application import Sphinx
 
 from iwax.cli.app import VERBS, imported
-from iwax.experiments import catalogue, named
-from iwax.experiments.config import SECTIONS
-from iwax.experiments.parted import parts_of, words
+from iwax.settings import catalogue, named
+from iwax.settings.config import SECTIONS
+from iwax.settings.parted import parts_of, words
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
 
 MARKER = re.compile(r"<!-- generated: ([a-z ]+) -->")
 SPECIAL, ESCAPED = re.compile(r"([|$*<])"), r"\\\1"  # in a cell of a Markdown table
@@ -129,12 +131,12 @@ def presets() -> str:
 PAGES: dict[str, Callable[[], str]] = {"command line": command_line, "settings": settings, "presets": presets}
 
 
-def rewrite(app: Sphinx, page: str, source: list[str]) -> None:
+def rewrite(app: "Sphinx", page: str, source: list[str]) -> None:
     """Put what is generated in the place of its marker."""
     source[0] = MARKER.sub(lambda found: PAGES[found[1]](), source[0])
 
 
-def setup(app: Sphinx) -> dict[str, bool]:
+def setup(app: "Sphinx") -> dict[str, bool]:
     """Listen for sources."""
     app.connect("source-read", rewrite, priority=400)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

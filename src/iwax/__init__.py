@@ -15,19 +15,21 @@ if TYPE_CHECKING:  # for editors and type checkers, which cannot follow `__getat
         data,
         distributions,
         evaluation,
-        experiments,
         families,
         gradients,
         inference,
         likelihoods,
         model,
+        model_files,
         nn,
         numerics,
         parts,
         posteriors,
         priors,
         report,
+        runs,
         samplers,
+        settings,
         sklearn,
         storage,
         supports,
@@ -35,17 +37,17 @@ if TYPE_CHECKING:  # for editors and type checkers, which cannot follow `__getat
         training,
         weights,
     )
-    from iwax.experiments import open_run
+    from iwax.model_files import load, save
     from iwax.parts import Datum
-    from iwax.storage import load, save
+    from iwax.runs import open_run
 
 __version__ = "0.1.0"
 
 _NAMES = {  # of one thing each, by the module that has it
     "Datum": "iwax.parts",
-    "load": "iwax.storage",
-    "open_run": "iwax.experiments",
-    "save": "iwax.storage",
+    "load": "iwax.model_files",
+    "open_run": "iwax.runs",
+    "save": "iwax.model_files",
 }
 
 __all__ = [
@@ -58,13 +60,13 @@ __all__ = [
     "data",
     "distributions",
     "evaluation",
-    "experiments",
     "families",
     "gradients",
     "inference",
     "likelihoods",
     "load",
     "model",
+    "model_files",
     "nn",
     "numerics",
     "open_run",
@@ -72,8 +74,10 @@ __all__ = [
     "posteriors",
     "priors",
     "report",
+    "runs",
     "samplers",
     "save",
+    "settings",
     "sklearn",
     "storage",
     "supports",
@@ -86,7 +90,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name in _NAMES:
         return getattr(importlib.import_module(_NAMES[name]), name)
-    if name in __all__:
+    if name in (*__all__, "experiments"):  # a former name, whose names warn
         return importlib.import_module(f"iwax.{name}")
     raise AttributeError(f"iwax has no {name!r}; it has {', '.join(each for each in __all__ if each[0] != '_')}")
 

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from linear_gaussian import LinearGaussian
+from oracles.linear_gaussian import LinearGaussian
 
 from iwax import bounds, evaluation, gradients, inference, likelihoods, nn, posteriors, priors
 from iwax.data.rows import Rows

@@ -10,8 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.stats
-from parts import FEATURES, KEY, X, network, trunk
-from quadrature import grid
+from oracles.parts import FEATURES, KEY, X, network, trunk
+from oracles.quadrature import grid
 
 from iwax import distributions, posteriors
 

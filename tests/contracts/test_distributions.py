@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import scipy.stats
 from jax.test_util import check_grads
-from linear_gaussian import linear
-from quadrature import log_integral
+from oracles.linear_gaussian import linear
+from oracles.quadrature import log_integral
 
 from iwax import distributions, likelihoods, posteriors
 

@@ -3,13 +3,13 @@
 from functools import cache
 from typing import NamedTuple
 
-import features
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.stats
 from jax.test_util import check_grads
+from oracles import features
 
 from iwax import distributions as d
 

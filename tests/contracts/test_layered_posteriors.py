@@ -8,9 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.stats
-from any_estimator import ESTIMATORS, any_of
 from jax.flatten_util import ravel_pytree
-from parts import FEATURES, KEY, LATENT, TRUNK, X, conditional, ladder, network, rung, top_down
+from oracles.any_estimator import ESTIMATORS, any_of
+from oracles.parts import FEATURES, KEY, LATENT, TRUNK, X, conditional, ladder, network, rung, top_down
 
 from iwax import gradients, likelihoods, posteriors, priors
 from iwax.distributions import Normal

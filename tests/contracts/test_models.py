@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from parts import (
+from oracles.parts import (
     FEATURES,
     KEY,
     LATENT,

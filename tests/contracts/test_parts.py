@@ -11,11 +11,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.stats
-from parts import ENCODERS, FEATURES, LATENT, POSTERIORS, PRIORS, X, network, stored_twice
+from oracles.parts import ENCODERS, FEATURES, LATENT, POSTERIORS, PRIORS, X, network, stored_twice
 
 from iwax import likelihoods, posteriors, priors
 from iwax.nn import MLP, GatedLinear, PixelCNN
-from iwax.training.tensors import decode, encode
+from iwax.storage.tensors import decode, encode
 
 
 def uncertain(inputs: int, outputs: int, seed: int, heads: int = 1) -> MLP:

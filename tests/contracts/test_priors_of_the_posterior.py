@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.stats
-from parts import FEATURES, KEY, LATENT, POSTERIORS, hamiltonian, inputs, ladder, network, top_down, vamp_on_top
+from oracles.parts import FEATURES, KEY, LATENT, POSTERIORS, hamiltonian, inputs, ladder, network, top_down, vamp_on_top
 from scipy.special import logsumexp
 
 from iwax import batched, likelihoods, posteriors, priors

@@ -12,7 +12,7 @@ import numpy as np
 import optax
 import pandas as pd
 import pytest
-from linear_gaussian import LinearGaussian, linear
+from oracles.linear_gaussian import LinearGaussian, linear
 from scipy import sparse
 
 import iwax

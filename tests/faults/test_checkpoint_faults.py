@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from iwax.training import checkpoint
-from iwax.training.checkpoint import CorruptCheckpointError
+from iwax.storage import checkpoint
+from iwax.storage.checkpoint import CorruptCheckpointError
 
 # One process imports, and forks a saver a trial: an import a trial would take longer than all the rest. The saver
 # says "saved n" down a pipe; it is killed at a random moment of its first five saves, in one or in a pruning.
@@ -23,7 +23,7 @@ KILLS = """
 import json, os, random, signal, sys, time
 from pathlib import Path
 import numpy as np
-from iwax.training import checkpoint
+from iwax.storage import checkpoint
 
 folder, trials, megabytes = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
 chance = random.Random(20)
@@ -77,7 +77,7 @@ ONE_SAVE = """
 import sys
 from pathlib import Path
 import numpy as np
-from iwax.training import checkpoint
+from iwax.storage import checkpoint
 checkpoint.save(Path(sys.argv[1]), 5, model={"w": np.ones(3)}, train={"m": np.ones(3)}, state={})
 """
 
@@ -85,7 +85,7 @@ FULL_DISK = """
 import json, sys
 from pathlib import Path
 import numpy as np
-from iwax.training import checkpoint
+from iwax.storage import checkpoint
 folder, step, said = Path(sys.argv[1]), 0, None
 while said is None and step < 20:
     step += 1

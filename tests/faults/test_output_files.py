@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 
 from iwax.cli import failure, output
-from iwax.experiments import export
-from iwax.report import canvas
-from iwax.training import durable
+from iwax.report.figures import canvas
+from iwax.runs import export
+from iwax.storage import durable
 
 ROWS = np.zeros((300, 200), np.float32)  # 240 kB
 

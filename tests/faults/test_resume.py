@@ -12,23 +12,23 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from resealing import sealed_again
+from oracles.resealing import sealed_again
 
-from iwax import experiments
-from iwax.experiments.reporter import Silent
-from iwax.experiments.verify import BAD, verify
-from iwax.training import checkpoint, record
+from iwax import runs
+from iwax.runs.reporter import Silent
+from iwax.runs.verify import BAD, verify
+from iwax.storage import checkpoint, record
 
 # Trains or resumes, whichever the folder asks for, as the command line does.
 PROGRAM = """
 import sys
 from pathlib import Path
-from iwax import experiments
-config, run = experiments.from_sources(file=sys.argv[1]), Path(sys.argv[2])
+from iwax import runs
+config, run = runs.from_sources(file=sys.argv[1]), Path(sys.argv[2])
 if (run / "config.json").is_file():
-    experiments.resume(run, reporter=experiments.Silent())
+    runs.resume(run, reporter=runs.Silent())
 else:
-    experiments.train(config, run, reporter=experiments.Silent())
+    runs.train(config, run, reporter=runs.Silent())
 """
 
 
@@ -39,7 +39,7 @@ def settings(folder, *, epochs, save_seconds):
         *("model.hidden=[4]", "model.latent=2", "objective.k=2", "objective.beta_warmup=3", "training.batch=7"),
         *("training.validate_every=2", f"training.checkpoint_seconds={save_seconds}"),
     ]
-    config = experiments.from_sources(data=str(folder / "rows.npy"), sets=sets, flags={"training.epochs": epochs})
+    config = runs.from_sources(data=str(folder / "rows.npy"), sets=sets, flags={"training.epochs": epochs})
     (folder / "given.json").write_text(config.model_dump_json())
     return config
 
@@ -55,7 +55,7 @@ def digests(run):
 @pytest.mark.slow
 def test_stops_in_the_middle_of_epochs_leave_no_trace(tmp_path):
     config = settings(tmp_path, epochs=5, save_seconds=1000)
-    whole = experiments.train(config, tmp_path / "whole", reporter=Silent())
+    whole = runs.train(config, tmp_path / "whole", reporter=Silent())
 
     class Restless(Silent):
         """Asks for a stop at every third stretch; the first stretches of a sitting are of one step and two."""
@@ -71,10 +71,10 @@ def test_stops_in_the_middle_of_epochs_leave_no_trace(tmp_path):
             return self.stretches % 3 == 0
 
     restless = Restless()
-    cut = experiments.train(config, tmp_path / "cut", reporter=restless, stop=restless.enough)
+    cut = runs.train(config, tmp_path / "cut", reporter=restless, stop=restless.enough)
     stops = [restless.steps[-1]]
     while stops[-1] < 5 * 12:
-        experiments.resume(cut, reporter=restless, stop=restless.enough)
+        runs.resume(cut, reporter=restless, stop=restless.enough)
         stops.append(restless.steps[-1])
         assert len(stops) < 30
     assert sum(stop % 12 != 0 for stop in stops) >= 4  # most of them in the middle of an epoch
@@ -85,11 +85,11 @@ def test_stops_in_the_middle_of_epochs_leave_no_trace(tmp_path):
 
 def test_rows_and_checkpoints_after_the_last_sound_one_are_made_again(tmp_path):
     config = settings(tmp_path, epochs=3, save_seconds=0)
-    run = experiments.train(config, tmp_path / "run", reporter=Silent())
+    run = runs.train(config, tmp_path / "run", reporter=Silent())
     before = digests(run)
     newest = checkpoint.latest(run / "checkpoints")
     (newest / "train.safetensors").write_bytes(b"")
-    experiments.resume(run, reporter=Silent())
+    runs.resume(run, reporter=Silent())
     after = digests(run)
     assert after == before
     assert len(record.read(run / "metrics.jsonl")) == 3
@@ -131,14 +131,14 @@ def after_rows(run: Path, rows: int, more: float):
 
 def killed_and_resumed(folder, *, moments, epochs, seed):
     config = settings(folder, epochs=epochs, save_seconds=0)
-    whole = experiments.train(config, folder / "whole", reporter=Silent())
+    whole = runs.train(config, folder / "whole", reporter=Silent())
     run, chance = folder / "killed", random.Random(seed)
     kills = 0
     for _ in range(moments):
         wait = after_rows(run, chance.randrange(1, epochs // moments), chance.uniform(0, 0.01))
         kills += killed_at(folder, run, wait)
         assert not [each for each in verify(run) if each.state in BAD]
-    experiments.resume(run, reporter=Silent())
+    runs.resume(run, reporter=Silent())
     assert kills == moments
     assert digests(run) == digests(whole)
     assert not list(run.rglob(".*"))
@@ -156,31 +156,31 @@ def test_kill_minus_nine_at_ten_random_moments(tmp_path):
 
 def test_killed_before_the_first_checkpoint(tmp_path):
     config = settings(tmp_path, epochs=2, save_seconds=0)
-    run = experiments.train(config, tmp_path / "run", reporter=Silent())
+    run = runs.train(config, tmp_path / "run", reporter=Silent())
     before = digests(run)
     for path in (run / "checkpoints").iterdir():
         path.rename(tmp_path / f"gone-{path.name}")
     (run / "metrics.jsonl").write_bytes(b'{"epoch": 1, "step": 12, "bo')  # and a row cut off
     sealed_again(run)
-    experiments.resume(run, reporter=Silent())
+    runs.resume(run, reporter=Silent())
     assert digests(run) == before
 
 
 @pytest.mark.slow
 def test_a_run_from_a_run_resumes_without_it_but_starts_at_nothing_else(tmp_path):
     config, source = settings(tmp_path, epochs=1, save_seconds=1000), tmp_path / "source"
-    experiments.train(config, source, reporter=Silent())
+    runs.train(config, source, reporter=Silent())
     flags = {"start": str(source), "training.epochs": 1, "training.batch": 50}
-    second = experiments.train(experiments.from_sources(flags=flags), tmp_path / "second", reporter=Silent())
+    second = runs.train(runs.from_sources(flags=flags), tmp_path / "second", reporter=Silent())
     weights = checkpoint.latest(second / "checkpoints") / "model.safetensors"
     before = weights.read_bytes()
     source.rename(tmp_path / "moved")
-    experiments.resume(second, reporter=Silent())
+    runs.resume(second, reporter=Silent())
     (tmp_path / "moved").rename(source)
     shutil.rmtree(second / "checkpoints")  # as if killed before the first was written
-    experiments.resume(second, reporter=Silent())
+    runs.resume(second, reporter=Silent())
     assert weights.read_bytes() == before
     shutil.rmtree(second / "checkpoints")
     (source / "checkpoints" / "step-12").rename(tmp_path / "gone")
     with pytest.raises(ValueError, match=r"step-12 of run .*not there any more"):
-        experiments.resume(second, reporter=Silent())
+        runs.resume(second, reporter=Silent())

@@ -10,17 +10,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from iwax import experiments
+from iwax import runs
 from iwax.cli import main
-from iwax.experiments import measurements
-from iwax.experiments.folder import claimed, write_down
-from iwax.experiments.reporter import Silent
-from iwax.experiments.run import Run
-from iwax.experiments.verify import BAD, verify
-from iwax.training import checkpoint, enclosed
-from iwax.training.checkpoint import CorruptCheckpointError
-from iwax.training.enclosed import RunFolderWarning
-from iwax.training.sealed import Sealed
+from iwax.runs import measurements
+from iwax.runs.folder import claimed, write_down
+from iwax.runs.reporter import Silent
+from iwax.runs.run import Run
+from iwax.runs.verify import BAD, verify
+from iwax.storage import checkpoint, enclosed
+from iwax.storage.checkpoint import CorruptCheckpointError
+from iwax.storage.enclosed import RunFolderWarning
+from iwax.storage.sealed import Sealed
 
 TINY = ["model.hidden=[4]", "model.latent=2", "objective.k=2", "training.batch=20", "evaluation.k=2"]
 
@@ -31,9 +31,9 @@ def made(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("sealed")
     np.save(folder / "rows.npy", np.random.default_rng(0).integers(0, 2, (50, 6), np.uint8))
     flags = {"training.epochs": 2, "training.validate_every": 1}
-    config = experiments.from_sources(data=str(folder / "rows.npy"), sets=TINY, flags=flags)
-    run = experiments.train(config, folder / "run", reporter=Silent())
-    experiments.evaluate(run, reporter=Silent())
+    config = runs.from_sources(data=str(folder / "rows.npy"), sets=TINY, flags=flags)
+    run = runs.train(config, folder / "run", reporter=Silent())
+    runs.evaluate(run, reporter=Silent())
     Sealed(run).write({"samples/samples.png": b"\x89PNG" + bytes(range(60)), "report.html": b"<html>" + bytes(60)})
     return run
 
@@ -117,14 +117,14 @@ def test_rows_after_the_seal_are_told_of_and_a_torn_one_is_nothing(run: Path):
     assert [row["step"] for row in rows] == [2, 4, 9]
     (verdict,) = [each for each in verify(run) if each.file == "metrics.jsonl"]
     assert (verdict.state, verdict.words) == ("whole", "but for 1 rows after its seal, of which nobody can say")
-    experiments.resume(run, reporter=Silent())
+    runs.resume(run, reporter=Silent())
     assert set(states(run).values()) == {"whole"}
 
 
 def test_a_folder_without_a_seal_opens_with_one_line_and_is_sealed_from_there(run: Path, capsys):
     (run / "seal.json").unlink()
     with pytest.warns(RunFolderWarning, match="was begun before run folders were sealed") as told:
-        experiments.evaluate(run, limit=3, reporter=Silent())
+        runs.evaluate(run, limit=3, reporter=Silent())
     assert len({str(each.message) for each in told}) == 1
     found = states(run)
     assert {name for name, state in found.items() if state == "whole" and "checkpoints" not in name} == {
@@ -156,12 +156,12 @@ def test_the_program_says_what_is_whole(run: Path, capsys):
 
 
 def test_a_damaged_checkpoint_is_passed_over_where_that_is_asked_for(run: Path, capsys):
-    best = experiments.open_run(run).checkpoint
+    best = runs.open_run(run).checkpoint
     (best / "model.safetensors").write_bytes(b"")
     with pytest.raises(CorruptCheckpointError, match=r"needed .* bytes, got 0 bytes; .*--fallback \(fallback=True"):
-        experiments.load(run)
+        runs.load(run)
     with pytest.warns(RunFolderWarning, match=f"is used in place of a damaged checkpoint: .*{best.name}"):
-        assert experiments.open_run(run, fallback=True).checkpoint != best
+        assert runs.open_run(run, fallback=True).checkpoint != best
     for code, more in ((3, []), (0, ["--fallback"])):
         with pytest.raises(SystemExit) as left:
             main(["sample", str(run), "-n", "1", *more])
@@ -169,7 +169,7 @@ def test_a_damaged_checkpoint_is_passed_over_where_that_is_asked_for(run: Path, 
     for step in checkpoint.steps(run / "checkpoints"):
         (run / "checkpoints" / f"step-{step}" / "state.json").write_bytes(b"")
     with pytest.raises(CorruptCheckpointError, match="restore it from a copy or use another"):
-        experiments.open_run(run, fallback=True)
+        runs.open_run(run, fallback=True)
 
 
 def test_measurements_by_several_processes_are_all_kept(run: Path):

@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 
 import iwax
-from iwax import data, experiments
-from iwax.experiments import sources, verify
-from iwax.training import checkpoint, manifest, strict_json
-from iwax.training.sealed import Sealed
+from iwax import data, runs
+from iwax.runs import sources, verify
+from iwax.storage import checkpoint, manifest, strict_json
+from iwax.storage.sealed import Sealed
 
 __all__ = ["TARGETS", "enter"]
 
@@ -55,7 +55,7 @@ def _config_json(contents: bytes, folder: Path) -> Any:
     try:
         sources.stored(run).warnings()
     finally:
-        experiments.from_sources(file=run / "config.json").warnings()
+        runs.from_sources(file=run / "config.json").warnings()
 
 
 def _seal(contents: bytes, folder: Path) -> Any:
@@ -76,7 +76,7 @@ def _config_toml(contents: bytes, folder: Path) -> Any:
     """Settings in TOML."""
     path = folder / "config.toml"
     path.write_bytes(contents)
-    return experiments.from_sources(file=path).warnings()
+    return runs.from_sources(file=path).warnings()
 
 
 def _checkpoint(contents: bytes, folder: Path) -> Any:

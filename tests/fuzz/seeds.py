@@ -17,11 +17,11 @@ from fuzz_targets import CONFIG, FILES, MODEL, UNSEALED
 from PIL import Image
 
 import iwax
-from iwax import experiments, likelihoods, nn, posteriors, priors
-from iwax.experiments import sources
+from iwax import likelihoods, nn, posteriors, priors, runs
 from iwax.model import LatentVariableModel
-from iwax.training import checkpoint
-from iwax.training.sealed import Sealed
+from iwax.runs import sources
+from iwax.storage import checkpoint
+from iwax.storage.sealed import Sealed
 
 CORPUS = Path(__file__).parent / "corpus"
 
@@ -109,7 +109,7 @@ def settings() -> dict[str, bytes]:
 def configs() -> dict[str, bytes]:
     found = {}
     for preset in ("iwae-1-k5", "table"):
-        whole = experiments.from_sources(preset=preset).model_dump(mode="json")
+        whole = runs.from_sources(preset=preset).model_dump(mode="json")
         found[preset] = json.dumps(whole, separators=(",", ":")).encode()
     return found | {"part": b'{"objective": {"k": 7}, "training.batch": 5}'}
 

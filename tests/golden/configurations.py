@@ -22,10 +22,11 @@ import jax
 import numpy as np
 
 from iwax import data
-from iwax.experiments import build, catalogue, from_sources
-from iwax.experiments.config import Config
-from iwax.experiments.former import FORMER
-from iwax.experiments.parts.columns import table_start
+from iwax.runs import from_sources
+from iwax.settings import build, catalogue
+from iwax.settings.config import Config
+from iwax.settings.former import FORMER
+from iwax.settings.parts.columns import table_start
 
 STORED = Path(__file__).parent / "configurations.json"
 SIZED = ("digits", "ring", "own.csv")  # data for which presets have sizes or epochs of their own

@@ -33,11 +33,11 @@ from unittest import mock
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "oracles"))
-import resealing
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from oracles import resealing
 
-from iwax import experiments
-from iwax.experiments.reporter import Silent
+from iwax import runs
+from iwax.runs.reporter import Silent
 
 GOLDEN = Path(__file__).parent
 LARGEST = 200_000  # bytes of a folder
@@ -137,7 +137,7 @@ def one_more_epoch(run: Path) -> dict[str, float]:
     settings["training"]["epochs"] += 1
     (run / "config.json").write_text(json.dumps(settings))
     resealing.sealed_again(run)
-    experiments.resume(run, reporter=Silent())
+    runs.resume(run, reporter=Silent())
     return json.loads((run / "metrics.jsonl").read_text().splitlines()[-1])
 
 
@@ -155,14 +155,14 @@ def _home() -> Iterator[None]:
 
 def _run(name: str, data: str, sets: list[str]) -> None:
     words = ["iwax", "train", data, "--output", name, *(word for each in sets for word in ("--set", each))]
-    config = experiments.from_sources(data=data, sets=sets)
+    config = runs.from_sources(data=data, sets=sets)
     with mock.patch.object(sys, "argv", words), mock.patch.object(platform, "release", return_value=""):
-        experiments.train(config, Path(name), reporter=Silent())
-        found = experiments.evaluate(name, reporter=Silent())
+        runs.train(config, Path(name), reporter=Silent())
+        found = runs.evaluate(name, reporter=Silent())
     size = sum(path.stat().st_size for path in Path(name).rglob("*") if path.is_file())
     if size > LARGEST:
         raise ValueError(f"{name}: needed at most {LARGEST:,} bytes, got {size:,}")
-    sys.stdout.write(f"{name:8} {size:7,} bytes  {experiments.closing_line(found)}\n")
+    sys.stdout.write(f"{name:8} {size:7,} bytes  {runs.closing_line(found)}\n")
 
 
 if __name__ == "__main__":

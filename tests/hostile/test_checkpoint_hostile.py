@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from iwax.training import checkpoint, manifest
-from iwax.training.checkpoint import CorruptCheckpointError
+from iwax.storage import checkpoint, manifest
+from iwax.storage.checkpoint import CorruptCheckpointError
 
 MODEL = {"w": np.zeros(4, np.float32)}
 

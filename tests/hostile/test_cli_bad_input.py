@@ -13,8 +13,8 @@ import pytest
 import safetensors.numpy
 
 from iwax.cli import main
-from iwax.training import manifest
-from iwax.training.checkpoint import CorruptCheckpointError
+from iwax.storage import manifest
+from iwax.storage.checkpoint import CorruptCheckpointError
 from iwax.training.finite import check_finite
 
 TINY = (

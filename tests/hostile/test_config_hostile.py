@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from iwax.experiments.config import Config
-from iwax.experiments.sources import complete, from_sources, keys
+from iwax.runs.sources import complete, from_sources, keys
+from iwax.settings.config import Config
 
 LISTED = (
     ("objective.k=0", "objective.k"),

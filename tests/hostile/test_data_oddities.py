@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from iwax import data
 from iwax.cli.failure import one_line
-from iwax.data.formats.cells import Cells, number, with_holes
-from iwax.data.formats.refusals import Option, as_arguments, as_flags
 from iwax.data.recognition import set_apart, tells_rows_apart
 from iwax.data.schema import typed
+from iwax.formats.cells import Cells, number, with_holes
+from iwax.formats.refusals import Option, as_arguments, as_flags
 
 
 def table(**columns):

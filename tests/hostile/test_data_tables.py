@@ -9,8 +9,8 @@ import pytest
 from iwax import data
 from iwax.data.coding import decode, written
 from iwax.data.columns import Column, infer
-from iwax.data.formats.cells import Cells, with_holes
-from iwax.data.formats.table import read_cells
+from iwax.formats.cells import Cells, with_holes
+from iwax.formats.table import read_cells
 
 
 def refused(message, function, *arguments, **options):

@@ -21,12 +21,12 @@ from PIL import Image
 from scipy.io import savemat
 
 from iwax import data
-from iwax.data.formats.cells import check_names, number
-from iwax.data.formats.gzipped import unpack
-from iwax.data.formats.idx import read_idx
-from iwax.data.formats.matlab import read_matlab
-from iwax.data.formats.npy import read_npz
-from iwax.data.formats.table import read_cells
+from iwax.formats.cells import check_names, number
+from iwax.formats.gzipped import unpack
+from iwax.formats.idx import read_idx
+from iwax.formats.matlab import read_matlab
+from iwax.formats.npy import read_npz
+from iwax.formats.table import read_cells
 from iwax.memory_limit import MemoryLimitError
 
 MOST = 300e6  # bytes beyond what was there

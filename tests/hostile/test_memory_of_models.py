@@ -8,13 +8,14 @@ import jax
 import numpy as np
 import pytest
 
-from iwax.experiments import build, stored_model
-from iwax.experiments.config import Config, Model
-from iwax.experiments.parts.networks import Moments
-from iwax.experiments.parts.whole import assemble, size
-from iwax.experiments.presets import PRESETS
-from iwax.experiments.sources import from_sources
 from iwax.memory_limit import MemoryLimitError
+from iwax.runs import stored_model
+from iwax.runs.sources import from_sources
+from iwax.settings import build
+from iwax.settings.config import Config, Model
+from iwax.settings.parts.networks import Moments
+from iwax.settings.parts.whole import assemble, size
+from iwax.settings.presets import PRESETS
 
 FEATURES, SHAPE = 784, (28, 28)
 START = Moments(np.full(FEATURES, 0.3), np.ones(FEATURES), SHAPE, np.zeros((500, FEATURES), np.float32))

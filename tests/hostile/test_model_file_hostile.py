@@ -14,7 +14,7 @@ import pytest
 import iwax
 from iwax import likelihoods, nn, posteriors, priors
 from iwax.model import LatentVariableModel
-from iwax.storage import ModelFileError
+from iwax.model_files import ModelFileError
 
 ARRAYS = {"w": {"dtype": "F32", "shape": [4], "data_offsets": [0, 16]}}
 MODEL = {"dict": {"w": {"numpy": "float32[4]"}}}

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from iwax.cli import app
-from iwax.experiments.revision import commit
+from iwax.runs.revision import commit
 
 WATCHED = (
     "subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.startfile", "os.fork", "os.forkpty",

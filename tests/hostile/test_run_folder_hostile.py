@@ -12,16 +12,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from iwax import experiments
+from iwax import runs
 from iwax.cli import main
-from iwax.experiments import build, measurements
-from iwax.experiments.environment import Environment, environment
-from iwax.experiments.folder import write_down
-from iwax.experiments.run import Run
-from iwax.training import checkpoint, record
-from iwax.training.checkpoint import CorruptCheckpointError
-from iwax.training.enclosed import Enclosed
-from iwax.training.sealed import Sealed
+from iwax.runs import measurements
+from iwax.runs.environment import Environment, environment
+from iwax.runs.folder import write_down
+from iwax.runs.run import Run
+from iwax.settings import build
+from iwax.storage import checkpoint, record
+from iwax.storage.checkpoint import CorruptCheckpointError
+from iwax.storage.enclosed import Enclosed
+from iwax.storage.sealed import Sealed
 
 TINY = ["model.hidden=[4]", "model.latent=2", "training.batch=20"]
 
@@ -60,7 +61,7 @@ def made(tmp_path_factory) -> Path:
     """A run folder as a training writes it, of weights that nobody trained."""
     folder = tmp_path_factory.mktemp("sent")
     np.save(folder / "rows.npy", np.random.default_rng(0).integers(0, 2, (50, 6), np.uint8))
-    config = experiments.from_sources(data=str(folder / "rows.npy"), sets=TINY)
+    config = runs.from_sources(data=str(folder / "rows.npy"), sets=TINY)
     dataset = config.data.load()
     config = build.resolve(config, dataset)
     about = {"name": dataset.name, "protocol": dataset.protocol, "kind": dataset.kind, "shape": dataset.shape}
@@ -159,7 +160,7 @@ def test_links_made_after_the_folder_was_looked_at_are_not_followed(sent: Path):
             "log.txt": lambda: folder.log("x"),
             "metrics.jsonl": lambda: record.Record(sent / "metrics.jsonl"),
             "config.json": lambda: Run(sent).config,
-            "run.lock": lambda: experiments.resume(sent, reporter=experiments.Silent()),
+            "run.lock": lambda: runs.resume(sent, reporter=runs.Silent()),
             "samples": lambda: folder.write({"samples/a.png": b"x"}),
             "checkpoints": lambda: checkpoint.save(sent / "checkpoints", 5, model={}, train={}, state={}),
             "seal.lock": lambda: folder.write({"report.html": b"x"}),

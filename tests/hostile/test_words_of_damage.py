@@ -13,12 +13,12 @@ from PIL import Image
 
 from iwax import data
 from iwax.cli import failure
-from iwax.data.formats import images, npy
-from iwax.experiments import diagnosis, summary_types
-from iwax.experiments.measurements import Measurement as Measured
+from iwax.formats import images, npy
 from iwax.report.page import measured
-from iwax.training import record, strict_json
-from iwax.training.checkpoint import CorruptCheckpointError
+from iwax.runs import diagnosis, summary_types
+from iwax.runs.measurements import Measurement as Measured
+from iwax.storage import record, strict_json
+from iwax.storage.checkpoint import CorruptCheckpointError
 
 SUMMARY = json.loads("""
 {"active_units": [2], "bits_per_dim": 0.3, "checkpoint": "step-4", "data_sha256": "1212", "dataset": "mine",

@@ -4,8 +4,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from linear_gaussian import linear
-from quadrature import grid
+from oracles.linear_gaussian import linear
+from oracles.quadrature import grid
 from scipy.special import logsumexp
 
 from iwax import evaluation, likelihoods, posteriors, priors

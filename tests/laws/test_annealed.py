@@ -6,8 +6,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from linear_gaussian import LinearGaussian, linear
-from quadrature import log_integral
+from oracles.linear_gaussian import LinearGaussian, linear
+from oracles.quadrature import log_integral
 
 from iwax import evaluation, likelihoods, nn, posteriors, priors
 from iwax.evaluation.annealed import AnnealedEvidence, planned

@@ -3,7 +3,7 @@
 import jax
 import numpy as np
 import pytest
-from linear_gaussian import LinearGaussian
+from oracles.linear_gaussian import LinearGaussian
 from scipy.stats import norm
 from sklearn.metrics import roc_auc_score
 

@@ -5,7 +5,6 @@ import math
 from dataclasses import replace
 from functools import cache, partial
 
-import bounds_by_definition as definition
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -13,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from oracles import bounds_by_definition as definition
 
 from iwax import bounds
 

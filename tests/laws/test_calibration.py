@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from linear_gaussian import LinearGaussian
+from oracles.linear_gaussian import LinearGaussian
 from scipy import stats
 
 from iwax import distributions, evaluation, likelihoods, nn, posteriors, priors

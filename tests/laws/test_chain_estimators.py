@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from linear_gaussian import linear
+from oracles.linear_gaussian import linear
 
 from iwax import batched, bounds, gradients, likelihoods, posteriors, priors
 from iwax.model import LatentVariableModel

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from linear_gaussian import LinearGaussian
+from oracles.linear_gaussian import LinearGaussian
 from scipy.special import logsumexp
 
 from iwax import batched, evaluation

@@ -3,13 +3,13 @@
 import itertools
 from functools import cache
 
-import enumerable
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax.nn import sigmoid
+from oracles import enumerable
 
 from iwax import distributions, inference, likelihoods, nn, posteriors, priors
 from iwax.model import LatentVariableModel

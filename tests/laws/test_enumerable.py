@@ -7,14 +7,14 @@ control variate is tried on the same few arrays, in one compilation; a few go al
 
 from functools import cache, partial
 
-import enumerable
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax.flatten_util import ravel_pytree
-from known_noise import keys_of_draws
+from oracles import enumerable
+from oracles.known_noise import keys_of_draws
 
 from iwax import bounds, control_variates, evaluation, gradients, nn
 from iwax.parts import Datum

@@ -10,12 +10,12 @@ import itertools
 import math
 from functools import cache, partial
 
-import bounds_by_definition as definition
 import jax
 import jax.numpy as jnp
 import numpy as np
-import one_latent as oracle
 import pytest
+from oracles import bounds_by_definition as definition
+from oracles import one_latent as oracle
 from scipy.special import ndtri
 
 from iwax import bounds, gradients

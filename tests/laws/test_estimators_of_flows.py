@@ -11,10 +11,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from any_estimator import ESTIMATORS, any_of, flat, log_bernoulli, log_normal
-from known_noise import KnownNormal, keys_of_draws
-from linear_gaussian import linear
-from quadrature import noise, pairs_of_draws
+from oracles.any_estimator import ESTIMATORS, any_of, flat, log_bernoulli, log_normal
+from oracles.known_noise import KnownNormal, keys_of_draws
+from oracles.linear_gaussian import linear
+from oracles.quadrature import noise, pairs_of_draws
 
 from iwax import bijections, gradients, likelihoods, priors
 from iwax.distributions import Transformed

@@ -12,10 +12,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from any_estimator import ESTIMATORS, any_of, flat, log_bernoulli, log_normal
-from known_noise import KeyReader, KnownNormal, KnownPosterior, keys_of_parts, look_up
-from linear_gaussian import linear
-from quadrature import pairs_of_draws
+from oracles.any_estimator import ESTIMATORS, any_of, flat, log_bernoulli, log_normal
+from oracles.known_noise import KeyReader, KnownNormal, KnownPosterior, keys_of_parts, look_up
+from oracles.linear_gaussian import linear
+from oracles.quadrature import pairs_of_draws
 
 from iwax import gradients, likelihoods, posteriors, priors
 from iwax.model import LatentVariableModel

@@ -4,13 +4,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from linear_gaussian import LinearGaussian, linear
+from oracles.linear_gaussian import LinearGaussian, linear
 from sklearn.datasets import load_wine
 from sklearn.decomposition import FactorAnalysis
 
-from iwax import evaluation, experiments, likelihoods, posteriors, priors
-from iwax.experiments import build
+from iwax import evaluation, likelihoods, posteriors, priors, runs
 from iwax.model import LatentVariableModel
+from iwax.settings import build
 
 LATENT = 3
 X = ((wine := load_wine().data) - wine.mean(axis=0)) / wine.std(axis=0) + 0.5  # [178, 13]; a mean that is not zero
@@ -67,8 +67,8 @@ def test_the_preset_trained_is_what_scikit_learn_fits(tmp_path):
     np.save(tmp_path / "wine.npy", X[np.random.default_rng(0).permutation(len(X))].astype(np.float32))
     flags = {"data.name": str(tmp_path / "wine.npy"), "model.latent": LATENT, "training.batch": 20}
     flags |= {"training.epochs": 1000, "training.learning_rate": 1e-2}
-    config = experiments.from_sources(preset="factor-analysis", flags=flags)
-    trained = experiments.open_run(experiments.train(config, tmp_path / "run", reporter=experiments.Silent()))
+    config = runs.from_sources(preset="factor-analysis", flags=flags)
+    trained = runs.open_run(runs.train(config, tmp_path / "run", reporter=runs.Silent()))
     rows = build.values(trained.config, trained.dataset(), "train", final=True)
     best = FactorAnalysis(n_components=LATENT, tol=1e-8, max_iter=5000, svd_method="lapack").fit(rows)
     (layer,) = trained.model.likelihood.network.layers

@@ -16,7 +16,7 @@ import optax
 import pytest
 import scipy.optimize
 from jax.flatten_util import ravel_pytree
-from linear_gaussian import LinearGaussian, linear
+from oracles.linear_gaussian import LinearGaussian, linear
 
 from iwax import batched, bounds, gradients, likelihoods, nn, posteriors, priors
 from iwax.distributions import Transformed

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from linear_gaussian import LinearGaussian, linear
+from oracles.linear_gaussian import LinearGaussian, linear
 
 from iwax import evaluation, likelihoods, posteriors, priors
 from iwax.evaluation import Family, gap_estimate

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from linear_gaussian import LinearGaussian
+from oracles.linear_gaussian import LinearGaussian
 
 from iwax.evaluation import hamiltonian
 from iwax.evaluation.hamiltonian import Path, at, transition

@@ -6,8 +6,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from linear_gaussian import LinearGaussian
-from quadrature import grid
+from oracles.linear_gaussian import LinearGaussian
+from oracles.quadrature import grid
 from scipy.special import logsumexp
 from scipy.stats import norm
 

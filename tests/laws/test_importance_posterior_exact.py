@@ -2,11 +2,11 @@
 
 import itertools
 
-import enumerable
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from oracles import enumerable
 
 from iwax import evaluation
 from iwax.evaluation import importance_elbo, importance_posterior

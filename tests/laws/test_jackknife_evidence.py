@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from linear_gaussian import LinearGaussian
+from oracles.linear_gaussian import LinearGaussian
 
 from iwax import batched, bounds, evaluation
 from iwax.parts import Datum

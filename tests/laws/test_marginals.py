@@ -6,7 +6,7 @@ import equinox as eqx
 import jax
 import numpy as np
 import pytest
-from linear_gaussian import LinearGaussian
+from oracles.linear_gaussian import LinearGaussian
 
 from iwax import evaluation, inference, likelihoods, nn, posteriors
 from iwax.evaluation import marginals

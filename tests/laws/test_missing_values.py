@@ -7,8 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from linear_gaussian import LinearGaussian
-from parts import X, coded
+from oracles.linear_gaussian import LinearGaussian
+from oracles.parts import X, coded
 
 from iwax import bounds, evaluation, gradients, inference, likelihoods, nn, posteriors, priors, training
 from iwax.inference.defended import can_defend

@@ -7,8 +7,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from linear_gaussian import LinearGaussian
-from quadrature import log_integral
+from oracles.linear_gaussian import LinearGaussian
+from oracles.quadrature import log_integral
 
 from iwax import batched, bounds, evaluation, gradients
 from iwax.evaluation import evidence

@@ -16,14 +16,14 @@ import numpy as np
 import optax
 import pytest
 
-from iwax.experiments import build, fits
-from iwax.experiments.config import Config
-from iwax.experiments.model import Model
-from iwax.experiments.objective import Objective, build_objective
-from iwax.experiments.parted import parts_of, words, words_of
-from iwax.experiments.parts.likelihoods import Likelihood
-from iwax.experiments.parts.networks import Moments
 from iwax.parts import Datum
+from iwax.settings import build, fits
+from iwax.settings.config import Config
+from iwax.settings.model import Model
+from iwax.settings.objective import Objective, build_objective
+from iwax.settings.parted import parts_of, words, words_of
+from iwax.settings.parts.likelihoods import Likelihood
+from iwax.settings.parts.networks import Moments
 
 SHAPE, ROWS, K = (2, 2), 3, 3
 FEATURES = 4

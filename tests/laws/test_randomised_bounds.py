@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import mpmath
 import numpy as np
 import pytest
-from bounds_by_definition import log_mean_exp
+from oracles.bounds_by_definition import log_mean_exp
 
 from iwax import bounds
 

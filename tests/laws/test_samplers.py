@@ -3,13 +3,13 @@
 import math
 from functools import cache
 
-import bounds_by_definition as definition
-import enumerable
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from oracles import bounds_by_definition as definition
+from oracles import enumerable
 
 from iwax import bounds, control_variates, distributions, evaluation, gradients, parts, posteriors, priors, samplers
 from iwax.model import LatentVariableModel, Terms

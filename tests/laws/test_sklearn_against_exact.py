@@ -5,7 +5,7 @@ import sys
 import jax
 import numpy as np
 import pytest
-from linear_gaussian import LinearGaussian
+from oracles.linear_gaussian import LinearGaussian
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, ShuffleSplit
 from sklearn.utils.estimator_checks import check_estimator

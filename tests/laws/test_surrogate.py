@@ -10,10 +10,10 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-import one_latent as oracle
 import pytest
-from known_noise import KnownPosterior, keys_of_draws
-from linear_gaussian import linear
+from oracles import one_latent as oracle
+from oracles.known_noise import KnownPosterior, keys_of_draws
+from oracles.linear_gaussian import linear
 
 from iwax import batched, bounds, control_variates, gradients, likelihoods, priors
 from iwax.distributions import Normal

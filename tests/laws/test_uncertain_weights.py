@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from quadrature import log_integral
+from oracles.quadrature import log_integral
 from scipy.stats import norm
 
 from iwax import batched, bounds, likelihoods, posteriors, priors

@@ -64,7 +64,7 @@ FAULTS = (
         "gradients/closed_form.py",
         "Surrogate(log_likelihood - beta * cost, elbo)",
         "Surrogate(log_likelihood + beta * cost, elbo)",
-        ("tests/unit/test_free_bits.py",),
+        ("tests/unit/gradients/test_free_bits.py",),
     ),
     Fault(
         "a sum for a mean over the draws",

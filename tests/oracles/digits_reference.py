@@ -10,8 +10,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from iwax import experiments
-from iwax.experiments.reporter import Silent
+from iwax import runs
+from iwax.runs.reporter import Silent
 
 FILE = Path(__file__).with_suffix(".json")
 PRESETS = ("vae-1", "iwae-1-k5")
@@ -22,9 +22,9 @@ K, EPOCHS = 500, 30
 def measured(preset: str, seed: int, folder: Path) -> float:
     """The mean log p(x) of the test digits, nats, after a short training."""
     flags = {"training.epochs": EPOCHS, "seed": seed}
-    config = experiments.from_sources(preset=preset, sets=SETTINGS, flags=flags)
-    run = experiments.train(config, folder / f"{preset}-{seed}", reporter=Silent())
-    return float(experiments.evaluate(run, k=K, reporter=Silent())["log_evidence"])
+    config = runs.from_sources(preset=preset, sets=SETTINGS, flags=flags)
+    run = runs.train(config, folder / f"{preset}-{seed}", reporter=Silent())
+    return float(runs.evaluate(run, k=K, reporter=Silent())["log_evidence"])
 
 
 def main() -> None:

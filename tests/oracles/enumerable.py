@@ -12,10 +12,10 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from linear_gaussian import linear
 
 from iwax import distributions, likelihoods, posteriors, priors
 from iwax.model import LatentVariableModel
+from oracles.linear_gaussian import linear
 
 Parameters = dict[str, jax.Array]
 

@@ -25,7 +25,7 @@ from typing import Any, Self
 
 PATIENCE = 240.0  # seconds for one call, unless said
 # what verbs import when they are called, imported before the first fork
-WARM = "iwax.cli.finish iwax.cli.trained iwax.experiments iwax.report.page iwax.sklearn iwax.inference iwax.data"
+WARM = "iwax.cli.finish iwax.cli.trained iwax.runs iwax.report.page iwax.sklearn iwax.inference iwax.data"
 
 
 @dataclass(frozen=True)

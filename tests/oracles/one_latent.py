@@ -7,8 +7,9 @@ z = loc + exp(log_scale) noise. Parameters are the vector (w_1, w_2, b_1, b_2, l
 from collections.abc import Callable
 
 import numpy as np
-from quadrature import noise
 from scipy.special import expit, ndtr
+
+from oracles.quadrature import noise
 
 X = np.array([1.0, 0.0])
 PARAMETERS = np.array([1.3, -0.8, -0.4, 0.2, 0.3, -0.4])  # q is not the posterior

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from iwax.training.sealed import FILE, Sealed
+from iwax.storage.sealed import FILE, Sealed
 
 
 def changed(path: Path, data: bytes) -> None:

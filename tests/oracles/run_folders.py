@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from forked_program import Program
+
+from oracles.forked_program import Program
 
 TINY = (
     *("--set", "model.hidden=[4]", "--set", "model.latent=2", "--set", "objective.k=2", "--set", "training.batch=7"),

@@ -16,8 +16,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-import run_folders
-from forked_program import Program
+from oracles import run_folders
+from oracles.forked_program import Program
 
 ORDER = "FIUSTPL"  # faults, input, numerics, security, statistics, reproducibility, long runs
 CHECKS = 46

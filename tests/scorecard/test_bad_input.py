@@ -12,15 +12,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import bad_arrays
-import hostile_files
 import jax
 import numpy as np
 import pytest
-import run_folders
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
-from project_tests import named
+from oracles import bad_arrays, hostile_files, run_folders
+from oracles.project_tests import named
 from sklearn.base import clone
 from sklearn.utils import check_array
 from sklearn.utils.estimator_checks import check_estimator

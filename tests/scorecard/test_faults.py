@@ -16,20 +16,19 @@ from collections import Counter
 from pathlib import Path
 
 import equinox as eqx
-import faulty_server
 import jax
 import numpy as np
 import pytest
-import run_folders
-from forked_program import Program
-from project_tests import named, ran
+from oracles import faulty_server, run_folders
+from oracles.forked_program import Program
+from oracles.project_tests import named, ran
 
-from iwax import experiments
-from iwax.experiments import measurements
-from iwax.experiments.verify import BAD, verify
-from iwax.training import checkpoint
-from iwax.training.checkpoint import CorruptCheckpointError
-from iwax.training.sealed import Sealed
+from iwax import runs
+from iwax.runs import measurements
+from iwax.runs.verify import BAD, verify
+from iwax.storage import checkpoint
+from iwax.storage.checkpoint import CorruptCheckpointError
+from iwax.storage.sealed import Sealed
 
 ROOT = Path(__file__).parents[2]
 
@@ -41,12 +40,12 @@ HALF = 6 * 10**6  # numbers in each half of a checkpoint of 48 MB
 SAVES = """
 import os, numpy as np
 from pathlib import Path
-from iwax import experiments
-from iwax.experiments import measurements
-from iwax.training.sealed import Sealed
-from iwax.experiments.verify import BAD, verify
-from iwax.training import checkpoint
-from iwax.training.checkpoint import CorruptCheckpointError
+from iwax import runs
+from iwax.runs import measurements
+from iwax.storage.sealed import Sealed
+from iwax.runs.verify import BAD, verify
+from iwax.storage import checkpoint
+from iwax.storage.checkpoint import CorruptCheckpointError
 folder, step = Path({folder!r}), {step}
 said = os.open({said!r}, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 while True:
@@ -204,9 +203,9 @@ def test_the_order_on_the_disk(figure):
 FILL = """
 import json, os, shutil, sys
 from pathlib import Path
-import run_folders
-from forked_program import Program
-from project_tests import named, ran
+from oracles import run_folders
+from oracles.forked_program import Program
+from oracles.project_tests import named, ran
 disk, left = Path({disk!r}), {left}
 for each in disk.iterdir():
     shutil.rmtree(each) if each.is_dir() else each.unlink()
@@ -225,15 +224,15 @@ LOOK = """
 import hashlib
 import json
 from pathlib import Path
-import run_folders
-from forked_program import Program
-from project_tests import named, ran
-from iwax import experiments
-from iwax.experiments import measurements
-from iwax.training.sealed import Sealed
-from iwax.experiments.verify import BAD, verify
-from iwax.training import checkpoint
-from iwax.training.checkpoint import CorruptCheckpointError
+from oracles import run_folders
+from oracles.forked_program import Program
+from oracles.project_tests import named, ran
+from iwax import runs
+from iwax.runs import measurements
+from iwax.storage.sealed import Sealed
+from iwax.runs.verify import BAD, verify
+from iwax.storage import checkpoint
+from iwax.storage.checkpoint import CorruptCheckpointError
 disk = Path({disk!r})
 folder = disk / "run" / "checkpoints"
 newest = checkpoint.search(folder)
@@ -318,7 +317,7 @@ ROUNDS, OWNERS = 60, 4
 CLAIMS = """
 import os, time
 from pathlib import Path
-from iwax.experiments.folder import claimed
+from iwax.runs.folder import claimed
 place, number = Path({place!r}), {number}
 os.chdir(place)
 def meet(name):
@@ -497,14 +496,14 @@ def readings(run: Path, *, of_model: bool) -> dict[str, object]:
         ]
 
     def weights(which):
-        trained = experiments.open_run(run, checkpoint=which)
+        trained = runs.open_run(run, checkpoint=which)
         return trained.step, [
             np.asarray(leaf).tobytes() for leaf in jax.tree.leaves(eqx.filter(trained.model, eqx.is_array))
         ]
 
     pieces = {
-        "config": lambda: experiments.Run(run).config,
-        "environment": lambda: experiments.Run(run).environment,
+        "config": lambda: runs.Run(run).config,
+        "environment": lambda: runs.Run(run).environment,
         "metrics": lambda: folder.rows("metrics.jsonl"),
         "timing": lambda: folder.rows("timing.jsonl"),
         "evaluation": measured,
@@ -583,9 +582,9 @@ def test_damaged_run_folders(whole, tmp_path, figure):
     newest = checkpoint.latest(run / "checkpoints") / "model.safetensors"
     newest.write_bytes(newest.read_bytes()[:-1])
     with pytest.raises(CorruptCheckpointError, match="--fallback"):
-        experiments.open_run(run, checkpoint="last")
+        runs.open_run(run, checkpoint="last")
     with pytest.warns(UserWarning, match="passed over|damaged"):
-        fallen = experiments.open_run(run, checkpoint="last", fallback=True)
+        fallen = runs.open_run(run, checkpoint="last", fallback=True)
     figure(
         f"{', '.join(f'{n} {kind}' for kind, n in counts.items())} over {len(files)} files: "
         f"{len(silent)} silently wrong, "

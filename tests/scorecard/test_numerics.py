@@ -13,16 +13,16 @@ from pathlib import Path
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import nodes
 import numpy as np
 import optax
 import pytest
+from oracles import nodes
 
 from iwax import Datum, bounds, gradients, likelihoods, nn, training
 from iwax.cli.self_check import arithmetic, repetition
 from iwax.cli.self_check.oracle import Oracle
 from iwax.evaluation.importance_posterior import joint_and_posterior
-from iwax.training import checkpoint
+from iwax.storage import checkpoint
 
 KEY = jax.random.key(0)
 OBJECTIVE = gradients.Objective(gradients.doubly_reparameterized(bounds.iwae), k=5)

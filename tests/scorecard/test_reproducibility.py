@@ -7,11 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-import digits_reference as reference
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from oracles import digits_reference as reference
 from scipy import stats
 
 from iwax.cli.self_check import repetition
@@ -27,7 +27,7 @@ from pathlib import Path
 import jax, numpy as np, optax
 from iwax import bounds, evaluation, gradients, training
 from iwax.cli.self_check.oracle import Oracle
-from iwax.training import checkpoint
+from iwax.storage import checkpoint
 
 folder, epochs, steps = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
 data, key = Oracle.of().rows(20 * steps, seed=2).astype(np.float32), jax.random.key(0)

@@ -11,13 +11,10 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
-import chromium
-import hostile_files
 import numpy as np
 import pytest
-import run_folders
-import watched
-from project_tests import named, ran
+from oracles import chromium, hostile_files, run_folders, watched
+from oracles.project_tests import named, ran
 
 ROOT = Path(__file__).parents[2]
 SRC = ROOT / "src" / "iwax"
@@ -203,13 +200,13 @@ def test_what_verbs_do_besides_computing(program, whole, whole_table, tmp_path, 
 OPEN = {
     "data": "data.load(path)",
     "model": "iwax.load(path)",
-    "config": "experiments.from_sources(file=path)",
+    "config": "runs.from_sources(file=path)",
 }
 OPENS = """
 import json
 from pathlib import Path
 import iwax
-from iwax import data, experiments
+from iwax import data, runs
 from iwax.cli.failure import exit_code, one_line
 path = Path({path!r})
 try:
@@ -354,10 +351,10 @@ NEAREST = {
 }  # fmt: skip
 CONFIGURED = """
 import json
-from iwax import experiments
+from iwax import runs
 from iwax.cli.failure import exit_code, one_line
 try:
-    experiments.from_sources(sets=[{setting!r}])
+    runs.from_sources(sets=[{setting!r}])
     print(json.dumps([0, "taken"]))
 except BaseException as error:
     print(json.dumps([exit_code(error), one_line(error)]))
@@ -535,7 +532,7 @@ def test_where_the_code_comes_from(figure):
     entries = [line for line in text.splitlines() if line.strip()]
     bare = [line[:60] for line in entries if not ENTRY.match(line)]
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    counts, said = ran("tests/unit/test_lock.py")
+    counts, said = ran("tests/unit/house/test_lock.py")
     figure(
         f"{len(entries)} packages locked, each with a SHA-256; {len(project['dependencies'])} direct dependencies; "
         f"{done.stdout.strip()} modules import without a socket; {counts['passed']} tests of the lock"

@@ -10,8 +10,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-import nodes
 import pytest
+from oracles import nodes
 
 from iwax.cli.self_check import arithmetic
 
@@ -117,7 +117,7 @@ def test_random_weights(figure):
         nodes.passed(
             LAWS + "test_law_of_weights.py::test_conjugate_regression",
             LAWS + "test_uncertain_weights.py::test_without_spread_it_is_its_twin_bit_for_bit",
-            "tests/unit/test_memory_networks.py::test_without_slots_it_is_the_plain_network_bit_for_bit",
+            "tests/unit/parts/test_memory_networks.py::test_without_slots_it_is_the_plain_network_bit_for_bit",
         )
     )
 

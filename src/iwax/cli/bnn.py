@@ -12,9 +12,9 @@ from iwax.cli.later import later
 from iwax.cli.terminal import Terminal
 
 with later():
+    from iwax import bnn as experiment
     from iwax.cli import reporter as progress
-    from iwax.experiments import bnn as experiment
-    from iwax.report import weights
+    from iwax.report.figures import weights
 
 __all__ = ["bnn"]
 

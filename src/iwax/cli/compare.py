@@ -11,9 +11,9 @@ from iwax.cli.output import Force, check
 from iwax.cli.terminal import Terminal
 
 with later():
-    from iwax.experiments import comparison
-    from iwax.experiments.methods import method as methods
-    from iwax.report import differences
+    from iwax.report.figures import differences
+    from iwax.runs import comparison
+    from iwax.runs.methods import method as methods
 
 __all__ = ["compare"]
 

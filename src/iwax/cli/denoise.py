@@ -16,8 +16,8 @@ with later():
 
     from iwax import data, evaluation, inference
     from iwax.cli import trained
-    from iwax.experiments import export
     from iwax.report import figures
+    from iwax.runs import export
 
 __all__ = ["denoise"]
 

@@ -14,8 +14,8 @@ from iwax.cli.terminal import Terminal
 with later():
     from iwax.cli import findings
     from iwax.cli import reporter as progress
-    from iwax.experiments import diagnosis, signal
-    from iwax.experiments import run as runs
+    from iwax.runs import diagnosis, signal
+    from iwax.runs import run as runs
 
 __all__ = ["diagnose"]
 

@@ -18,7 +18,7 @@ from iwax.cli.terminal import Terminal
 with later():
     import jax
 
-    from iwax import experiments, report, sklearn
+    from iwax import report, runs, sklearn
     from iwax.cli.self_check import arithmetic, checks
     from iwax.data import registry
 
@@ -50,7 +50,7 @@ def doctor(context: typer.Context, self_check: SelfCheck = False) -> None:
     }
     if self_check:
         with audit.watched() as events:  # what verbs import, for a check to tell of what it did
-            for module in (experiments, report, sklearn, checks):
+            for module in (runs, report, sklearn, checks):
                 load(module)
         audit.AT_IMPORT.append(events)
     found["data_folder"] = os.environ.get("IWAX_DATA")

@@ -10,7 +10,7 @@ from iwax.cli.terminal import Terminal
 with later():
     from iwax import inference
     from iwax.cli import trained
-    from iwax.experiments import export
+    from iwax.runs import export
 
 __all__ = ["embed"]
 

@@ -9,7 +9,7 @@ from iwax.cli.later import later
 from iwax.cli.terminal import Terminal
 
 with later():
-    from iwax import experiments
+    from iwax import runs
     from iwax.cli import reporter as progress
 
 __all__ = ["evaluate"]
@@ -64,6 +64,6 @@ def evaluate(
     terminal: Terminal = context.obj
     check_seed(seed)
     with progress.Reporter(terminal) as reporter:
-        report = experiments.evaluate(**context.params, reporter=reporter)
-    terminal.data(experiments.closing_line(report))
+        report = runs.evaluate(**context.params, reporter=reporter)
+    terminal.data(runs.closing_line(report))
     terminal.document(report)

@@ -8,9 +8,9 @@ from typing import Any
 from iwax import evaluation
 from iwax.cli.terminal import Terminal, finite
 from iwax.cli.trained import key_of
-from iwax.experiments.run import Run
-from iwax.report import diagnosis, posterior_shape
-from iwax.training import durable, strict_json
+from iwax.report.figures import diagnosis, posterior_shape
+from iwax.runs.run import Run
+from iwax.storage import durable, strict_json
 
 __all__ = ["keep", "tell"]
 

@@ -5,13 +5,14 @@ from pathlib import Path
 
 import typer
 
-from iwax import experiments
+from iwax import runs
 from iwax.cli.failure import NUMERICAL
 from iwax.cli.pictures import draw
 from iwax.cli.reporter import Reporter
 from iwax.cli.terminal import Terminal
-from iwax.experiments.run import Run
-from iwax.training import NumericalStop, checkpoint
+from iwax.runs.run import Run
+from iwax.storage import checkpoint
+from iwax.training import NumericalStop
 
 __all__ = ["finish", "train_and_finish"]
 
@@ -39,7 +40,7 @@ def finish(run: Run, terminal: Terminal, *, stopped: str | None = None) -> None:
     The result is said before the pictures are drawn too. ``stopped`` is why the training ended early.
     """
     with Reporter(terminal) as reporter:
-        report = experiments.evaluate(run, reporter=reporter)
+        report = runs.evaluate(run, reporter=reporter)
     terminal.say(f"measured    log p(x) = {report['log_evidence']:.4g}; drawing pictures")
     for path in draw(run):
         terminal.say(f"picture     {path}")
@@ -51,5 +52,5 @@ def finish(run: Run, terminal: Terminal, *, stopped: str | None = None) -> None:
     terminal.say(f"            iwax sample {run.path} -n 100 -o more.{ending}")
     terminal.say(f"            iwax score {run.path} FILE        log p(x) of your own rows")
     terminal.say(f"            iwax compare {run.path} RUN       beside another run on the same data")
-    terminal.data(experiments.closing_line(report))
+    terminal.data(runs.closing_line(report))
     terminal.document({**report, "run": str(run.path)} | ({} if stopped is None else {"stopped": stopped}))

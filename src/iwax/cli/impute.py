@@ -17,9 +17,9 @@ with later():
     from iwax import evaluation, inference
     from iwax.cli import trained
     from iwax.data import masks
-    from iwax.experiments import export
-    from iwax.experiments import run as runs
     from iwax.report import figures
+    from iwax.runs import export
+    from iwax.runs import run as runs
 
 __all__ = ["impute"]
 

@@ -9,8 +9,9 @@ import numpy as np
 from iwax import inference
 from iwax.cli.trained import key_of
 from iwax.data import Column
-from iwax.experiments.run import Run
-from iwax.report import figures, marginals
+from iwax.report import figures
+from iwax.report.figures import marginals
+from iwax.runs.run import Run
 
 __all__ = ["draw"]
 

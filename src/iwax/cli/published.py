@@ -4,15 +4,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+from iwax.bnn import ErrorRow, ErrorTable, reproduce_errors
 from iwax.cli.pictures import draw
 from iwax.cli.reporter import Reporter
 from iwax.cli.terminal import Terminal
-from iwax.experiments import results_page
-from iwax.experiments.bnn import ErrorRow, ErrorTable, reproduce_errors
-from iwax.experiments.published import PublishedRow, PublishedTable
-from iwax.experiments.reproduce import Request, reproduce_row
-from iwax.experiments.results import Result
-from iwax.experiments.results_page import plus_minus, units
+from iwax.reproduction import results_page
+from iwax.reproduction.published import PublishedRow, PublishedTable
+from iwax.reproduction.reproduce import Request, reproduce_row
+from iwax.reproduction.results import Result
+from iwax.reproduction.results_page import plus_minus, units
 
 __all__ = ["Request", "evidence", "obtained", "rows", "tables", "test_errors"]
 

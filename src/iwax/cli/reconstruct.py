@@ -14,8 +14,8 @@ with later():
     from iwax import inference
     from iwax.cli import trained
     from iwax.evaluation import trust
-    from iwax.experiments import export
     from iwax.report import figures
+    from iwax.runs import export
 
 __all__ = ["reconstruct"]
 

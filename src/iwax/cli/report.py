@@ -11,9 +11,9 @@ from iwax.cli.output import Force, check
 from iwax.cli.terminal import Terminal
 
 with later():
-    from iwax.experiments import folder
-    from iwax.report import page
-    from iwax.training import durable, sealed
+    from iwax.report.page import compose
+    from iwax.runs import folder
+    from iwax.storage import durable, sealed
 
 __all__ = ["report"]
 
@@ -48,9 +48,9 @@ def report(
         if sealed.Sealed(run).files.kind(folder.LOCK):
             terminal.warn(f"{run} is at work, or was stopped: write the report again, with --force, when it is done")
     said = {"note": terminal.say, "warn": terminal.warn}
-    document = page.compose(runs, data_path=data_path, fallback=fallback, **said).encode()
-    if len(document) > page.LARGEST:
-        terminal.warn(f"{path} has {len(document):,} bytes, more than the {page.LARGEST:,} that a mail can take")
+    document = compose.compose(runs, data_path=data_path, fallback=fallback, **said).encode()
+    if len(document) > compose.LARGEST:
+        terminal.warn(f"{path} has {len(document):,} bytes, more than the {compose.LARGEST:,} that a mail can take")
     if path == runs[0] / NAME:  # in the run folder itself, which says what its files are
         sealed.Sealed(runs[0]).write({NAME: document})
     else:

@@ -8,7 +8,7 @@ from typing import Self
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from iwax.cli.terminal import Terminal
-from iwax.experiments.reporter import Work
+from iwax.runs.reporter import Work
 from iwax.training import Progress as Stage
 
 __all__ = ["Reporter", "clock"]
@@ -94,7 +94,7 @@ class _Meter:
 
 
 class Reporter:
-    """Notes and bars on stderr: the `Reporter` that `experiments` speaks to. As a context manager it leaves no bar."""
+    """Notes and bars on stderr: the `Reporter` that `iwax.runs` speaks to. As a context manager it leaves no bar."""
 
     def __init__(self, terminal: Terminal) -> None:
         self.terminal = terminal

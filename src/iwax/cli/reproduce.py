@@ -11,9 +11,10 @@ from iwax.cli.later import later
 from iwax.cli.terminal import Terminal
 
 with later():
+    from iwax import bnn
     from iwax.cli import published as printed
-    from iwax.experiments import bnn, published, results_page
-    from iwax.experiments import results as written
+    from iwax.reproduction import published, results_page
+    from iwax.reproduction import results as written
 
 __all__ = ["reproduce"]
 

@@ -10,8 +10,8 @@ from iwax.cli.terminal import Terminal
 
 with later():
     from iwax.cli import finish
-    from iwax.experiments import initial, training
-    from iwax.experiments import run as runs
+    from iwax.runs import initial, training
+    from iwax.runs import run as runs
 
 __all__ = ["resume"]
 

@@ -12,8 +12,8 @@ from iwax.cli.terminal import Terminal
 with later():
     from iwax import inference, parts
     from iwax.cli import trained
-    from iwax.experiments import export
     from iwax.report import figures
+    from iwax.runs import export
 
 __all__ = ["sample"]
 

@@ -15,7 +15,7 @@ with later():
     from iwax import inference
     from iwax.cli import reporter as progress
     from iwax.cli import trained
-    from iwax.experiments import export
+    from iwax.runs import export
 
 __all__ = ["score"]
 

@@ -11,7 +11,7 @@ from iwax.cli.later import later
 from iwax.cli.terminal import Terminal
 
 with later():
-    from iwax.experiments import catalogue, named
+    from iwax.settings import catalogue, named
 
 __all__ = ["settings"]
 

@@ -11,10 +11,10 @@ from iwax.cli.later import later
 from iwax.cli.terminal import Terminal
 
 with later():
-    from iwax import experiments
+    from iwax import runs
     from iwax.cli import finish
     from iwax.data import registry
-    from iwax.experiments import training
+    from iwax.runs import training
 
 __all__ = ["train"]
 
@@ -100,7 +100,7 @@ def train(
     flags |= {"training.epochs": epochs, "objective.k": k, "objective.bound": bound, "objective.gradient": gradient}
     flags |= {"data.kinds": _kinds(kind), "data.levels": _levels(level), "data.missing": missing or None}
     flags |= _written(header, delimiter, encoding, thousands)
-    config = experiments.from_sources(preset=preset, recipe=recipe, data=data, file=file, sets=sets or (), flags=flags)
+    config = runs.from_sources(preset=preset, recipe=recipe, data=data, file=file, sets=sets or (), flags=flags)
     terminal: Terminal = context.obj
     for warning in config.warnings():
         terminal.warn(warning)

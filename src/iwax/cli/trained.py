@@ -9,8 +9,8 @@ import numpy as np
 
 from iwax.cli.arguments import check_seed
 from iwax.cli.terminal import Terminal
-from iwax.experiments.run import Run, open_run
 from iwax.model import LatentVariableModel
+from iwax.runs.run import Run, open_run
 
 __all__ = ["background_model", "key_of", "opened", "warn_of_holes"]
 

@@ -10,7 +10,7 @@ from iwax.cli.later import later
 from iwax.cli.terminal import Terminal
 
 with later():
-    from iwax.experiments import verify as verifying
+    from iwax.runs import verify as verifying
 
 __all__ = ["verify"]
 

@@ -4,8 +4,6 @@ from iwax.data.columns import Column
 from iwax.data.dataset import Dataset, Split
 from iwax.data.fetch import ChecksumError, UnavailableError
 from iwax.data.files import read_rows
-from iwax.data.formats.dialect import Dialect
-from iwax.data.formats.refusals import TableError
 from iwax.data.info import Info
 from iwax.data.listing import listing
 from iwax.data.loading import load
@@ -13,6 +11,8 @@ from iwax.data.perturbation import perturb
 from iwax.data.registry import get, info, names, nearest, whereabouts
 from iwax.data.rows import Rows
 from iwax.data.tables import filled_table
+from iwax.formats.dialect import Dialect
+from iwax.formats.refusals import TableError
 
 __all__ = [
     "ChecksumError",

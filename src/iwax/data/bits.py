@@ -4,20 +4,12 @@ A random stream is named by a seed and one of `iwax.streams.Bits`, so that no tw
 Nothing here goes through floating point, whose last digit a platform may round its own way.
 """
 
-import warnings
-from typing import Any
-
 import numpy as np
 
+from iwax import former_names
 from iwax.streams import Bits
 
-
-def __getattr__(name: str) -> Any:
-    """`Purpose`, the name that `iwax.streams.Bits` had."""
-    if name != "Purpose":
-        raise AttributeError(f"module {__name__} has no attribute {name!r}")
-    warnings.warn("iwax.data.bits.Purpose is now iwax.streams.Bits", DeprecationWarning, stacklevel=2)
-    return Bits
+__getattr__ = former_names.of(__name__)
 
 
 def bits64(seed: int, stream: Bits, n: int) -> np.ndarray:

@@ -4,8 +4,8 @@ import numpy as np
 
 from iwax.data.dataset import Dataset, Split
 from iwax.data.fetch import DataFile, read
-from iwax.data.formats.matlab import read_matlab
 from iwax.data.info import Info
+from iwax.formats.matlab import read_matlab
 
 SIDE = 28
 PUBLISHED = "https://people.cs.umass.edu/~marlin/data/"

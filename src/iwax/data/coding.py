@@ -7,11 +7,11 @@ from typing import Any, NoReturn
 import numpy as np
 
 from iwax.data.columns import Column, listed
-from iwax.data.formats.cells import Cells, as_text, exact, number
-from iwax.data.formats.refusals import TableError, cut, raise_all
-from iwax.data.formats.table import quoted
-from iwax.data.formats.text import DELIMITERS
 from iwax.data.oddities import separators
+from iwax.formats.cells import Cells, as_text, exact, number
+from iwax.formats.refusals import TableError, cut, raise_all
+from iwax.formats.table import quoted
+from iwax.formats.text import DELIMITERS
 
 TRUTHS = {"True", "False", "0", "1"}
 

@@ -7,8 +7,8 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from iwax.data.formats.cells import Cell, are_codes, as_text, distinct, exact, numbers, with_holes
-from iwax.data.formats.refusals import Option, TableError, cut
+from iwax.formats.cells import Cell, are_codes, as_text, distinct, exact, numbers, with_holes
+from iwax.formats.refusals import Option, TableError, cut
 
 ColumnKind = Literal[
     "continuous", "positive", "nonnegative", "count", "integer", "nonnegative_integer", "binary", "categorical"

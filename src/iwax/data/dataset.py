@@ -7,8 +7,8 @@ from typing import Literal
 import numpy as np
 
 from iwax.data.columns import Column
-from iwax.data.formats.refusals import Words
 from iwax.data.recognition import LeftOut
+from iwax.formats.refusals import Words
 
 Kind = Literal["binary", "grey", "real", "table"]
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pooch
 
 from iwax.data.download import download, scratch
-from iwax.data.formats.gzipped import unpack
+from iwax.formats.gzipped import unpack
 
 VARIABLE = "IWAX_DATA"
 

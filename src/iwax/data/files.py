@@ -11,12 +11,12 @@ import numpy as np
 from iwax.data.bits import permutation
 from iwax.data.columns import DROP, Column, listed, summary
 from iwax.data.dataset import Dataset, Kind, Split
-from iwax.data.formats.dialect import UNSAID, Dialect
-from iwax.data.formats.images import read_images
-from iwax.data.formats.npy import read_npy, read_npz
-from iwax.data.formats.zipped import shown
 from iwax.data.rows import Rows, rows_of
 from iwax.data.tables import TABLES, rows_of_new_table, rows_of_table
+from iwax.formats.dialect import UNSAID, Dialect
+from iwax.formats.images import read_images
+from iwax.formats.npy import read_npy, read_npz
+from iwax.formats.zipped import shown
 from iwax.streams import Bits
 
 SPLIT_SEED = 0

@@ -5,8 +5,8 @@ import numpy as np
 from iwax.data.bits import permutation
 from iwax.data.dataset import Dataset
 from iwax.data.fetch import DataFile, read
-from iwax.data.formats.matlab import read_matlab
 from iwax.data.info import Info
+from iwax.formats.matlab import read_matlab
 from iwax.streams import Bits
 
 SEED = 28

@@ -4,8 +4,8 @@ import numpy as np
 
 from iwax.data.dataset import Dataset, Split
 from iwax.data.fetch import DataFile, read
-from iwax.data.formats.npy import read_npz
 from iwax.data.info import Info
+from iwax.formats.npy import read_npz
 
 KEYS = ("x_train", "x_valid", "x_test")
 PUBLISHED = "https://github.com/jmtomczak/vae_householder_flow/tree/master/datasets/histopathologyGray"

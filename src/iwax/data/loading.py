@@ -11,9 +11,9 @@ from iwax.data.binarization import as_grey, binarize_once, threshold
 from iwax.data.columns import Column
 from iwax.data.dataset import Dataset, Split
 from iwax.data.files import PICKLES, SUFFIXES, load_file
-from iwax.data.formats.dialect import Dialect
 from iwax.data.perturbation import perturbed
 from iwax.data.registry import info, load_registered, names
+from iwax.formats.dialect import Dialect
 from iwax.streams import Bits
 
 BINARIZE_SEED = 0

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 from iwax.data.dataset import Dataset
 from iwax.data.fetch import DataFile, read
-from iwax.data.formats.idx import read_idx
 from iwax.data.info import Info, take
+from iwax.formats.idx import read_idx
 
 MIRRORS = (
     "https://ossci-datasets.s3.amazonaws.com/mnist/",

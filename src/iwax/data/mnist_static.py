@@ -3,8 +3,8 @@
 from iwax.data.bits import permutation
 from iwax.data.dataset import Dataset, Split
 from iwax.data.fetch import DataFile, read
-from iwax.data.formats.amat import read_amat
 from iwax.data.info import Info, take
+from iwax.formats.amat import read_amat
 from iwax.streams import Bits
 
 PUBLISHED = "http://www.cs.toronto.edu/~larocheh/public/datasets/binarized_mnist/"

@@ -3,8 +3,8 @@
 from iwax.data.bits import permutation
 from iwax.data.dataset import Dataset
 from iwax.data.fetch import DataFile, read
-from iwax.data.formats.letters import read_letters
 from iwax.data.info import Info
+from iwax.formats.letters import read_letters
 from iwax.streams import Bits
 
 SEED = 16

@@ -4,8 +4,8 @@ import re
 from collections import Counter
 from typing import NoReturn
 
-from iwax.data.formats.cells import ERRORS, MINUS, Cells
-from iwax.data.formats.refusals import LONGEST, Option, TableError, cut
+from iwax.formats.cells import ERRORS, MINUS, Cells
+from iwax.formats.refusals import LONGEST, Option, TableError, cut
 
 SHOWN = 3  # odd texts that are named
 FEW = 3  # distinct amounts from which a column of amounts with a unit is one of numbers

@@ -6,9 +6,9 @@ from iwax.data.binarization import as_grey
 from iwax.data.bits import bits64, permutation
 from iwax.data.dataset import Dataset, Split
 from iwax.data.fetch import DataFile, read
-from iwax.data.formats.matlab import read_matlab
-from iwax.data.formats.npy import read_npz
 from iwax.data.info import Info, take
+from iwax.formats.matlab import read_matlab
+from iwax.formats.npy import read_npz
 from iwax.streams import Bits
 
 TRAIN, VALID, TEST = 23_000, 1_345, 8_070

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from iwax.data.formats.cells import Cell, Cells, are_codes
-from iwax.data.formats.refusals import Option, Words
+from iwax.formats.cells import Cell, Cells, are_codes
+from iwax.formats.refusals import Option, Words
 
 FEW = 3  # cells from which a column tells rows apart
 MANY_LEVELS = 50

@@ -7,8 +7,8 @@ import numpy as np
 
 from iwax.data.columns import Column
 from iwax.data.dataset import Kind
-from iwax.data.formats.refusals import Words
 from iwax.data.recognition import LeftOut
+from iwax.formats.refusals import Words
 
 _CHANNELS = 4  # of a picture, at most: fewer in the place of a height are taken for channels
 

@@ -7,10 +7,10 @@ from typing import NamedTuple
 import numpy as np
 
 from iwax.data.columns import DROP, KINDS, LARGEST_COUNT, Column, ColumnKind, column_of, listed
-from iwax.data.formats.cells import Cells, are_codes
-from iwax.data.formats.refusals import Option, TableError, Words, raise_all
 from iwax.data.oddities import refuse_oddities
 from iwax.data.recognition import LeftOut, set_apart, tells_rows_apart
+from iwax.formats.cells import Cells, are_codes
+from iwax.formats.refusals import Option, TableError, Words, raise_all
 
 MUCH = 0.1  # share of a column of texts that words such as NA may empty before it is said
 

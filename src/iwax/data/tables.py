@@ -8,13 +8,13 @@ import numpy as np
 
 from iwax.data.coding import code, code_each, texts
 from iwax.data.columns import DROP, Column, listed
-from iwax.data.formats.cells import Cells
-from iwax.data.formats.dialect import UNSAID, Dialect
-from iwax.data.formats.parquet import fill_parquet, parquet_as_csv, parquet_shape, read_parquet
-from iwax.data.formats.table import read_cells, replace_cells
-from iwax.data.formats.whole import read_whole
 from iwax.data.rows import Rows, refuse_empty_rows
 from iwax.data.schema import typed
+from iwax.formats.cells import Cells
+from iwax.formats.dialect import UNSAID, Dialect
+from iwax.formats.parquet import fill_parquet, parquet_as_csv, parquet_shape, read_parquet
+from iwax.formats.table import read_cells, replace_cells
+from iwax.formats.whole import read_whole
 
 TEXTS = (".csv", ".tsv", ".txt")
 TABLES = (*TEXTS, ".parquet")

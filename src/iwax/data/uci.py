@@ -6,9 +6,9 @@ from sklearn.datasets import load_breast_cancer
 from iwax.data.bits import permutation
 from iwax.data.dataset import Dataset
 from iwax.data.fetch import DataFile, read
-from iwax.data.formats.cells import Cells
-from iwax.data.formats.table import read_cells
 from iwax.data.info import Info
+from iwax.formats.cells import Cells
+from iwax.formats.table import read_cells
 from iwax.streams import Bits
 
 SEED = 1987  # the year the repository began

@@ -1,8 +1,6 @@
 """Random variables: arrays in, no parameters of a model inside."""
 
-import warnings
-from typing import Any
-
+from iwax import former_names
 from iwax.distributions.autoregressive import Autoregressive
 from iwax.distributions.bernoulli import Bernoulli
 from iwax.distributions.categorical import Categorical
@@ -51,10 +49,4 @@ __all__ = [
     "ZeroInflated",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    """Give ``Factorized``, whose name is `Normal`, with a warning."""
-    if name == "Factorized":
-        warnings.warn("distributions.Factorized is distributions.Normal", DeprecationWarning, stacklevel=2)
-        return Normal
-    raise AttributeError(f"iwax.distributions has no {name!r}")
+__getattr__ = former_names.of(__name__)

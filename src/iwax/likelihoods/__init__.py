@@ -1,9 +1,6 @@
 """p(x|z): a network and a family of densities, `Likelihood`, also by the family's name; and likelihoods around it."""
 
-import warnings
-from typing import Any
-
-from iwax.families import FAMILIES
+from iwax import former_names
 from iwax.likelihoods.autoregressive import Autoregressive
 from iwax.likelihoods.chain import Chain
 from iwax.likelihoods.columns import ColumnKind, Columns, columns_of
@@ -54,10 +51,4 @@ __all__ = [
     "columns_of",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    """Give ``COLUMN_KINDS``, whose name is `iwax.families.FAMILIES`, with a warning."""
-    if name == "COLUMN_KINDS":
-        warnings.warn("likelihoods.COLUMN_KINDS is families.FAMILIES", DeprecationWarning, stacklevel=2)
-        return FAMILIES
-    raise AttributeError(f"iwax.likelihoods has no {name!r}")
+__getattr__ = former_names.of(__name__)

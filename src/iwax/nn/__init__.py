@@ -4,8 +4,7 @@ Each has ``in_features`` and ``out_features``, is called ``network(x, *, key=Non
 Dense networks take any leading axes; convolutional ones take one datum, a flat image.
 """
 
-from typing import Any
-
+from iwax import former_names
 from iwax.nn.coding import Coding, Encoding
 from iwax.nn.conv import Conv, ConvLayer, max_pool
 from iwax.nn.conv_net import ConvNet
@@ -62,11 +61,4 @@ __all__ = [
     "mean_logits",
 ]
 
-_REMOVED = ("ResNetDecoder", "ResNetEncoder", "ResidualBlock", "ResidualConvBlock", "ResidualMLP", "WeightNormLinear")
-
-
-def __getattr__(name: str) -> Any:
-    """Say of a network that is no more what takes its place."""
-    if name in (*_REMOVED, "five_layer_decoder", "five_layer_encoder"):
-        raise AttributeError(f"iwax.nn.{name} was removed: any Equinox module with in_features and out_features serves")
-    raise AttributeError(f"iwax.nn has no {name!r}")
+__getattr__ = former_names.of(__name__)

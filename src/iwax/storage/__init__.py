@@ -1,10 +1,7 @@
-"""Models made in Python, saved in one file and loaded again: ``iwax.save(path, model)`` and ``iwax.load(path)``.
+"""Files that survive a crash and execute nothing: checkpoints, manifests, records, locks and sealed folders."""
 
-The file is a safetensors document: the arrays under readable names, and in its metadata a description of the model in
-JSON, which names iwax's own parts from a fixed list and holds numbers and words alone. Nothing in it is ever run. A
-SHA-256 covers every byte. A run folder of ``iwax train`` is opened with ``iwax.open_run``.
-"""
+from iwax import former_names
 
-from iwax.storage.file import ModelFileError, load, save
+__all__: list[str] = []
 
-__all__ = ["ModelFileError", "load", "save"]
+__getattr__ = former_names.of(__name__)

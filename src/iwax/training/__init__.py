@@ -1,6 +1,7 @@
 """Training: the only place with a loss."""
 
-from iwax.training import checkpoint, record, saved_state, schedules
+from iwax import former_names
+from iwax.training import saved_state, schedules
 from iwax.training.fault import NumericalStop
 from iwax.training.fit import Result, fit
 from iwax.training.loop import Observer, Progress, train
@@ -17,7 +18,6 @@ __all__ = [
     "Result",
     "State",
     "Tally",
-    "checkpoint",
     "compile_stretch",
     "draws_a_chunk",
     "fit",
@@ -25,7 +25,6 @@ __all__ = [
     "initial_state",
     "permutation",
     "piece_of",
-    "record",
     "rows_a_piece",
     "saved_state",
     "schedules",
@@ -33,3 +32,5 @@ __all__ = [
     "train",
     "updates",
 ]
+
+__getattr__ = former_names.of(__name__)

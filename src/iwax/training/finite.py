@@ -6,7 +6,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from iwax.training.tensors import CorruptCheckpointError, named_arrays
+from iwax.storage.tensors import CorruptCheckpointError, named_arrays
 
 __all__ = ["LARGE", "NotFiniteError", "check_finite", "large"]
 

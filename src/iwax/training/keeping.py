@@ -14,10 +14,10 @@ from typing import Any, Self
 import jax
 import numpy as np
 
-from iwax.training import checkpoint, lock, record, strict_json, tensors
-from iwax.training.enclosed import Enclosed
+from iwax.storage import checkpoint, lock, record, strict_json, tensors
+from iwax.storage.enclosed import Enclosed
+from iwax.storage.record import Record
 from iwax.training.loop import Progress
-from iwax.training.record import Record
 from iwax.training.saved_state import load_state, save_state
 from iwax.training.state import State
 

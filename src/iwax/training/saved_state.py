@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import equinox as eqx
 
-from iwax.training import checkpoint
-from iwax.training.checkpoint import CorruptCheckpointError
+from iwax.storage import checkpoint
+from iwax.storage.checkpoint import CorruptCheckpointError
 from iwax.training.finite import check_finite
 from iwax.training.state import State
 

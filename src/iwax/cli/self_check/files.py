@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from iwax.cli.self_check.check import Finding, NotHere
-from iwax.training import checkpoint, durable, lock
+from iwax.storage import checkpoint, durable, lock
 
 if sys.platform != "win32":
     import resource

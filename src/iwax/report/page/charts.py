@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 from markupsafe import Markup
 
-from iwax.report.bins import whole_bins
-from iwax.report.canvas import number
+from iwax.report.figures.bins import whole_bins
+from iwax.report.figures.canvas import number
 from iwax.report.page.svg import (
     BOTTOM,
     HEIGHT,

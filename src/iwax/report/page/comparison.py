@@ -6,14 +6,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from markupsafe import Markup
 
-from iwax.experiments import comparison
-from iwax.experiments.naming import display_name
-from iwax.report.canvas import number
+from iwax.report.figures.canvas import number
 from iwax.report.page.charts import histogram
 from iwax.report.page.course import course
 from iwax.report.page.panel import Panel, table
 from iwax.report.page.subject import Subject
 from iwax.report.page.words import several
+from iwax.runs import comparison
+from iwax.settings.naming import display_name
 
 __all__ = ["Compared", "compared", "refuse_unlike"]
 

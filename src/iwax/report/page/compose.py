@@ -12,13 +12,10 @@ import jinja2
 import numpy as np
 from markupsafe import Markup
 
-from iwax.experiments import closing_line
-from iwax.experiments.naming import display_name
-from iwax.experiments.place import placed
-from iwax.report.canvas import number
+from iwax.report.explorer.explorer import LARGEST_WEIGHTS, explorer
+from iwax.report.figures.canvas import number
 from iwax.report.page.comparison import compared, refuse_unlike
 from iwax.report.page.course import course
-from iwax.report.page.explorer import LARGEST_WEIGHTS, explorer
 from iwax.report.page.filled import filled
 from iwax.report.page.latents import latents
 from iwax.report.page.learned import learned
@@ -27,6 +24,9 @@ from iwax.report.page.special import special
 from iwax.report.page.subject import Subject, opened
 from iwax.report.page.trust import independent, others, trust
 from iwax.report.page.words import key_numbers, verdict
+from iwax.runs import closing_line
+from iwax.runs.place import placed
+from iwax.settings.naming import display_name
 
 __all__ = ["LARGEST", "compose"]
 
@@ -40,7 +40,7 @@ def compose(
     """The report of one run, or of several on the same data, as one HTML document.
 
     ``note`` and ``warn`` are told what is being done and what a reader should know. The data are those of
-    ``data_path``, or looked for as `experiments.open_run` does; so is a damaged checkpoint passed over, or refused.
+    ``data_path``, or looked for as `runs.open_run` does; so is a damaged checkpoint passed over, or refused.
     Raises ValueError for runs on different data, naming
     both protocols, and for data that have changed; CorruptCheckpointError for what is stored and damaged; and
     FileNotFoundError where there is no run, or its data are nowhere.
@@ -72,7 +72,8 @@ def _environment() -> jinja2.Environment:
 
 
 def _source(name: str) -> str:
-    return (resources.files("iwax.report.page") / "files" / name).read_text(encoding="utf-8")
+    page = resources.files("iwax.report.page") / "files" / name
+    return (page if page.is_file() else resources.files("iwax.report.explorer") / name).read_text(encoding="utf-8")
 
 
 def _of_run(subject: Subject, warn: Say, *, room: int) -> dict[str, Any]:

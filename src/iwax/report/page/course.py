@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from iwax.report.canvas import number
-from iwax.report.curves import visible_range
+from iwax.report.figures.canvas import number
+from iwax.report.figures.curves import visible_range
 from iwax.report.page.charts import curves
 from iwax.report.page.panel import Panel
 from iwax.report.page.subject import Subject

@@ -4,8 +4,8 @@ import numpy as np
 from markupsafe import Markup
 
 from iwax import inference
-from iwax.report.canvas import number
-from iwax.report.latent import manifold_grid
+from iwax.report.figures.canvas import number
+from iwax.report.figures.latent import manifold_grid
 from iwax.report.page.charts import Mark, bars, cloud, histogram, net
 from iwax.report.page.mosaic import mosaic
 from iwax.report.page.panel import Panel, gathered

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 
 from iwax.data import Dataset
-from iwax.experiments.measurements import Measurement, read, summaries
-from iwax.training.checkpoint import CorruptCheckpointError
-from iwax.training.sealed import Sealed
+from iwax.runs.measurements import Measurement, read, summaries
+from iwax.storage.checkpoint import CorruptCheckpointError
+from iwax.storage.sealed import Sealed
 
 __all__ = ["check_rows", "measurements", "of_importance", "of_these_data"]
 

@@ -7,7 +7,7 @@ import numpy as np
 from markupsafe import Markup
 from PIL import Image
 
-from iwax.report import images as pictures
+from iwax.report.figures import images as pictures
 
 __all__ = ["mosaic", "png"]
 

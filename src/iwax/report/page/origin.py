@@ -3,9 +3,9 @@
 import shlex
 from typing import Any
 
-from iwax.experiments.arithmetic import in_words
-from iwax.experiments.named import defaults
 from iwax.report.page.subject import Subject
+from iwax.runs.arithmetic import in_words
+from iwax.settings.named import defaults
 
 __all__ = ["command", "made_with", "settings"]
 

@@ -10,11 +10,11 @@ import jax
 import numpy as np
 
 from iwax.data import Column, Dataset
-from iwax.experiments.environment import Environment
-from iwax.experiments.measurements import Measurement
-from iwax.experiments.run import Run, open_run
-from iwax.report import images
+from iwax.report.figures import images
 from iwax.report.page.measured import check_rows, measurements, of_importance, of_these_data
+from iwax.runs.environment import Environment
+from iwax.runs.measurements import Measurement
+from iwax.runs.run import Run, open_run
 
 __all__ = ["Subject", "opened"]
 
@@ -102,7 +102,7 @@ class Subject:
 
 
 def opened(run: Path, *, data_path: Path | None = None, fallback: bool = False) -> Subject:
-    """A run with its data. Raises what `experiments.open_run` and `Run.dataset` do, and CorruptCheckpointError for
+    """A run with its data. Raises what `runs.open_run` and `Run.dataset` do, and CorruptCheckpointError for
     damaged numbers.
     """
     trained = open_run(run, data_path=data_path, fallback=fallback)

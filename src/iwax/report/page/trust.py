@@ -3,14 +3,14 @@
 import numpy as np
 from markupsafe import Markup
 
-from iwax.experiments import build
-from iwax.report.canvas import number
+from iwax.report.figures.canvas import number
 from iwax.report.page.charts import Mark, histogram, said
 from iwax.report.page.learned import MOST_COLUMNS, first_of, written
 from iwax.report.page.mosaic import mosaic
 from iwax.report.page.panel import Panel, bands, gathered, table
 from iwax.report.page.subject import Subject
 from iwax.report.page.words import RULE, several
+from iwax.settings import build
 
 __all__ = ["independent", "others", "trust"]
 

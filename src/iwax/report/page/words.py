@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from iwax.report.canvas import number
+from iwax.report.figures.canvas import number
 
 __all__ = ["Verdict", "key_numbers", "several", "verdict"]
 

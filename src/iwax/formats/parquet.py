@@ -1,0 +1,272 @@
+"""Parquet tables, read and written by pyarrow, which is loaded only when there is one to read."""
+
+import importlib
+import io
+import json
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from iwax.formats.cells import Cells, as_text, check_names, check_width, holes_and_marks, number
+from iwax.formats.columnar import Levels, Numbers
+from iwax.formats.dialect import UNSAID, Dialect
+from iwax.formats.packed import Column
+from iwax.formats.refusals import Option, TableError, raise_all
+from iwax.memory_limit import MemoryLimitError, allow
+
+CELL = 24  # bytes: as Arrow reads it, as a number of 64 bits, and twice as one of 32
+BATCH = 2**14  # rows read at once
+_NUMBERS, _TIMES = ("is_integer", "is_floating"), ("is_date", "is_timestamp")  # kinds of pyarrow.types
+_TEXTS = ("is_string", "is_large_string", "is_boolean", "is_null")
+
+
+def read_parquet(contents: bytes, *, name: str, left_out: Collection[str] = (), dialect: Dialect = UNSAID) -> Cells:
+    """The cells of a Parquet file as text, so that a table means the same here and as csv.
+
+    Columns hold booleans (True and False), whole or real numbers, texts, dates and times, or dictionaries of these,
+    which are read by value. Null, NaN and what is missing in text tables (``with_holes``) are missing. Columns
+    ``left_out`` may be of any type: their cells are not read and count as missing. The index of a frame that pandas
+    has written is known by its notes. Raises ValueError naming file and columns, and where pyarrow is not installed.
+    """
+    file = _opened(contents, name)
+    rows, found = file.metadata.num_rows, file.schema_arrow
+    if not rows or not len(found):
+        raise ValueError(f"{name}: needed at least one row and one column; got {rows} x {len(found)}")
+    names, columns, marks = [column.strip() for column in found.names], [], []
+    check_names(names, name)
+    errors: list[TableError] = []
+    for i, column in enumerate(names):
+        if column in left_out:
+            columns.append(Levels([], np.full(rows, -1, np.int8)))
+            marks.append({})
+            continue
+        try:
+            cells, words = _cells(file, i, (name, len(contents)), dialect)
+        except TableError as error:
+            errors.append(error)
+            continue
+        columns.append(cells)
+        marks.append(words)
+    raise_all(errors, name)
+    index = tuple(column for column in _index(found) if column in set(names))
+    return Cells(name, tuple(names), tuple(columns), range(1, rows + 1), index=index, marks=tuple(marks))
+
+
+def _index(schema: Any) -> list[str]:
+    """The names of the columns that are the index of a frame, by the notes that pandas leaves."""
+    notes = (schema.metadata or {}).get(b"pandas", b"{}")
+    try:
+        found = json.loads(notes).get("index_columns", [])
+    except (ValueError, AttributeError):
+        return []
+    return [each.strip() for each in found if isinstance(each, str)] if isinstance(found, list) else []
+
+
+def parquet_shape(contents: bytes, *, name: str) -> tuple[list[str], int]:
+    """The names of a Parquet file's columns, as they are read, and how many rows it has; ValueError as above."""
+    file = _opened(contents, name)
+    return [column.strip() for column in file.schema_arrow.names], file.metadata.num_rows
+
+
+def fill_parquet(contents: bytes, cells: Mapping[tuple[int, int], str], *, name: str, kept: int | None = None) -> bytes:
+    """A Parquet file that ``read_parquet`` takes, its cells at (row, column) replaced; of its rows the first ``kept``.
+
+    A column keeps its type, but one of whole numbers that gets another number becomes one of float64 (of int64, where
+    the number is too large for it). All other values, columns and notes stay as they are; pandas' notes on types go
+    where a type has changed.
+    """
+    table = _table(contents, name)
+    table = table.slice(0, kept) if kept is not None else table
+    changed = False
+    for i in sorted({column for _, column in cells}):
+        field, new = table.schema.field(i), {row: text for (row, column), text in cells.items() if column == i}
+        filled = _filled(table.column(i), new)
+        changed = changed or filled.type != field.type
+        table = table.set_column(i, field.with_type(filled.type), filled)
+    if changed and table.schema.metadata:
+        notes = {key: text for key, text in table.schema.metadata.items() if key != b"pandas"}
+        table = table.replace_schema_metadata(notes)
+    stream = io.BytesIO()
+    _arrow(name).parquet.write_table(table, stream)
+    return stream.getvalue()
+
+
+def parquet_as_csv(contents: bytes, *, name: str) -> bytes:
+    """All columns of a Parquet file as CSV, dictionaries by their values, what is missing empty."""
+    arrow, table = _arrow(name), _table(contents, name)
+    for i, field in enumerate(table.schema):
+        if arrow.types.is_dictionary(field.type):
+            table = table.set_column(i, field.name, table.column(i).cast(field.type.value_type))
+    stream = io.BytesIO()
+    arrow.csv.write_csv(table, stream, arrow.csv.WriteOptions(quoting_style="needed"))
+    return stream.getvalue()
+
+
+def _filled(column: Any, new: Mapping[int, str]) -> Any:
+    """A column with the cells of some rows replaced, given as texts."""
+    arrow = _arrow("")
+    types, values, kind = arrow.types, column.to_pylist(), column.type
+    if types.is_dictionary(kind):
+        return _filled_levels(column, new)
+    if types.is_integer(kind) and not all(float(text).is_integer() for text in new.values()):
+        kind = arrow.float64()
+    for row, text in new.items():
+        values[row] = _value(text, kind, types)
+    try:
+        return arrow.chunked_array([arrow.array(values, type=kind)])
+    except (arrow.ArrowInvalid, OverflowError):
+        if not types.is_integer(kind):
+            raise
+        return arrow.chunked_array([arrow.array(values, type=arrow.int64())])
+
+
+def _filled_levels(column: Any, new: Mapping[int, str]) -> Any:
+    """A dictionary with the cells of some rows replaced: its values stay in their order."""
+    arrow, kind = _arrow(""), column.type
+    whole = column.unify_dictionaries().combine_chunks()
+    levels, places = whole.dictionary.to_pylist(), whole.indices.to_pylist()
+    for row, text in new.items():
+        value = _value(text, kind.value_type, arrow.types)
+        levels += [] if value in levels else [value]
+        places[row] = levels.index(value)
+    indices = arrow.array(places, type=kind.index_type)
+    dictionary = arrow.array(levels, type=kind.value_type)
+    return arrow.chunked_array([arrow.DictionaryArray.from_arrays(indices, dictionary, ordered=kind.ordered)])
+
+
+def _value(text: str, kind: Any, types: Any) -> object:
+    if types.is_boolean(kind):
+        return text == "True"
+    if types.is_integer(kind):
+        return int(float(text))
+    return float(text) if types.is_floating(kind) else text
+
+
+def _table(contents: bytes, name: str) -> Any:
+    file = _opened(contents, name, levels=False)
+    with _whole(name):
+        table = file.read()
+        table.validate(full=True)  # texts that are no UTF-8, places that a dictionary does not have
+        return table
+
+
+def _arrow(name: str) -> Any:
+    """pyarrow and those of its modules that are used here. Raises ValueError where it is not installed."""
+    try:
+        for module in ("csv", "parquet", "types"):
+            importlib.import_module(f"pyarrow.{module}")
+        return importlib.import_module("pyarrow")
+    except ImportError as error:
+        raise ValueError(
+            f"{name}: Parquet files need pyarrow, which is not installed: pip install 'iwax[tables]'; "
+            "or save the table as .csv"
+        ) from error
+
+
+def _opened(contents: bytes, name: str, *, levels: bool = True) -> Any:
+    """A Parquet file of which only the closing words are read; its texts will be, as ``levels`` and their places.
+
+    Raises MemoryLimitError where the rows and columns that they declare would be too many for such a file.
+    """
+    arrow = _arrow(name)
+    with _whole(name):
+        found = arrow.parquet.read_schema(arrow.BufferReader(contents)) if levels else ()
+        texts = [field.name for field in found if _is_text(field.type)]
+        file = arrow.parquet.ParquetFile(arrow.BufferReader(contents), read_dictionary=texts)
+        _ = file.schema_arrow.names  # names that are no UTF-8
+    about = file.metadata
+    check_width(about.num_columns, name)
+    groups = [about.row_group(i) for i in range(about.num_row_groups)]
+    needed = CELL * about.num_rows * about.num_columns + sum(group.total_byte_size for group in groups)
+    allow(needed, f"{name}: its {about.num_rows:,} rows of {about.num_columns:,} columns", held=len(contents))
+    return file
+
+
+@contextmanager
+def _whole(name: str) -> Iterator[None]:
+    """Say which file it is that Arrow cannot read."""
+    arrow = _arrow(name)
+    try:
+        yield
+    except MemoryLimitError:
+        raise
+    except (arrow.ArrowException, OSError, ValueError) as error:
+        raise ValueError(f"{name}: needed a whole Parquet file; {' '.join(str(error).split())}") from error
+
+
+def _is_text(kind: Any) -> bool:
+    types = _arrow("").types
+    return types.is_string(kind) or types.is_large_string(kind)
+
+
+def _cells(file: Any, place: int, source: tuple[str, int], dialect: Dialect) -> tuple[Column, dict[str, int]]:
+    """One column as cells, numbers as they are and all else as levels, and the words in it that count as missing."""
+    types, about = _arrow(source[0]).types, file.schema_arrow.field(place)
+    name, kind = about.name.strip(), about.type
+    kind = kind.value_type if types.is_dictionary(kind) else kind
+    if not any(getattr(types, is_kind)(kind) for is_kind in (*_NUMBERS, *_TEXTS, *_TIMES)):
+        drop = Option("kinds", "drop", name)
+        raise TableError(
+            f"{source[0]}: column {name!r} needs numbers, truth values or texts; got {about.type}; turn it into "
+            "numbers (lists into a column for each item), or leave it out with ",
+            drop,
+            remedy=[drop],
+        )
+    column = _read(file, about, source)
+    if not types.is_dictionary(about.type) and any(getattr(types, is_kind)(kind) for is_kind in _NUMBERS):
+        return _numbers(column, dialect.missing, dialect.levels.get(name, ())), {}
+    return _levels(column, dialect, dialect.levels.get(name, ()))
+
+
+def _read(file: Any, about: Any, source: tuple[str, int]) -> Any:
+    """One column, read by itself, a batch at a time; refused where it grows beyond what such a file may hold."""
+    arrow, chunks, size = _arrow(source[0]), [], 0
+    with _whole(source[0]):
+        for batch in file.iter_batches(batch_size=BATCH, columns=[about.name]):
+            chunks.append(batch.column(batch.schema.get_field_index(about.name)))
+            size += chunks[-1].nbytes
+            allow(size, f"{source[0]}: column {about.name!r}", held=source[1])
+        column = arrow.chunked_array(chunks, type=about.type)
+        column.validate(full=True)  # texts that are no UTF-8, places that a dictionary does not have
+        return column
+
+
+def _numbers(column: Any, missing: Sequence[str], levels: Collection[str]) -> Numbers:
+    found, holes = column.fill_null(0).to_numpy(), column.is_null().to_numpy()
+    if found.dtype.kind == "f":
+        holes = holes | np.isnan(found)
+    for token in missing:
+        value = number(token.strip())
+        if value is not None and not {token.strip(), as_text([value])[0]} & set(levels):
+            holes = holes | (found == value)
+    return Numbers(found, holes)
+
+
+def _levels(column: Any, dialect: Dialect, levels: Collection[str]) -> tuple[Levels, dict[str, int]]:
+    types = _arrow("").types
+    if types.is_boolean(column.type):
+        written, codes = ["False", "True"], column.cast("int8").fill_null(-1).to_numpy()
+    elif types.is_null(column.type):
+        written, codes = [], np.full(len(column), -1)
+    else:
+        if any(getattr(types, is_kind)(column.type) for is_kind in _TIMES):
+            column = column.cast("string")
+        whole = column if types.is_dictionary(column.type) else column.dictionary_encode()
+        whole = whole.unify_dictionaries().combine_chunks()
+        values = whole.dictionary
+        if any(getattr(types, is_kind)(values.type) for is_kind in _TIMES):
+            values = values.cast("string")
+        real = types.is_floating(values.type)  # in the precision of the file
+        written = as_text(values.to_numpy(zero_copy_only=False) if real else values.to_pylist())
+        codes = whole.indices.cast("int64").fill_null(-1).to_numpy()
+    read, _ = holes_and_marks(written, dialect.missing, levels)
+    counts = np.bincount(codes + 1, minlength=len(written) + 1)[1:]
+    marks = Counter[str]()
+    for text, cell, count in zip(written, read, counts.tolist(), strict=True):
+        usual = cell is None and count and holes_and_marks([text], dialect.missing, levels)[1]
+        marks.update({text.strip(): count} if usual else {})
+    places = np.array([*(i if cell is not None else -1 for i, cell in enumerate(read)), -1])
+    return Levels([cell or "" for cell in dialect.ungrouped(read)], places[codes]), dict(marks)

@@ -1,0 +1,74 @@
+"""Public names that changed: each gives what took its place, with a DeprecationWarning, for one release.
+
+A module with names in `FORMER` or `REMOVED` ends with ``__getattr__ = former_names.of(__name__)``. Both tables are
+emptied at the release after the one that warns.
+"""
+
+import importlib
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+__all__ = ["FORMER", "REMOVED", "of"]
+
+_RUNS = ["Interrupted", "Reporter", "Run", "Silent", "closing_line", "evaluate"]
+_RUNS += ["from_sources", "load", "open_run", "resume", "train"]
+_METHODS = ["Annealed", "Bidirectional", "Importance", "Jackknife"]
+
+FORMER: dict[str, dict[str, str]] = {  # module: former name: where it is today
+    "iwax.data.bits": {"Purpose": "iwax.streams.Bits"},
+    "iwax.distributions": {"Factorized": "iwax.distributions.Normal"},
+    "iwax.experiments": {
+        **{name: f"iwax.runs.{name}" for name in (*_RUNS, *_METHODS)},
+        "Config": "iwax.settings.Config",
+        "Trained": "iwax.runs.Run",
+    },
+    "iwax.likelihoods": {"COLUMN_KINDS": "iwax.families.FAMILIES"},
+    "iwax.storage": {name: f"iwax.model_files.{name}" for name in ("ModelFileError", "load", "save")},
+    "iwax.training": {name: f"iwax.storage.{name}" for name in ("checkpoint", "record")},
+}
+
+_NETWORK = "any Equinox module with in_features and out_features serves"
+
+REMOVED: dict[str, dict[str, str]] = {  # module: former name: what to use instead
+    "iwax.nn": {
+        "ResNetDecoder": _NETWORK,
+        "ResNetEncoder": _NETWORK,
+        "ResidualBlock": _NETWORK,
+        "ResidualConvBlock": _NETWORK,
+        "ResidualMLP": _NETWORK,
+        "WeightNormLinear": _NETWORK,
+        "five_layer_decoder": _NETWORK,
+        "five_layer_encoder": _NETWORK,
+    },
+}
+
+
+def of(module: str) -> Callable[[str], Any]:
+    """Make the ``__getattr__`` of a module whose public names changed; AttributeError for names it never had.
+
+    >>> from iwax import distributions
+    >>> with warnings.catch_warnings(record=True) as caught:
+    ...     warnings.simplefilter("always")
+    ...     assert distributions.Factorized is distributions.Normal
+    >>> print(caught[0].message)
+    iwax.distributions.Factorized is now iwax.distributions.Normal
+    """
+
+    def former(name: str) -> Any:
+        if name in FORMER.get(module, {}):
+            today = FORMER[module][name]
+            warnings.warn(f"{module}.{name} is now {today}", DeprecationWarning, stacklevel=2)
+            return _found(today)
+        if name in REMOVED.get(module, {}):
+            raise AttributeError(f"{module}.{name} was removed: {REMOVED[module][name]}")
+        raise AttributeError(f"module {module!r} has no attribute {name!r}")
+
+    return former
+
+
+def _found(path: str) -> Any:
+    """The name in a module, or else the module, of a dotted path."""
+    inside, _, name = path.rpartition(".")
+    named = vars(importlib.import_module(inside))
+    return named[name] if name in named else importlib.import_module(path)

@@ -1,0 +1,157 @@
+"""The pictures of a run, each from plain arrays: samples, reconstructions, training, latents, manifold, scatter.
+
+Every function writes one PNG and returns its path: white ground, pixels placed and never resampled, a text
+alternative in the file, and no byte that depends on the clock. Images are [n, D] or [n, *shape] with ``shape`` (h, w),
+(h, w, 1), (h, w, 3) or (D,); 0 is black and 1 (255 for uint8 grey values) is white. Rows of shape (D,) are drawn as
+points (D = 2) or heat maps.
+"""
+
+from collections.abc import Mapping, Sequence
+from math import prod
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from iwax.report.figures import curves, features, images, latent
+from iwax.report.figures.latent import manifold_grid
+
+__all__ = [
+    "generations",
+    "imputations",
+    "latents",
+    "manifold",
+    "manifold_grid",
+    "reconstructions",
+    "samples",
+    "scatter",
+    "training",
+]
+
+Array = np.ndarray
+
+
+def _rows(name: str, values: ArrayLike, width: int) -> Array:
+    """Finite values as [n, width], n >= 1; ValueError names what is wrong and where."""
+    table = np.asarray(values)
+    if table.ndim < 1 or table.size == 0 or table.shape[0] * width != table.size:
+        raise ValueError(f"{name} must be [n, {width}] with n of 1 or more: got shape {table.shape}")
+    table = table.reshape(table.shape[0], width)
+    wrong = np.argwhere(~np.isfinite(table))
+    if len(wrong):
+        row, column = wrong[0]
+        raise ValueError(f"{name} must be finite: got {table[row, column]} in row {row}, column {column}")
+    return table
+
+
+def _pictures(shape: tuple[int, ...]) -> bool:
+    """Whether rows of this shape are images; ValueError for a shape that is neither an image nor a row."""
+    if not 1 <= len(shape) <= 3 or min(shape) < 1:
+        raise ValueError(f"a picture needs a shape (h, w), (h, w, channels) or (D,): got {shape}")
+    return len(shape) > 1
+
+
+def samples(path: str | Path, images_or_rows: ArrayLike, shape: tuple[int, ...], *, title: str | None = None) -> Path:
+    """Samples in a grid, read row by row; points or a heat map where they are no images. Raises ValueError, OSError."""
+    rows = _rows("samples", images_or_rows, prod(shape))
+    if _pictures(shape):
+        return images.grid(path, rows, shape, title=title)
+    if shape == (2,):
+        return features.points(path, rows, title=title)
+    return features.heat_maps(path, {title or "samples": rows}, title=title or "Samples")
+
+
+def reconstructions(
+    path: str | Path,
+    originals: ArrayLike,
+    reconstructed: ArrayLike | Mapping[str, ArrayLike],
+    shape: tuple[int, ...],
+) -> Path:
+    """Each datum above its reconstruction, or several of them with their names, on the grey scale of the data.
+
+    Raises ValueError where they do not go with the data, OSError.
+    """
+    data = _rows("originals", originals, prod(shape))
+    named = reconstructed if isinstance(reconstructed, Mapping) else {"reconstruction": reconstructed}
+    made = {name: _rows("reconstructions", rows, prod(shape)) for name, rows in named.items()}
+    for rows in made.values():
+        if len(data) != len(rows):
+            raise ValueError(f"originals and reconstructions must be pairs: got {len(data)} and {len(rows)} rows")
+    if _pictures(shape):
+        return images.bands(path, data, made, shape, first="data", title="Reconstructions")
+    if shape == (2,):
+        return features.moved_points(path, data, made)
+    return features.heat_maps(path, {"data": data, **made}, title="Reconstructions")
+
+
+def generations(
+    path: str | Path, pseudo_inputs: ArrayLike, generated: Mapping[str, ArrayLike], shape: tuple[int, ...]
+) -> Path:
+    """Each pseudo-input of a VampPrior above what was generated from it, a row a draw. Raises as `reconstructions`."""
+    given = _rows("pseudo_inputs", pseudo_inputs, prod(shape))
+    made = {name: _rows("generated", rows, prod(shape)) for name, rows in generated.items()}
+    if not _pictures(shape):
+        return features.heat_maps(path, {"pseudo-input": given, **made}, title="Generated from pseudo-inputs")
+    return images.bands(path, given, made, shape, first="pseudo-input", title="Generated from pseudo-inputs")
+
+
+def imputations(
+    path: str | Path,
+    originals: ArrayLike,
+    given: ArrayLike,
+    imputed: Mapping[str, ArrayLike],
+    shape: tuple[int, ...],
+    *,
+    title: str = "Imputations",
+) -> Path:
+    """Each image above what was given of it, its NaN in mid grey, and above what was made of that, a row a name.
+
+    Raises as `reconstructions`, and ValueError for a shape that is no image's.
+    """
+    data = _rows("originals", originals, prod(shape))
+    if not _pictures(shape):
+        raise ValueError(f"a picture of what was hidden needs a shape (h, w) or (h, w, channels): got {shape}")
+    low, high = images.limits(data)
+    shown = np.asarray(given, np.float64).reshape(-1, prod(shape))
+    made = {"given": np.where(np.isnan(shown), (low + high) / 2, shown), **imputed}
+    rows = {name: _rows(name, values, prod(shape)) for name, values in made.items()}
+    if any(len(each) != len(data) for each in rows.values()):
+        raise ValueError(f"as many rows as originals were needed, {len(data)}: got {[len(r) for r in rows.values()]}")
+    return images.bands(path, data, rows, shape, first="data", title=title)
+
+
+def training(path: str | Path, rows: Sequence[Mapping[str, int | float]]) -> Path:
+    """The bound (nats) against the epoch from rows with "epoch", "bound" and perhaps "validation",
+    "learning_rate", "beta"; the steep start may fall below the axis, and is said to. Raises ValueError, OSError."""
+    return curves.course(path, rows)
+
+
+def latents(path: str | Path, means: ArrayLike, labels: ArrayLike | None) -> Path:
+    """Posterior means [n, 2] with equal axes, coloured and named by class where there are labels [n].
+
+    Up to forty classes have a colour (and, beyond ten, a marker); more numeric ones a colour bar.
+    Raises ValueError, OSError.
+    """
+    table = _rows("means", means, 2)
+    names = None if labels is None else np.asarray(labels).reshape(-1)
+    if names is not None and len(names) != len(table):
+        raise ValueError(f"latents needs one label a row: got {len(table)} means and {len(names)} labels")
+    return latent.plane(path, table, names)
+
+
+def manifold(path: str | Path, decoded: ArrayLike, side: int, shape: tuple[int, ...]) -> Path:
+    """What the decoder makes of ``manifold_grid(side)``, [side*side, D] in its order: z₁ to the right, z₂ upwards.
+
+    Rows of shape (2,) become a net in the plane, other rows a map a feature. Raises ValueError, OSError.
+    """
+    rows = _rows("manifold", decoded, prod(shape))
+    if side < 1 or len(rows) != side * side:
+        raise ValueError(f"a manifold of side {side} needs {side * side} rows: got {len(rows)}")
+    if _pictures(shape):
+        return latent.decoded(path, rows, side, shape)
+    return latent.decoded_net(path, rows, side) if shape == (2,) else latent.decoded_maps(path, rows, side)
+
+
+def scatter(path: str | Path, data: ArrayLike, drawn: ArrayLike) -> Path:
+    """Data [n, 2] beside samples [m, 2], on the same equal axes. Raises ValueError, OSError."""
+    return features.two_clouds(path, _rows("data", data, 2), _rows("samples", drawn, 2))

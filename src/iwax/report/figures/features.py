@@ -1,0 +1,138 @@
+"""Pictures of rows that are no images: points in the plane, and tables of features as heat maps."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+
+from iwax.report.figures.canvas import FAINT, GREY, INK, MUTED, PALETTE, plain, quiet, sheet, write
+
+__all__ = ["equal_axes", "heat_maps", "marker_area", "moved_points", "points", "two_clouds"]
+
+Array = np.ndarray
+
+LONGEST_TABLE = 64  # rows a reader can still tell apart
+
+
+def marker_area(n: int) -> float:
+    """The area of a marker in square points: smaller the more there are, so that ten thousand still show a density.
+
+    >>> marker_area(100) > marker_area(10_000) > 1
+    True
+    """
+    return float(np.clip(9000.0 / max(n, 1), 3.0, 24.0))
+
+
+def equal_axes(axes: Axes, cloud: Array, names: tuple[str, str]) -> Axes:
+    """A square window with equal axes around the cloud; a few points very far out stay outside and are said to."""
+    low, high = cloud.min(axis=0), cloud.max(axis=0)
+    inner = np.quantile(cloud, (0.005, 0.995), axis=0)
+    middle, half = (low + high) / 2.0, float((high - low).max()) / 2.0
+    usual = 0.65 * float((inner[1] - inner[0]).max())
+    if half > 3.0 * usual > 0.0:
+        middle, half = inner.mean(axis=0), usual
+        outside = int((np.abs(cloud - middle) > half).any(axis=1).sum())
+        note = f"{outside} point{'s' * (outside > 1)} outside"
+        axes.text(0.98, 0.02, note, transform=axes.transAxes, fontsize=9, color=MUTED, ha="right")
+    half = 1.06 * half or 1.0
+    quiet(axes)
+    axes.set(xlim=(middle[0] - half, middle[0] + half), ylim=(middle[1] - half, middle[1] + half))
+    axes.set_aspect("equal", adjustable="box")
+    axes.set_xlabel(names[0])
+    axes.set_ylabel(names[1], rotation=0, labelpad=5, ha="right", va="center")
+    return axes
+
+
+def _frame(axes: Axes, clouds: tuple[Array, ...], title: str | None) -> Axes:
+    """Axes of the plane of the data, the same in each panel."""
+    equal_axes(axes, np.concatenate(clouds), ("$x_1$", "$x_2$"))
+    if title:
+        axes.set_title(title, fontsize=11, color=INK, loc="left", parse_math=False)
+    return axes
+
+
+@plain
+def points(path: str | Path, samples: Array, *, title: str | None) -> Path:
+    """One cloud of points in the plane."""
+    figure = sheet(5.0, 5.0)
+    axes = _frame(figure.subplots(), (samples,), title)
+    axes.scatter(*samples.T, s=marker_area(len(samples)), color=PALETTE[0], linewidths=0, alpha=0.8)
+    name = title or "Samples"
+    return write(path, figure, title=name, description=f"{name}: {len(samples)} points in the plane.")
+
+
+@plain
+def two_clouds(path: str | Path, data: Array, samples: Array) -> Path:
+    """Data on the left, samples on the right over a faint copy of the data; equal axes, the same limits."""
+    figure = sheet(8.8, 4.7)
+    left, right = figure.subplots(1, 2)
+    for axes, title in ((left, "data"), (right, "samples")):
+        _frame(axes, (data, samples), title)
+    right.set_ylabel("")
+    right.tick_params(labelleft=False)
+    area = marker_area(max(len(data), len(samples)))
+    left.scatter(*data.T, s=area, color=INK, linewidths=0, alpha=0.7)
+    right.scatter(*data.T, s=area, color=FAINT, linewidths=0)
+    right.scatter(*samples.T, s=area, color=PALETTE[0], linewidths=0, alpha=0.8)
+    words = (
+        f"Two panels with the same axes: {len(data)} points of the data; {len(samples)} samples over the data in grey."
+    )
+    return write(path, figure, title="Data and samples", description=words)
+
+
+@plain
+def moved_points(path: str | Path, originals: Array, reconstructions: Mapping[str, Array]) -> Path:
+    """Each point of the data joined by a line to what was made of it, a colour a name."""
+    figure = sheet(5.0, 5.4)
+    axes = _frame(figure.subplots(), (originals, *reconstructions.values()), None)
+    area = marker_area(len(originals))
+    axes.scatter(*originals.T, s=area, color=INK, linewidths=0, label="data", zorder=3)
+    for i, (name, made) in enumerate(reconstructions.items()):
+        pairs = np.stack([originals, made], axis=1).astype(np.float64)
+        axes.add_collection(LineCollection(list(pairs), colors=GREY, linewidths=0.6))
+        axes.scatter(*made.T, s=area, color=PALETTE[i % len(PALETTE)], linewidths=0, label=name, zorder=3)
+    columns = 2 if len(reconstructions) < 3 else 1
+    figure.legend(loc="outside upper left", ncols=columns, frameon=False, fontsize=10, labelcolor=INK, markerscale=1.6)
+    said = ", ".join(reconstructions)
+    words = f"{len(originals)} points of the data in the plane, each joined by a line to: {said}."
+    return write(path, figure, title="Reconstructions", description=words)
+
+
+def _colours(values: Array) -> tuple[str, float, float]:
+    """A colour map and its ends: diverging around zero where both signs matter, else sequential."""
+    low, high = (float(v) for v in np.quantile(values.astype(np.float64), (0.01, 0.99)))
+    if low < 0.0 < high and min(-low, high) > 0.1 * max(-low, high):
+        end = max(-low, high)
+        return "RdBu_r", -end, end
+    return ("viridis", low, high) if high > low else ("viridis", low - 0.5, high + 0.5)
+
+
+@plain
+def heat_maps(path: str | Path, tables: dict[str, Array], *, title: str) -> Path:
+    """Named tables of equal shape side by side, a row of pixels a datum and a column a feature, with one colour bar."""
+    first = next(iter(tables.values()))
+    n, features = first.shape
+    shown = min(n, LONGEST_TABLE)
+    colours, low, high = _colours(first)
+    across = float(np.clip(0.16 * features, 1.8, 5.0))
+    figure = sheet(len(tables) * across + 2.2, float(np.clip(0.11 * shown + 1.2, 2.4, 8.0)))
+    panels = figure.subplots(1, len(tables), squeeze=False, sharey=True)[0]
+    picture = None
+    for axes, (name, table) in zip(panels, tables.items(), strict=True):
+        quiet(axes)
+        for spine in axes.spines.values():
+            spine.set_visible(False)
+        picture = axes.imshow(table[:shown], cmap=colours, vmin=low, vmax=high, aspect="auto", interpolation="nearest")
+        axes.set_title(name, fontsize=11, color=INK, loc="left", parse_math=False)
+        axes.set_xlabel("feature")
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.yaxis.get_major_locator().set_params(integer=True)
+    panels[0].set_ylabel("row")
+    if picture is not None:
+        bar = figure.colorbar(picture, ax=list(panels), shrink=0.8, aspect=24, pad=0.02, extend="both")
+        bar.outline.set_visible(False)
+        bar.ax.tick_params(labelsize=9, color=GREY)
+    words = f"Heat maps of {', '.join(tables)}: the first {shown} of {n} rows by {features} features, values by colour."
+    return write(path, figure, title=title, description=words)

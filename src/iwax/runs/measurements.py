@@ -1,0 +1,105 @@
+"""The measurements in the evaluation/ folder of a run: a summary, and the values a row of the data."""
+
+import io
+import math
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from iwax.formats.npy import read_npz
+from iwax.runs import summary_types
+from iwax.storage import strict_json
+from iwax.storage.checkpoint import CorruptCheckpointError
+from iwax.storage.sealed import Sealed
+
+__all__ = ["Measurement", "finite", "read", "summaries", "values", "write"]
+
+ROW, BESIDE = 4096, 1 << 20  # bytes of the values of a row, and of all else in their file, at most
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """A stored measurement: its summary, and its values a row of the data, [n] for every column, from a file."""
+
+    file: Path
+    summary: dict[str, Any]
+    columns: dict[str, np.ndarray]
+
+
+def write(folder: Sealed, name: str, summary: Mapping[str, Any], columns: Mapping[str, np.ndarray]) -> None:
+    """Store a measurement, each file whole or not at all; the same measurement again replaces it."""
+    stream = io.BytesIO()
+    np.savez(stream, allow_pickle=False, **columns)
+    about = strict_json.canonical(finite(dict(summary)))
+    folder.write({f"evaluation/{name}.npz": stream.getvalue(), f"evaluation/{name}.json": about})
+
+
+def finite(value: Any) -> Any:
+    """The same value with NaN and infinities as None, for which JSON has a word."""
+    if isinstance(value, dict):
+        return {name: finite(entry) for name, entry in value.items()}
+    if isinstance(value, list):
+        return [finite(entry) for entry in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def read(folder: Sealed, path: Path, summary: dict[str, Any], columns: Sequence[str]) -> Measurement:
+    """The measurement whose summary is at ``path``. Raises as `values`."""
+    return Measurement(path.with_suffix(".npz"), summary, values(folder, path, summary, columns))
+
+
+def summaries(folder: Sealed, needed: Sequence[str], *, prefix: str = "") -> list[tuple[Path, dict[str, Any]]]:
+    """Summaries whose name begins so, oldest first, each with all keys ``needed``.
+
+    Raises CorruptCheckpointError naming a file that is none, or is not as it was sealed.
+    """
+    names = [name for name in folder.files.names("evaluation") if name.startswith(prefix) and name.endswith(".json")]
+    times = {name: folder.files.stat(f"evaluation/{name}") for name in names}
+    there = sorted((status.st_mtime, name) for name, status in times.items() if status is not None)
+    return [(folder.path / "evaluation" / name, _summary(folder, name, needed)) for _, name in there]
+
+
+def _summary(folder: Sealed, name: str, needed: Sequence[str]) -> dict[str, Any]:
+    path = folder.path / "evaluation" / name
+    summary = summary_types.parse(folder.read(f"evaluation/{name}"), path=path)
+    missing = [key for key in needed if key not in summary]
+    if missing:
+        raise CorruptCheckpointError(path, None, "the summary of a measurement", f"one without {', '.join(missing)}")
+    if "n" in needed and (type(summary["n"]) is not int or summary["n"] < 0):
+        raise CorruptCheckpointError(path, None, "a whole number of rows as n", f"{summary['n']!r:.100}")
+    return summary
+
+
+def values(folder: Sealed, path: Path, summary: Mapping[str, Any], columns: Sequence[str]) -> dict[str, np.ndarray]:
+    """The values a row, [n] for every one of the ``columns``, that belong to the summary at ``path``.
+
+    Their sizes are compared with the summary's n and with the bytes that are there before anything is decoded. Raises
+    CorruptCheckpointError where they cannot be read or are of another number of rows.
+    """
+    file, limit = path.with_suffix(".npz"), ROW * summary["n"] + BESIDE
+    try:
+        packed = folder.read(f"evaluation/{file.name}", limit=limit)
+        _refuse_packing(packed)
+        found = read_npz(packed, name=path.stem)
+        wrong = [name for name in columns if found[name].shape != (summary["n"],)]
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise CorruptCheckpointError(file, None, "the values a row of a measurement", str(error)) from error
+    odd = next((name for name in columns if found[name].dtype.kind not in "fiu"), None)
+    if odd is not None:
+        raise CorruptCheckpointError(file, odd, "a number a row", f"{found[odd].dtype}")
+    if wrong:
+        needed = f"{summary['n']} values a column, as {path.name} says"
+        raise CorruptCheckpointError(file, None, needed, f"shape {found[wrong[0]].shape} of {wrong[0]}")
+    return found
+
+
+def _refuse_packing(data: bytes) -> None:
+    """A measurement is stored as it is: what claims more bytes than its file has was made by somebody else."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        declared = sum(member.file_size for member in archive.infolist())
+    if declared > len(data):
+        raise ValueError(f"arrays stored as they are were needed, got {declared} bytes packed into {len(data)}")

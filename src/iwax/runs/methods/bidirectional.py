@@ -1,0 +1,52 @@
+"""Bidirectional Monte Carlo: log p(x) between two bounds, of rows that are simulated from the model."""
+
+from dataclasses import asdict, dataclass
+
+from iwax import evaluation
+from iwax.runs.methods.annealed import COLUMNS, Chains
+from iwax.runs.methods.method import Found
+from iwax.runs.task import Task
+from iwax.streams import Run
+
+__all__ = ["Bidirectional"]
+
+SIMULATED_ROWS = 100  # where no limit says how many
+
+
+@dataclass(frozen=True)
+class Bidirectional(Chains):
+    """Annealed chains in both directions.
+
+    >>> Bidirectional(temperatures=100).formatted(Bidirectional.stem, split="simulated")
+    'bidirectional-simulated-prior-16x100x10'
+    """
+
+    name = "bidirectional"
+    stem = "bidirectional-{split}-{origin}-{chains}x{temperatures}x{leapfrog}"
+    work = f"{{n}} simulated rows by {Chains.said}, both ways"
+    head = (
+        "simulated log p(x) between {log_evidence:.2f} +/- {standard_error:.2f?} "
+        "and {log_evidence_upper:.2f} +/- {standard_error_upper:.2f?} nats"
+    )
+    details = (
+        f"bidirectional: {Chains.said}, {{dataset}}, {{rows}}",
+        "gap {gap:.2f} +/- {gap_standard_error:.2f?}",
+        "acceptance {acceptance:.2f} and {acceptance_upper:.2f}",
+    )
+    simulates = True
+    directions = 2
+
+    def rows(self, task: Task) -> int:
+        """As many as the limit says."""
+        return task.limit or SIMULATED_ROWS
+
+    def measure(self, task: Task) -> Found:
+        """Chains in both directions on rows simulated from the model: bounds of their log p(x) from both sides."""
+        model, progress = task.model, task.reporter.evaluation
+        both = evaluation.bidirectional_evidence(
+            model, self.rows(task), key=task.key(Run.BIDIRECTIONAL), progress=progress, **asdict(self)
+        )
+        columns = {"rows": both.lower.rows, "x": both.x}
+        for end, side in (("", both.lower), ("_upper", both.upper)):
+            columns |= {f"{name}{end}": vars(side)[name] for name in COLUMNS}
+        return Found(columns, both.warnings(), {"gap": both.gap_mean, "gap_standard_error": both.gap_error})

@@ -1,0 +1,278 @@
+"""A run: its configuration, its data, its model, its records and its measurements, all from one folder."""
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from functools import cached_property
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from pydantic import ValidationError
+
+from iwax import data, inference, writable
+from iwax._typing import PRNGKey
+from iwax.data.rows import Rows
+from iwax.model import LatentVariableModel
+from iwax.runs import file_rows, measure, run_data, support
+from iwax.runs.environment import Environment
+from iwax.runs.folder import check_begun
+from iwax.runs.measure import COMMON_SEED
+from iwax.runs.methods import Method
+from iwax.runs.methods.method import check_range
+from iwax.runs.place import placed
+from iwax.runs.reporter import Reporter
+from iwax.runs.run_data import DataRecord
+from iwax.runs.sources import stored
+from iwax.runs.stored_model import choose, load_model
+from iwax.runs.task import Task
+from iwax.settings import build
+from iwax.settings.config import Config
+from iwax.storage.checkpoint import CorruptCheckpointError
+from iwax.storage.sealed import Sealed
+from iwax.streams import Run as Streams
+
+__all__ = ["Run", "load", "open_run"]
+
+
+class Run:
+    """A run in a folder. What it holds is read when it is asked for, checked against its seal, and kept.
+
+    ``checkpoint`` is best (on the validation data; where nothing was validated, the last) or last; ``data_path`` says
+    where the data are that it was trained on, without it they are looked for where they lay then, by their name, and
+    next to the run folder. With ``fallback`` a checkpoint that is damaged is passed over, with a RunFolderWarning, for
+    the best sound one that was validated, or else the newest sound one.
+
+    Raises FileNotFoundError, naming what is missing, where no run was begun, and CorruptCheckpointError where a link, a
+    pipe or a device lies anywhere in the folder, or its seal is damaged; of a folder without a seal it is told that
+    nothing but its checkpoints can be checked.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        checkpoint: str = "best",
+        data_path: str | Path | None = None,
+        fallback: bool = False,
+        dataset: data.Dataset | None = None,
+    ) -> None:
+        self.path, self.folder = Path(path), Sealed(Path(path))
+        self._which, self._fallback, self._dataset = checkpoint, fallback, dataset
+        self._data_path = None if data_path is None else Path(data_path)
+        check_begun(self.folder)
+
+    def at(self, checkpoint: str) -> "Run":
+        """The same run, its data read once, with the model of another checkpoint."""
+        if checkpoint == self._which:
+            return self
+        return Run(
+            self.path,
+            checkpoint=checkpoint,
+            data_path=self._data_path,
+            fallback=self._fallback,
+            dataset=self._dataset,
+        )
+
+    # -- what was asked for, and with what ---------------------------------------------------------------------------
+
+    @cached_property
+    def config(self) -> Config:
+        """The configuration. CorruptCheckpointError where config.json is not a complete one."""
+        return stored(self.path)
+
+    @cached_property
+    def environment(self) -> Environment:
+        """What env.json holds. CorruptCheckpointError where it is not what a run has written."""
+        try:
+            return Environment.model_validate_json(self.folder.read("env.json"))
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            got = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+            raise CorruptCheckpointError(self.path / "env.json", None, "the environment of a run", got) from error
+
+    @property
+    def about(self) -> DataRecord:
+        """The record of the data that it began with."""
+        return self.environment.data
+
+    @property
+    def name(self) -> str:
+        """The name of the folder."""
+        return self.path.resolve().name
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of one row of the data, as it was before flattening."""
+        return self.about.shape
+
+    @property
+    def latents(self) -> tuple[int, ...]:
+        """Latent units, a number for each layer, from the data up."""
+        return self.config.model.latents
+
+    def placed(self) -> AbstractContextManager[None]:
+        """A context in which is computed where, and in the precision in which, it was trained."""
+        return placed(device=self.config.device, precision=self.config.precision)
+
+    # -- model -------------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def checkpoint(self) -> Path:
+        """The folder of the checkpoint. FileNotFoundError where none has been written."""
+        return choose(self.path, self._which, fallback=self._fallback)
+
+    @property
+    def step(self) -> int:
+        """The number of updates behind the model."""
+        return int(self.checkpoint.name.removeprefix("step-"))
+
+    @cached_property
+    def model(self) -> LatentVariableModel:
+        """The trained model. CorruptCheckpointError where it does not verify, or is not of this run."""
+        with self.placed():
+            return load_model(self.checkpoint, self.config, shape=self.shape, columns=self.about.columns)
+
+    # -- data --------------------------------------------------------------------------------------------------------
+
+    def dataset(self) -> data.Dataset:
+        """The data that it was trained on, equal by their SHA-256.
+
+        Raises FileNotFoundError where they are nowhere, ValueError where they have changed since.
+        """
+        if self._dataset is None:
+            self._dataset = run_data.find(self.config.data, self.about, run=self.path, given=self._data_path)
+        return self._dataset
+
+    def rows(self, split: str, *, final: bool = True) -> np.ndarray:
+        """The rows of a split [n, D] as a density is evaluated at them or, not ``final``, as training takes them."""
+        return build.values(self.config, self.dataset(), split, final=final)
+
+    def typical_rows(self, n: int) -> np.ndarray:
+        """The first n validation rows [n, D]; training rows where there are none."""
+        return self.rows("train" if self.dataset().valid is None else "valid")[:n]
+
+    @property
+    def left_out(self) -> list[str]:
+        """Columns of the table that the training left out, because it was told to or found them useless."""
+        told = [name for name, kind in (self.config.data.kinds or {}).items() if kind == "drop"]
+        return [*told, *(self.about.left_out or ())]
+
+    def as_taken(self, rows: np.ndarray, *, source: str) -> np.ndarray:
+        """Rows [n, D] as the likelihood takes them: grey values as the training data's were taken.
+
+        Raises ValueError naming the source and the first cell for which the likelihood has no density.
+        """
+        taken = build.as_taken(self.config, self.about.kind, rows)
+        support.check_values(self.config.model.likelihood, taken, source=source, trained=True)
+        return taken
+
+    def read(self, file: str | Path, *, binarize: str | None = None, empty: bool = False) -> np.ndarray:
+        """All rows of a file [n, D] as the likelihood takes them, made binary as asked or as those of the run were.
+
+        Rows of a table may be ``empty``, without a value, where that is said. Raises ValueError where they are of
+        another width or the model has no density for them.
+        """
+        found = file_rows.read(Path(file), self.config, self.about, left_out=self.left_out, empty=empty)
+        return self._taken(Path(file), found, binarize)
+
+    def read_each(self, file: str | Path, *, binarize: str | None = None) -> tuple[np.ndarray, Rows]:
+        """The same of rows that stand each for itself: of a table, cells that their column cannot hold are NaN.
+
+        The rows as read say why (`Rows.refused`), and have the columns that training left out (`Rows.unread`).
+        """
+        found = file_rows.read(Path(file), self.config, self.about, left_out=self.left_out, empty=True, each=True)
+        return self._taken(Path(file), found, binarize), found
+
+    def _taken(self, file: Path, found: Rows, binarize: str | None) -> np.ndarray:
+        return self.as_taken(file_rows.values(file, found, self.config, self.about, binarize), source=str(file))
+
+    # -- use ---------------------------------------------------------------------------------------------------------
+
+    def evaluate(
+        self,
+        method: Method | None = None,
+        *,
+        split: str | None = None,
+        limit: int | None = None,
+        seed: int | None = None,
+        reporter: Reporter,
+    ) -> dict[str, Any]:
+        """Estimate log p(x) of a split of the data by a method, as ``methods.Annealed(chains=8)``; return the summary.
+
+        What is None is as configured: importance sampling, all rows. ``Bidirectional`` measures ``limit`` rows that are
+        simulated from the model. ``seed`` is that of the noise, 0 where it is None whatever the seed of the run: runs
+        measured with the same noise can be compared pair by pair.
+        Values for each row go to the run's evaluation/ folder, one .npz and one .json for each measurement. Rows keep
+        their numbers under ``limit``, so that two measurements can be compared row by row. The summary has
+        `log_evidence`, `standard_error`, `elbo` ... in nats, and `data_sha256`, that of the data. Raises ValueError for
+        a split with a method that takes none, a wrong number, or data that have changed since the run was trained;
+        FileNotFoundError where they are nowhere.
+        """
+        writable.check(self.path / "evaluation" / "new", what="measurement")
+        settings = self.config.evaluation
+        given = {} if split is None else {"split": split}
+        method = measure.value(method or "importance", given, k=settings.k)
+        if limit is None:
+            limit = settings.limit
+        split = "simulated" if method.simulates else split or settings.split
+        task = self.task(split, limit=limit, seed=COMMON_SEED if seed is None else seed, reporter=reporter)
+        with self.placed():
+            return measure.measure(method, task)
+
+    def task(
+        self,
+        split: str,
+        *,
+        limit: int | None,
+        seed: int,
+        reporter: Reporter,
+        streams: Mapping[Streams, Streams] = MappingProxyType({}),
+    ) -> Task:
+        """The model to be measured on a split, up to a limit, with the noise of a seed. ValueError for a wrong one."""
+        check_range("seed", seed, 0, 2**32 - 1)
+        if limit is not None:
+            check_range("limit", limit, 1, 10**9)
+        return Task(
+            path=self.path,
+            config=self.config,
+            about=self.about,
+            checkpoint=self.checkpoint.name,
+            model=self.model,
+            dataset=self.dataset(),
+            split=split,
+            limit=limit,
+            seed=seed,
+            reporter=reporter,
+            streams=streams,
+        )
+
+    def sample(self, n: int, *, key: PRNGKey, given: Mapping[str, Any] | None = None) -> inference.Generated:
+        """Draw n new rows from the model, z ~ p(z), x ~ p(x|z)."""
+        with self.placed():
+            return inference.generate(self.model, n, key=key, given=given)
+
+    # -- records -----------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def metrics(self) -> list[dict[str, Any]]:
+        """The rows of metrics.jsonl, an epoch each, no more than a curve needs."""
+        return self.folder.curve()
+
+
+def open_run(
+    run: str | Path, *, checkpoint: str = "best", data_path: str | Path | None = None, fallback: bool = False
+) -> Run:
+    """Open a run and load its model; the data are not read. Options are those of `Run`.
+
+    Raises FileNotFoundError where there is no run, CorruptCheckpointError where what is stored does not verify, or
+    holds a link.
+    """
+    opened = Run(run, checkpoint=checkpoint, data_path=data_path, fallback=fallback)
+    _ = opened.model
+    return opened
+
+
+def load(run: str | Path, *, checkpoint: str = "best", fallback: bool = False) -> LatentVariableModel:
+    """The trained model of a run folder: its best state on the validation data, or its last (as `open_run`)."""
+    return open_run(run, checkpoint=checkpoint, fallback=fallback).model

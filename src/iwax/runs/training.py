@@ -1,0 +1,298 @@
+"""Train and resume: from a configuration to a run folder, and from a run folder to its end."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import equinox as eqx
+import jax
+import optax
+
+from iwax import data, streams
+from iwax.gradients import AbstractObjective
+from iwax.model import LatentVariableModel
+from iwax.runs import initial, run_data, support
+from iwax.runs.environment import Environment, environment, versions
+from iwax.runs.folder import claimed, held, write_down
+from iwax.runs.interrupt import Interrupted, watch
+from iwax.runs.place import placed
+from iwax.runs.reporter import Reporter
+from iwax.runs.run import Run
+from iwax.runs.run_data import DataRecord
+from iwax.runs.session import Session
+from iwax.runs.stored_model import load_model
+from iwax.settings import build, fits, naming
+from iwax.settings.config import Config
+from iwax.settings.objective import build_objective
+from iwax.storage import checkpoint
+from iwax.storage.checkpoint import CorruptCheckpointError
+from iwax.storage.sealed import METRICS, TIMING, Sealed
+from iwax.training import NumericalStop, State, initial_state, saved_state, steps_per_epoch
+from iwax.training import train as ascend
+from iwax.training.finite import NotFiniteError
+
+__all__ = ["resume", "train"]
+
+LEFT_OUT_SHOWN = 20
+
+Stop = Callable[[], bool]
+
+
+def train(config: Config, output: Path | None = None, *, reporter: Reporter, stop: Stop | None = None) -> Run:
+    """Train a model in a new run folder, exactly `output` or a fresh one below runs/, and return the run.
+
+    Everything that can be wrong with settings, data or folder is found before the first step. `stop` is asked
+    after every stretch of at most two seconds; where it says True the run is left, resumable, as if finished.
+    Raises ValueError or an OSError for what is wrong, NumericalStop where the loss or a gradient is not finite (its
+    last finite state is saved, and the error's `run` is the folder), Interrupted after SIGINT or SIGTERM (with a
+    checkpoint written).
+    """
+    fits.check(config)
+    with (
+        claimed(output, name=naming.folder_name(config), data=config.data.name, seed=config.seed) as folder,
+        placed(device=config.device, precision=config.precision),
+    ):
+        work = _prepare(config, config.data.load())
+        source = initial.source(config)
+        state = _first_state(work, source)
+        _write_down(folder, work, source, reporter)
+        run = Run(folder.path, dataset=work.dataset)
+        _go(run, work, state, reporter=reporter, stop=stop)
+    return run
+
+
+def resume(run: str | Path, *, data_path: Path | None = None, reporter: Reporter, stop: Stop | None = None) -> Run:
+    """Continue a run from its newest sound checkpoint: bit for bit what a run never stopped would have given.
+
+    Its data are those of ``data_path``, or looked for as `open_run` does. Raises as `train`, FileNotFoundError where
+    they are nowhere, and ValueError where they are no longer those that the run began with.
+    """
+    opened = Run(run, data_path=data_path)
+    folder, config = opened.folder, opened.config
+    with held(folder), opened.placed():
+        work = _prepare(config, opened.dataset())
+        _say_versions(opened.environment, reporter)
+        folder.sweep()
+        checkpoint.sweep(opened.path / "checkpoints")
+        found = saved_state.load_state(opened.path / "checkpoints", work.start())
+        for error in found.skipped if found else ():
+            reporter.warning(f"passed over a damaged checkpoint: {error}")
+        state = found.state if found else _first_state(work, initial.source(config, as_in=opened))
+        step = int(state.step)
+        for name in (METRICS, TIMING):
+            folder.cut(name, step)
+        if step >= config.training.epochs * steps_per_epoch(len(work.dataset.train), config.training.batch):
+            reporter.note(_finished(opened, step))
+        folder.log(f"resumed at step {step}")
+        validation = (step, found.validation) if found and found.validation is not None else None
+        sound = step if found else None
+        _go(opened, work, state, reporter=reporter, stop=stop, validation=validation, sound=sound)
+    return opened
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What a run needs besides its state: settings, data, and what is built from them."""
+
+    config: Config
+    dataset: data.Dataset
+    model: LatentVariableModel
+    objective: AbstractObjective
+    optimizer: optax.GradientTransformation
+    schedule: optax.Schedule
+
+    def start(self, model: LatentVariableModel | None = None) -> State:
+        """The state before the first step, of the untrained model or of another."""
+        control = self.objective.init()
+        return initial_state(self.model if model is None else model, self.optimizer, control=control)
+
+
+def _prepare(config: Config, dataset: data.Dataset) -> _Work:
+    """Check and build; everything that could be refused is refused here."""
+    config = build.resolve(config, dataset)
+    support.check(config.model.likelihood, dataset, source=config.data.name)
+    if config.training.validate_every and dataset.valid is None:
+        raise ValueError(
+            f"training.validate_every needs data with a validation split, {dataset.name} has none; set it to 0"
+        )
+    dataset.split(config.evaluation.split)
+    steps = steps_per_epoch(len(dataset.train), config.training.batch)
+    key = jax.random.fold_in(jax.random.key(config.seed), streams.Run.INITIALISATION)
+    baseline = jax.random.fold_in(key, streams.Initialisation.BASELINE)
+    return _Work(
+        config,
+        dataset,
+        build.build_model(config, build.moments(config, dataset), key=key),
+        build_objective(config.objective, dataset.features, rows=len(dataset.train), key=baseline),
+        build.build_optimizer(config.training, steps_per_epoch=steps),
+        build.build_schedule(config.training, steps_per_epoch=steps),
+    )
+
+
+def _first_state(work: _Work, start: Path | None) -> State:
+    if start is None:
+        return work.start()
+    source = start.parent.parent
+    theirs, ours = Run(source).config.model.flat(), work.config.model.flat()
+    for key in theirs | ours:
+        if theirs.get(key) != ours.get(key):
+            raise ValueError(
+                f"--from {source}: model.{key} needs to be {theirs.get(key)!r} as in that run, got {ours.get(key)!r}"
+            )
+    checkpoint.verify(start)
+    try:
+        model = load_model(start, work.config, shape=work.dataset.shape, columns=work.dataset.columns)
+    except NotFiniteError:
+        raise
+    except CorruptCheckpointError as error:  # it verifies, so it is whole, and of other data
+        raise ValueError(
+            f"--from {source}: data of {work.dataset.features} values a row need weights of their size, "
+            f"got {error.got} for {error.tensor} ({error.needed} was needed)"
+        ) from error
+    return work.start(model)
+
+
+def _write_down(folder: Sealed, work: _Work, source: Path | None, reporter: Reporter) -> None:
+    """env.json and config.json, and what a reader of the log should know of both."""
+    dataset = work.dataset
+    about = DataRecord(
+        name=dataset.name,
+        protocol=dataset.protocol,
+        kind=dataset.kind,
+        shape=dataset.shape,
+        rows={part: len(rows) for part, rows in dataset.splits().items()},
+        sha256=dataset.digest(),
+        columns=dataset.columns,
+        path=run_data.portable(work.config.data.name),
+        left_out=tuple(each.name for each in dataset.left_out) or None,
+    )
+    start = None if source is None else initial.recorded(source)
+    write_down(folder, work.config, Environment(**environment(), data=about, start=start))
+    size = sum(leaf.size for leaf in jax.tree.leaves(eqx.filter(work.model, eqx.is_inexact_array)))
+    training, rows = work.config.training, len(dataset.train)
+    epochs = f"{training.epochs} {'epoch' if training.epochs == 1 else 'epochs'}"
+    text = (
+        f"{naming.display_name(work.config)} on {dataset.name}: {rows} training rows, {size} parameters, "
+        f"{epochs} of {steps_per_epoch(rows, training.batch)} steps"
+    )
+    if dataset.missing:
+        cells = sum(split.values.size for split in dataset.splits().values())
+        text += f"; {dataset.missing:,} of {cells:,} cells are missing: the bound is that on the observed ones"
+    folder.log(text)
+    reporter.note(f"{text}; run folder {folder.path}")
+    if work.config.data.name not in data.names():  # a file of one's own: what was read, split and left out
+        _say_what_was_read(dataset, reporter)
+    if source is not None:
+        initial.tell(folder, dataset, source, reporter)
+    if work.config.objective.ascends_a_lower_bound:
+        reporter.note("the bound is below log p(x) on average, in nats a row: the higher, the better")
+    for warning in work.config.warnings():
+        folder.log(f"warning: {warning}")
+
+
+def _finished(run: Run, step: int) -> str:
+    """That nothing is left of a run, and the command that goes on from its weights."""
+    epochs = run.config.training.epochs
+    return (
+        f"run {run.path} is trained to its end, step {step}: nothing is left of its "
+        f"{epochs} {'epoch' if epochs == 1 else 'epochs'}; {initial.longer(run.path)}"
+    )
+
+
+def _say_what_was_read(dataset: data.Dataset, reporter: Reporter) -> None:
+    """Of a file of one's own its protocol; of a table a line for each column, what is left out, what looks wrong."""
+    reporter.note(dataset.protocol)
+    if not dataset.columns:
+        return
+    for line in data.listing(dataset):
+        reporter.note(f"  {line}")
+    for left_out in dataset.left_out[:LEFT_OUT_SHOWN]:
+        reporter.note(f"  left out: {left_out.words.typed}")
+    if len(dataset.left_out) > LEFT_OUT_SHOWN:
+        reporter.note(f"  left out: and {len(dataset.left_out) - LEFT_OUT_SHOWN:,} more columns")
+    for warning in dataset.warnings:
+        reporter.warning(warning.typed)
+
+
+def _say_versions(before: Environment, reporter: Reporter) -> None:
+    now = versions()
+    changed = [name for name, version in before.versions.items() if now.get(name) != version]
+    if changed:
+        reporter.warning(f"other versions than the run began with ({', '.join(changed)}): the last bits may differ")
+
+
+def _end(folder: Sealed, state: State, reporter: Reporter, signum: int) -> None:
+    """End the process: before the first step is done nothing is to be saved, and nobody waits for the compiler."""
+    told = str(Interrupted(signum, int(state.step), folder.path))
+    folder.log(told)
+    reporter.warning(told)
+    os._exit(128 + signum)
+
+
+def _go(
+    run: Run,
+    work: _Work,
+    state: State,
+    *,
+    reporter: Reporter,
+    stop: Stop | None,
+    validation: tuple[int, float] | None = None,
+    sound: int | None = None,
+) -> None:
+    """Train from a state to the end of the plan, or to the first wish to stop."""
+    folder = run.folder
+    with watch(partial(_end, folder, state, reporter)) as signals:
+
+        def asked() -> bool:
+            return signals() is not None or (stop is not None and stop())
+
+        how: dict[str, Any] = {"begun": signals.begun, "validation": validation, "sound": sound}
+        with Session(folder, work.config.training, reporter=reporter, asked=asked, **how) as session:
+            session.save(state)
+            reporter.begun("training")
+            state = _ascended(work, state, session)
+            session.save(state)
+    if (signum := signals()) is not None:  # after the last stretch too: whoever sent it wants what follows to end
+        error = Interrupted(signum, int(state.step), folder.path)
+        folder.log(str(error))
+        folder.seal()
+        raise error
+    folder.log(f"{'stopped' if session.stopped else 'trained'} at step {int(state.step)}")
+    if not session.stopped:
+        _say_patience(folder, work, state, reporter)
+    folder.seal()
+
+
+def _say_patience(folder: Sealed, work: _Work, state: State, reporter: Reporter) -> None:
+    """That the training ended before its plan, where it did, and whose weights are the best."""
+    steps, epochs = steps_per_epoch(len(work.dataset.train), work.config.training.batch), work.config.training.epochs
+    if int(state.step) < epochs * steps:
+        told = (
+            f"stopped after epoch {int(state.step) // steps} of {epochs}: no better validation bound since epoch "
+            f"{int(state.best_step) // steps} ({float(state.best):.2f} nats), whose weights are the best checkpoint"
+        )
+        folder.log(told)
+        reporter.note(told)
+
+
+def _ascended(work: _Work, state: State, session: Session) -> State:
+    """The state at the end of the plan, or where the session stopped; a numerical stop keeps the last finite one."""
+    config, dataset = work.config, work.dataset
+    try:
+        return ascend(
+            state,
+            work.objective,
+            build.values(config, dataset, "train"),
+            optimizer=work.optimizer,
+            plan=build.build_plan(config, dataset),
+            valid=build.values(config, dataset, "valid") if config.training.validate_every else None,
+            observer=session,
+            learning_rate=work.schedule,
+        )
+    except NumericalStop as error:
+        session.folder.log(str(error))
+        session.keep(error)
+        raise

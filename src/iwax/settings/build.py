@@ -1,0 +1,216 @@
+"""From a configuration and data to a model, an optimiser and a plan.
+
+Networks follow the configuration from the data up: layer l of the posterior goes through its hidden widths to a mean
+and a log-scale, and the generative net of the same layer goes back through the same widths reversed.
+"""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jaxtyping import Num
+
+from iwax._typing import PRNGKey
+from iwax.data import Dataset, names
+from iwax.data import info as registered
+from iwax.data.binarization import binarize_once
+from iwax.data.bits import permutation
+from iwax.data.dataset import Kind
+from iwax.memory_limit import allow
+from iwax.model import LatentVariableModel
+from iwax.settings.config import Config, Training
+from iwax.settings.model import LARGEST_WEIGHTS
+from iwax.settings.parts import whole
+from iwax.settings.parts.columns import table_start
+from iwax.settings.parts.networks import Moments
+from iwax.streams import Bits
+from iwax.training import Plan, rows_a_piece, schedules
+
+__all__ = [
+    "Moments",
+    "as_taken",
+    "build_model",
+    "build_optimizer",
+    "build_plan",
+    "build_schedule",
+    "moments",
+    "needs_examples",
+    "resolve",
+    "spelt_out",
+    "values",
+]
+
+_LIKELIHOODS = {"real": "gaussian", "table": "columns"}  # of data that are neither binary nor grey
+FINAL_SEED = 0  # of the one draw at which training rows binarised at every access are measured
+COPIES = 3  # of every number: itself, and two moments of Adam
+SMALLEST_SCALE = 0.05  # of a constant feature, as a fraction of that of all: no density starts infinite
+
+
+def resolve(config: Config, dataset: Dataset) -> Config:
+    """The configuration with what was left to the data filled in: the likelihood, and a registered name spelt out.
+
+    >>> from iwax import data
+    >>> resolve(Config(), data.load("digits")).model.likelihood.kind
+    'bernoulli'
+    """
+    model = config.model.with_likelihood(_LIKELIHOODS.get(dataset.kind, "bernoulli")).model_dump()
+    if dataset.missing and model["mask"] is None:
+        model["mask"] = True
+    named = config.data.model_dump() | {"name": spelt_out(config.data.name)}
+    return Config.model_validate(config.model_dump() | {"data": named, "model": model})
+
+
+def spelt_out(name: str) -> str:
+    """The registered name of data that has no nickname; the path of a file as it is.
+
+    >>> spelt_out("digits")
+    'digits'
+    """
+    return registered(name).name if name in names() else name
+
+
+def moments(config: Config, dataset: Dataset) -> Moments:
+    """What the untrained model gives for every datum.
+
+    >>> from iwax import data
+    >>> moments(Config(), data.load("digits")).mean.shape
+    (64,)
+    """
+    shown = values(config, dataset, "train")
+    unit = 255.0 if dataset.binarize_training else 1.0
+    if dataset.missing:
+        wide = shown.astype(np.float64)
+        mean, scale = np.nanmean(wide, axis=0) / unit, np.nanstd(wide, axis=0) / unit
+    else:
+        mean = shown.mean(axis=0, dtype=np.float64) / unit
+        scale = shown.std(axis=0, dtype=np.float64) / unit
+    overall = float(np.sqrt(np.mean(scale**2))) or 1.0
+    scale = np.maximum(scale, SMALLEST_SCALE * overall)
+    table = None
+    if config.model.likelihood.kind == "columns" and dataset.columns is not None:
+        table = table_start(dataset.columns, shown, floor=config.model.scale_floor or 0.0, source=config.data.name)
+    return Moments(mean, scale, dataset.shape, _examples(config, shown, unit), table)
+
+
+def needs_examples(config: Config) -> int:
+    """How many training rows the untrained model is made of: exemplars, or pseudo-inputs that start as data.
+
+    >>> needs_examples(Config())
+    0
+    """
+    return config.model.prior.examples
+
+
+def _examples(config: Config, shown: Num[np.ndarray, "rows features"], unit: float) -> np.ndarray | None:
+    """Rows drawn without replacement, as a function of the run's seed; all there are, if they are too few."""
+    count = needs_examples(config)
+    if not count:
+        return None
+    order = permutation(config.seed, Bits.EXAMPLES, len(shown))
+    return shown[np.sort(order[:count])].astype(np.float32) / np.float32(unit)
+
+
+def values(config: Config, dataset: Dataset, part: str, *, final: bool = False) -> Num[np.ndarray, "rows features"]:
+    """The rows of a split as training takes them or, ``final``, as a density is evaluated at them.
+
+    They differ for training rows that are binarised anew at every access: their final form is one fixed draw.
+    Raises ValueError where the data have no such split.
+
+    >>> from iwax import data
+    >>> int(values(Config(), data.load("digits"), "train", final=True).max())
+    1
+    """
+    rows = dataset.split(part).values
+    if final and part == "train" and dataset.binarize_training:
+        return binarize_once(rows, seed=FINAL_SEED, stream=Bits.SAMPLE)
+    return as_taken(config, dataset.kind, rows)
+
+
+def as_taken(config: Config, kind: Kind, rows: Num[np.ndarray, "rows features"]) -> Num[np.ndarray, "rows features"]:
+    """Rows as the likelihood takes them: grey values 0..255 as fractions of 255 where it is continuous, or has bins.
+
+    >>> from iwax.settings.config import Model
+    >>> as_taken(Config(model=Model(likelihood="gaussian")), "grey", np.array([[255]], np.uint8))
+    array([[1.]], dtype=float32)
+    """
+    whole = rows.dtype == np.uint8 or np.isnan(rows).any()
+    family = config.model.likelihood.family
+    if kind == "grey" and family is not None and family.grey and whole:
+        return rows.astype(np.float32) / np.float32(255)
+    return rows
+
+
+def build_model(config: Config, start: Moments, *, key: PRNGKey) -> LatentVariableModel:
+    """The untrained model of data with these moments, which its output biases give for every datum.
+
+    The configuration must be resolved. Raises ValueError where the nets would not fit in any memory, or the parts not
+    the data; MemoryLimitError where training them would take more than is allowed. Nothing is allocated before.
+    """
+    sizes, features = config.model, len(start.mean)
+    weights = sizes.weights(features)
+    if weights > LARGEST_WEIGHTS:
+        raise ValueError(
+            f"model.hidden and model.latent with rows of {features} values need to give at most "
+            f"{LARGEST_WEIGHTS} weights, got {weights}"
+        )
+    allow(COPIES * whole.size(sizes, start), f"a model of rows of {features:,} values, with Adam's two moments,")
+    prior, likelihood, posterior = whole.assemble(sizes, start, key=key)
+    return LatentVariableModel(prior=prior, likelihood=likelihood, posterior=posterior)
+
+
+def build_schedule(settings: Training, *, steps_per_epoch: int) -> optax.Schedule:
+    """The learning rate as a function of the step.
+
+    >>> float(build_schedule(Training(epochs=10, schedule="constant"), steps_per_epoch=5)(3))
+    0.001
+    """
+    rate, warmup = settings.learning_rate, settings.warmup * steps_per_epoch
+    if settings.schedule == "burda":
+        return schedules.burda_stages(rate, steps_per_epoch)
+    if settings.schedule == "cosine":
+        return schedules.cosine(rate, settings.epochs * steps_per_epoch, warmup=warmup)
+    if settings.schedule == "late_decay":
+        return schedules.late_decay(rate, settings.epochs * steps_per_epoch, steps_per_epoch)
+    return schedules.constant(rate, warmup=warmup)
+
+
+def build_optimizer(settings: Training, *, steps_per_epoch: int) -> optax.GradientTransformation:
+    """Adam on the schedule, after clipping by the global norm, and normalising, where that is asked for.
+
+    >>> build_optimizer(Training(), steps_per_epoch=5).init(jnp.zeros(2))[0].count
+    Array(0, dtype=int32)
+    """
+    rate = build_schedule(settings, steps_per_epoch=steps_per_epoch)
+    adam = optax.adam(rate, b1=settings.beta1, b2=settings.beta2, eps=settings.epsilon)
+    before = [] if settings.clip is None else [optax.clip_by_global_norm(settings.clip)]
+    before += [_normalised()] if settings.normalise else []
+    return optax.chain(*before, adam) if before else adam
+
+
+def _normalised() -> optax.GradientTransformation:
+    """Every tensor's gradient over its Euclidean norm + 1e-7, as in the program of Tomczak and Welling (2018)."""
+    return optax.stateless(
+        lambda updates, _: jax.tree.map(lambda each: each / (jnp.linalg.norm(each.ravel()) + 1e-7), updates)
+    )
+
+
+def build_plan(config: Config, dataset: Dataset) -> Plan:
+    """Epochs, batches and pieces of a run.
+
+    >>> from iwax import data
+    >>> build_plan(Config(), data.load("digits")).piece is None
+    True
+    """
+    settings = config.training
+    return Plan(
+        epochs=settings.epochs,
+        batch=settings.batch,
+        seed=config.seed,
+        beta_warmup=config.objective.beta_warmup,
+        binarize=dataset.binarize_training,
+        missing=bool(dataset.missing),
+        reduction=settings.reduction,
+        piece=None if config.objective.whole_batch else rows_a_piece(settings.batch, config.objective.k),
+        validate_every=settings.validate_every,
+        patience=settings.patience,
+    )

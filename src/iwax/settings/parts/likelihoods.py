@@ -1,0 +1,169 @@
+"""p(x|z): the settings of every kind, each with the part that it makes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array
+from pydantic import Field
+
+from iwax import families, likelihoods, nn, supports
+from iwax._typing import PRNGKey
+from iwax.families import FAMILIES
+from iwax.parts import Likelihood as _Part
+from iwax.settings.fields import number
+from iwax.settings.parted import Kind
+from iwax.settings.parts.columns import in_units, output_bias
+from iwax.settings.parts.networks import Moments, decoder, dense, image, one_layer
+
+if TYPE_CHECKING:
+    from iwax.settings.model import Model
+
+__all__ = ["Chosen", "Likelihood"]
+
+_GREY_SCALE = 0.1  # at which the one learned scale of grey values starts
+_PIXEL_LAYERS = 7  # of masked convolutions after the first, with this many channels (Tomczak and Welling 2018)
+_PIXEL_CHANNELS = 64
+_WITHOUT_SETTINGS = tuple(name for name in FAMILIES if name != "gaussian")
+_VARIANCE: Any = Field(default="network", description="one of fixed, scalar, feature, network")
+_SCALE = number(1.0, "a standard deviation from 1e-6 to 1e6 (held if fixed, else the start)", ge=1e-6, le=1e6)
+
+
+class _Likelihood(Kind):
+    """A likelihood; of ``pictures`` where a pixel depends on those before it."""
+
+    pictures: ClassVar[bool] = False
+
+    @property
+    def family(self) -> families.Family | None:
+        """The family of all features, where they are alike and independent given z."""
+        return None
+
+    @property
+    def support(self) -> supports.Support:
+        """The values that have a density; those of a table are known by its columns."""
+        return supports.anything if self.family is None else self.family.support
+
+    def part(self, sizes: Model, start: Moments, *, key: PRNGKey) -> _Part:
+        """The likelihood given the latents of one layer, or jointly those of all."""
+        raise NotImplementedError
+
+    def build(self, sizes: Model, start: Moments, *, key: PRNGKey) -> Any:
+        """Given all latents: of the lowest layer, or jointly of all of them if q is drawn from the top."""
+        part = self.part(sizes, start, key=key)
+        return likelihoods.Chain(part) if len(sizes.latents) > 1 and sizes.order != "top_down" else part
+
+
+class Featurewise(_Likelihood):
+    """A family of independent features, all of whose parameters the network gives."""
+
+    if TYPE_CHECKING:
+        kind: str
+    else:
+        kind: Literal[_WITHOUT_SETTINGS]
+
+    @property
+    def family(self) -> families.Family:
+        return FAMILIES[self.kind]()
+
+    def of(self, sizes: Model, features: int) -> families.Family:
+        """The family of a model with these settings."""
+        if self.kind == "discretized_logistic" and sizes.network.kind == "conv_hvae":
+            return families.discretized_logistic(_GREY_SCALE)
+        return self.family
+
+    def part(self, sizes: Model, start: Moments, *, key: PRNGKey) -> _Part:
+        """Its untrained output is the mean of the training data, as far as it has one, and their scale."""
+        mean, scale = jnp.asarray(start.mean), jnp.asarray(start.scale)
+        family = self.of(sizes, len(mean))
+        first = family.start(mean, scale)
+        bias = jnp.concatenate([*first, *[jnp.zeros_like(mean)] * (family.outputs_per_feature - len(first))])
+        return likelihoods.Likelihood(_network(sizes, start, family.outputs_per_feature, key=key, bias=bias), family)
+
+
+class Gaussian(Featurewise):
+    """Normal features, their variance held, learned or given by the network."""
+
+    kind: Literal["gaussian"] = "gaussian"  # pyright: ignore[reportIncompatibleVariableOverride]
+    variance: Literal["fixed", "scalar", "feature", "network"] = _VARIANCE
+    scale: float = _SCALE
+
+    def of(self, sizes: Model, features: int) -> families.Family:
+        if self.variance == "network":
+            return self.family
+        of_each = features if self.variance == "feature" else None
+        return families.gaussian(self.scale, features=of_each, learned=self.variance != "fixed")
+
+
+class Chosen(_Likelihood):
+    """What suits the data, which are not read yet; if that is a Gaussian, with these settings."""
+
+    kind: Literal[None] = None
+    variance: Literal["fixed", "scalar", "feature", "network"] = _VARIANCE
+    scale: float = _SCALE
+
+
+class Columns(_Likelihood):
+    """A family a column of a table, in the column's own units."""
+
+    kind: Literal["columns"] = "columns"
+
+    def part(self, sizes: Model, start: Moments, *, key: PRNGKey) -> _Part:
+        table = start.table
+        if table is None:
+            raise ValueError("model.likelihood=columns needs a table with columns (.csv or .parquet), got rows without")
+        net = _network(sizes, start, 1, key=key, bias=jnp.asarray(output_bias(table), float))
+        return likelihoods.Scaled(likelihoods.Likelihood(net, in_units(table)), table.loc, table.scale)
+
+
+class Autoregressive(_Likelihood):
+    """Pixels of 0 and 1, each given those before it and a map of the picture's size from every latent (PixelCNN)."""
+
+    pictures: ClassVar[bool] = True
+    kind: Literal["pixelcnn", "gated_pixelcnn"]
+
+    @property
+    def support(self) -> supports.Support:
+        return supports.binary
+
+    def part(self, sizes: Model, start: Moments, *, key: PRNGKey) -> _Part:
+        _, height, width = image(sizes, start)
+        features, lowest = len(start.mean), sizes.latents[0]
+        joint = len(sizes.latents) > 1 and sizes.order == "top_down"
+        of_maps, of_network = jax.random.split(key)
+        if joint:
+            maps: Any = nn.Joined(_branches(sizes, features, jax.random.split(of_maps, len(sizes.latents))))
+        else:
+            maps = dense(sizes, lowest, tuple(reversed(sizes.hiddens[0])), features, of="decoder", key=of_maps)
+        make = nn.PixelCNN if self.kind == "pixelcnn" else nn.GatedPixelCNN
+        maps_in = len(sizes.latents) if joint else 1
+        how: dict[str, Any] = {"channels": _PIXEL_CHANNELS, "layers": _PIXEL_LAYERS, "map_channels": maps_in}
+        return likelihoods.Autoregressive(maps, make((height, width), **how, key=of_network))
+
+
+Likelihood: TypeAlias = Annotated[
+    Featurewise | Gaussian | Chosen | Columns | Autoregressive, Field(discriminator="kind")
+]
+
+
+def _network(sizes: Model, start: Moments, heads: int, *, key: PRNGKey, bias: Array | None) -> Any:
+    """The decoder: of z_1, or of (z_1, ..., z_L) with a branch for each."""
+    widths = tuple(reversed(sizes.hiddens[0]))
+    if len(sizes.latents) == 1 or sizes.order != "top_down":
+        return decoder(sizes, start, sizes.latents[0], widths, heads, key=key, bias=bias)
+    *of_branches, of_joint = jax.random.split(key, len(sizes.latents) + 1)
+    first, *rest = widths
+    branches = _branches(sizes, first, of_branches)
+    joint = decoder(sizes, start, first * len(branches), tuple(rest), heads, key=of_joint, bias=bias)
+    return nn.Joined(branches, joint)
+
+
+def _branches(sizes: Model, outputs: int, keys: Iterable[PRNGKey]) -> tuple[Any, ...]:
+    """A layer of each latent, before what they share."""
+    return tuple(
+        one_layer(sizes, latent, outputs, of="decoder", key=key)
+        for latent, key in zip(sizes.latents, keys, strict=True)
+    )

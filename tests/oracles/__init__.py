@@ -1,0 +1,1 @@
+"""What tests compare with: closed forms, quadrature, enumeration, and the worlds around a program."""
