@@ -98,7 +98,7 @@ def train(batch: int, k: int, steps: int, observer: Rounds, rounds: int) -> None
         epochs=WARM_UP + rounds,
         batch=batch,
         seed=0,
-        piece=training.rows_a_piece(batch, k),
+        piece=training.rows_per_piece(batch, k),
         stretch_seconds=600.0,  # its clock counts the other measurements too, which must not shorten the stretches
     )
     state = training.initial_state(model(jax.random.key(0)), optimizer)

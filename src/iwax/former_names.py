@@ -25,7 +25,11 @@ FORMER: dict[str, dict[str, str]] = {  # module: former name: where it is today
     },
     "iwax.likelihoods": {"COLUMN_KINDS": "iwax.families.FAMILIES"},
     "iwax.storage": {name: f"iwax.model_files.{name}" for name in ("ModelFileError", "load", "save")},
-    "iwax.training": {name: f"iwax.storage.{name}" for name in ("checkpoint", "record")},
+    "iwax.training": {
+        **{name: f"iwax.storage.{name}" for name in ("checkpoint", "record")},
+        "draws_a_chunk": "iwax.training.draws_per_chunk",
+        "rows_a_piece": "iwax.training.rows_per_piece",
+    },
 }
 
 _NETWORK = "any Equinox module with in_features and out_features serves"

@@ -57,6 +57,10 @@ class Sampler(ABC):
         """Whether what is drawn has a derivative in the parameters of q. Nothing is computed."""
         return batched.reparameterized(model, key, x)
 
+    def states_per_draw(self, model: LatentVariableModel, x: Datum) -> int:
+        """The number of latents that are decoded for each of the k draws. Nothing is computed."""
+        return 1
+
 
 @dataclass(frozen=True)
 class _Independent(Sampler):
@@ -184,6 +188,15 @@ class Enumerated(Sampler):
         self._check(len(layers))
         del layers[self.layer]
         return all(layer.reparameterized for layer in layers)
+
+    def states_per_draw(self, model: LatentVariableModel, x: Datum) -> int:
+        """The number of states of the layer."""
+
+        def of(datum: Datum) -> int:
+            proposal = model.propose(datum, jax.random.key(0))
+            return len(self._states(proposal.distribution, proposal.z))
+
+        return eqx.filter_eval_shape(of, jax.tree.map(lambda leaf: leaf[0], x))
 
     def _check(self, layers: int) -> None:
         if not -layers <= self.layer < layers:

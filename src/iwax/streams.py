@@ -15,6 +15,13 @@ An enumeration is what is folded into keys of one kind. Two of them may have the
 differ. Rows, draws, sweeps, layers and tensors are counted from 0; what is drawn beside them has a number that they do
 not reach. A number is never changed and never used anew: the same seed would draw something else, and a run that is
 resumed would go on otherwise. A part (a distribution, a network) counts from 0 what it draws or makes itself.
+
+Four keys of two kinds are equal, and stay so, because stored results were drawn with them (``jax.random.split(key,
+n)[i]`` is ``fold_in(key, i)``): an estimator of scikit-learn splits the key of its seed for its first weights, which
+are then drawn from the keys of `Run.NOISE`, `Run.BINARIZATION` and `Run.VALIDATION`; `Score.BACKGROUND` and
+`Score.REFERENCE` are the keys of the rows 1 and 2; the first weights of a learned control variate at k have the key of
+the repeat k of the signal-to-noise ratio; and a local reconstruction hands the key of a row to an encoder with random
+weights, whose layers have the numbers of the row's draws.
 """
 
 from enum import IntEnum, unique

@@ -7,13 +7,12 @@ from functools import partial
 from typing import Any, TypeAlias
 
 from iwax import samplers
-from iwax._typing import AnyArray, PRNGKey, Scalar
+from iwax._typing import PRNGKey
 from iwax.gradients.closed_form import ClosedFormKL, closed_form_kl
 from iwax.gradients.estimators import Estimator
 from iwax.gradients.objective import Objective
-from iwax.gradients.protocol import AbstractObjective, Surrogate
+from iwax.gradients.protocol import AbstractObjective, Beta, Rows, Surrogate
 from iwax.model import LatentVariableModel
-from iwax.parts import Datum
 
 __all__ = ["AnyObjective", "Function", "as_objective", "surrogate"]
 
@@ -30,13 +29,7 @@ class Function(AbstractObjective):
     function: Callable[..., Surrogate]
 
     def __call__(
-        self,
-        model: LatentVariableModel,
-        key: PRNGKey,
-        x: Datum | AnyArray,
-        *,
-        beta: Scalar | float | None = None,
-        control: Any = None,
+        self, model: LatentVariableModel, key: PRNGKey, x: Rows, *, beta: Beta | None = None, control: Any = None
     ) -> Surrogate:
         given = {name: value for name, value in (("beta", beta), ("control", control)) if value is not None}
         found = self.function(model, key, x, **given)
@@ -83,11 +76,11 @@ def _of_partial(function: Callable[..., Surrogate]) -> AbstractObjective | None:
 def surrogate(
     model: LatentVariableModel,
     key: PRNGKey,
-    x: Datum | AnyArray,
+    x: Rows,
     *,
     k: int,
     estimator: Estimator,
-    beta: Scalar | float = 1.0,
+    beta: Beta = 1.0,
     backward: int | None = None,
     chunk: int | None = None,
     control: Any = None,

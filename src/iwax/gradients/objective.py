@@ -9,9 +9,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Int
 
 from iwax import batched, samplers, streams
-from iwax._typing import AnyArray, LogWeights, PRNGKey, Scalar
+from iwax._typing import LogWeights, PRNGKey
 from iwax.gradients.estimators import Estimator, Weights
-from iwax.gradients.protocol import AbstractObjective, Penalty, Surrogate, less
+from iwax.gradients.protocol import AbstractObjective, Beta, Penalty, Rows, Surrogate, less
 from iwax.gradients.stages import gradient_in_pieces, pull, two_stages
 from iwax.model import LatentVariableModel
 from iwax.parts import Datum
@@ -75,21 +75,16 @@ class Objective(AbstractObjective):
         variate = self.estimator.control_variate
         return None if variate is None else variate.init()
 
-    def __call__(
-        self,
-        model: LatentVariableModel,
-        key: PRNGKey,
-        x: Datum | AnyArray,
-        *,
-        beta: Scalar | float = 1.0,
-        control: Any = None,
-    ) -> Surrogate:
-        """The surrogate and the bound of every row; ``control`` is the control variate's state, ``init()`` at first."""
-        return less(self._ascend(model, key, batched.rows(model, x), beta, control), self.penalties, model, key, x)
+    def decoded(self, model: LatentVariableModel, x: Datum) -> int:
+        """k, times the states of a layer that the sampler enumerates."""
+        return self.k * self.sampler.states_per_draw(model, x)
 
-    def _ascend(
-        self, model: LatentVariableModel, key: PRNGKey, x: Datum, beta: Scalar | float, control: Any
-    ) -> Surrogate:
+    def ascend(self, model: LatentVariableModel, key: PRNGKey, x: Rows, beta: Beta, control: Any) -> Surrogate:
+        """The surrogate of every row, less the penalties, and the bound."""
+        found = self._ascend(model, key, batched.rows(model, x), beta, control)
+        return less(found, self.penalties, model, key, x)
+
+    def _ascend(self, model: LatentVariableModel, key: PRNGKey, x: Datum, beta: Beta, control: Any) -> Surrogate:
         estimator, variate = self.estimator, self.estimator.control_variate
         if control is None and variate is not None and eqx.filter_eval_shape(variate.init) is not None:
             raise ValueError(
@@ -131,7 +126,7 @@ class _Call(NamedTuple):
     key: PRNGKey
     key_of_bound: PRNGKey
     x: Datum
-    beta: Scalar | float
+    beta: Beta
     control: Any
     objective: Objective
 

@@ -14,6 +14,7 @@ from iwax.nn.gated import GatedLinear, GatedMLP, gate
 from iwax.nn.gated_pixelcnn import GatedPixelCNN, GatedPixelLayer
 from iwax.nn.init import INITIAL_WEIGHTS, dense_weight, glorot_uniform, kernel, mean_logits
 from iwax.nn.joined import Joined
+from iwax.nn.layered import Layered, hidden_layers
 from iwax.nn.linear import Linear
 from iwax.nn.masked import MaskedMLP
 from iwax.nn.masked_conv import MaskedConv
@@ -42,6 +43,7 @@ __all__ = [
     "GatedPixelLayer",
     "Joined",
     "LayerNorm",
+    "Layered",
     "Linear",
     "MaskedConv",
     "MaskedMLP",
@@ -56,6 +58,7 @@ __all__ = [
     "dense_weight",
     "gate",
     "glorot_uniform",
+    "hidden_layers",
     "kernel",
     "max_pool",
     "mean_logits",

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from iwax._typing import AnyArray, PRNGKey
+from iwax.nn.layered import Layered
 from iwax.nn.linear import Linear
 from iwax.nn.mlp import MLP
 from iwax.nn.normalisation import standardized
@@ -101,7 +102,7 @@ class Memory(eqx.Module):
         return jax.nn.relu(a1 + a2 * h + self.b * detail + a3 * read + a4 * both)
 
 
-class MemoryMLP(eqx.Module):
+class MemoryMLP(Layered):
     """An `MLP` whose hidden layer l reads a memory of ``slots[l]`` slots behind its activation; 0: no memory there.
 
     The decoder of Li, Zhu and Zhang (2016, arXiv:1602.07416): widths (500, 500) from z on, with 30 and 70 slots. They

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from iwax._typing import AnyArray, PRNGKey
+from iwax.nn.layered import Layered
 from iwax.nn.linear import Linear
 from iwax.nn.normalisation import LayerNorm, standardized
 from iwax.nn.uncertain import UncertainLinear, affine, call
@@ -35,7 +36,7 @@ def activation_named(name: str) -> Callable[[Array], Array]:
     return ACTIVATIONS[name]
 
 
-class MLP(eqx.Module):
+class MLP(Layered):
     """``h_0 = x, h_l = f(h_{l-1} W_l + b_l)``, and a last affine layer without f.
 
     The activation f is kept by its name, so that a network is arrays and words alone. ``output_bias`` replaces the

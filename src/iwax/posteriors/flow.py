@@ -8,12 +8,13 @@ import jax.numpy as jnp
 from iwax._typing import AnyArray, PRNGKey
 from iwax.distributions import Normal, Transformed
 from iwax.nn import Linear
-from iwax.parts import Posterior, values_of
+from iwax.parts import values_of
+from iwax.posteriors.amortised import Amortised
 
 __all__ = ["Flow", "Shared", "flow"]
 
 
-class Flow(Posterior):
+class Flow(Amortised):
     """``z = f(z_0; h), z_0 ~ N(loc(h), diag scale(h)^2)`` with ``h = network(x)``; f is what ``map`` gives at h.
 
     Rezende and Mohamed (2015, arXiv:1505.05770). Made by `householder`, `linear_iaf`, `planar` and their like, or with
@@ -28,7 +29,6 @@ class Flow(Posterior):
     (2,)
     """
 
-    network: Any
     base: Linear
     map: Any
 

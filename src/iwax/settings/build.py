@@ -24,7 +24,7 @@ from iwax.settings.parts import whole
 from iwax.settings.parts.columns import table_start
 from iwax.settings.parts.networks import Moments
 from iwax.streams import Bits
-from iwax.training import Plan, rows_a_piece, schedules
+from iwax.training import Plan, rows_per_piece, schedules
 
 __all__ = [
     "Moments",
@@ -210,7 +210,7 @@ def build_plan(config: Config, dataset: Dataset) -> Plan:
         binarize=dataset.binarize_training,
         missing=bool(dataset.missing),
         reduction=settings.reduction,
-        piece=None if config.objective.whole_batch else rows_a_piece(settings.batch, config.objective.k),
+        piece=None if config.objective.whole_batch else rows_per_piece(settings.batch, config.objective.k),
         validate_every=settings.validate_every,
         patience=settings.patience,
     )

@@ -49,7 +49,7 @@ def ascend(
         batch=batch,
         seed=seed,
         missing=True,
-        piece=training.rows_a_piece(batch, k),
+        piece=training.rows_per_piece(batch, k),
         validate_every=max(1, epochs // _VALIDATIONS) if validates else 0,
         patience=patience if validates else None,
     )

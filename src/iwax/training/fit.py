@@ -10,7 +10,7 @@ import numpy as np
 import optax
 
 from iwax._typing import PRNGKey
-from iwax.evaluation.data_points import DataPoints, check_points
+from iwax.evaluation.data_points import DataPoints, check_points, host_datum, rows_at
 from iwax.gradients import AnyObjective, as_objective
 from iwax.parts import Datum
 from iwax.training.keeping import Keeper, digest
@@ -79,7 +79,7 @@ def fit(
         seed=_seed(key),
         binarize=binarize,
         missing=missing and any(map(_has_missing, (x_train, x_valid))),
-        piece=piece_of(ascended, batch) if piece is None else piece,
+        piece=piece_of(ascended, batch, model=model, x=_first(x_train)) if piece is None else piece,
         validate_every=0 if x_valid is None else validate_every,
         patience=_patience(patience, x_valid, validate_every),
     )
@@ -116,6 +116,12 @@ def _rows(rows: DataPoints, name: str, model: Any, *, missing: bool, support: bo
     if support:
         model.refuse_outside(rows, missing=missing)
     return rows
+
+
+def _first(rows: DataPoints) -> Datum:
+    """The first row, on the device."""
+    first = np.zeros(1, int)
+    return rows_at(host_datum(rows), first, first)
 
 
 def _observed(rows: DataPoints) -> Any:

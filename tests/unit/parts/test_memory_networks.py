@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.special import expit, softmax
 
-from iwax import bounds, gradients, inference, likelihoods, posteriors, priors, streams
+from iwax import bounds, distributions, gradients, inference, likelihoods, parts, posteriors, priors, streams
 from iwax.model import LatentVariableModel
 from iwax.nn import MLP, GatedMLP, Memory, MemoryMLP
 from iwax.parts import Datum
@@ -131,10 +131,46 @@ def test_what_is_refused(make, words):
         make()
 
 
+class OwnPosterior(parts.Posterior):
+    """A posterior of its own, with a network and hidden layers as it likes."""
+
+    weight: jax.Array
+
+    def __call__(self, context, *, key):
+        return distributions.Normal(parts.values_of(context) @ self.weight, jnp.ones(2))
+
+    def hidden_layers(self, context, *, key):
+        return [parts.values_of(context)[:2] @ self.weight[:2]]
+
+
+class OwnLikelihood(parts.Likelihood):
+    """A likelihood whose hidden layer is the latent."""
+
+    def __call__(self, z, given=None, *, key):
+        return distributions.Bernoulli(jnp.concatenate([z, z[:1]]))
+
+    def hidden_layers(self, context, *, key):
+        return [context]
+
+
+def test_parts_of_ones_own_declare_their_hidden_layers():
+    made = LatentVariableModel(priors.StandardNormal(2), OwnLikelihood(), OwnPosterior(numbers((3, 2), 1)))
+    x, plain = jnp.array([[1.0, 0.0, 1.0]]), gradients.Objective(gradients.pathwise(bounds.elbo), k=1)
+    key = jax.random.fold_in(jax.random.fold_in(KEY, streams.Step.RECONSTRUCTION), 0)
+    z = made.propose(x[0], jax.random.fold_in(key, 0)).z
+    far = np.mean((np.asarray(made.posterior.hidden_layers(x[0], key=KEY)[0]) - np.asarray(z)) ** 2)
+    with_penalty = gradients.with_local_reconstruction(plain, weight=2.0)
+    difference = plain(made, KEY, x).value - with_penalty(made, KEY, x).value
+    np.testing.assert_allclose(difference, 2.0 * far, rtol=1e-4)
+
+
 @pytest.mark.parametrize(
     ("decoder", "words"),
     [
-        (lambda: GatedMLP(2, (4, 5), 3, key=KEY), "got MLP and GatedMLP"),
+        (
+            lambda: GatedMLP(2, (4, 5), 3, key=KEY),
+            "nn.MLP .* do, and the likelihood Bernoulli gives none",
+        ),
         (lambda: MLP(2, (5, 4), 3, key=KEY), r"got widths \[5, 4\] and, from the data on, \[4, 5\]"),
     ],
 )

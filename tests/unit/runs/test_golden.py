@@ -28,7 +28,7 @@ GOLDEN = Path(__file__).parents[2] / "golden"
 RUNS = sorted(path.parent for path in GOLDEN.glob("*/*/config.json"))
 NAMES = [f"{run.parent.name}-{run.name}" for run in RUNS]
 # One of every kind of data and of parts; the others, of the same kinds, are asked by a release.
-USUAL = {"0.1.0-images", "0.1.0-table", "0.2.0.dev-flow", "0.2.0.dev-columns", "0.2.0.dev-layers"}
+USUAL = {"0.1.0-images", "0.1.0-table", "0.2.0.dev-flow", "0.2.0.dev-columns", "0.2.0.dev-gated", "0.2.0.dev-layers"}
 SHOWN = {"0.1.0-images", "0.2.0.dev-columns"}  # in a report, as a rule: pictures and a table
 
 
@@ -48,6 +48,8 @@ LINES = {
     "ELBO -14.5; ESS median 47; Pareto k > 0.7: 12 %; active units 2/2; float32; 24 s)",
     "0.2.0.dev-flow": "test log p(x) = -26.28 +/- 0.61 nats (k=100, digits, 40 images; ELBO -27.1; ESS median 48; "
     "Pareto k > 0.7: 2 %; active units 3/3; float64; 16 s; iwae-1-k5 with posterior=iaf, prior=vamp)",
+    "0.2.0.dev-gated": "test log p(x) = -26.26 +/- 0.60 nats (k=100, digits, 40 images; ELBO -26.4; ESS median 82; "
+    "Pareto k > 0.7: 0 %; active units 2/3; float32; 11 s; iwae-1-k5 with network=gated)",
     "0.2.0.dev-heavy": "test log p(x) = -7.35 +/- 0.60 nats (k=100, heavy, 16 rows, 16.2 % of cells missing; "
     "ELBO -9.2; ESS median 43; Pareto k > 0.7: 6 %; active units 2/2; float32; 13 s)",
     "0.2.0.dev-images": "test log p(x) = -26.20 +/- 0.59 nats (k=100, digits, 40 images; ELBO -26.7; ESS median 62; "
@@ -80,7 +82,7 @@ def test_every_released_version_has_its_folders():
     versions = {run.parent.name for run in RUNS}
     assert {iwax.__version__, "0.1.0"} <= versions
     early = {f"{version}-{name}" for version in versions for name in ("images", "table", "flow")}
-    assert set(NAMES) == early | {f"0.2.0.dev-{name}" for name in ("columns", "heavy", "layers")}
+    assert set(NAMES) == early | {f"0.2.0.dev-{name}" for name in ("columns", "gated", "heavy", "layers")}
 
 
 @pytest.mark.parametrize("run", RUNS, ids=NAMES)
