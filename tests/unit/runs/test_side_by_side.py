@@ -253,9 +253,10 @@ def test_a_page_without_a_place_for_evaluators_is_left_alone(measured, tmp_path)
 
 
 def test_the_page_shows_the_evaluators_of_the_folder():
-    """Made anew by `iwax reproduce --table-into docs/results.md`; and the order of the paper's evaluators is there."""
+    """Written by `iwax reproduce --table-into docs/reference/results.md`, in the order of the paper's evaluators."""
     root = Path(__file__).parents[3]
-    _, _, rest = (root / "docs" / "results.md").read_text(encoding="utf-8").partition(results_page.BEGIN_EVALUATORS)
+    page = (root / "docs" / "reference" / "results.md").read_text(encoding="utf-8")
+    _, _, rest = page.partition(results_page.BEGIN_EVALUATORS)
     shown, end, _ = rest.partition(results_page.END_EVALUATORS)
     kept = [each for each in results.read(root / "results") if each.evaluators]
     assert end
