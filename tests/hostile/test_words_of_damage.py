@@ -78,7 +78,7 @@ def test_a_row_of_a_training_of_a_wrong_type_is_named_with_its_line(tmp_path, na
     file = tmp_path / "metrics.jsonl"
     file.write_text("".join(json.dumps(row) + "\n" for row in rows))
     with pytest.raises(CorruptCheckpointError, match=rf"metrics\.jsonl:2: needed a number or null under '{name}', got"):
-        record.numeric(record.read(file), path=file)
+        record.numeric(file.read_bytes(), path=file)
 
 
 # -- rows that were measured, and data that are others -------------------------------------------------------------

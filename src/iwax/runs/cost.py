@@ -2,7 +2,6 @@
 
 import math
 import time
-from types import TracebackType
 from typing import Self
 
 import jax
@@ -79,8 +78,6 @@ class Stopwatch:
         self._begun, self._before = time.perf_counter(), _COMPILED.seconds
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.seconds = time.perf_counter() - self._begun
         self.compiling = min(self.seconds, _COMPILED.seconds - self._before)
