@@ -143,7 +143,7 @@ def thinned(data: bytes, *, path: Path, most: int = MOST) -> list[dict[str, Any]
 
 
 def numeric(data: bytes, *, path: Path) -> list[dict[str, Any]]:
-    """As `parse`, of a training. CorruptCheckpointError naming file and line where no number stands under a name of one.
+    """As `parse`, of a training. CorruptCheckpointError where under the name of a number stands another value.
 
     >>> numeric(b'{"step": 1, "bound": "x"}\\n', path=Path("metrics.jsonl"))  # doctest: +ELLIPSIS
     Traceback (most recent call last):
