@@ -100,7 +100,7 @@ def argument(former: str, today: str) -> Callable[[Callable[_Given, _Result]], C
 
     def of(function: Callable[_Given, _Result]) -> Callable[_Given, _Result]:
         @functools.wraps(function)
-        def renamed(*given: _Given.args, **named: _Given.kwargs) -> _Result:
+        def _renamed(*given: _Given.args, **named: _Given.kwargs) -> _Result:
             if former in named:
                 if today in named:
                     raise TypeError(f"{function.__name__} needs {today}= alone, got {former}= (its former name) too")
@@ -108,7 +108,7 @@ def argument(former: str, today: str) -> Callable[[Callable[_Given, _Result]], C
                 named[today] = named.pop(former)
             return function(*given, **named)
 
-        return renamed
+        return _renamed
 
     return of
 
