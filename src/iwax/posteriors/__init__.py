@@ -1,5 +1,6 @@
 """q(z|x)."""
 
+from iwax.posteriors.amortised import Amortised
 from iwax.posteriors.bernoulli import Bernoulli
 from iwax.posteriors.chain import Chain
 from iwax.posteriors.coupling import coupling_layers, nice, real_nvp
@@ -19,6 +20,7 @@ from iwax.posteriors.sylvester import sylvester
 from iwax.posteriors.top_down import TopDown
 
 __all__ = [
+    "Amortised",
     "Bernoulli",
     "Chain",
     "Encoded",
