@@ -96,7 +96,7 @@ def trained(values: str, name: str, share: float | None, asked: argparse.Namespa
         }
         half = folder.with_name(f"{folder.name}-half")  # a run that was cut is not taken for a whole one
         shutil.rmtree(half, ignore_errors=True)
-        train(from_sources(flags=flags), half, reporter=Silent()).rename(folder)
+        train(from_sources(flags=flags), half, reporter=Silent()).path.rename(folder)
         sys.stderr.write(f"trained {folder}\n")
     return open_run(folder)
 

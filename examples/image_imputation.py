@@ -61,12 +61,12 @@ def by_weights(trained: Run, x: np.ndarray, hidden: np.ndarray, given: argparse.
     if trained.model.likelihood.support == supports.binary:
         pixels = binarize_once(as_grey(x), seed=given.seed, stream=Bits.TEST).astype(np.float32)
     holed = np.where(hidden, np.nan, pixels)
-    swept = inference.impute_by_sweeps(trained.model, holed, key=key, sweeps=given.iterations)
+    swept = inference.impute_gibbs(trained.model, holed, key=key, iterations=given.iterations)
     found: dict[str, Any] = {
         "sweeps, same pixels": dict(zip(("mse", "error"), squared_error(swept, x, hidden), strict=True))
     }
     for name, sweeps in (("weights, reading zeros", 0), ("weights, reading sweeps", given.iterations)):
-        each = inference.impute(trained.model, holed, k=given.k, key=key, sweeps=sweeps)
+        each = inference.impute(trained.model, holed, k=given.k, key=key, iterations=sweeps)
         mse, error = squared_error(each.values, x, hidden)
         noise = float(np.sum(each.error[hidden] ** 2) / hidden.sum())  # what the draws add to the squared error
         less, less_error = squared_error_difference(each.values, swept, x, hidden)
@@ -81,8 +81,8 @@ def measured(trained: dict[str, Run], x: np.ndarray, hidden: np.ndarray, given: 
     filled: dict[str, np.ndarray] = {}
     for name, run in trained.items():
         key = jax.random.key(given.seed)
-        filled[name] = inference.impute_by_sweeps(
-            run.model, np.where(hidden, np.nan, x), key=key, sweeps=given.iterations
+        filled[name] = inference.impute_gibbs(
+            run.model, np.where(hidden, np.nan, x), key=key, iterations=given.iterations
         ).astype(np.float32)
         mse, error = squared_error(filled[name], x, hidden)
         less, less_error = squared_error_difference(filled[name], next(iter(filled.values())), x, hidden)

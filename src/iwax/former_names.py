@@ -4,12 +4,16 @@ A module with names in `FORMER` or `REMOVED` ends with ``__getattr__ = former_na
 emptied at the release after the one that warns.
 """
 
+import functools
 import importlib
 import warnings
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
-__all__ = ["FORMER", "REMOVED", "of"]
+__all__ = ["FORMER", "REMOVED", "argument", "of"]
+
+_Given = ParamSpec("_Given")
+_Result = TypeVar("_Result")
 
 _RUNS = ["Interrupted", "Reporter", "Run", "Silent", "closing_line", "evaluate"]
 _RUNS += ["from_sources", "load", "open_run", "resume", "train"]
@@ -23,6 +27,11 @@ FORMER: dict[str, dict[str, str]] = {  # module: former name: where it is today
         "Config": "iwax.settings.Config",
         "Trained": "iwax.runs.Run",
     },
+    "iwax.inference": {
+        "Scores": "iwax.inference.ScoreTable",
+        "impute_by_sweeps": "iwax.inference.impute_gibbs",
+        "scores": "iwax.inference.score_table",
+    },
     "iwax.likelihoods": {"COLUMN_KINDS": "iwax.families.FAMILIES"},
     "iwax.storage": {name: f"iwax.model_files.{name}" for name in ("ModelFileError", "load", "save")},
     "iwax.training": {
@@ -35,6 +44,10 @@ FORMER: dict[str, dict[str, str]] = {  # module: former name: where it is today
 _NETWORK = "any Equinox module with in_features and out_features serves"
 
 REMOVED: dict[str, dict[str, str]] = {  # module: former name: what to use instead
+    "iwax.batched": {
+        "sought": "distribution.clean(values, observed) gives it",
+        "weighted_means": "inference.impute and inference.denoise give such means with their errors",
+    },
     "iwax.nn": {
         "ResNetDecoder": _NETWORK,
         "ResNetEncoder": _NETWORK,
@@ -69,6 +82,35 @@ def of(module: str) -> Callable[[str], Any]:
         raise AttributeError(f"module {module!r} has no attribute {name!r}")
 
     return former
+
+
+def argument(former: str, today: str) -> Callable[[Callable[_Given, _Result]], Callable[_Given, _Result]]:
+    """Let a function take its keyword ``today`` under its former name, with a DeprecationWarning.
+
+    Raises TypeError if both are given.
+
+    >>> @argument("sweeps", "iterations")
+    ... def double(*, iterations: int) -> int:
+    ...     return 2 * iterations
+    >>> with warnings.catch_warnings(record=True) as caught:
+    ...     warnings.simplefilter("always")
+    ...     double(sweeps=3), str(caught[0].message)
+    (6, 'sweeps= of double is now iterations=')
+    """
+
+    def of(function: Callable[_Given, _Result]) -> Callable[_Given, _Result]:
+        @functools.wraps(function)
+        def _renamed(*given: _Given.args, **named: _Given.kwargs) -> _Result:
+            if former in named:
+                if today in named:
+                    raise TypeError(f"{function.__name__} needs {today}= alone, got {former}= (its former name) too")
+                warnings.warn(f"{former}= of {function.__name__} is now {today}=", DeprecationWarning, stacklevel=2)
+                named[today] = named.pop(former)
+            return function(*given, **named)
+
+        return _renamed
+
+    return of
 
 
 def _found(path: str) -> Any:

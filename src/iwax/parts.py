@@ -250,7 +250,7 @@ def latent_of(layers: tuple[Latent, ...]) -> Latent:
     return layers[0] if len(layers) == 1 else layers
 
 
-def filled(values: Num[Array, "*batch features"], *, missing: bool, index: Int[Array, "*batch"] | None = None) -> Datum:
+def filled(values: Num[Array, "*batch features"], *, missing: bool, index: AnyArray | None = None) -> Datum:
     """Rows as a datum; with ``missing``, NaN marks what was not observed, and 0 is put in its place.
 
     Filled here, before anything is differentiated: a NaN behind a mask gives a right value and a NaN gradient.

@@ -4,16 +4,16 @@
       initialisation of a run         Initialisation
       noise of a step                 Data, Step; row by row
       key of a measurement            Data, Evaluation; row by row; Annealing, Gap, Simulation, Score
-        row                           Row, Aggregate, SweptRow; draw by draw, sweep by sweep
-          draw                        Draw; Beside, Candidate, or Sweep
+        row                           Row, Aggregate, GibbsRow; draw by draw, or iteration by iteration
+          draw                        Draw; Beside, Candidate, or GibbsIteration
             likelihood's key          Likelihood; layer by layer
             HMC moves of a chain      temperature by temperature; Move
         row of the model              Generated
       draw of all weights             Weights; tensor by tensor
 
 An enumeration is what is folded into keys of one kind. Two of them may have the same number, because keys of two kinds
-differ. Rows, draws, sweeps, layers and tensors are counted from 0; what is drawn beside them has a number that they do
-not reach. A number is never changed and never used anew: the same seed would draw something else, and a run that is
+differ. Rows, draws, iterations, layers and tensors are counted from 0; what is drawn beside them has a number that they
+do not reach. A number is never changed and never used anew: the same seed would draw something else, and a run that is
 resumed would go on otherwise. A part (a distribution, a network) counts from 0 what it draws or makes itself.
 
 Four keys of two kinds are equal, and stay so, because stored results were drawn with them (``jax.random.split(key,
@@ -38,6 +38,8 @@ __all__ = [
     "Evaluation",
     "Gap",
     "Generated",
+    "GibbsIteration",
+    "GibbsRow",
     "Initialisation",
     "Likelihood",
     "Move",
@@ -46,8 +48,6 @@ __all__ = [
     "Score",
     "Simulation",
     "Step",
-    "Sweep",
-    "SweptRow",
     "Weights",
 ]
 
@@ -145,7 +145,7 @@ class Evaluation(IntEnum):
 
     SUBSETS = 2**31  # subsets of a jackknife, where there are too many to take all
     OTHERS = 2**32 - 2  # the k - 1 further draws of an importance-weighted posterior's density, row by row
-    SWEEPS = 2**32 - 8  # sweeps over missing cells, which share no noise with the draws that are weighed, row by row
+    GIBBS = 2**32 - 8  # pseudo-Gibbs iterations, which share no noise with the draws that have weights, row by row
     GENERATED = 2**32 - 9  # rows of the model whose log p(x) is averaged, row by row
 
 
@@ -197,10 +197,10 @@ class Row(IntEnum):
 
 
 @unique
-class SweptRow(IntEnum):
-    """Folded into the key of a row whose missing cells are filled in sweeps, beside the numbers of its sweeps."""
+class GibbsRow(IntEnum):
+    """Folded into the key of a row filled by pseudo-Gibbs iterations, beside their numbers."""
 
-    START = 2**32 - 4  # missing cells before the first sweep
+    START = 2**32 - 4  # missing cells before the first iteration
 
 
 @unique
@@ -241,8 +241,8 @@ class Candidate(IntEnum):
 
 
 @unique
-class Sweep(IntEnum):
-    """Folded into the key of a sweep beside `Draw`: a sweep is one draw of z and then one of the missing cells."""
+class GibbsIteration(IntEnum):
+    """Folded into the key of a pseudo-Gibbs iteration beside `Draw`: one draw of z, then one of the missing cells."""
 
     VALUES = 4  # missing cells x ~ p(x|z)
 

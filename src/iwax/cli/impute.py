@@ -19,7 +19,6 @@ with later():
     from iwax.data import masks
     from iwax.report import figures
     from iwax.runs import export
-    from iwax.runs import run as runs
 
 __all__ = ["impute"]
 
@@ -76,9 +75,9 @@ def impute(
         missing = np.isnan(given) if given.dtype.kind == "f" else np.zeros(given.shape, bool)
         about: dict[str, Any] = {"n": len(x), "k": None if sweeps else k, "sweeps": sweeps or None}
         if sweeps:
-            tables = [inference.impute_by_sweeps(opened.model, given, key=trained.key_of(seed), sweeps=sweeps)]
+            tables = [inference.impute_gibbs(opened.model, given, key=trained.key_of(seed), iterations=sweeps)]
         else:
-            how = {"k": k, "key": trained.key_of(seed), "draws": draws, "sweeps": 0 if mask is None else READ}
+            how = {"k": k, "key": trained.key_of(seed), "draws": draws, "iterations": 0 if mask is None else READ}
             found = inference.impute(opened.model, given, **how)
             tables = [found.values] if found.draws is None else list(found.draws)
             about |= _weights(terminal, found, errors, opened.about.columns, k)
@@ -124,13 +123,6 @@ def _paths(file: Path | None, output: Path | None, errors: Path | None, draws: i
 
 def _is(path: Path | None, *endings: str) -> bool:
     return path is not None and path.suffix.lower() in endings
-
-
-def _rows(opened: "runs.Run", file: Path | None, limit: int | None) -> "np.ndarray":
-    """Rows of the file or, without one, the first test rows."""
-    if file is None:
-        return opened.rows("test", final=False)[: limit or IMAGES]
-    return opened.read(file, empty=True)[:limit]
 
 
 def _weights(

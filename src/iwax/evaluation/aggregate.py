@@ -17,8 +17,7 @@ from jaxtyping import Array
 
 from iwax import batched, streams
 from iwax._typing import PRNGKey
-from iwax.evaluation.blocks import Block, at_least, blocks, by_row, checked
-from iwax.evaluation.data_points import DataPoints
+from iwax.evaluation.rows import Block, DataPoints, at_least, blocks, by_row, checked
 from iwax.evaluation.statistics import mean_with_errors, standard_error
 from iwax.model import LatentVariableModel
 from iwax.parts import Datum, Distribution, Latent

@@ -7,9 +7,8 @@ import numpy as np
 
 from iwax._typing import PRNGKey
 from iwax.evaluation.annealing import LADDERS, STARTS, Annealed, Plan, anneal, refuse_discrete, tuned
-from iwax.evaluation.blocks import Block, at_least, by_row, prepared
-from iwax.evaluation.data_points import DataPoints
 from iwax.evaluation.hamiltonian import TARGET_ACCEPTANCE
+from iwax.evaluation.rows import Block, DataPoints, at_least, by_row, prepared
 from iwax.evaluation.trust import Estimate
 from iwax.model import LatentVariableModel
 from iwax.numerics import StreamingLogMeanExp

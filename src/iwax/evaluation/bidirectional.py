@@ -15,7 +15,7 @@ from iwax import batched, streams
 from iwax._typing import PRNGKey
 from iwax.evaluation.annealed import AnnealedEvidence, planned, rows_at_once, summed, within
 from iwax.evaluation.annealing import anneal, refuse_discrete, tuned
-from iwax.evaluation.blocks import Block, at_least, by_row
+from iwax.evaluation.rows import Block, at_least, by_row
 from iwax.evaluation.statistics import standard_error
 from iwax.model import LatentVariableModel
 from iwax.parts import Latent

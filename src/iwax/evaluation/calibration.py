@@ -18,8 +18,8 @@ from scipy import stats
 
 from iwax import batched, streams
 from iwax._typing import PRNGKey
-from iwax.evaluation.blocks import at_least
 from iwax.evaluation.importance_posterior import resampled
+from iwax.evaluation.rows import at_least
 from iwax.model import LatentVariableModel
 from iwax.parts import Datum, Latent
 

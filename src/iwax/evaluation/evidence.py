@@ -13,15 +13,15 @@ from numpy.typing import ArrayLike
 
 from iwax import samplers
 from iwax._typing import PRNGKey
-from iwax.evaluation.blocks import at_least, blocks, prepared
-from iwax.evaluation.pareto import pareto_k, tail_size
-from iwax.evaluation.statistics import standard_error
+from iwax.evaluation.pareto import Tail
+from iwax.evaluation.rows import at_least, blocks, prepared
+from iwax.evaluation.statistics import StreamingMean, standard_error
 from iwax.evaluation.trust import FEW, TRUSTED_K_HAT, Estimate, unknown, unknown_words
 from iwax.model import LatentVariableModel
 from iwax.numerics import StreamingLogMeanExp
 from iwax.parts import Datum
 
-__all__ = ["Evidence", "log_evidence", "log_weight_calls", "statistics"]
+__all__ = ["Evidence", "in_chunks", "log_evidence", "log_weight_calls", "statistics"]
 
 Of = TypeVar("Of")
 
@@ -149,7 +149,7 @@ def _calls(
     chunk = min(chunk, k)
     chunks = -(-min(k, _DRAWS_A_CALL) // chunk)
     for first in range(0, k, chunks * chunk):
-        yield _call(model, key, x, jnp.uint32(first), chunk, chunks, sampler)[: k - first]
+        yield in_chunks(model, key, x, jnp.uint32(first), chunk, chunks, sampler)[: k - first]
 
 
 def _ahead(calls: Iterable[tuple[Of, Any]]) -> Iterator[tuple[Of, np.ndarray]]:
@@ -165,10 +165,13 @@ def _ahead(calls: Iterable[tuple[Of, Any]]) -> Iterator[tuple[Of, np.ndarray]]:
 
 
 @eqx.filter_jit
-def _call(
+def in_chunks(
     model: LatentVariableModel, key: PRNGKey, x: Datum, first: Any, chunk: int, chunks: int, sampler: samplers.Sampler
 ) -> Any:
-    """[chunks * chunk, batch] log-weights. The encoder does not depend on the draw and runs once, before the loop."""
+    """Log-weights [chunks * chunk, batch] of the draws from ``first`` on, ``chunk`` of them decoded at once.
+
+    The encoder does not depend on the draw and runs once, before the loop.
+    """
 
     def one(start: Any) -> Any:
         return sampler.estimates(model, key, x, k=chunk, first=start)
@@ -177,31 +180,11 @@ def _call(
     return log_w.reshape(chunks * chunk, -1)
 
 
-def statistics(calls: Iterator[np.ndarray], batch: int, k: int) -> np.ndarray:
+def statistics(calls: Iterable[np.ndarray], batch: int, k: int) -> np.ndarray:
     """The six columns of Evidence, [6, batch], from log-weights as they come."""
-    stream, kept = StreamingLogMeanExp(batch), tail_size(k) + 1
-    largest = np.empty((0, batch))
-    total, squares, anchor = np.zeros(batch), np.zeros(batch), np.full(batch, np.nan)
+    weights, logarithms, tail = StreamingLogMeanExp(batch), StreamingMean(), Tail(k)
     for log_w in calls:
-        log_w = log_w.astype(np.float64)
-        stream.add(log_w)
-        anchor = np.where(
-            np.isnan(anchor), np.where(np.isfinite(log_w[0]), log_w[0], 0), anchor
-        )  # sums about a first value lose no digits
-        total += (log_w - anchor).sum(axis=0)
-        squares += ((log_w - anchor) ** 2).sum(axis=0)
-        largest = np.concatenate([largest, log_w])
-        if largest.shape[0] > kept:
-            largest = np.partition(largest, largest.shape[0] - kept, axis=0)[-kept:]
-    variance = (squares - total**2 / k) / (k - 1) if k > 1 else np.full(batch, np.nan)
-    elbo_error = np.sqrt(np.maximum(variance, 0) / k)
-    return np.stack(
-        [
-            stream.log_mean_exp,
-            stream.relative_error,
-            anchor + total / k,
-            elbo_error,
-            stream.ess,
-            pareto_k(largest, k),
-        ]
-    )
+        for stream in (weights, logarithms, tail):
+            stream.add(log_w.astype(np.float64, copy=False))
+    mean, error = logarithms.mean, logarithms.error
+    return np.stack([weights.log_mean_exp, weights.relative_error, mean, error, weights.ess, tail.shape()])

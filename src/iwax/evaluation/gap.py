@@ -10,7 +10,7 @@ arXiv:1703.09194: unbiased for the ELBO, and without noise where q is exact).
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -21,19 +21,49 @@ from jaxtyping import Array, Float
 
 from iwax import batched, streams
 from iwax._typing import PRNGKey
-from iwax.evaluation.blocks import Block, at_least, by_row, prepared
-from iwax.evaluation.data_points import DataPoints
-from iwax.evaluation.families import Family, mean_field_normal
+from iwax.distributions import Normal
 from iwax.evaluation.gap_estimate import InferenceGap, gap_columns
+from iwax.evaluation.rows import Block, DataPoints, at_least, by_row, prepared
 from iwax.evaluation.tables import check_cells, numeric
 from iwax.model import LatentVariableModel
 from iwax.parts import Datum, Distribution
 from iwax.priors import Fixed
 
-__all__ = ["inference_gap"]
+__all__ = ["Family", "inference_gap", "mean_field_normal"]
 
 SEGMENTS = 20  # into which the course of the optimisation is summed up
 _NUMBERS = 2_000_000  # draws held at once, with four log-weights each: 64 MB
+
+
+class Family(NamedTuple):
+    """``start(q)`` are the free parameters at which q stands in the family, a tree of real arrays, all of them zero or
+    of the order of one a change that matters; ``at(q, parameters)`` is the distribution that they stand for, near q.
+
+    q is the amortised posterior of one datum. ``start`` raises TypeError for a q that the family does not hold.
+    """
+
+    name: str
+    start: Callable[[Distribution], Any]
+    at: Callable[[Distribution, Any], Distribution]
+
+
+def _start(q: Distribution) -> Any:
+    if not isinstance(q, Normal):
+        raise TypeError(
+            "the best mean-field normal of a datum needs a posterior that is one (distributions.Normal, of one layer), "
+            f"got {type(q).__name__}; give another family"
+        )
+    return jnp.zeros_like(jnp.asarray(q.loc)), jnp.zeros_like(jnp.asarray(q.loc))
+
+
+def _at(q: Any, parameters: Any) -> Normal:
+    shift, log_ratio = parameters
+    return Normal(q.loc + q.scale * shift, q.scale * jnp.exp(log_ratio))
+
+
+mean_field_normal = Family("mean-field normal", _start, _at)
+"""``N(loc + scale u, diag (scale e^v)^2)`` with u and v free, [latent] each: a change of one is one standard deviation
+of the amortised posterior, whatever the scale of the latents."""
 
 
 def inference_gap(

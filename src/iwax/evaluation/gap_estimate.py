@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import logsumexp
 
-from iwax.evaluation.pareto import pareto_k, tail_size
+from iwax.evaluation.pareto import Tail
 from iwax.evaluation.statistics import mean_with_errors, standard_error
 from iwax.evaluation.trust import TRUSTED_K_HAT
 
@@ -79,8 +79,9 @@ def gap_columns(amortised: np.ndarray, best: np.ndarray, mixed: np.ndarray, know
         log_evidence = np.asarray(logsumexp(both, axis=0)) - np.log(2 * k)
         relative = np.exp(mixed - log_evidence).mean(axis=0)  # one noise: a pair of draws is one draw
         error, joint = standard_error(relative, axis=0), standard_error(relative - best, axis=0)
-        kept = min(2 * k, tail_size(2 * k) + 1)
-        shape = pareto_k(np.partition(both, 2 * k - kept, axis=0)[-kept:], 2 * k)
+        tail = Tail(2 * k)
+        tail.add(both)
+        shape = tail.shape()
     else:
         (log_evidence, error), shape = known, None
         joint = np.sqrt(error**2 + standard_error(best, axis=0) ** 2)

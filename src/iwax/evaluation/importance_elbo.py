@@ -8,9 +8,8 @@ from jaxtyping import Float
 from scipy.special import logsumexp
 
 from iwax._typing import PRNGKey
-from iwax.evaluation.blocks import Block, at_least, by_row, prepared
-from iwax.evaluation.data_points import DataPoints
 from iwax.evaluation.importance_posterior import many_log_weights
+from iwax.evaluation.rows import Block, DataPoints, at_least, by_row, prepared
 from iwax.evaluation.statistics import standard_error
 from iwax.model import LatentVariableModel
 from iwax.parts import Datum

@@ -20,10 +20,10 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 from scipy.special import logsumexp
 
-from iwax import batched, streams
+from iwax import batched, samplers, streams
 from iwax._typing import LogWeights, PRNGKey
-from iwax.evaluation.blocks import at_least, blocks, prepared
-from iwax.evaluation.data_points import DataPoints
+from iwax.evaluation.evidence import in_chunks
+from iwax.evaluation.rows import Block, DataPoints, at_least, blocks, by_row, prepared
 from iwax.evaluation.tables import check_cells, numeric
 from iwax.model import LatentVariableModel
 from iwax.numerics import StreamingLogMeanExp
@@ -55,9 +55,6 @@ class DensityEstimate(NamedTuple):
     log_prob: np.ndarray
     error: np.ndarray
     outer: int
-
-
-# -- draws ------------------------------------------------------------------------------------------------------
 
 
 def _ranks(model: LatentVariableModel, key: PRNGKey, x: Datum, k: int, first: int | Array) -> LogWeights:
@@ -106,9 +103,6 @@ def resampled(model: LatentVariableModel, key: PRNGKey, x: Datum, *, k: int, dra
 
     z = jax.lax.map(one, jnp.arange(draws))
     return jax.tree.map(lambda leaf: jnp.swapaxes(leaf, 0, 1), z)
-
-
-# -- its density ------------------------------------------------------------------------------------------------
 
 
 def importance_posterior_log_prob(
@@ -173,13 +167,12 @@ def mixed(log_joint: Points, log_q: Points, others: Float[np.ndarray, " outer"],
 
 def joint_and_posterior(model: LatentVariableModel, key: PRNGKey, x: Datum, z: Any) -> tuple[Points, Points]:
     """log p(x, z) and log q(z|x), float64, at points z [m, ...] of the one row of x."""
-    m = jax.tree.leaves(z)[0].shape[0]
-    found, size = np.empty((2, m)), min(m, _AT_ONCE)
-    for first in range(0, m, size):
-        index = np.minimum(np.arange(first, first + size), m - 1)  # one shape for all, the last one padded
-        piece = jax.tree.map(lambda leaf, index=index: jnp.asarray(leaf[index]).astype(float)[None], z)
-        found[:, first : first + size] = np.stack(_at_points(model, key, x, piece))[:, : m - first]
-    return found[0], found[1]
+
+    def of_block(block: Block) -> np.ndarray:
+        return np.asarray(_at_points(model, key, x, jax.tree.map(lambda leaf: leaf[None], block.x.values)), np.float64)
+
+    log_joint, log_q = by_row(of_block, z, _AT_ONCE, axis=1)
+    return log_joint, log_q
 
 
 @eqx.filter_jit
@@ -222,15 +215,5 @@ def many_log_weights(model: LatentVariableModel, key: PRNGKey, x: Datum, k: int,
     if first + k > 2**32:
         raise ValueError(f"a row has 2^32 draws, numbers {first} to {first + k - 1} were asked for: use fewer of them")
     chunk = min(k, max(1, _AT_ONCE // x.values.shape[0]))
-    chunks = -(-k // chunk)
-    return np.asarray(_chunks(model, key, x, jnp.uint32(first), chunk, chunks), np.float64)[:k]
-
-
-@eqx.filter_jit
-def _chunks(
-    model: LatentVariableModel, key: PRNGKey, x: Datum, first: Array, chunk: int, chunks: int
-) -> Float[Array, "k batch"]:
-    def one(start: Array) -> LogWeights:
-        return batched.log_weights(model, key, x, k=chunk, first=start)
-
-    return jax.lax.map(one, first + chunk * jnp.arange(chunks, dtype=jnp.uint32)).reshape(chunks * chunk, -1)
+    found = in_chunks(model, key, x, jnp.uint32(first), chunk, -(-k // chunk), samplers.independent)
+    return np.asarray(found, np.float64)[:k]

@@ -12,8 +12,7 @@ from jaxtyping import Array
 from iwax import batched
 from iwax._typing import PRNGKey
 from iwax.distributions import Bernoulli, Normal
-from iwax.evaluation.blocks import at_least, by_row, checked
-from iwax.evaluation.data_points import DataPoints
+from iwax.evaluation.rows import DataPoints, at_least, by_row, checked
 from iwax.evaluation.tables import numeric
 from iwax.model import LatentVariableModel
 from iwax.parts import Datum, layers_of

@@ -25,8 +25,8 @@ from iwax import batched, streams
 from iwax._typing import PRNGKey, Scalar
 from iwax.distributions import AbstractIndependent
 from iwax.evaluation import tables
-from iwax.evaluation.blocks import at_least
 from iwax.evaluation.evidence import log_evidence
+from iwax.evaluation.rows import at_least
 from iwax.evaluation.statistics import standard_error
 from iwax.model import LatentVariableModel
 from iwax.parts import Datum, Latent

@@ -9,9 +9,8 @@ from jaxtyping import Float
 from scipy.special import logsumexp
 
 from iwax._typing import PRNGKey
-from iwax.evaluation.blocks import at_least, blocks, prepared
-from iwax.evaluation.data_points import DataPoints
 from iwax.evaluation.importance_posterior import Points, joint_and_posterior, log_sums_of_others, mixed
+from iwax.evaluation.rows import DataPoints, at_least, blocks, prepared
 from iwax.model import LatentVariableModel
 from iwax.parts import Datum, layers_of
 

@@ -20,8 +20,7 @@ import numpy as np
 from jaxtyping import Array
 
 from iwax._typing import PRNGKey
-from iwax.evaluation.blocks import at_least, blocks, checked
-from iwax.evaluation.data_points import DataPoints
+from iwax.evaluation.rows import DataPoints, at_least, blocks, checked
 from iwax.gradients import AbstractObjective, AnyObjective, as_objective
 from iwax.model import LatentVariableModel
 from iwax.parts import Datum

@@ -12,21 +12,9 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import ArrayLike
 
-from iwax.model import LatentVariableModel
-
-__all__ = ["check_cells", "event_of", "marks", "numeric", "refusal", "row_numbers", "table", "unmasked"]
+__all__ = ["check_cells", "marks", "numeric", "refusal", "row_numbers", "table", "unmasked"]
 
 _LARGEST = 2**31 - 1  # of a whole number where JAX has 32 bits for it
-
-
-def event_of(model: Any) -> Any:
-    """The shape of a row of the model, (features,), or a tree of shapes; None of what cannot generate rows.
-
-    Nothing is computed.
-    """
-    if not isinstance(model, LatentVariableModel):
-        return None
-    return model.event
 
 
 def table(

@@ -9,8 +9,7 @@ from numpy.typing import ArrayLike
 
 from iwax import evaluation, streams
 from iwax._typing import PRNGKey
-from iwax.evaluation.blocks import checked
-from iwax.evaluation.data_points import as_one_table
+from iwax.evaluation.rows import as_one_table, checked
 from iwax.evaluation.tables import numeric
 from iwax.model import LatentVariableModel
 from iwax.parts import Datum

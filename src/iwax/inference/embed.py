@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 
 from iwax import batched, streams
 from iwax._typing import PRNGKey
-from iwax.evaluation.blocks import at_least, by_row, checked
+from iwax.evaluation.rows import at_least, by_row, checked
 from iwax.model import LatentVariableModel
 from iwax.parts import Datum, layers_of
 

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from iwax import batched, streams
 from iwax._typing import PRNGKey
 from iwax.evaluation import evidence, importance_posterior, trust
-from iwax.evaluation.blocks import Block, at_least, by_row, checked
+from iwax.evaluation.rows import Block, at_least, by_row, checked
 from iwax.model import LatentVariableModel
 from iwax.parts import Datum, Latent
 

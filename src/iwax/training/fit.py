@@ -10,7 +10,7 @@ import numpy as np
 import optax
 
 from iwax._typing import PRNGKey
-from iwax.evaluation.data_points import DataPoints, check_points, host_datum, rows_at
+from iwax.evaluation.rows import DataPoints, check_points, host_datum, rows_at
 from iwax.gradients import AnyObjective, as_objective
 from iwax.parts import Datum
 from iwax.training.keeping import Keeper, digest

@@ -1,6 +1,7 @@
 """Training: compiled stretches, between which the host records, validates and asks whether to go on."""
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache, partial
 from typing import Any, NamedTuple, Protocol, runtime_checkable
@@ -14,7 +15,7 @@ import optax
 from iwax import streams
 from iwax._typing import PRNGKey
 from iwax.compiler import compiler_options
-from iwax.evaluation.data_points import DataPoints, rows_at
+from iwax.evaluation.rows import DataPoints, blocks
 from iwax.gradients import AbstractObjective, AnyObjective, as_objective
 from iwax.parts import Datum, filled
 from iwax.training.culprits import culprits
@@ -155,12 +156,12 @@ class _Run:
         observer: Observer | None,
         learning_rate: optax.Schedule | None,
     ) -> None:
-        self.plan, self.data, self.valid = plan, data, valid
+        self.plan, self.data = plan, data
         self.observer, self.learning_rate = observer, learning_rate
         rows = len(data)
         self.update = updates(objective, optimizer, plan, rows)
         self.culprits = culprits(objective, plan, rows)
-        self.validate = _validator(objective, plan.key, model, missing=plan.missing)
+        self.validate = _validator(objective, plan.key, model, valid, missing=plan.missing)
         self.order = lru_cache(maxsize=1)(lambda epoch: jnp.asarray(permutation(plan.seed, epoch, rows)))
 
     def close_epoch(self, state: State, epoch: int, steps: int) -> State:
@@ -174,7 +175,7 @@ class _Run:
         state = replace(state, tally=Tally.zero())
         improved = False
         if self.plan.validate_every and (epoch + 1) % self.plan.validate_every == 0:
-            row["validation"] = self.validate(state.model, self.valid)
+            row["validation"] = self.validate(state.model)
             reached = jnp.asarray(row["validation"], state.best.dtype)  # rounded as the best is, or a tie might win
             improved = bool(reached > state.best)
             warming = epoch + 1 < self.plan.beta_warmup  # patience begins once beta is 1
@@ -189,24 +190,25 @@ class _Run:
         return state
 
 
-def _validator(objective: AbstractObjective, root: PRNGKey, template: Any, *, missing: bool) -> Any:
-    """``validate(model, valid)``: the mean bound on the validation rows, always with the same noise."""
+def _validator(
+    objective: AbstractObjective, root: PRNGKey, template: Any, valid: DataPoints | None, *, missing: bool
+) -> Callable[[Any], float]:
+    """``validate(model)``: the mean bound on the validation rows, always with the same noise."""
     key, start = jax.random.fold_in(root, streams.Run.VALIDATION), objective.init()
     _, static = eqx.partition(template, eqx.is_array)
 
     @partial(jax.jit, compiler_options=compiler_options())
-    def bounds(arrays: Any, rows: Any, index: Any) -> Any:
-        model = eqx.combine(arrays, static)
-        x = rows if isinstance(rows, Datum) else filled(rows.astype(float), missing=missing, index=index)
-        return objective(model, key, x, beta=1.0, control=start).bound
+    def bounds(arrays: Any, x: Datum) -> Any:
+        x = x if isinstance(valid, Datum) else filled(x.values, missing=missing, index=x.index)
+        return objective(eqx.combine(arrays, static), key, x, beta=1.0, control=start).bound
 
-    def validate(model: Any, valid: DataPoints) -> float:
-        rows, total, arrays = len(valid), 0.0, eqx.filter(model, eqx.is_array)
-        for first in range(0, rows, _VALIDATION_ROWS):
-            index = np.minimum(np.arange(first, first + min(_VALIDATION_ROWS, rows)), rows - 1)  # one shape, padded
-            block = rows_at(valid, index, index) if isinstance(valid, Datum) else jnp.asarray(valid[index])
-            each = np.asarray(bounds(arrays, block, jnp.asarray(index)), np.float64)
-            total += float(each[: rows - first].sum())
-        return total / rows
+    def validate(model: Any) -> float:
+        points = replace(valid, index=None) if isinstance(valid, Datum) else Datum(valid)
+        arrays = eqx.filter(model, eqx.is_array)
+        sums = [
+            float(np.asarray(bounds(arrays, block.x), np.float64)[: block.size].sum())
+            for block in blocks(points, _VALIDATION_ROWS)
+        ]
+        return sum(sums) / len(points)
 
     return validate

@@ -9,7 +9,7 @@ import jax
 import numpy as np
 import pytest
 
-from iwax import bnn, evaluation, runs
+from iwax import evaluation, runs
 from iwax.cli import published as printed
 from iwax.cli.terminal import Terminal
 from iwax.reproduction import evaluators, published, reproduce, results, results_page
@@ -122,7 +122,7 @@ def test_a_row_is_the_run_that_its_command_gives(bound):
 
 
 def test_both_tables_are_listed(capsys):
-    printed.tables(Terminal(), [published.read_table(name) for name in published.table_names()], bnn.read_errors())
+    printed.tables(Terminal(), [published.read_table(name) for name in published.table_names()])
     out = capsys.readouterr().out
     assert "burda2016" in out
     assert "jvi" in out

@@ -1,9 +1,9 @@
-"""Means and draws of what was not seen, by importance weights: all draws of a piece of rows, a chunk at a time.
+"""Means and draws of what was not observed, by self-normalised importance weights, a chunk of draws at a time.
 
-The error of a mean ``sum_i w̃_i h_i`` hangs on the tail of w and on that of w |h - E[h]|, of which either may be the
+The error of a mean ``sum_i w̃_i h_i`` depends on the tail of w and on that of w |h - E[h]|, of which either may be the
 heavier (Vehtari et al. 2024, arXiv:1507.02646): a Pareto k-hat is fitted to w (1 + |h - E[h]|), whose tail is as heavy
-as the heavier of both. A row has a mean for every one of its cells that is sought; |h - E[h]| is the largest of their
-distances from the first draw's mean, each in units of what it is on average over the draws that follow.
+as the heavier of both. A row has a mean for every one of its cells that is estimated; |h - E[h]| is the largest of
+their distances from the first draw's mean, each in units of its average over the draws that follow.
 """
 
 import math
@@ -21,48 +21,48 @@ from iwax import batched, likelihoods, streams
 from iwax._typing import PRNGKey
 from iwax.compiler import compiler_options
 from iwax.evaluation import trust
-from iwax.evaluation.blocks import Block
-from iwax.inference import defended
-from iwax.inference.defended import EVERY
-from iwax.inference.sweeps import swept
-from iwax.inference.tail import Tail
+from iwax.evaluation.pareto import Tail
+from iwax.evaluation.rows import Block
+from iwax.inference import proposals
+from iwax.inference.gibbs import filled_in
+from iwax.inference.proposals import EVERY
 from iwax.model import LatentVariableModel
 from iwax.parts import Datum
 
-__all__ = ["Found", "How", "Weighed", "weighed"]
+__all__ = ["Estimates", "Sampling", "SelfNormalised", "estimated"]
 
-_CHUNK, _NUMBERS = 2_000, 180_000  # rows times draws worked on at once: so many, or, of short rows, so many numbers
+_CHUNK, _NUMBERS = 2_000, 180_000  # worked on at once: rows times draws, or, if rows are short, numbers
 _SCALING = 16  # draws after the first from which distances have their units: a chunk holds them
-_DRAWS_A_CALL = 10_000  # of a row, about: then their log-weights leave the device, and the largest alone are kept
+_DRAWS_PER_CALL = 10_000  # per row, about: then their log-weights leave the device, and only the largest stay
 
 
-class Weighed:
-    """What an answer by importance weights says of itself, from its ``ess`` and ``pareto_k`` [n]: base of results.
+class SelfNormalised:
+    """What a self-normalised answer says of itself, from its ``ess`` and ``pareto_k`` [n]: the base of results.
 
-    ``warned`` are words for what fills rows, for such rows, and for what helps.
+    ``phrases`` are words for what is estimated, for such rows, and for what helps.
     """
 
     k: int
     error: np.ndarray
     ess: np.ndarray
     pareto_k: np.ndarray
-    warned: ClassVar[tuple[str, str, str]]
+    phrases: ClassVar[tuple[str, str, str]]
 
     @property
-    def sought(self) -> np.ndarray:
-        """Which cells are answers, [n, *event]."""
+    def estimated(self) -> np.ndarray:
+        """Which cells are estimates, [n, *event]."""
         return np.ones(self.error.shape, bool)
 
     @property
     def unknown(self) -> np.ndarray:
-        """Whether the error of what is said of a row is unknown, [n]: the rule of `Evidence.known_error`."""
+        """Whether the error of a row's estimates is unknown, [n]: the rule of `Evidence.known_error`."""
         return trust.unknown(self.ess, self.pareto_k)
 
     @property
     def known_error(self) -> np.ndarray:
-        """``error`` [n, *event], but NaN in the answers of rows of which it is unknown."""
+        """``error`` [n, *event], but NaN in the estimates of rows with an unknown error."""
         unknown = self.unknown.reshape(-1, *(1,) * (self.error.ndim - 1))
-        return np.where(unknown & self.sought, np.nan, self.error)
+        return np.where(unknown & self.estimated, np.nan, self.error)
 
     @property
     def ess_median(self) -> float | None:
@@ -74,13 +74,13 @@ class Weighed:
         """Reasons to distrust the numbers, in words; empty where there are none. Rows are numbered from ``first``."""
         if not self.unknown.any():
             return []
-        (what, rows, advice), of = self.warned, int(_by_row(self.sought).any(axis=1).sum())
+        (what, rows, advice), of = self.phrases, int(_by_row(self.estimated).any(axis=1).sum())
         words = trust.unknown_words(what, self.unknown, self.k, of=of, rows=rows)
         return [f"{words} ({trust.named(self.unknown, first=first)}); {advice}"]
 
 
-class Found(NamedTuple):
-    """Of a piece of rows: means and errors [batch, *event], effective sample sizes and k-hat [batch], and m draws.
+class Estimates(NamedTuple):
+    """Means and errors [batch, *event], effective sample sizes and k-hat [batch], and m draws of a block of rows.
 
     All on the host; without draws m is 0.
     """
@@ -92,26 +92,30 @@ class Found(NamedTuple):
     draws: np.ndarray
 
 
-class How(NamedTuple):
-    """k draws a row, so many values drawn, so many sweeps for the encoder to read, every fifth draw from the prior."""
+class Sampling(NamedTuple):
+    """k draws per row, ``draws`` of values, and whether every fifth draw is from the prior.
+
+    The encoder reads what ``iterations`` pseudo-Gibbs iterations make of x.
+    """
 
     k: int
     draws: int
-    sweeps: int
+    iterations: int
     defensive: bool
 
 
-def weighed(model: LatentVariableModel, key: PRNGKey, piece: Block, how: How) -> Found:
-    """The answers for a piece, less what fills it up. With ``sweeps`` the encoder reads what so many make of x.
+def estimated(model: LatentVariableModel, key: PRNGKey, block: Block, how: Sampling) -> Estimates:
+    """The estimates for the rows of a block, less its padding.
 
     The weights are right for any row that the encoder reads, as long as the noise that made it is not the draws'.
     """
-    x = piece.x
-    if how.sweeps:
-        x = replace(x, inputs=swept(model, jax.random.fold_in(key, streams.Evaluation.SWEEPS), x, how.sweeps))
+    x = block.x
+    if how.iterations:
+        of_gibbs = jax.random.fold_in(key, streams.Evaluation.GIBBS)
+        x = replace(x, inputs=filled_in(model, of_gibbs, x, how.iterations))
     tail, ratios, log_w = Tail(how.k), (), []
     for sums, of_call, log_size in _calls(model, key, x, how):
-        tail.add(np.asarray(log_size))
+        tail.add(np.asarray(log_size).T)
         ratios = _ratios(sums)
         if how.draws:
             log_w.append(of_call)
@@ -119,16 +123,16 @@ def weighed(model: LatentVariableModel, key: PRNGKey, piece: Block, how: How) ->
     copies = np.zeros((0, *means.shape), means.dtype)
     if how.draws:
         copies = np.asarray(_drawn(model, key, x, jnp.concatenate(log_w, axis=1)[:, : how.k], how))
-    kept, event = piece.size, x.values.shape[1:]
-    means, error = (each[:kept].reshape(kept, *event) for each in (means, error))
-    return Found(means, error, ess[:kept], tail.shape()[:kept], copies[:, :kept].reshape(-1, kept, *event))
+    n, event = block.size, x.values.shape[1:]
+    means, error = (each[:n].reshape(n, *event) for each in (means, error))
+    return Estimates(means, error, ess[:n], tail.shape()[:n], copies[:, :n].reshape(-1, n, *event))
 
 
 class _Sums(NamedTuple):
     """Sums over draws of w, w d, w^2, w^2 d and w^2 d^2: w relative to the ``largest`` so far, d = mean - anchor.
 
     The ``anchor`` is the first draw's mean: sums of differences from it lose no digits. ``units`` is one over how large
-    d is on average over the first draws; 0 where it is 0 or not sought.
+    d is on average over the first draws; 0 where it is 0 or not estimated.
     """
 
     anchor: Float[Array, "batch features"]
@@ -142,19 +146,19 @@ class _Sums(NamedTuple):
     wp: Float[Array, "batch features classes"] | None  # p: the probabilities of classes
 
 
-def _draws_a_chunk(how: How, x: Datum) -> int:
-    """So many that the work has the size that is fastest, of all chunks alike: none is mostly empty."""
+def _draws_per_chunk(how: Sampling, x: Datum) -> int:
+    """The number with which a chunk has the size that is fastest, all chunks alike: none is mostly empty."""
     rows, features = x.values.shape[0], math.prod(x.values.shape[1:])
     most = max(1 + _SCALING, max(_CHUNK, _NUMBERS // features) // rows)
     chunk = -(-how.k // -(-how.k // min(how.k, most)))
     return -(-chunk // EVERY) * EVERY if how.defensive else chunk
 
 
-def _calls(model: LatentVariableModel, key: PRNGKey, x: Datum, how: How) -> Iterator[tuple[_Sums, Array, Array]]:
-    """The sums so far, and of the draws of a call log w and log w (1 + |h - E[h]|), [batch, draws]."""
+def _calls(model: LatentVariableModel, key: PRNGKey, x: Datum, how: Sampling) -> Iterator[tuple[_Sums, Array, Array]]:
+    """The sums so far, and log w and log w (1 + |h - E[h]|) of the draws of a call, [batch, draws]."""
     compiled = cast(Any, eqx.filter_jit)(_summed, compiler_options=compiler_options())
-    chunk, sums = _draws_a_chunk(how, x), None
-    chunks = -(-min(how.k, _DRAWS_A_CALL) // chunk)
+    chunk, sums = _draws_per_chunk(how, x), None
+    chunks = -(-min(how.k, _DRAWS_PER_CALL) // chunk)
     for first in range(0, how.k, chunks * chunk):
         sums, log_w, log_size = compiled(
             model, key, x, sums, jnp.int32(first), jnp.int32(how.k), (chunk, chunks), how.defensive
@@ -172,14 +176,13 @@ def _summed(
     size: tuple[int, int],
     defensive: bool,
 ) -> tuple[_Sums, Array, Array]:
-    """The sums after so many further chunks of draws, from the draw ``start`` on; those from k on weigh nothing."""
-    means_of = defended.weighted_means if defensive else batched.weighted_means
+    """The sums after further chunks of draws, from the draw ``start`` on; those from k on have no weight."""
     chunk, chunks = size
     weighted = eqx.filter_closure_convert(
-        lambda first: means_of(model, key, x, k=chunk, first=first), jnp.int32(0)
+        lambda first: proposals.weighted_means(model, key, x, k=chunk, first=first, defensive=defensive), jnp.int32(0)
     )  # traced here, for its shapes and for the loop
     seen = None if isinstance(model.likelihood, likelihoods.Flipped) else x.observed  # through noise: nothing is
-    sought = _by_row(jnp.ones(x.values.shape, bool) if seen is None else ~seen)
+    unseen = _by_row(jnp.ones(x.values.shape, bool) if seen is None else ~seen)
 
     def add(sums: _Sums, first: Array) -> tuple[_Sums, tuple[Array, Array]]:
         log_w, means, classes = weighted(first)
@@ -187,7 +190,7 @@ def _summed(
         sums = sums._replace(anchor=jnp.where(first == 0, means[:, 0], sums.anchor))
         there = (first + jnp.arange(chunk) < k)[:, None] & ~jnp.isnan(log_w)
         log_w, d = jnp.where(there, log_w, -jnp.inf).T, means - sums.anchor[:, None]
-        sums = sums._replace(units=jnp.where(first == 0, _units(d, sought), sums.units))
+        sums = sums._replace(units=jnp.where(first == 0, _units(d, unseen), sums.units))
         far = jnp.max(jnp.abs(d) * sums.units[:, None], axis=2)
         log_size = jnp.where(jnp.isfinite(log_w), log_w + jnp.log1p(far), -jnp.inf)
         return _added(sums, log_w, d, classes), (log_w, log_size)
@@ -208,10 +211,10 @@ def _none(weighted: Any) -> _Sums:
     return _Sums(zeros, zeros, none - jnp.inf, none, zeros, none, zeros, zeros, no_classes)
 
 
-def _units(d: Array, sought: Array) -> Array:
-    """One over the mean distance from the first draw, over those after it; 0 for what is constant or not sought."""
+def _units(d: Array, unseen: Array) -> Array:
+    """One over the mean distance from the first draw, over those after it; 0 for what is constant or was seen."""
     scale = jnp.abs(d[:, : 1 + _SCALING]).mean(axis=1)
-    return jnp.where(sought & (scale > 0), 1 / jnp.where(scale > 0, scale, 1), 0)
+    return jnp.where(unseen & (scale > 0), 1 / jnp.where(scale > 0, scale, 1), 0)
 
 
 def _added(sums: _Sums, log_w: Array, d: Array, p: Array | None) -> _Sums:
@@ -249,7 +252,7 @@ def _ratios(sums: _Sums) -> tuple[Array, Array, Array]:
 
 
 @eqx.filter_jit
-def _drawn(model: LatentVariableModel, key: PRNGKey, x: Datum, log_w: Float[Array, "batch k"], how: How) -> Array:
+def _drawn(model: LatentVariableModel, key: PRNGKey, x: Datum, log_w: Float[Array, "batch k"], how: Sampling) -> Array:
     """m draws ``x ~ p(x|z_j)``, j ~ Cat(w̃), [m, batch, features]."""
     return _values(model, key, x, _chosen(key, x, log_w, how.draws), how.defensive)
 
@@ -272,14 +275,8 @@ def _values(
 
     def one(key: PRNGKey, datum: Datum, chosen: Array) -> Array:
         def value(key_of_value: PRNGKey, number: Array) -> Array:
-            if defensive:
-                z, keys = defended.latent(model, datum, key, number)
-            else:
-                drawn = model.propose(datum, jax.random.fold_in(key, number))
-                z, keys = drawn.z, drawn.keys
-            if model.missingness is not None:
-                return model.completed(datum, keys, z)
-            return batched.sought(model.likelihood(z, datum.given, key=keys[1]), datum).draw(key_of_value)[0]
+            z, keys = proposals.draw(model, datum, key, number, defensive=defensive)
+            return proposals.value(model, datum, key_of_value, keys, z)
 
         of_values = jax.random.fold_in(key, streams.Row.VALUES)
         return batched.over_draws(value, of_values, chosen.shape[0], chosen)
@@ -288,5 +285,5 @@ def _values(
 
 
 def _by_row(each: Any, axes: int = 1) -> Any:
-    """An array with all axes after the first so many as one: the values of a row, whatever their shape."""
+    """An array with all axes after the first ``axes`` as one: the values of a row, whatever their shape."""
     return each.reshape(*each.shape[:axes], math.prod(each.shape[axes:]))

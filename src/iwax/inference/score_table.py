@@ -1,4 +1,4 @@
-"""What a file of scores has of every row: log p(x), what is made of it, and why a row has none."""
+"""The columns of a file of scores: log p(x) of every row, what is made of it, and why a row has none."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -9,21 +9,20 @@ import numpy as np
 from iwax._typing import PRNGKey
 from iwax.data.rows import Rows
 from iwax.evaluation import trust
-from iwax.inference.anomaly import likelihood_ratio, typicality
+from iwax.inference.anomaly import likelihood_ratio, score, typicality
 from iwax.inference.comparable import comparable_scores
-from iwax.inference.score import score
 from iwax.model import LatentVariableModel
 
-__all__ = ["Scores", "columns", "scores"]
+__all__ = ["ScoreTable", "columns", "score_table"]
 
 _NUMBERS = ("log_evidence", "error", "ess", "khat", "missing", "score", "typicality", "ratio", "ratio_error")
 
 
 @dataclass(frozen=True)
-class Scores:
+class ScoreTable:
     """Scores of n rows: columns [n] by name, and whether the error of log p(x) is ``unknown`` [n].
 
-    ``unsure`` says of which rows it is unknown, if of any; ``warnings`` say all else.
+    ``unsure`` names the rows for which it is unknown, if any; ``warnings`` say all else.
     """
 
     columns: dict[str, np.ndarray]
@@ -32,7 +31,7 @@ class Scores:
     warnings: list[str]
 
 
-def scores(
+def score_table(
     model: LatentVariableModel,
     x: np.ndarray,
     read: Rows,
@@ -42,11 +41,11 @@ def scores(
     background: LatentVariableModel | None = None,
     known: np.ndarray | None = None,
     progress: Callable[[int, int], None] | None = None,
-) -> Scores:
+) -> ScoreTable:
     """Score rows x [n, D], as they were ``read`` from a file, by log p(x) with k draws per row.
 
     With ``known`` rows comes the typicality next to them, with a ``background`` model the likelihood ratio. A row with
-    a cell that its column cannot hold has log p(x) = -inf, and one without a value has 0: of both the reason is said,
+    a cell that its column cannot hold has log p(x) = -inf, and one without a value has 0: both come with the reason,
     and neither keeps the others from being scored.
     """
     missing, refused = _missing(x), np.isin(np.arange(len(x)), [row for row, _ in read.refused])
@@ -76,7 +75,7 @@ def scores(
             f"{refused.sum():,} of {len(x):,} rows have a cell that its column cannot hold, and log p(x) = -inf; the "
             f"first: {reasons[int(np.argmax(refused))]}"
         )
-    return Scores(columns(read, numbers, reasons), unknown, unsure, warnings)
+    return ScoreTable(columns(read, numbers, reasons), unknown, unsure, warnings)
 
 
 def columns(read: Rows, numbers: Mapping[str, np.ndarray], reasons: list[str]) -> dict[str, np.ndarray]:
