@@ -36,6 +36,7 @@ FORMER: dict[str, dict[str, str]] = {  # module: former name: where it is today
     "iwax.storage": {name: f"iwax.model_files.{name}" for name in ("ModelFileError", "load", "save")},
     "iwax.training": {
         **{name: f"iwax.storage.{name}" for name in ("checkpoint", "record")},
+        "compile_stretch": "iwax.training.compile_segment",
         "draws_a_chunk": "iwax.training.draws_per_chunk",
         "rows_a_piece": "iwax.training.rows_per_piece",
     },
@@ -100,7 +101,7 @@ def argument(former: str, today: str) -> Callable[[Callable[_Given, _Result]], C
 
     def of(function: Callable[_Given, _Result]) -> Callable[_Given, _Result]:
         @functools.wraps(function)
-        def renamed(*given: _Given.args, **named: _Given.kwargs) -> _Result:
+        def _renamed(*given: _Given.args, **named: _Given.kwargs) -> _Result:
             if former in named:
                 if today in named:
                     raise TypeError(f"{function.__name__} needs {today}= alone, got {former}= (its former name) too")
@@ -108,7 +109,7 @@ def argument(former: str, today: str) -> Callable[[Callable[_Given, _Result]], C
                 named[today] = named.pop(former)
             return function(*given, **named)
 
-        return renamed
+        return _renamed
 
     return of
 
