@@ -2,7 +2,7 @@
 
     python examples/weight_laws.py RUN [RUN ...] -o weights.png
 
-RUN is a run with uncertain weights, such as `iwax train mnist-static --preset iwaeu` makes. A line of the picture is
+RUN is a run with stochastic weights, such as `iwax train mnist-static --preset iwaeu` makes. A line of the picture is
 the encoder or the decoder of a run; printed are quantiles of the standard deviations, all equal to `sigma`
 at the start, and the share of weights whose |mean| is below its standard deviation: those that could be left out.
 """
@@ -50,7 +50,7 @@ def main() -> None:
                 name = part if len(given.runs) == 1 else f"{run.name}, {part}"
                 found[name] = described(network, key=jax.random.key(given.seed))
     if not found:
-        raise SystemExit(f"{given.runs[0]}: a run with uncertain weights was needed (--set model.uncertain=both)")
+        raise SystemExit(f"{given.runs[0]}: a run with stochastic weights was needed (--set model.uncertain=both)")
     for name, each in found.items():
         spread = "  ".join(f"{float(share):.0%} {sigma:.4f}" for share, sigma in each["quantiles"].items())
         sys.stdout.write(f"{name}: {each['weights_in_all']:,} weights; standard deviations {spread}; ")

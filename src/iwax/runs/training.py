@@ -15,10 +15,9 @@ from iwax import data, streams
 from iwax.gradients import AbstractObjective
 from iwax.model import LatentVariableModel
 from iwax.runs import initial, run_data, support
-from iwax.runs.environment import Environment, environment, versions
+from iwax.runs.environment import Environment, environment, placed, versions
 from iwax.runs.folder import claimed, held, write_down
 from iwax.runs.interrupt import Interrupted, watch
-from iwax.runs.place import placed
 from iwax.runs.reporter import Reporter
 from iwax.runs.run import Run
 from iwax.runs.run_data import DataRecord

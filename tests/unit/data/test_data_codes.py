@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from iwax import data
+from iwax import formats
 from iwax.data.columns import infer
 from iwax.data.schema import typed
 from iwax.data.tables import filled_table
@@ -47,8 +47,8 @@ def test_whole_numbers_of_parquet_are_read_as_those_of_a_text_table(tmp_path):
     parquet.write_table(arrow.table({"code": codes, "below": below}), tmp_path / "t.parquet")
     lines = [",".join("" if x is None else str(x) for x in row) for row in zip(codes, below, strict=True)]
     (tmp_path / "t.csv").write_text("\n".join(["code,below", *(line for line in lines if line != ",")]) + "\n")
-    found = [typed(data.formats.read_parquet((tmp_path / "t.parquet").read_bytes(), name="t"))]
-    found.append(typed(data.formats.read_cells((tmp_path / "t.csv").read_bytes(), name="t")))
+    found = [typed(formats.read_parquet((tmp_path / "t.parquet").read_bytes(), name="t"))]
+    found.append(typed(formats.read_cells((tmp_path / "t.csv").read_bytes(), name="t")))
     assert found[0].columns == found[1].columns
     assert [(each.kind, each.levels) for each in found[0].columns] == [
         ("binary", ("7", str(2**60 + 1))),
@@ -130,7 +130,7 @@ def test_a_table_read_in_blocks_is_the_one_that_was_written(rows, draw):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("iwax.formats.table.BLOCK", draw.draw(st.integers(1, 200)))
         patch.setattr("iwax.formats.table.LEAST", draw.draw(st.integers(1, 4)))
-        found = data.formats.read_cells(
+        found = formats.read_cells(
             stream.getvalue().encode(), name="t.csv", dialect=data.Dialect(delimiter=",", header="first")
         )
     missing = ("", ".")

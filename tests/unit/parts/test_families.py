@@ -26,7 +26,7 @@ FEATURES = 3
 NAMES = list(families.FAMILIES)
 
 
-# -- a density of somebody's own, as docs/guides/add_a_part.md says ----------------------------------------------------
+# -- a density of somebody's own, as docs/how_to/add_a_part.md says ----------------------------------------------------
 
 
 class Laplace(AbstractIndependent):

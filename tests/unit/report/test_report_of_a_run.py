@@ -38,7 +38,7 @@ def called(*words: object) -> int:
 def run(tmp_path_factory) -> Path:
     """A run of two latents, measured, with its report."""
     config = runs.from_sources(data="digits", sets=TINY, flags={})
-    path = runs.train(config, tmp_path_factory.mktemp("runs") / "plane", reporter=Silent())
+    path = runs.train(config, tmp_path_factory.mktemp("runs") / "plane", reporter=Silent()).path
     runs.evaluate(path, limit=60, reporter=Silent())
     assert called("report", path) == 0
     return path

@@ -51,7 +51,7 @@ def test_every_family_has_the_density_and_the_moments_of_python(tmp_path: Path):
     seen, z = jnp.array([1, 1, 1, 1, 1, 0, 1, 1, 1, 1]), jnp.array([0.3, -1.2, 2.0])
     weights = base64.b64encode(encode(tensors)).decode()
     names = ("safetensors.js", "network.js", "likelihood.js", "model.js")
-    scripts = "\n".join((resources.files("iwax.report.page") / "files" / name).read_text("utf-8") for name in names)
+    scripts = "\n".join((resources.files("iwax.report.explorer") / name).read_text("utf-8") for name in names)
     (tmp_path / "page.html").write_text(f"<meta charset=utf-8><script>{scripts}</script>", encoding="utf-8")
     program = (
         f"(() => {{const m = new Model({json.dumps(spec)}, parseSafetensors({weights!r}));"
