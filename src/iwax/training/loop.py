@@ -79,7 +79,7 @@ def as_observer(observer: Any) -> Any:
     """An observer as it is; one whose `segment` has its former name ``stretch``, with a DeprecationWarning."""
     if isinstance(observer, Observer) or not isinstance(observer, _Former):
         return observer
-    warnings.warn("the method stretch of an observer is now segment", DeprecationWarning, stacklevel=3)
+    warnings.warn("the method stretch of an observer is now segment", DeprecationWarning, stacklevel=4)
     return _Renamed(observer)
 
 
@@ -110,7 +110,6 @@ def train(
     if plan.validate_every and valid is None:
         raise ValueError("validate_every needs validation data, got none")
     ascended, steps = as_objective(objective), steps_per_epoch(rows, plan.batch)
-    observer = None if observer is None else as_observer(observer)
     _refuse_pieces(ascended, plan)
     run = _Run(ascended, optimizer, plan, state.model, jax.tree.map(jnp.asarray, data), valid, observer, learning_rate)
     # of the types that a segment returns, or it would be compiled a second time
@@ -128,7 +127,7 @@ def train(
         progress = clock.progress(state, stop - before, steps)
         if stop == (epoch + 1) * steps:
             state = run.close_epoch(state, epoch, steps)
-        if observer is not None and observer.segment(state, progress):
+        if run.observer is not None and run.observer.segment(state, progress):
             return state
     return state
 
@@ -181,7 +180,7 @@ class _Run:
         learning_rate: optax.Schedule | None,
     ) -> None:
         self.plan, self.data = plan, data
-        self.observer, self.learning_rate = observer, learning_rate
+        self.observer, self.learning_rate = as_observer(observer), learning_rate
         rows = len(data)
         self.update = updates(objective, optimizer, plan, rows)
         self.culprits = culprits(objective, plan, rows)
