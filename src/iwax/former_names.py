@@ -44,6 +44,7 @@ FORMER: dict[str, dict[str, str]] = {  # module: former name: where it is today
     "iwax.storage": {name: f"iwax.model_files.{name}" for name in ("ModelFileError", "load", "save")},
     "iwax.training": {
         **{name: f"iwax.storage.{name}" for name in ("checkpoint", "record")},
+        "compile_stretch": "iwax.training.compile_segment",
         "draws_a_chunk": "iwax.training.draws_per_chunk",
         "rows_a_piece": "iwax.training.rows_per_piece",
     },

@@ -1,5 +1,6 @@
 """q(z|x)."""
 
+from iwax import former_names
 from iwax.posteriors.amortised import Amortised
 from iwax.posteriors.bernoulli import Bernoulli
 from iwax.posteriors.chain import Chain
@@ -48,3 +49,5 @@ __all__ = [
     "real_nvp",
     "sylvester",
 ]
+
+__getattr__ = former_names.of(__name__)

@@ -1,11 +1,13 @@
 """Names of before: each gives what took its place and warns; names that are gone say what to use."""
 
 import importlib
+import inspect
 import re
 
 import pytest
 
 import iwax
+from iwax import inference, training
 from iwax.former_names import FORMER, REMOVED
 
 CHANGED = [(module, name, today) for module, names in FORMER.items() for name, today in names.items()]
@@ -41,3 +43,38 @@ def test_a_name_that_never_was_is_refused(module):
 def test_the_former_rooms_are_reached_from_the_root():
     with pytest.warns(DeprecationWarning, match=r"iwax\.runs\.Run"):
         assert iwax.experiments.Run is iwax.runs.Run
+
+
+@pytest.mark.parametrize(
+    ("function", "former", "today"),
+    [
+        (inference.denoise, "sweeps", "iterations"),
+        (inference.impute, "sweeps", "iterations"),
+        (inference.impute_gibbs, "sweeps", "iterations"),
+        (training.Plan.__init__, "stretch_seconds", "segment_seconds"),
+    ],
+)
+def test_a_former_argument_warns_and_is_never_given_twice(function, former, today):
+    assert today in inspect.signature(function).parameters
+    with pytest.warns(DeprecationWarning, match=f"{former}= of .* is now {today}="), pytest.raises(TypeError):
+        function(**{former: 1})  # and nothing else, which it needs
+    with pytest.raises(TypeError, match=f"needs {today}= alone, got {former}="):
+        function(**{former: 1, today: 1})
+
+
+class Former:
+    """An observer as the last release asked for."""
+
+    def stretch(self, state, progress):
+        return progress
+
+    def epoch(self, state, row):
+        """Nothing."""
+
+    def improved(self, state):
+        """Nothing."""
+
+
+def test_an_observer_with_the_former_method_is_heard():
+    with pytest.warns(DeprecationWarning, match="the method stretch of an observer is now segment"):
+        assert training.loop.as_observer(Former()).segment(None, "here") == "here"
