@@ -19,7 +19,6 @@ with later():
     from iwax.data import masks
     from iwax.report import figures
     from iwax.runs import export
-    from iwax.runs import run as runs
 
 __all__ = ["impute"]
 
@@ -124,13 +123,6 @@ def _paths(file: Path | None, output: Path | None, errors: Path | None, draws: i
 
 def _is(path: Path | None, *endings: str) -> bool:
     return path is not None and path.suffix.lower() in endings
-
-
-def _rows(opened: "runs.Run", file: Path | None, limit: int | None) -> "np.ndarray":
-    """Rows of the file or, without one, the first test rows."""
-    if file is None:
-        return opened.rows("test", final=False)[: limit or IMAGES]
-    return opened.read(file, empty=True)[:limit]
 
 
 def _weights(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from iwax.data.binarization import as_grey, binarize_once, threshold
+from iwax.data.binarization import binarized
 from iwax.data.files import read_rows
 from iwax.data.rows import Rows
 from iwax.runs.run_data import DataRecord
@@ -33,17 +33,6 @@ def values(file: Path, found: Rows, config: Config, about: DataRecord, binarize:
     if found.kind == "table" and about.columns is None and any(c.levels for c in found.columns or ()):
         raise ValueError(f"{file}: needed numbers, as the run was trained on; got columns of text")
     how = binarize or config.data.binarize
-    return found.values if how is None or found.kind == "binary" else _binary(file, found.values, how)
-
-
-def _binary(file: Path, values: np.ndarray, how: str) -> np.ndarray:
-    if how not in ("threshold", "sample"):
-        raise ValueError(f"--binarize must be threshold or sample, got {how!r}")
-    if values.dtype != np.uint8 and not (np.nanmin(values) >= 0 and np.nanmax(values) <= 1):
-        raise ValueError(
-            f"{file}: --binarize needs grey values, or real ones in [0, 1]; got {np.nanmin(values)} to "
-            f"{np.nanmax(values)}"
-        )
-    if how == "threshold":
-        return threshold(values)
-    return binarize_once(values if values.dtype == np.uint8 else as_grey(values), seed=0, stream=Bits.SAMPLE)
+    if how is None or found.kind == "binary":
+        return found.values
+    return binarized(found.values, how, stream=Bits.SAMPLE, where=str(file))

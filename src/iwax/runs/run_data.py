@@ -78,7 +78,7 @@ def find(settings: Data, record: DataRecord, *, run: Path, given: Path | None = 
     if given is not None:
         return _checked([str(given)], settings, record, run=run)
     if settings.name in data.names():
-        if data.whereabouts(settings.name) in ("absent", "incomplete"):
+        if data.availability(settings.name) in ("absent", "incomplete"):
             raise data.UnavailableError(
                 f"run {run}: its data were needed, {settings.name}, whose files are not here; iwax data get "
                 f"{settings.name} downloads them, or say where they are with --data PATH"
