@@ -32,7 +32,7 @@ def made(tmp_path_factory) -> Path:
     np.save(folder / "rows.npy", np.random.default_rng(0).integers(0, 2, (50, 6), np.uint8))
     flags = {"training.epochs": 2, "training.validate_every": 1}
     config = runs.from_sources(data=str(folder / "rows.npy"), sets=TINY, flags=flags)
-    run = runs.train(config, folder / "run", reporter=Silent())
+    run = runs.train(config, folder / "run", reporter=Silent()).path
     runs.evaluate(run, reporter=Silent())
     Sealed(run).write({"samples/samples.png": b"\x89PNG" + bytes(range(60)), "report.html": b"<html>" + bytes(60)})
     return run

@@ -15,7 +15,7 @@ from iwax import data
 from iwax.cli import failure
 from iwax.formats import images, npy
 from iwax.report.page import measured
-from iwax.runs import diagnosis, summary_types
+from iwax.runs import diagnosis, measurements
 from iwax.runs.measurements import Measurement as Measured
 from iwax.storage import record, strict_json
 from iwax.storage.checkpoint import CorruptCheckpointError
@@ -35,7 +35,7 @@ SUMMARY = json.loads("""
 def test_a_summary_as_it_is_written_is_read(tmp_path):
     file = tmp_path / "a.json"
     file.write_bytes(strict_json.canonical(SUMMARY))
-    assert summary_types.parse(file.read_bytes(), path=file) == SUMMARY
+    assert measurements.parse(file.read_bytes(), path=file) == SUMMARY
 
 
 WRONG = {"log_evidence": "x", "n": 30.0, "k": [5], "split": 3, "warnings": "few", "units": [2.5], "elbo": True}
@@ -48,7 +48,7 @@ def test_a_value_of_a_wrong_type_is_named_with_its_line(tmp_path, name):
     file.write_bytes(strict_json.canonical(SUMMARY | {name: wrong}))
     line = next(i for i, text in enumerate(file.read_text().splitlines(), start=1) if f'"{name}"' in text)
     with pytest.raises(CorruptCheckpointError, match=rf"a\.json:{line}: needed .* under '{name}', got "):
-        summary_types.parse(file.read_bytes(), path=file)
+        measurements.parse(file.read_bytes(), path=file)
 
 
 @given(st.sampled_from(sorted(SUMMARY)), st.recursive(
@@ -59,7 +59,7 @@ def test_whatever_passes_can_be_printed(name, value):
     """As a report and a comparison print it: numbers by .2f, counts by commas, texts as such."""
     found, words = SUMMARY, ""
     try:
-        found = summary_types.parse(strict_json.canonical(SUMMARY | {name: value}), path=Path("a.json"))
+        found = measurements.parse(strict_json.canonical(SUMMARY | {name: value}), path=Path("a.json"))
     except CorruptCheckpointError as error:
         words = str(error)
     assert not words or f"under '{name}'" in words
@@ -78,7 +78,7 @@ def test_a_row_of_a_training_of_a_wrong_type_is_named_with_its_line(tmp_path, na
     file = tmp_path / "metrics.jsonl"
     file.write_text("".join(json.dumps(row) + "\n" for row in rows))
     with pytest.raises(CorruptCheckpointError, match=rf"metrics\.jsonl:2: needed a number or null under '{name}', got"):
-        record.numeric(record.read(file), path=file)
+        record.numeric(file.read_bytes(), path=file)
 
 
 # -- rows that were measured, and data that are others -------------------------------------------------------------

@@ -62,7 +62,7 @@ def denoise(
         if truth is not None:
             opened.model.refuse_outside(truth)
             given = data.perturb(truth, flips, levels=2, seed=seed)
-        found = inference.denoise(opened.model, given, flips=flips, k=k, key=trained.key_of(seed), sweeps=sweeps)
+        found = inference.denoise(opened.model, given, flips=flips, k=k, key=trained.key_of(seed), iterations=sweeps)
         shape = opened.shape
     about: dict[str, Any] = {"n": len(given), "flips": flips, "k": k, "sweeps": sweeps, "ess_median": found.ess_median}
     about |= tell(terminal, found, k)

@@ -40,7 +40,7 @@ def finish(run: Run, terminal: Terminal, *, stopped: str | None = None) -> None:
     The result is said before the pictures are drawn too. ``stopped`` is why the training ended early.
     """
     with Reporter(terminal) as reporter:
-        report = runs.evaluate(run, reporter=reporter)
+        report = run.at(run.config.evaluation.checkpoint).evaluate(reporter=reporter)
     terminal.say(f"measured    log p(x) = {report['log_evidence']:.4g}; drawing pictures")
     for path in draw(run):
         terminal.say(f"picture     {path}")

@@ -75,9 +75,9 @@ def impute(
         missing = np.isnan(given) if given.dtype.kind == "f" else np.zeros(given.shape, bool)
         about: dict[str, Any] = {"n": len(x), "k": None if sweeps else k, "sweeps": sweeps or None}
         if sweeps:
-            tables = [inference.impute_by_sweeps(opened.model, given, key=trained.key_of(seed), sweeps=sweeps)]
+            tables = [inference.impute_gibbs(opened.model, given, key=trained.key_of(seed), iterations=sweeps)]
         else:
-            how = {"k": k, "key": trained.key_of(seed), "draws": draws, "sweeps": 0 if mask is None else READ}
+            how = {"k": k, "key": trained.key_of(seed), "draws": draws, "iterations": 0 if mask is None else READ}
             found = inference.impute(opened.model, given, **how)
             tables = [found.values] if found.draws is None else list(found.draws)
             about |= _weights(terminal, found, errors, opened.about.columns, k)

@@ -66,7 +66,7 @@ def score(
         trained.warn_of_holes(terminal, x, of_row, refused=len(read.refused))
         reporter.begun("evaluation")
         how = {"k": k, "key": trained.key_of(seed), "progress": reporter.evaluation}
-        found = inference.scores(opened.model, x, read, background=beside, known=known, **how)
+        found = inference.score_table(opened.model, x, read, background=beside, known=known, **how)
     for warning in found.warnings:
         terminal.warn(warning)
     if found.unsure:

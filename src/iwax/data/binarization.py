@@ -1,10 +1,10 @@
 """From grey to black and white: by an exact random rule, or by a threshold."""
 
-import warnings
 from typing import Any, Literal
 
 import numpy as np
 
+from iwax import former_names
 from iwax.data.bits import bits16
 from iwax.streams import Bits
 
@@ -53,22 +53,14 @@ def binarize_grey(x: Any, bits: Any) -> Any:  # NumPy or JAX arrays, without loa
     return (bits.astype("uint32") * 255 < x.astype("uint32") * 65536).astype("uint8")
 
 
-def binarize_once(
-    grey: np.ndarray, *, seed: int, stream: Bits | None = None, purpose: Bits | None = None
-) -> np.ndarray:
+@former_names.argument("purpose", "stream")
+def binarize_once(grey: np.ndarray, *, seed: int, stream: Bits) -> np.ndarray:
     """A fixed draw of Bernoulli(grey/255), uint8 in {0, 1}: the same on every platform for one seed and random stream.
-
-    ``purpose`` is the former name of ``stream``. Raises TypeError where not exactly one of the two is given.
 
     >>> binarize_once(np.full((1, 3), 255, np.uint8), seed=1, stream=Bits.TEST).tolist()
     [[1, 1, 1]]
     """
-    if purpose is not None:
-        warnings.warn("purpose= of binarize_once is now stream=", DeprecationWarning, stacklevel=2)
-    named = [each for each in (stream, purpose) if each is not None]
-    if len(named) != 1:
-        raise TypeError(f"binarize_once needs one random stream, such as stream=streams.Bits.TEST, got {len(named)}")
-    return binarize_grey(grey, bits16(seed, named[0], grey.shape))
+    return binarize_grey(grey, bits16(seed, stream, grey.shape))
 
 
 def threshold(values: np.ndarray) -> np.ndarray:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from iwax import former_names
 from iwax.data.columns import DROP, Column, listed
 from iwax.data.encoding import encode, encode_each, texts
 from iwax.data.rows import Rows, refuse_empty_rows
@@ -70,6 +71,7 @@ def rows_of_table(
     return Rows(values, (len(columns),), "table", columns=tuple(columns), refused=refused, unread=unread)
 
 
+@former_names.argument("holes", "missing")
 def filled_table(
     path: Path,
     columns: Sequence[Column],

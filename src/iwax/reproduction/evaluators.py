@@ -20,11 +20,10 @@ from iwax.runs import cost, measurements
 from iwax.runs.environment import environment, versions
 from iwax.runs.measure import COMMON_SEED, measured
 from iwax.runs.measurements import Measurement
-from iwax.runs.methods import Annealed, Importance, Jackknife, Method
+from iwax.runs.methods import Annealed, Importance, Jackknife, Method, Task
 from iwax.runs.methods.method import summed_up
 from iwax.runs.reporter import Reporter
 from iwax.runs.run import Run
-from iwax.runs.task import Task
 from iwax.storage import manifest, strict_json
 from iwax.storage.checkpoint import CorruptCheckpointError
 from iwax.storage.sealed import Sealed
@@ -71,7 +70,7 @@ def measure_side_by_side(
     run's evaluation/ folder. Returns the fields of a `Result`: log p(x) and the ELBO are those of the k draws, seconds
     those of all passes, whenever they were made. Raises ValueError where the latents are discrete.
     """
-    task = run.task(SPLIT, limit=plan.rows, seed=COMMON_SEED, reporter=reporter, streams=STREAMS)
+    task = Task(run, SPLIT, plan.rows, COMMON_SEED, reporter, STREAMS)
     with run.placed():
         about = _about(task)
         found = [(each, _once(each, task, about)) for each in _passes(plan, k)]
@@ -110,9 +109,9 @@ def _about(task: Task) -> dict[str, Any]:
         "split": SPLIT,
         "n": len(task.x),
         "seed": COMMON_SEED,
-        "data": task.about.sha256,
-        "weights": manifest.read(task.path / "checkpoints" / task.checkpoint)["files"]["model.safetensors"]["sha256"],
-        "precision": task.config.precision,
+        "data": task.run.about.sha256,
+        "weights": manifest.read(task.run.checkpoint)["files"]["model.safetensors"]["sha256"],
+        "precision": task.run.config.precision,
         "device": environment([])["device"],
         "versions": versions(),
     }
@@ -122,7 +121,7 @@ def _once(each: _Pass, task: Task, about: Mapping[str, Any]) -> Measurement:
     """The pass as it was kept, or made now and kept."""
     identity = {"pass": each.method.name, **each.settings, **about}
     digest = hashlib.sha256(strict_json.canonical(identity)).hexdigest()[:16]
-    folder, reporter, name = Sealed(task.path), task.reporter, f"side-by-side-{each.method.name}-{digest}"
+    folder, reporter, name = task.run.folder, task.reporter, f"side-by-side-{each.method.name}-{digest}"
     path, names = folder.path / "evaluation" / f"{name}.npz", ", ".join(each.evaluators)
     kept = None
     if folder.files.kind(f"evaluation/{path.name}") is not None:
@@ -134,7 +133,7 @@ def _once(each: _Pass, task: Task, about: Mapping[str, Any]) -> Measurement:
             reporter.note(f"{names}: measured before, {path}")
     if kept is None:
         n = each.method.rows(task)
-        seconds = cost.in_words(cost.forecast(task.config, task.about.shape, n * each.method.draws))
+        seconds = cost.in_words(cost.forecast(task.run.config, task.run.shape, n * each.method.draws))
         reporter.note(f"{names} of {n} rows ({each.plan}): about {seconds}")
         summary, found = measured(each.method, task)
         kept = Measurement(path, summary | found.stored | {"identity": identity}, found.columns)

@@ -1,5 +1,6 @@
 """A row of a published table, trained, measured as the publication measured it, and written down."""
 
+import json
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,10 +9,10 @@ from typing import Any
 import jax
 import numpy as np
 
-from iwax import evaluation
+from iwax import bnn, evaluation
 from iwax.model import LatentVariableModel
 from iwax.reproduction.evaluators import measure_side_by_side, plans
-from iwax.reproduction.published import PublishedRow, PublishedTable, PublishedValue, select_rows
+from iwax.reproduction.published import ErrorRow, ErrorTable, PublishedRow, PublishedTable, PublishedValue, select_rows
 from iwax.reproduction.results import Against, Published, Result, find, write
 from iwax.runs.comparison import above
 from iwax.runs.environment import environment
@@ -23,11 +24,19 @@ from iwax.runs.training import resume, train
 from iwax.settings import build
 from iwax.settings.config import Config
 from iwax.settings.presets import burda_name
-from iwax.storage import checkpoint
+from iwax.storage import checkpoint, durable
 from iwax.storage.sealed import TIMING, Sealed
 from iwax.training import steps_per_epoch
 
-__all__ = ["ACTIVITY_ROWS", "Request", "configuration", "published_activity", "reproduce_row", "run_folder"]
+__all__ = [
+    "ACTIVITY_ROWS",
+    "Request",
+    "configuration",
+    "published_activity",
+    "reproduce_errors",
+    "reproduce_row",
+    "run_folder",
+]
 
 ACTIVITY_ROWS = 500  # of the training images, as Burda, Grosse and Salakhutdinov counted
 ACTIVITY_SEED = 0
@@ -250,3 +259,25 @@ def published_activity(model: LatentVariableModel, training: np.ndarray) -> list
     """
     key = jax.random.key(ACTIVITY_SEED)
     return evaluation.active_units(evaluation.unit_activity(model, training[:ACTIVITY_ROWS], key=key, draws=1))
+
+
+def reproduce_errors(
+    table: ErrorTable, row: ErrorRow, *, epochs: int | None, seed: int, output: Path, results: Path, reporter: Reporter
+) -> tuple[dict[str, Any], Path]:
+    """Train and measure a row of test errors, unless it has been, and write its result; the result and its file."""
+    given = {**row.settings, "seed": seed} | ({} if epochs is None else {"epochs": epochs})
+    settings = bnn.Settings.of(given)
+    name = f"{table.name}-{row.name}-e{settings.epochs}-seed{seed}"
+    folder = output / name
+    if (folder / bnn.DOCUMENT).is_file():
+        found = json.loads((folder / bnn.DOCUMENT).read_text())
+        if bnn.Settings.of(found["settings"]) != settings:
+            raise ValueError(f"{folder}: a run of row {row.name} was needed, got another; name another with --output")
+        reporter.note(f"{row.name}: trained and measured before, {folder}")
+    else:
+        found = bnn.run(settings, folder, reporter=reporter)
+    result = {"row": row.name, "published_error": row.error, **found}
+    path = results / table.name / f"{row.name}-e{settings.epochs}-seed{seed}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    durable.replace(path, (json.dumps(result, indent=1) + "\n").encode())
+    return result, path

@@ -12,7 +12,6 @@ from iwax._typing import PRNGKey
 from iwax.evaluation.signal_to_noise import check_repeats
 from iwax.evaluation.statistics import standard_error
 from iwax.runs import cost
-from iwax.runs.compiling import Stopwatch
 from iwax.runs.environment import environment
 from iwax.runs.methods.importance import ACTIVE
 from iwax.runs.reporter import Reporter
@@ -140,7 +139,7 @@ class _Parts:
         left_out, seconds, compiling = {}, {}, {}
         for name, part in parts.items():
             self.reporter.note(f"measuring  {name.replace('_', ' ')}")
-            with Stopwatch() as watch:
+            with cost.Stopwatch() as watch:
                 try:
                     found[name] = part()
                 except TypeError as error:

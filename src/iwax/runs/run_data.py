@@ -7,14 +7,18 @@ from math import prod
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 from pydantic import BaseModel, Field
 
 from iwax import data
 from iwax.data import Column
+from iwax.data.binarization import binarized
 from iwax.data.dataset import Kind
+from iwax.data.rows import Rows
 from iwax.settings.config import Data
+from iwax.streams import Bits
 
-__all__ = ["DataRecord", "candidates", "find", "is_data", "portable"]
+__all__ = ["DataRecord", "candidates", "find", "is_data", "portable", "values"]
 
 SPARE, ENTRY = 1 << 26, 1 << 10  # bytes of any data, and of a picture beside its values
 CELL, TEXT = 64, 4096  # bytes of a value in any format, and of a text in a column that was left out
@@ -160,3 +164,18 @@ def _refusal(others: dict[str, str], settings: Data, record: DataRecord, run: Pa
         f"got others: {got}; {own}rows of other data are measured by iwax score {run} FILE, and a run on other data is "
         "a new run"
     )
+
+
+def values(file: Path, found: Rows, record: DataRecord, how: str | None) -> np.ndarray:
+    """The values [n, D] of rows of a file, made binary if ``how`` says how. ValueError for rows of another width."""
+    wanted = prod(record.shape)
+    if found.values.shape[1] != wanted:
+        raise ValueError(
+            f"{file}: rows of {wanted} values were needed, as the run was trained on (shape {record.shape}); "
+            f"got {found.values.shape[1]}"
+        )
+    if found.kind == "table" and record.columns is None and any(c.levels for c in found.columns or ()):
+        raise ValueError(f"{file}: needed numbers, as the run was trained on; got columns of text")
+    if how is None or found.kind == "binary":
+        return found.values
+    return binarized(found.values, how, stream=Bits.SAMPLE, where=str(file))

@@ -15,10 +15,9 @@ from iwax import data, streams
 from iwax.gradients import AbstractObjective
 from iwax.model import LatentVariableModel
 from iwax.runs import initial, run_data, support
-from iwax.runs.environment import Environment, environment, versions
+from iwax.runs.environment import Environment, environment, placed, versions
 from iwax.runs.folder import claimed, held, write_down
 from iwax.runs.interrupt import Interrupted, watch
-from iwax.runs.place import placed
 from iwax.runs.reporter import Reporter
 from iwax.runs.run import Run
 from iwax.runs.run_data import DataRecord
@@ -45,7 +44,7 @@ def train(config: Config, output: Path | None = None, *, reporter: Reporter, sto
     """Train a model in a new run folder, exactly `output` or a fresh one below runs/, and return the run.
 
     Everything that can be wrong with settings, data or folder is found before the first step. `stop` is asked
-    after every stretch of at most two seconds; where it says True the run is left, resumable, as if finished.
+    after every compiled segment of at most two seconds; where it says True the run is left, resumable, as if finished.
     Raises ValueError or an OSError for what is wrong, NumericalStop where the loss or a gradient is not finite (its
     last finite state is saved, and the error's `run` is the folder), Interrupted after SIGINT or SIGTERM (with a
     checkpoint written).
@@ -125,7 +124,7 @@ def _prepare(config: Config, dataset: data.Dataset) -> _Work:
     return _Work(
         config,
         dataset,
-        build.build_model(config, build.moments(config, dataset), key=key),
+        build.build_model(config, build.feature_statistics(config, dataset), key=key),
         build_objective(config.objective, dataset.features, rows=len(dataset.train), key=baseline),
         build.build_optimizer(config.training, steps_per_epoch=steps),
         build.build_schedule(config.training, steps_per_epoch=steps),
@@ -255,7 +254,7 @@ def _go(
             reporter.begun("training")
             state = _ascended(work, state, session)
             session.save(state)
-    if (signum := signals()) is not None:  # after the last stretch too: whoever sent it wants what follows to end
+    if (signum := signals()) is not None:  # after the last segment too: whoever sent it wants what follows to end
         error = Interrupted(signum, int(state.step), folder.path)
         folder.log(str(error))
         folder.seal()

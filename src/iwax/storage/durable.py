@@ -12,14 +12,6 @@ from typing import BinaryIO
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
-def write(path: Path, data: bytes) -> None:
-    """Write a new file and fsync it; FileExistsError where there is one already."""
-    with open(path, "xb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-
-
 def sync_folder(folder: Path) -> None:
     """fsync a folder, so that the names in it survive a power cut (a folder cannot be opened on Windows)."""
     if os.name == "nt":

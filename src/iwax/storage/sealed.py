@@ -16,23 +16,17 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
-from iwax.storage import durable, lock, record, strict_json, thinned
+from iwax.storage import durable, lock, record, strict_json
 from iwax.storage.enclosed import LARGEST, Enclosed, RunFolderWarning, is_partial
+from iwax.storage.record import State
 from iwax.storage.tensors import CorruptCheckpointError
 
-__all__ = ["FILE", "RECORDS", "Content", "Sealed", "State", "tell"]
+__all__ = ["FILE", "RECORDS", "Content", "Sealed", "tell"]
 
 FILE, LOCK = "seal.json", "seal.lock"
 METRICS, TIMING, LOG = RECORDS = ("metrics.jsonl", "timing.jsonl", "log.txt")  # which only grow
 _FORMAT = "iwax run 1"
 _LOG_TIME = "%Y-%m-%d %H:%M:%S"
-
-
-class State(NamedTuple):
-    """What a file is, or the first bytes of a record are."""
-
-    bytes: int
-    sha256: str
 
 
 class Content(NamedTuple):
@@ -108,12 +102,11 @@ class Sealed:
 
     def rows(self, name: str) -> list[dict[str, Any]]:
         """The rows of metrics.jsonl or timing.jsonl; no file, no rows. Rows after the seal are told of."""
-        path = self.path / name
-        return record.numeric(record.parse(self._record(name), path=path), path=path)
+        return record.numeric(self._record(name), path=self.path / name)
 
     def curve(self) -> list[dict[str, Any]]:
         """As `rows` of metrics.jsonl, but no more than a curve needs."""
-        return thinned.parse(self._record(METRICS), path=self.path / METRICS)
+        return record.thinned(self._record(METRICS), path=self.path / METRICS)
 
     def _record(self, name: str) -> bytes:
         try:
@@ -161,14 +154,14 @@ class Sealed:
             after: Entries = {name: [state] for name, state in new.items()}
             self._put(entries | after)
 
-    def seal(self, marks: Mapping[Path, str] | None = None) -> None:
-        """Seal records up to the marks "bytes:SHA-256" that `Record.sync` has returned, and log.txt as it is.
+    def seal(self, states: Mapping[Path, State] | None = None) -> None:
+        """Seal records up to the states that `Record.sync` has returned, and log.txt as it is.
 
         The log, which has no running digest, is read for its own; one that is not as sealed keeps its seal.
         """
         with self._held():
             entries = self.entries() or {}
-            new: Entries = {path.name: [_of_mark(mark)] for path, mark in (marks or {}).items()}
+            new: Entries = {path.name: [state] for path, state in (states or {}).items()}
             data, known = self._read(LOG, LARGEST), entries.get(LOG)
             if data is not None and (known is None or _held_by(LOG, known, data)):
                 new[LOG] = [_state(data)]
@@ -228,11 +221,6 @@ def tell(text: str) -> None:
 
 def _state(data: bytes) -> State:
     return State(len(data), hashlib.sha256(data).hexdigest())
-
-
-def _of_mark(mark: str) -> State:
-    size, _, digest = mark.partition(":")
-    return State(int(size), digest)
 
 
 def _held_by(name: str, states: Iterable[State | None], data: bytes) -> State | None:

@@ -104,9 +104,9 @@ def test_a_postponed_module_is_the_module_and_hinders_no_import():
         "import sys; from iwax.cli.later import later\n"
         "with later(): from iwax import inference; from iwax.runs import export\n"
         "assert not {'jax', 'iwax.inference', 'iwax.runs'} & set(sys.modules)\n"
-        "from iwax.inference.scores import scores\n"
+        "from iwax.inference.score_table import score_table\n"
         "from iwax import runs\n"
-        "assert inference.scores is scores and export.write is runs.export.write\n"
+        "assert inference.score_table is score_table and export.write is runs.export.write\n"
         "try: inference.nonsense\n"
         "except AttributeError as error: print(error)"
     )

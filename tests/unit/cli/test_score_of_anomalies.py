@@ -19,7 +19,7 @@ SMALL = ["model.hidden=[8]", "model.latent=2", "training.epochs=1", "training.ba
 
 def trained(folder: Path, name: str, *sets: str) -> Path:
     config = runs.from_sources(sets=[*SMALL, *sets])
-    return runs.train(config, folder / name, reporter=Silent())
+    return runs.train(config, folder / name, reporter=Silent()).path
 
 
 def said(capsys, code: int, *words: object):

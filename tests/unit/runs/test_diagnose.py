@@ -47,7 +47,7 @@ class Told(Silent):
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory) -> Path:
     config = runs.from_sources(data="digits", sets=TINY)
-    return runs.train(config, tmp_path_factory.mktemp("runs") / "tiny", reporter=Silent())
+    return runs.train(config, tmp_path_factory.mktemp("runs") / "tiny", reporter=Silent()).path
 
 
 @pytest.fixture(scope="module")

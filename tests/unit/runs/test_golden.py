@@ -169,7 +169,7 @@ def test_an_early_configuration_without_later_keys_trains_to_the_stored_metrics(
     (tmp_path / "early.json").write_text(json.dumps({"preset": settings["preset"], **flat}))
     shutil.copy(made.parent / "table.csv", tmp_path)
     monkeypatch.chdir(tmp_path)
-    run = runs.train(runs.from_sources(file="early.json"), Path("again"), reporter=Silent())
+    run = runs.train(runs.from_sources(file="early.json"), Path("again"), reporter=Silent()).path
     for row, before in zip(metrics(run), metrics(made), strict=True):
         assert_alike(row, before)
     if name == "0.1.0-images":  # from settings to the line that a user reads, in the words of this version

@@ -11,7 +11,7 @@ import pytest
 
 from iwax import evaluation, runs
 from iwax.reproduction import evaluators, published
-from iwax.runs import Annealed, Bidirectional, Importance, Jackknife, cost, measurements, summary_types
+from iwax.runs import Annealed, Bidirectional, Importance, Jackknife, cost, measurements
 from iwax.runs.measure import SHARED
 from iwax.runs.methods import METHODS
 from iwax.runs.reporter import Silent
@@ -40,7 +40,7 @@ def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs")
     np.save(folder / "binary.npy", np.random.default_rng(0).integers(0, 2, (50, 6), np.uint8))
     config = runs.from_sources(data=str(folder / "binary.npy"), sets=TINY, flags={"training.epochs": 1})
-    return runs.train(config, folder / "run", reporter=Silent())
+    return runs.train(config, folder / "run", reporter=Silent()).path
 
 
 @pytest.mark.slow
@@ -105,7 +105,7 @@ def test_jackknife(run):
 @pytest.mark.parametrize("method", sorted({*METHODS} - {"importance"}))
 def test_what_a_method_does_not_know_is_read_back(method):
     unknown = {"method": method, **dict.fromkeys(SHARED)}
-    assert summary_types.parse(strict_json.canonical(unknown), path=Path("a.json")) == unknown
+    assert measurements.parse(strict_json.canonical(unknown), path=Path("a.json")) == unknown
 
 
 @pytest.mark.parametrize(

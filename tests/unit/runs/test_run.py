@@ -22,8 +22,8 @@ from oracles.resealing import sealed_again
 from iwax import data, runs
 from iwax.cli import main
 from iwax.runs import comparison
-from iwax.runs.arithmetic import _products
 from iwax.runs.diagnosis import Effort, diagnose
+from iwax.runs.environment import _products
 from iwax.runs.folder import held
 from iwax.runs.interrupt import watch
 from iwax.runs.reporter import Silent
@@ -75,7 +75,7 @@ def binary(tmp_path_factory):
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory, binary):
     """A run of two epochs, for reading alone."""
-    return runs.train(config_of(binary, seed=3), tmp_path_factory.mktemp("runs") / "run", reporter=Silent())
+    return runs.train(config_of(binary, seed=3), tmp_path_factory.mktemp("runs") / "run", reporter=Silent()).path
 
 
 @pytest.fixture
@@ -98,7 +98,7 @@ def test_a_limit_above_the_rows_there_are_is_said(trained):
 def test_digits_from_nothing_to_the_closing_line(tmp_path):
     told = Told()
     config = runs.from_sources(sets=["model.hidden=[16]", "model.latent=4"], flags={"training.epochs": 1})
-    run = runs.train(config, tmp_path / "run", reporter=told)
+    run = runs.train(config, tmp_path / "run", reporter=told).path
     assert run == tmp_path / "run"
     there = {path.name for path in run.iterdir()}
     assert there == {"config.json", "env.json", "metrics.jsonl", "timing.jsonl", "checkpoints", "log.txt", "seal.json"}
@@ -133,7 +133,7 @@ def test_digits_from_nothing_to_the_closing_line(tmp_path):
 
 def test_what_is_written_says_how_to_do_it_again(tmp_path, trained):
     again = runs.from_sources(file=trained / "config.json")
-    other = runs.train(again, tmp_path / "again", reporter=Silent())
+    other = runs.train(again, tmp_path / "again", reporter=Silent()).path
     for name in ("config.json", "metrics.jsonl", "checkpoints/step-8/manifest.json"):
         assert (trained / name).read_bytes() == (other / name).read_bytes()
     environment = json.loads((trained / "env.json").read_text())
@@ -156,7 +156,7 @@ def test_the_best_validated_state_is_kept_and_used(tmp_path, binary):
     wild = ["training.validate_every=1", "training.patience=2", "training.keep=1", "training.learning_rate=0.3"]
     config = config_of(binary, *wild, epochs=40)
     reporter = Told()
-    run = runs.train(config, tmp_path / "run", reporter=reporter)
+    run = runs.train(config, tmp_path / "run", reporter=reporter).path
     rows = record.read(run / "metrics.jsonl")
     best = max(rows, key=lambda row: row["validation"])
     assert len(rows) == best["epoch"] + 2 < 40  # two validations without a gain
@@ -173,7 +173,7 @@ def test_the_best_validated_state_is_kept_and_used(tmp_path, binary):
 
 def test_from_a_run_with_another_objective(tmp_path, trained):
     flags = {"start": str(trained), "objective.bound": "elbo", "training.epochs": 1, "training.batch": 40}
-    second = runs.train(runs.from_sources(flags=flags), tmp_path / "second", reporter=Silent())
+    second = runs.train(runs.from_sources(flags=flags), tmp_path / "second", reporter=Silent()).path
     folders = (trained / "checkpoints" / "step-8", second / "checkpoints" / "step-0")
     weights = [(folder / "model.safetensors").read_bytes() for folder in folders]
     assert weights[0] == weights[1]
@@ -224,7 +224,7 @@ def test_from_a_run_of_another_shape_is_refused(tmp_path, trained):
 
 @pytest.mark.slow
 def test_double_precision(tmp_path, binary):
-    run = runs.train(config_of(binary, precision=64, epochs=1), tmp_path / "run", reporter=Silent())
+    run = runs.train(config_of(binary, precision=64, epochs=1), tmp_path / "run", reporter=Silent()).path
     assert json.loads((run / "env.json").read_text())["arithmetic"] == {"numbers": "float64", "products": "float64"}
     found = runs.evaluate(run, k=2, limit=3, reporter=Silent())
     assert found["precision"] == "float64"

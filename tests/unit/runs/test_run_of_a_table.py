@@ -18,7 +18,7 @@ from iwax import data, inference, runs
 from iwax.cli.app import main
 from iwax.data import encoding
 from iwax.data.files import read_rows
-from iwax.inference.scores import columns as columns_of
+from iwax.inference.score_table import columns as columns_of
 from iwax.report.page.compose import compose
 from iwax.runs.export import as_csv
 from iwax.runs.reporter import Silent
@@ -66,7 +66,7 @@ def run(tmp_path_factory) -> Path:
         sets=SETS,
         flags={"data.missing": ["n.b."], "data.kinds": {"visits": "count", "rating": "nonnegative_integer"}},
     )
-    return runs.train(config, folder / "run", reporter=Silent())
+    return runs.train(config, folder / "run", reporter=Silent()).path
 
 
 def called(capsys, *words: object) -> tuple[int, str, str]:
@@ -139,7 +139,7 @@ def test_a_run_keeps_the_kinds_that_it_began_with(tmp_path, monkeypatch):
     config = runs.from_sources(data=str(tmp_path / "t.csv"), sets=SETS)
     with monkeypatch.context() as before:
         before.setattr("iwax.data.columns._kind", lambda values: "continuous")
-        run = runs.train(config, tmp_path / "run", reporter=Silent())
+        run = runs.train(config, tmp_path / "run", reporter=Silent()).path
     trained = runs.open_run(run)
     assert [column.kind for column in trained.about.columns] == ["continuous"] * 3
     assert [column.kind for column in config.data.load().columns] == [
@@ -148,7 +148,7 @@ def test_a_run_keeps_the_kinds_that_it_began_with(tmp_path, monkeypatch):
         "continuous",
     ]
     assert trained.dataset().digest() == trained.about.sha256
-    assert runs.resume(run, reporter=Silent()) == run
+    assert runs.resume(run, reporter=Silent()).path == run
 
 
 def test_a_run_from_before_there_was_a_floor_has_none(run, tmp_path):

@@ -9,7 +9,7 @@ import jax
 import numpy as np
 import pytest
 
-from iwax import bnn, evaluation, runs
+from iwax import evaluation, runs
 from iwax.cli import published as printed
 from iwax.cli.terminal import Terminal
 from iwax.reproduction import evaluators, published, reproduce, results, results_page
@@ -122,7 +122,7 @@ def test_a_row_is_the_run_that_its_command_gives(bound):
 
 
 def test_both_tables_are_listed(capsys):
-    printed.tables(Terminal(), [published.read_table(name) for name in published.table_names()], bnn.read_errors())
+    printed.tables(Terminal(), [published.read_table(name) for name in published.table_names()])
     out = capsys.readouterr().out
     assert "burda2016" in out
     assert "jvi" in out
@@ -253,9 +253,10 @@ def test_a_page_without_a_place_for_evaluators_is_left_alone(measured, tmp_path)
 
 
 def test_the_page_shows_the_evaluators_of_the_folder():
-    """Made anew by `iwax reproduce --table-into docs/results.md`; and the order of the paper's evaluators is there."""
+    """Written by `iwax reproduce --table-into docs/reference/results.md`, in the order of the paper's evaluators."""
     root = Path(__file__).parents[3]
-    _, _, rest = (root / "docs" / "results.md").read_text(encoding="utf-8").partition(results_page.BEGIN_EVALUATORS)
+    page = (root / "docs" / "reference" / "results.md").read_text(encoding="utf-8")
+    _, _, rest = page.partition(results_page.BEGIN_EVALUATORS)
     shown, end, _ = rest.partition(results_page.END_EVALUATORS)
     kept = [each for each in results.read(root / "results") if each.evaluators]
     assert end

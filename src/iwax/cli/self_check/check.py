@@ -21,7 +21,7 @@ class NotHere(Exception):
 
 
 class Check(NamedTuple):
-    """A check of docs/reliability.md by its ``id``; ``find`` is given an empty folder to work in."""
+    """A check of docs/reference/reliability.md by its ``id``; ``find`` is given an empty folder to work in."""
 
     id: str
     what: str

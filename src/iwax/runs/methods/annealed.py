@@ -5,8 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Literal
 
 from iwax import evaluation
-from iwax.runs.methods.method import Found, Method, whole
-from iwax.runs.task import Task
+from iwax.runs.methods.method import Method, Outcome, Task, whole
 from iwax.streams import Run
 
 __all__ = ["COLUMNS", "Annealed", "Chains"]
@@ -70,10 +69,10 @@ class Annealed(Chains):
         "Monte-Carlo error {monte_carlo_error:.2f?}",
     )
 
-    def measure(self, task: Task) -> Found:
+    def measure(self, task: Task) -> Outcome:
         """Chains for every row of a split."""
-        model, progress = task.model, task.reporter.evaluation
+        model, progress = task.run.model, task.reporter.evaluation
         found = evaluation.annealed_evidence(
             model, task.x, key=task.key(Run.ANNEALING), progress=progress, **asdict(self)
         )
-        return Found({name: vars(found)[name] for name in ("rows", *COLUMNS)}, found.warnings())
+        return Outcome({name: vars(found)[name] for name in ("rows", *COLUMNS)}, found.warnings())

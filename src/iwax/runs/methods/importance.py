@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 
 from iwax import evaluation
-from iwax.runs.methods.method import Found, Method, or_unknown, whole
-from iwax.runs.task import Task
+from iwax.runs.methods.method import Method, Outcome, Task, or_unknown, whole
 from iwax.settings.fields import LARGEST_K
 from iwax.streams import Run
 
@@ -39,16 +38,16 @@ class Importance(Method):
         "Pareto k > 0.7: {share}",
         "active units {counted}",
     )
-    takes_holes = True
+    takes_missing = True
 
     @property
     def draws(self) -> int:
         """Each draw is one pass."""
         return self.k
 
-    def measure(self, task: Task) -> Found:
+    def measure(self, task: Task) -> Outcome:
         """log p(x), and activity and KL of every unit."""
-        x, model = task.x, task.model
+        x, model = task.x, task.run.model
         holes, progress = float(np.isnan(x).mean()), task.reporter.evaluation
         given: dict[str, Any] = {"missing": holes > 0}
         found = evaluation.log_evidence(model, x, k=self.k, key=task.key(Run.EVIDENCE), progress=progress, **given)
@@ -63,7 +62,7 @@ class Importance(Method):
         }
         layers = {"unit_activity": activity, "kl_per_unit": divergence}
         stored = {name: [layer.tolist() for layer in each] for name, each in layers.items()}
-        return Found({name: vars(found)[name] for name in COLUMNS}, found.warnings(), about, stored)
+        return Outcome({name: vars(found)[name] for name in COLUMNS}, found.warnings(), about, stored)
 
     @classmethod
     def words(cls, summary: Mapping[str, Any]) -> dict[str, Any]:
