@@ -16,7 +16,7 @@ from oracles.resealing import changed
 
 from iwax import data, inference, runs
 from iwax.cli.app import main
-from iwax.data import coding
+from iwax.data import encoding
 from iwax.data.files import read_rows
 from iwax.inference.score_table import columns as columns_of
 from iwax.report.page.compose import compose
@@ -126,7 +126,7 @@ def test_draws_stay_in_the_support_of_their_columns(run):
     filled = inference.impute(trained.model, rows, k=5, draws=20, key=jax.random.key(3)).draws
     for table in (drawn, filled.reshape(-1, len(columns))):
         assert all(column.allows(table[:, j]).all() for j, column in enumerate(columns))
-        coding.decode(columns, table)
+        encoding.decode(columns, table)
     assert 0.1 < (drawn[:, 5] == 0).mean() < 0.9
     assert (drawn[:, 7] < 0).any()
 
@@ -138,7 +138,7 @@ def test_a_run_keeps_the_kinds_that_it_began_with(tmp_path, monkeypatch):
     (tmp_path / "t.csv").write_text("\n".join(["rating,rain,z", *lines]) + "\n")
     config = runs.from_sources(data=str(tmp_path / "t.csv"), sets=SETS)
     with monkeypatch.context() as before:
-        before.setattr("iwax.data.columns._kind", lambda values, texts, words: "continuous")
+        before.setattr("iwax.data.columns._kind", lambda values: "continuous")
         run = runs.train(config, tmp_path / "run", reporter=Silent()).path
     trained = runs.open_run(run)
     assert [column.kind for column in trained.about.columns] == ["continuous"] * 3
