@@ -116,7 +116,7 @@ def test_rows_after_the_seal_are_told_of_and_a_torn_one_is_nothing(run: Path):
         rows = Run(run).folder.rows("metrics.jsonl")
     assert [row["step"] for row in rows] == [2, 4, 9]
     (verdict,) = [each for each in verify(run) if each.file == "metrics.jsonl"]
-    assert (verdict.state, verdict.words) == ("whole", "but for 1 rows after its seal, of which nobody can say")
+    assert (verdict.state, verdict.words) == ("whole", "but for 1 rows after its seal, which cannot be checked")
     runs.resume(run, reporter=Silent())
     assert set(states(run).values()) == {"whole"}
 

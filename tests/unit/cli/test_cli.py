@@ -277,6 +277,15 @@ def test_a_reader_that_goes_away_is_no_error():
         assert running.wait(60) == 0
 
 
+def test_an_option_is_known_by_its_former_name_which_warns(capsys):
+    for words in (["--sweeps", "-1"], ["--sweeps=-1"]):
+        with pytest.raises(SystemExit):
+            main(["impute", "run", "rows.npy", *words])
+        first, second = capsys.readouterr().err.splitlines()
+        assert first == "warning: --sweeps is now --iterations"
+        assert "--iterations must be 0 or more" in second
+
+
 def test_no_colour_where_nobody_looks():
     done = program("reproduce", NO_COLOR="1")
     assert done.returncode == 0

@@ -214,7 +214,7 @@ def test_from_a_run_of_another_shape_is_refused(tmp_path, trained):
     wider = saved(tmp_path / "wider.npy", np.eye(20, 9, dtype=np.uint8))
     wrong = (
         (runs.from_sources(sets=["model.latent=3"], flags=start), r"model\.latent needs to be 2 .*, got 3"),
-        (runs.from_sources(data=wider, flags=start), "data of 9 values a row"),
+        (runs.from_sources(data=wider, flags=start), "data of 9 values per row"),
     )
     for config, said in wrong:
         with pytest.raises(ValueError, match=said):

@@ -99,7 +99,7 @@ def test_an_untrained_model_starts_at_what_each_column_is(run):
     """Its draws have the training rows' means, shares and spreads: nothing of it was made for other units."""
     config = runs.open_run(run).config
     dataset = config.data.load()
-    model = build.build_model(config, build.moments(config, dataset), key=jax.random.key(0))
+    model = build.build_model(config, build.feature_statistics(config, dataset), key=jax.random.key(0))
     drawn = inference.generate(model, 4_000, key=jax.random.key(1)).sample
     seen = dataset.train.values
     for j, column in enumerate(dataset.columns):

@@ -50,13 +50,13 @@ def test_hidden_pixels_are_filled_in_a_picture_and_compared(run: Path, tmp_path:
     assert 0 < told["standard_error"] < told["squared_error"] < 1
     with Image.open(path) as picture:
         assert picture.info["Description"].endswith("(data); under each stands: given, imputed.")
-    iwax("impute", run, "--mask", "random:0.5", "--limit", 3, "--sweeps", 2, "-o", tmp_path / "a.npy")
+    iwax("impute", run, "--mask", "random:0.5", "--limit", 3, "--iterations", 2, "-o", tmp_path / "a.npy")
     assert np.load(tmp_path / "a.npy").shape == (3, 64)
 
 
 def test_noisy_images_come_back_in_a_picture_and_are_compared(run: Path, tmp_path: Path, capsys):
     path = tmp_path / "noisy.png"
-    iwax("denoise", run, "--flips", 0.3, "--limit", 12, "--k", 9, "--sweeps", 2, "-o", path, "--json")
+    iwax("denoise", run, "--flips", 0.3, "--limit", 12, "--k", 9, "--iterations", 2, "-o", path, "--json")
     told = json.loads(capsys.readouterr().out)
     assert (told["n"], told["flips"], told["k"]) == (12, 0.3, 9)
     assert told["given"]["wrong"] == pytest.approx(0.15, abs=4.5 * np.sqrt(0.15 * 0.85 / (12 * 64)))
@@ -70,7 +70,7 @@ def test_noisy_images_come_back_in_a_picture_and_are_compared(run: Path, tmp_pat
     [
         ("impute RUN", "FILE was needed, rows with missing cells; or --mask"),
         ("impute RUN --mask cross", "must be rectangle, half or random:SHARE"),
-        ("impute RUN --mask half --draws 2 --sweeps 3", "0 with --draws"),
+        ("impute RUN --mask half --draws 2 --iterations 3", "0 with --draws"),
         ("impute RUN x.npy -o a.png", "a picture needs --mask"),
         ("denoise RUN --flips 0", "--flips must lie in 0 < P < 1, got 0"),
         ("denoise RUN -o a.pdf", "the ending must be one of .png"),
