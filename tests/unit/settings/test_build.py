@@ -211,7 +211,7 @@ def test_the_likelihood_is_chosen_from_the_data():
 
 
 @pytest.mark.parametrize(
-    ("likelihood", "values", "said"),
+    ("likelihood", "values", "message"),
     [
         (
             "bernoulli",
@@ -237,9 +237,9 @@ def test_the_likelihood_is_chosen_from_the_data():
         ),
     ],
 )
-def test_values_without_a_density_are_refused_with_their_place(likelihood, values, said):
+def test_values_without_a_density_are_refused_with_their_place(likelihood, values, message):
     kind = "grey" if values.dtype == np.uint8 else "real"
-    with pytest.raises(ValueError, match=said) as caught:
+    with pytest.raises(ValueError, match=message) as caught:
         support.check(Model(likelihood=likelihood).likelihood, dataset(values, kind=kind), source="made")
     assert "\n" not in str(caught.value)
 
