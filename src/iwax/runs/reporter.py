@@ -25,7 +25,7 @@ class Reporter(Protocol):
         ...
 
     def training(self, progress: Progress) -> None:
-        """Where training stands, after every stretch of at most two seconds."""
+        """Where training stands, after every compiled segment of at most two seconds."""
         ...
 
     def evaluation(self, done: int, total: int) -> None:

@@ -44,7 +44,7 @@ def train(config: Config, output: Path | None = None, *, reporter: Reporter, sto
     """Train a model in a new run folder, exactly `output` or a fresh one below runs/, and return the run.
 
     Everything that can be wrong with settings, data or folder is found before the first step. `stop` is asked
-    after every stretch of at most two seconds; where it says True the run is left, resumable, as if finished.
+    after every compiled segment of at most two seconds; where it says True the run is left, resumable, as if finished.
     Raises ValueError or an OSError for what is wrong, NumericalStop where the loss or a gradient is not finite (its
     last finite state is saved, and the error's `run` is the folder), Interrupted after SIGINT or SIGTERM (with a
     checkpoint written).
@@ -254,7 +254,7 @@ def _go(
             reporter.begun("training")
             state = _ascended(work, state, session)
             session.save(state)
-    if (signum := signals()) is not None:  # after the last stretch too: whoever sent it wants what follows to end
+    if (signum := signals()) is not None:  # after the last segment too: whoever sent it wants what follows to end
         error = Interrupted(signum, int(state.step), folder.path)
         folder.log(str(error))
         folder.seal()

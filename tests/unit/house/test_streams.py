@@ -29,7 +29,7 @@ KEYS = {
     "row": [*streams.Row],
     "row of pseudo-Gibbs iterations": [*streams.GibbsRow],
     "row of the aggregate posterior": [*streams.Aggregate],
-    "draw": [*streams.Draw, *streams.Beside],
+    "draw": [*streams.Draw, *streams.Proposal],
     "draw that may be chosen": [*streams.Draw, *streams.Candidate],
     "pseudo-Gibbs iteration": [*streams.Draw, *streams.GibbsIteration],
     "move": [*streams.Move],
