@@ -6,14 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from iwax._typing import PRNGKey
-from iwax.evaluation.annealing import LADDERS, STARTS, Annealed, Plan, anneal, refuse_discrete, tuned
+from iwax.evaluation.annealing import Annealed, Plan, anneal, refuse_discrete, tuned
 from iwax.evaluation.hamiltonian import TARGET_ACCEPTANCE
 from iwax.evaluation.rows import Block, DataPoints, at_least, by_row, prepared
 from iwax.evaluation.trust import Estimate
 from iwax.model import LatentVariableModel
 from iwax.numerics import StreamingLogMeanExp
 
-__all__ = ["AnnealedEvidence", "annealed_evidence", "planned", "rows_at_once", "summed", "within"]
+__all__ = ["AnnealedEvidence", "annealed_evidence", "rows_at_once", "summed", "within"]
 
 _ROWS = 640  # chains of all rows of a block: about where a matrix product is fastest
 _ACCEPTED = (0.4, 0.9)  # outside of it the steps were not what the chains needed
@@ -95,33 +95,18 @@ def annealed_evidence(
     ``progress(done, total)`` is called as rows are done. Raises ValueError where x is not a table of finite numbers in
     the likelihood's support, a number is below 1, a name is unknown, or the latents are discrete.
     """
-    plan = planned(chains=chains, temperatures=temperatures, leapfrog=leapfrog, start=start, ladder=ladder, step=step)
+    plan = Plan(chains, temperatures, leapfrog, start, ladder, step)
     at_least(1, {} if batch is None else {"batch": batch})
     model, x = prepared(model, x, rows, key)
 
     def of_block(block: Block) -> np.ndarray:
         refuse_discrete(model, block.x)
-        log_steps = tuned(model, key, block.x, plan, step=step)
+        log_steps = tuned(model, key, block.x, plan)
         found = anneal(model, key, block.x, plan, log_steps, progress=within(block, len(x), progress))
         return summed(found, 1)
 
     columns = by_row(of_block, x, batch or rows_at_once(len(x), chains), axis=1)
     return AnnealedEvidence(chains, temperatures, leapfrog, start, np.asarray(x.index), *columns)
-
-
-def planned(*, chains: int, temperatures: int, leapfrog: int, start: str, ladder: str, step: float | None) -> Plan:
-    """The plan, or a ValueError that names what is out of range.
-
-    >>> planned(chains=2, temperatures=10, leapfrog=5, start="prior", ladder="linear", step=None).chains
-    2
-    """
-    at_least(1, {"chains": chains, "temperatures": temperatures, "leapfrog": leapfrog})
-    for name, value, known in (("start", start, STARTS), ("ladder", ladder, LADDERS)):
-        if value not in known:
-            raise ValueError(f"{name} must be {' or '.join(known)}, got {value!r}")
-    if step is not None and not 0 < step < np.inf:
-        raise ValueError(f"step must be a positive size of the leapfrog steps, or None to have it tuned, got {step}")
-    return Plan(chains, temperatures, leapfrog, start, ladder)  # pyright: ignore[reportArgumentType]
 
 
 def summed(found: Annealed, sign: int) -> np.ndarray:

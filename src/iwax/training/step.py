@@ -15,7 +15,7 @@ from iwax._typing import PRNGKey
 from iwax.compiler import compiler_options
 from iwax.data.binarization import binarize_grey
 from iwax.gradients import AbstractObjective, AnyObjective, as_objective
-from iwax.parts import Datum, filled
+from iwax.parts import Datum
 from iwax.threefry import in_one_pass
 from iwax.training.state import Plan, State, Tally, steps_per_epoch
 
@@ -134,7 +134,7 @@ def _batch(
         values = jax.tree.map(lambda leaf: _floating(leaf, plan, key), x.values)
         x = Datum(values, x.observed, x.given, index, x.inputs)
     else:
-        x = filled(_floating(data[index], plan, key), missing=plan.missing, index=index)
+        x = Datum.of(_floating(data[index], plan, key), missing=plan.missing, index=index)
     dtype = jax.tree.leaves(x.values)[0].dtype
     return x, None if rows % plan.batch == 0 else (places < rows).astype(dtype)
 
