@@ -145,8 +145,8 @@ def digit_model(x: np.ndarray, seed: int) -> LatentVariableModel:
     of_decoder, of_encoder = jax.random.split(jax.random.key(seed))
     mean, scale = x.mean(axis=0), np.maximum(x.std(axis=0), 0.05)
     bias = np.concatenate([mean, np.log(scale)])
-    decoder = nn.dense_network(16, (128, 128), 128, key=of_decoder, heads=2, output_bias=bias, activation="relu")
-    encoder = nn.dense_network(64, (128, 128), 32, key=of_encoder, heads=2, activation="relu")
+    decoder = nn.MLP(16, (128, 128), 128, key=of_decoder, heads=2, output_bias=bias, activation="relu")
+    encoder = nn.MLP(64, (128, 128), 32, key=of_encoder, heads=2, activation="relu")
     return LatentVariableModel(
         prior=priors.StandardNormal(16),
         likelihood=likelihoods.DiscretizedLogistic.of_network(decoder, bins=LEVELS),

@@ -103,7 +103,7 @@ def histogram(network: MLP, *, key: PRNGKey, low: float = -0.2, high: float = 0.
     found = {"bins": edges.tolist(), "weights": _density(_flat(weights.drawn(network, key)), edges)}
     random = weights.random_layers(network)
     if random:
-        sigmas = np.concatenate([np.ravel(sigma) for layer in random for _, sigma in layer.laws()])
+        sigmas = np.concatenate([np.ravel(sigma) for layer in random for _, sigma in layer.normals()])
         of_sigma = np.linspace(0, float(sigmas.max()), _BINS)
         found["means"] = _density(_flat(weights.at_mean(network)), edges)
         found |= {"sigma_bins": of_sigma.tolist(), "sigmas": _density(sigmas, of_sigma)}

@@ -9,8 +9,6 @@ from jaxtyping import Array, Float
 
 from iwax._typing import AnyArray, PRNGKey
 from iwax.nn.conv import Conv, ConvLayer, Image
-from iwax.nn.dense import dense_network
-from iwax.nn.gated import GatedMLP
 from iwax.nn.mlp import MLP, check_trunk
 from iwax.nn.sizes import as_image
 
@@ -31,7 +29,7 @@ class ConvNet(eqx.Module):
     """
 
     layers: tuple[ConvLayer, ...]
-    dense: MLP | GatedMLP | None
+    dense: MLP | None
     channels_last: bool = eqx.field(static=True)
 
     def __init__(
@@ -58,7 +56,7 @@ class ConvNet(eqx.Module):
             check_trunk((flat,), heads, output_bias)
             self.dense = None
         else:
-            self.dense = dense_network(
+            self.dense = MLP(
                 flat,
                 hidden,
                 out_features,

@@ -55,7 +55,7 @@ def load_model(
     allow(features * (_MOMENTS + _EXAMPLE * examples), f"{path}: a model of rows of shape {list(shape)}")
     rows = np.zeros((examples, features), np.float32) if examples else None
     table = None if columns is None else table_start(columns, None, floor=config.model.scale_floor or 0.0)
-    blank = build.Moments(np.zeros(features), np.ones(features), shape, rows, table)
+    blank = build.FeatureStatistics(np.zeros(features), np.ones(features), shape, rows, table)
     template = build.build_model(config, blank, key=jax.random.key(0))
     model, _, _ = checkpoints.load(path, model=template, train=None)
     check_finite(model, template, file=path / "model.safetensors")

@@ -124,7 +124,7 @@ def _prepare(config: Config, dataset: data.Dataset) -> _Work:
     return _Work(
         config,
         dataset,
-        build.build_model(config, build.moments(config, dataset), key=key),
+        build.build_model(config, build.feature_statistics(config, dataset), key=key),
         build_objective(config.objective, dataset.features, rows=len(dataset.train), key=baseline),
         build.build_optimizer(config.training, steps_per_epoch=steps),
         build.build_schedule(config.training, steps_per_epoch=steps),

@@ -22,18 +22,18 @@ from iwax.settings.config import Config, Training
 from iwax.settings.model import LARGEST_WEIGHTS
 from iwax.settings.parts import whole
 from iwax.settings.parts.columns import table_start
-from iwax.settings.parts.networks import Moments
+from iwax.settings.parts.networks import FeatureStatistics
 from iwax.streams import Bits
 from iwax.training import Plan, rows_per_piece, schedules
 
 __all__ = [
-    "Moments",
+    "FeatureStatistics",
     "as_taken",
     "build_model",
     "build_optimizer",
     "build_plan",
     "build_schedule",
-    "moments",
+    "feature_statistics",
     "needs_examples",
     "resolve",
     "spelt_out",
@@ -69,11 +69,11 @@ def spelt_out(name: str) -> str:
     return registered(name).name if name in names() else name
 
 
-def moments(config: Config, dataset: Dataset) -> Moments:
+def feature_statistics(config: Config, dataset: Dataset) -> FeatureStatistics:
     """What the untrained model gives for every datum.
 
     >>> from iwax import data
-    >>> moments(Config(), data.load("digits")).mean.shape
+    >>> feature_statistics(Config(), data.load("digits")).mean.shape
     (64,)
     """
     shown = values(config, dataset, "train")
@@ -89,7 +89,7 @@ def moments(config: Config, dataset: Dataset) -> Moments:
     table = None
     if config.model.likelihood.kind == "columns" and dataset.columns is not None:
         table = table_start(dataset.columns, shown, floor=config.model.scale_floor or 0.0, source=config.data.name)
-    return Moments(mean, scale, dataset.shape, _examples(config, shown, unit), table)
+    return FeatureStatistics(mean, scale, dataset.shape, _examples(config, shown, unit), table)
 
 
 def needs_examples(config: Config) -> int:
@@ -140,8 +140,8 @@ def as_taken(config: Config, kind: Kind, rows: Num[np.ndarray, "rows features"])
     return rows
 
 
-def build_model(config: Config, start: Moments, *, key: PRNGKey) -> LatentVariableModel:
-    """The untrained model of data with these moments, which its output biases give for every datum.
+def build_model(config: Config, start: FeatureStatistics, *, key: PRNGKey) -> LatentVariableModel:
+    """The untrained model of data with these feature statistics, which its output biases give for every data point.
 
     The configuration must be resolved. Raises ValueError where the nets would not fit in any memory, or the parts not
     the data; MemoryLimitError where training them would take more than is allowed. Nothing is allocated before.

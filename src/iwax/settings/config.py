@@ -145,7 +145,6 @@ class Config(Section):
     def _sections_agree(self) -> Self:
         self._weights_agree()
         self._columns_agree()
-        self._memory_agrees()
         rows = self.objective.k * self.training.batch
         if rows > LARGEST_ROWS:
             raise ValueError(f"objective.k x training.batch needs to be at most {LARGEST_ROWS} rows a step, got {rows}")
@@ -156,27 +155,13 @@ class Config(Section):
         if not table and not self.model.mask:
             return
         asked = "model.likelihood=columns" if table else "model.mask=true"
-        if self.model.network.convolutional or self.objective.local_reconstruction is not None:
-            raise ValueError(f"{asked} needs dense networks (network=mlp or gated) and no local_reconstruction")
+        if self.model.network.convolutional:
+            raise ValueError(f"{asked} needs dense networks (network=mlp or gated), got {self.model.network.kind}")
         if table and (self.model.memory is not None or self.model.prior.kind in ("vamp", "exemplar")):
             memory = None if self.model.memory is None else self.model.memory.slots
             raise ValueError(
                 f"{asked} needs a decoder without memory, and a prior that is not made of rows, got "
                 f"model.memory={memory} and model.prior={self.model.prior.kind}"
-            )
-
-    def _memory_agrees(self) -> None:
-        model = self.model
-        if self.objective.local_reconstruction is not None and (
-            len(model.latents) > 1
-            or model.network.kind != "mlp"
-            or model.posterior.kind in ("prior", "hamiltonian")
-            or model.likelihood.pictures
-        ):
-            raise ValueError(
-                "objective.local_reconstruction needs one stochastic layer, dense networks (network=mlp) and an "
-                f"encoder, got latent={model.latent}, network={model.network.kind}, "
-                f"likelihood={model.likelihood.kind} and posterior={model.posterior.kind}"
             )
 
     def _weights_agree(self) -> None:

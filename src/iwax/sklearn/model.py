@@ -93,7 +93,7 @@ def model_of(
     2
     """
     of_decoder, of_encoder, of_prior = jax.random.split(in_one_pass(key), 3)
-    encoding = nn.Coding(np.zeros(features), np.ones(features), mask=True)
+    encoding = nn.FeatureEncoding(np.zeros(features), np.ones(features), mask=True)
     decoder = _network(latent, hidden[::-1], features, activation, floor=_OF_FEATURES, key=of_decoder)
     encoder = _network(encoding.features, hidden, latent, activation, floor=_OF_LATENTS, key=of_encoder)
     return LatentVariableModel(
@@ -101,7 +101,7 @@ def model_of(
         if components == 1
         else priors.Mixture(latent, components=components, key=of_prior),
         likelihood=_likelihood(likelihood, decoder, features),
-        posterior=posteriors.Coded(posteriors.Gaussian(Near(encoder)), encoding),
+        posterior=posteriors.Encoded(posteriors.Gaussian(Near(encoder)), encoding),
     )
 
 

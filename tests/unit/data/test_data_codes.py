@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from iwax import formats
+from iwax import data, formats
 from iwax.data.columns import infer
 from iwax.data.schema import typed
 from iwax.data.tables import filled_table

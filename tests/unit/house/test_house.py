@@ -283,6 +283,7 @@ MAY_OPEN = {
     "storage/checkpoint.py": "makes the folder of all checkpoints",
     "training/keeping.py": "makes the folder that somebody named",
     "runs/folder.py": "makes the folder that somebody named, and takes it away",
+    "reproduction/reproduce.py": "the document of a Bayesian neural network",
     "reproduction/results.py": "results of reproductions",
     "reproduction/results_page.py": "a page of the documentation",
     "reproduction/published.py": "tables in the package",

@@ -9,7 +9,7 @@ from scipy.special import expit, softmax
 
 from iwax import bounds, distributions, gradients, inference, likelihoods, parts, posteriors, priors, streams
 from iwax.model import LatentVariableModel
-from iwax.nn import MLP, GatedMLP, Memory, MemoryMLP
+from iwax.nn import MLP, Memory, MemoryMLP
 from iwax.parts import Datum
 
 KEY = jax.random.key(1)
@@ -167,10 +167,7 @@ def test_parts_of_ones_own_declare_their_hidden_layers():
 @pytest.mark.parametrize(
     ("decoder", "words"),
     [
-        (
-            lambda: GatedMLP(2, (4, 5), 3, key=KEY),
-            "nn.MLP .* do, and the likelihood Bernoulli gives none",
-        ),
+        (lambda: MLP(2, (4, 5), 3, key=KEY, activation="gated"), "a gated network has pairs"),
         (lambda: MLP(2, (5, 4), 3, key=KEY), r"got widths \[5, 4\] and, from the data on, \[4, 5\]"),
     ],
 )

@@ -17,7 +17,7 @@ from iwax.parts import Likelihood as _Part
 from iwax.settings.fields import number
 from iwax.settings.parted import Kind
 from iwax.settings.parts.columns import in_units, output_bias
-from iwax.settings.parts.networks import Moments, decoder, dense, image, one_layer
+from iwax.settings.parts.networks import FeatureStatistics, decoder, dense, image, one_layer
 
 if TYPE_CHECKING:
     from iwax.settings.model import Model
@@ -47,11 +47,11 @@ class _Likelihood(Kind):
         """The values that have a density; those of a table are known by its columns."""
         return supports.anything if self.family is None else self.family.support
 
-    def part(self, sizes: Model, start: Moments, *, key: PRNGKey) -> _Part:
+    def part(self, sizes: Model, start: FeatureStatistics, *, key: PRNGKey) -> _Part:
         """The likelihood given the latents of one layer, or jointly those of all."""
         raise NotImplementedError
 
-    def build(self, sizes: Model, start: Moments, *, key: PRNGKey) -> Any:
+    def build(self, sizes: Model, start: FeatureStatistics, *, key: PRNGKey) -> Any:
         """Given all latents: of the lowest layer, or jointly of all of them if q is drawn from the top."""
         part = self.part(sizes, start, key=key)
         return likelihoods.Chain(part) if len(sizes.latents) > 1 and sizes.order != "top_down" else part
@@ -75,7 +75,7 @@ class Featurewise(_Likelihood):
             return families.discretized_logistic(_GREY_SCALE)
         return self.family
 
-    def part(self, sizes: Model, start: Moments, *, key: PRNGKey) -> _Part:
+    def part(self, sizes: Model, start: FeatureStatistics, *, key: PRNGKey) -> _Part:
         """Its untrained output is the mean of the training data, as far as it has one, and their scale."""
         mean, scale = jnp.asarray(start.mean), jnp.asarray(start.scale)
         family = self.of(sizes, len(mean))
@@ -111,7 +111,7 @@ class Columns(_Likelihood):
 
     kind: Literal["columns"] = "columns"
 
-    def part(self, sizes: Model, start: Moments, *, key: PRNGKey) -> _Part:
+    def part(self, sizes: Model, start: FeatureStatistics, *, key: PRNGKey) -> _Part:
         table = start.table
         if table is None:
             raise ValueError("model.likelihood=columns needs a table with columns (.csv or .parquet), got rows without")
@@ -129,7 +129,7 @@ class Autoregressive(_Likelihood):
     def support(self) -> supports.Support:
         return supports.binary
 
-    def part(self, sizes: Model, start: Moments, *, key: PRNGKey) -> _Part:
+    def part(self, sizes: Model, start: FeatureStatistics, *, key: PRNGKey) -> _Part:
         _, height, width = image(sizes, start)
         features, lowest = len(start.mean), sizes.latents[0]
         joint = len(sizes.latents) > 1 and sizes.order == "top_down"
@@ -149,7 +149,7 @@ Likelihood: TypeAlias = Annotated[
 ]
 
 
-def _network(sizes: Model, start: Moments, heads: int, *, key: PRNGKey, bias: Array | None) -> Any:
+def _network(sizes: Model, start: FeatureStatistics, heads: int, *, key: PRNGKey, bias: Array | None) -> Any:
     """The decoder: of z_1, or of (z_1, ..., z_L) with a branch for each."""
     widths = tuple(reversed(sizes.hiddens[0]))
     if len(sizes.latents) == 1 or sizes.order != "top_down":

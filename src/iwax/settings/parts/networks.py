@@ -12,12 +12,23 @@ from iwax import nn
 from iwax._typing import PRNGKey
 from iwax.settings.fields import LARGEST_DEPTH, LARGEST_LAYER, Units, integer
 from iwax.settings.parted import Kind
-from iwax.settings.parts.columns import TableStart, coding
+from iwax.settings.parts.columns import TableStart
+from iwax.settings.parts.columns import feature_encoding as of_table
 
 if TYPE_CHECKING:
     from iwax.settings.model import Model
 
-__all__ = ["Dense", "Moments", "Network", "coded", "decoder", "dense", "encoder", "image", "one_layer"]
+__all__ = [
+    "Dense",
+    "FeatureStatistics",
+    "Network",
+    "decoder",
+    "dense",
+    "encoder",
+    "feature_encoding",
+    "image",
+    "one_layer",
+]
 
 Bias: TypeAlias = Float[Array, " out"] | None
 Hidden: TypeAlias = tuple[int, ...]
@@ -25,7 +36,7 @@ Hidden: TypeAlias = tuple[int, ...]
 _GATED_START = "glorot_normal"  # s = sqrt(2 / (in + out)), as in the Householder flow's program
 
 
-class Moments(NamedTuple):
+class FeatureStatistics(NamedTuple):
     """What an untrained model is made to fit: mean and standard deviation of every feature of the training data as the
     model sees them, the shape of one row before flattening, some rows [m, features], and the columns of a table."""
 
@@ -88,15 +99,15 @@ class ConvHvae(_Network):
 Network: TypeAlias = Annotated[Dense | Conv | ConvHvae, Field(discriminator="kind")]
 
 
-def coded(sizes: Model, start: Moments) -> nn.Coding | None:
-    """How the encoder reads a row, where it does not read the values themselves."""
+def feature_encoding(sizes: Model, start: FeatureStatistics) -> nn.FeatureEncoding | None:
+    """What the encoder reads of a row; None where that is the values themselves."""
     if start.table is not None:
-        return coding(start.table, mask=bool(sizes.mask))
+        return of_table(start.table, mask=bool(sizes.mask))
     features = len(start.mean)
-    return nn.Coding(np.zeros(features), np.ones(features), mask=True) if sizes.mask else None
+    return nn.FeatureEncoding(np.zeros(features), np.ones(features), mask=True) if sizes.mask else None
 
 
-def image(sizes: Model, start: Moments) -> tuple[int, int, int]:
+def image(sizes: Model, start: FeatureStatistics) -> tuple[int, int, int]:
     """(channels, height, width) of the data; of one channel but for network=conv. ValueError where a row is no such
     picture."""
     colours = isinstance(sizes.network, Conv)
@@ -123,7 +134,7 @@ def dense(
     key: PRNGKey,
     heads: int = 1,
     bias: Bias = None,
-) -> nn.MLP | nn.GatedMLP:
+) -> nn.MLP:
     """Dense layers of these widths; without ``outputs``, to the last hidden one. ``outputs`` are those of all heads.
 
     Whether their weights are random is a matter of whose they are, ``of``; nobody's (None) are not.
@@ -131,7 +142,7 @@ def dense(
     gated = sizes.network.kind in ("gated", "conv_hvae")
     how = {"activation": "gated", "initial": _GATED_START} if gated else {"activation": sizes.activation}
     random = sizes.uncertain if sizes.uncertain is not None and sizes.uncertain.of in (of, "both") and of else None
-    return nn.dense_network(
+    return nn.MLP(
         inputs,
         hidden,
         outputs,
@@ -147,7 +158,7 @@ def dense(
 
 def encoder(
     sizes: Model,
-    start: Moments,
+    start: FeatureStatistics,
     inputs: int,
     hidden: Hidden,
     outputs: int | None,
@@ -175,7 +186,7 @@ def encoder(
 
 def decoder(
     sizes: Model,
-    start: Moments,
+    start: FeatureStatistics,
     inputs: int,
     hidden: Hidden,
     heads: int,
@@ -216,7 +227,7 @@ def decoder(
 def _convolutions_back(
     sizes: Model,
     network: Conv,
-    start: Moments,
+    start: FeatureStatistics,
     inputs: int,
     hidden: Hidden,
     heads: int,

@@ -13,7 +13,7 @@ from iwax import parts, posteriors
 from iwax._typing import PRNGKey
 from iwax.settings.fields import LARGEST_LAYER, LARGEST_STEPS, Widths, integer
 from iwax.settings.parted import Kind
-from iwax.settings.parts.networks import Moments, dense, encoder
+from iwax.settings.parts.networks import FeatureStatistics, dense, encoder
 
 if TYPE_CHECKING:
     from iwax.settings.model import Model
@@ -29,7 +29,7 @@ class Layer(NamedTuple):
     """One stochastic layer: how many numbers its encoder reads, and its widths and latents."""
 
     sizes: Model
-    start: Moments
+    start: FeatureStatistics
     inputs: int
     hidden: tuple[int, ...]
     latent: int

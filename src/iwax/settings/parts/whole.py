@@ -13,7 +13,7 @@ from iwax import nn, posteriors, priors, streams
 from iwax._typing import PRNGKey
 from iwax.parts import Posterior
 from iwax.settings.model import Model
-from iwax.settings.parts.networks import Moments, coded, dense, encoder, one_layer
+from iwax.settings.parts.networks import FeatureStatistics, dense, encoder, feature_encoding, one_layer
 from iwax.settings.parts.posteriors import Layer
 
 __all__ = ["assemble", "size"]
@@ -21,7 +21,7 @@ __all__ = ["assemble", "size"]
 _COUNTED = 4  # maps of a flow that are counted; of more of them, each two take as much as the last two
 
 
-def assemble(sizes: Model, start: Moments, *, key: PRNGKey) -> tuple[Any, Any, Any]:
+def assemble(sizes: Model, start: FeatureStatistics, *, key: PRNGKey) -> tuple[Any, Any, Any]:
     """The prior, the likelihood and the posterior, untrained; ValueError, naming the part, where one cannot be made."""
     layers = len(sizes.latents)
     keys = list(jax.random.split(key, 2 * layers))
@@ -43,7 +43,7 @@ def _named(part: str) -> Iterator[None]:
         raise error if str(error).startswith("model.") else ValueError(f"{part}: {error}") from error
 
 
-def _prior(sizes: Model, start: Moments, keys: list[PRNGKey], *, key: PRNGKey) -> Any:
+def _prior(sizes: Model, start: FeatureStatistics, keys: list[PRNGKey], *, key: PRNGKey) -> Any:
     """The prior of all stochastic layers; ``keys`` has one for each conditional p(z_l | z_{l+1}), from the data up."""
     top = sizes.prior.build(sizes, start, sizes.latents[-1], key=key)
     below = zip(sizes.latents[1:], sizes.hiddens[1:], sizes.latents[:-1], keys, strict=True)
@@ -54,15 +54,15 @@ def _prior(sizes: Model, start: Moments, keys: list[PRNGKey], *, key: PRNGKey) -
     return priors.Chain(top, tuple(reversed(downwards))) if downwards else top
 
 
-def _posterior(sizes: Model, start: Moments, *, keys: list[PRNGKey]) -> Posterior:
+def _posterior(sizes: Model, start: FeatureStatistics, *, keys: list[PRNGKey]) -> Posterior:
     """The posterior of all stochastic layers; ``keys`` has one for each of them, from the data up."""
-    coding = coded(sizes, start)
-    if coding is None or sizes.posterior.kind == "prior":
+    encoding = feature_encoding(sizes, start)
+    if encoding is None or sizes.posterior.kind == "prior":
         return _of_rows(sizes, start, len(start.mean), keys)
-    return posteriors.Coded(_of_rows(sizes, start, coding.features, keys), coding)
+    return posteriors.Encoded(_of_rows(sizes, start, encoding.features, keys), encoding)
 
 
-def _of_rows(sizes: Model, start: Moments, features: int, keys: list[PRNGKey]) -> Posterior:
+def _of_rows(sizes: Model, start: FeatureStatistics, features: int, keys: list[PRNGKey]) -> Posterior:
     """The posterior whose encoder reads that many numbers."""
     if sizes.order == "top_down":
         return _top_down(sizes, start, features, keys)
@@ -76,7 +76,7 @@ def _of_rows(sizes: Model, start: Moments, features: int, keys: list[PRNGKey]) -
     return posteriors.Chain(first, tuple(upwards)) if upwards else first
 
 
-def _top_down(sizes: Model, start: Moments, features: int, keys: list[PRNGKey]) -> Posterior:
+def _top_down(sizes: Model, start: FeatureStatistics, features: int, keys: list[PRNGKey]) -> Posterior:
     """q(z_L|x), then q(z_l|x, z_{l+1}) with a branch for x and one for what is above, as in the HVAE."""
     top = encoder(sizes, start, features, sizes.hiddens[-1], 2 * sizes.latents[-1], key=keys[-1], heads=2)
     conditionals = []
@@ -92,7 +92,7 @@ def _top_down(sizes: Model, start: Moments, features: int, keys: list[PRNGKey]) 
     return posteriors.TopDown(posteriors.Gaussian(top), tuple(conditionals))
 
 
-def _ladder(sizes: Model, start: Moments, features: int, keys: list[PRNGKey]) -> Posterior:
+def _ladder(sizes: Model, start: FeatureStatistics, features: int, keys: list[PRNGKey]) -> Posterior:
     rungs, inputs = [], features
     for hidden, latent, key in zip(sizes.hiddens, sizes.latents, keys, strict=True):
         of_trunk, of_head = jax.random.split(key)
@@ -102,10 +102,10 @@ def _ladder(sizes: Model, start: Moments, features: int, keys: list[PRNGKey]) ->
     return posteriors.Ladder(tuple(rungs))
 
 
-def size(sizes: Model, start: Moments) -> int:
+def size(sizes: Model, start: FeatureStatistics) -> int:
     """The bytes of all arrays of the parts, by abstract evaluation: none of them is made.
 
-    >>> start = Moments(np.zeros(3), np.ones(3))
+    >>> start = FeatureStatistics(np.zeros(3), np.ones(3))
     >>> size(Model(latent=2, hidden=(), likelihood="bernoulli"), start)  # 3 x 4 + 4 and 2 x 3 + 3 numbers
     100
     """
@@ -126,7 +126,7 @@ def _of_steps(sizes: Model, name: str, steps: int) -> Any:
     return dict(sizes)[name].model_copy(update={"steps": steps})
 
 
-def _size(sizes: Model, start: Moments) -> int:
+def _size(sizes: Model, start: FeatureStatistics) -> int:
     found = eqx.filter_eval_shape(partial(assemble, sizes, start), key=jax.random.key(0))
     arrays = [leaf for leaf in jax.tree.leaves(found) if isinstance(leaf, jax.ShapeDtypeStruct | np.ndarray)]
     return sum(leaf.size * leaf.dtype.itemsize for leaf in arrays)
