@@ -87,7 +87,7 @@ def test_imputed_means_are_the_conditional_means_within_their_errors():
     assert not found.warnings()
 
 
-def test_the_errors_of_an_encoder_that_never_saw_holes_are_known_or_said_to_be_unknown():
+def test_errors_of_an_encoder_that_never_saw_missing_values_are_known_or_unknown():
     """It takes missing values for zeros, and is surer of z than the cells that were observed allow."""
     n, some = 800, rows()[1][:800]
     blind, found = model(scale=1.0, centre=np.zeros(FEATURES)), {}
@@ -287,7 +287,7 @@ def test_nan_is_refused_where_nobody_said_that_it_means_missing():
         training.fit(model(), None, x, optimizer=optax.adam(1e-3), epochs=1, key=jax.random.key(0), missing=True)
 
 
-def test_a_likelihood_whose_features_hang_together_refuses_holes():
+def test_a_likelihood_of_dependent_features_refuses_missing_values():
     maps = nn.Linear(2, 4, key=jax.random.key(0))
     network = nn.PixelCNN((2, 2), channels=4, layers=1, map_channels=1, key=jax.random.key(1))
     whole = LatentVariableModel(

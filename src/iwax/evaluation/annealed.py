@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from iwax._typing import PRNGKey
-from iwax.evaluation.annealing import Annealed, Plan, anneal, refuse_discrete, tuned
+from iwax.evaluation.annealing import Chains, Plan, anneal, refuse_discrete, tuned
 from iwax.evaluation.hamiltonian import TARGET_ACCEPTANCE
 from iwax.evaluation.rows import Block, DataPoints, at_least, by_row, prepared
 from iwax.evaluation.trust import Estimate
@@ -83,7 +83,7 @@ def annealed_evidence(
 ) -> AnnealedEvidence:
     """``log (1/n) sum_i prod_t f_{beta_t}(z_{t-1}) / f_{beta_{t-1}}(z_{t-1})`` over n chains, for every row of x, nats.
 
-    Neal (2001), "Annealed importance sampling", Statistics and Computing 11, arXiv:physics/9803008; Wu, Burda,
+    Neal (2001), "Chains importance sampling", Statistics and Computing 11, arXiv:physics/9803008; Wu, Burda,
     Salakhutdinov and Grosse (2017, arXiv:1611.04273). ``log f_beta = (1 - beta) log f_0(z) + beta log p(x, z)``, f_0
     the prior or, with ``start="posterior"``, q(z|x); z moves by one transition of Hamiltonian Monte Carlo per
     temperature with ``leapfrog`` steps, tuned to an acceptance of 0.65 in a warm-up that is not reused, or of size
@@ -109,7 +109,7 @@ def annealed_evidence(
     return AnnealedEvidence(chains, temperatures, leapfrog, start, np.asarray(x.index), *columns)
 
 
-def summed(found: Annealed, sign: int) -> np.ndarray:
+def summed(found: Chains, sign: int) -> np.ndarray:
     """``sign log mean exp(sign log w)`` over chains, its error, effective sample size, and the acceptance, [4, rows].
 
     The sign is 1 for chains forward, -1 for chains backward.

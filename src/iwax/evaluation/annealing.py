@@ -23,7 +23,7 @@ from iwax.evaluation.rows import at_least
 from iwax.model import LatentVariableModel
 from iwax.parts import Datum, Latent
 
-__all__ = ["LADDERS", "STARTS", "Annealed", "Plan", "anneal", "betas", "refuse_discrete", "tuned"]
+__all__ = ["LADDERS", "STARTS", "Chains", "Plan", "anneal", "betas", "refuse_discrete", "tuned"]
 
 STARTS, LADDERS = ("prior", "posterior"), ("sigmoidal", "linear")
 _STEEPNESS = 4.0  # of the sigmoidal ladder: Wu et al. (2017, arXiv:1611.04273)
@@ -61,8 +61,8 @@ class Plan:
         return replace(self, temperatures=1, ladder="linear", step=None)
 
 
-class Annealed(NamedTuple):
-    """What the chains of some rows gave: ``log_w`` [chains, rows] in nats, float64, and the mean acceptance [rows]."""
+class Chains(NamedTuple):
+    """The chains of some rows: ``log_w`` [chains, rows] in nats, float64, and the mean acceptance [rows]."""
 
     log_w: np.ndarray
     acceptance: np.ndarray
@@ -119,7 +119,7 @@ def anneal(
     *,
     back: Latent | None = None,
     progress: Callable[[float], None] | None = None,
-) -> Annealed:
+) -> Chains:
     """Log-weights of all chains, forward; or backward from ``back``, draws [rows, ...] of the posterior.
 
     Forward, the mean of exp(log w) is p(x), whatever the steps, as long as they are none of these chains' doing; and
@@ -150,7 +150,7 @@ def anneal(
         accepted += np.asarray(rates, np.float64) @ (gaps[first : first + segment] > 0)
         if progress is not None:
             progress((first + segment) / (calls * segment))
-    return Annealed(log_w.T, accepted.mean(axis=1) / plan.temperatures)
+    return Chains(log_w.T, accepted.mean(axis=1) / plan.temperatures)
 
 
 def refuse_discrete(model: LatentVariableModel, x: Datum) -> None:

@@ -13,7 +13,7 @@ from iwax.evaluation.trust import named_rows
 from iwax.gradients import AbstractObjective
 from iwax.parts import Datum
 from iwax.training.state import Plan, State
-from iwax.training.step import given
+from iwax.training.step import step_inputs
 
 __all__ = ["Culprits", "Find", "culprits"]
 
@@ -40,7 +40,7 @@ def culprits(objective: AbstractObjective, plan: Plan, rows: int) -> Find:
     Noise is a function of (step, row): a row gives here what it gave in its batch. With ``gradient`` it is that of the
     row's loss that is looked at, else the loss.
     """
-    of_step = given(plan, rows)
+    of_step = step_inputs(plan, rows)
 
     @eqx.filter_jit
     def finite(state: State, data: Any, order: Array) -> tuple[Array, Array, Array, Array]:

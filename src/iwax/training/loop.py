@@ -143,7 +143,7 @@ class _Clock:
     """How many steps fit into a segment, and how fast they go: unknown while the first one holds the compilation."""
 
     def __init__(self, plan: Plan) -> None:
-        self.plan, self.length, self.seconds = plan, 1, float("nan")  # seconds a step
+        self.plan, self.length, self.seconds = plan, 1, float("nan")  # seconds per step
         self.compiled = False
 
     def start(self) -> None:
