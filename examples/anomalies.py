@@ -114,7 +114,7 @@ def images(values: str, name: str, other: str, shares: tuple[float, ...], asked:
     own, apart = data.load(SETS[values][name]), data.load(SETS[values][other])
     grey = [each.test.values[: asked.rows] for each in (own, apart)]
     reference = build.values(found.config, own, "valid")[: asked.rows]
-    taken = [found.as_taken(each, source="the test rows") for each in grey]
+    taken = [found.to_model_scale(each, source="the test rows") for each in grey]
     pair = Pair(taken[0], taken[1], reference)
     backgrounds = {f"ratio {share}": trained(values, name, share, asked).model for share in shares}
     scores = scores_of(found.model, backgrounds, pair, asked.seed)

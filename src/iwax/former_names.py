@@ -20,6 +20,7 @@ _RUNS += ["from_sources", "load", "open_run", "resume", "train"]
 _METHODS = ["Annealed", "Bidirectional", "Importance", "Jackknife"]
 
 FORMER: dict[str, dict[str, str]] = {  # module: former name: where it is today
+    "iwax.data": {"whereabouts": "iwax.data.availability"},
     "iwax.data.bits": {"Purpose": "iwax.streams.Bits"},
     "iwax.distributions": {"Factorized": "iwax.distributions.Normal"},
     "iwax.experiments": {

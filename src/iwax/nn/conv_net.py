@@ -19,8 +19,8 @@ class ConvNet(eqx.Module):
     """A flat image through convolutional layers, flattened, through dense hidden layers, to ``out_features``.
 
     ``layers`` are `Conv` or tuples (channels, kernel, stride); all of them, and the dense ones of ``hidden``, have the
-    same activation: a name, or "gated". With ``out_features=None`` there is no last affine layer. Takes one datum of
-    channels * height * width numbers, row by row, channel by channel (with ``channels_last``, pixel by pixel);
+    same activation: a name, or "gated". With ``out_features=None`` there is no last affine layer. Takes one data point
+    of channels * height * width numbers, row by row, channel by channel (with ``channels_last``, pixel by pixel);
     `jax.vmap` makes it many. Raises ValueError as `ConvLayer` and `MLP`.
 
     >>> net = ConvNet((1, 28, 28), [(8, 5, 2), (16, 3, 2)], 2 * 40, key=jax.random.key(0), heads=2)
