@@ -114,7 +114,7 @@ def images(values: str, name: str, other: str, shares: tuple[float, ...], asked:
     own, apart = data.load(SETS[values][name]), data.load(SETS[values][other])
     grey = [each.test.values[: asked.rows] for each in (own, apart)]
     reference = build.values(found.config, own, "valid")[: asked.rows]
-    taken = [found.as_taken(each, source="the test rows") for each in grey]
+    taken = [found.to_model_scale(each, source="the test rows") for each in grey]
     pair = Pair(taken[0], taken[1], reference)
     backgrounds = {f"ratio {share}": trained(values, name, share, asked).model for share in shares}
     scores = scores_of(found.model, backgrounds, pair, asked.seed)
@@ -145,8 +145,8 @@ def digit_model(x: np.ndarray, seed: int) -> LatentVariableModel:
     of_decoder, of_encoder = jax.random.split(jax.random.key(seed))
     mean, scale = x.mean(axis=0), np.maximum(x.std(axis=0), 0.05)
     bias = np.concatenate([mean, np.log(scale)])
-    decoder = nn.dense_network(16, (128, 128), 128, key=of_decoder, heads=2, output_bias=bias, activation="relu")
-    encoder = nn.dense_network(64, (128, 128), 32, key=of_encoder, heads=2, activation="relu")
+    decoder = nn.MLP(16, (128, 128), 128, key=of_decoder, heads=2, output_bias=bias, activation="relu")
+    encoder = nn.MLP(64, (128, 128), 32, key=of_encoder, heads=2, activation="relu")
     return LatentVariableModel(
         prior=priors.StandardNormal(16),
         likelihood=likelihoods.DiscretizedLogistic.of_network(decoder, bins=LEVELS),

@@ -23,7 +23,7 @@ import numpy as np
 from iwax import evaluation, posteriors
 from iwax.model import LatentVariableModel
 from iwax.report.figures.canvas import FAINT, MUTED, PALETTE, quiet, sheet, write
-from iwax.runs import Silent, from_sources, open_run, train
+from iwax.runs import Silent, from_sources, train
 from iwax.runs.environment import environment
 from iwax.settings import build
 
@@ -41,8 +41,7 @@ def trained(posterior: str, latent: int, asked: argparse.Namespace, folder: Path
         "objective.gradient": "pathwise",
         "seed": asked.seed,
     }
-    run = train(from_sources(preset="density-network", flags=flags), folder, reporter=Silent())
-    found = open_run(run)
+    found = train(from_sources(preset="density-network", flags=flags), folder, reporter=Silent())
     return found.model, build.values(found.config, found.dataset(), "test", final=True)[: asked.rows]
 
 

@@ -26,7 +26,7 @@ QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 def described(network: Any, *, key: Any) -> dict[str, Any]:
     """Histograms and quantiles of a network's random weights."""
     layers = weights.random_layers(network)
-    sigmas = np.concatenate([np.ravel(sigma) for layer in layers for _, sigma in layer.laws()])
+    sigmas = np.concatenate([np.ravel(sigma) for layer in layers for _, sigma in layer.normals()])
     return {
         **bnn.histogram(network, key=key),
         "weights_in_all": int(sigmas.size),

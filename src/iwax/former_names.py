@@ -20,6 +20,7 @@ _RUNS += ["from_sources", "load", "open_run", "resume", "train"]
 _METHODS = ["Annealed", "Bidirectional", "Importance", "Jackknife"]
 
 FORMER: dict[str, dict[str, str]] = {  # module: former name: where it is today
+    "iwax.data": {"whereabouts": "iwax.data.availability"},
     "iwax.data.bits": {"Purpose": "iwax.streams.Bits"},
     "iwax.distributions": {"Factorized": "iwax.distributions.Normal"},
     "iwax.experiments": {
@@ -33,9 +34,18 @@ FORMER: dict[str, dict[str, str]] = {  # module: former name: where it is today
         "scores": "iwax.inference.score_table",
     },
     "iwax.likelihoods": {"COLUMN_KINDS": "iwax.families.FAMILIES"},
+    "iwax.nn": {
+        "Coding": "iwax.nn.FeatureEncoding",
+        "GatedMLP": 'iwax.nn.MLP(activation="gated")',
+        "UncertainLinear": "iwax.nn.StochasticLinear",
+        "dense_network": "iwax.nn.MLP",
+        "glorot_uniform": "iwax.nn.dense_weight",
+    },
+    "iwax.posteriors": {"Coded": "iwax.posteriors.Encoded"},
     "iwax.storage": {name: f"iwax.model_files.{name}" for name in ("ModelFileError", "load", "save")},
     "iwax.training": {
         **{name: f"iwax.storage.{name}" for name in ("checkpoint", "record")},
+        "compile_stretch": "iwax.training.compile_segment",
         "draws_a_chunk": "iwax.training.draws_per_chunk",
         "rows_a_piece": "iwax.training.rows_per_piece",
     },
@@ -49,14 +59,17 @@ REMOVED: dict[str, dict[str, str]] = {  # module: former name: what to use inste
         "weighted_means": "inference.impute and inference.denoise give such means with their errors",
     },
     "iwax.nn": {
+        "GatedLinear": 'iwax.nn.MLP(in_features, (out_features,), None, key=key, activation="gated") is such a layer',
         "ResNetDecoder": _NETWORK,
         "ResNetEncoder": _NETWORK,
         "ResidualBlock": _NETWORK,
         "ResidualConvBlock": _NETWORK,
         "ResidualMLP": _NETWORK,
+        "UncertainConv": "nothing else draws the kernels of convolutions; dense layers have sigma=",
         "WeightNormLinear": _NETWORK,
         "five_layer_decoder": _NETWORK,
         "five_layer_encoder": _NETWORK,
+        "max_pool": "equinox.nn.MaxPool2d pools",
     },
 }
 
@@ -114,7 +127,10 @@ def argument(former: str, today: str) -> Callable[[Callable[_Given, _Result]], C
 
 
 def _found(path: str) -> Any:
-    """The name in a module, or else the module, of a dotted path."""
+    """The name in a module, or else the module, of a dotted path; behind it may stand an option, ``(name="value")``."""
+    path, _, option = path.partition("(")
     inside, _, name = path.rpartition(".")
     named = vars(importlib.import_module(inside))
-    return named[name] if name in named else importlib.import_module(path)
+    found: Any = named[name] if name in named else importlib.import_module(path)
+    name, _, value = option.removesuffix('")').partition('="')
+    return functools.partial(found, **{name: value}) if option else found

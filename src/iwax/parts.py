@@ -54,7 +54,7 @@ class Datum(eqx.Module):
     marks those that are not missing (None: all). ``given`` are covariates by name, such as a label, a length or edges,
     which are handed to prior, likelihood and posterior. ``index`` is the row's number, from which its noise is keyed.
     ``inputs`` are what an encoder reads where that is not the values themselves: a row filled in, or what
-    `posteriors.Coded` makes of it. An array of rows serves wherever a Datum of complete rows without covariates does;
+    `posteriors.Encoded` makes of it. An array of rows serves wherever a Datum of complete rows without covariates does;
     `Datum.of` makes one of rows with missing values.
 
     >>> Datum(jnp.zeros((3, 2)), given={"label": jnp.array([0, 1, 1])}).given["label"].shape

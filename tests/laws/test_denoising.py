@@ -164,7 +164,7 @@ def test_real_values_are_sent_to_imputation():
         inference.denoise(told_of_holes, EVERY[:2], flips=0.2, k=3, key=KEY)
 
 
-def test_sweeps_read_grey_values_and_refuse_what_is_beyond_them():
+def test_iterations_read_grey_values_and_refuse_what_is_beyond_them():
     grey = np.array([[0.3, np.nan, 1.0, 0.0], [0.9, 0.1, np.nan, np.nan]])
     found = inference.impute_gibbs(of_bits(), grey, iterations=4, key=KEY)
     seen = ~np.isnan(grey)

@@ -8,7 +8,7 @@ import numpy as np
 import optax
 import pytest
 from oracles.linear_gaussian import LinearGaussian
-from oracles.parts import X, coded
+from oracles.parts import X, encoded
 
 from iwax import bounds, evaluation, gradients, inference, likelihoods, nn, posteriors, priors, training
 from iwax.inference.proposals import has_cheap_density
@@ -36,11 +36,11 @@ def model(*, scale: float = 2.0, centre: np.ndarray = ORACLE.bias) -> LatentVari
     weight = jnp.asarray(np.concatenate([mean, 0 * mean], axis=1), float)
     bias = jnp.concatenate([jnp.asarray((centre - ORACLE.bias) @ mean, float), exact.posterior.network.bias[LATENT:]])
     network = jax.tree.map(lambda leaf: weight if leaf.ndim == 2 else bias, network)
-    coding = nn.Coding(centre, np.ones(FEATURES))
+    encoding = nn.FeatureEncoding(centre, np.ones(FEATURES))
     return LatentVariableModel(
         prior=exact.prior,
         likelihood=exact.likelihood,
-        posterior=posteriors.Coded(posteriors.Gaussian(network), coding),
+        posterior=posteriors.Encoded(posteriors.Gaussian(network), encoding),
     )
 
 
@@ -176,7 +176,7 @@ def test_neither_the_batch_nor_the_neighbours_change_an_imputation():
 
 def test_a_value_that_was_not_observed_reaches_nothing():
     """Whatever stands in a hole: the encoder, log p(x|z) and every gradient are the same to the bit."""
-    part = coded()
+    part = encoded()
     net = nn.MLP(2, (4,), 5, key=jax.random.key(3))
     whole = LatentVariableModel(
         prior=priors.StandardNormal(2),
@@ -205,9 +205,9 @@ def test_training_on_holes_learns_the_model_of_whole_rows():
     start = LatentVariableModel(
         prior=priors.StandardNormal(LATENT),
         likelihood=likelihoods.Gaussian.feature(nn.Linear(LATENT, FEATURES, key=jax.random.key(0)), FEATURES),
-        posterior=posteriors.Coded(
+        posterior=posteriors.Encoded(
             posteriors.Gaussian(nn.MLP(2 * FEATURES, (32,), 2 * LATENT, key=jax.random.key(1))),
-            nn.Coding(np.nanmean(holed(), axis=0), np.nanstd(holed(), axis=0), mask=True),
+            nn.FeatureEncoding(np.nanmean(holed(), axis=0), np.nanstd(holed(), axis=0), mask=True),
         ),
     )
 

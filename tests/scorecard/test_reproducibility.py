@@ -34,7 +34,7 @@ data, key = Oracle.of().rows(20 * steps, seed=2).astype(np.float32), jax.random.
 told = []
 
 class Watch:
-    def stretch(self, state, progress):
+    def segment(self, state, progress):
         return False
 
     def improved(self, state):

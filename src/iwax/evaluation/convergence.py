@@ -1,6 +1,6 @@
 """How the estimate of log p(x) converges in k: the expected IWAE bound at k = 1, 2, 5, 10, ..., from one set of draws.
 
-K log-weights a row are cut into K // k disjoint groups of k, for every k of a ladder; the mean over the groups of
+K log-weights per row are cut into K // k disjoint groups of k, for every k of a ladder; the mean over the groups of
 ``log (1/k) sum_i w_i`` estimates the expected bound at k without bias, and never lies above log p(x) in expectation
 (Burda, Grosse and Salakhutdinov 2016, arXiv:1509.00519). Where the curve is still rising, so is the estimate.
 """
@@ -85,11 +85,11 @@ def convergence_in_k(
     chunk: int = 50,
     progress: Callable[[int, int], None] | None = None,
 ) -> Convergence:
-    """The expected IWAE bound at every k of ``ks`` (`ladder(k)` by default), from k draws a row of x [n, features].
+    """The expected IWAE bound at every k of ``ks`` (`ladder(k)` by default), from k draws per row of x [n, features].
 
     The draws are those of `log_evidence` with the same key, so that the last point is its estimate; memory does not
-    grow with k. ``progress(done, total)`` is told of rows done. Raises ValueError where x is not a table of finite
-    numbers in the likelihood's support, where a number is below 1, or one of ``ks`` lies above k.
+    grow with k. ``progress(done, total)`` is called as rows are done. Raises ValueError where x is not a table of
+    finite numbers in the likelihood's support, if a number is below 1, or one of ``ks`` is more than k.
     """
     at_least(1, {"k": k, "batch": batch, "chunk": chunk})
     ks = ladder(k) if ks is None else ks
@@ -110,7 +110,7 @@ def convergence_in_k(
 
 
 class _Groups:
-    """``log mean exp`` of groups of k log-weights that arrive in pieces of any length: its mean and error a row."""
+    """``log mean exp`` of groups of k log-weights that arrive in pieces of any length: its mean and error per row."""
 
     def __init__(self, k: int, *, alone: bool) -> None:
         self.k = k

@@ -1,4 +1,4 @@
-"""log p(x) by importance sampling: a number a row, with its error and what tells whether to believe it."""
+"""log p(x) by importance sampling: a number per row, with its error and what tells whether to believe it."""
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator
@@ -25,12 +25,12 @@ __all__ = ["Evidence", "in_chunks", "log_evidence", "log_weight_calls", "statist
 
 Of = TypeVar("Of")
 
-_DRAWS_A_CALL = 10_000  # bounds the memory: log-weights leave the device in calls of at most this many draws a row
+_DRAWS_PER_CALL = 10_000  # bounds the memory: log-weights leave the device in calls of at most this many draws per row
 
 
 @dataclass(frozen=True)
 class Evidence(Estimate):
-    """What k importance samples a row say of log p(x). Arrays are float64 [n], in nats; `rows` are the row numbers.
+    """Estimates of log p(x) from k importance samples per row. Arrays are float64 [n], nats; `rows` are row numbers.
 
     ``log_evidence`` is the IWAE bound at k, whose expectation is never above log p(x); ``monte_carlo_error`` is its
     standard error over draws (to first order); ``elbo`` the mean log-weight with ``elbo_error``; ``ess`` the effective
@@ -76,7 +76,7 @@ class Evidence(Estimate):
         return float(np.mean(known > limit)) if known.size else float("nan")
 
     def warnings(self) -> list[str]:
-        """In plain words, why the estimate is not to be trusted; empty where nothing speaks against it."""
+        """Warnings, in plain words; empty if the estimate can be trusted."""
         found = self.broken()
         heavy = self.pareto_k_over()
         if heavy > 0.05:
@@ -117,11 +117,11 @@ def log_evidence(
 
     x holds values as the likelihood takes them (Burda, Grosse and Salakhutdinov 2016, arXiv:1509.00519). ``batch`` rows
     and ``chunk`` draws are taken at once; memory does not grow with k. The noise is a function of (key, row number,
-    draw), so neither of them changes a value. ``rows`` are the row numbers (0, 1, ... by default);
-    ``progress(done, total)`` is told of rows done. With ``missing`` a NaN marks a value that was not observed, and the
-    estimate is of the log-density of the observed ones (Mattei and Frellsen 2019, arXiv:1812.02633). ``sampler`` is how
-    the draws come about: with `samplers.Enumerated` a draw's weight is the sum over the states of a discrete layer.
-    Raises ValueError where x is not a table of finite numbers in the likelihood's support, the sampler's draws are no
+    draw), so neither of them changes a value. ``rows`` are the row numbers (0, 1, ... by default); ``progress(done,
+    total)`` is called as rows are done. With ``missing`` a NaN marks a value that was not observed, and the estimate is
+    of the log-density of the observed ones (Mattei and Frellsen 2019, arXiv:1812.02633). ``sampler`` is how the draws
+    come about: with `samplers.Enumerated` a draw's weight is the sum over the states of a discrete layer. Raises
+    ValueError where x is not a table of finite numbers in the likelihood's support, the sampler's draws are no
     independent estimates of p(x), or k, batch or chunk is below 1.
     """
     at_least(1, {"k": k, "batch": batch, "chunk": chunk})
@@ -137,7 +137,7 @@ def log_evidence(
 
 
 def log_weight_calls(model: LatentVariableModel, key: PRNGKey, x: Datum, k: int, *, chunk: int) -> Iterator[np.ndarray]:
-    """The k log-weights of every row of x, nats, as [draws, batch] a call; ``chunk`` draws a row are taken at once."""
+    """The k log-weights of every row of x, nats, [draws, batch] per call, ``chunk`` draws per row at once."""
     for _, log_w in _ahead((None, call) for call in _calls(model, key, x, k, chunk, samplers.independent)):
         yield log_w
 
@@ -147,7 +147,7 @@ def _calls(
 ) -> Iterator[Any]:
     """The log-weights [draws, batch] of one call after the other, on the device and not waited for."""
     chunk = min(chunk, k)
-    chunks = -(-min(k, _DRAWS_A_CALL) // chunk)
+    chunks = -(-min(k, _DRAWS_PER_CALL) // chunk)
     for first in range(0, k, chunks * chunk):
         yield in_chunks(model, key, x, jnp.uint32(first), chunk, chunks, sampler)[: k - first]
 

@@ -111,7 +111,7 @@ def _over_rows(
     rows: Rows,
     missing: bool,
 ) -> list[np.ndarray]:
-    """The mean over draws of a list of arrays a row, for all rows of x, [n, ...] each, taken some at a time."""
+    """The mean over draws of a list of arrays per row, for all rows of x, [n, ...] each, some at a time."""
     x = checked(model, x, rows, key, missing=missing)
     at_least(1, {"draws": draws})
     model = batched.ready(model, key)

@@ -43,7 +43,7 @@ def tail_size(k: int) -> int:
 
 
 def pareto_k(largest: np.ndarray, k: int) -> np.ndarray:
-    """k-hat [n] of k log-weights a datum, from the m > tail_size(k) ``largest`` [m, n], in any order.
+    """k-hat [n] of k log-weights per datum, from the m > tail_size(k) ``largest`` [m, n], in any order.
 
     Computed in float64. -inf where all of ``largest`` are equal up to rounding (no tail: the best case); NaN where
     k < 21 (the tail would have fewer than five weights), and where one is NaN or the largest infinite.

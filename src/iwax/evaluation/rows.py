@@ -37,7 +37,7 @@ DataPoints: TypeAlias = np.ndarray | Datum  # rows [n, ...], NaN where a value i
 
 
 class Block(NamedTuple):
-    """Rows ``first`` to ``stop - 1``; ``x`` may hold further ones, copies of the last, that are to be cut."""
+    """Rows ``first`` to ``stop - 1``; ``x`` may hold further ones, copies of the last, as padding."""
 
     first: int
     stop: int
@@ -45,7 +45,7 @@ class Block(NamedTuple):
 
     @property
     def size(self) -> int:
-        """How many rows the block is for."""
+        """The number of rows without the copies."""
         return self.stop - self.first
 
 
@@ -206,15 +206,15 @@ def by_row(
 ) -> Any:
     """The outputs of a function of every block on the host, less its padding, one after another along the rows' axis.
 
-    ``progress(done, total)`` is told of rows done.
+    ``progress(done, total)`` is called as rows are done.
 
     >>> by_row(lambda block: 2 * block.x.values, np.arange(5.0), 3).tolist()
     [0.0, 2.0, 4.0, 6.0, 8.0]
     """
     found = []
     for block in blocks(x, size):
-        kept = (*(slice(None),) * axis, slice(block.size))
-        found.append(jax.tree.map(lambda leaf, kept=kept: np.asarray(leaf)[kept], function(block)))
+        rows = (*(slice(None),) * axis, slice(block.size))
+        found.append(jax.tree.map(lambda leaf, rows=rows: np.asarray(leaf)[rows], function(block)))
         if progress is not None:
             progress(block.stop, len(jax.tree.leaves(x)[0]))
     return jax.tree.map(lambda *leaves: np.concatenate(leaves, axis=axis), *found)

@@ -37,7 +37,7 @@ def error_of_mean(errors: ArrayLike) -> float:
     """
     squares = np.square(numeric("errors", errors), dtype=np.float64)
     if not squares.size:
-        raise ValueError("errors must be one number a row, of at least one row, got none")
+        raise ValueError("errors must be one number per row, of at least one row, got none")
     return float(np.sqrt(squares.sum()) / squares.size)
 
 
@@ -103,8 +103,8 @@ class StreamingMean:
 def squared_error(found: ArrayLike, truth: ArrayLike, marked: ArrayLike) -> tuple[float, float]:
     """``sum_marked (found - truth)^2 / number marked`` of rows [n, D], and its standard error over rows.
 
-    Rows weigh by how many cells of them are marked. The error is that of a ratio of two sums, to first order; nan for
-    a single row. Raises ValueError for arrays of other shapes, and where nothing is marked.
+    Rows have weights in proportion to their marked cells. The error is that of a ratio of two sums, to first order; nan
+    for a single row. Raises ValueError for arrays of other shapes, and where nothing is marked.
 
     >>> squared_error([[1.0, 9.0], [3.0, 9.0]], np.zeros((2, 2)), [[True, False], [True, False]])
     (5.0, 4.0)
@@ -118,7 +118,7 @@ def squared_error_difference(
 ) -> tuple[float, float]:
     """`squared_error` of ``found`` less that of ``other``, on the same rows and cells, and its standard error.
 
-    Paired: what is hard about a row is hard for both, and leaves the difference.
+    Paired: a row that is hard for both does not count in the difference.
 
     >>> squared_error_difference(np.ones((3, 1)), np.full((3, 1), 2.0), np.zeros((3, 1)), np.ones((3, 1), bool))
     (-3.0, 0.0)

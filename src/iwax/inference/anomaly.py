@@ -55,7 +55,7 @@ class LikelihoodRatio:
     background: evaluation.Evidence
 
     def warnings(self) -> list[str]:
-        """In plain words, why the ratio is not to be trusted; empty where nothing speaks against it."""
+        """Warnings, in plain words; empty if the ratio can be trusted."""
         of_background = [f"of the background model: {each}" for each in self.background.warnings()]
         return [*self.evidence.warnings(), *of_background]
 
@@ -71,7 +71,7 @@ def likelihood_ratio(
     missing: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> LikelihoodRatio:
-    """``log p(x) - log p_background(x)`` of every row of x [n, D], nats: what is known above the background.
+    """``log p(x) - log p_background(x)`` of every row of x [n, D], nats: the gain over the background model.
 
     The background model is one of the same parts, trained on the same rows perturbed (`iwax.data.perturb`), which
     leaves how bright or simple a row is and destroys what it shows (Ren et al. 2019, arXiv:1906.02845). Both must give

@@ -29,13 +29,13 @@ __all__ = ["Imputation", "impute"]
 class Imputation(SelfNormalised):
     """Rows [n, *event] with their missing values filled; observed cells are those that were given, untouched.
 
-    ``values`` hold ``E[x_missing | x_observed]``, ``error`` the Monte-Carlo error of these means (0 where
-    x was observed). In columns that are classes they hold the most probable class, and the probability that it is
-    another. ``ess`` [n] how many of the k draws count (NaN for a complete row), ``missing`` marks what was.
-    ``draws`` [m, n, *event] are m draws of ``p(x_missing | x_observed)``, where they were asked for: whole tables,
-    over which whatever is computed varies as it should. ``pareto_k`` [n] is the tail index of the weights, or of the
-    weights times what they weigh where that is heavier: above 0.7, or with ``ess`` below 10, the weights that were
-    drawn do not show those that count, ``unknown`` [n] marks the row, and ``known_error`` is NaN there.
+    ``values`` hold ``E[x_missing | x_observed]``, ``error`` the Monte-Carlo error of these means (0 where x was
+    observed). In columns that are classes they hold the most probable class, and the probability that it is another.
+    ``ess`` [n] how many of the k draws count (NaN for a complete row), ``missing`` marks what was. ``draws`` [m, n,
+    *event] are m draws of ``p(x_missing | x_observed)``, where they were asked for: whole tables, over which whatever
+    is computed varies as it should. ``pareto_k`` [n] is the tail index of the weights, or of the weights times the
+    values that they multiply if that is heavier: above 0.7, or with ``ess`` below 10, the weights that were drawn do
+    not show those that count, ``unknown`` [n] marks the row, and ``known_error`` is NaN there.
     """
 
     k: int
@@ -86,7 +86,7 @@ def impute(
     both (defensive importance sampling, Hesterberg 1995, Technometrics 37, 185); without ``defensive``, or where the
     density of q at a given z takes long or is not there, as in flows, all are from q. A row without an observed value
     is filled from p(x): z ~ p(z), all weights alike. ``batch`` rows are taken at once; with ``draws`` a log-weight of
-    each of the k is kept. The result is a function of (key, row number, k), but for rounding; ``rows`` are the row
+    each of the k is stored. The result is a function of (key, row number, k), but for rounding; ``rows`` are the row
     numbers (0, 1, ... by default). Raises ValueError for data of another shape, infinite, or outside the likelihood's
     support; for a likelihood that is not of independent features; for counts that are too small.
 

@@ -54,8 +54,8 @@ def weighted_means(
     """The log-weights of k draws of every row, [k, batch], nats, and the means of ``p(x|z)`` there.
 
     For rows seen through noise, the means of the rows without it (`Distribution.clean`). For a model of missingness,
-    the rows with their missing values drawn, as they are weighed, in place of means. For a table with classes also
-    their probabilities (`Distribution.classes`); else None. ``defensive``: under the mixture with the prior; k and
+    the rows with their missing values drawn, as their weights need them, in place of means. For a table with classes
+    also their probabilities (`Distribution.classes`); else None. ``defensive``: under the mixture with the prior; k and
     ``first`` are then multiples of five.
     """
     model = batched.bound(model, key)
@@ -105,7 +105,7 @@ def _proposed(model: LatentVariableModel, x: Datum, key: PRNGKey, *, of_prior: b
     if not of_prior:
         return proposal.distribution, proposal.z, proposal.keys
     prior = model.prior(x.given, key=proposal.keys[0])
-    z, _ = prior.draw(jax.random.fold_in(key, streams.Beside.LATENT_OF_PRIOR))
+    z, _ = prior.draw(jax.random.fold_in(key, streams.Proposal.LATENT_OF_PRIOR))
     return proposal.distribution, z, proposal.keys
 
 

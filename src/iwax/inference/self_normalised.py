@@ -37,7 +37,7 @@ _DRAWS_PER_CALL = 10_000  # per row, about: then their log-weights leave the dev
 
 
 class SelfNormalised:
-    """What a self-normalised answer says of itself, from its ``ess`` and ``pareto_k`` [n]: the base of results.
+    """The diagnostics of a self-normalised estimate, from its ``ess`` and ``pareto_k`` [n]: the base of results.
 
     ``phrases`` are words for what is estimated, for such rows, and for what helps.
     """

@@ -48,7 +48,7 @@ class Session:
         self._metrics.close()
         self._timing.close()
 
-    def stretch(self, state: State, progress: Progress) -> bool:
+    def segment(self, state: State, progress: Progress) -> bool:
         """Tell, save where it is time, and stop where that was asked for."""
         self._begun()
         now = time.monotonic()

@@ -1,4 +1,4 @@
-"""What the estimators share: parameters and their ranges, how rows are read, how a model is fitted and weighed."""
+"""What the estimators share: parameters and their ranges, how rows are read, how a model is fitted and scored."""
 
 from dataclasses import KW_ONLY, dataclass, replace
 from functools import partial
@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from iwax import bounds, evaluation, gradients, nn, training
 from iwax.model import LatentVariableModel
 from iwax.sklearn.model import LIKELIHOODS, model_of
-from iwax.sklearn.rows import BLOCK, numbers, padded, read_by, refuse_unobserved, with_hole, without_empty
+from iwax.sklearn.rows import BLOCK, numbers, padded, read_by, refuse_unobserved, with_missing, without_empty
 from iwax.sklearn.units import Units
 from iwax.streams import Run
 from iwax.training.keeping import Keeper
@@ -29,7 +29,7 @@ __all__ = [
 
 AT_LEAST_ONE = Interval(Integral, 1, None, closed="left")
 _VALIDATIONS = 50  # in a training, about
-_STEPS, _LEAST, _MOST = 8_000, 10, 700  # of a training whose length was not given: steps, and limits of its passes
+_STEPS, _LEAST, _MOST = 8_000, 10, 700  # of a training whose length was not given: steps, and limits of its epochs
 
 
 class Fitted(BaseEstimator):
@@ -97,8 +97,8 @@ class LatentVariableEstimator(Fitted):
         self._ascend(rows, valid, adam, epochs=epochs, seed=self.seed_)
         return x
 
-    def _fit_pass(self, X: Any) -> None:
-        """One pass over the rows at a constant rate, on from where the last one ended."""
+    def _fit_epoch(self, X: Any) -> None:
+        """One epoch at a constant rate, from where the last one ended."""
         begun = hasattr(self, "model_")
         x = without_empty(self._rows(X)) if begun else self._begin(X)
         seed = int(np.random.SeedSequence((self.seed_, self.n_iter_)).generate_state(1)[0])
@@ -139,7 +139,7 @@ class LatentVariableEstimator(Fitted):
         """Ascend the bound of k draws (the ELBO at k = 1) on rows [n, D], NaN not observed; the optimiser's state.
 
         With validation rows, the model is the one that was best on them, and training ends after ``n_iter_no_change``
-        validations without a better one. ``moments`` are the optimiser's state to begin with.
+        validations without a better one. ``moments`` are the state of the optimiser to begin with.
         """
         k, batch, validates = getattr(self, "k", 1), min(self.batch_size, len(x)), len(valid) > 0  # a VAE has one draw
         plan = training.Plan(
@@ -191,7 +191,7 @@ class LatentVariableEstimator(Fitted):
         check_is_fitted(self)
         x = self._rows(X)
         empty = np.isnan(x).all(axis=1)
-        y = padded(with_hole(self._units.inner(np.where(np.isnan(x).all(axis=1, keepdims=True), self.mean_, x))))
+        y = padded(with_missing(self._units.inner(np.where(np.isnan(x).all(axis=1, keepdims=True), self.mean_, x))))
         key = self._key(Run.SCORES)
         found = evaluation.log_evidence(self.model_, y, k=k, key=key, rows=numbers(y), missing=True, batch=BLOCK)
         n, volume = len(x), self._units.log_volume(x)

@@ -1,6 +1,7 @@
-"""Training: compiled stretches, between which the host records, validates and asks whether to go on."""
+"""Training: compiled segments, between which the host records, validates and asks whether to go on."""
 
 import time
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache, partial
@@ -21,9 +22,9 @@ from iwax.parts import Datum, filled
 from iwax.training.culprits import culprits
 from iwax.training.fault import NumericalStop, all_finite, first_fault
 from iwax.training.state import Plan, State, Tally, steps_per_epoch
-from iwax.training.step import compile_stretch, permutation, updates
+from iwax.training.step import compile_segment, permutation, updates
 
-__all__ = ["NumericalStop", "Observer", "Progress", "train"]
+__all__ = ["NumericalStop", "Observer", "Progress", "as_observer", "train"]
 
 _VALIDATION_ROWS = 100  # rows evaluated at once
 
@@ -42,9 +43,9 @@ class Progress(NamedTuple):
 
 @runtime_checkable
 class Observer(Protocol):
-    """What is told of training as it goes, and may stop it: any object with these three methods."""
+    """What hears of training as it goes, and may stop it: any object with these three methods."""
 
-    def stretch(self, state: State, progress: Progress) -> bool:
+    def segment(self, state: State, progress: Progress) -> bool:
         """Hear where training stands, about once a second and at the end of every epoch; True stops it here."""
         ...
 
@@ -58,6 +59,28 @@ class Observer(Protocol):
     def improved(self, state: State) -> None:
         """Hear of a new best bound on the validation data; ``state.model`` is the model that has it."""
         ...
+
+
+@runtime_checkable
+class _Former(Protocol):
+    """An observer of an earlier release, whose method `segment` was ``stretch``."""
+
+    def stretch(self, state: State, progress: Progress) -> bool: ...
+    def epoch(self, state: State, row: dict[str, int | float]) -> None: ...
+    def improved(self, state: State) -> None: ...
+
+
+class _Renamed:
+    def __init__(self, observer: _Former) -> None:
+        self.segment, self.epoch, self.improved = observer.stretch, observer.epoch, observer.improved
+
+
+def as_observer(observer: Any) -> Any:
+    """An observer as it is; one whose `segment` has its former name ``stretch``, with a DeprecationWarning."""
+    if isinstance(observer, Observer) or not isinstance(observer, _Former):
+        return observer
+    warnings.warn("the method stretch of an observer is now segment", DeprecationWarning, stacklevel=4)
+    return _Renamed(observer)
 
 
 def train(
@@ -89,9 +112,9 @@ def train(
     ascended, steps = as_objective(objective), steps_per_epoch(rows, plan.batch)
     _refuse_pieces(ascended, plan)
     run = _Run(ascended, optimizer, plan, state.model, jax.tree.map(jnp.asarray, data), valid, observer, learning_rate)
-    # of the types that a stretch gives back, or it would be compiled a second time
+    # of the types that a segment returns, or it would be compiled a second time
     state = jax.tree.map(lambda leaf: jnp.asarray(leaf, leaf.dtype) if eqx.is_array(leaf) else leaf, state)
-    advance, clock = compile_stretch(run.update, state), _Clock(plan)
+    advance, clock = compile_segment(run.update, state), _Clock(plan)
     while int(state.step) < plan.epochs * steps and not _out_of_patience(state, plan):
         epoch, before = int(state.step) // steps, int(state.step)
         order = run.order(epoch)
@@ -104,7 +127,7 @@ def train(
         progress = clock.progress(state, stop - before, steps)
         if stop == (epoch + 1) * steps:
             state = run.close_epoch(state, epoch, steps)
-        if observer is not None and observer.stretch(state, progress):
+        if run.observer is not None and run.observer.segment(state, progress):
             return state
     return state
 
@@ -117,14 +140,14 @@ def _refuse_pieces(objective: AbstractObjective, plan: Plan) -> None:
 
 
 class _Clock:
-    """How many steps fit into a stretch, and how fast they go: unknown while the first one holds the compilation."""
+    """How many steps fit into a segment, and how fast they go: unknown while the first one holds the compilation."""
 
     def __init__(self, plan: Plan) -> None:
         self.plan, self.length, self.seconds = plan, 1, float("nan")  # seconds a step
         self.compiled = False
 
     def start(self) -> None:
-        """A stretch begins."""
+        """A segment begins."""
         self.begun = time.perf_counter()
 
     def progress(self, state: State, done: int, steps: int) -> Progress:
@@ -132,7 +155,7 @@ class _Clock:
         latest = (time.perf_counter() - self.begun) / done
         if self.compiled:
             self.seconds = latest if np.isnan(self.seconds) else 0.5 * self.seconds + 0.5 * latest
-            self.length = int(max(1, min(4 * self.length, self.plan.stretch_seconds / self.seconds)))
+            self.length = int(max(1, min(4 * self.length, self.plan.segment_seconds / self.seconds)))
         self.compiled = True
         left = (self.plan.epochs * steps - step) * self.seconds
         return Progress(step, (step - 1) // steps, steps, self.plan.epochs, bound, self.plan.batch / self.seconds, left)
@@ -143,7 +166,7 @@ def _out_of_patience(state: State, plan: Plan) -> bool:
 
 
 class _Run:
-    """What stays the same from stretch to stretch."""
+    """What stays the same from segment to segment."""
 
     def __init__(
         self,
@@ -157,7 +180,7 @@ class _Run:
         learning_rate: optax.Schedule | None,
     ) -> None:
         self.plan, self.data = plan, data
-        self.observer, self.learning_rate = observer, learning_rate
+        self.observer, self.learning_rate = as_observer(observer), learning_rate
         rows = len(data)
         self.update = updates(objective, optimizer, plan, rows)
         self.culprits = culprits(objective, plan, rows)

@@ -8,16 +8,15 @@ import jax
 import jax.numpy as jnp
 
 from iwax._typing import PRNGKey, Scalar
-from iwax.nn import UncertainConv, UncertainLinear
+from iwax.nn import StochasticLinear
 from iwax.weights.prior import Normal, Prior
 
 __all__ = ["at_mean", "changed", "drawn", "drawn_with_divergence", "kl", "random_layers"]
 
 Network = TypeVar("Network")
-Layer = UncertainLinear | UncertainConv
 
 
-def random_layers(network: Any) -> list[Layer]:
+def random_layers(network: Any) -> list[StochasticLinear]:
     """The layers with random weights, in the order of the tree.
 
     >>> from iwax.nn import MLP
@@ -55,9 +54,9 @@ def drawn_with_divergence(network: Network, prior: Prior, key: PRNGKey) -> tuple
     """
     found: list[Scalar] = []
 
-    def draw(i: int, layer: Layer) -> Any:
+    def draw(i: int, layer: StochasticLinear) -> Any:
         fixed = layer.drawn(jax.random.fold_in(key, i))
-        for value, (mean, sigma) in zip((fixed.weight, fixed.bias), layer.laws(), strict=True):
+        for value, (mean, sigma) in zip((fixed.weight, fixed.bias), layer.normals(), strict=True):
             log_q = Normal(1.0).log_prob((jnp.asarray(value) - mean) / sigma) - jnp.log(sigma)
             found.append(jnp.sum(log_q - prior.log_prob(jnp.asarray(value))))
         return fixed
@@ -72,11 +71,11 @@ def kl(network: Any, prior: Normal) -> Scalar:
     >>> float(kl(MLP(3, (4,), 2, key=jax.random.key(0)), Normal(1.0)))
     0.0
     """
-    laws = [law for layer in random_layers(network) for law in layer.laws()]
-    return sum((jnp.sum(prior.kl(mean, sigma)) for mean, sigma in laws), jnp.zeros(()))
+    normals = [each for layer in random_layers(network) for each in layer.normals()]
+    return sum((jnp.sum(prior.kl(mean, sigma)) for mean, sigma in normals), jnp.zeros(()))
 
 
-def changed(network: Network, change: Callable[[int, Layer], Any]) -> Network:
+def changed(network: Network, change: Callable[[int, StochasticLinear], Any]) -> Network:
     """The network with ``change(i, layer)`` in the place of its i-th layer with random weights.
 
     >>> from iwax.nn import MLP
@@ -90,4 +89,4 @@ def changed(network: Network, change: Callable[[int, Layer], Any]) -> Network:
 
 
 def _is_random(leaf: Any) -> bool:
-    return isinstance(leaf, Layer)
+    return isinstance(leaf, StochasticLinear)

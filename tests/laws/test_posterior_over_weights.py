@@ -1,4 +1,4 @@
-"""The law of all random weights: divergences, draws, the evidence of a regression known exactly, and pruning."""
+"""The posterior over all random weights: divergences, draws, the evidence of a regression known exactly, pruning."""
 
 import math
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from scipy.stats import multivariate_normal, norm
 
 from iwax import batched, bounds, gradients, likelihoods, posteriors, priors, samplers, streams, weights
 from iwax.model import LatentVariableModel
-from iwax.nn import MLP, Linear, UncertainConv, UncertainLinear
+from iwax.nn import MLP, Linear, StochasticLinear
 from iwax.parts import Datum
 
 KEY = jax.random.key(5)
@@ -103,7 +103,7 @@ def test_conjugate_regression():
 
     def bound(mean, sigma, key):
         """log p(D|w) + log P(w) - log q(w); the bias is fixed by a design that does not see it."""
-        layer = UncertainLinear(4, 1, sigma=0.1, key=KEY)
+        layer = StochasticLinear(4, 1, sigma=0.1, key=KEY)
         rho = jnp.log(jnp.expm1(jnp.asarray(sigma)))[:, None]
         layer = eqx.tree_at(lambda each: (each.weight, each.weight_rho), layer, (jnp.asarray(mean)[:, None], rho))
         # the bias has its prior as its posterior, and is taken out of the outputs: it adds nothing to the bound
@@ -235,21 +235,6 @@ def test_pruning_takes_the_least_ratios_of_all_layers():
         weights.pruned(network(None), 0.5)
 
 
-def conv(sampling: str) -> UncertainConv:
-    return UncertainConv(eqx.nn.Conv2d(2, 3, 2, key=KEY), sigma=0.3, sampling=sampling)
-
-
-@pytest.mark.slow
-def test_a_convolution_has_the_same_moments_either_way():
-    image, keys = jnp.asarray(np.random.default_rng(1).normal(size=(2, 3, 3)), jnp.float32), jax.random.split(KEY, 6000)
-    drawn = {s: jax.jit(jax.vmap(lambda k, s=s: conv(s)(image, key=k)))(keys) for s in ("local", "weights")}
-    moments = {s: (np.asarray(each, np.float64).mean(axis=0), each.std(axis=0)) for s, each in drawn.items()}
-    (mean, spread), (other, other_spread) = moments["local"], moments["weights"]
-    assert (np.abs(mean - other) < 4.5 * np.sqrt(2) * spread / np.sqrt(6000)).all()
-    np.testing.assert_allclose(spread, other_spread, rtol=4.5 / np.sqrt(6000))
-    assert (conv("mean")(image) == conv("local").at_mean()(image)).all()
-
-
 @pytest.mark.parametrize(
     ("make", "words"),
     [
@@ -259,7 +244,6 @@ def test_a_convolution_has_the_same_moments_either_way():
         (lambda: gradients.bayesian(objective(), prior=PRIOR, rows=0), "rows"),
         (lambda: gradients.with_weight_kl(objective(), prior=PRIOR, rows=5, scale=-1.0), "not be negative"),
         (lambda: objective(sampler=samplers.mixture, backward=1), "backward=1"),
-        (lambda: UncertainConv(eqx.nn.Conv2d(1, 1, 1, use_bias=False, key=KEY), sigma=0.1), "needs a bias"),
     ],
 )
 def test_what_is_refused(make, words):

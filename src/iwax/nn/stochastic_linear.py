@@ -1,6 +1,7 @@
-"""Layers whose weights are random: a factorised normal law over every weight and bias."""
+"""Bayesian dense layers: a factorised normal distribution over every weight and bias."""
 
 import math
+import warnings
 from typing import Any, Literal, TypeAlias, get_args
 
 import equinox as eqx
@@ -14,8 +15,7 @@ from iwax.nn.sizes import check_inputs
 
 __all__ = [
     "Sampling",
-    "UncertainLinear",
-    "affine",
+    "StochasticLinear",
     "call",
     "check_spread",
     "needed",
@@ -30,20 +30,20 @@ Sampling: TypeAlias = Literal["local", "weights", "mean"]
 _NO_SIGMA = -100.0  # rho of a standard deviation of 0: softplus(-100) = 4e-44 changes no digit
 
 
-class UncertainLinear(eqx.Module):
+class StochasticLinear(eqx.Module):
     """``x W + b`` with ``W_ij ~ N(M_ij, S_ij^2)``, ``b_j ~ N(m_j, s_j^2)``; S, s are ``floor + softplus(rho)``.
 
     ``sampling`` says how a call is random. "local" draws the outputs, ``a_j ~ N(x M + m, x^2 S^2 + s^2)``, independent
-    over units: the law of a single x with weights of its own, by a normal number an output instead of one a weight,
-    and with gradients of less variance (Kingma, Salimans and Welling 2015, arXiv:1506.02557). "weights" draws W and b:
-    with leading axes, one draw for all of x, where "local" gives every row its own. "mean" takes M and m. In iwax every
-    importance sample of every datum is a call with a key of its own, and "local" is exact there.
+    over units: what a single x with weights of its own gives, by one normal number per output instead of one per
+    weight, and with gradients of less variance (Kingma, Salimans and Welling 2015, arXiv:1506.02557). "weights" draws W
+    and b: with leading axes, one draw for all of x, where "local" gives every row its own. "mean" takes M and m. In
+    iwax every importance sample of every data point is a call with a key of its own, and "local" is exact there.
 
-    ``sigma`` is what S and s start at; at 0 the layer is the `Linear` of the same key, bit for bit. Blundell et al.
-    (2015, arXiv:1505.05424) for the law. Raises ValueError as `Linear`, on an unknown sampling, and where sigma or the
-    floor is negative.
+    ``sigma`` is what S and s start at; at 0 the layer is the `Linear` of the same key, bit for bit. The distribution is
+    that of Blundell et al. (2015, arXiv:1505.05424). Raises ValueError as `Linear`, on an unknown sampling, and if
+    sigma or the floor is negative.
 
-    >>> layer = UncertainLinear(3, 2, sigma=0.1, key=jax.random.key(0))
+    >>> layer = StochasticLinear(3, 2, sigma=0.1, key=jax.random.key(0))
     >>> layer(jnp.ones(3), key=jax.random.key(1)).shape
     (2,)
     """
@@ -95,21 +95,26 @@ class UncertainLinear(eqx.Module):
         """Standard deviations of the biases."""
         return sigma_of(self.bias_rho, self.floor)
 
-    def laws(self) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
+    def normals(self) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
         """(mean, standard deviation) of the weights, and of the biases."""
         return (self.weight, self.weight_sigma), (self.bias, self.bias_sigma)
+
+    def laws(self) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
+        """Deprecated: `normals`."""
+        warnings.warn("layer.laws() is layer.normals()", DeprecationWarning, stacklevel=2)
+        return self.normals()
 
     def at_mean(self) -> Linear:
         """The layer with its weights held at their means.
 
-        >>> layer = UncertainLinear(3, 2, sigma=0.1, key=jax.random.key(0))
+        >>> layer = StochasticLinear(3, 2, sigma=0.1, key=jax.random.key(0))
         >>> bool((layer.at_mean().weight == layer.weight).all())
         True
         """
         return _fixed(self.weight, self.bias)
 
     def drawn(self, key: PRNGKey) -> Linear:
-        """The layer with one draw of its weights, ``M + S eps``: what is fixed then is the same for all inputs."""
+        """The layer with one draw of its weights, ``M + S eps``, which is then the same for all inputs."""
         of_weight, of_bias = jax.random.split(key)
         return _fixed(
             noisy(self.weight, self.weight_sigma, of_weight),
@@ -127,36 +132,6 @@ class UncertainLinear(eqx.Module):
         x = jnp.asarray(x)
         variance = x**2 @ self.weight_sigma**2 + self.bias_sigma**2
         return noisy(x @ self.weight + self.bias, root(variance), key)
-
-
-def affine(
-    in_features: int,
-    out_features: int,
-    *,
-    key: PRNGKey,
-    sigma: float | None,
-    heads: int = 1,
-    initial: str = "glorot_uniform",
-    output_bias: Float[AnyArray, " out"] | None = None,
-    floor: float = 0.0,
-) -> Linear | UncertainLinear:
-    """A `Linear` where sigma is None, an `UncertainLinear` of the same means otherwise.
-
-    >>> type(affine(3, 2, key=jax.random.key(0), sigma=None)).__name__
-    'Linear'
-    """
-    if sigma is None:
-        return Linear(in_features, out_features, key=key, heads=heads, initial=initial, output_bias=output_bias)
-    return UncertainLinear(
-        in_features,
-        out_features,
-        sigma=sigma,
-        key=key,
-        heads=heads,
-        initial=initial,
-        output_bias=output_bias,
-        floor=floor,
-    )
 
 
 def call(layer: Any, x: AnyArray, *, key: PRNGKey | None, number: int) -> Array:
@@ -191,7 +166,7 @@ def rho_of(sigma: float) -> float:
 def needed(key: PRNGKey | None) -> PRNGKey:
     """The key; ValueError where there is none."""
     if key is None:
-        raise ValueError('an uncertain layer needs a key for its noise, got None; sampling="mean" needs none')
+        raise ValueError('a stochastic layer needs a key for its noise, got None; sampling="mean" needs none')
     return key
 
 
