@@ -39,7 +39,7 @@ def training_steps(
     control = objective.init()
     net = model(jax.random.key(0)) if net is None else net
     state = training.initial_state(net, optimizer, control=control)
-    advance = training.compile_stretch(training.updates(objective, optimizer, plan, rows), state)
+    advance = training.compile_segment(training.updates(objective, optimizer, plan, rows), state)
     images, order = jnp.asarray(binary_images(rows, seed=0)), jnp.arange(rows)
     state = jax.tree.map(lambda leaf: jnp.array(leaf) if isinstance(leaf, jax.Array) else leaf, state)
 

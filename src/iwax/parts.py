@@ -54,7 +54,7 @@ class Datum(eqx.Module):
     marks those that are not missing (None: all). ``given`` are covariates by name, such as a label, a length or edges,
     which are handed to prior, likelihood and posterior. ``index`` is the row's number, from which its noise is keyed.
     ``inputs`` are what an encoder reads where that is not the values themselves: a row filled in, or what
-    `posteriors.Coded` makes of it. An array of rows serves wherever a Datum of complete rows without covariates does;
+    `posteriors.Encoded` makes of it. An array of rows serves wherever a Datum of complete rows without covariates does;
     `Datum.of` makes one of rows with missing values.
 
     >>> Datum(jnp.zeros((3, 2)), given={"label": jnp.array([0, 1, 1])}).given["label"].shape
@@ -250,7 +250,7 @@ def latent_of(layers: tuple[Latent, ...]) -> Latent:
     return layers[0] if len(layers) == 1 else layers
 
 
-def filled(values: Num[Array, "*batch features"], *, missing: bool, index: Int[Array, "*batch"] | None = None) -> Datum:
+def filled(values: Num[Array, "*batch features"], *, missing: bool, index: AnyArray | None = None) -> Datum:
     """Rows as a datum; with ``missing``, NaN marks what was not observed, and 0 is put in its place.
 
     Filled here, before anything is differentiated: a NaN behind a mask gives a right value and a NaN gradient.

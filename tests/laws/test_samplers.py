@@ -302,9 +302,10 @@ def test_a_layer_that_is_continuous_or_inside_another_distribution_is_refused():
         discrete(two_layers(TWO, upwards=False), KEY, x)
 
 
+@pytest.mark.usefixtures("float64")
 def test_a_piece_of_a_batch_counts_the_states_of_an_enumerated_layer(monkeypatch: pytest.MonkeyPatch):
     """k = 50 draws of four states decode 200 latents per row: at most 1,000 of them in one piece."""
-    plans, model, x = [], enumerable.model(parameters()), np.tile(X, (50, 1)).astype(np.float32)
+    plans, model, x = [], enumerable.model(parameters()), np.tile(X, (50, 1))
     monkeypatch.setitem(training.fit.__globals__, "train", lambda state, *_, plan, **__: plans.append(plan) or state)
     drawn = gradients.Objective(gradients.score_function(bounds.iwae, control_variates.none), 50)
     for objective in (drawn, gradients.Objective(gradients.pathwise(bounds.iwae), 50, sampler=ENUMERATED)):

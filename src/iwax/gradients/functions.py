@@ -35,7 +35,7 @@ class Function(AbstractObjective):
         found = self.function(model, key, x, **given)
         if found.control is not None and control is None:
             raise ValueError(
-                "the objective returns the state of a control variate, which is not kept for a plain function: "
+                "the objective returns the state of a control variate, which is lost with a plain function: "
                 "give a gradients.Objective, or a subclass of gradients.AbstractObjective with init()"
             )
         return found
@@ -63,7 +63,7 @@ def as_objective(objective: AnyObjective) -> AbstractObjective:
 def _of_partial(function: Callable[..., Surrogate]) -> AbstractObjective | None:
     if not isinstance(function, partial) or function.args:
         return None
-    given = {name: value for name, value in function.keywords.items() if name not in ("beta", "control")}  # set anew
+    given = {name: value for name, value in function.keywords.items() if name not in ("beta", "control")}
     if function.func is surrogate:
         _warn("partial(gradients.surrogate, k=k, estimator=estimator)", "gradients.Objective(estimator, k)", 4)
         return _objective(**given)

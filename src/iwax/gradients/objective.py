@@ -27,7 +27,7 @@ class Objective(AbstractObjective):
     (``Datum.of(x, missing=True)`` where some are not). ``bound`` in the result is the bound of the same draws at
     beta = 1, nats, without a gradient. ``sampler`` is how the draws come about (`iwax.samplers`); others than
     `samplers.independent` need a pathwise estimator and all draws at once. With ``backward`` = m the gradient is that
-    of m of the k draws, chosen with probability in proportion to their weights |a| + |b| + |c| and weighed by its
+    of m of the k draws, chosen with probability in proportion to their weights |a| + |b| + |c| and weighted by its
     inverse: unbiased, and forward for k but backward for m (m = 1, pathwise: Burda, Grosse and Salakhutdinov 2016,
     section 3). With ``chunk`` at most that many draws of a row are in memory at once; the forward pass is then made
     twice. ``penalties`` are taken off the value and not off the bound. Raises ValueError where k cannot serve the
@@ -111,7 +111,7 @@ def _refuse(k: int, estimator: Estimator, backward: int | None, chunk: int | Non
         raise TypeError(f"estimator needs to be one, such as gradients.pathwise(bounds.iwae), got {estimator!r}")
     if k < 1:
         raise ValueError(f"k, the number of draws, must be at least 1, got {k}")
-    for bound in (estimator.bound, estimator.beside):
+    for bound in (estimator.bound, estimator.posterior_bound):
         if bound is not None and k < bound.least_k:
             raise ValueError(f"{bound.name} needs k of at least {bound.least_k}, got k={k}")
     if backward is not None and not 1 <= backward <= k:
@@ -121,7 +121,7 @@ def _refuse(k: int, estimator: Estimator, backward: int | None, chunk: int | Non
 
 
 class _Call(NamedTuple):
-    """What an objective is called with, its keys told apart."""
+    """The arguments of an objective, with the key of the bound apart."""
 
     key: PRNGKey
     key_of_bound: PRNGKey
@@ -136,7 +136,7 @@ class _Call(NamedTuple):
         bound, variate, control, baseline = estimator.bound, estimator.control_variate, self.control, 0.0
         value = bound(log_w, self.key_of_bound)
         if variate is not None:
-            target = estimator.beside or bound  # what the posterior ascends
+            target = estimator.posterior_bound or bound  # what the posterior ascends
             baseline = variate.baseline(control, target, log_w, self.key_of_bound, self.x)
             control = variate.update(control, target(log_w, self.key_of_bound), self.key_of_bound, self.x)
         weights = estimator.weights(log_w, self.beta, self.key_of_bound, baseline)
@@ -203,7 +203,7 @@ def _in_pieces(model: LatentVariableModel, call: _Call) -> tuple[Surrogate, Weig
 def _chosen(key: PRNGKey, x: Datum, weights: Weights, m: int) -> tuple[Int[Array, "batch m"], Weights]:
     """m of the k draws of every row, by systematic sampling, and their weights over m times their probability.
 
-    One uniform number a row: draw i is taken floor or ceil of m p_i times, m p_i in the mean.
+    One uniform number per row: draw i is taken floor or ceil of m p_i times, m p_i in the mean.
     """
     size = jnp.abs(weights.a).T  # [batch, k]
     for other in (weights.b, weights.c):

@@ -7,7 +7,7 @@ from iwax.training.fit import Result, fit
 from iwax.training.loop import Observer, Progress, train
 from iwax.training.objective import Objective, draws_per_chunk, initial_control, piece_of, rows_per_piece
 from iwax.training.state import Plan, State, Tally, initial_state, steps_per_epoch
-from iwax.training.step import compile_stretch, permutation, updates
+from iwax.training.step import compile_segment, permutation, updates
 
 __all__ = [
     "NumericalStop",
@@ -18,7 +18,7 @@ __all__ = [
     "Result",
     "State",
     "Tally",
-    "compile_stretch",
+    "compile_segment",
     "draws_per_chunk",
     "fit",
     "initial_control",

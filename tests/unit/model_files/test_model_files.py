@@ -57,7 +57,7 @@ MADE = {
     "likelihood scaled": lambda: likelihoods.Scaled(conditional(1), jnp.zeros(2), jnp.ones(2)),
     "network conv": lambda: nn.ConvNet(IMAGE, [(3, 3, 2)], 4, hidden=(5,), key=KEY),
     "network deconv": lambda: nn.DeconvNet(4, IMAGE, [(1, 3, 2)], start=(3, 3, 3), key=KEY),
-    "network gated": lambda: nn.GatedMLP(5, (6, 4), 3, key=KEY),
+    "network gated": lambda: nn.MLP(5, (6, 4), 3, key=KEY, activation="gated"),
     "network memory": lambda: nn.MemoryMLP(5, (6, 4), 3, slots=(2, 3), key=KEY, norm=True),
     "network stochastic": lambda: net(3, 2, sigma=0.1),
     "network pixels": lambda: nn.GatedPixelCNN((6, 6), channels=2, key=KEY),

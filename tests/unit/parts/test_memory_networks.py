@@ -9,7 +9,7 @@ from scipy.special import expit, softmax
 
 from iwax import bounds, distributions, gradients, inference, likelihoods, parts, posteriors, priors, streams
 from iwax.model import LatentVariableModel
-from iwax.nn import MLP, GatedMLP, Memory, MemoryMLP
+from iwax.nn import MLP, Memory, MemoryMLP
 from iwax.parts import Datum
 
 KEY = jax.random.key(1)
@@ -110,7 +110,7 @@ def test_preferences_are_mean_attention_and_pictures_what_a_slot_adds():
     pictures = [expit(last(memory.composed(each, memory.slots[2]))) - expit(last(jax.nn.relu(each))) for each in h]
     (added,) = inference.slot_pictures(made, x, key=KEY)
     np.testing.assert_allclose(added[2], np.mean(pictures, axis=0), rtol=1e-3, atol=1e-5)
-    with pytest.raises(ValueError, match=r"one label a row was needed, shape \(3,\), got \(2,\)"):
+    with pytest.raises(ValueError, match=r"one label per row was needed, shape \(3,\), got \(2,\)"):
         inference.slot_preferences(made, x, labels[:2], key=KEY)
     with pytest.raises(ValueError, match="decoder with memory"):
         inference.slot_pictures(model(MLP(2, (4,), 3, key=KEY)), x, key=KEY)
@@ -167,10 +167,7 @@ def test_parts_of_ones_own_declare_their_hidden_layers():
 @pytest.mark.parametrize(
     ("decoder", "words"),
     [
-        (
-            lambda: GatedMLP(2, (4, 5), 3, key=KEY),
-            "nn.MLP .* do, and the likelihood Bernoulli gives none",
-        ),
+        (lambda: MLP(2, (4, 5), 3, key=KEY, activation="gated"), "a gated network has pairs"),
         (lambda: MLP(2, (5, 4), 3, key=KEY), r"got widths \[5, 4\] and, from the data on, \[4, 5\]"),
     ],
 )

@@ -101,12 +101,12 @@ def test_folders_are_small_and_say_nothing_of_the_machine_that_made_them(run):
 def test_a_run_of_an_earlier_version_is_opened_measured_resumed_and_sampled(run, capsys):
     """One without a seal, of 0.1.0, is opened as well, with a line that says so."""
     before, sealed = stored(run), (run / "seal.json").exists()
-    with warnings.catch_warnings(record=True) as told:
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", RunFolderWarning)
         settings = iwax.open_run(run).config.evaluation
         runs.evaluate(run, reporter=Silent())
-    assert bool(told) != sealed
-    assert all("before run folders were sealed" in str(warning.message) for warning in told)
+    assert bool(caught) != sealed
+    assert all("before run folders were sealed" in str(warning.message) for warning in caught)
     assert (len(before) >= 16, settings.k) == (True, 100)
     after = stored(run)  # the same measurement takes the place of the stored one
     np.testing.assert_allclose(after, before, rtol=0, atol=1e-5)
@@ -169,7 +169,7 @@ def test_an_early_configuration_without_later_keys_trains_to_the_stored_metrics(
     (tmp_path / "early.json").write_text(json.dumps({"preset": settings["preset"], **flat}))
     shutil.copy(made.parent / "table.csv", tmp_path)
     monkeypatch.chdir(tmp_path)
-    run = runs.train(runs.from_sources(file="early.json"), Path("again"), reporter=Silent())
+    run = runs.train(runs.from_sources(file="early.json"), Path("again"), reporter=Silent()).path
     for row, before in zip(metrics(run), metrics(made), strict=True):
         assert_alike(row, before)
     if name == "0.1.0-images":  # from settings to the line that a user reads, in the words of this version

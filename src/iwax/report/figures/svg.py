@@ -83,7 +83,7 @@ class _Drawing(RendererBase):
         places = [at[-2:] for at, _ in path.iter_segments(trans, simplify=False)]
         clip = gc.get_clip_rectangle()
         places = [at for at in places if np.isfinite(at).all() and (clip is None or clip.padded(1.0).contains(*at))]
-        if gc.get_linewidth() or marker_path.codes is None or Path.CURVE4 not in marker_path.codes:
+        if gc.get_linewidth() or marker_path.codes is None or not np.isin(Path.CURVE4, marker_path.codes):
             self._draw(gc, marker_path, [marker_trans + Affine2D().translate(*at) for at in places], rgbFace)
             return
         discs = "".join(f"M{_points(at)}h0" for at in self._upright.transform(places)) if places else ""
@@ -117,7 +117,7 @@ class _Drawing(RendererBase):
 
     def draw_text(
         self, gc: GraphicsContextBase, x: float, y: float, s: str, prop: Any, angle: float,
-        ismath: bool | str = False, mtext: Any = None,
+        ismath: Any = False, mtext: Any = None,
     ) -> None:  # fmt: skip
         """Text at the anchor that its author named, so that another font's width does no harm; formulas as shapes."""
         if ismath:
@@ -143,7 +143,7 @@ class _Drawing(RendererBase):
         style = self._paint("fill", face, gc) if filled else ' fill="none"'
         if gc.get_linewidth() and gc.get_rgb()[3:] != (0,):
             style += self._paint("stroke", gc.get_rgb(), gc) + f' stroke-width="{gc.get_linewidth():.3g}"'
-            dashes = gc.get_dashes()[1]
+            dashes: Any = gc.get_dashes()[1]
             style += f' stroke-dasharray="{" ".join(f"{each:.3g}" for each in dashes)}"' if dashes is not None else ""
         if not filled or inside is None or _holds(inside, path.get_extents(transforms[0] + self._upright)):
             self._add("path", style, f' d="{outline}"', "", empty=not outline)
