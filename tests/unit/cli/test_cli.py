@@ -189,6 +189,7 @@ def test_every_error_has_its_exit_code_and_one_line(error, code):
     assert len(failure.one_line(error).splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_a_numerical_stop_is_measured_at_its_best_checkpoint(iwax, tmp_path):
     """Why it stopped is a warning and the exit code; the last line is the result, and its number is said before."""
     np.save(tmp_path / "x.npy", np.random.default_rng(0).normal(size=(50, 3)).astype(np.float32))
@@ -277,10 +278,11 @@ def test_a_reader_that_goes_away_is_no_error():
         assert running.wait(60) == 0
 
 
-def test_no_colour_where_nobody_looks():
-    done = program("reproduce", NO_COLOR="1")
-    assert done.returncode == 0
-    assert "\x1b" not in done.stdout + done.stderr
+def test_no_colour_where_nobody_looks(iwax, monkeypatch):
+    monkeypatch.setenv("NO_COLOR", "1")
+    code, out, err = iwax("reproduce")
+    assert code == 0
+    assert "\x1b" not in out + err
 
 
 def test_json_has_no_words_for_nan():
