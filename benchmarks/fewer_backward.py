@@ -44,7 +44,7 @@ class Training:
         objective = gradients.Objective(gradients.pathwise(bounds.iwae), k=K, backward=None if m == K else m)
         optimizer, plan = optax.adam(RATE), training.Plan(epochs=1, batch=BATCH, seed=0, binarize=True)
         state = training.initial_state(model(jax.random.key(0)), optimizer)
-        self.advance = training.compile_stretch(training.updates(objective, optimizer, plan, self.rows), state)
+        self.advance = training.compile_segment(training.updates(objective, optimizer, plan, self.rows), state)
         self.state = jax.tree.map(lambda leaf: jnp.array(leaf) if isinstance(leaf, jax.Array) else leaf, state)
         self.steps, self.seconds, self.stretch = training.steps_per_epoch(self.rows, BATCH), 0.0, 20
         self._run(20)  # compiles; these few steps are not counted as time

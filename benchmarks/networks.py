@@ -32,8 +32,8 @@ def products(model: LatentVariableModel, k: int) -> float:
     A certain encoder reads a datum once for all its samples. An uncertain one has noise of its own for each sample; the
     products of its first layer, whose input is the datum, are still taken once.
     """
-    leaves = jax.tree.leaves(model.posterior, is_leaf=lambda each: isinstance(each, nn.UncertainLinear))
-    uncertain = [each for each in leaves if isinstance(each, nn.UncertainLinear)]
+    leaves = jax.tree.leaves(model.posterior, is_leaf=lambda each: isinstance(each, nn.StochasticLinear))
+    uncertain = [each for each in leaves if isinstance(each, nn.StochasticLinear)]
     total = weights(model.posterior)
     once = weights(uncertain[0]) if uncertain else total
     return k * weights(model.likelihood) + once + k * (total - once)

@@ -12,7 +12,7 @@ from iwax.model import LatentVariableModel
 from iwax.runs import from_sources
 from iwax.settings import build
 from iwax.settings.objective import build_objective
-from iwax.settings.parts.networks import Moments
+from iwax.settings.parts.networks import FeatureStatistics
 
 TRAINED = 50_000  # rows, of which a divergence of weights takes its share a datum
 
@@ -22,7 +22,7 @@ def preset(name: str, *sets: str) -> tuple[LatentVariableModel, AbstractObjectiv
     config = from_sources(preset=name, sets=["data.name=mnist-static", "objective.gradient=pathwise", *sets])
     config = config.model_copy(update={"model": config.model.with_likelihood("bernoulli")})
     rows = binary_images(build.needs_examples(config) or 1, seed=1).astype(np.float32)
-    start = Moments(np.full(PIXELS, 0.13), np.full(PIXELS, 0.3), (28, 28), rows)
+    start = FeatureStatistics(np.full(PIXELS, 0.13), np.full(PIXELS, 0.3), (28, 28), rows)
     key = jax.random.key(0)
     objective = build_objective(config.objective, PIXELS, rows=TRAINED, key=key)
     return build.build_model(config, start, key=key), objective, config.objective.k

@@ -40,7 +40,7 @@ class Rounds:
         self.seconds: dict[str, list[float]] = {name: [] for name in ("iwax", *others)}
         self.since = time.perf_counter()
 
-    def stretch(self, state: Any, progress: Any) -> bool:
+    def segment(self, state: Any, progress: Any) -> bool:
         """Never ask to stop."""
         return False
 
@@ -98,8 +98,8 @@ def train(batch: int, k: int, steps: int, observer: Rounds, rounds: int) -> None
         epochs=WARM_UP + rounds,
         batch=batch,
         seed=0,
-        piece=training.rows_a_piece(batch, k),
-        stretch_seconds=600.0,  # its clock counts the other measurements too, which must not shorten the stretches
+        piece=training.rows_per_piece(batch, k),
+        segment_seconds=600.0,  # its clock counts the other measurements too, which must not shorten the stretches
     )
     state = training.initial_state(model(jax.random.key(0)), optimizer)
     images = binary_images(batch * steps, seed=0)

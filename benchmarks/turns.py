@@ -35,11 +35,11 @@ def training_steps(
 ) -> Steps:
     """Further steps of the real training path, of Burda's net or another, in the pieces that a run of k would take."""
     optimizer, rows = optax.adam(1e-3), 20 * batch
-    plan = training.Plan(epochs=1, batch=batch, seed=0, piece=training.rows_a_piece(batch, k))
+    plan = training.Plan(epochs=1, batch=batch, seed=0, piece=training.rows_per_piece(batch, k))
     control = objective.init()
     net = model(jax.random.key(0)) if net is None else net
     state = training.initial_state(net, optimizer, control=control)
-    advance = training.compile_stretch(training.updates(objective, optimizer, plan, rows), state)
+    advance = training.compile_segment(training.updates(objective, optimizer, plan, rows), state)
     images, order = jnp.asarray(binary_images(rows, seed=0)), jnp.arange(rows)
     state = jax.tree.map(lambda leaf: jnp.array(leaf) if isinstance(leaf, jax.Array) else leaf, state)
 

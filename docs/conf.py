@@ -13,7 +13,7 @@ copyright = author
 version = release = iwax.__version__
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.autosummary", "sphinx.ext.napoleon"]
-extensions += ["mathml", "cells", "docstrings", "outside", "offline"]  # those of this folder
+extensions += ["mathml", "cells", "docstrings", "generated", "outside", "offline"]  # those of this folder
 exclude_patterns = ["_build", "templates", "extensions"]
 templates_path = ["templates"]
 

@@ -1,12 +1,12 @@
-"""Which score finds what a model was not trained on: log p(x), typicality, likelihood ratio, and others beside them.
+"""Which score finds what a model was not trained on: log p(x), typicality, likelihood ratio, and others.
 
     python examples/anomalies.py images      # Fashion-MNIST against MNIST and the reverse, grey and binary
     python examples/anomalies.py digits      # scikit-learn's digits, one class left out, ten times
     python examples/anomalies.py figure      # log p(x) and the ratio under the model of Fashion-MNIST, drawn
 
 All settings were fixed beforehand and none was chosen by an AUROC: the share of values perturbed for the background
-model is 0.2, the middle of those that Ren et al. (2019, arXiv:1906.02845) try, with 0.1 and 0.3 beside it on the first
-pair; no L2 penalty. What was measured is kept in the files of numbers; a second call goes on from there.
+model is 0.2, the middle of those that Ren et al. (2019, arXiv:1906.02845) try, with 0.1 and 0.3 also on the first
+pair; no L2 penalty. What was measured is stored in the files of numbers; a second call goes on from there.
 """
 
 import argparse
@@ -50,7 +50,7 @@ Scores = dict[str, tuple[np.ndarray, np.ndarray]]
 
 
 class Pair(NamedTuple):
-    """Rows to be told apart, as the model takes them, and rows that are typical."""
+    """Rows to be distinguished, as the model takes them, and rows that are typical."""
 
     inliers: np.ndarray
     outliers: np.ndarray
@@ -96,7 +96,7 @@ def trained(values: str, name: str, share: float | None, asked: argparse.Namespa
         }
         half = folder.with_name(f"{folder.name}-half")  # a run that was cut is not taken for a whole one
         shutil.rmtree(half, ignore_errors=True)
-        train(from_sources(flags=flags), half, reporter=Silent()).rename(folder)
+        train(from_sources(flags=flags), half, reporter=Silent()).path.rename(folder)
         sys.stderr.write(f"trained {folder}\n")
     return open_run(folder)
 
@@ -114,7 +114,7 @@ def images(values: str, name: str, other: str, shares: tuple[float, ...], asked:
     own, apart = data.load(SETS[values][name]), data.load(SETS[values][other])
     grey = [each.test.values[: asked.rows] for each in (own, apart)]
     reference = build.values(found.config, own, "valid")[: asked.rows]
-    taken = [found.as_taken(each, source="the test rows") for each in grey]
+    taken = [found.to_model_scale(each, source="the test rows") for each in grey]
     pair = Pair(taken[0], taken[1], reference)
     backgrounds = {f"ratio {share}": trained(values, name, share, asked).model for share in shares}
     scores = scores_of(found.model, backgrounds, pair, asked.seed)
@@ -145,8 +145,8 @@ def digit_model(x: np.ndarray, seed: int) -> LatentVariableModel:
     of_decoder, of_encoder = jax.random.split(jax.random.key(seed))
     mean, scale = x.mean(axis=0), np.maximum(x.std(axis=0), 0.05)
     bias = np.concatenate([mean, np.log(scale)])
-    decoder = nn.dense_network(16, (128, 128), 128, key=of_decoder, heads=2, output_bias=bias, activation="relu")
-    encoder = nn.dense_network(64, (128, 128), 32, key=of_encoder, heads=2, activation="relu")
+    decoder = nn.MLP(16, (128, 128), 128, key=of_decoder, heads=2, output_bias=bias, activation="relu")
+    encoder = nn.MLP(64, (128, 128), 32, key=of_encoder, heads=2, activation="relu")
     return LatentVariableModel(
         prior=priors.StandardNormal(16),
         likelihood=likelihoods.DiscretizedLogistic.of_network(decoder, bins=LEVELS),
@@ -208,27 +208,27 @@ def over_classes(rows: list[dict[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def draw(kept: dict[str, np.ndarray], path: Path) -> Path:
+def draw(scores: dict[str, np.ndarray], path: Path) -> Path:
     """Histograms of log p(x) and of the ratio, of both kinds of rows."""
-    figure, said = sheet(9.0, 3.4), []
+    figure, captions = sheet(9.0, 3.4), []
     titles = {"log p(x)": "log p(x), nats", f"ratio {SHARE}": "log p(x) less that of the background model, nats"}
     for axes, (score, words) in zip(figure.subplots(1, 2), titles.items(), strict=True):
-        both = [kept[f"{score}/{kind}"] for kind in (0, 1)]
+        both = [scores[f"{score}/{kind}"] for kind in (0, 1)]
         low, high = np.percentile(np.concatenate(both), [0.2, 99.8])
         for values, colour, kind in zip(both, PALETTE, ("Fashion-MNIST", "MNIST"), strict=False):
             axes.hist(values, np.linspace(low, high, 61), color=colour, alpha=0.65, label=f"{kind}, test")
-            said.append(f"{words}, {kind}: mean {values.mean():.0f}")
+            captions.append(f"{words}, {kind}: mean {values.mean():.0f}")
         quiet(axes).set_xlabel(words)
         axes.set_ylabel("images")
         axes.locator_params(axis="x", nbins=6)
         axes.grid(axis="y", color=FAINT, linewidth=0.6)
         axes.set_axisbelow(True)
         axes.legend(frameon=False, fontsize=9)
-    words = f"Histograms of two scores of test images under the model of Fashion-MNIST. {'; '.join(said)}"
+    words = f"Histograms of two scores of test images under the model of Fashion-MNIST. {'; '.join(captions)}"
     return write(path, figure, title="Anomaly scores", description=words)
 
 
-def kept_rows(path: Path, names: list[str], measured: Callable[[str], Any], about: dict[str, Any]) -> list[Any]:
+def stored_rows(path: Path, names: list[str], measured: Callable[[str], Any], about: dict[str, Any]) -> list[Any]:
     """What is measured under each name, from the file where it is there, and written after each."""
     numbers: dict[str, Any] = {**about, "rows": {}}
     if path.is_file():
@@ -275,17 +275,17 @@ def main() -> None:
     asked.output.mkdir(parents=True, exist_ok=True)
     about = {"command": f"python examples/anomalies.py {asked.what}", "epochs": asked.epochs, "k": K}
     if asked.what == "figure":
-        with np.load(asked.output / KEPT) as kept:
-            sys.stdout.write(f"{draw(dict(kept), asked.figure)}\n")
+        with np.load(asked.output / KEPT) as scores:
+            sys.stdout.write(f"{draw(dict(scores), asked.figure)}\n")
     elif asked.what == "images":
         about |= {"seed": asked.seed, "test_images": asked.rows}
         of = {f"{pair[0]}, {pair[1]} against {pair[2]}": pair for pair in PAIRS}
-        rows = kept_rows(asked.output / "images.json", list(of), lambda each: images(*of[each], asked), about)
+        rows = stored_rows(asked.output / "images.json", list(of), lambda each: images(*of[each], asked), about)
         cells = [{s: shown(a["value"], a["standard_error"]) for s, a in row["auroc"].items()} for row in rows]
         sys.stdout.write(table(list(zip(of, cells, strict=True))) + "\n")
     else:
         names = [str(each) for each in range(asked.classes)]
-        rows = kept_rows(asked.output / "digits.json", names, lambda each: digits(int(each), asked.epochs), about)
+        rows = stored_rows(asked.output / "digits.json", names, lambda each: digits(int(each), asked.epochs), about)
         cells = [{s: f"{a['value']:.3f}" for s, a in row["auroc"].items()} for row in rows]
         means = {s: shown(a["mean"], a["standard_error"]) for s, a in over_classes(rows).items()}
         sys.stdout.write(table([*zip(names, cells, strict=True), ("mean", means)]) + "\n")

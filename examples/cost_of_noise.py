@@ -1,10 +1,10 @@
-"""What the noise of uncertain weights costs at evaluation: log p(x) as trained, and with weights held at their means.
+"""What the noise of stochastic weights costs at evaluation: log p(x) as trained, and with weights held at their means.
 
     python examples/cost_of_noise.py PLAIN RUN [RUN ...] -o cost_of_noise.json
 
-RUN is a run with uncertain weights, PLAIN one of the same net without. An encoder at its mean weights is another
+RUN is a run with stochastic weights, PLAIN one of the same net without. An encoder at its mean weights is another
 proposal for the same model, so where it gives more, log p(x) was missed and not lost; with the decoder at its mean too
-the model is another one. Every number stands beside its paired difference from PLAIN, on the same test rows.
+the model is another one. Every number is given with its paired difference from PLAIN, on the same test rows.
 """
 
 import argparse
@@ -39,7 +39,7 @@ def variants(model: LatentVariableModel) -> Variants:
 def measured(trained: Run, k: int, limit: int | None, seed: int) -> dict[str, evaluation.Evidence]:
     """Evidence of all variants of a run, with the same keys."""
     test = trained.dataset().test.values
-    rows = trained.as_taken(np.asarray(test)[:limit], source=f"the test rows of {trained.config.data.name}")
+    rows = trained.to_model_scale(np.asarray(test)[:limit], source=f"the test rows of {trained.config.data.name}")
     key = jax.random.key(seed)
     return {name: evaluation.log_evidence(model, rows, k=k, key=key) for name, model in variants(trained.model)}
 

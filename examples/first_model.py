@@ -1,4 +1,4 @@
-"""A first model in Python: points on a ring, two latents, an IWAE, and a picture of data beside samples.
+"""A first model in Python: points on a ring, two latents, an IWAE, and a picture of data next to samples.
 
 python examples/first_model.py -o ring.png
 """
@@ -34,10 +34,10 @@ def main() -> None:
         model, objective, ring.train.values, optimizer=optax.adam(2e-3), epochs=asked.epochs, key=keys[2]
     )
     evidence = evaluation.log_evidence(result.model, ring.test.values, k=asked.k, key=keys[3])
-    said = [f"log p(x) = {evidence.mean:.3f} +/- {evidence.standard_error:.3f} nats", *evidence.warnings()]
+    lines = [f"log p(x) = {evidence.mean:.3f} +/- {evidence.standard_error:.3f} nats", *evidence.warnings()]
     drawn = inference.generate(result.model, 1000, key=keys[4])
-    said.append(f"wrote {figures.scatter(asked.output, ring.test.values, drawn.sample)}")
-    sys.stdout.write("\n".join(said) + "\n")
+    lines.append(f"wrote {figures.scatter(asked.output, ring.test.values, drawn.sample)}")
+    sys.stdout.write("\n".join(lines) + "\n")
 
 
 if __name__ == "__main__":

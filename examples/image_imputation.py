@@ -3,13 +3,13 @@
     python examples/image_imputation.py RUN [RUN ...] -o imputation.json --picture imputation.png
 
 The protocol of Li, Zhu and Zhang (2016, arXiv:1602.07416): test images in grey, as they are; hidden pixels start as
-uniform noise; 100 sweeps of encoding (one z) and decoding (its mean) overwrite them; the mean squared error is over the
-hidden pixels of all test images. Differences are from the first RUN, image by image.
+uniform noise; 100 pseudo-Gibbs iterations of encoding (one z) and decoding (its mean) overwrite them; the mean squared
+error is over the hidden pixels of all test images. Differences are from the first RUN, image by image.
 
 On the first --weighted images the same is done by importance weights (`inference.impute`), which has an error of its
-own: the encoder reads zeros for what is hidden, or what sweeps have made of it. A density is evaluated there, so a
-Bernoulli likelihood is given binary pixels: grey ones drawn once, pixel ~ Bernoulli(grey). The squared error is from
-the grey values still. "sweeps, same pixels" are sweeps given these, and "less" is the difference from them.
+own: the encoder reads zeros for what is hidden, or what the iterations have made of it. A density is evaluated there,
+so a Bernoulli likelihood is given binary pixels: grey ones drawn once, pixel ~ Bernoulli(grey). The squared error is
+from the grey values still. "sweeps, same pixels" are the iterations given these, "less" is the difference from them.
 """
 
 import argparse
@@ -38,10 +38,10 @@ def asked() -> argparse.Namespace:
     found.add_argument("runs", type=Path, nargs="+", metavar="RUN")
     found.add_argument("--data", default="mnist-grey", help="whose test images, in grey or real (mnist-grey)")
     found.add_argument("--masks", nargs="+", default=MASKS, metavar="MASK")
-    found.add_argument("--sweeps", type=int, default=100)
+    found.add_argument("--iterations", "--sweeps", dest="iterations", type=int, default=100)
     found.add_argument("--limit", type=int, help="the first so many images alone")
     found.add_argument("--weighted", type=int, default=200, help="images that are filled in by weights too (200)")
-    found.add_argument("--k", type=int, default=1000, help="draws that are weighed, an image (1000)")
+    found.add_argument("--k", type=int, default=1000, help="weighted draws per image (1000)")
     found.add_argument("--seed", type=int, default=0)
     found.add_argument("-o", "--output", type=Path, default=Path("imputation.json"))
     found.add_argument("--picture", type=Path, default=Path("imputation.png"))
@@ -56,17 +56,17 @@ def images(name: str, limit: int | None) -> tuple[np.ndarray, tuple[int, ...]]:
 
 
 def by_weights(trained: Run, x: np.ndarray, hidden: np.ndarray, given: argparse.Namespace) -> dict[str, Any]:
-    """The squared errors of `inference.impute`, and of sweeps given the same pixels; how many draws count."""
+    """The squared errors of `inference.impute`, and of pseudo-Gibbs given the same pixels; effective sample sizes."""
     pixels, key = x, jax.random.key(given.seed)
     if trained.model.likelihood.support == supports.binary:
         pixels = binarize_once(as_grey(x), seed=given.seed, stream=Bits.TEST).astype(np.float32)
     holed = np.where(hidden, np.nan, pixels)
-    swept = inference.impute_by_sweeps(trained.model, holed, key=key, sweeps=given.sweeps)
+    swept = inference.impute_gibbs(trained.model, holed, key=key, iterations=given.iterations)
     found: dict[str, Any] = {
         "sweeps, same pixels": dict(zip(("mse", "error"), squared_error(swept, x, hidden), strict=True))
     }
-    for name, sweeps in (("weights, reading zeros", 0), ("weights, reading sweeps", given.sweeps)):
-        each = inference.impute(trained.model, holed, k=given.k, key=key, sweeps=sweeps)
+    for name, sweeps in (("weights, reading zeros", 0), ("weights, reading sweeps", given.iterations)):
+        each = inference.impute(trained.model, holed, k=given.k, key=key, iterations=sweeps)
         mse, error = squared_error(each.values, x, hidden)
         noise = float(np.sum(each.error[hidden] ** 2) / hidden.sum())  # what the draws add to the squared error
         less, less_error = squared_error_difference(each.values, swept, x, hidden)
@@ -81,8 +81,8 @@ def measured(trained: dict[str, Run], x: np.ndarray, hidden: np.ndarray, given: 
     filled: dict[str, np.ndarray] = {}
     for name, run in trained.items():
         key = jax.random.key(given.seed)
-        filled[name] = inference.impute_by_sweeps(
-            run.model, np.where(hidden, np.nan, x), key=key, sweeps=given.sweeps
+        filled[name] = inference.impute_gibbs(
+            run.model, np.where(hidden, np.nan, x), key=key, iterations=given.iterations
         ).astype(np.float32)
         mse, error = squared_error(filled[name], x, hidden)
         less, less_error = squared_error_difference(filled[name], next(iter(filled.values())), x, hidden)
@@ -110,7 +110,7 @@ def main() -> None:
     trained = {str(name): run for name, run in zip(names, runs, strict=True)}
     x, shape = images(given.data, given.limit)
     found: dict[str, Any] = {"data": given.data, "images": len(x), "weighted": given.weighted, "k": given.k}
-    found |= {"sweeps": given.sweeps, "seed": given.seed, "masks": {}}
+    found |= {"sweeps": given.iterations, "seed": given.seed, "masks": {}}
     shown: dict[str, list[np.ndarray]] = {"data": [], "given": [], **{name: [] for name in trained}}
     for name in given.masks:
         hidden = masks.mask(name, shape, n=len(x), seed=given.seed)

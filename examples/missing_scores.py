@@ -1,4 +1,4 @@
-"""Which score compares rows of which different cells are missing: made-up tables, with rows that are spoiled.
+"""Which score compares rows of which different cells are missing: made-up tables, with rows that are corrupted.
 
 python examples/missing_scores.py make FOLDER
 iwax train FOLDER/random_train.csv --kind customer=drop --kind date=drop --output runs/random
@@ -56,7 +56,7 @@ def table(n: int, seed: int) -> Table:
     return columns | {"tenure": (age * 0.3 + r.gamma(2, 2, n) + 2 * kind).round(1)}
 
 
-def spoil(columns: Table, rows: np.ndarray, seed: int) -> None:
+def corrupt(columns: Table, rows: np.ndarray, seed: int) -> None:
     """Five cells of other rows, a value three to six deviations away, or a fee that does not fit its amount."""
     r, names, n = np.random.default_rng(seed), list(columns), len(columns["age"])
     for i in rows:
@@ -108,12 +108,12 @@ def write(path: Path, columns: Table, hidden: np.ndarray, seed: int) -> None:
 
 
 def make(folder: Path) -> None:
-    """Training and test tables; which rows of the test tables are spoiled is `spoiled.npy`."""
+    """Training and test tables; which rows of the test tables are corrupted is `spoiled.npy`."""
     folder.mkdir(parents=True, exist_ok=True)
-    spoiled = np.random.default_rng(11).choice(ROWS, SPOILED, replace=False)
-    np.save(folder / "spoiled.npy", np.isin(np.arange(ROWS), spoiled))
+    corrupted = np.random.default_rng(11).choice(ROWS, SPOILED, replace=False)
+    np.save(folder / "spoiled.npy", np.isin(np.arange(ROWS), corrupted))
     clean, test = table(ROWS, 0), table(ROWS, 10)
-    spoil(test, spoiled, 12)
+    corrupt(test, corrupted, 12)
     for how in ("random", "uneven", "not_at_random"):
         write(folder / f"{how}_train.csv", clean, hide(clean, how, 1), 2)
         write(folder / f"{how}_test.csv", test, hide(test, how, 13), 14)
@@ -122,18 +122,18 @@ def make(folder: Path) -> None:
 
 def measure(folder: Path, file: Path, say: Callable[[str], Any]) -> None:
     """A line for every score: its correlation with the missing cells, its AUROC, and shares below a threshold."""
-    run, key, spoiled = open_run(folder), jax.random.key(0), np.load(file.with_name("spoiled.npy"))
+    run, key, corrupted = open_run(folder), jax.random.key(0), np.load(file.with_name("spoiled.npy"))
     x = read_rows(file, run.about.columns, dropped=("customer", "date")).values
-    holes, good = np.isnan(x), ~spoiled
-    missing = holes.sum(axis=1)
-    log_p = inference.score(run.model, x, k=100, key=key, missing=bool(holes.any())).log_evidence
-    sets, of_row = np.unique(~holes, axis=0, return_inverse=True)
-    moments = evaluation.marginal_moments(run.model, sets, key=key)
-    mean, deviation = moments.mean[of_row.reshape(-1)], moments.deviation[of_row.reshape(-1)]
+    cells, good = np.isnan(x), ~corrupted
+    missing = cells.sum(axis=1)
+    log_p = inference.score(run.model, x, k=100, key=key, missing=bool(cells.any())).log_evidence
+    sets, of_row = np.unique(~cells, axis=0, return_inverse=True)
+    statistics = evaluation.marginal_moments(run.model, sets, key=key)
+    mean, deviation = statistics.mean[of_row.reshape(-1)], statistics.deviation[of_row.reshape(-1)]
     scores = {"log p(x)": log_p, "log p(x) per observed cell": log_p / (x.shape[1] - missing)}
-    scores |= {"less the mean": log_p - mean, "less the mean, by the deviation": (log_p - mean) / deviation}
+    scores |= {"minus the mean": log_p - mean, "minus the mean, over the deviation": (log_p - mean) / deviation}
     for name, values in scores.items():
-        found = evaluation.auroc(values[good], values[spoiled])
+        found = evaluation.auroc(values[good], values[corrupted])
         together = np.corrcoef(values[good], missing[good])[0, 1] if missing.any() else 0.0
         below = values < np.quantile(values[good], 0.05)
         shares = [below[good & some].mean() for some in (missing == 0, missing > 2) if (good & some).any()]

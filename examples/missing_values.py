@@ -7,8 +7,8 @@
 Four tables of the UCI repository, features only. Cells are missing completely at random, half of them; every method is
 fitted on the observed cells and fills the others of the same rows. Columns are standardised by the whole table to score
 and by the observed cells to fit. iwax has its defaults everywhere. The components of the Gaussian mixture are chosen on
-a fifth of the training rows, and it is then fitted to all of them. What was measured is kept in the file of numbers; a
-second call goes on from there.
+a fifth of the training rows, and it is then fitted to all of them. What was measured is stored in the file of
+numbers; a second call goes on from there.
 """
 
 import argparse
@@ -72,16 +72,16 @@ def main() -> None:
                 measure(given.output / "imputation.json", f"{table} {seed} {method}", of)
 
 
-def measure(kept: Path, name: str, of: Callable[[], dict[str, Any]]) -> None:
-    """Measure, print and keep what the file of numbers has not."""
-    found: dict[str, Any] = json.loads(kept.read_text()) if kept.exists() else {"rows": {}}
+def measure(file: Path, name: str, of: Callable[[], dict[str, Any]]) -> None:
+    """Measure, print and store what the file of numbers lacks."""
+    found: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {"rows": {}}
     if name in found["rows"]:
         return
     begun = time.perf_counter()
     found["rows"][name] = {**of(), "seconds": round(time.perf_counter() - begun, 1)}
     found["environment"] = environment()
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    kept.write_text(json.dumps(found, indent=1) + "\n")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(found, indent=1) + "\n")
     sys.stdout.write(f"{name}: {json.dumps(found['rows'][name])}\n")
     sys.stdout.flush()
 
@@ -165,7 +165,7 @@ def _cell(found: dict[str, Any], table: str, column: str, value: str) -> str:
 
 
 def _less_the_best(found: dict[str, Any], table: str) -> str:
-    """The error of iwax less the least of the others', seed by seed; empty where a seed has no such pair."""
+    """The error of iwax minus the least of the others', seed by seed; empty where a seed has no such pair."""
     seeds: dict[str, dict[str, float]] = {}
     for name, row in found.items():
         of, seed, method = name.split(" ", 2)

@@ -35,15 +35,15 @@ def main() -> None:
     x = build.values(trained.config, trained.dataset(), "test")[rows]
     key = jax.random.key(0)
     plane = evaluation.posterior_plane(trained.model, x, ks=ks, side=asked.side, outer=asked.outer, key=key)
-    said = plane.warnings()
+    lines = plane.warnings()
     for k in ks:
         elbo = evaluation.importance_posterior_elbo(trained.model, x, k=k, outer=50, draws=200, key=key, batch=4)
-        said.append(
+        lines.append(
             f"k={k}: IWAE bound {elbo.iwae.mean():.2f}, ELBO of q_EW between {elbo.lower.mean():.2f} and "
             f"{elbo.upper.mean():.2f}, log p(x) {plane.log_evidence.mean():.2f} nats"
         )
-    said.append(str(posterior_shape(asked.output, plane, x, trained.shape)))
-    sys.stdout.write("\n".join(said) + "\n")
+    lines.append(str(posterior_shape(asked.output, plane, x, trained.shape)))
+    sys.stdout.write("\n".join(lines) + "\n")
 
 
 if __name__ == "__main__":

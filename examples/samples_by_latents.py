@@ -49,8 +49,8 @@ def draw(path: Path, panels: list[tuple[str, str, np.ndarray]], *, columns: int)
         for words, down, size in ((first, 14, 11), (second, 38, 9)):
             place = {"x": left / wide, "y": 1 - (top + down) / tall, "va": "center", "ha": "left"}
             figure.text(**place, s=words, fontsize=size, color=INK, parse_math=False)
-    said = "; ".join(f"{first}, {second}" for first, second, _ in panels)
-    return write(path, figure, title="Samples by number of latents", description=f"Samples of models with {said}.")
+    described = "; ".join(f"{first}, {second}" for first, second, _ in panels)
+    return write(path, figure, title="Samples by number of latents", description=f"Samples of models with {described}.")
 
 
 def main() -> None:
@@ -58,7 +58,7 @@ def main() -> None:
     words.add_argument("runs", type=Path, nargs="+", help="two run folders or more, in the order of the panels")
     words.add_argument("-o", "--output", type=Path, default=Path("samples_by_latents.png"))
     words.add_argument("--across", type=int, default=10, help="samples in a row of a panel, and rows")
-    words.add_argument("--columns", type=int, default=2, help="panels beside each other")
+    words.add_argument("--columns", type=int, default=2, help="panels next to each other")
     words.add_argument("--seed", type=int, default=0)
     asked = words.parse_args()
     panels = []

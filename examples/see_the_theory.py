@@ -1,4 +1,4 @@
-"""See the theory work: the importance-weighted bound beside an exact answer. A marimo notebook that is also a script.
+"""See the theory work: the importance-weighted bound next to an exact answer. A marimo notebook that is also a script.
 
 marimo edit examples/see_the_theory.py         # in a browser, with a slider; pip install 'iwax[docs]'
 python examples/see_the_theory.py              # the same cells once, from top to bottom, and a picture

@@ -6,7 +6,7 @@
     python examples/signal_to_noise.py --panel "MNIST, 2 latents" --run runs/plane
     python examples/signal_to_noise.py --panel "MNIST, 50 latents" --run runs/mnist --rows 10 --ks 1,4,16,64,256
 
-Every call measures one panel, keeps it in the file of numbers beside those of earlier calls, and draws them all. The
+Every call measures one panel, keeps it in the file of numbers with those of earlier calls, and draws them all. The
 first model is x = W z + b + noise, its posterior 1.3 times too wide and 0.4 standard deviations off.
 """
 
@@ -98,7 +98,7 @@ def main() -> None:
         ]
         for title, panel in panels.items()
     }
-    note = "of the encoder's parameters; bars: one standard error; arrows: not told from zero"
+    note = "of the encoder's parameters; bars: one standard error; arrows: not distinguishable from zero"
     sys.stdout.write(f"{diagnosis.signal_to_noise(asked.output, encoder, note=note)}\n")
 
 

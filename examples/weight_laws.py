@@ -2,7 +2,7 @@
 
     python examples/weight_laws.py RUN [RUN ...] -o weights.png
 
-RUN is a run with uncertain weights, such as `iwax train mnist-static --preset iwaeu` makes. A line of the picture is
+RUN is a run with stochastic weights, such as `iwax train mnist-static --preset iwaeu` makes. A line of the picture is
 the encoder or the decoder of a run; printed are quantiles of the standard deviations, all equal to `sigma`
 at the start, and the share of weights whose |mean| is below its standard deviation: those that could be left out.
 """
@@ -26,7 +26,7 @@ QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 def described(network: Any, *, key: Any) -> dict[str, Any]:
     """Histograms and quantiles of a network's random weights."""
     layers = weights.random_layers(network)
-    sigmas = np.concatenate([np.ravel(sigma) for layer in layers for _, sigma in layer.laws()])
+    sigmas = np.concatenate([np.ravel(sigma) for layer in layers for _, sigma in layer.normals()])
     return {
         **bnn.histogram(network, key=key),
         "weights_in_all": int(sigmas.size),
@@ -50,7 +50,7 @@ def main() -> None:
                 name = part if len(given.runs) == 1 else f"{run.name}, {part}"
                 found[name] = described(network, key=jax.random.key(given.seed))
     if not found:
-        raise SystemExit(f"{given.runs[0]}: a run with uncertain weights was needed (--set model.uncertain=both)")
+        raise SystemExit(f"{given.runs[0]}: a run with stochastic weights was needed (--set model.uncertain=both)")
     for name, each in found.items():
         spread = "  ".join(f"{float(share):.0%} {sigma:.4f}" for share, sigma in each["quantiles"].items())
         sys.stdout.write(f"{name}: {each['weights_in_all']:,} weights; standard deviations {spread}; ")

@@ -13,7 +13,11 @@ from sphinx.application import Sphinx
 
 INCLUDE = re.compile(r"\A```\{include\} (\S+)\n```\n\Z")
 LINK = re.compile(r"(?<!!)\[([^\]\n]+)\]\((?!https?:|#)([^)\s#]+)(#[^)\s]*)?\)")
-PAGES = {"benchmarks/README.md": "benchmarks.md", "CONTRIBUTING.md": "contributing.md", "CHANGELOG.md": "changelog.md"}
+PAGES = {
+    "benchmarks/README.md": "reference/benchmarks.md",
+    "CONTRIBUTING.md": "contributing.md",
+    "CHANGELOG.md": "changelog.md",
+}
 
 
 def rewrite(app: Sphinx, page: str, source: list[str]) -> None:

@@ -12,11 +12,11 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Num, PyTree
 
-from iwax import streams
+from iwax import former_names, streams
 from iwax._typing import AnyArray, LogWeights, PRNGKey, Scalar
 from iwax.model import LatentVariableModel, Terms
 from iwax.numerics import log_mean_exp
-from iwax.parts import Datum, Distribution, Latent, as_datum
+from iwax.parts import Datum, Latent, as_datum
 from iwax.threefry import in_one_pass
 
 __all__ = [
@@ -34,11 +34,9 @@ __all__ = [
     "redraw",
     "reparameterized",
     "rows",
-    "sought",
     "terms",
     "terms_at",
     "terms_of_draws",
-    "weighted_means",
 ]
 
 Output = TypeVar("Output")
@@ -113,41 +111,6 @@ def mixture_terms(model: LatentVariableModel, key: PRNGKey, x: Datum | AnyArray,
         return z, jnp.asarray(log_mean_exp(of_all.T)), keys
 
     return terms_of_draws(model, x, *over_data(one, key, x))
-
-
-def weighted_means(
-    model: LatentVariableModel, key: PRNGKey, x: Datum | AnyArray, *, k: int, first: int | Array = 0
-) -> tuple[LogWeights, Float[Array, "batch k features"], Float[Array, "batch k features classes"] | None]:
-    """The log-weights of k draws of every row, [k, batch], nats, and the means of ``p(x|z)`` there.
-
-    Of what is seen through noise, the means of what is behind it (`sought`). Of a model of missingness, the rows with
-    their holes drawn, as they are weighed, in the place of means. Of a table that has them also the probabilities of
-    classes (`distributions.Columns.classes`); else None.
-    """
-    model = bound(model, key)
-
-    def one(key: PRNGKey, datum: Datum) -> tuple[Array, Array, Array | None]:
-        def draw(key: PRNGKey) -> tuple[Array, Array, Array | None]:
-            proposal, log_posterior = model.propose_with_log_prob(datum, key)
-            terms = model.terms(datum, proposal.keys, proposal.z, log_posterior)
-            p_x = model.likelihood(proposal.z, datum.given, key=proposal.keys[1])
-            if model.missingness is not None:  # its weight hangs on the values that were drawn
-                return terms.log_w(), model.completed(datum, proposal.keys, proposal.z), None
-            law = sought(p_x, datum)
-            return terms.log_w(), law.mean, law.classes
-
-        return over_draws(draw, key, k, first=first)
-
-    log_w, means, classes = over_data(one, key, x)
-    return log_w.T, means, classes
-
-
-def sought(p_x: Distribution, x: Datum) -> Distribution:
-    """The law of a row given what is seen of it, x, and z: p(x|z) itself, but of a law of rows seen through noise.
-
-    Such a one (`distributions.FlippedBernoulli`) has it as ``clean(values, observed)``.
-    """
-    return p_x.clean(x.values, x.observed)
 
 
 def log_weights(
@@ -282,3 +245,6 @@ def ready(model: LatentVariableModel, key: PRNGKey) -> LatentVariableModel:
 
 def _draws_first(tree: Output) -> Output:
     return jax.tree.map(lambda leaf: jnp.swapaxes(leaf, 0, 1) if jnp.ndim(leaf) > 1 else leaf, tree)
+
+
+__getattr__ = former_names.of(__name__)

@@ -108,7 +108,7 @@ class _MovingAverage:
 
 
 def moving_average(decay: float = 0.95) -> ControlVariate:
-    """The mean of past bounds, those of n steps ago weighing decay^n. Raises ValueError where not 0 <= decay < 1.
+    """The mean of past bounds, that of n steps ago with weight decay^n. Raises ValueError where not 0 <= decay < 1.
 
     >>> average, x = moving_average(0.5), Datum(jnp.zeros((2, 1)))
     >>> float(average.update(average.init(), jnp.array([-3.0, -5.0]), jax.random.key(0), x).value)
@@ -122,7 +122,7 @@ def moving_average(decay: float = 0.95) -> ControlVariate:
 class Learned(eqx.Module):
     """A network of x, fitted to the bound about its moving average by Adam (Mnih and Gregor 2014, arXiv:1402.0030).
 
-    ``network`` maps a datum's values to one number. One step of its own is made a step of training.
+    ``network`` maps a datum's values to one number. It makes one step of its own per step of training.
     """
 
     network: Any
@@ -130,7 +130,7 @@ class Learned(eqx.Module):
     decay: float = eqx.field(static=True, default=0.95)
 
     def init(self) -> Any:
-        """The moving average, the network and the optimiser's moments."""
+        """The moving average, the network and the state of the optimiser."""
         parameters = eqx.filter(self.network, eqx.is_inexact_array)
         return _MovingAverage(self.decay).init(), parameters, optax.adam(self.learning_rate).init(parameters)
 
@@ -143,13 +143,13 @@ class Learned(eqx.Module):
 
     def update(self, state: Any, value: PerDatum, key: PRNGKey, x: Datum) -> Any:
         """One step down the squared error of the baseline."""
-        mean, parameters, moments = state
+        mean, parameters, adam = state
 
         def error(parameters: Any) -> Scalar:
             return jnp.mean((value - mean.value - self._predicted(parameters, key, x)) ** 2)
 
-        change, moments = optax.adam(self.learning_rate).update(jax.grad(error)(parameters), moments, parameters)
-        return _MovingAverage(self.decay).update(mean, value, key, x), eqx.apply_updates(parameters, change), moments
+        change, adam = optax.adam(self.learning_rate).update(jax.grad(error)(parameters), adam, parameters)
+        return _MovingAverage(self.decay).update(mean, value, key, x), eqx.apply_updates(parameters, change), adam
 
     def _predicted(self, parameters: Any, key: PRNGKey, x: Datum) -> PerDatum:
         network = eqx.combine(parameters, self.network)

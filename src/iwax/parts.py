@@ -24,7 +24,6 @@ from jaxtyping import Array, Bool, Int, Num, PyTree
 
 from iwax import supports
 from iwax._typing import AnyArray, PRNGKey, Scalar
-from iwax.supports import Support
 
 __all__ = [
     "Datum",
@@ -55,7 +54,7 @@ class Datum(eqx.Module):
     marks those that are not missing (None: all). ``given`` are covariates by name, such as a label, a length or edges,
     which are handed to prior, likelihood and posterior. ``index`` is the row's number, from which its noise is keyed.
     ``inputs`` are what an encoder reads where that is not the values themselves: a row filled in, or what
-    `posteriors.Coded` makes of it. An array of rows serves wherever a Datum of complete rows without covariates does;
+    `posteriors.Encoded` makes of it. An array of rows serves wherever a Datum of complete rows without covariates does;
     `Datum.of` makes one of rows with missing values.
 
     >>> Datum(jnp.zeros((3, 2)), given={"label": jnp.array([0, 1, 1])}).given["label"].shape
@@ -160,6 +159,10 @@ class Part(eqx.Module):
         """
         return self
 
+    def hidden_layers(self, context: Any, *, key: PRNGKey) -> list[Array] | None:
+        """The hidden layers of the part's network at what the part is called with; None where it has none to give."""
+        return None
+
 
 def bound_to(model: Any, parts: tuple[Any, ...], *, key: PRNGKey) -> tuple[Any, ...]:
     """The parts of a chain, each bound to the model; what is no `Part`, as it is."""
@@ -195,7 +198,7 @@ class Likelihood(Part):
         """The distribution of x."""
 
     @property
-    def support(self) -> Support:
+    def support(self) -> supports.Support:
         """The values that have a density, which data are checked against."""
         return supports.anything
 
@@ -247,7 +250,7 @@ def latent_of(layers: tuple[Latent, ...]) -> Latent:
     return layers[0] if len(layers) == 1 else layers
 
 
-def filled(values: Num[Array, "*batch features"], *, missing: bool, index: Int[Array, "*batch"] | None = None) -> Datum:
+def filled(values: Num[Array, "*batch features"], *, missing: bool, index: AnyArray | None = None) -> Datum:
     """Rows as a datum; with ``missing``, NaN marks what was not observed, and 0 is put in its place.
 
     Filled here, before anything is differentiated: a NaN behind a mask gives a right value and a NaN gradient.
@@ -279,14 +282,11 @@ def as_datum(x: Datum | AnyArray, *, event: tuple[int, ...] | None = None, batch
         row = "features" if event is None or len(event) == 1 else ", ".join(map(str, event))
         shape = f"[n, {row}], such as x.reshape(len(x), -1)" if batch else f"[{row}], one row"
         raise ValueError(f"x must be an array of shape {shape}, or an iwax.Datum; got shape {x.shape}")
-    if not isinstance(x, Tracer) and jnp.issubdtype(x.dtype, jnp.inexact) and _has_nan(x):
-        raise ValueError("x has missing values (NaN): give iwax.Datum.of(x, missing=True) in the place of the array")
+    if not isinstance(x, Tracer) and jnp.issubdtype(x.dtype, jnp.inexact):
+        with jax.ensure_compile_time_eval():  # under `jax.jit` too, where x is a constant of the function
+            if jnp.isnan(x).any():
+                raise ValueError("x has missing values (NaN): give iwax.Datum.of(x, missing=True) in its place")
     return Datum.of(x)
-
-
-def _has_nan(x: AnyArray) -> bool:
-    with jax.ensure_compile_time_eval():  # under `jax.jit` too, where x is a constant of the function
-        return bool(jnp.isnan(x).any())
 
 
 def values_of(context: Any) -> Any:

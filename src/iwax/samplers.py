@@ -19,7 +19,7 @@ from iwax.bounds import Bound, collapsed
 from iwax.model import LatentVariableModel, Terms
 from iwax.parts import Datum, Distribution, Latent, layers_of
 
-__all__ = ["Enumerated", "Sampler", "Sequential", "Weighed", "independent", "mixture"]
+__all__ = ["Enumerated", "Sampler", "Sequential", "StateTerms", "independent", "mixture"]
 
 
 class LogWeights(Protocol):
@@ -57,6 +57,10 @@ class Sampler(ABC):
         """Whether what is drawn has a derivative in the parameters of q. Nothing is computed."""
         return batched.reparameterized(model, key, x)
 
+    def states_per_draw(self, model: LatentVariableModel, x: Datum) -> int:
+        """The number of latents that are decoded for each of the k draws. Nothing is computed."""
+        return 1
+
 
 @dataclass(frozen=True)
 class _Independent(Sampler):
@@ -82,21 +86,22 @@ class _Mixture(Sampler):
 
 
 independent: Sampler = _Independent()
-"""``z_i ~ q(z|x)``, each weighed against its own posterior: `batched.terms`. Every estimator serves it."""
+"""``z_i ~ q(z|x)``, each with its own posterior in the denominator: `batched.terms`. Every estimator serves it."""
 
 mixture: Sampler = _Mixture()
-"""Each weighed against the mean of all k posteriors, which differ if networks are random: `batched.mixture_terms`."""
+"""The mean of all k posteriors in the denominator; they differ if networks are random: `batched.mixture_terms`."""
 
 
 class Sequential(Sampler):
     """A particle filter: ``terms`` gives log-weights [blocks, k, batch] between resamplings, a block for each.
 
     The bound is the sum over the blocks of the bound of each: with `bounds.iwae` the logarithm of the filter's unbiased
-    estimate of p(x) (Maddison et al. 2017, arXiv:1705.09279). A subclass draws, resamples and weighs, and returns
-    `model.Terms` of that shape, or anything with ``log_w(beta)``; a block of log-weights 0, as beyond the end of a
-    sequence, adds nothing. The gradient is the derivative of the terms as they are computed. There are no `estimates`:
-    the k particles of one filter meet when they are resampled, and are together one estimate of p(x), so that
-    `evaluation.log_evidence` refuses the sampler; evaluate a filter by the bound of an objective over several keys.
+    estimate of p(x) (Maddison et al. 2017, arXiv:1705.09279). A subclass draws, resamples and computes weights, and
+    returns `model.Terms` of that shape, or anything with ``log_w(beta)``; a block of log-weights 0, as beyond the end
+    of a sequence, adds nothing. The gradient is the derivative of the terms as they are computed. There are no
+    `estimates`: the k particles of one filter meet when they are resampled, and are together one estimate of p(x), so
+    that `evaluation.log_evidence` refuses the sampler; evaluate a filter by the bound of an objective over several
+    keys.
     """
 
     def close(self, bound: Bound, terms: LogWeights, key: PRNGKey | None, beta: Scalar | float = 1.0) -> PerDatum:
@@ -108,7 +113,7 @@ class Sequential(Sampler):
         return True
 
 
-class Weighed(NamedTuple):
+class StateTerms(NamedTuple):
     """The terms of log w at k draws and all states of a discrete latent, and log-masses, [k, states, batch] each."""
 
     terms: Terms
@@ -140,7 +145,9 @@ class Enumerated(Sampler):
     states: int | None = None
     observed: str | None = None
 
-    def terms(self, model: LatentVariableModel, key: PRNGKey, x: Datum, *, k: int, first: int | Array = 0) -> Weighed:
+    def terms(
+        self, model: LatentVariableModel, key: PRNGKey, x: Datum, *, k: int, first: int | Array = 0
+    ) -> StateTerms:
         model, x = batched.bound(model, key), batched.rows(model, x)
 
         def draw(datum: Datum, key: PRNGKey) -> tuple[Latent, Array, Array, Any]:
@@ -165,7 +172,7 @@ class Enumerated(Sampler):
         merged = jax.tree.map(lambda leaf: leaf.reshape(batch, k * states, *leaf.shape[3:]), (z, log_posterior, keys))
         terms = batched.terms_of_draws(model, x, *merged)
         terms = jax.tree.map(lambda leaf: leaf.reshape(k, states, batch), terms)
-        return Weighed(terms, jnp.moveaxis(log_mass, 0, -1) - math.log(k))
+        return StateTerms(terms, jnp.moveaxis(log_mass, 0, -1) - math.log(k))
 
     def close(self, bound: Bound, terms: Any, key: PRNGKey | None, beta: Scalar | float = 1.0) -> PerDatum:
         """``bound.summed(log_w, log_mass)`` of every data point, [batch], nats."""
@@ -175,8 +182,8 @@ class Enumerated(Sampler):
         self, model: LatentVariableModel, key: PRNGKey, x: Datum, *, k: int, first: int | Array = 0
     ) -> Float[Array, "k batch"]:
         """``log sum_y q(y|x) w_iy`` for every draw of the other layers, nats."""
-        weighed = self.terms(model, key, x, k=k, first=first)
-        return collapsed(weighed.log_w(), weighed.log_mass)
+        terms = self.terms(model, key, x, k=k, first=first)
+        return collapsed(terms.log_w(), terms.log_mass)
 
     def reparameterized(self, model: LatentVariableModel, key: PRNGKey, x: Datum) -> bool:
         """Whether the other layers' draws have a derivative: those of the layer itself need none."""
@@ -184,6 +191,15 @@ class Enumerated(Sampler):
         self._check(len(layers))
         del layers[self.layer]
         return all(layer.reparameterized for layer in layers)
+
+    def states_per_draw(self, model: LatentVariableModel, x: Datum) -> int:
+        """The number of states of the layer."""
+
+        def of(datum: Datum) -> int:
+            proposal = model.propose(datum, jax.random.key(0))
+            return len(self._states(proposal.distribution, proposal.z))
+
+        return eqx.filter_eval_shape(of, jax.tree.map(lambda leaf: leaf[0], x))
 
     def _check(self, layers: int) -> None:
         if not -layers <= self.layer < layers:

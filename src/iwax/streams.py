@@ -4,17 +4,24 @@
       initialisation of a run         Initialisation
       noise of a step                 Data, Step; row by row
       key of a measurement            Data, Evaluation; row by row; Annealing, Gap, Simulation, Score
-        row                           Row, Aggregate, SweptRow; draw by draw, sweep by sweep
-          draw                        Draw; Beside, Candidate, or Sweep
+        row                           Row, Aggregate, GibbsRow; draw by draw, or iteration by iteration
+          draw                        Draw; Proposal, Candidate, or GibbsIteration
             likelihood's key          Likelihood; layer by layer
             HMC moves of a chain      temperature by temperature; Move
         row of the model              Generated
       draw of all weights             Weights; tensor by tensor
 
 An enumeration is what is folded into keys of one kind. Two of them may have the same number, because keys of two kinds
-differ. Rows, draws, sweeps, layers and tensors are counted from 0; what is drawn beside them has a number that they do
-not reach. A number is never changed and never used anew: the same seed would draw something else, and a run that is
+differ. Rows, draws, iterations, layers and tensors are counted from 0; what else is drawn has a number that they
+do not reach. A number is never changed and never used again: the same seed would draw something else, and a run that is
 resumed would go on otherwise. A part (a distribution, a network) counts from 0 what it draws or makes itself.
+
+Four keys of two kinds are equal, and stay so, because stored results were drawn with them (``jax.random.split(key,
+n)[i]`` is ``fold_in(key, i)``): an estimator of scikit-learn splits the key of its seed for its first weights, which
+are then drawn from the keys of `Run.NOISE`, `Run.BINARIZATION` and `Run.VALIDATION`; `Score.BACKGROUND` and
+`Score.REFERENCE` are the keys of the rows 1 and 2; the first weights of a learned control variate at k have the key of
+the repeat k of the signal-to-noise ratio; and a local reconstruction hands the key of a row to an encoder with random
+weights, whose layers have the numbers of the row's draws.
 """
 
 from enum import IntEnum, unique
@@ -22,7 +29,6 @@ from enum import IntEnum, unique
 __all__ = [
     "Aggregate",
     "Annealing",
-    "Beside",
     "Bits",
     "Candidate",
     "Classifier",
@@ -31,16 +37,17 @@ __all__ = [
     "Evaluation",
     "Gap",
     "Generated",
+    "GibbsIteration",
+    "GibbsRow",
     "Initialisation",
     "Likelihood",
     "Move",
+    "Proposal",
     "Row",
     "Run",
     "Score",
     "Simulation",
     "Step",
-    "Sweep",
-    "SweptRow",
     "Weights",
 ]
 
@@ -77,12 +84,12 @@ class Run(IntEnum):
     EMBEDDINGS = 17  # of an estimator: means of q(z|x), of a posterior that is random
     SAMPLES = 18  # of an estimator: its rows, once folded with a seed of the caller
     DECODING = 19  # of an estimator: means of p(x|z), of a likelihood that is random
-    IMPUTATIONS = 20  # of an estimator: draws that are weighed for missing cells
+    IMPUTATIONS = 20  # of an estimator: draws whose weighted means fill missing cells
     REFERENCE = 21  # of an estimator: rows of the model, whose log p(x) is that of whole rows
     INITIALISATION = 1000  # of a run: the model before its training
     EVIDENCE = 2000  # measured by importance sampling: log p(x)
     ACTIVITY = 2001  # active units
-    DIVERGENCE = 2002  # KL divergence a unit
+    DIVERGENCE = 2002  # KL divergence per unit
     ANNEALING = 2003  # log p(x) by annealed importance sampling
     BIDIRECTIONAL = 2004  # rows of the model, and chains in both directions
     JACKKNIFE = 2005  # sets of draws of the jackknife
@@ -91,7 +98,7 @@ class Run(IntEnum):
     GAP = 3000  # diagnosed: the inference gap
     CONVERGENCE = 3001  # log p(x) as k grows
     AGGREGATE = 3002  # aggregate posterior and mutual information
-    UNITS = 3003  # activity and KL divergence a unit
+    UNITS = 3003  # activity and KL divergence per unit
     SIGNAL = 3004  # signal to noise of gradients
 
 
@@ -117,14 +124,14 @@ class Initialisation(IntEnum):
 
 @unique
 class Data(IntEnum):
-    """Folded into the key of data, of a step or of a measurement, beside the numbers of their rows."""
+    """Folded into the key of data, of a step or of a measurement, next to the numbers of their rows."""
 
     PREPARED = 2**32 - 1  # what a prior draws once for all rows, such as the weights that encode its pseudo-inputs
 
 
 @unique
 class Step(IntEnum):
-    """Folded into the key of a step's noise, beside its rows and `Data`."""
+    """Folded into the key of a step's noise, next to its rows and `Data`."""
 
     BOUND = 2**32 - 2  # what a bound draws itself: its subsets, or how many draws it takes
     BACKWARD = 2**32 - 3  # which m of the k draws are differentiated, row by row
@@ -134,17 +141,17 @@ class Step(IntEnum):
 
 @unique
 class Evaluation(IntEnum):
-    """Folded into the key of a measurement, beside its rows and `Data`."""
+    """Folded into the key of a measurement, next to its rows and `Data`."""
 
     SUBSETS = 2**31  # subsets of a jackknife, where there are too many to take all
     OTHERS = 2**32 - 2  # the k - 1 further draws of an importance-weighted posterior's density, row by row
-    SWEEPS = 2**32 - 8  # sweeps over missing cells, which share no noise with the draws that are weighed, row by row
+    GIBBS = 2**32 - 8  # pseudo-Gibbs iterations, which share no noise with the draws that have weights, row by row
     GENERATED = 2**32 - 9  # rows of the model whose log p(x) is averaged, row by row
 
 
 @unique
 class Annealing(IntEnum):
-    """Folded into the key of annealed importance sampling, beside `Data`; then row by row, chain by chain."""
+    """Folded into the key of annealed importance sampling, next to `Data`; then row by row, chain by chain."""
 
     WARM_UP = 0  # chains that tune the steps, and are not used again
     FORWARD = 1  # chains from f_0 to the posterior
@@ -154,10 +161,10 @@ class Annealing(IntEnum):
 
 @unique
 class Gap(IntEnum):
-    """Folded into the key of the inference gap, beside `Data`; then row by row."""
+    """Folded into the key of the inference gap, next to `Data`; then row by row."""
 
     OPTIMISATION = 0  # noise of the ELBO whose optimum is q*, step by step
-    EVALUATION = 1  # draws of q and of q* that are weighed
+    EVALUATION = 1  # draws of q and of q* that are given weights
 
 
 @unique
@@ -182,18 +189,18 @@ class Score(IntEnum):
 
 @unique
 class Row(IntEnum):
-    """Folded into the key of a row, beside the numbers of its draws."""
+    """Folded into the key of a row, next to the numbers of its draws."""
 
-    POSTERIOR = 2**32 - 1  # random networks of q(z|x), once for all draws, where q* is sought
+    POSTERIOR = 2**32 - 1  # random networks of q(z|x), once for all draws, where q* is optimised
     VALUES = 2**32 - 4  # missing values x ~ p(x|z) at the draws that were chosen, value by value
     CHOICE = 2**32 - 5  # which draws are chosen, in proportion to their weights
 
 
 @unique
-class SweptRow(IntEnum):
-    """Folded into the key of a row whose missing cells are filled in sweeps, beside the numbers of its sweeps."""
+class GibbsRow(IntEnum):
+    """Folded into the key of a row filled by pseudo-Gibbs iterations, next to their numbers."""
 
-    START = 2**32 - 4  # missing cells before the first sweep
+    START = 2**32 - 4  # missing cells before the first iteration
 
 
 @unique
@@ -219,8 +226,8 @@ class Draw(IntEnum):
 
 
 @unique
-class Beside(IntEnum):
-    """Folded into the key of a draw beside `Draw`, of what is proposed in the place of z ~ q(z|x)."""
+class Proposal(IntEnum):
+    """Folded into the key of a draw next to `Draw`, of what is proposed in the place of z ~ q(z|x)."""
 
     LATENT_OF_PRIOR = 4  # z ~ p(z): where a chain starts, or one component of a defensive mixture
     MOVES = 5  # Hamiltonian moves of a chain, temperature by temperature
@@ -228,14 +235,14 @@ class Beside(IntEnum):
 
 @unique
 class Candidate(IntEnum):
-    """Folded into the key of a draw beside `Draw`, of one that may be chosen among k."""
+    """Folded into the key of a draw next to `Draw`, of one that may be chosen among k."""
 
     RANK = 4  # the Gumbel noise that is added to its log-weight
 
 
 @unique
-class Sweep(IntEnum):
-    """Folded into the key of a sweep beside `Draw`: a sweep is one draw of z and then one of the missing cells."""
+class GibbsIteration(IntEnum):
+    """Folded into the key of a pseudo-Gibbs iteration next to `Draw`: one draw of z, then one of the missing cells."""
 
     VALUES = 4  # missing cells x ~ p(x|z)
 
@@ -250,7 +257,7 @@ class Move(IntEnum):
 
 @unique
 class Generated(IntEnum):
-    """Folded into the key of a row of the model, beside `Draw.PRIOR` and `Draw.LIKELIHOOD`."""
+    """Folded into the key of a row of the model, next to `Draw.PRIOR` and `Draw.LIKELIHOOD`."""
 
     LATENT = 0  # z ~ p(z)
     VALUES = 1  # x ~ p(x|z)
@@ -261,7 +268,7 @@ class Generated(IntEnum):
 
 @unique
 class Likelihood(IntEnum):
-    """Folded into the likelihood's key of a draw, beside the numbers of the layers of its network."""
+    """Folded into the likelihood's key of a draw, next to the numbers of the layers of its network."""
 
     HOLES = 2**32 - 6  # missing values x ~ p(x|z), of which what is observed depends
     MARKS = 2**32 - 7  # random networks of p(observed|x)
@@ -269,6 +276,6 @@ class Likelihood(IntEnum):
 
 @unique
 class Weights(IntEnum):
-    """Folded into the key of a draw of random weights, beside the numbers of its tensors."""
+    """Folded into the key of a draw of random weights, next to the numbers of its tensors."""
 
     LIKELIHOOD = 2**31  # what log p(D|w) draws itself: activations, row by row

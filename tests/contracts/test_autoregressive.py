@@ -13,7 +13,7 @@ import scipy.stats
 
 from iwax import batched, distributions, likelihoods, posteriors, priors, supports
 from iwax.model import LatentVariableModel
-from iwax.nn import MLP, DeconvNet, GatedLinear, GatedPixelCNN, Linear, PixelCNN
+from iwax.nn import MLP, DeconvNet, GatedPixelCNN, Linear, PixelCNN
 from iwax.parts import Datum
 
 KEY = jax.random.key(3)
@@ -29,7 +29,8 @@ Z = jnp.array([0.7, -1.1])
 def likelihood(name: str) -> likelihoods.Autoregressive:
     """With weights half as large again as at the start, so that pixels depend on each other by more than a little."""
     part = likelihoods.Autoregressive(
-        GatedLinear(LATENT, 2 * PIXELS, key=KEY), NETWORKS[name](map_channels=2, key=jax.random.key(4))
+        MLP(LATENT, (2 * PIXELS,), None, activation="gated", key=KEY),
+        NETWORKS[name](map_channels=2, key=jax.random.key(4)),
     )
     return jax.tree.map(lambda leaf: 1.5 * leaf, part)
 

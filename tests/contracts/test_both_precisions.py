@@ -90,14 +90,16 @@ INFERENCE: dict[str, Case] = {
         lambda: inference.comparable_scores(exact(), HOLED, np.zeros(4), key=key(), rows=20, k=4)[0]
     ),
     "decode": Case(lambda: inference.decode(exact(), Z, key=key()), everything),
-    "denoise": Case(lambda: inference.denoise(binary(), BINARY, flips=0.2, k=40, key=key(), sweeps=2), errors=means),
+    "denoise": Case(
+        lambda: inference.denoise(binary(), BINARY, flips=0.2, k=40, key=key(), iterations=2), errors=means
+    ),
     "embed": Case(lambda: inference.embed(exact(), HOLED, key=key(), missing=True), everything),
     "generate": Case(lambda: inference.generate(exact(), 3, key=key())),
     "generate_from_pseudo_inputs": Case(
         lambda: inference.generate_from_pseudo_inputs(binary(vamp=True), 2, 2, key=key())
     ),
-    "impute": Case(lambda: inference.impute(wide(), HOLED, k=40, draws=2, key=key(), sweeps=1), errors=means),
-    "impute_by_sweeps": Case(lambda: inference.impute_by_sweeps(exact(), HOLED, sweeps=2, key=key())),
+    "impute": Case(lambda: inference.impute(wide(), HOLED, k=40, draws=2, key=key(), iterations=1), errors=means),
+    "impute_gibbs": Case(lambda: inference.impute_gibbs(exact(), HOLED, iterations=2, key=key())),
     "likelihood_ratio": Case(
         lambda: inference.likelihood_ratio(exact(), exact(), X, k=3, key=key()), lambda found: found.ratio
     ),
@@ -106,7 +108,7 @@ INFERENCE: dict[str, Case] = {
     "resampling_weights": Case(lambda: inference.resampling_weights(wide(), X, key=key(), k=30)),
     "score": Case(lambda: inference.score(exact(), X, k=5, key=key()), evidence),
     "scores": Case(
-        lambda: inference.scores(exact(), X, Rows(X, (3,), "binary"), k=5, key=key()),
+        lambda: inference.score_table(exact(), X, Rows(X, (3,), "binary"), k=5, key=key()),
         lambda found: found.columns["log_evidence"],
     ),
     "slot_pictures": Case(lambda: inference.slot_pictures(binary(memory=True), BINARY, key=key())),

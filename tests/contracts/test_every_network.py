@@ -1,6 +1,7 @@
 """Every network through the same checks: sizes, batches, keys, gradients, what is stored, what is refused."""
 
 from collections.abc import Callable
+from functools import partial
 
 import equinox as eqx
 import jax
@@ -17,8 +18,8 @@ BIAS = jnp.linspace(-1.0, 1.0, PIXELS)
 
 def joined() -> nn.Joined:
     keys = jax.random.split(KEY, 3)
-    each = (nn.GatedLinear(5, 3, key=keys[0]), nn.MLP(2, (), 4, key=keys[1]))
-    return nn.Joined(each, nn.GatedMLP(7, (3,), 4, key=keys[2]))
+    each = (nn.MLP(5, (3,), None, key=keys[0], activation="gated"), nn.MLP(2, (), 4, key=keys[1]))
+    return nn.Joined(each, nn.MLP(7, (3,), 4, key=keys[2], activation="gated"))
 
 
 def memory(start: nn.Memory) -> nn.Memory:
@@ -41,10 +42,9 @@ NETWORKS: dict[str, tuple[Callable, tuple, tuple[int, ...]]] = {
     "linear": (lambda: nn.Linear(5, 3, key=KEY), ((5,),), (3,)),
     "mlp": (lambda: nn.MLP(5, (6, 4), 3, key=KEY), ((5,),), (3,)),
     "mlp, trunk": (lambda: nn.MLP(5, (6, 4), None, key=KEY), ((5,),), (4,)),
-    "gated linear": (lambda: nn.GatedLinear(5, 3, key=KEY), ((5,),), (3,)),
-    "gated mlp": (lambda: nn.GatedMLP(5, (6, 4), 2 * 3, key=KEY, heads=2), ((5,),), (6,)),
-    "gated mlp, trunk": (lambda: nn.GatedMLP(5, (6, 4), None, key=KEY), ((5,),), (4,)),
-    "gated mlp, affine": (lambda: nn.GatedMLP(5, (), 3, key=KEY), ((5,),), (3,)),
+    "gated mlp": (lambda: nn.MLP(5, (6, 4), 2 * 3, key=KEY, activation="gated", heads=2), ((5,),), (6,)),
+    "gated mlp, trunk": (lambda: nn.MLP(5, (6, 4), None, key=KEY, activation="gated"), ((5,),), (4,)),
+    "gated mlp, affine": (lambda: nn.MLP(5, (), 3, key=KEY, activation="gated"), ((5,),), (3,)),
     "layer norm": (lambda: nn.LayerNorm(5), ((5,),), (5,)),
     "mlp, normalised": (lambda: nn.MLP(5, (6, 4), 3, key=KEY, norm=True), ((5,),), (3,)),
     "memory": (lambda: memory(nn.Memory(5, 3, key=KEY)), ((5,),), (5,)),
@@ -55,7 +55,7 @@ NETWORKS: dict[str, tuple[Callable, tuple, tuple[int, ...]]] = {
     "joined": (joined, (((5,), (2,)),), (4,)),
     "conv": (lambda: nn.ConvNet(IMAGE, [(6, 3, 1), (4, 3, 2)], 4, hidden=(8,), key=KEY), ((PIXELS,),), (4,)),
     "conv, gated trunk": (
-        lambda: nn.ConvNet(IMAGE, [nn.Conv(3, 3, pool=2)], None, activation="gated", key=KEY),
+        lambda: nn.ConvNet(IMAGE, [nn.Conv(3, 3, 2)], None, activation="gated", key=KEY),
         ((PIXELS,),),
         (18,),
     ),
@@ -193,9 +193,13 @@ def test_dense_networks_take_leading_axes(name: str):
 
 BINARY = (np.random.default_rng(0).random((4, 784)) < 0.13).astype(np.float32)
 LATENT = np.random.default_rng(0).normal(size=(4, 40)).astype(np.float32)
+gated_mlp = partial(nn.MLP, activation="gated")
 FULL_SIZE: dict[str, tuple[Callable, np.ndarray]] = {
-    "gated, glorot": (lambda: nn.GatedMLP(784, (300, 300), 80, key=KEY, initial="glorot_normal"), BINARY),
-    "gated, he": (lambda: nn.GatedMLP(784, (300, 300), 80, key=KEY, initial="he_normal"), BINARY),
+    "gated, glorot": (
+        lambda: nn.MLP(784, (300, 300), 80, key=KEY, activation="gated", initial="glorot_normal"),
+        BINARY,
+    ),
+    "gated, he": (lambda: nn.MLP(784, (300, 300), 80, key=KEY, activation="gated", initial="he_normal"), BINARY),
     "masked": (lambda: nn.MaskedMLP(784, (200, 200), key=KEY), BINARY),
     "conv hvae": (lambda: nn.conv_hvae_encoder((1, 28, 28), 80, key=KEY), BINARY),
     "pixelcnn": (lambda: nn.PixelCNN((28, 28), channels=16, key=KEY), BINARY),

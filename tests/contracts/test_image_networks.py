@@ -17,7 +17,6 @@ from iwax.nn import (
     GatedPixelCNN,
     MaskedConv,
     PixelCNN,
-    max_pool,
 )
 
 KEY = jax.random.key(5)
@@ -70,7 +69,7 @@ def check_derivatives(layer, x: jax.Array) -> None:
 @pytest.mark.parametrize(
     ("spec", "activation"),
     [
-        (Conv(4, 3, pool=2), "tanh"),
+        (Conv(4, 3), "tanh"),
         (Conv(4, 3), "gated"),
         (Conv(4, 5, 2), "linear"),
         (Conv(4, 4, 1, "valid"), "linear"),
@@ -83,8 +82,6 @@ def test_a_convolution_is_scipys(spec: Conv, activation: str):
     layer = moved(ConvLayer(x.shape, spec, key=KEY, activation=activation))
     h = correlated(x, layer.conv.weight, spec.padding)[:, :: spec.stride, :: spec.stride]
     h = biased(h, layer.conv.bias)
-    if spec.pool == 2:
-        h = np.maximum.reduce([h[:, i:6:2, j:6:2] for i in (0, 1) for j in (0, 1)])
     expected = {
         "linear": lambda h: h,
         "tanh": np.tanh,
@@ -112,12 +109,6 @@ def test_a_transposed_convolution_is_the_adjoint_of_scipys(spec: Conv):
         expected[place] = (image * v).sum()
     np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-5)
     check_derivatives(layer, jnp.asarray(v, jnp.float32))
-
-
-def test_max_pooling_takes_the_largest_of_each_block():
-    x = picture(2, 7, 5)
-    expected = [[[x[c, 3 * i : 3 * i + 3, :3].max()] for i in range(2)] for c in range(2)]
-    np.testing.assert_array_equal(max_pool(jnp.asarray(x, jnp.float32), 3), np.asarray(expected, np.float32))
 
 
 def test_a_flat_image_is_channels_of_rows():
@@ -211,13 +202,11 @@ def test_published_networks_have_their_sizes():
     [
         (lambda: ConvLayer((1, 4, 4), Conv(2, 2), key=KEY), "needs an odd kernel, got 2"),
         (lambda: ConvLayer((1, 4, 4), Conv(2, 5, 1, "valid"), key=KEY), "larger image than 4 x 4"),
-        (lambda: ConvLayer((1, 4, 4), Conv(2, 3, pool=5), key=KEY), "larger image than 4 x 4"),
         (lambda: ConvLayer((1, 4, 4), Conv(0, 3), key=KEY), "channels must be at least 1, got 0"),
         (lambda: ConvLayer((1, 0, 4), Conv(1, 3), key=KEY), "height must be at least 1, got 0"),
         (lambda: ConvLayer((1, 4, 4), Conv(1, 3, 0), key=KEY), "stride must be at least 1, got 0"),
         (lambda: ConvLayer((1, 4, 4), Conv(1, 3, 1, "full"), key=KEY), "same or valid, got 'full'"),
         (lambda: ConvLayer((1, 4, 4), Conv(1, 3), key=KEY, activation="gate"), "one of gated, linear.*got 'gate'"),
-        (lambda: ConvLayer((1, 4, 4), Conv(1, 3, pool=2), key=KEY, transposed=True), "pool must be 1, got 2"),
         (lambda: ConvLayer((1, 4, 4), Conv(1, 3), key=KEY)(jnp.ones((1, 4, 5))), r"\(1, 4, 4\), got \(1, 4, 5\)"),
         (lambda: ConvNet((1, 4, 4), [], 3, key=KEY), "at least one convolutional layer, got none"),
         (lambda: ConvNet((1, 4, 4), [(2, 3, 1)], None, key=KEY, heads=2), "give neither, got heads=2"),

@@ -1,4 +1,6 @@
-"""Networks: what they compute, written out in NumPy, and the law of their initial weights."""
+"""Networks: what they compute, written out in NumPy, and the distribution of their initial weights."""
+
+from functools import partial
 
 import equinox as eqx
 import jax
@@ -15,16 +17,16 @@ from iwax.nn import (
     ChannelNorm,
     Conv,
     ConvLayer,
-    GatedLinear,
-    GatedMLP,
     Joined,
     LayerNorm,
     Linear,
     MaskedConv,
     MaskedMLP,
-    glorot_uniform,
+    dense_weight,
     mean_logits,
 )
+
+gated_mlp = partial(MLP, activation="gated")
 
 REFERENCE = {
     "tanh": np.tanh,
@@ -66,7 +68,7 @@ def test_without_hidden_layers_it_is_affine():
 @pytest.mark.parametrize("heads", [1, 2])
 def test_initial_weights_fill_glorots_range_of_a_head(heads: int):
     limit = np.sqrt(6 / (300 + 100 / heads))
-    weight = np.asarray(glorot_uniform(300, 100, key=jax.random.key(0), heads=heads), np.float64)
+    weight = np.asarray(dense_weight(300, 100, key=jax.random.key(0), heads=heads), np.float64)
     assert np.abs(weight).max() <= limit
     assert np.abs(weight).max() > 0.999 * limit
     assert scipy.stats.kstest((weight.ravel() / limit + 1) / 2, "uniform").pvalue > 2e-5
@@ -100,25 +102,25 @@ def test_mean_logits_invert_the_sigmoid_within_clipped_means():
     np.testing.assert_allclose(jax.nn.sigmoid(uneven(jnp.zeros(2))), [0.1, 0.5, 0.9], rtol=1e-5)
 
 
-@pytest.mark.parametrize("law", INITIAL_WEIGHTS)
-def test_initial_weights_follow_their_law(law: str):
+@pytest.mark.parametrize("initial", INITIAL_WEIGHTS)
+def test_initial_weights_follow_their_distribution(initial: str):
     """Dense with two heads, a convolution, one transposed with stride 2, and a masked one."""
     key = jax.random.key(3)
-    conv = ConvLayer((30, 8, 8), Conv(20, 5), key=key, initial=law).conv
-    back = ConvLayer((30, 8, 8), Conv(20, 5, 2), key=key, initial=law, transposed=True).conv
-    masked = MaskedConv(30, 40, 5, kind="A", key=key, initial=law)
+    conv = ConvLayer((30, 8, 8), Conv(20, 5), key=key, initial=initial).conv
+    back = ConvLayer((30, 8, 8), Conv(20, 5, 2), key=key, initial=initial, transposed=True).conv
+    masked = MaskedConv(30, 40, 5, kind="A", key=key, initial=initial)
     seen = np.asarray(masked.weight)[:, :, np.arange(15).reshape(3, 5) < 12]  # two rows and two more, of 25
     cases = [
-        (Linear(90, 60, key=key, heads=2, initial=law).weight, 90, 30),
-        (GatedLinear(90, 30, key=key, initial=law).both.weight, 90, 30),
-        (MLP(90, (40,), None, key=key, initial=law).layers[0].weight, 90, 40),
+        (Linear(90, 60, key=key, heads=2, initial=initial).weight, 90, 30),
+        (gated_mlp(90, (30,), None, key=key, initial=initial).layers[0].weight, 90, 30),
+        (MLP(90, (40,), None, key=key, initial=initial).layers[0].weight, 90, 40),
         (conv.weight, 30 * 25, 20 * 25),
         (back.weight, 30 * 25 / 4, 20 * 25),
         (seen, 30 * 12, 40 * 15),
     ]
     for weight, fan_in, fan_out in cases:
-        variance = 2 / fan_in if law == "he_normal" else 2 / (fan_in + fan_out)
-        if law == "glorot_uniform":
+        variance = 2 / fan_in if initial == "he_normal" else 2 / (fan_in + fan_out)
+        if initial == "glorot_uniform":
             scaled = scipy.stats.uniform(-np.sqrt(3 * variance), 2 * np.sqrt(3 * variance))
         else:
             scaled = scipy.stats.norm(0, np.sqrt(variance))
@@ -130,7 +132,7 @@ def test_weights_are_those_of_the_whole_shape():
     """They are drawn flat and cut: the numbers are JAX's for the shape all the same."""
     key, limit = jax.random.key(4), np.sqrt(6 / 12)
     np.testing.assert_array_equal(
-        glorot_uniform(5, 7, key=key), jax.random.uniform(key, (5, 7), minval=-limit, maxval=limit)
+        dense_weight(5, 7, key=key), jax.random.uniform(key, (5, 7), minval=-limit, maxval=limit)
     )
 
 
@@ -138,10 +140,9 @@ def affine(layer: Linear, h: np.ndarray) -> np.ndarray:
     return h @ np.asarray(layer.weight, np.float64) + np.asarray(layer.bias, np.float64)
 
 
-def gated(layer: GatedLinear, h: np.ndarray) -> np.ndarray:
-    out = layer.out_features
-    weight, bias = np.asarray(layer.both.weight, np.float64), np.asarray(layer.both.bias, np.float64)
-    return (h @ weight[:, :out] + bias[:out]) * scipy.special.expit(h @ weight[:, out:] + bias[out:])
+def gated(layer: Linear, h: np.ndarray) -> np.ndarray:
+    a, b = np.split(affine(layer, h), 2, axis=-1)
+    return a * scipy.special.expit(b)
 
 
 def normalised(h: np.ndarray, small: float, axis: int = -1) -> np.ndarray:
@@ -163,13 +164,13 @@ X = np.array([0.3, -1.2, 0.8])
 
 
 def test_gated_networks_are_their_formula():
-    net = moved(GatedMLP(3, (4, 5), 2, key=jax.random.key(1), output_bias=jnp.array([0.5, -1.0])))
-    hidden = gated(net.hidden[1], gated(net.hidden[0], X))
-    np.testing.assert_allclose(call(net, jnp.asarray(X)), affine(net.output, hidden), rtol=1e-5, atol=1e-6)
-    trunk = moved(GatedMLP(3, (4, 5), None, key=jax.random.key(1)))
-    expected = gated(trunk.hidden[1], gated(trunk.hidden[0], X))
+    net = moved(gated_mlp(3, (4, 5), 2, key=jax.random.key(1), output_bias=jnp.array([0.5, -1.0])))
+    hidden = gated(net.layers[1], gated(net.layers[0], X))
+    np.testing.assert_allclose(call(net, jnp.asarray(X)), affine(net.layers[2], hidden), rtol=1e-5, atol=1e-6)
+    trunk = moved(gated_mlp(3, (4, 5), None, key=jax.random.key(1)))
+    expected = gated(trunk.layers[1], gated(trunk.layers[0], X))
     np.testing.assert_allclose(call(trunk, jnp.asarray(X)), expected, rtol=1e-5, atol=1e-6)
-    assert trunk.output is None
+    assert (len(trunk.layers), trunk.out_features, trunk.depth) == (2, 5, 2)
 
 
 def test_a_trunk_is_the_last_hidden_layer():
@@ -238,12 +239,12 @@ def test_a_narrow_masked_network_is_autoregressive_still():
         (lambda key: Linear(2, 0, key=key), "out_features must be at least 1, got 0"),
         (lambda key: MLP(2, (3, 0), 2, key=key), "out_features must be at least 1, got 0"),
         (lambda key: MLP(2, (3,), 3, key=key, heads=2), "got 3 outputs in 2 heads"),
-        (lambda key: MLP(2, (3,), 2, key=key, activation="tanhh"), "one of tanh, relu.*got 'tanhh'"),
+        (lambda key: MLP(2, (3,), 2, key=key, activation="tanhh"), "one of gated, tanh, relu.*got 'tanhh'"),
         (lambda key: MLP(2, (3,), 2, key=key, output_bias=jnp.zeros(3)), r"shape \(2,\), got \(3,\)"),
         (lambda key: MLP(2, (3,), 2, key=key, initial="he"), "one of glorot_uniform, .*, he_normal, got 'he'"),
         (lambda key: MLP(2, (), None, key=key), "at least one hidden layer is needed, got none"),
-        (lambda key: GatedMLP(2, (), None, key=key), "at least one hidden layer is needed, got none"),
-        (lambda key: GatedMLP(2, (3,), None, key=key, heads=2), "give neither, got heads=2 and no output_bias"),
+        (lambda key: gated_mlp(2, (), None, key=key), "at least one hidden layer is needed, got none"),
+        (lambda key: gated_mlp(2, (3,), None, key=key, heads=2), "give neither, got heads=2 and no output_bias"),
         (lambda key: MLP(2, (3,), None, key=key, output_bias=jnp.zeros(3)), "got heads=1 and an output_bias"),
         (lambda key: LayerNorm(1), "at least 2 features, as a single one is its own mean; got 1"),
         (lambda key: ChannelNorm(1), "at least 2 channels"),

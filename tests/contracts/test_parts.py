@@ -14,7 +14,7 @@ import scipy.stats
 from oracles.parts import ENCODERS, FEATURES, LATENT, POSTERIORS, PRIORS, X, network, stored_twice
 
 from iwax import likelihoods, posteriors, priors
-from iwax.nn import MLP, GatedLinear, PixelCNN
+from iwax.nn import MLP, PixelCNN
 from iwax.storage.tensors import decode, encode
 
 
@@ -57,7 +57,7 @@ LIKELIHOODS: dict[str, Callable] = {
         network(LATENT, 2 * FEATURES, 37, heads=2), floor=0.3
     ),
     "autoregressive": lambda: likelihoods.Autoregressive(
-        GatedLinear(LATENT, 2 * FEATURES, key=jax.random.key(32)),
+        MLP(LATENT, (2 * FEATURES,), None, activation="gated", key=jax.random.key(32)),
         PixelCNN((1, FEATURES), channels=4, layers=1, map_channels=2, key=jax.random.key(33)),
     ),
     "gaussian, in other units": lambda: likelihoods.Scaled(
@@ -240,7 +240,7 @@ def test_every_parameter_matters_but_a_fixed_scale_units_and_exemplars(name: str
     for path, leaf in jax.tree_util.tree_leaves_with_path(found(name).slopes):
         where = jax.tree_util.keystr(path)
         fixed = "fixed" in name and "log_scale" in where
-        fixed |= "coding" in where or (type(part).__name__ == "Scaled" and where in ("[0].loc", "[0].scale"))
+        fixed |= "encoding" in where or (type(part).__name__ == "Scaled" and where in ("[0].loc", "[0].scale"))
         fixed |= where in ("[0].family.centre", "[0].family.unit")
         fixed |= where.endswith("exemplars") or where.startswith("[1].conditionals")  # of an encoder: its top is used
         assert np.isfinite(leaf).all()
@@ -281,7 +281,7 @@ def test_no_other_dtype_creeps_in(name: str):
         (lambda: likelihoods.Gaussian.scalar(None, float("nan")), "must be positive, got nan"),
         (
             lambda: likelihoods.Gaussian.fixed(network(2, 5, 0), jnp.ones(4))(LATENTS[0], key=jax.random.key(0)),
-            r"one scale, or one a feature; got scales of shape \(4,\)",
+            r"one scale, or one per feature; got scales of shape \(4,\)",
         ),
         (
             lambda: likelihoods.Gaussian.of_network(network(2, 5, 0))(LATENTS[0], key=jax.random.key(0)),

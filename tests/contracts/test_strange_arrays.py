@@ -59,10 +59,10 @@ OF_ROWS = {
     "posterior_plane": lambda x: evaluation.posterior_plane(MODEL, x, ks=(1,), side=11, outer=2, key=KEY),
     "unit_activity": lambda x: evaluation.unit_activity(MODEL, x, key=KEY),
     "comparable_scores": lambda x: inference.comparable_scores(MODEL, x, ONE, key=KEY, rows=2, k=2),
-    "denoise": lambda x: inference.denoise(BINARY, x, flips=0.2, k=2, sweeps=0, key=KEY),
+    "denoise": lambda x: inference.denoise(BINARY, x, flips=0.2, k=2, iterations=0, key=KEY),
     "embed": lambda x: inference.embed(MODEL, x, key=KEY),
     "impute": lambda x: inference.impute(MODEL, x, k=2, key=KEY),
-    "impute_by_sweeps": lambda x: inference.impute_by_sweeps(MODEL, x, sweeps=1, key=KEY),
+    "impute_gibbs": lambda x: inference.impute_gibbs(MODEL, x, iterations=1, key=KEY),
     "likelihood_ratio": lambda x: inference.likelihood_ratio(MODEL, MODEL, x, k=2, key=KEY),
     "reconstruct": lambda x: inference.reconstruct(MODEL, x, key=KEY),
     "resample": lambda x: inference.resample(MODEL, x, k=2, key=KEY),
@@ -75,7 +75,7 @@ OF_ROWS = {
         MODEL, OBJECTIVE, X, x_valid=x, optimizer=optax.adam(1e-3), epochs=1, key=KEY
     ),
 }
-NAN_IS_MISSING = {"impute", "impute_by_sweeps", "denoise", "comparable_scores"}
+NAN_IS_MISSING = {"impute", "impute_gibbs", "denoise", "comparable_scores"}
 
 # what takes other arrays: latents, scores, marks, numbers of rows
 OF_OTHERS = {
@@ -94,7 +94,7 @@ OF_OTHERS = {
     "numbers of rows to impute": lambda a: inference.impute(MODEL, X, k=2, key=KEY, rows=a),
     "scores": lambda a: inference.comparable_scores(MODEL, X, a, key=KEY, rows=2, k=2),
     "labels": lambda a: inference.slot_preferences(WITH_MEMORY, X, a, key=KEY),
-    "start": lambda a: inference.impute_by_sweeps(MODEL, X, start=a, sweeps=1, key=KEY),
+    "start": lambda a: inference.impute_gibbs(MODEL, X, start=a, iterations=1, key=KEY),
     "log p(x)": lambda a: evaluation.inference_gap(MODEL, X, k=2, steps=2, key=KEY, log_evidence=a),
 }
 # what these take as well: None, or any shape

@@ -46,16 +46,16 @@ def settings(folder, *, epochs, save_seconds):
 
 def digests(run):
     """SHA-256 of the records and of every file of the newest and of the best checkpoint."""
-    kept = (checkpoint.latest(run / "checkpoints"), checkpoint.best(run / "checkpoints"))
-    assert all(kept)
-    files = [run / "metrics.jsonl", *(file for folder in kept for file in sorted(folder.iterdir()))]
+    saved = (checkpoint.latest(run / "checkpoints"), checkpoint.best(run / "checkpoints"))
+    assert all(saved)
+    files = [run / "metrics.jsonl", *(file for folder in saved for file in sorted(folder.iterdir()))]
     return {str(file.relative_to(run)): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
 
 
 @pytest.mark.slow
 def test_stops_in_the_middle_of_epochs_leave_no_trace(tmp_path):
     config = settings(tmp_path, epochs=5, save_seconds=1000)
-    whole = runs.train(config, tmp_path / "whole", reporter=Silent())
+    whole = runs.train(config, tmp_path / "whole", reporter=Silent()).path
 
     class Restless(Silent):
         """Asks for a stop at every third stretch; the first stretches of a sitting are of one step and two."""
@@ -71,7 +71,7 @@ def test_stops_in_the_middle_of_epochs_leave_no_trace(tmp_path):
             return self.stretches % 3 == 0
 
     restless = Restless()
-    cut = runs.train(config, tmp_path / "cut", reporter=restless, stop=restless.enough)
+    cut = runs.train(config, tmp_path / "cut", reporter=restless, stop=restless.enough).path
     stops = [restless.steps[-1]]
     while stops[-1] < 5 * 12:
         runs.resume(cut, reporter=restless, stop=restless.enough)
@@ -85,7 +85,7 @@ def test_stops_in_the_middle_of_epochs_leave_no_trace(tmp_path):
 
 def test_rows_and_checkpoints_after_the_last_sound_one_are_made_again(tmp_path):
     config = settings(tmp_path, epochs=3, save_seconds=0)
-    run = runs.train(config, tmp_path / "run", reporter=Silent())
+    run = runs.train(config, tmp_path / "run", reporter=Silent()).path
     before = digests(run)
     newest = checkpoint.latest(run / "checkpoints")
     (newest / "train.safetensors").write_bytes(b"")
@@ -104,8 +104,8 @@ def killed_at(folder, run, wait):
         wait(process)
     finally:
         process.send_signal(signal.SIGKILL)
-        _, said = process.communicate()
-    assert process.returncode in (0, -signal.SIGKILL), said.decode()
+        _, message = process.communicate()
+    assert process.returncode in (0, -signal.SIGKILL), message.decode()
     return process.returncode == -signal.SIGKILL
 
 
@@ -131,7 +131,7 @@ def after_rows(run: Path, rows: int, more: float):
 
 def killed_and_resumed(folder, *, moments, epochs, seed):
     config = settings(folder, epochs=epochs, save_seconds=0)
-    whole = runs.train(config, folder / "whole", reporter=Silent())
+    whole = runs.train(config, folder / "whole", reporter=Silent()).path
     run, chance = folder / "killed", random.Random(seed)
     kills = 0
     for _ in range(moments):
@@ -157,7 +157,7 @@ def test_kill_minus_nine_at_ten_random_moments(tmp_path):
 
 def test_killed_before_the_first_checkpoint(tmp_path):
     config = settings(tmp_path, epochs=2, save_seconds=0)
-    run = runs.train(config, tmp_path / "run", reporter=Silent())
+    run = runs.train(config, tmp_path / "run", reporter=Silent()).path
     before = digests(run)
     for path in (run / "checkpoints").iterdir():
         path.rename(tmp_path / f"gone-{path.name}")
@@ -172,7 +172,7 @@ def test_a_run_from_a_run_resumes_without_it_but_starts_at_nothing_else(tmp_path
     config, source = settings(tmp_path, epochs=1, save_seconds=1000), tmp_path / "source"
     runs.train(config, source, reporter=Silent())
     flags = {"start": str(source), "training.epochs": 1, "training.batch": 50}
-    second = runs.train(runs.from_sources(flags=flags), tmp_path / "second", reporter=Silent())
+    second = runs.train(runs.from_sources(flags=flags), tmp_path / "second", reporter=Silent()).path
     weights = checkpoint.latest(second / "checkpoints") / "model.safetensors"
     before = weights.read_bytes()
     source.rename(tmp_path / "moved")

@@ -238,16 +238,16 @@ def with_likelihood(arguments: dict[str, Any]) -> Config:
     return configuration(arguments, likelihood="columns" if table else "bernoulli")
 
 
-def _start(config: Config) -> build.Moments:
+def _start(config: Config) -> build.FeatureStatistics:
     """The moments of data that are nowhere: pictures, points or rows of a table, as the names say."""
     settings = flat(config)
     if settings["model.likelihood"] == "columns":
         table = table_start(COLUMNS, None, floor=settings["model.scale_floor"] or 0.0)
-        return build.Moments(np.full(len(COLUMNS), 0.5), np.ones(len(COLUMNS)), (len(COLUMNS),), None, table)
+        return build.FeatureStatistics(np.full(len(COLUMNS), 0.5), np.ones(len(COLUMNS)), (len(COLUMNS),), None, table)
     shape = {"mnist": (28, 28), "own.npy": (6,)}.get(settings["data.name"], (8, 8))
     size = int(np.prod(shape))
     rows = (np.arange(500 * size).reshape(500, size) % 7 / 6).astype(np.float32)
-    return build.Moments(rows.mean(axis=0), rows.std(axis=0), shape, rows)
+    return build.FeatureStatistics(rows.mean(axis=0), rows.std(axis=0), shape, rows)
 
 
 def model_requests() -> Iterator[tuple[str, Config]]:

@@ -10,6 +10,7 @@ Run from the tree of that version, and committed: a folder that is there is neve
 and from 0.2.0 on
 
     columns/    a column of every kind, each with missing cells, of columns.csv beside it
+    gated/      gated networks with random weights
     heavy/      real numbers under a Student's t likelihood, with missing values, of heavy.npy beside it
     layers/     two latent layers, drawn from the top down, under a VampPrior
 
@@ -60,6 +61,7 @@ RUNS = {
     ),
     "columns": ("columns.csv", ["model.latent=2", "model.hidden=[8]", f"data.kinds={json.dumps(KINDS)}"]),
     "heavy": ("heavy.npy", ["model.latent=2", "model.hidden=[8]", "model.likelihood=student_t"]),
+    "gated": ("digits", ["model.latent=3", "model.hidden=[8]", "model.network=gated", "model.uncertain=both"]),
     "layers": (
         "digits",
         [

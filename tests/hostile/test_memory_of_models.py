@@ -13,12 +13,12 @@ from iwax.runs import stored_model
 from iwax.runs.sources import from_sources
 from iwax.settings import build
 from iwax.settings.config import Config, Model
-from iwax.settings.parts.networks import Moments
+from iwax.settings.parts.networks import FeatureStatistics
 from iwax.settings.parts.whole import assemble, size
 from iwax.settings.presets import PRESETS
 
 FEATURES, SHAPE = 784, (28, 28)
-START = Moments(np.full(FEATURES, 0.3), np.ones(FEATURES), SHAPE, np.zeros((500, FEATURES), np.float32))
+START = FeatureStatistics(np.full(FEATURES, 0.3), np.ones(FEATURES), SHAPE, np.zeros((500, FEATURES), np.float32))
 WIDE = {"latent": 65_536, "hidden": (10_000,)}
 CONV = {"network": "conv", "latent": 2}
 GREEDY = {
@@ -80,7 +80,7 @@ def test_every_preset_is_allowed():
 def test_the_size_is_that_of_the_model_that_is_made(settings):
     """Of more than four maps too, where sizes take turns from one to the next."""
     sizes = Model(**{"latent": 4, "hidden": (6,), "likelihood": "bernoulli"} | settings)
-    start = Moments(np.full(6, 0.4), np.ones(6), (6,))
+    start = FeatureStatistics(np.full(6, 0.4), np.ones(6), (6,))
     made = assemble(sizes, start, key=jax.random.key(0))
     whole = sum(leaf.nbytes for leaf in jax.tree.leaves(eqx.filter(made, eqx.is_array)))
     counted = size(sizes, start)

@@ -287,7 +287,7 @@ def test_warnings_are_in_plain_words():
     assert any("not finite for 4 of 4 rows" in line for line in told(log_evidence=np.nan))
     assert any("probability 0.10, far from 0.65" in line for line in told(acceptance=0.1))
     assert any("below 1.1 of 16 chains" in line for line in told(ess=1.1))
-    assert any("one chain a row" in line for line in told(chains=1, ess=1.0))
+    assert any("one chain per row" in line for line in told(chains=1, ess=1.0))
     side = AnnealedEvidence(16, 9, 9, "prior", np.arange(1), *np.array([[-9.0], [0.1], [14.0], [0.65]]))
     other = AnnealedEvidence(16, 9, 9, "prior", np.arange(1), *np.array([[-6.0], [0.1], [1.0], [0.65]]))
     lines = BidirectionalEvidence(np.zeros((1, 2)), side, other).warnings()

@@ -54,11 +54,11 @@ def rows() -> np.ndarray:
     return np.tile(np.concatenate([EVERY, holes]), (COPIES, 1))
 
 
-@pytest.mark.parametrize("sweeps", [0, 3])
-def test_denoised_means_are_those_of_enumeration_within_their_errors(sweeps: int):
+@pytest.mark.parametrize("iterations", [0, 3])
+def test_denoised_means_are_those_of_enumeration_within_their_errors(iterations: int):
     seen = rows()
     exact = np.tile([by_enumeration(row) for row in seen[: len(seen) // COPIES]], (COPIES, 1))
-    found = inference.denoise(of_bits(), seen, flips=FLIPS, k=600, sweeps=sweeps, key=KEY)
+    found = inference.denoise(of_bits(), seen, flips=FLIPS, k=600, iterations=iterations, key=KEY)
     off = (found.values - exact) / found.error
     of_copies = off.reshape(COPIES, -1).mean(axis=0) * np.sqrt(COPIES)
     assert np.abs(of_copies).max() < 4.5
@@ -85,7 +85,7 @@ def test_two_normal_latents_by_quadrature():
         posterior=posteriors.Gaussian(_linear(np.zeros((3, 4)), np.array([0.0, 0.0, 0.2, 0.2]))),
     )
     seen = np.array([[1.0, 0.0, np.nan], [0.0, 1.0, 1.0]])
-    found = inference.denoise(whole, np.tile(seen, (30, 1)), flips=FLIPS, k=1_000, sweeps=2, key=KEY)
+    found = inference.denoise(whole, np.tile(seen, (30, 1)), flips=FLIPS, k=1_000, iterations=2, key=KEY)
     nodes = np.linspace(-8, 8, 161)
     z = np.array(list(itertools.product(nodes, repeat=2)))
     pi = np.asarray(sigmoid(z @ weight + bias))
@@ -98,9 +98,9 @@ def test_two_normal_latents_by_quadrature():
 
 
 def test_imputation_is_the_same_whatever_the_encoder_reads():
-    """Weights are right for any proposal: rows filled by sweeps, or zeros; sweeps by themselves are not."""
+    """Weights are right for any proposal: rows filled by iterations, or zeros; iterations by themselves are not."""
     seen = np.tile([[1.0, np.nan, 0.0, np.nan]], (200, 1))
-    each = [inference.impute(of_bits(), seen, k=500, key=KEY, sweeps=sweeps) for sweeps in (0, 4)]
+    each = [inference.impute(of_bits(), seen, k=500, key=KEY, iterations=iterations) for iterations in (0, 4)]
     z = enumerable.states(LATENT)
     fits = EVERY[(EVERY[:, 0] == 1) & (EVERY[:, 2] == 0)]
     weights = np.exp(np.stack([np.asarray(enumerable.log_joint(PARAMETERS, x, z)) for x in fits])).sum(axis=1)
@@ -164,11 +164,11 @@ def test_real_values_are_sent_to_imputation():
         inference.denoise(told_of_holes, EVERY[:2], flips=0.2, k=3, key=KEY)
 
 
-def test_sweeps_read_grey_values_and_refuse_what_is_beyond_them():
+def test_iterations_read_grey_values_and_refuse_what_is_beyond_them():
     grey = np.array([[0.3, np.nan, 1.0, 0.0], [0.9, 0.1, np.nan, np.nan]])
-    found = inference.impute_by_sweeps(of_bits(), grey, sweeps=4, key=KEY)
+    found = inference.impute_gibbs(of_bits(), grey, iterations=4, key=KEY)
     seen = ~np.isnan(grey)
     np.testing.assert_array_equal(found[seen], grey[seen])
     assert ((found > 0) & (found < 1))[~seen].all()
     with pytest.raises(ValueError, match=r"got 1\.5 in row 0, column 1; divide grey values 0..255 by 255"):
-        inference.impute_by_sweeps(of_bits(), np.array([[0.3, 1.5, np.nan, 1.0]]), sweeps=4, key=KEY)
+        inference.impute_gibbs(of_bits(), np.array([[0.3, 1.5, np.nan, 1.0]]), iterations=4, key=KEY)

@@ -154,12 +154,12 @@ def test_log_p_may_come_from_elsewhere_and_a_missed_optimum_is_said_to_be_approx
 
 def test_what_is_doubtful_is_said():
     fields = {name: np.zeros(9) for name in evaluation.InferenceGap.__dataclass_fields__}
-    sound = fields | {"k": 100, "steps": 40, "family": "", "rows": np.arange(9), "course": np.zeros((20, 9))}
+    sound = fields | {"k": 100, "steps": 40, "family": "", "rows": np.arange(9), "history": np.zeros((20, 9))}
     assert evaluation.InferenceGap(**sound).warnings() == []
     (heavy,) = evaluation.InferenceGap(**sound | {"pareto_k": np.full(9, 0.9)}).warnings()
     assert "Pareto k > 0.7 for 100% of rows" in heavy
     rising = np.linspace(0, 4, 20)[:, None] + np.zeros(9)
-    (late,) = evaluation.InferenceGap(**sound | {"course": rising}).warnings()
+    (late,) = evaluation.InferenceGap(**sound | {"history": rising}).warnings()
     assert "rose by 0.84 nats in the last quarter of its 40 steps" in late
 
 

@@ -115,7 +115,7 @@ def test_what_has_no_such_moments_is_refused():
     )
     with pytest.raises(ValueError, match=r"missing at random: needed a model without .* got SelfMasking"):
         evaluation.marginal_moments(hidden, SETS, key=key)
-    with pytest.raises(ValueError, match=r"log_prob must be \[2\], one a row of x, got shape \(3,\)"):
+    with pytest.raises(ValueError, match=r"log_prob must be \[2\], one per row of x, got shape \(3,\)"):
         inference.comparable_scores(model, np.full((2, 6), np.nan), np.zeros(3), key=key)
 
 

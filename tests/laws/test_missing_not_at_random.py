@@ -22,11 +22,11 @@ def model(missingness: bool = True) -> LatentVariableModel:
     decoder = eqx.tree_at(lambda n: (n.weight, n.bias), decoder, (jnp.array(WEIGHT[None], float), jnp.zeros(2)))
     masking = likelihoods.SelfMasking(jnp.zeros(2), jnp.ones(2))
     masking = eqx.tree_at(lambda m: (m.slope, m.bias), masking, (jnp.array(SLOPE, float), jnp.array(BIAS, float)))
-    coding = nn.Coding(np.zeros(2), np.ones(2), mask=True)
+    encoding = nn.FeatureEncoding(np.zeros(2), np.ones(2), mask=True)
     return LatentVariableModel(
         prior=priors.StandardNormal(1),
         likelihood=likelihoods.Gaussian.fixed(decoder, SCALE),
-        posterior=posteriors.Coded(posteriors.Gaussian(nn.Linear(4, 2, key=jax.random.key(1))), coding),
+        posterior=posteriors.Encoded(posteriors.Gaussian(nn.Linear(4, 2, key=jax.random.key(1))), encoding),
         missingness=masking if missingness else None,
     )
 
@@ -121,11 +121,11 @@ def test_gradients_of_both_kinds_are_of_one_bound():
 
 
 def test_a_likelihood_of_classes_cannot_be_completed():
-    coding = nn.Coding(np.zeros(2), np.ones(2))
+    encoding = nn.FeatureEncoding(np.zeros(2), np.ones(2))
     with_bits = LatentVariableModel(
         prior=priors.StandardNormal(1),
         likelihood=likelihoods.Bernoulli(nn.Linear(1, 2, key=jax.random.key(0))),
-        posterior=posteriors.Coded(posteriors.Gaussian(nn.Linear(2, 2, key=jax.random.key(1))), coding),
+        posterior=posteriors.Encoded(posteriors.Gaussian(nn.Linear(2, 2, key=jax.random.key(1))), encoding),
         missingness=likelihoods.SelfMasking(jnp.zeros(2), jnp.ones(2)),
     )
     with pytest.raises(ValueError, match="draws have a derivative"):

@@ -8,10 +8,10 @@ import numpy as np
 import optax
 import pytest
 from oracles.linear_gaussian import LinearGaussian
-from oracles.parts import X, coded
+from oracles.parts import X, encoded
 
 from iwax import bounds, evaluation, gradients, inference, likelihoods, nn, posteriors, priors, training
-from iwax.inference.defended import can_defend
+from iwax.inference.proposals import has_cheap_density
 from iwax.model import LatentVariableModel
 from iwax.parts import Datum
 
@@ -36,11 +36,11 @@ def model(*, scale: float = 2.0, centre: np.ndarray = ORACLE.bias) -> LatentVari
     weight = jnp.asarray(np.concatenate([mean, 0 * mean], axis=1), float)
     bias = jnp.concatenate([jnp.asarray((centre - ORACLE.bias) @ mean, float), exact.posterior.network.bias[LATENT:]])
     network = jax.tree.map(lambda leaf: weight if leaf.ndim == 2 else bias, network)
-    coding = nn.Coding(centre, np.ones(FEATURES))
+    encoding = nn.FeatureEncoding(centre, np.ones(FEATURES))
     return LatentVariableModel(
         prior=exact.prior,
         likelihood=exact.likelihood,
-        posterior=posteriors.Coded(posteriors.Gaussian(network), coding),
+        posterior=posteriors.Encoded(posteriors.Gaussian(network), encoding),
     )
 
 
@@ -132,10 +132,10 @@ def test_a_mean_of_what_is_heavier_than_the_weights_is_said_to_have_no_known_err
 
 def test_the_prior_proposes_too_where_q_has_a_density_at_any_z_at_hand():
     key, exact = jax.random.key(0), ORACLE.model()
-    assert can_defend(exact, key)
+    assert has_cheap_density(exact, key)
     encoder = nn.MLP(FEATURES, (4,), 6, key=key)
     flow = posteriors.planar(encoder, LATENT, steps=1, amortised=False, key=key)
-    assert not can_defend(LatentVariableModel(exact.prior, exact.likelihood, flow), key)
+    assert not has_cheap_density(LatentVariableModel(exact.prior, exact.likelihood, flow), key)
 
 
 def test_nine_tenths_of_the_cells_lie_in_intervals_of_nine_tenths():
@@ -177,7 +177,7 @@ def test_neither_the_batch_nor_the_neighbours_change_an_imputation():
 
 def test_a_value_that_was_not_observed_reaches_nothing():
     """Whatever stands in a hole: the encoder, log p(x|z) and every gradient are the same to the bit."""
-    part = coded()
+    part = encoded()
     net = nn.MLP(2, (4,), 5, key=jax.random.key(3))
     whole = LatentVariableModel(
         prior=priors.StandardNormal(2),
@@ -206,9 +206,9 @@ def test_training_on_holes_learns_the_model_of_whole_rows():
     start = LatentVariableModel(
         prior=priors.StandardNormal(LATENT),
         likelihood=likelihoods.Gaussian.feature(nn.Linear(LATENT, FEATURES, key=jax.random.key(0)), FEATURES),
-        posterior=posteriors.Coded(
+        posterior=posteriors.Encoded(
             posteriors.Gaussian(nn.MLP(2 * FEATURES, (32,), 2 * LATENT, key=jax.random.key(1))),
-            nn.Coding(np.nanmean(holed(), axis=0), np.nanstd(holed(), axis=0), mask=True),
+            nn.FeatureEncoding(np.nanmean(holed(), axis=0), np.nanstd(holed(), axis=0), mask=True),
         ),
     )
 
@@ -230,30 +230,30 @@ def test_training_on_holes_learns_the_model_of_whole_rows():
 
 
 @pytest.mark.parametrize(("scale", "right"), [(1.0, True), pytest.param(0.7, False, marks=pytest.mark.slow)])
-def test_sweeps_that_draw_are_a_gibbs_sampler_where_the_encoder_is_exact(scale: float, right: bool):
-    """From whole draws of p(x), sweeps leave the joint law of observed and missing as it was; a wrong encoder, not."""
+def test_iterations_that_draw_are_a_gibbs_sampler_if_the_encoder_is_exact(scale: float, right: bool):
+    """From whole draws of p(x), iterations keep the joint distribution; with a wrong encoder they do not."""
     x, hole = ORACLE.sample(20_000, seed=11), np.array([True, False, True, False, False, False])
     holed, start = np.where(hole, np.nan, x), x
-    swept = inference.impute_by_sweeps(
-        ORACLE.model(scale=scale), holed, sweeps=6, value="draw", start=start, key=jax.random.key(3), batch=5_000
+    filled = inference.impute_gibbs(
+        ORACLE.model(scale=scale), holed, iterations=6, value="draw", start=start, key=jax.random.key(3), batch=5_000
     )
     covariance = ORACLE.weight @ ORACLE.weight.T + np.diag(ORACLE.variance)
-    centred = swept - ORACLE.bias
+    centred = filled - ORACLE.bias
     products = centred[:, :, None] * centred[:, None, :]
     off = (products.mean(axis=0) - covariance) / (products.std(axis=0) / np.sqrt(len(x)))
     assert (np.abs(off).max() < 4.5) == right
-    assert (swept[:, ~hole] == x[:, ~hole]).all()
+    assert (filled[:, ~hole] == x[:, ~hole]).all()
     assert np.isnan(holed[:, hole]).all()  # what was given is left as it was
 
 
-def test_sweeps_of_means_go_where_the_conditional_mean_is():
-    """Their fixed point, for an exact encoder, is the conditional mean; noise of z stays in one sweep's mean."""
+def test_iterations_of_means_go_where_the_conditional_mean_is():
+    """Their fixed point, for an exact encoder, is the conditional mean; noise of z stays in one iteration."""
     x, hole = ORACLE.sample(400, seed=12), np.array([False, True, False, False, False, False])
-    swept = inference.impute_by_sweeps(ORACLE.model(), np.where(hole, np.nan, x), sweeps=30, key=jax.random.key(3))
+    filled = inference.impute_gibbs(ORACLE.model(), np.where(hole, np.nan, x), iterations=30, key=jax.random.key(3))
     covariance = ORACLE.weight @ ORACLE.weight.T + np.diag(ORACLE.variance)
     slope = np.linalg.solve(covariance[np.ix_(~hole, ~hole)], covariance[~hole][:, hole])
     mean = ORACLE.bias[hole] + (x[:, ~hole] - ORACLE.bias[~hole]) @ slope
-    off = (swept[:, hole] - mean).ravel()
+    off = (filled[:, hole] - mean).ravel()
     assert abs(off.mean()) < 4.5 * off.std() / np.sqrt(len(off))
     assert off.std() < np.sqrt(covariance[1, 1])
 
@@ -269,7 +269,7 @@ def test_what_cannot_be_imputed_is_refused(x, words):
     with pytest.raises(ValueError, match=words):
         inference.impute(model(), x, k=10, key=jax.random.key(0))
     with pytest.raises(ValueError, match=words):
-        inference.impute_by_sweeps(model(), x, sweeps=1, key=jax.random.key(0))
+        inference.impute_gibbs(model(), x, iterations=1, key=jax.random.key(0))
 
 
 def test_nan_is_refused_where_nobody_said_that_it_means_missing():

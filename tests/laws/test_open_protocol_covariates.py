@@ -97,7 +97,9 @@ def test_what_is_missing_is_filled_in_given_the_label(conditional):
 
 def test_noisy_values_are_given_back_given_the_label(conditional):
     y, labels, flips = np.array([[0, 1, 1], [0, 1, 1]]), np.array([0, 1]), 0.3
-    found = inference.denoise(conditional, Datum.of(y, given={"label": labels}), flips=flips, k=2000, key=KEY, sweeps=2)
+    found = inference.denoise(
+        conditional, Datum.of(y, given={"label": labels}), flips=flips, k=2000, key=KEY, iterations=2
+    )
     for i, label in enumerate(labels):
         m = means(conditional, label)
         chance = np.where(y[i], (1 - flips) * m + flips / 2, (1 - flips) * (1 - m) + flips / 2)  # P(y_j|z)
@@ -111,7 +113,7 @@ def test_encoding_and_decoding_again_and_again_keeps_the_label(conditional):
     blind = eqx.tree_at(lambda model: model.likelihood, conditional, Label(conditional.likelihood.network))
     x, labels = np.full((2, FEATURES), np.nan), np.array([0, 1])
     datum = dataclasses.replace(Datum.of(x, missing=True), given={"label": labels})
-    found = inference.impute_by_sweeps(blind, datum, key=KEY, sweeps=2)
+    found = inference.impute_gibbs(blind, datum, key=KEY, iterations=2)
     np.testing.assert_allclose(found, jax.nn.sigmoid(jnp.array([[-2.0] * FEATURES, [2.0] * FEATURES])), rtol=1e-6)
 
 

@@ -23,7 +23,7 @@ from iwax.settings.model import Model
 from iwax.settings.objective import Objective, build_objective
 from iwax.settings.parted import parts_of, words, words_of
 from iwax.settings.parts.likelihoods import Likelihood
-from iwax.settings.parts.networks import Moments
+from iwax.settings.parts.networks import FeatureStatistics
 
 SHAPE, ROWS, K = (2, 2), 3, 3
 FEATURES = 4
@@ -68,8 +68,8 @@ def config(posterior: str, prior: str, likelihood: str, bound: str, gradient: st
     return made
 
 
-def start(x: np.ndarray) -> Moments:
-    return Moments(x.mean(axis=0), np.maximum(x.std(axis=0), 0.1), SHAPE, x[:2].astype(np.float32))
+def start(x: np.ndarray) -> FeatureStatistics:
+    return FeatureStatistics(x.mean(axis=0), np.maximum(x.std(axis=0), 0.1), SHAPE, x[:2].astype(np.float32))
 
 
 def loss_of(case: dict[str, str]):

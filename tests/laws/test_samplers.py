@@ -7,11 +7,23 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 from oracles import bounds_by_definition as definition
 from oracles import enumerable
 
-from iwax import bounds, control_variates, distributions, evaluation, gradients, parts, posteriors, priors, samplers
+from iwax import (
+    bounds,
+    control_variates,
+    distributions,
+    evaluation,
+    gradients,
+    parts,
+    posteriors,
+    priors,
+    samplers,
+    training,
+)
 from iwax.model import LatentVariableModel, Terms
 
 KEY = jax.random.key(3)
@@ -288,6 +300,17 @@ def test_a_layer_that_is_continuous_or_inside_another_distribution_is_refused():
     discrete = gradients.Objective(gradients.pathwise(bounds.iwae), 2)
     with pytest.raises(ValueError, match="needs draws with a derivative, and the posterior's are discrete"):
         discrete(two_layers(TWO, upwards=False), KEY, x)
+
+
+@pytest.mark.usefixtures("float64")
+def test_a_piece_of_a_batch_counts_the_states_of_an_enumerated_layer(monkeypatch: pytest.MonkeyPatch):
+    """k = 50 draws of four states decode 200 latents per row: at most 1,000 of them in one piece."""
+    plans, model, x = [], enumerable.model(parameters()), np.tile(X, (50, 1))
+    monkeypatch.setitem(training.fit.__globals__, "train", lambda state, *_, plan, **__: plans.append(plan) or state)
+    drawn = gradients.Objective(gradients.score_function(bounds.iwae, control_variates.none), 50)
+    for objective in (drawn, gradients.Objective(gradients.pathwise(bounds.iwae), 50, sampler=ENUMERATED)):
+        training.fit(model, objective, x, optimizer=optax.sgd(0.1), epochs=1, batch=100, key=KEY)
+    assert [plan.piece for plan in plans] == [20, 5]
 
 
 REFUSED = {

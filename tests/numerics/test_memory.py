@@ -46,10 +46,10 @@ def temporary_bytes(k: int) -> int:
         likelihood=likelihoods.Bernoulli(nn.MLP(5, (50,), 100, key=jax.random.key(0))),
         posterior=posteriors.Gaussian(nn.MLP(100, (50,), 10, key=jax.random.key(1))),
     )
-    chunk = training.draws_a_chunk(k)
+    chunk = training.draws_per_chunk(k)
     estimator = gradients.doubly_reparameterized(bounds.iwae)
     objective = gradients.Objective(estimator, k=k, chunk=chunk)
-    plan = training.Plan(epochs=1, batch=batch, seed=0, piece=training.rows_a_piece(batch, k))
+    plan = training.Plan(epochs=1, batch=batch, seed=0, piece=training.rows_per_piece(batch, k))
     optimizer = optax.sgd(0.1)
     state = training.initial_state(model, optimizer)
     update = training.updates(objective, optimizer, plan, batch)

@@ -23,7 +23,7 @@ def measured(preset: str, seed: int, folder: Path) -> float:
     """The mean log p(x) of the test digits, nats, after a short training."""
     flags = {"training.epochs": EPOCHS, "seed": seed}
     config = runs.from_sources(preset=preset, sets=SETTINGS, flags=flags)
-    run = runs.train(config, folder / f"{preset}-{seed}", reporter=Silent())
+    run = runs.train(config, folder / f"{preset}-{seed}", reporter=Silent()).path
     return float(runs.evaluate(run, k=K, reporter=Silent())["log_evidence"])
 
 

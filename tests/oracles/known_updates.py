@@ -26,7 +26,7 @@ class Watcher:
     def __init__(self, stop_after: int | None = None) -> None:
         self.rows, self.progress, self.best, self.stop_after = [], [], [], stop_after
 
-    def stretch(self, state, progress):
+    def segment(self, state, progress):
         self.progress.append(progress)
         return len(self.progress) == self.stop_after
 

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from iwax import bijections, likelihoods, posteriors, priors
-from iwax.nn import MLP, Coding, Joined, Linear
+from iwax.nn import MLP, FeatureEncoding, Joined, Linear
 from iwax.parts import Datum
 
 FEATURES, LATENT, TRUNK = 5, 2, 3
@@ -80,15 +80,15 @@ PRIORS: dict[str, Callable] = {
 }
 
 
-def coded() -> posteriors.Coded:
+def encoded() -> posteriors.Encoded:
     """Reads four numbers and the class of the last feature, which has two, and the marks of what was observed."""
-    coding = Coding(
+    encoding = FeatureEncoding(
         jnp.array([0.5, 0.1, 0.2, -0.3, 0.0]),
         jnp.array([0.5, 2.0, 0.7, 1.5, 1.0]),
         ("linear", "log1p", "linear", "log", ("classes", 2)),
         mask=True,
     )
-    return posteriors.Coded(posteriors.Gaussian(network(coding.features, 2 * LATENT, 39, heads=2)), coding)
+    return posteriors.Encoded(posteriors.Gaussian(network(encoding.features, 2 * LATENT, 39, heads=2)), encoding)
 
 
 POSTERIORS: dict[str, Callable] = {
@@ -120,7 +120,7 @@ POSTERIORS: dict[str, Callable] = {
         ),
         key=KEY,
     ),
-    "coded": coded,
+    "encoded": encoded,
     "top down": partial(top_down, 1),  # layers of one latent: two in all
     "ladder": partial(ladder, 1),
 }

@@ -2,7 +2,7 @@
 
     pytest -m scorecard tests/scorecard                                  every check, and a table at the end
     pytest -m scorecard tests/scorecard/test_faults.py                   one family
-    IWAX_SCORECARD=docs/reliability.md pytest -m scorecard tests/scorecard    the table written into the page
+    IWAX_SCORECARD=docs/reference/reliability.md pytest -m scorecard tests/scorecard    the table written into the page
 
 A check is marked ``scorecard(id, what, line)`` and tells what it measured by the fixture ``figure``. Several tests may
 share an id: the check passes where all of them do. A skipped test is a check that is not there, with its reason. Rows

@@ -168,9 +168,9 @@ FUNCTIONS: dict[str, Callable[[Any], Any]] = {
     "score": lambda x: inference.score(MODEL, x, k=2, key=KEY),
     "reconstruct": lambda x: inference.reconstruct(MODEL, x, key=KEY),
     "impute": lambda x: inference.impute(MODEL, x, k=2, key=KEY),
-    "impute_by_sweeps": lambda x: inference.impute_by_sweeps(MODEL, x, key=KEY, sweeps=1),
+    "impute_gibbs": lambda x: inference.impute_gibbs(MODEL, x, key=KEY, iterations=1),
 }
-HOLES = ("impute", "impute_by_sweeps")
+HOLES = ("impute", "impute_gibbs")
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)

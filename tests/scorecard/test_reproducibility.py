@@ -34,7 +34,7 @@ data, key = Oracle.of().rows(20 * steps, seed=2).astype(np.float32), jax.random.
 told = []
 
 class Watch:
-    def stretch(self, state, progress):
+    def segment(self, state, progress):
         return False
 
     def improved(self, state):
@@ -109,7 +109,7 @@ def test_the_same_seed(run, tmp_path, figure):
 
 @pytest.mark.scorecard("P2", "several devices", "same noise per row; first gradient <= 1e-5 relative")
 def test_several_devices():
-    pytest.skip("one device: iwax computes a run on one device, and splits no batch (docs/guides/devices.md)")
+    pytest.skip("one device: iwax computes a run on one device, and splits no batch (docs/how_to/devices.md)")
 
 
 @pytest.mark.scorecard("P3", "compiled and not", "deterministic parts <= 1e-5; random parts equal in distribution")

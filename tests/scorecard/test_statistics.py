@@ -115,8 +115,8 @@ def test_imputation(figure):
 def test_random_weights(figure):
     figure(
         nodes.passed(
-            LAWS + "test_law_of_weights.py::test_conjugate_regression",
-            LAWS + "test_uncertain_weights.py::test_without_spread_it_is_its_twin_bit_for_bit",
+            LAWS + "test_posterior_over_weights.py::test_conjugate_regression",
+            LAWS + "test_stochastic_weights.py::test_without_spread_it_is_its_twin_bit_for_bit",
             "tests/unit/parts/test_memory_networks.py::test_without_slots_it_is_the_plain_network_bit_for_bit",
         )
     )

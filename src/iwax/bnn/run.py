@@ -82,7 +82,7 @@ def closing_line(found: dict[str, Any]) -> str:
     rest = f"{found['settings']['data']}, {best['n']:,} rows"
     score = f"log p(y|x) {best['log_likelihood']:.4f} nats"
     if best["error"] is None:
-        return f"test {score} a row ({how}, {rest}; {found['seconds']:.0f} s)"
+        return f"test {score} per row ({how}, {rest}; {found['seconds']:.0f} s)"
     also = f"; at their means {100 * at_mean['error']:.2f} %" if drawn else ""
     error = f"{100 * best['error']:.2f} +/- {100 * best['standard_error']:.2f} %"
     return f"test error = {error} ({how}, {rest}{also}; {score}; {found['seconds']:.0f} s)"

@@ -1,48 +1,45 @@
-"""Published tables on the terminal: which there are, their rows, and what was obtained beside what was published."""
+"""Published tables on the terminal: which there are, their rows, and what was obtained next to what was published."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from iwax.bnn import ErrorRow, ErrorTable, reproduce_errors
 from iwax.cli.pictures import draw
 from iwax.cli.reporter import Reporter
 from iwax.cli.terminal import Terminal
 from iwax.reproduction import results_page
-from iwax.reproduction.published import PublishedRow, PublishedTable
-from iwax.reproduction.reproduce import Request, reproduce_row
+from iwax.reproduction.published import ErrorRow, ErrorTable, PublishedRow, PublishedTable, Row, select_rows
+from iwax.reproduction.reproduce import Request, reproduce_errors, reproduce_row
 from iwax.reproduction.results import Result
 from iwax.reproduction.results_page import plus_minus, units
 
 __all__ = ["Request", "evidence", "obtained", "rows", "tables", "test_errors"]
 
-Row = TypeVar("Row", PublishedRow, ErrorRow)
-Found = TypeVar("Found")
+Document = TypeVar("Document")
 
 
-def tables(terminal: Terminal, known: list[PublishedTable], errors: ErrorTable) -> None:
-    """The published tables there are: of log p(x), and of test errors."""
-    counted = [*((each, len(each.all_rows())) for each in known), (errors, len(errors.rows))]
+def tables(terminal: Terminal, known: Sequence[PublishedTable | ErrorTable]) -> None:
+    """The published tables there are."""
     terminal.table(
         ("table", "rows", "title", "source", "certainty"),
-        [(t.name, count, t.title, t.source, f"{t.certainty}: {t.certainty_meaning}") for t, count in counted],
+        [(t.name, len(t.all_rows()), t.title, t.source, f"{t.certainty}: {t.certainty_meaning}") for t in known],
     )
-    terminal.document([table.model_dump(exclude={"rows"}) for table, _ in counted])
+    terminal.document([table.model_dump(exclude={"rows"}) for table in known])
 
 
 def rows(terminal: Terminal, table: PublishedTable | ErrorTable) -> None:
     """The rows of a table with their published numbers."""
     if isinstance(table, ErrorTable):
-        shown, columns = table.rows, ["published test error, %"]
+        columns = ["published test error, %"]
         lines = [(row.name, row.where, f"{row.error:.2f}") for row in table.rows]
     else:
-        shown, names = table.all_rows(), list(dict.fromkeys(name for row in table.rows for name in row.evaluators))
+        names = list(dict.fromkeys(name for row in table.rows for name in row.evaluators))
         columns = [*(names or ("published log p(x)", "active units")), ""]
-        lines = [(row.name, row.where, *_published(row, names)) for row in shown]
+        lines = [(row.name, row.where, *_published(row, names)) for row in table.all_rows()]
     terminal.table(("row", "where", *columns), lines, title=f"{table.name}: {table.source}")
     for note in table.notes:
         terminal.say(note)
-    terminal.document([row.model_dump() for row in shown])
+    terminal.document([row.model_dump() for row in table.all_rows()])
 
 
 def _published(row: PublishedRow, names: list[str]) -> tuple[str, ...]:
@@ -65,14 +62,14 @@ def evidence(terminal: Terminal, request: Request, chosen: list[PublishedRow], *
 
 
 def test_errors(
-    terminal: Terminal, chosen: list[ErrorRow], *, epochs: int | None, seeds: int, output: Path, results: Path
+    terminal: Terminal, table: ErrorTable, pattern: str, *, epochs: int | None, seeds: int, output: Path, results: Path
 ) -> None:
     """Train and measure rows of the table of test errors, and print them all at the end."""
 
     def make(row: ErrorRow, seed: int, reporter: Reporter) -> tuple[dict[str, Any], Path]:
-        return reproduce_errors(row, epochs=epochs, seed=seed, output=output, results=results, reporter=reporter)
+        return reproduce_errors(table, row, epochs=epochs, seed=seed, output=output, results=results, reporter=reporter)
 
-    found = _made(terminal, chosen, seeds, make)
+    found = _made(terminal, select_rows(table, pattern), seeds, make)
     terminal.table(
         ("row", "seed", "epochs", "10 draws", "mean weights", "published", "75 % removed", "seconds"),
         [_errors(result) for result in found],
@@ -85,13 +82,13 @@ def _made(
     terminal: Terminal,
     chosen: Sequence[Row],
     seeds: int,
-    make: Callable[[Row, int, Reporter], tuple[Found, Path]],
+    make: Callable[[Row, int, Reporter], tuple[Document, Path]],
     how: str = "",
-) -> list[Found]:
+) -> list[Document]:
     """Each result once: a row may give that of the row it starts from, which is asked for too."""
     if not 1 <= seeds <= 1000:
         raise ValueError(f"--seeds must be from 1 to 1000, got {seeds}")
-    results: dict[Path, Found] = {}
+    results: dict[Path, Document] = {}
     for row in chosen:
         for seed in range(seeds):
             terminal.say(f"{row.name}{how}, seed {seed}")
@@ -103,17 +100,17 @@ def _made(
 
 
 def obtained(terminal: Terminal, table: PublishedTable, results: list[Result]) -> None:
-    """What was obtained, with its error, beside what was published; of several evaluators, a line for each."""
+    """What was obtained, with its error, next to what was published; of several evaluators, a line for each."""
     if table.evaluators is None:
         columns, lines = results_page.columns_of(results)
-        said = results_page.signs(results)
+        notes = results_page.signs(results)
     else:
         columns = ("row", "seed", "epochs", "evaluator", "obtained", "Monte Carlo", "minus AIS", "published", "images")
         columns, lines = (*columns, "seconds"), [line for result in results for line in _evaluators(result)]
-        said = [f"{names}: {plan}" for names, plan in results_page.plans(results[:1])] + table.notes
+        notes = [f"{names}: {plan}" for names, plan in results_page.plans(results[:1])] + table.notes
     title = f"{table.name}: log p(x) in nats; published numbers: {table.source}"
     terminal.table(columns, lines, title=title)
-    for line in said:
+    for line in notes:
         terminal.say(line)
     terminal.document([result.model_dump() for result in results])
 

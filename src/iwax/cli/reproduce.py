@@ -1,4 +1,4 @@
-"""`iwax reproduce`: published tables, row by row, obtained beside published."""
+"""`iwax reproduce`: published tables, row by row, obtained next to published."""
 
 from pathlib import Path
 from typing import Annotated
@@ -11,22 +11,18 @@ from iwax.cli.later import later
 from iwax.cli.terminal import Terminal
 
 with later():
-    from iwax import bnn
     from iwax.cli import published as printed
     from iwax.reproduction import published, results_page
     from iwax.reproduction import results as written
 
 __all__ = ["reproduce"]
 
-ERRORS = "bayes-by-backprop"  # the table of test errors
-
-
 Table = Annotated[str | None, argument("TABLE", "A published table; all are listed without.", names="tables")]
 Rows = Annotated[str | None, option("--rows", "PATTERN", "Which rows, e.g. 'mnist-1-*'; listed without.")]
 Recipe = Annotated[str, option("--recipe", "quick|paper", "Minutes per row, or the published schedule.")]
 Epochs = Annotated[int | None, option("--epochs", "N", "Instead of the recipe's.")]
 Minutes = Annotated[
-    float | None, option("--minutes", "N", "Stop training a row after so long; it is measured all the same.")
+    float | None, option("--minutes", "N", "Stop training a row after N minutes; it is measured all the same.")
 ]
 Limit = Annotated[int | None, option("--limit", "N", "Measure on the first N test rows; on all of them without.")]
 Seeds = Annotated[int, option("--seeds", "N", "Train every row with seeds 0 to N-1.")]
@@ -48,7 +44,7 @@ def reproduce(
     results: Results = Path("results"),
     table_into: TableInto = None,
 ) -> None:
-    """Train and measure the rows of a published table, and print what was obtained beside what was published.
+    """Train and measure the rows of a published table, and print what was obtained next to what was published.
 
     A row that has been trained in DIR is not trained again; one that was stopped is continued. Each finished row
     becomes a file in the folder of results, from which --table-into makes the tables of a page.
@@ -56,20 +52,20 @@ def reproduce(
     Example: iwax reproduce burda2016 --rows 'mnist-1-*' --recipe quick
     """
     _check(table, rows, table_into, (output, results))
-    if table == ERRORS:
-        _refuse({"--recipe": recipe != "quick", "--minutes": minutes is not None, "--limit": limit is not None})
+    known = None if table is None else published.read_table(table)
     terminal: Terminal = context.obj
     if table_into is not None:
         _renew(terminal, table_into, results)
-    elif table is None:
-        printed.tables(terminal, [published.read_table(name) for name in published.table_names()], bnn.read_errors())
+    elif known is None:
+        printed.tables(terminal, [published.read_table(name) for name in published.table_names()])
     elif rows is None:
-        printed.rows(terminal, bnn.read_errors() if table == ERRORS else published.read_table(table))
-    elif table == ERRORS:
-        chosen = bnn.read_errors().select(rows)
-        printed.test_errors(terminal, chosen, epochs=epochs, seeds=seeds, output=output, results=results)
+        printed.rows(terminal, known)
+    elif isinstance(known, published.ErrorTable):
+        _refuse(
+            known.name, {"--recipe": recipe != "quick", "--minutes": minutes is not None, "--limit": limit is not None}
+        )
+        printed.test_errors(terminal, known, rows, epochs=epochs, seeds=seeds, output=output, results=results)
     else:
-        known = published.read_table(table)
         how = {"recipe": recipe, "epochs": epochs, "minutes": minutes, "limit": limit}
         request = printed.Request(known, **how, output=output, results=results)
         printed.evidence(terminal, request, published.select_rows(known, rows), seeds=seeds)
@@ -82,10 +78,10 @@ def _renew(terminal: Terminal, page: Path, results: Path) -> None:
     terminal.document({"page": str(page), "changed": changed})
 
 
-def _refuse(given: dict[str, bool]) -> None:
+def _refuse(table: str, given: dict[str, bool]) -> None:
     refused = [name for name, is_given in given.items() if is_given]
     if refused:
-        raise ValueError(f"{ERRORS} has rows that are trained to their end on all data: leave {', '.join(refused)} out")
+        raise ValueError(f"{table} has rows that are trained to their end on all data: leave {', '.join(refused)} out")
 
 
 def _check(table: str | None, rows: str | None, table_into: Path | None, folders: tuple[Path, Path]) -> None:

@@ -23,7 +23,7 @@ class AbstractIndependent(Distribution):
     stands for a missing value: what a mask leaves out has no part in the gradient.
     """
 
-    one_a_feature: ClassVar[bool] = False  # whether every array in it ends in an axis of features
+    one_per_feature: ClassVar[bool] = False  # whether every array in it ends in an axis of features
 
     @property
     @abstractmethod
@@ -41,14 +41,14 @@ class AbstractIndependent(Distribution):
     def log_prob(self, value: AnyArray, trace: Trace = None, where: AnyArray | None = None) -> Scalar:
         """``sum_j log p(x_j)``, nats; with ``where``, over the marked features alone."""
         features = (1, *jnp.shape(value))[-1]
-        more = -features % _LANES if self.one_a_feature and 1 < features < _NARROW else 0
+        more = -features % _LANES if self.one_per_feature and 1 < features < _NARROW else 0
         if more:
             marks = jnp.ones(features, bool) if where is None else where
             return jnp.sum(self._wider(features, more).each(_longer(value, more)), axis=-1, where=_marked(marks, more))
         return jnp.sum(self.each(value), axis=-1, where=where)
 
     def _wider(self, features: int, more: int) -> Self:
-        """Ones after the last feature, so many: the compiler vectorises loops over few features at multiples of 8.
+        """This many ones after the last feature: the compiler vectorises loops over few features at multiples of 8.
 
         Eleven features take a fifth of the time as sixteen (on the CPU; elsewhere it is no matter). Ones, and not the
         last feature again, which would be a choice within the loop.

@@ -30,7 +30,7 @@ def within(log_size: Array) -> Array:
 
 
 def stirling_error(n: Array, log_n: Array) -> Array:
-    """``delta(n) = log n! - (n + 1/2) log n + n - log(2 pi)/2`` for n >= 0, whose logarithm is given beside it.
+    """``delta(n) = log n! - (n + 1/2) log n + n - log(2 pi)/2`` for n >= 0, whose logarithm is given too.
 
     >>> float(stirling_error(jnp.float32(1.0), jnp.float32(0.0)))
     0.0811

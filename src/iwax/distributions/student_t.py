@@ -34,7 +34,7 @@ class StudentT(AbstractIndependent):
     """
 
     reparameterized: ClassVar[bool] = True
-    one_a_feature: ClassVar[bool] = True
+    one_per_feature: ClassVar[bool] = True
 
     df: Float[AnyArray, "*batch features"]
     loc: Float[AnyArray, "*batch features"]

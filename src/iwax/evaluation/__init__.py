@@ -12,8 +12,7 @@ from iwax.evaluation.calibration import (
 )
 from iwax.evaluation.convergence import Convergence, convergence_in_k
 from iwax.evaluation.evidence import Evidence, log_evidence
-from iwax.evaluation.families import Family, mean_field_normal
-from iwax.evaluation.gap import inference_gap
+from iwax.evaluation.gap import Family, inference_gap, mean_field_normal
 from iwax.evaluation.gap_estimate import InferenceGap
 from iwax.evaluation.importance_elbo import ImportancePosteriorElbo, importance_posterior_elbo
 from iwax.evaluation.importance_posterior import DensityEstimate, importance_posterior_log_prob
@@ -23,8 +22,7 @@ from iwax.evaluation.marginals import MarginalMoments, marginal_moments
 from iwax.evaluation.pareto import pareto_k, tail_size
 from iwax.evaluation.plane import PosteriorPlane, posterior_plane
 from iwax.evaluation.signal_to_noise import GroupSignal, SignalToNoise, gradient_signal_to_noise
-from iwax.evaluation.squared_error import squared_error, squared_error_difference
-from iwax.evaluation.statistics import error_of_mean
+from iwax.evaluation.statistics import error_of_mean, squared_error, squared_error_difference
 
 __all__ = [
     "AggregatePosterior",

@@ -17,8 +17,7 @@ from jaxtyping import Array
 
 from iwax import batched, streams
 from iwax._typing import PRNGKey
-from iwax.evaluation.blocks import Block, at_least, blocks, by_row, checked
-from iwax.evaluation.data_points import DataPoints
+from iwax.evaluation.rows import Block, DataPoints, at_least, blocks, by_row, checked
 from iwax.evaluation.statistics import mean_with_errors, standard_error
 from iwax.model import LatentVariableModel
 from iwax.parts import Datum, Distribution, Latent
@@ -57,7 +56,7 @@ class AggregatePosterior:
         return {name: mean_with_errors(getattr(self, name), getattr(self, f"{name}_error")) for name in PARTS}
 
     def warnings(self) -> list[str]:
-        """In plain words, why the numbers say more of N than of the model; empty where they do not."""
+        """Say, in plain words, if the numbers depend on N more than on the model; else empty."""
         found = float(np.mean(self.mutual_information))
         if self.rows.size > 1 and found > 0.8 * self.limit:
             return [
@@ -78,11 +77,12 @@ def aggregate_posterior(
     batch: int = 100,
     progress: Callable[[int, int], None] | None = None,
 ) -> AggregatePosterior:
-    """I_q(n; z) and KL(q(z) || p(z)) of the rows of x [n, features], from ``draws`` draws of q(z|x_n) a row.
+    """I_q(n; z) and KL(q(z) || p(z)) of the rows of x [n, features], from ``draws`` draws of q(z|x_n) per row.
 
     Works in time n^2 and in memory that does not grow with n beyond the results: ``batch`` rows' draws against
     ``batch`` rows' densities at once. The errors over draws need two draws or more. A posterior whose network is random
-    is taken at one draw of it a row. Raises ValueError where x is not a table of finite numbers or a number is below 1.
+    is taken at one draw of it per row. Raises ValueError where x is not a table of finite numbers or a number is below
+    1.
     """
     x = checked(model, x, rows, key)
     at_least(1, {"draws": draws, "batch": batch})
@@ -134,5 +134,5 @@ def _log_sum(model: LatentVariableModel, key: PRNGKey, x: Datum, z: Latent, coun
         return jax.vmap(jax.vmap(lambda z: q.log_prob(z)))(z)
 
     log_q = batched.over_data(one, key, x)  # [rows of the mixture, batch, draws]
-    kept = jnp.arange(log_q.shape[0]) < count  # not the padding of the last block
-    return jax.nn.logsumexp(jnp.where(kept[:, None, None], log_q, -jnp.inf), axis=0)
+    real = jnp.arange(log_q.shape[0]) < count  # not the padding of the last block
+    return jax.nn.logsumexp(jnp.where(real[:, None, None], log_q, -jnp.inf), axis=0)

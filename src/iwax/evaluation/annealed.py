@@ -7,9 +7,8 @@ import numpy as np
 
 from iwax._typing import PRNGKey
 from iwax.evaluation.annealing import LADDERS, STARTS, Annealed, Plan, anneal, refuse_discrete, tuned
-from iwax.evaluation.blocks import Block, at_least, by_row, prepared
-from iwax.evaluation.data_points import DataPoints
 from iwax.evaluation.hamiltonian import TARGET_ACCEPTANCE
+from iwax.evaluation.rows import Block, DataPoints, at_least, by_row, prepared
 from iwax.evaluation.trust import Estimate
 from iwax.model import LatentVariableModel
 from iwax.numerics import StreamingLogMeanExp
@@ -22,7 +21,7 @@ _ACCEPTED = (0.4, 0.9)  # outside of it the steps were not what the chains neede
 
 @dataclass(frozen=True)
 class AnnealedEvidence(Estimate):
-    """What n chains a row say of log p(x). Arrays are float64 [n], in nats; `rows` are the row numbers.
+    """An estimate of log p(x) from n chains per row. Arrays are float64 [n], in nats; `rows` are the row numbers.
 
     ``log_evidence`` is the logarithm of the mean weight of the chains: in expectation never above log p(x).
     ``monte_carlo_error`` is its standard error over chains (to first order; nan for one chain); ``ess`` the effective
@@ -45,7 +44,7 @@ class AnnealedEvidence(Estimate):
         return float(self.acceptance.mean())
 
     def warnings(self, *, upper: bool = False) -> list[str]:
-        """In plain words, why the estimate is not to be trusted; empty where nothing speaks against it.
+        """Warnings, in plain words; empty if the estimate can be trusted.
 
         With ``upper``, of an estimate from chains backward, which is off to the other side.
         """
@@ -58,7 +57,7 @@ class AnnealedEvidence(Estimate):
                 f"chains lag behind the temperature, so log p(x) is likely to be {off}estimated; take more temperatures"
             )
         if self.chains == 1:
-            found.append("one chain a row does not say how far log p(x) can be trusted: ask for 16")
+            found.append("one chain per row does not say how far log p(x) can be trusted: ask for 16")
         elif self.ess_median < min(2.0, 0.25 * self.chains + 1):
             found.append(
                 f"half of the rows have an effective sample size below {self.ess_median:.1f} of {self.chains} chains: "
@@ -86,14 +85,15 @@ def annealed_evidence(
 
     Neal (2001), "Annealed importance sampling", Statistics and Computing 11, arXiv:physics/9803008; Wu, Burda,
     Salakhutdinov and Grosse (2017, arXiv:1611.04273). ``log f_beta = (1 - beta) log f_0(z) + beta log p(x, z)``, f_0
-    the prior or, with ``start="posterior"``, q(z|x); z moves by one transition of Hamiltonian Monte Carlo a temperature
-    with ``leapfrog`` steps, tuned to an acceptance of 0.65 in a warm-up that is not reused, or of size ``step``.
-    The mean weight is p(x) without bias whatever these are; its logarithm comes nearer with more temperatures.
+    the prior or, with ``start="posterior"``, q(z|x); z moves by one transition of Hamiltonian Monte Carlo per
+    temperature with ``leapfrog`` steps, tuned to an acceptance of 0.65 in a warm-up that is not reused, or of size
+    ``step``. The mean weight is p(x) without bias whatever these are; its logarithm comes nearer with more
+    temperatures.
 
     x [n, features] holds values as the likelihood takes them; ``batch`` rows are taken at once. The noise is a function
     of (key, row number, chain), so that neither the batch nor other rows change a value by more than rounding does.
-    ``progress(done, total)`` is told of rows done. Raises ValueError where x is not a table of finite numbers in the
-    likelihood's support, a number is below 1, a name is unknown, or the latents are discrete.
+    ``progress(done, total)`` is called as rows are done. Raises ValueError where x is not a table of finite numbers in
+    the likelihood's support, a number is below 1, a name is unknown, or the latents are discrete.
     """
     plan = planned(chains=chains, temperatures=temperatures, leapfrog=leapfrog, start=start, ladder=ladder, step=step)
     at_least(1, {} if batch is None else {"batch": batch})
@@ -137,9 +137,9 @@ def summed(found: Annealed, sign: int) -> np.ndarray:
 def within(
     block: Block, n: int, progress: Callable[[int, int], None] | None, *, since: float = 0.0, until: float = 1.0
 ) -> Callable[[float], None] | None:
-    """Told of the part of a block's temperatures that is done, tells of as many of n rows.
+    """Turn the fraction of a block's temperatures that is done into the number of n rows.
 
-    The chains are the work of a block from the part ``since`` to the part ``until``.
+    The chains are the work of a block from the fraction ``since`` to ``until``.
     """
     if progress is None:
         return None
@@ -147,7 +147,7 @@ def within(
 
 
 def rows_at_once(n: int, chains: int) -> int:
-    """Rows a block: as many as make matrix products fast, and blocks of about one size.
+    """Rows per block: as many as make matrix products fast, and blocks of about one size.
 
     >>> rows_at_once(100, 16), rows_at_once(3, 16), rows_at_once(10, 1000)
     (34, 3, 1)

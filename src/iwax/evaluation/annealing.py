@@ -27,7 +27,7 @@ Start = Literal["prior", "posterior"]
 Ladder = Literal["sigmoidal", "linear"]
 STARTS, LADDERS = ("prior", "posterior"), ("sigmoidal", "linear")
 _STEEPNESS = 4.0  # of the sigmoidal ladder: Wu et al. (2017, arXiv:1611.04273)
-_STRETCH = 50  # temperatures a call: what bounds the memory, and how long a signal waits
+_SEGMENT = 50  # temperatures per call: what bounds the memory, and how long a signal waits
 _GAIN = 0.5  # of the logarithm of the step, for each unit by which an acceptance misses its target
 _FIRST_STEP = 0.5
 
@@ -76,18 +76,18 @@ def tuned(model: LatentVariableModel, key: PRNGKey, x: Datum, plan: Plan, *, ste
     rows = x.values.shape[0]
     if step is not None:
         return np.full((rows, plan.temperatures + 1), np.log(step))
-    stretch = min(plan.temperatures, _STRETCH)
-    total = -(-max(50, plan.temperatures // 10) // stretch) * stretch
+    segment = min(plan.temperatures, _SEGMENT)
+    total = -(-max(50, plan.temperatures // 10) // segment) * segment
     still = total // 5  # moves at beta = 0, where the chain is at home, to find the first step
     ladder = np.concatenate([np.zeros(still), betas(total - still - 1, plan.ladder)])
     key, moves = jax.random.fold_in(key, streams.Annealing.WARM_UP), _of_moves(plan)
     points, offsets = _begin(model, key, x, None, plan.chains, plan.start)
     offsets, found = offsets + np.log(_FIRST_STEP), []
-    for first in range(0, total, stretch):
-        numbers = jnp.arange(first, first + stretch, dtype=jnp.uint32)
-        targets = jnp.asarray(ladder[first : first + stretch]).astype(float)
-        (points, offsets), (_, _, steps) = _stretch(
-            model, key, x, points, offsets, jnp.zeros((rows, stretch)), numbers, targets, jnp.asarray(_GAIN), moves
+    for first in range(0, total, segment):
+        numbers = jnp.arange(first, first + segment, dtype=jnp.uint32)
+        targets = jnp.asarray(ladder[first : first + segment]).astype(float)
+        (points, offsets), (_, _, steps) = _anneal_segment(
+            model, key, x, points, offsets, jnp.zeros((rows, segment)), numbers, targets, jnp.asarray(_GAIN), moves
         )
         found.append(np.asarray(steps, np.float64).mean(axis=1))
     log_steps = np.concatenate(found, axis=1)[:, still:]
@@ -108,32 +108,33 @@ def anneal(
     """Log-weights of all chains, forward; or backward from ``back``, draws [rows, ...] of the posterior.
 
     Forward, the mean of exp(log w) is p(x), whatever the steps, as long as they are none of these chains' doing; and
-    backward, the mean of exp(-log w) is 1/p(x). ``progress`` is told of the part of the temperatures that is done.
+    backward, the mean of exp(-log w) is 1/p(x). ``progress`` is called with the fraction of the temperatures that is
+    done.
     """
     ladder = np.asarray(jnp.asarray(betas(plan.temperatures, plan.ladder)).astype(float), np.float64)  # as the device's
     targets, steps, gaps = ladder[1:], log_steps[:, 1:], np.diff(ladder)
     if back is not None:
         targets, steps, gaps = ladder[-2::-1], log_steps[:, -2::-1], gaps[::-1]
-    calls = -(-plan.temperatures // _STRETCH)
-    stretch = -(-plan.temperatures // calls)
-    index = np.minimum(np.arange(calls * stretch), plan.temperatures - 1)  # the last call may move for nothing
-    gaps = np.pad(gaps, (0, calls * stretch - plan.temperatures))
+    calls = -(-plan.temperatures // _SEGMENT)
+    segment = -(-plan.temperatures // calls)
+    index = np.minimum(np.arange(calls * segment), plan.temperatures - 1)  # the last call may move for nothing
+    gaps = np.pad(gaps, (0, calls * segment - plan.temperatures))
     direction = streams.Annealing.FORWARD if back is None else streams.Annealing.BACKWARD
     key, moves = jax.random.fold_in(key, direction), _of_moves(plan)
     points, offsets = _begin(model, key, x, back, plan.chains, plan.start)
     log_w, accepted = np.zeros(offsets.shape), np.zeros(offsets.shape)
-    for first in range(0, calls * stretch, stretch):
-        here = index[first : first + stretch]
-        numbers = jnp.arange(first, first + stretch, dtype=jnp.uint32)
+    for first in range(0, calls * segment, segment):
+        here = index[first : first + segment]
+        numbers = jnp.arange(first, first + segment, dtype=jnp.uint32)
         schedule = (jnp.asarray(each).astype(float) for each in (steps[:, here], targets[here]))
         of_rows, of_all = schedule
-        (points, offsets), (ratios, rates, _) = _stretch(
+        (points, offsets), (ratios, rates, _) = _anneal_segment(
             model, key, x, points, offsets, of_rows, numbers, of_all, jnp.zeros(()), moves
         )
-        log_w += np.asarray(ratios, np.float64) @ gaps[first : first + stretch]
-        accepted += np.asarray(rates, np.float64) @ (gaps[first : first + stretch] > 0)
+        log_w += np.asarray(ratios, np.float64) @ gaps[first : first + segment]
+        accepted += np.asarray(rates, np.float64) @ (gaps[first : first + segment] > 0)
         if progress is not None:
-            progress((first + stretch) / (calls * stretch))
+            progress((first + segment) / (calls * segment))
     return Annealed(log_w.T, accepted.mean(axis=1) / plan.temperatures)
 
 
@@ -176,7 +177,7 @@ def _begin(
 
 
 @eqx.filter_jit
-def _stretch(
+def _anneal_segment(
     model: LatentVariableModel,
     key: PRNGKey,
     x: Datum,
@@ -197,7 +198,7 @@ def _stretch(
     def of_row(key: PRNGKey, x: Datum, points: Any, offsets: Any, log_steps: Any) -> Any:
         def of_chain(key: PRNGKey, point: Any, offset: Scalar) -> Any:
             path, _ = _path(model, x, key, moves.start)
-            noise = jax.random.fold_in(key, streams.Beside.MOVES)
+            noise = jax.random.fold_in(key, streams.Proposal.MOVES)
 
             def move(carried: Any, each: Any) -> Any:
                 (point, offset), (number, beta, log_step) = carried, each
@@ -219,7 +220,7 @@ def _path(model: LatentVariableModel, x: Datum, key: PRNGKey, start: Start) -> t
     origin, z = draw.distribution, draw.z
     if start == "prior":
         origin = model.prior(x.given, key=draw.keys[0])
-        z, _ = origin.draw(jax.random.fold_in(key, streams.Beside.LATENT_OF_PRIOR))
+        z, _ = origin.draw(jax.random.fold_in(key, streams.Proposal.LATENT_OF_PRIOR))
 
     def ratio(z: Latent) -> Scalar:
         return model.terms(x, draw.keys, z, origin.log_prob(z)).log_w()

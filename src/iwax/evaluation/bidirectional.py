@@ -15,7 +15,7 @@ from iwax import batched, streams
 from iwax._typing import PRNGKey
 from iwax.evaluation.annealed import AnnealedEvidence, planned, rows_at_once, summed, within
 from iwax.evaluation.annealing import anneal, refuse_discrete, tuned
-from iwax.evaluation.blocks import Block, at_least, by_row
+from iwax.evaluation.rows import Block, at_least, by_row
 from iwax.evaluation.statistics import standard_error
 from iwax.model import LatentVariableModel
 from iwax.parts import Latent
@@ -25,7 +25,7 @@ __all__ = ["BidirectionalEvidence", "bidirectional_evidence"]
 
 @dataclass(frozen=True)
 class BidirectionalEvidence:
-    """What chains in both directions say of log p(x) of n simulated rows, in nats; arrays are float64 [n].
+    """Bounds of log p(x) from chains in both directions, for n simulated rows; arrays are float64 [n], nats.
 
     ``lower`` is annealed importance sampling from f_0, in expectation never above log p(x); ``upper`` the same chains
     backwards from the z that x was simulated with, in expectation never below it. ``x`` [n, features] are the data.
@@ -52,7 +52,7 @@ class BidirectionalEvidence:
         return float(standard_error(self.gap))
 
     def warnings(self) -> list[str]:
-        """In plain words, why the bounds are not to be trusted, or wide; empty where nothing speaks against them."""
+        """Warnings, in plain words, if the bounds cannot be trusted or are wide; else empty."""
         found = [f"forward chains: {line}" for line in self.lower.warnings()]
         found += [f"backward chains: {line}" for line in self.upper.warnings(upper=True)]
         if self.gap_mean > 1.0:
@@ -93,8 +93,8 @@ def bidirectional_evidence(
         log_steps, index = tuned(model, key, block.x, plan, step=step), np.asarray(block.x.index)
         sides = []
         for sign, at in ((1, None), (-1, jax.tree.map(lambda leaf: leaf[index], z))):
-            told = within(block, n, progress, since=len(sides) / 2, until=(len(sides) + 1) / 2)
-            found = anneal(model, key, block.x, plan, log_steps, back=at, progress=told)
+            report = within(block, n, progress, since=len(sides) / 2, until=(len(sides) + 1) / 2)
+            found = anneal(model, key, block.x, plan, log_steps, back=at, progress=report)
             sides.append(summed(found, sign))
         return np.stack(sides)
 

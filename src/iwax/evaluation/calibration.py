@@ -18,8 +18,8 @@ from scipy import stats
 
 from iwax import batched, streams
 from iwax._typing import PRNGKey
-from iwax.evaluation.blocks import at_least
 from iwax.evaluation.importance_posterior import resampled
+from iwax.evaluation.rows import at_least
 from iwax.model import LatentVariableModel
 from iwax.parts import Datum, Latent
 
@@ -33,9 +33,9 @@ __all__ = [
 ]
 
 Sampler: TypeAlias = Callable[[LatentVariableModel, PRNGKey, Datum, int], Latent]
-"""(model, key, x, draws) -> z, [batch, draws, units] a layer: draws meant to come from p(z|x), for every row of x."""
+"""(model, key, x, draws) -> z, [batch, draws, units] per layer: draws meant to come from p(z|x), for every row of x."""
 
-_LEAST_EXPECTED = 5  # counts a bin, below which a chi-square statistic has not its distribution (Cochran 1954)
+_LEAST_EXPECTED = 5  # counts per bin, below which a chi-square statistic has not its distribution (Cochran 1954)
 _NOTED = 3.5  # standard errors from which a unit's ranks are described
 
 
@@ -119,7 +119,7 @@ def simulation_based_calibration(
 
 
 def uniformity(ranks: Int[np.ndarray, "simulations units"], *, draws: int, bins: int) -> Calibration:
-    """Whether ranks 0, ..., draws are uniform, a unit, by chi-square over bins of equal width, with Bonferroni.
+    """Whether ranks 0, ..., draws are uniform, per unit, by chi-square over bins of equal width, with Bonferroni.
 
     >>> uniformity(np.arange(1000)[:, None] % 100, draws=99, bins=20).accepted()
     True

@@ -1,6 +1,6 @@
 """How the estimate of log p(x) converges in k: the expected IWAE bound at k = 1, 2, 5, 10, ..., from one set of draws.
 
-K log-weights a row are cut into K // k disjoint groups of k, for every k of a ladder; the mean over the groups of
+K log-weights per row are cut into K // k disjoint groups of k, for every k of a ladder; the mean over the groups of
 ``log (1/k) sum_i w_i`` estimates the expected bound at k without bias, and never lies above log p(x) in expectation
 (Burda, Grosse and Salakhutdinov 2016, arXiv:1509.00519). Where the curve is still rising, so is the estimate.
 """
@@ -12,10 +12,9 @@ import numpy as np
 from scipy.special import logsumexp
 
 from iwax._typing import PRNGKey
-from iwax.evaluation.blocks import Block, at_least, by_row, prepared
-from iwax.evaluation.data_points import DataPoints
 from iwax.evaluation.evidence import log_weight_calls
-from iwax.evaluation.statistics import error_of_mean, standard_error
+from iwax.evaluation.rows import Block, DataPoints, at_least, by_row, prepared
+from iwax.evaluation.statistics import StreamingMean, error_of_mean, standard_error
 from iwax.model import LatentVariableModel
 from iwax.numerics import StreamingLogMeanExp
 
@@ -86,11 +85,11 @@ def convergence_in_k(
     chunk: int = 50,
     progress: Callable[[int, int], None] | None = None,
 ) -> Convergence:
-    """The expected IWAE bound at every k of ``ks`` (`ladder(k)` by default), from k draws a row of x [n, features].
+    """The expected IWAE bound at every k of ``ks`` (`ladder(k)` by default), from k draws per row of x [n, features].
 
     The draws are those of `log_evidence` with the same key, so that the last point is its estimate; memory does not
-    grow with k. ``progress(done, total)`` is told of rows done. Raises ValueError where x is not a table of finite
-    numbers in the likelihood's support, where a number is below 1, or one of ``ks`` lies above k.
+    grow with k. ``progress(done, total)`` is called as rows are done. Raises ValueError where x is not a table of
+    finite numbers in the likelihood's support, if a number is below 1, or one of ``ks`` is more than k.
     """
     at_least(1, {"k": k, "batch": batch, "chunk": chunk})
     ks = ladder(k) if ks is None else ks
@@ -111,7 +110,7 @@ def convergence_in_k(
 
 
 class _Groups:
-    """``log mean exp`` of groups of k log-weights that arrive in pieces of any length: its mean and error a row."""
+    """``log mean exp`` of groups of k log-weights that arrive in pieces of any length: its mean and error per row."""
 
     def __init__(self, k: int, *, alone: bool) -> None:
         self.k = k
@@ -119,8 +118,7 @@ class _Groups:
         self.alone = alone
         self.held = np.empty((0, 0))  # at most one row: the log sum exp of the group that is not yet full
         self.short = k  # how many draws that group still lacks
-        self.count = 0
-        self.anchor = self.total = self.squares = np.zeros(())  # sums about a first value lose no digits
+        self.bounds = StreamingMean()  # of full groups
 
     def add(self, log_w: np.ndarray) -> None:
         """Take in log-weights [draws, n]."""
@@ -133,35 +131,22 @@ class _Groups:
             self.short -= len(first)
             if self.short:
                 return
-            self._close(self.held)
+            self.bounds.add(self.held - np.log(self.k))
         whole = len(log_w) // self.k
         if whole:
-            self._close(_log_sum_exp(log_w[: whole * self.k].reshape(whole, self.k, -1)))
+            self.bounds.add(_log_sum_exp(log_w[: whole * self.k].reshape(whole, self.k, -1)) - np.log(self.k))
         rest = log_w[whole * self.k :]
         self.short = self.k - len(rest)
         if len(rest):
             self.held = _log_sum_exp(rest[None])
 
-    def _close(self, sums: np.ndarray) -> None:
-        """Count full groups, by their log sum exp [groups, n]."""
-        bounds = sums - np.log(self.k)
-        if not self.count:
-            self.anchor = np.where(np.isfinite(bounds[0]), bounds[0], 0.0)
-        self.count += len(bounds)
-        self.total = self.total + (bounds - self.anchor).sum(axis=0)
-        self.squares = self.squares + ((bounds - self.anchor) ** 2).sum(axis=0)
-
     @property
     def mean(self) -> np.ndarray:
-        return self.anchor + self.total / self.count
+        return self.bounds.mean
 
     @property
     def error(self) -> np.ndarray:
-        if self.weights is not None:
-            return self.weights.relative_error
-        with np.errstate(invalid="ignore"):  # a bound of -inf has no spread
-            variance = (self.squares - self.total**2 / self.count) / (self.count - 1)
-        return np.sqrt(np.maximum(variance, 0) / self.count)
+        return self.bounds.error if self.weights is None else self.weights.relative_error
 
 
 def _log_sum_exp(log_w: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""log p(x) by importance sampling: a number a row, with its error and what tells whether to believe it."""
+"""log p(x) by importance sampling: a number per row, with its error and what tells whether to believe it."""
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator
@@ -13,24 +13,24 @@ from numpy.typing import ArrayLike
 
 from iwax import samplers
 from iwax._typing import PRNGKey
-from iwax.evaluation.blocks import at_least, blocks, prepared
-from iwax.evaluation.pareto import pareto_k, tail_size
-from iwax.evaluation.statistics import standard_error
+from iwax.evaluation.pareto import Tail
+from iwax.evaluation.rows import at_least, blocks, prepared
+from iwax.evaluation.statistics import StreamingMean, standard_error
 from iwax.evaluation.trust import FEW, TRUSTED_K_HAT, Estimate, unknown, unknown_words
 from iwax.model import LatentVariableModel
 from iwax.numerics import StreamingLogMeanExp
 from iwax.parts import Datum
 
-__all__ = ["Evidence", "log_evidence", "log_weight_calls", "statistics"]
+__all__ = ["Evidence", "in_chunks", "log_evidence", "log_weight_calls", "statistics"]
 
 Of = TypeVar("Of")
 
-_DRAWS_A_CALL = 10_000  # bounds the memory: log-weights leave the device in calls of at most this many draws a row
+_DRAWS_PER_CALL = 10_000  # bounds the memory: log-weights leave the device in calls of at most this many draws per row
 
 
 @dataclass(frozen=True)
 class Evidence(Estimate):
-    """What k importance samples a row say of log p(x). Arrays are float64 [n], in nats; `rows` are the row numbers.
+    """Estimates of log p(x) from k importance samples per row. Arrays are float64 [n], nats; `rows` are row numbers.
 
     ``log_evidence`` is the IWAE bound at k, whose expectation is never above log p(x); ``monte_carlo_error`` is its
     standard error over draws (to first order); ``elbo`` the mean log-weight with ``elbo_error``; ``ess`` the effective
@@ -76,7 +76,7 @@ class Evidence(Estimate):
         return float(np.mean(known > limit)) if known.size else float("nan")
 
     def warnings(self) -> list[str]:
-        """In plain words, why the estimate is not to be trusted; empty where nothing speaks against it."""
+        """Warnings, in plain words; empty if the estimate can be trusted."""
         found = self.broken()
         heavy = self.pareto_k_over()
         if heavy > 0.05:
@@ -117,11 +117,11 @@ def log_evidence(
 
     x holds values as the likelihood takes them (Burda, Grosse and Salakhutdinov 2016, arXiv:1509.00519). ``batch`` rows
     and ``chunk`` draws are taken at once; memory does not grow with k. The noise is a function of (key, row number,
-    draw), so neither of them changes a value. ``rows`` are the row numbers (0, 1, ... by default);
-    ``progress(done, total)`` is told of rows done. With ``missing`` a NaN marks a value that was not observed, and the
-    estimate is of the log-density of the observed ones (Mattei and Frellsen 2019, arXiv:1812.02633). ``sampler`` is how
-    the draws come about: with `samplers.Enumerated` a draw's weight is the sum over the states of a discrete layer.
-    Raises ValueError where x is not a table of finite numbers in the likelihood's support, the sampler's draws are no
+    draw), so neither of them changes a value. ``rows`` are the row numbers (0, 1, ... by default); ``progress(done,
+    total)`` is called as rows are done. With ``missing`` a NaN marks a value that was not observed, and the estimate is
+    of the log-density of the observed ones (Mattei and Frellsen 2019, arXiv:1812.02633). ``sampler`` is how the draws
+    come about: with `samplers.Enumerated` a draw's weight is the sum over the states of a discrete layer. Raises
+    ValueError where x is not a table of finite numbers in the likelihood's support, the sampler's draws are no
     independent estimates of p(x), or k, batch or chunk is below 1.
     """
     at_least(1, {"k": k, "batch": batch, "chunk": chunk})
@@ -137,7 +137,7 @@ def log_evidence(
 
 
 def log_weight_calls(model: LatentVariableModel, key: PRNGKey, x: Datum, k: int, *, chunk: int) -> Iterator[np.ndarray]:
-    """The k log-weights of every row of x, nats, as [draws, batch] a call; ``chunk`` draws a row are taken at once."""
+    """The k log-weights of every row of x, nats, [draws, batch] per call, ``chunk`` draws per row at once."""
     for _, log_w in _ahead((None, call) for call in _calls(model, key, x, k, chunk, samplers.independent)):
         yield log_w
 
@@ -147,9 +147,9 @@ def _calls(
 ) -> Iterator[Any]:
     """The log-weights [draws, batch] of one call after the other, on the device and not waited for."""
     chunk = min(chunk, k)
-    chunks = -(-min(k, _DRAWS_A_CALL) // chunk)
+    chunks = -(-min(k, _DRAWS_PER_CALL) // chunk)
     for first in range(0, k, chunks * chunk):
-        yield _call(model, key, x, jnp.uint32(first), chunk, chunks, sampler)[: k - first]
+        yield in_chunks(model, key, x, jnp.uint32(first), chunk, chunks, sampler)[: k - first]
 
 
 def _ahead(calls: Iterable[tuple[Of, Any]]) -> Iterator[tuple[Of, np.ndarray]]:
@@ -165,10 +165,13 @@ def _ahead(calls: Iterable[tuple[Of, Any]]) -> Iterator[tuple[Of, np.ndarray]]:
 
 
 @eqx.filter_jit
-def _call(
+def in_chunks(
     model: LatentVariableModel, key: PRNGKey, x: Datum, first: Any, chunk: int, chunks: int, sampler: samplers.Sampler
 ) -> Any:
-    """[chunks * chunk, batch] log-weights. The encoder does not depend on the draw and runs once, before the loop."""
+    """Log-weights [chunks * chunk, batch] of the draws from ``first`` on, ``chunk`` of them decoded at once.
+
+    The encoder does not depend on the draw and runs once, before the loop.
+    """
 
     def one(start: Any) -> Any:
         return sampler.estimates(model, key, x, k=chunk, first=start)
@@ -177,31 +180,11 @@ def _call(
     return log_w.reshape(chunks * chunk, -1)
 
 
-def statistics(calls: Iterator[np.ndarray], batch: int, k: int) -> np.ndarray:
+def statistics(calls: Iterable[np.ndarray], batch: int, k: int) -> np.ndarray:
     """The six columns of Evidence, [6, batch], from log-weights as they come."""
-    stream, kept = StreamingLogMeanExp(batch), tail_size(k) + 1
-    largest = np.empty((0, batch))
-    total, squares, anchor = np.zeros(batch), np.zeros(batch), np.full(batch, np.nan)
+    weights, logarithms, tail = StreamingLogMeanExp(batch), StreamingMean(), Tail(k)
     for log_w in calls:
-        log_w = log_w.astype(np.float64)
-        stream.add(log_w)
-        anchor = np.where(
-            np.isnan(anchor), np.where(np.isfinite(log_w[0]), log_w[0], 0), anchor
-        )  # sums about a first value lose no digits
-        total += (log_w - anchor).sum(axis=0)
-        squares += ((log_w - anchor) ** 2).sum(axis=0)
-        largest = np.concatenate([largest, log_w])
-        if largest.shape[0] > kept:
-            largest = np.partition(largest, largest.shape[0] - kept, axis=0)[-kept:]
-    variance = (squares - total**2 / k) / (k - 1) if k > 1 else np.full(batch, np.nan)
-    elbo_error = np.sqrt(np.maximum(variance, 0) / k)
-    return np.stack(
-        [
-            stream.log_mean_exp,
-            stream.relative_error,
-            anchor + total / k,
-            elbo_error,
-            stream.ess,
-            pareto_k(largest, k),
-        ]
-    )
+        for stream in (weights, logarithms, tail):
+            stream.add(log_w.astype(np.float64, copy=False))
+    mean, error = logarithms.mean, logarithms.error
+    return np.stack([weights.log_mean_exp, weights.relative_error, mean, error, weights.ess, tail.shape()])

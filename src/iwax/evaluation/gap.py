@@ -1,4 +1,4 @@
-"""The inference gap of a datum in two: what the family of q cannot reach, and what the encoder does not.
+"""The inference gap of a data point in two parts: the approximation gap of the family of q, and the amortisation gap.
 
     log p(x) - L[q]  =  (log p(x) - L[q*])  +  (L[q*] - L[q]),      q* = argmax L over the family of q at this datum
     inference gap    =  approximation gap   +  amortisation gap
@@ -10,7 +10,7 @@ arXiv:1703.09194: unbiased for the ELBO, and without noise where q is exact).
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -21,19 +21,49 @@ from jaxtyping import Array, Float
 
 from iwax import batched, streams
 from iwax._typing import PRNGKey
-from iwax.evaluation.blocks import Block, at_least, by_row, prepared
-from iwax.evaluation.data_points import DataPoints
-from iwax.evaluation.families import Family, mean_field_normal
+from iwax.distributions import Normal
 from iwax.evaluation.gap_estimate import InferenceGap, gap_columns
+from iwax.evaluation.rows import Block, DataPoints, at_least, by_row, prepared
 from iwax.evaluation.tables import check_cells, numeric
 from iwax.model import LatentVariableModel
 from iwax.parts import Datum, Distribution
 from iwax.priors import Fixed
 
-__all__ = ["inference_gap"]
+__all__ = ["Family", "inference_gap", "mean_field_normal"]
 
-SEGMENTS = 20  # into which the course of the optimisation is summed up
+SEGMENTS = 20  # of the history of the optimisation, each a mean
 _NUMBERS = 2_000_000  # draws held at once, with four log-weights each: 64 MB
+
+
+class Family(NamedTuple):
+    """``start(q)`` are the free parameters at which q stands in the family, a tree of real arrays, all of them zero or
+    of the order of one a change that matters; ``at(q, parameters)`` is the distribution that they stand for, near q.
+
+    q is the amortised posterior of one datum. ``start`` raises TypeError for a q that the family does not hold.
+    """
+
+    name: str
+    start: Callable[[Distribution], Any]
+    at: Callable[[Distribution, Any], Distribution]
+
+
+def _start(q: Distribution) -> Any:
+    if not isinstance(q, Normal):
+        raise TypeError(
+            "the best mean-field normal of a datum needs a posterior that is one (distributions.Normal, of one layer), "
+            f"got {type(q).__name__}; give another family"
+        )
+    return jnp.zeros_like(jnp.asarray(q.loc)), jnp.zeros_like(jnp.asarray(q.loc))
+
+
+def _at(q: Any, parameters: Any) -> Normal:
+    shift, log_ratio = parameters
+    return Normal(q.loc + q.scale * shift, q.scale * jnp.exp(log_ratio))
+
+
+mean_field_normal = Family("mean-field normal", _start, _at)
+"""``N(loc + scale u, diag (scale e^v)^2)`` with u and v free, [latent] each: a change of one is one standard deviation
+of the amortised posterior, whatever the scale of the latents."""
 
 
 def inference_gap(
@@ -55,12 +85,12 @@ def inference_gap(
 ) -> InferenceGap:
     """Approximation and amortisation gap of every row of x [n, features], nats, with their errors.
 
-    q* takes ``steps`` steps of Adam with ``draws`` draws each, the rate falling to zero by a cosine, and is sought in
-    ``family``. ELBOs are then estimated from k fresh draws, the same noise for q and q*. log p(x) is ``log_evidence``
+    q* is the best of ``family`` after ``steps`` steps of Adam with ``draws`` draws each, the rate falling to zero by a
+    cosine. ELBOs are then estimated from k fresh draws, the same noise for q and q*. log p(x) is ``log_evidence``
     [n] with its error, as annealed importance sampling gives it; without it, it comes from importance sampling with
     half of q and half of q* as proposal, k draws of each: a lower bound in expectation, and neither of the two could be
     much better (q* alone is too narrow wherever the posterior is wide; look at ``pareto_k``). An optimum missed by the
-    steps counts as approximation gap: look at ``course``.
+    steps counts as approximation gap: look at ``history``.
     Raises TypeError where the family does not hold the posterior, ValueError where x is not a table of finite numbers
     in the likelihood's support, or another argument is out of its range or shape.
     """
@@ -73,18 +103,18 @@ def inference_gap(
 
     def of_block(block: Block) -> tuple[np.ndarray, np.ndarray]:
         begun = jax.random.fold_in(key, streams.Gap.OPTIMISATION)
-        found, start, course = _optimised(model, begun, block.x, family, steps, draws, jnp.asarray(learning_rate))
+        found, start, history = _optimised(model, begun, block.x, family, steps, draws, jnp.asarray(learning_rate))
         fresh, pair = jax.random.fold_in(key, streams.Gap.EVALUATION), (start, found)
         log_w, mixed = (  # [2, k, rows]: draws of q, and of q*
             np.asarray(each, np.float64)[:, :k, : block.size]
             for each in _log_weights(model, fresh, block.x, family, pair, chunk, -(-k // chunk))
         )
         given = None if known is None else known[:, block.first : block.stop]
-        courses = _segments(np.asarray(course, np.float64)[: block.size])
-        return courses, gap_columns(log_w[0], log_w[1], mixed, given)
+        means = _segments(np.asarray(history, np.float64)[: block.size])
+        return means, gap_columns(log_w[0], log_w[1], mixed, given)
 
-    courses, columns = by_row(of_block, x, min(batch, max(1, _NUMBERS // k)), progress=progress, axis=1)
-    return InferenceGap(k, steps, family.name, np.asarray(x.index), courses, *columns)
+    history, columns = by_row(of_block, x, min(batch, max(1, _NUMBERS // k)), progress=progress, axis=1)
+    return InferenceGap(k, steps, family.name, np.asarray(x.index), history, *columns)
 
 
 def _known(value: np.ndarray | None, error: np.ndarray | None, n: int) -> np.ndarray | None:
@@ -97,16 +127,14 @@ def _known(value: np.ndarray | None, error: np.ndarray | None, n: int) -> np.nda
     known = [numeric(name, each).astype(np.float64) for name, each in pair.items()]
     for name, each in zip(pair, known, strict=True):
         if each.shape != (n,):
-            raise ValueError(f"{name} must be one number a row, [{n}], got shape {each.shape}")
+            raise ValueError(f"{name} must be one number per row, [{n}], got shape {each.shape}")
     check_cells(known[0][:, None], missing=False, name="log_evidence")
     return np.stack(known)
 
 
-def _segments(course: np.ndarray) -> np.ndarray:
-    """The means over up to `SEGMENTS` stretches of the steps, [stretches, n], of the ELBO at every step [n, steps]."""
-    return np.stack(
-        [stretch.mean(axis=1) for stretch in np.array_split(course, min(SEGMENTS, course.shape[1]), axis=1)]
-    )
+def _segments(elbo: np.ndarray) -> np.ndarray:
+    """The means over up to `SEGMENTS` segments of the steps, [segments, n], of the ELBO at every step [n, steps]."""
+    return np.stack([part.mean(axis=1) for part in np.array_split(elbo, min(SEGMENTS, elbo.shape[1]), axis=1)])
 
 
 def _with_posterior(model: LatentVariableModel, q: Distribution) -> LatentVariableModel:
@@ -131,16 +159,16 @@ def _optimised(
         start = family.start(q)
 
         def step(state: tuple[Any, Any], number: Array) -> tuple[tuple[Any, Any], Array]:
-            parameters, moments = state
+            parameters, adam_state = state
             noise = jax.random.fold_in(key, number)
             elbo, gradient = jax.value_and_grad(lambda p: _elbo(model, noise, datum, family.at(q, p), draws))(
                 parameters
             )
-            updates, moments = adam.update(jax.tree.map(jnp.negative, gradient), moments)
-            return (optax.apply_updates(parameters, updates), moments), elbo
+            updates, adam_state = adam.update(jax.tree.map(jnp.negative, gradient), adam_state)
+            return (optax.apply_updates(parameters, updates), adam_state), elbo
 
-        (found, _), course = jax.lax.scan(step, (start, adam.init(start)), jnp.arange(steps))
-        return found, start, course
+        (found, _), history = jax.lax.scan(step, (start, adam.init(start)), jnp.arange(steps))
+        return found, start, history
 
     return batched.over_data(one, key, x)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import logsumexp
 
-from iwax.evaluation.pareto import pareto_k, tail_size
+from iwax.evaluation.pareto import Tail
 from iwax.evaluation.statistics import mean_with_errors, standard_error
 from iwax.evaluation.trust import TRUSTED_K_HAT
 
@@ -17,19 +17,19 @@ NOTEWORTHY = 0.05  # nats that the last quarter of the steps may gain
 
 @dataclass(frozen=True)
 class InferenceGap:
-    """log p(x) = amortised + amortisation + approximation, a row; float64 [n], nats, each with its Monte-Carlo error.
+    """log p(x) = amortised + amortisation + approximation, per row; float64 [n], nats, each with its Monte-Carlo error.
 
     ``amortised`` is the ELBO of q(z|x), ``best`` that of the best density of the ``family`` at the row after ``steps``
     steps, ``amortisation`` their difference, and ``approximation`` what is left up to ``log_evidence``. ``pareto_k`` is
     the tail index of the 2k weights that log p(x) is made of (above 0.7 it cannot be trusted; NaN where it was given);
-    ``course`` [stretches, n] the ELBO along the optimisation.
+    ``history`` [segments, n] the ELBO along the optimisation.
     """
 
     k: int
     steps: int
     family: str
     rows: np.ndarray
-    course: np.ndarray
+    history: np.ndarray
     log_evidence: np.ndarray
     log_evidence_error: np.ndarray
     best: np.ndarray
@@ -47,7 +47,7 @@ class InferenceGap:
         return {name: mean_with_errors(getattr(self, name), getattr(self, f"{name}_error")) for name in PARTS}
 
     def warnings(self) -> list[str]:
-        """In plain words, why a part is not to be trusted; empty where nothing speaks against it."""
+        """Warnings, in plain words; empty if every part can be trusted."""
         found = []
         known = self.pareto_k[~np.isnan(self.pareto_k)]
         heavy = float(np.mean(known > TRUSTED_K_HAT)) if known.size else 0.0
@@ -56,7 +56,7 @@ class InferenceGap:
                 f"Pareto k > 0.7 for {heavy:.0%} of rows: log p(x) from {2 * self.k} draws is likely too low there, "
                 "and the approximation gap with it; take more, or give log p(x) from annealed importance sampling"
             )
-        late = self.course[-1] - self.course[(3 * len(self.course)) // 4]
+        late = self.history[-1] - self.history[(3 * len(self.history)) // 4]
         if late.mean() > max(NOTEWORTHY, 4 * standard_error(late)):
             found.append(
                 f"the optimised ELBO rose by {late.mean():.2f} nats in the last quarter of its {self.steps} steps: "
@@ -79,8 +79,9 @@ def gap_columns(amortised: np.ndarray, best: np.ndarray, mixed: np.ndarray, know
         log_evidence = np.asarray(logsumexp(both, axis=0)) - np.log(2 * k)
         relative = np.exp(mixed - log_evidence).mean(axis=0)  # one noise: a pair of draws is one draw
         error, joint = standard_error(relative, axis=0), standard_error(relative - best, axis=0)
-        kept = min(2 * k, tail_size(2 * k) + 1)
-        shape = pareto_k(np.partition(both, 2 * k - kept, axis=0)[-kept:], 2 * k)
+        tail = Tail(2 * k)
+        tail.add(both)
+        shape = tail.shape()
     else:
         (log_evidence, error), shape = known, None
         joint = np.sqrt(error**2 + standard_error(best, axis=0) ** 2)

@@ -24,9 +24,7 @@ __all__ = ["TARGET_ACCEPTANCE", "Path", "Point", "at", "transition"]
 TARGET_ACCEPTANCE = (
     0.65  # the most cost-effective in many dimensions: Neal (2011), Beskos et al. (2013, arXiv:1001.4460)
 )
-_JITTER = (
-    0.2  # of the step, drawn anew for every transition: no orbit of fixed length closes on itself (Neal 2011, 3.2)
-)
+_JITTER = 0.2  # of the step, drawn for every transition: no orbit of fixed length closes on itself (Neal 2011, 3.2)
 
 LogDensity: TypeAlias = Callable[[Latent], Scalar]
 

@@ -8,9 +8,8 @@ from jaxtyping import Float
 from scipy.special import logsumexp
 
 from iwax._typing import PRNGKey
-from iwax.evaluation.blocks import Block, at_least, by_row, prepared
-from iwax.evaluation.data_points import DataPoints
 from iwax.evaluation.importance_posterior import many_log_weights
+from iwax.evaluation.rows import Block, DataPoints, at_least, by_row, prepared
 from iwax.evaluation.statistics import standard_error
 from iwax.model import LatentVariableModel
 from iwax.parts import Datum
@@ -44,7 +43,7 @@ class ImportancePosteriorElbo:
     gain_error: np.ndarray
 
     def warnings(self) -> list[str]:
-        """In plain words, how far apart the two sides are where that is more than their noise; empty otherwise."""
+        """Say how far apart the two sides are, if that is more than their noise; empty otherwise."""
         apart = float(np.mean(self.upper - self.lower))
         noise = float(np.sqrt(np.mean(self.upper_error**2 + self.lower_error**2) / self.rows.size))
         if not apart > max(0.05, 4 * noise):
@@ -69,11 +68,10 @@ def importance_posterior_elbo(
 ) -> ImportancePosteriorElbo:
     """``E_{q_EW}[log p(x, z) - log q_EW(z|x)]`` for every row of x [n, features], by nested sampling, nats.
 
-    Each of ``draws`` sets of k draws of q(z|x) is judged against ``outer`` further sets of k - 1, its own:
-    draws (k + outer (k - 1)) log-weights a row in all (`elbo_terms` has the formula). The noise is a function of (key,
-    row number, draw); ``progress(done, total)`` is told of rows done.
-    Raises ValueError where x is not a table of finite numbers in the likelihood's support, k, outer or batch is below
-    1, or draws below 2.
+    Each of ``draws`` sets of k draws of q(z|x) is judged against ``outer`` further sets of k - 1, its own: draws (k +
+    outer (k - 1)) log-weights per row in all (`elbo_terms` has the formula). The noise is a function of (key, row
+    number, draw); ``progress(done, total)`` is called as rows are done. Raises ValueError where x is not a table of
+    finite numbers in the likelihood's support, k, outer or batch is below 1, or draws below 2.
     """
     at_least(1, {"k": k, "outer": outer, "batch": batch})
     at_least(2, {"draws": draws})
@@ -92,7 +90,7 @@ def _terms(
 ) -> Float[np.ndarray, "4 draws batch"]:
     """Lower, upper, iwae, and lower - iwae, of every draw of q_EW."""
     batch = x.values.shape[0]
-    each = k + outer * (k - 1)  # log-weights a draw of q_EW
+    each = k + outer * (k - 1)  # log-weights per draw of q_EW
     at_once = min(draws, max(1, _HELD // (k * outer * batch)))
     found = []
     for first in range(0, draws, at_once):

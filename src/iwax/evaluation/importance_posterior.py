@@ -1,7 +1,7 @@
 """The importance-weighted posterior: what the IWAE bound makes of q(z|x).
 
-Draw z_1, ..., z_k from q(z|x), weigh them by w = p(x, z) / q(z|x) and keep one, with probability w̃_i = w_i / sum w:
-what is kept has the density
+Draw z_1, ..., z_k from q(z|x) with weights w = p(x, z) / q(z|x) and choose one, with probability w̃_i = w_i / sum w:
+it has the density
 
     q_EW(z|x) = E_{z_2, ..., z_k ~ q} f(z; z_2..k),    f = p(x, z) / ((1/k) (w(z) + w_2 + ... + w_k)),
 
@@ -20,10 +20,10 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 from scipy.special import logsumexp
 
-from iwax import batched, streams
+from iwax import batched, samplers, streams
 from iwax._typing import LogWeights, PRNGKey
-from iwax.evaluation.blocks import at_least, blocks, prepared
-from iwax.evaluation.data_points import DataPoints
+from iwax.evaluation.evidence import in_chunks
+from iwax.evaluation.rows import Block, DataPoints, at_least, blocks, by_row, prepared
 from iwax.evaluation.tables import check_cells, numeric
 from iwax.model import LatentVariableModel
 from iwax.numerics import StreamingLogMeanExp
@@ -57,9 +57,6 @@ class DensityEstimate(NamedTuple):
     outer: int
 
 
-# -- draws ------------------------------------------------------------------------------------------------------
-
-
 def _ranks(model: LatentVariableModel, key: PRNGKey, x: Datum, k: int, first: int | Array) -> LogWeights:
     """``log w_i + g_i``, [k, batch], g_i standard Gumbel: the largest of them falls on i with probability w̃_i."""
 
@@ -79,7 +76,7 @@ _jitted_ranks = eqx.filter_jit(_ranks)
 def chosen_draws(model: LatentVariableModel, key: PRNGKey, x: Datum, *, k: int) -> Int[np.ndarray, " batch"]:
     """For every row the number j ~ Cat(w̃) of one of its k draws, of which `batched.redraw` makes z_j, a draw of q_EW.
 
-    Of the draws only the number of the best so far is kept, so that memory does not grow with k.
+    Only the number of the best draw so far is stored, so that memory does not grow with k.
     """
     size = x.values.shape[0]
     at_once = min(k, max(1, _AT_ONCE // size))
@@ -94,7 +91,7 @@ def chosen_draws(model: LatentVariableModel, key: PRNGKey, x: Datum, *, k: int) 
 
 @eqx.filter_jit
 def resampled(model: LatentVariableModel, key: PRNGKey, x: Datum, *, k: int, draws: int) -> Latent:
-    """Independent draws of q_EW(z|x), [batch, draws, ...] a leaf: each is one of k draws of q(z|x), by its weight.
+    """Independent draws of q_EW(z|x), [batch, draws, ...] per leaf: each is one of k draws of q(z|x), by its weight.
 
     Draw number i of a row is made of the draws i k, ..., i k + k - 1 of q, as a function of (key, row, i, k) alone;
     k batch draws are worked on at once.
@@ -106,9 +103,6 @@ def resampled(model: LatentVariableModel, key: PRNGKey, x: Datum, *, k: int, dra
 
     z = jax.lax.map(one, jnp.arange(draws))
     return jax.tree.map(lambda leaf: jnp.swapaxes(leaf, 0, 1), z)
-
-
-# -- its density ------------------------------------------------------------------------------------------------
 
 
 def importance_posterior_log_prob(
@@ -123,7 +117,7 @@ def importance_posterior_log_prob(
 ) -> DensityEstimate:
     """``log (1/S) sum_s f(z; z_2..k^s)``, with S = ``outer`` nested sets of k - 1 draws of q(z|x), nats.
 
-    x is [n, features] and z [n, m, latent], m points a row (a tuple of layers for a chain); the points of a row share
+    x is [n, features] and z [n, m, latent], m points per row (a tuple of layers for a chain); the points of a row share
     the sets. At k = 1 it is log q(z|x), without error. The noise is a function of (key, row number, draw). Made for
     posteriors that can give the density of any z, and have no noise of their own.
     Raises ValueError where x is not a table of finite numbers, z does not go with it, or k or outer is below 1.
@@ -141,7 +135,7 @@ def importance_posterior_log_prob(
 
 
 def _points(model: LatentVariableModel, key: PRNGKey, z: Any, n: int) -> Any:
-    """The points as finite arrays [n, m, ...] a layer; ValueError where they are others."""
+    """The points as finite arrays [n, m, ...] per layer; ValueError where they are others."""
     layers = [numeric("z", layer) for layer in layers_of(z)]
     shapes, events = [np.shape(layer) for layer in layers], [layer.shape for layer in layers_of(model.latent)]
     right = len(shapes) == len(events) and all(
@@ -150,7 +144,7 @@ def _points(model: LatentVariableModel, key: PRNGKey, z: Any, n: int) -> Any:
     )
     if not right:
         needed = [("n", "m", *event) for event in events]
-        raise ValueError(f"z must have one leaf a layer, {needed} with n={n} as x has rows: got shapes {shapes}")
+        raise ValueError(f"z must have one leaf per layer, {needed} with n={n} as x has rows: got shapes {shapes}")
     for layer in layers:
         check_cells(layer.reshape(layer.shape[0] * layer.shape[1], -1), missing=False, name="z")
     return latent_of(tuple(layers))
@@ -173,13 +167,12 @@ def mixed(log_joint: Points, log_q: Points, others: Float[np.ndarray, " outer"],
 
 def joint_and_posterior(model: LatentVariableModel, key: PRNGKey, x: Datum, z: Any) -> tuple[Points, Points]:
     """log p(x, z) and log q(z|x), float64, at points z [m, ...] of the one row of x."""
-    m = jax.tree.leaves(z)[0].shape[0]
-    found, size = np.empty((2, m)), min(m, _AT_ONCE)
-    for first in range(0, m, size):
-        index = np.minimum(np.arange(first, first + size), m - 1)  # one shape for all, the last one padded
-        piece = jax.tree.map(lambda leaf, index=index: jnp.asarray(leaf[index]).astype(float)[None], z)
-        found[:, first : first + size] = np.stack(_at_points(model, key, x, piece))[:, : m - first]
-    return found[0], found[1]
+
+    def of_block(block: Block) -> np.ndarray:
+        return np.asarray(_at_points(model, key, x, jax.tree.map(lambda leaf: leaf[None], block.x.values)), np.float64)
+
+    log_joint, log_q = by_row(of_block, z, _AT_ONCE, axis=1)
+    return log_joint, log_q
 
 
 @eqx.filter_jit
@@ -222,15 +215,5 @@ def many_log_weights(model: LatentVariableModel, key: PRNGKey, x: Datum, k: int,
     if first + k > 2**32:
         raise ValueError(f"a row has 2^32 draws, numbers {first} to {first + k - 1} were asked for: use fewer of them")
     chunk = min(k, max(1, _AT_ONCE // x.values.shape[0]))
-    chunks = -(-k // chunk)
-    return np.asarray(_chunks(model, key, x, jnp.uint32(first), chunk, chunks), np.float64)[:k]
-
-
-@eqx.filter_jit
-def _chunks(
-    model: LatentVariableModel, key: PRNGKey, x: Datum, first: Array, chunk: int, chunks: int
-) -> Float[Array, "k batch"]:
-    def one(start: Array) -> LogWeights:
-        return batched.log_weights(model, key, x, k=chunk, first=start)
-
-    return jax.lax.map(one, first + chunk * jnp.arange(chunks, dtype=jnp.uint32)).reshape(chunks * chunk, -1)
+    found = in_chunks(model, key, x, jnp.uint32(first), chunk, -(-k // chunk), samplers.independent)
+    return np.asarray(found, np.float64)[:k]

@@ -5,7 +5,7 @@ inference", ICLR). Order 0 is the IWAE bound; the bias of order m falls as k^-(m
 estimate of order 1 or more is no bound: it may lie on either side of log p(x).
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,10 +17,9 @@ import numpy as np
 from iwax import bounds, streams
 from iwax._typing import LogWeights, PerDatum, PRNGKey
 from iwax.bounds import Bound
-from iwax.evaluation.blocks import Block, at_least, by_row, prepared
-from iwax.evaluation.data_points import DataPoints
-from iwax.evaluation.evidence import log_weight_calls, statistics
-from iwax.evaluation.statistics import error_of_mean, standard_error
+from iwax.evaluation.evidence import log_weight_calls
+from iwax.evaluation.rows import Block, DataPoints, at_least, by_row, prepared
+from iwax.evaluation.statistics import StreamingMean, error_of_mean, standard_error
 from iwax.model import LatentVariableModel
 
 __all__ = ["JackknifeEvidence", "jackknife_evidence"]
@@ -92,25 +91,16 @@ def jackknife_evidence(
     chosen = [bounds.jackknife(order) for order in orders]
 
     def of_block(block: Block) -> np.ndarray:
-        sets: list[np.ndarray] = []
-        calls = log_weight_calls(model, key, block.x, repeats * k, chunk=k)
-        told = _estimated(calls, chosen, k, key, into=sets, rows=block.size)
-        elbo = statistics(told, len(block.x), repeats * k)[2:4, : block.size]
+        elbo, sets = StreamingMean(), []
+        for log_w in log_weight_calls(model, key, block.x, repeats * k, chunk=k):
+            elbo.add(log_w.astype(np.float64))
+            sets.append(_estimates(chosen, log_w, k, key))
         values = np.concatenate(sets, axis=1)
-        return np.concatenate([elbo, values.mean(axis=1), standard_error(values, axis=1)])
+        return np.concatenate([[elbo.mean, elbo.error], values.mean(axis=1), standard_error(values, axis=1)])
 
     found = by_row(of_block, x, batch, progress=progress, axis=1)
     estimate, error = found[2:].reshape(2, len(orders), -1)
     return JackknifeEvidence(k, repeats, tuple(orders), np.asarray(x.index), estimate, error, *found[:2])
-
-
-def _estimated(
-    calls: Iterable[np.ndarray], chosen: list[Bound], k: int, key: PRNGKey, *, into: list[np.ndarray], rows: int
-) -> Iterator[np.ndarray]:
-    """The log-weights [draws, batch] as they come, the estimates of their first ``rows`` put ``into`` a list."""
-    for log_w in calls:
-        into.append(_estimates(chosen, log_w[:, :rows], k, key))
-        yield log_w
 
 
 def _estimates(chosen: list[Bound], log_w: np.ndarray, k: int, key: PRNGKey) -> np.ndarray:

@@ -12,8 +12,7 @@ from jaxtyping import Array
 from iwax import batched
 from iwax._typing import PRNGKey
 from iwax.distributions import Bernoulli, Normal
-from iwax.evaluation.blocks import at_least, by_row, checked
-from iwax.evaluation.data_points import DataPoints
+from iwax.evaluation.rows import DataPoints, at_least, by_row, checked
 from iwax.evaluation.tables import numeric
 from iwax.model import LatentVariableModel
 from iwax.parts import Datum, layers_of
@@ -112,7 +111,7 @@ def _over_rows(
     rows: Rows,
     missing: bool,
 ) -> list[np.ndarray]:
-    """The mean over draws of a list of arrays a row, for all rows of x, [n, ...] each, taken some at a time."""
+    """The mean over draws of a list of arrays per row, for all rows of x, [n, ...] each, some at a time."""
     x = checked(model, x, rows, key, missing=missing)
     at_least(1, {"draws": draws})
     model = batched.ready(model, key)

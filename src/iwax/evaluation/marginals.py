@@ -25,8 +25,8 @@ from iwax import batched, streams
 from iwax._typing import PRNGKey, Scalar
 from iwax.distributions import AbstractIndependent
 from iwax.evaluation import tables
-from iwax.evaluation.blocks import at_least
 from iwax.evaluation.evidence import log_evidence
+from iwax.evaluation.rows import at_least
 from iwax.evaluation.statistics import standard_error
 from iwax.model import LatentVariableModel
 from iwax.parts import Datum, Latent
@@ -42,7 +42,7 @@ _FEW = 5  # effective draws below which an estimate of log p(x_S) is too low by 
 class MarginalMoments:
     """Over rows of the model: mean and standard deviation of log p(x_S) for P sets of features [P, *event], nats.
 
-    ``error`` [P] is the standard error of the mean over rows, the noise of k draws a row included. ``ess`` [P] is the
+    ``error`` [P] is the standard error of the mean over rows, the noise of k draws per row included. ``ess`` [P] is the
     median over rows of how many draws count; an estimate of log p(x_S) is low by some 1 / (2 ESS) nats. Of the rows
     asked for, ``rows`` are those whose log p(x_S) is finite for every set.
     """
@@ -56,7 +56,7 @@ class MarginalMoments:
     ess: np.ndarray
 
     def warnings(self) -> list[str]:
-        """In plain words, why the moments are not to be trusted; empty where nothing speaks against them."""
+        """Warnings, in plain words; empty if the moments can be trusted."""
         few = int(np.sum(self.ess < min(_FEW, self.k / 2)))
         if not few:
             return []
@@ -100,11 +100,11 @@ def marginal_moments(
     model.check_given(given)
     values, ess = _log_marginals(model, marks, key, rows, k // 2 * 2, given, progress)
     finite = np.isfinite(values).all(axis=1)
-    values, ess, kept = values[finite], ess[finite], int(finite.sum())
-    if kept < 2:
-        raise ValueError(f"of {rows} rows drawn from the model {kept} have a finite log p(x): needed 2 or more")
+    values, ess, n = values[finite], ess[finite], int(finite.sum())
+    if n < 2:
+        raise ValueError(f"of {rows} rows drawn from the model {n} have a finite log p(x): needed 2 or more")
     error, deviation = standard_error(values, axis=0), values.std(axis=0, ddof=1)
-    return MarginalMoments(kept, k // 2 * 2, marks, values.mean(axis=0), error, deviation, np.median(ess, axis=0))
+    return MarginalMoments(n, k // 2 * 2, marks, values.mean(axis=0), error, deviation, np.median(ess, axis=0))
 
 
 def _log_marginals(
@@ -140,15 +140,15 @@ def _shares_draws(model: LatentVariableModel, key: PRNGKey, sets: np.ndarray, gi
     x = eqx.filter_eval_shape(_drawn, model, key, jnp.uint32(0), given)
     event = x.values.shape[1:]
     if sets.shape[1:] != event or not sets.size:
-        raise ValueError(f"sets must be marks [P, {', '.join(map(str, event))}], one a feature, got shape {sets.shape}")
+        raise ValueError(f"sets must be marks [P, {', '.join(map(str, event))}], got shape {sets.shape}")
     if model.missingness is not None:
         raise ValueError(
             "the expectation of log p(x) is that of rows whose cells are missing at random: needed a model without a "
             f"part for missingness, got {type(model.missingness).__name__}"
         )
     one = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape[1:], leaf.dtype), x)
-    law = eqx.filter_eval_shape(lambda: model.likelihood(model.propose(one, key).z, one.given, key=key))
-    if not isinstance(law, AbstractIndependent):
+    p_x = eqx.filter_eval_shape(lambda: model.likelihood(model.propose(one, key).z, one.given, key=key))
+    if not isinstance(p_x, AbstractIndependent):
         raise ValueError(
             f"needed features that are independent given z, got {type(model.likelihood).__name__}, which cannot leave "
             "one out"
@@ -173,7 +173,7 @@ def _at(model: LatentVariableModel, x: Datum, key: PRNGKey) -> tuple[Array, Arra
     """``log p(z) - log (q(z|x) + p(z)) / 2`` [2] and ``log p(x_j|z)`` [2, features], z ~ q(z|x) and z ~ p(z)."""
     proposal = model.propose(x, key)
     p, q = model.prior(x.given, key=proposal.keys[0]), proposal.distribution
-    of_p, _ = p.draw(jax.random.fold_in(key, streams.Beside.LATENT_OF_PRIOR))
+    of_p, _ = p.draw(jax.random.fold_in(key, streams.Proposal.LATENT_OF_PRIOR))
     log_q = jnp.stack([q.log_prob(proposal.z, proposal.trace), q.log_prob(of_p)])
 
     def at(z: Latent, log_q: Scalar) -> tuple[Array, Array]:

@@ -17,7 +17,7 @@ from scipy.special import logsumexp
 
 from iwax.evaluation.tables import numeric
 
-__all__ = ["pareto_k", "tail_size"]
+__all__ = ["Tail", "pareto_k", "tail_size"]
 
 FEWEST = 5  # a tail of fewer weights says nothing about its shape
 PRIOR_SHAPE, PRIOR_COUNT = 0.5, 10  # of the shape
@@ -43,7 +43,7 @@ def tail_size(k: int) -> int:
 
 
 def pareto_k(largest: np.ndarray, k: int) -> np.ndarray:
-    """k-hat [n] of k log-weights a datum, from the m > tail_size(k) ``largest`` [m, n], in any order.
+    """k-hat [n] of k log-weights per datum, from the m > tail_size(k) ``largest`` [m, n], in any order.
 
     Computed in float64. -inf where all of ``largest`` are equal up to rounding (no tail: the best case); NaN where
     k < 21 (the tail would have fewer than five weights), and where one is NaN or the largest infinite.
@@ -66,6 +66,30 @@ def pareto_k(largest: np.ndarray, k: int) -> np.ndarray:
     usable = np.isfinite(largest.max(axis=0))  # the maximum of a column with a NaN is NaN
     result[usable] = _shapes(np.sort(largest[:, usable], axis=0)[-(size + 1) :])
     return result
+
+
+class Tail:
+    """The largest of k log-weights per row that arrive in pieces: as many as `pareto_k` needs, and no more.
+
+    >>> tail = Tail(100)
+    >>> for piece in np.split(np.arange(100.0)[:, None], 4):
+    ...     tail.add(piece)
+    >>> len(tail.largest), bool(tail.shape() == pareto_k(np.arange(100.0)[:, None], 100))
+    (21, True)
+    """
+
+    def __init__(self, k: int) -> None:
+        self.k, self.least, self.largest = k, tail_size(k) + 1, np.empty((0, 0))
+
+    def add(self, log_w: np.ndarray) -> None:
+        """Take in log-weights [draws, n]."""
+        held = np.concatenate([self.largest.reshape(-1, log_w.shape[1]), log_w])
+        cut = len(held) - self.least
+        self.largest = np.partition(held, cut, axis=0)[cut:] if cut > 0 else held
+
+    def shape(self) -> np.ndarray:
+        """k-hat [n]."""
+        return pareto_k(self.largest, self.k)
 
 
 def _shapes(top: np.ndarray) -> np.ndarray:

@@ -9,9 +9,8 @@ from jaxtyping import Float
 from scipy.special import logsumexp
 
 from iwax._typing import PRNGKey
-from iwax.evaluation.blocks import at_least, blocks, prepared
-from iwax.evaluation.data_points import DataPoints
 from iwax.evaluation.importance_posterior import Points, joint_and_posterior, log_sums_of_others, mixed
+from iwax.evaluation.rows import DataPoints, at_least, blocks, prepared
 from iwax.model import LatentVariableModel
 from iwax.parts import Datum, layers_of
 
@@ -64,7 +63,7 @@ def posterior_plane(
     key: PRNGKey,
     rows: np.ndarray | None = None,
 ) -> PosteriorPlane:
-    """q_EW(z|x) for each k, and p(z|x), on a grid of side x side points in the window that holds both, a row of x.
+    """q_EW(z|x) for each k, and p(z|x), for every row of x, on a grid of side x side points in the window of both.
 
     p(z|x) = p(x, z) / p(x), with log p(x) by the trapezoid rule on the same grid. q_EW is estimated from ``outer``
     nested sets of draws (`importance_posterior_log_prob`), and its KL is a little too high where they are few.

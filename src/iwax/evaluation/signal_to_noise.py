@@ -20,8 +20,7 @@ import numpy as np
 from jaxtyping import Array
 
 from iwax._typing import PRNGKey
-from iwax.evaluation.blocks import at_least, blocks, checked
-from iwax.evaluation.data_points import DataPoints
+from iwax.evaluation.rows import DataPoints, at_least, blocks, checked
 from iwax.gradients import AbstractObjective, AnyObjective, as_objective
 from iwax.model import LatentVariableModel
 from iwax.parts import Datum
@@ -70,12 +69,12 @@ class SignalToNoise:
 
     @property
     def floor(self) -> float:
-        """The mean |mean| / sd that so many repeats show where there is no signal at all."""
+        """The mean |mean| / sd of as many repeats without any signal."""
         return float(np.sqrt(2 / (np.pi * self.repeats)))
 
 
 def check_repeats(repeats: int, folds: int = FOLDS) -> None:
-    """Raise ValueError unless there are two folds or more, and repeats a multiple of them, four or more a fold."""
+    """Raise ValueError unless there are two folds or more, and repeats a multiple of them, four or more per fold."""
     at_least(2, {"folds": folds})
     if repeats < 4 * folds or repeats % folds:
         raise ValueError(
@@ -99,9 +98,9 @@ def gradient_signal_to_noise(
     An objective is what training ascends, such as ``gradients.Objective(gradients.pathwise(bounds.iwae), k=50)``; a
     control variate stands where training begins it. All rows stand in one batch and every repeat draws its own noise;
     more rows raise the ratio as their square root. Memory is ``folds`` times twice that of the parameters.
-    ``progress(done, total)`` is told of repeats done. Raises ValueError
+    ``progress(done, total)`` is called as repeats are done. Raises ValueError
     where x is not a table of finite numbers in the likelihood's support, where there are fewer than two folds or
-    repeats are not a multiple of them, four or more a fold.
+    repeats are not a multiple of them, four or more per fold.
     """
     x = checked(model, x, rows, key)
     check_repeats(repeats, folds)
@@ -110,8 +109,8 @@ def gradient_signal_to_noise(
     ascended, count, means, squares = as_objective(objective), repeats // folds, [], []
     for fold in range(folds):
         found = _moments(ascended, model, ascended.init(), key, block.x, jnp.uint32(fold * count), jnp.uint32(count))
-        for kept, tree in zip((means, squares), found, strict=True):
-            kept.append([np.asarray(leaf).ravel() for leaf in jax.tree.leaves(tree)])
+        for parts, tree in zip((means, squares), found, strict=True):
+            parts.append([np.asarray(leaf).ravel() for leaf in jax.tree.leaves(tree)])
         if progress is not None:
             progress((fold + 1) * count, repeats)
     names = _names(model)

@@ -12,21 +12,9 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import ArrayLike
 
-from iwax.model import LatentVariableModel
-
-__all__ = ["check_cells", "event_of", "marks", "numeric", "refusal", "row_numbers", "table", "unmasked"]
+__all__ = ["check_cells", "marks", "numeric", "refusal", "row_numbers", "table", "unmasked"]
 
 _LARGEST = 2**31 - 1  # of a whole number where JAX has 32 bits for it
-
-
-def event_of(model: Any) -> Any:
-    """The shape of a row of the model, (features,), or a tree of shapes; None of what cannot generate rows.
-
-    Nothing is computed.
-    """
-    if not isinstance(model, LatentVariableModel):
-        return None
-    return model.event
 
 
 def table(
@@ -64,8 +52,8 @@ def check_cells(x: np.ndarray, *, missing: bool, empty: bool = False, name: str 
     limit = jnp.finfo(jnp.result_type(float))
     if x.dtype.kind != "f" or (_within(x.min(), limit) and _within(x.max(), limit)):
         return
-    holes = np.isnan(x)
-    wrong = ~(_within(x, limit) | (holes & missing))
+    absent = np.isnan(x)
+    wrong = ~(_within(x, limit) | (absent & missing))
     if wrong.any():
         row, column = np.argwhere(wrong)[0]
         where = f"got {x[row, column]!s} in row {row}, column {column}"
@@ -74,10 +62,10 @@ def check_cells(x: np.ndarray, *, missing: bool, empty: bool = False, name: str 
                 f"{name} must lie within +/-{float(limit.max):.3g}, the range of {limit.bits}-bit numbers, {where}; "
                 "give that column another unit, or compute in double precision"
             )
-        advice = "NaN marks a missing value with missing=True" if holes[row, column] else "change it, or leave it out"
+        advice = "NaN marks a missing value with missing=True" if absent[row, column] else "change it, or leave it out"
         raise ValueError(f"{name} must be finite, {where}; {advice}")
-    if missing and not empty and holes.all(axis=1).any():
-        row = int(np.argmax(holes.all(axis=1)))
+    if missing and not empty and absent.all(axis=1).any():
+        row = int(np.argmax(absent.all(axis=1)))
         raise ValueError(f"{name} needs at least one observed value in every row, got none in row {row}")
 
 

@@ -12,7 +12,7 @@ _NAMED = 5  # rows that a sentence names
 
 
 class Estimate:
-    """What an estimate of log p(x) of n rows says as a whole, from its ``log_evidence`` and ``ess`` [n]."""
+    """The mean of an estimate of log p(x) over n rows and its errors, from its ``log_evidence`` and ``ess`` [n]."""
 
     log_evidence: np.ndarray
     ess: np.ndarray
@@ -42,7 +42,7 @@ def unknown(ess: np.ndarray, pareto_k: np.ndarray) -> np.ndarray:
     """Whether the error of each answer is unknown: an effective sample size below 10, or a Pareto k-hat above 0.7.
 
     There the weights that were drawn do not show those that count (Vehtari et al. 2024, arXiv:1507.02646). False where
-    both are NaN: nothing was weighed.
+    both are NaN: there are no weights.
 
     >>> unknown(np.array([3.0, 200.0, 200.0, np.nan]), np.array([0.2, 0.9, 0.5, np.nan]))
     array([ True,  True, False, False])
@@ -51,7 +51,7 @@ def unknown(ess: np.ndarray, pareto_k: np.ndarray) -> np.ndarray:
 
 
 def unknown_words(what: str, marks: np.ndarray, k: int, *, of: int | None = None, rows: str = "rows") -> str:
-    """Say of how many ``rows`` the error of ``what`` is unknown, and why; ``of`` so many (None: of all marked).
+    """Say for how many ``rows`` of the number ``of`` (None: all) the error of ``what`` is unknown, and why.
 
     >>> unknown_words("log p(x)", np.array([True, False]), 50)[:57]
     'the Monte-Carlo error of log p(x) is unknown for 1 of 2 r'

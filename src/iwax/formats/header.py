@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection, Sequence
 from itertools import pairwise
 
-from iwax.formats.cells import number, with_holes
+from iwax.formats.cell import mark_missing, number
 from iwax.formats.dialect import Dialect
 from iwax.formats.refusals import Option, TableError, cut
 
@@ -35,16 +35,16 @@ def has_header(
         return True
     if dialect.header is not None:
         return dialect.header == "first"
-    holes = with_holes(texts, dialect.missing)
-    words = [cell for cell in holes if cell is not None and number(cell) is None]
+    cells, _ = mark_missing(texts, dialect.missing)
+    words = [cell for cell in cells if cell is not None and number(cell) is None]
     if names and not set(names) <= numbered:
         return bool(words)  # not the columns that are expected: whoever compares them by name says so
     if not words:
         _ask_of_numbers(texts, below, where)
         return False
-    for column, (cell, hole) in enumerate(zip(first, holes, strict=True)):
-        if hole is not None and (why := _like(cell, texts, column, below)):
-            _ask(where, column, hole, why)
+    for column, (written, cell) in enumerate(zip(first, cells, strict=True)):
+        if cell is not None and (why := _like(written, texts, column, below)):
+            _ask(where, column, cell, why)
     return True
 
 
@@ -55,7 +55,6 @@ def _ask(where: str, column: int, cell: str, why: str) -> None:
         ANSWERS[0],
         "; if it names the columns, with ",
         ANSWERS[1],
-        remedy=ANSWERS[:1],
     )
 
 
@@ -106,7 +105,6 @@ def _ask_of_numbers(texts: Sequence[str], below: Sequence[Sequence[str]], where:
             ANSWERS[1],
             "; if the first line is data, with ",
             ANSWERS[0],
-            remedy=ANSWERS[1:],
         )
 
 

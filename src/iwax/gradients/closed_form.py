@@ -8,9 +8,9 @@ import jax
 import jax.numpy as jnp
 
 from iwax import batched
-from iwax._typing import AnyArray, PRNGKey, Scalar
+from iwax._typing import PRNGKey, Scalar
 from iwax.distributions import Normal
-from iwax.gradients.protocol import AbstractObjective, Surrogate
+from iwax.gradients.protocol import AbstractObjective, Beta, Rows, Surrogate
 from iwax.model import LatentVariableModel
 from iwax.parts import Datum
 
@@ -41,15 +41,7 @@ class ClosedFormKL(AbstractObjective):
         """Whether the KL of a unit is averaged over the rows, so that a row's value depends on the others."""
         return self.free_bits > 0
 
-    def __call__(
-        self,
-        model: LatentVariableModel,
-        key: PRNGKey,
-        x: Datum | AnyArray,
-        *,
-        beta: Scalar | float = 1.0,
-        control: Any = None,
-    ) -> Surrogate:
+    def ascend(self, model: LatentVariableModel, key: PRNGKey, x: Rows, beta: Beta, control: Any) -> Surrogate:
         model = batched.bound(model, key)
 
         def draw(datum: Datum, key: PRNGKey) -> tuple[Any, Any]:

@@ -58,7 +58,7 @@ class Estimator:
 
     ``weights`` is a function of (log-weights, beta, key, baseline). ``path`` and ``score`` say whether there are
     weights b and c at all; ``total`` that b = a and c = -beta a: plain automatic differentiation of the bound.
-    ``beside`` is the bound that the posterior ascends, where it is another than the model's.
+    ``posterior_bound`` is the bound that the posterior ascends, if it is another than the model's.
     """
 
     name: str
@@ -68,7 +68,7 @@ class Estimator:
     path: bool = True
     score: bool = False
     control_variate: ControlVariate | None = field(default=None, hash=False)  # may hold arrays
-    beside: Bound | None = field(default=None, repr=False)
+    posterior_bound: Bound | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         _refuse_another(self.name, self.bound)
@@ -80,7 +80,7 @@ class Estimator:
         >>> print(score_function(iwae, control_variates.leave_one_out))
         score_function(iwae, leave_one_out)
         """
-        bounds = () if self.beside is not None else (self.bound.name,)  # a pair names its bounds by itself
+        bounds = () if self.posterior_bound is not None else (self.bound.name,)  # a pair names its bounds by itself
         variate = () if self.control_variate is None else (repr(self.control_variate),)
         return f"{self.name}({', '.join(bounds + variate)})" if bounds + variate else self.name
 
@@ -234,7 +234,7 @@ def paired(*, model: Estimator, posterior: Estimator) -> Estimator:
         path=posterior.path,
         score=posterior.score,
         control_variate=posterior.control_variate,
-        beside=posterior.bound,
+        posterior_bound=posterior.bound,
     )
 
 

@@ -7,13 +7,12 @@ from functools import partial
 from typing import Any, TypeAlias
 
 from iwax import samplers
-from iwax._typing import AnyArray, PRNGKey, Scalar
+from iwax._typing import PRNGKey
 from iwax.gradients.closed_form import ClosedFormKL, closed_form_kl
 from iwax.gradients.estimators import Estimator
 from iwax.gradients.objective import Objective
-from iwax.gradients.protocol import AbstractObjective, Surrogate
+from iwax.gradients.protocol import AbstractObjective, Beta, Rows, Surrogate
 from iwax.model import LatentVariableModel
-from iwax.parts import Datum
 
 __all__ = ["AnyObjective", "Function", "as_objective", "surrogate"]
 
@@ -30,19 +29,13 @@ class Function(AbstractObjective):
     function: Callable[..., Surrogate]
 
     def __call__(
-        self,
-        model: LatentVariableModel,
-        key: PRNGKey,
-        x: Datum | AnyArray,
-        *,
-        beta: Scalar | float | None = None,
-        control: Any = None,
+        self, model: LatentVariableModel, key: PRNGKey, x: Rows, *, beta: Beta | None = None, control: Any = None
     ) -> Surrogate:
         given = {name: value for name, value in (("beta", beta), ("control", control)) if value is not None}
         found = self.function(model, key, x, **given)
         if found.control is not None and control is None:
             raise ValueError(
-                "the objective returns the state of a control variate, which is not kept for a plain function: "
+                "the objective returns the state of a control variate, which is lost with a plain function: "
                 "give a gradients.Objective, or a subclass of gradients.AbstractObjective with init()"
             )
         return found
@@ -70,7 +63,7 @@ def as_objective(objective: AnyObjective) -> AbstractObjective:
 def _of_partial(function: Callable[..., Surrogate]) -> AbstractObjective | None:
     if not isinstance(function, partial) or function.args:
         return None
-    given = {name: value for name, value in function.keywords.items() if name not in ("beta", "control")}  # set anew
+    given = {name: value for name, value in function.keywords.items() if name not in ("beta", "control")}
     if function.func is surrogate:
         _warn("partial(gradients.surrogate, k=k, estimator=estimator)", "gradients.Objective(estimator, k)", 4)
         return _objective(**given)
@@ -83,11 +76,11 @@ def _of_partial(function: Callable[..., Surrogate]) -> AbstractObjective | None:
 def surrogate(
     model: LatentVariableModel,
     key: PRNGKey,
-    x: Datum | AnyArray,
+    x: Rows,
     *,
     k: int,
     estimator: Estimator,
-    beta: Scalar | float = 1.0,
+    beta: Beta = 1.0,
     backward: int | None = None,
     chunk: int | None = None,
     control: Any = None,

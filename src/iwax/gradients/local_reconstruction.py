@@ -1,6 +1,7 @@
 """Objectives that ask the decoder to give back what the encoder's hidden layers saw."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -10,15 +11,10 @@ from iwax import batched, streams
 from iwax._typing import PRNGKey
 from iwax.gradients.functions import AnyObjective, as_objective
 from iwax.gradients.protocol import AbstractObjective, Penalised
-from iwax.likelihoods import Likelihood
 from iwax.model import LatentVariableModel
-from iwax.nn import MLP, MemoryMLP
-from iwax.parts import Datum
-from iwax.posteriors import Bernoulli, Flow, FullGaussian, Gaussian, Mixture
+from iwax.parts import Datum, Likelihood, Posterior
 
 __all__ = ["with_local_reconstruction"]
-
-_WITH_ENCODER = (Bernoulli, Flow, FullGaussian, Gaussian, Mixture)  # a network of the data and what it gives
 
 
 @dataclass(frozen=True)
@@ -36,8 +32,8 @@ class LocalReconstruction:
 def with_local_reconstruction(objective: AnyObjective, *, weight: float, draws: int = 1) -> AbstractObjective:
     """``bound(x) - weight sum_l mean_j (e_lj - d_lj)^2``, e_l and d_l hidden layers of encoder and decoder.
 
-    Layers are paired from the data on, each to mean 0 and variance 1 over its features (``network.states``); d_l is the
-    mean of that over draws z ~ q(z|x) that the bound has no part in. The local reconstruction of Li, Zhu and Zhang
+    Layers are paired from the data on, each to mean 0 and variance 1 over its features (`Part.hidden_layers`); d_l is
+    the mean of that over draws z ~ q(z|x) that the bound has no part in. The local reconstruction of Li, Zhu and Zhang
     (2016, arXiv:1602.07416, section 4; weight 0.1). A penalty: the bound that is reported is that of the objective.
     Raises ValueError where the weight is negative, draws is below 1, or encoder and decoder have other hidden layers.
 
@@ -55,19 +51,21 @@ def with_local_reconstruction(objective: AnyObjective, *, weight: float, draws: 
 
 
 def _error(model: LatentVariableModel, key: PRNGKey, x: Datum, draws: int) -> Array:
-    encoder = model.posterior.network if isinstance(model.posterior, _WITH_ENCODER) else None
-    decoder = model.likelihood.network if isinstance(model.likelihood, Likelihood) else None
-    if not (isinstance(encoder, MLP | MemoryMLP) and isinstance(decoder, MLP | MemoryMLP)):
-        raise ValueError(
-            "local reconstruction needs an encoder and a decoder that give their hidden layers (nn.MLP, nn.MemoryMLP), "
-            f"got {type(encoder).__name__} and {type(decoder).__name__}"
-        )
+    def of_part(part: Posterior | Likelihood, context: Any, key: PRNGKey) -> list[Array]:
+        layers = part.hidden_layers(context, key=key)
+        if layers is None:
+            kind = "posterior" if isinstance(part, Posterior) else "likelihood"
+            raise ValueError(
+                "local reconstruction needs a posterior and a likelihood that give their hidden layers, as those with "
+                f"a network nn.MLP or nn.MemoryMLP do, and the {kind} {type(part).__name__} gives none"
+            )
+        return layers
 
     def of_decoder(key: PRNGKey) -> list[Array]:
         draw = model.propose(x, key)
-        return decoder.states(draw.z, key=draw.keys[1])
+        return of_part(model.likelihood, draw.z, draw.keys[1])
 
-    up = encoder.states(x.values, key=key)
+    up = of_part(model.posterior, x, key)
     down = [jnp.mean(each, axis=0) for each in batched.over_draws(of_decoder, key, draws)][::-1]
     if [each.shape for each in up] != [each.shape for each in down]:
         raise ValueError(

@@ -9,9 +9,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Int
 
 from iwax import batched, samplers, streams
-from iwax._typing import AnyArray, LogWeights, PRNGKey, Scalar
+from iwax._typing import LogWeights, PRNGKey
 from iwax.gradients.estimators import Estimator, Weights
-from iwax.gradients.protocol import AbstractObjective, Penalty, Surrogate, less
+from iwax.gradients.protocol import AbstractObjective, Beta, Penalty, Rows, Surrogate, less
 from iwax.gradients.stages import gradient_in_pieces, pull, two_stages
 from iwax.model import LatentVariableModel
 from iwax.parts import Datum
@@ -27,7 +27,7 @@ class Objective(AbstractObjective):
     (``Datum.of(x, missing=True)`` where some are not). ``bound`` in the result is the bound of the same draws at
     beta = 1, nats, without a gradient. ``sampler`` is how the draws come about (`iwax.samplers`); others than
     `samplers.independent` need a pathwise estimator and all draws at once. With ``backward`` = m the gradient is that
-    of m of the k draws, chosen with probability in proportion to their weights |a| + |b| + |c| and weighed by its
+    of m of the k draws, chosen with probability in proportion to their weights |a| + |b| + |c| and weighted by its
     inverse: unbiased, and forward for k but backward for m (m = 1, pathwise: Burda, Grosse and Salakhutdinov 2016,
     section 3). With ``chunk`` at most that many draws of a row are in memory at once; the forward pass is then made
     twice. ``penalties`` are taken off the value and not off the bound. Raises ValueError where k cannot serve the
@@ -75,21 +75,16 @@ class Objective(AbstractObjective):
         variate = self.estimator.control_variate
         return None if variate is None else variate.init()
 
-    def __call__(
-        self,
-        model: LatentVariableModel,
-        key: PRNGKey,
-        x: Datum | AnyArray,
-        *,
-        beta: Scalar | float = 1.0,
-        control: Any = None,
-    ) -> Surrogate:
-        """The surrogate and the bound of every row; ``control`` is the control variate's state, ``init()`` at first."""
-        return less(self._ascend(model, key, batched.rows(model, x), beta, control), self.penalties, model, key, x)
+    def decoded(self, model: LatentVariableModel, x: Datum) -> int:
+        """k, times the states of a layer that the sampler enumerates."""
+        return self.k * self.sampler.states_per_draw(model, x)
 
-    def _ascend(
-        self, model: LatentVariableModel, key: PRNGKey, x: Datum, beta: Scalar | float, control: Any
-    ) -> Surrogate:
+    def ascend(self, model: LatentVariableModel, key: PRNGKey, x: Rows, beta: Beta, control: Any) -> Surrogate:
+        """The surrogate of every row, less the penalties, and the bound."""
+        found = self._ascend(model, key, batched.rows(model, x), beta, control)
+        return less(found, self.penalties, model, key, x)
+
+    def _ascend(self, model: LatentVariableModel, key: PRNGKey, x: Datum, beta: Beta, control: Any) -> Surrogate:
         estimator, variate = self.estimator, self.estimator.control_variate
         if control is None and variate is not None and eqx.filter_eval_shape(variate.init) is not None:
             raise ValueError(
@@ -116,7 +111,7 @@ def _refuse(k: int, estimator: Estimator, backward: int | None, chunk: int | Non
         raise TypeError(f"estimator needs to be one, such as gradients.pathwise(bounds.iwae), got {estimator!r}")
     if k < 1:
         raise ValueError(f"k, the number of draws, must be at least 1, got {k}")
-    for bound in (estimator.bound, estimator.beside):
+    for bound in (estimator.bound, estimator.posterior_bound):
         if bound is not None and k < bound.least_k:
             raise ValueError(f"{bound.name} needs k of at least {bound.least_k}, got k={k}")
     if backward is not None and not 1 <= backward <= k:
@@ -126,12 +121,12 @@ def _refuse(k: int, estimator: Estimator, backward: int | None, chunk: int | Non
 
 
 class _Call(NamedTuple):
-    """What an objective is called with, its keys told apart."""
+    """The arguments of an objective, with the key of the bound apart."""
 
     key: PRNGKey
     key_of_bound: PRNGKey
     x: Datum
-    beta: Scalar | float
+    beta: Beta
     control: Any
     objective: Objective
 
@@ -141,7 +136,7 @@ class _Call(NamedTuple):
         bound, variate, control, baseline = estimator.bound, estimator.control_variate, self.control, 0.0
         value = bound(log_w, self.key_of_bound)
         if variate is not None:
-            target = estimator.beside or bound  # what the posterior ascends
+            target = estimator.posterior_bound or bound  # what the posterior ascends
             baseline = variate.baseline(control, target, log_w, self.key_of_bound, self.x)
             control = variate.update(control, target(log_w, self.key_of_bound), self.key_of_bound, self.x)
         weights = estimator.weights(log_w, self.beta, self.key_of_bound, baseline)
@@ -208,7 +203,7 @@ def _in_pieces(model: LatentVariableModel, call: _Call) -> tuple[Surrogate, Weig
 def _chosen(key: PRNGKey, x: Datum, weights: Weights, m: int) -> tuple[Int[Array, "batch m"], Weights]:
     """m of the k draws of every row, by systematic sampling, and their weights over m times their probability.
 
-    One uniform number a row: draw i is taken floor or ceil of m p_i times, m p_i in the mean.
+    One uniform number per row: draw i is taken floor or ceil of m p_i times, m p_i in the mean.
     """
     size = jnp.abs(weights.a).T  # [batch, k]
     for other in (weights.b, weights.c):

@@ -1,6 +1,5 @@
 """What is ascended, what training asks of it, and objectives that are made of others."""
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
@@ -11,8 +10,10 @@ from iwax._typing import AnyArray, PerDatum, PRNGKey, Scalar
 from iwax.model import LatentVariableModel
 from iwax.parts import Datum
 
-__all__ = ["AbstractObjective", "Penalised", "Penalty", "Surrogate", "Wrapped", "less"]
+__all__ = ["AbstractObjective", "Beta", "Penalised", "Penalty", "Rows", "Surrogate", "Wrapped", "less"]
 
+Beta: TypeAlias = Scalar | float
+Rows: TypeAlias = Datum | AnyArray
 Penalty: TypeAlias = Callable[[LatentVariableModel, PRNGKey, Datum], Array]  # nats per data point, or one for all
 
 
@@ -27,8 +28,8 @@ class Surrogate(NamedTuple):
     control: Any = None
 
 
-class AbstractObjective(ABC):
-    """A function of the model whose gradient is ascended, and what training asks of it.
+class AbstractObjective:
+    """A function of the model whose gradient is ascended, and what training asks of it; a subclass writes `ascend`.
 
     ``k`` is the number of draws per data point, by which training chooses how many rows it takes at once (None: it is
     not known, and all rows of a batch are taken together); ``whole_batch`` says that the value of a row depends on the
@@ -42,17 +43,25 @@ class AbstractObjective(ABC):
         """The state of the control variate before the first step; None where there is none."""
         return None
 
-    @abstractmethod
+    def decoded(self, model: LatentVariableModel, x: Datum) -> int | None:
+        """The number of latents that are decoded for each data point of x; None if it is not known.
+
+        It is k, unless a draw is more than one latent. Nothing is computed.
+        """
+        return self.k
+
     def __call__(
-        self,
-        model: LatentVariableModel,
-        key: PRNGKey,
-        x: Datum | AnyArray,
-        *,
-        beta: Scalar | float = 1.0,
-        control: Any = None,
+        self, model: LatentVariableModel, key: PRNGKey, x: Rows, *, beta: Beta = 1.0, control: Any = None
     ) -> Surrogate:
-        """The surrogate and the bound of every row of x, and the state of the control variate after them."""
+        """The surrogate and the bound of every row of x, and the state of the control variate after them.
+
+        ``control`` is its state before them, ``init()`` at first.
+        """
+        return self.ascend(model, key, x, beta, control)
+
+    def ascend(self, model: LatentVariableModel, key: PRNGKey, x: Rows, beta: Beta, control: Any) -> Surrogate:
+        """What `__call__` gives."""
+        raise NotImplementedError(f"{type(self).__name__} needs the method ascend(model, key, x, beta, control)")
 
 
 @dataclass(frozen=True)
@@ -75,6 +84,10 @@ class Wrapped(AbstractObjective):
         """That of the objective inside."""
         return self.objective.init()
 
+    def decoded(self, model: LatentVariableModel, x: Datum) -> int | None:
+        """That of the objective inside."""
+        return self.objective.decoded(model, x)
+
 
 @dataclass(frozen=True)
 class Penalised(Wrapped):
@@ -82,15 +95,7 @@ class Penalised(Wrapped):
 
     penalties: tuple[Penalty, ...]
 
-    def __call__(
-        self,
-        model: LatentVariableModel,
-        key: PRNGKey,
-        x: Datum | AnyArray,
-        *,
-        beta: Scalar | float = 1.0,
-        control: Any = None,
-    ) -> Surrogate:
+    def ascend(self, model: LatentVariableModel, key: PRNGKey, x: Rows, beta: Beta, control: Any) -> Surrogate:
         found = self.objective(model, key, x, beta=beta, control=control)
         return less(found, self.penalties, model, key, x)
 

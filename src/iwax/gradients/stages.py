@@ -1,7 +1,7 @@
 """The derivative in two stages: model -> draws, and (model, draws) -> log-weights with q held constant.
 
 What flows back through the second stage is weighted by a; what of it reaches a draw is scaled to b and goes on through
-the first, together with c. Forward passes are shared, or made again piece by piece where they would not fit in memory.
+the first, together with c. Forward passes are shared, or made again piece by piece if they would not fit in memory.
 """
 
 from typing import Any, NamedTuple
@@ -100,6 +100,6 @@ def gradient_in_pieces(
 
 
 def _path_over_model(a: LogWeights, b: LogWeights) -> tuple[LogWeights, LogWeights]:
-    """a, kept away from zero, and b over it: 1 where they are equal."""
+    """a, at least `_LEAST` away from zero, and b over it: 1 where they are equal."""
     away = jnp.where(jnp.abs(a) < _LEAST, jnp.copysign(jnp.asarray(_LEAST, a.dtype), a), a)
     return away, jnp.where(a == b, 1, b / away)

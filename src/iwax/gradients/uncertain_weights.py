@@ -7,9 +7,9 @@ import jax
 from jaxtyping import Array
 
 from iwax import streams, weights
-from iwax._typing import AnyArray, PRNGKey, Scalar
+from iwax._typing import PRNGKey
 from iwax.gradients.functions import AnyObjective, as_objective
-from iwax.gradients.protocol import AbstractObjective, Penalised, Surrogate, Wrapped
+from iwax.gradients.protocol import AbstractObjective, Beta, Penalised, Rows, Surrogate, Wrapped
 from iwax.model import LatentVariableModel
 from iwax.parts import Datum
 
@@ -24,15 +24,7 @@ class Bayesian(Wrapped):
     rows: int
     scale: float
 
-    def __call__(
-        self,
-        model: LatentVariableModel,
-        key: PRNGKey,
-        x: Datum | AnyArray,
-        *,
-        beta: Scalar | float = 1.0,
-        control: Any = None,
-    ) -> Surrogate:
+    def ascend(self, model: LatentVariableModel, key: PRNGKey, x: Rows, beta: Beta, control: Any) -> Surrogate:
         of_weights = jax.random.fold_in(key, streams.Step.WEIGHTS)
         if isinstance(self.prior, weights.Normal):
             fixed, divergence = weights.drawn(model, of_weights), weights.kl(model, self.prior)

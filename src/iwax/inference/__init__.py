@@ -1,17 +1,17 @@
 """What a trained model is used for: new data, reconstructions, imputations, embeddings, scores."""
 
-from iwax.inference.anomaly import LikelihoodRatio, code_length, likelihood_ratio, typicality
+from iwax import former_names
+from iwax.inference.anomaly import LikelihoodRatio, code_length, likelihood_ratio, score, typicality
 from iwax.inference.comparable import comparable_scores
 from iwax.inference.denoise import Denoised, denoise
 from iwax.inference.embed import embed
 from iwax.inference.generate import Generated, decode, generate
+from iwax.inference.gibbs import impute_gibbs
 from iwax.inference.impute import Imputation, impute
 from iwax.inference.memory import SlotPreferences, slot_pictures, slot_preferences
 from iwax.inference.pseudo_inputs import OfPseudoInputs, generate_from_pseudo_inputs, vamp_of
 from iwax.inference.reconstruct import ResamplingWeights, reconstruct, resample, resampling_weights
-from iwax.inference.score import score
-from iwax.inference.scores import Scores, scores
-from iwax.inference.sweeps import impute_by_sweeps
+from iwax.inference.score_table import ScoreTable, score_table
 
 __all__ = [
     "Denoised",
@@ -20,7 +20,7 @@ __all__ = [
     "LikelihoodRatio",
     "OfPseudoInputs",
     "ResamplingWeights",
-    "Scores",
+    "ScoreTable",
     "SlotPreferences",
     "code_length",
     "comparable_scores",
@@ -30,15 +30,17 @@ __all__ = [
     "generate",
     "generate_from_pseudo_inputs",
     "impute",
-    "impute_by_sweeps",
+    "impute_gibbs",
     "likelihood_ratio",
     "reconstruct",
     "resample",
     "resampling_weights",
     "score",
-    "scores",
+    "score_table",
     "slot_pictures",
     "slot_preferences",
     "typicality",
     "vamp_of",
 ]
+
+__getattr__ = former_names.of(__name__)

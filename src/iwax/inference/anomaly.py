@@ -1,4 +1,4 @@
-"""Scores that tell rows unlike the training data where log p(x) does not; for all of them, the higher the more alike.
+"""Anomaly scores: log p(x), and those that find outliers where it does not; higher means more like the training data.
 
 log p(x) is also high for rows that are simpler than any that was trained on (Nalisnick et al. 2019, arXiv:1810.09136).
 Each score takes off something that does not speak of the data: typicality the wish for ever higher values, the
@@ -18,10 +18,31 @@ from PIL import Image
 from iwax import evaluation, streams
 from iwax._typing import PRNGKey
 from iwax.evaluation.tables import numeric
-from iwax.inference.score import score
 from iwax.model import LatentVariableModel
+from iwax.parts import Datum
 
-__all__ = ["LikelihoodRatio", "code_length", "likelihood_ratio", "typicality"]
+__all__ = ["LikelihoodRatio", "code_length", "likelihood_ratio", "score", "typicality"]
+
+
+def score(
+    model: LatentVariableModel,
+    x: ArrayLike | Datum,
+    *,
+    k: int,
+    key: PRNGKey,
+    rows: np.ndarray | None = None,
+    missing: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> evaluation.Evidence:
+    """An estimate of log p(x), nats, for every row of data [n, D], with its Monte-Carlo error.
+
+    The lower it is, the less a row is like the training data. The result of `iwax.evaluation.log_evidence`:
+    ``.log_evidence``, ``.monte_carlo_error`` and ``.ess`` are [n], ``.warnings()`` says where not to trust them.
+    ``rows`` are the numbers that key the rows' noise (0 to n - 1 without). With ``missing`` a NaN is a value that was
+    not observed, and the log-density is that of those that were. Raises ValueError for data of another shape, not
+    finite, or k below 1.
+    """
+    return evaluation.log_evidence(model, x, k=k, key=key, rows=rows, missing=missing, progress=progress)
 
 
 @dataclass(frozen=True)
@@ -34,7 +55,7 @@ class LikelihoodRatio:
     background: evaluation.Evidence
 
     def warnings(self) -> list[str]:
-        """In plain words, why the ratio is not to be trusted; empty where nothing speaks against it."""
+        """Warnings, in plain words; empty if the ratio can be trusted."""
         of_background = [f"of the background model: {each}" for each in self.background.warnings()]
         return [*self.evidence.warnings(), *of_background]
 
@@ -50,7 +71,7 @@ def likelihood_ratio(
     missing: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> LikelihoodRatio:
-    """``log p(x) - log p_background(x)`` of every row of x [n, D], nats: what is known above the background.
+    """``log p(x) - log p_background(x)`` of every row of x [n, D], nats: the gain over the background model.
 
     The background model is one of the same parts, trained on the same rows perturbed (`iwax.data.perturb`), which
     leaves how bright or simple a row is and destroys what it shows (Ren et al. 2019, arXiv:1906.02845). Both must give

@@ -9,8 +9,7 @@ from numpy.typing import ArrayLike
 
 from iwax import evaluation, streams
 from iwax._typing import PRNGKey
-from iwax.evaluation.blocks import checked
-from iwax.evaluation.data_points import as_one_table
+from iwax.evaluation.rows import as_one_table, checked
 from iwax.evaluation.tables import numeric
 from iwax.model import LatentVariableModel
 from iwax.parts import Datum
@@ -33,16 +32,15 @@ def comparable_scores(
     S are the cells of a row of x [n, *event] that are not missing (NaN), ``log_prob`` [n] is its log p(x_S); m_S and
     d_S are mean and standard deviation of log p(x_S) over rows of the model, and m and d those for whole rows
     (`iwax.evaluation.marginal_moments`, of ``rows`` rows and k draws). A whole row keeps its log p(x), and the lower a
-    score, the less a row is like the training data, however many of its cells are missing. A row without a value is
-    neither like nor unlike them: m. Of rows with covariates c all this is given c, and is found anew for every c that
-    occurs, which takes as long. With the scores come reasons to distrust them. Raises ValueError as `marginal_moments`
-    does.
+    score, the more a row is an outlier, however many of its cells are missing. A row without a value has the score m.
+    For rows with covariates c all this is given c, and is computed for every c that occurs, which takes as long. With
+    the scores come reasons to distrust them. Raises ValueError as `marginal_moments` does.
     """
     points = checked(model, x, None, key, missing=True, empty=True)
     observed: np.ndarray = ~np.isnan(as_one_table(points))
     scores = numeric("log_prob", log_prob).astype(np.float64)
     if scores.shape != observed.shape[:1]:
-        raise ValueError(f"log_prob must be [{len(observed)}], one a row of x, got shape {scores.shape}")
+        raise ValueError(f"log_prob must be [{len(observed)}], one per row of x, got shape {scores.shape}")
     whole = np.asarray(observed.reshape(len(points), -1).all(axis=1))
     key, comparable, warnings = jax.random.fold_in(key, streams.Score.REFERENCE), scores.copy(), []
     for at, given in _by_covariates(points.given, len(points)):

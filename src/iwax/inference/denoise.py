@@ -1,4 +1,4 @@
-"""Binary rows seen through noise, given back as they were: means by importance weights."""
+"""Binary rows without the noise that they were seen through: means by self-normalised importance weights."""
 
 from dataclasses import dataclass
 
@@ -6,10 +6,10 @@ import equinox as eqx
 import numpy as np
 from numpy.typing import ArrayLike
 
-from iwax import likelihoods
+from iwax import former_names, likelihoods
 from iwax._typing import PRNGKey
-from iwax.evaluation.blocks import at_least, blocks, prepared
-from iwax.inference import weighing
+from iwax.evaluation.rows import at_least, blocks, prepared
+from iwax.inference.self_normalised import Sampling, SelfNormalised, estimated
 from iwax.model import LatentVariableModel
 from iwax.parts import Datum
 
@@ -17,7 +17,7 @@ __all__ = ["Denoised", "denoise"]
 
 
 @dataclass(frozen=True)
-class Denoised(weighing.Weighed):
+class Denoised(SelfNormalised):
     """Rows [n, *event] as they were before noise, as far as can be known.
 
     ``values`` hold ``P(x = 1 | what is seen)``, ``error`` [n, *event] the Monte-Carlo error of these means, ``ess``
@@ -34,9 +34,10 @@ class Denoised(weighing.Weighed):
     draws: np.ndarray | None
     pareto_k: np.ndarray
 
-    warned = ("their values", "noisy rows", "other sweeps or a larger k help")
+    phrases = ("their values", "noisy rows", "another number of iterations or a larger k helps")
 
 
+@former_names.argument("sweeps", "iterations")
 def denoise(
     model: LatentVariableModel,
     x: ArrayLike | Datum,
@@ -44,7 +45,7 @@ def denoise(
     flips: float,
     k: int,
     key: PRNGKey,
-    sweeps: int = 50,
+    iterations: int = 50,
     draws: int = 0,
     batch: int = 100,
 ) -> Denoised:
@@ -52,7 +53,7 @@ def denoise(
 
     Which ones were is not known: w = p(z) prod_j P(y_j | z) / q(z|.) with P(y_j = 1 | z) = (1 - flips) pi_j + flips/2
     (`likelihoods.Flipped`), and P(x_j | y_j, z) by Bayes. NaN in y is a value not seen at all. The encoder was not
-    trained on such rows, so it reads what ``sweeps`` sweeps of z ~ q(z|x), x = E[x|y, z] make of y, from y on (0: y
+    trained on such rows, so it reads what ``iterations`` of z ~ q(z|x), x = E[x|y, z] make of y, from y on (0: y
     itself); the weights are right whatever it reads, and ``ess`` says how many draws count. ``draws`` and ``batch`` are
     those of `impute`. Raises ValueError for rows of another shape or not of 0, 1 and NaN, flips outside 0 < flips < 1,
     a likelihood that is not Bernoulli, a model of missingness, and counts that are too small.
@@ -72,10 +73,10 @@ def denoise(
         raise ValueError("values replaced by noise need a model without one of missingness")
     noisy = eqx.tree_at(lambda each: each.likelihood, model, likelihoods.Flipped(model.likelihood, flips))
     at_least(1, {"k": k, "batch": batch})
-    at_least(0, {"draws": draws, "sweeps": sweeps})
+    at_least(0, {"draws": draws, "iterations": iterations})
     noisy, points = prepared(noisy, x, None, key, missing=True)
-    how = weighing.How(k, draws, sweeps, defensive=False)
-    parts = [weighing.weighed(noisy, key, piece, how) for piece in blocks(points, batch)]
+    how = Sampling(k, draws, iterations, defensive=False)
+    parts = [estimated(noisy, key, block, how) for block in blocks(points, batch)]
     values, error, ess, shape = (np.concatenate([part[i] for part in parts]) for i in range(4))
     copies = np.concatenate([part.draws for part in parts], axis=1) if draws else None
     return Denoised(k, float(flips), values, error, ess, copies, shape)

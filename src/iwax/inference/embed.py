@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 
 from iwax import batched, streams
 from iwax._typing import PRNGKey
-from iwax.evaluation.blocks import at_least, by_row, checked
+from iwax.evaluation.rows import at_least, by_row, checked
 from iwax.model import LatentVariableModel
 from iwax.parts import Datum, layers_of
 
@@ -36,8 +36,8 @@ def embed(
     """The means [n, latent] of q(z|x) for data [n, D].
 
     ``layer`` counts stochastic layers from the data upwards: 1 is z_1, the layer next to the data, whose mean is exact;
-    above it a chain gives the mean of q(z_l|z_{l-1}) at the mean below. The key serves encoders with noise of their
-    own; others ignore it. With ``missing`` a NaN is a value that was not observed. Raises ValueError for data of
+    in higher layers a chain gives the mean of q(z_l|z_{l-1}) at the mean below. The key serves encoders with noise of
+    their own; others ignore it. With ``missing`` a NaN is a value that was not observed. Raises ValueError for data of
     another shape, not finite, or a layer that is not there.
 
     >>> from iwax import likelihoods, nn, posteriors, priors

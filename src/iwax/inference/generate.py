@@ -4,15 +4,16 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 
 from iwax import batched
 from iwax._typing import PRNGKey
-from iwax.evaluation.blocks import Block, at_least, by_row, check_key
-from iwax.inference import inputs
+from iwax.evaluation.rows import Block, at_least, by_row, check_key
+from iwax.evaluation.tables import table
 from iwax.model import LatentVariableModel
-from iwax.parts import Datum
+from iwax.parts import Datum, layers_of
 
 __all__ = ["Generated", "decode", "generate"]
 
@@ -50,7 +51,7 @@ def generate(
     """
     check_key(key)
     at_least(1, {"n": n, "batch": batch})
-    size, points = min(batch, n), Datum(np.empty((n, 0)), given=inputs.covariates(model, given, n))
+    size, points = min(batch, n), Datum(np.empty((n, 0)), given=_covariates(model, given, n))
 
     def of_block(block: Block) -> Any:
         return _generated(model, key, size, first=jnp.int32(block.first), given=block.x.given)
@@ -67,11 +68,38 @@ def decode(
     ``given`` are the covariates [n, ...] by name. The key serves decoders with noise of their own; others ignore it.
     Raises ValueError for latents of another shape or not finite, TypeError for what is no key.
     """
-    table, n = inputs.latent_rows(model, z, key)
-    points = Datum(table, given=inputs.covariates(model, given, n))
+    latents, n = _latents(model, z, key)
+    points = Datum(latents, given=_covariates(model, given, n))
     at_least(1, {"batch": batch})
 
     def of_block(block: Block) -> Any:
         return _decoded(model, key, block.x.values, first=jnp.int32(block.first), given=block.x.given)
 
     return by_row(of_block, points, batch)
+
+
+def _covariates(model: LatentVariableModel, given: Mapping[str, Any] | None, n: int) -> dict[str, Any] | None:
+    """Covariates [n, ...] by name, of arrays or trees of them; ValueError where prior or likelihood need others."""
+    found = None if given is None else {name: jax.tree.map(np.asarray, each) for name, each in given.items()}
+    sizes = [np.shape(leaf)[:1] for leaf in jax.tree.leaves(found)]
+    if any(size != (n,) for size in sizes):
+        raise ValueError(f"given must have {n} rows in every array, got shapes that begin with {sizes}")
+    model.check_given(jax.tree.map(lambda leaf: leaf[0], found), generating=True)
+    return found
+
+
+def _latents(model: LatentVariableModel, z: Any, key: PRNGKey) -> tuple[Any, int]:
+    """Latents [n, latent] (a tuple of them for a chain) that the model can decode, and n; an error says why not."""
+    check_key(key)
+    of_model = model.latent
+    wanted = layers_of(of_model)
+    if len(wanted) == 1 and wanted[0] is of_model:
+        latents = table("z", z, of_model.shape)
+        return latents, len(latents)
+    if len(layers_of(z)) != len(wanted):
+        got = f"{len(layers_of(z))} in a {type(z).__name__}"
+        raise ValueError(f"z must be a tuple of {len(wanted)} layers, from the data upwards: got {got}")
+    layers = tuple(table(f"z[{i}]", leaf, wanted[i].shape) for i, leaf in enumerate(z))
+    if len({len(layer) for layer in layers}) > 1:
+        raise ValueError(f"the layers of z must have equally many rows: got {[len(layer) for layer in layers]}")
+    return layers, len(layers[0])

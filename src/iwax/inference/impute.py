@@ -1,8 +1,8 @@
 """What was not observed, given what was: single and multiple imputation by importance weights.
 
 One draw of five is from p(z) in the place of q(z|x_observed), and w is p(x_observed, z) over the mixture of both, at
-most 5 p(x_observed|z): its variance is finite however narrow q is, as that of an encoder that never saw holes may be
-(`iwax.inference.defended`).
+most 5 p(x_observed|z): its variance is finite however narrow q is, as that of an encoder that never saw missing values
+may be (`iwax.inference.proposals`).
 """
 
 from collections.abc import Sequence
@@ -13,13 +13,12 @@ import jax
 import numpy as np
 from numpy.typing import ArrayLike
 
-from iwax import batched, posteriors
+from iwax import batched, former_names, posteriors
 from iwax._typing import PRNGKey
 from iwax.data import Column
-from iwax.evaluation.blocks import at_least, blocks, checked
-from iwax.evaluation.data_points import as_one_table
-from iwax.inference import weighing
-from iwax.inference.defended import can_defend
+from iwax.evaluation.rows import as_one_table, at_least, blocks, checked
+from iwax.inference.proposals import has_cheap_density
+from iwax.inference.self_normalised import Sampling, SelfNormalised, estimated
 from iwax.model import LatentVariableModel
 from iwax.parts import Datum
 
@@ -27,16 +26,16 @@ __all__ = ["Imputation", "impute"]
 
 
 @dataclass(frozen=True)
-class Imputation(weighing.Weighed):
-    """Rows [n, *event] with their holes filled; observed cells are those that were given, untouched.
+class Imputation(SelfNormalised):
+    """Rows [n, *event] with their missing values filled; observed cells are those that were given, untouched.
 
-    ``values`` hold ``E[x_missing | x_observed]``, ``error`` the Monte-Carlo error of these means (0 where
-    x was observed). In columns that are classes they hold the most probable class, and the probability that it is
-    another. ``ess`` [n] how many of the k draws count (NaN for a row without holes), ``missing`` marks the holes.
-    ``draws`` [m, n, *event] are m draws of ``p(x_missing | x_observed)``, where they were asked for: whole tables,
-    over which whatever is computed varies as it should. ``pareto_k`` [n] is the tail index of the weights, or of the
-    weights times what they weigh where that is heavier: above 0.7, or with ``ess`` below 10, the weights that were
-    drawn do not show those that count, ``unknown`` [n] marks the row, and ``known_error`` is NaN there.
+    ``values`` hold ``E[x_missing | x_observed]``, ``error`` the Monte-Carlo error of these means (0 where x was
+    observed). In columns that are classes they hold the most probable class, and the probability that it is another.
+    ``ess`` [n] how many of the k draws count (NaN for a complete row), ``missing`` marks what was. ``draws`` [m, n,
+    *event] are m draws of ``p(x_missing | x_observed)``, where they were asked for: whole tables, over which whatever
+    is computed varies as it should. ``pareto_k`` [n] is the tail index of the weights, or of the weights times the
+    values that they multiply if that is heavier: above 0.7, or with ``ess`` below 10, the weights that were drawn do
+    not show those that count, ``unknown`` [n] marks the row, and ``known_error`` is NaN there.
     """
 
     k: int
@@ -47,11 +46,11 @@ class Imputation(weighing.Weighed):
     draws: np.ndarray | None
     pareto_k: np.ndarray
 
-    warned = ("what fills them", "rows with missing values", "a larger k helps, slowly")
+    phrases = ("what fills them", "rows with missing values", "a larger k helps, slowly")
 
     @property
-    def sought(self) -> np.ndarray:
-        """The holes."""
+    def estimated(self) -> np.ndarray:
+        """The missing values."""
         return self.missing
 
     def errors(self, columns: Sequence[Column] | None = None) -> dict[str, np.ndarray]:
@@ -62,6 +61,7 @@ class Imputation(weighing.Weighed):
         return {"row": np.arange(1, len(self.ess) + 1), "ess": self.ess, "khat": self.pareto_k, **named}
 
 
+@former_names.argument("sweeps", "iterations")
 def impute(
     model: LatentVariableModel,
     x: ArrayLike | Datum,
@@ -69,7 +69,7 @@ def impute(
     k: int,
     key: PRNGKey,
     draws: int = 0,
-    sweeps: int = 0,
+    iterations: int = 0,
     defensive: bool = True,
     rows: np.ndarray | None = None,
     batch: int = 100,
@@ -77,18 +77,18 @@ def impute(
     """``sum_i w̃_i E[x_missing | z_i]``, z_i ~ q(z|x_observed), for every NaN of x [n, *event]; w̃_i = w_i / sum w.
 
     w = p(x_observed, z) / q(z|x_observed). A mean of means, which varies less than one of draws of x (Mattei and
-    Frellsen 2019, arXiv:1812.02633, section 3.4); with a model of missingness w has its p(s|x) too, which hangs on what
-    was drawn into the holes, and that is averaged. With ``draws`` = m there are m imputed tables besides, by sampling
-    importance resampling: z_j of the k draws, j ~ Cat(w̃), then x_missing ~ p(x|z_j); they are draws of
-    p(x_missing|x_observed) as k grows. With ``sweeps`` the encoder reads rows that so many sweeps have filled
-    (`impute_by_sweeps`, with other noise) rather than zeros: other draws of z, weighed as rightly, more of which may
-    count where an encoder never saw holes. One draw of five is from p(z), and w is over the mixture of both (defensive
-    importance sampling, Hesterberg 1995, Technometrics 37, 185); without ``defensive``, or where the density of q at a
-    given z takes long or is not there, as in flows, all are from q. A row without an observed value is filled from
-    p(x): z ~ p(z), all weights alike. ``batch`` rows are taken at once; with ``draws`` a log-weight of each of the k is
-    kept. The result is a function of (key, row number, k), but for rounding; ``rows`` are the row numbers (0, 1, ... by
-    default). Raises ValueError for data of another shape, infinite, or outside the likelihood's support; for a
-    likelihood that is not of independent features; for counts that are too small.
+    Frellsen 2019, arXiv:1812.02633, section 3.4); with a model of missingness w has its p(s|x) too, which depends on
+    the values drawn for the missing ones, and these are averaged. With ``draws`` = m there are m imputed tables
+    besides, by sampling importance resampling: z_j of the k draws, j ~ Cat(w̃), then x_missing ~ p(x|z_j); they are
+    draws of p(x_missing|x_observed) as k grows. With ``iterations`` the encoder reads rows that pseudo-Gibbs iterations
+    have filled (`impute_gibbs`, with other noise) rather than zeros: other draws of z, with weights as right, more of
+    which may count if the encoder never saw missing values. One draw of five is from p(z), and w is over the mixture of
+    both (defensive importance sampling, Hesterberg 1995, Technometrics 37, 185); without ``defensive``, or where the
+    density of q at a given z takes long or is not there, as in flows, all are from q. A row without an observed value
+    is filled from p(x): z ~ p(z), all weights alike. ``batch`` rows are taken at once; with ``draws`` a log-weight of
+    each of the k is stored. The result is a function of (key, row number, k), but for rounding; ``rows`` are the row
+    numbers (0, 1, ... by default). Raises ValueError for data of another shape, infinite, or outside the likelihood's
+    support; for a likelihood that is not of independent features; for counts that are too small.
 
     >>> import jax
     >>> from iwax import likelihoods, nn, posteriors, priors
@@ -102,7 +102,7 @@ def impute(
     ([0.5, 1.0], True)
     """
     at_least(1, {"k": k, "batch": batch})
-    at_least(0, {"draws": draws, "sweeps": sweeps})
+    at_least(0, {"draws": draws, "iterations": iterations})
     points = checked(model, x, rows, key, missing=True, empty=True)
     model.refuse_outside(points)
     table = as_one_table(points)
@@ -111,29 +111,30 @@ def impute(
     error, ess, shape = np.zeros(table.shape), np.full(len(table), np.nan), np.full(len(table), np.nan)
     copies = np.repeat(values[None], draws, axis=0) if draws else None
     model = batched.ready(model, key)
-    how = weighing.How(k, draws, sweeps, defensive and can_defend(model, key))
-    for proposing, holed, so in _proposals(model, missing, how):
-        for piece in blocks(jax.tree.map(lambda leaf, at=holed: leaf[at], points), batch) if len(holed) else ():
-            at = holed[piece.first : piece.stop]
-            found, holes = weighing.weighed(proposing, key, piece, so), missing[at]
-            values[at] = np.where(holes, found.means, values[at])
-            error[at] = np.where(holes, found.error, 0)
+    how = Sampling(k, draws, iterations, defensive and has_cheap_density(model, key))
+    for proposing, numbers, sampling in _proposals(model, missing, how):
+        for block in blocks(jax.tree.map(lambda leaf, at=numbers: leaf[at], points), batch):
+            at = numbers[block.first : block.stop]
+            found = estimated(proposing, key, block, sampling)
+            values[at] = np.where(missing[at], found.means, values[at])
+            error[at] = np.where(missing[at], found.error, 0)
             ess[at], shape[at] = found.ess, found.pareto_k
             if copies is not None:
-                copies[:, at] = np.where(holes, found.draws, copies[:, at])
+                copies[:, at] = np.where(missing[at], found.draws, copies[:, at])
     return Imputation(k, values, error, ess, missing, copies, shape)
 
 
 def _proposals(
-    model: LatentVariableModel, missing: np.ndarray, how: weighing.How
-) -> list[tuple[LatentVariableModel, np.ndarray, weighing.How]]:
+    model: LatentVariableModel, missing: np.ndarray, how: Sampling
+) -> list[tuple[LatentVariableModel, np.ndarray, Sampling]]:
     """The model, the rows with missing values that its posterior proposes for, and how.
 
     For a row without an observed value p(z|x) is p(z), which no encoder was trained to know: there the prior itself
-    proposes. What a model of missingness says of such a row is something; its posterior proposes for all.
+    proposes. Of such a row a model of missingness still knows that all is missing: its posterior proposes for all.
     """
     cells = missing.reshape(len(missing), -1)
-    holed, empty = cells.any(axis=1), cells.all(axis=1) & (model.missingness is None)
+    some, empty = cells.any(axis=1), cells.all(axis=1) & (model.missingness is None)
     of_prior = eqx.tree_at(lambda model: model.posterior, model, posteriors.Prior())
-    plain = how._replace(sweeps=0, defensive=False)
-    return [(model, np.flatnonzero(holed & ~empty), how), (of_prior, np.flatnonzero(empty), plain)]
+    plain = how._replace(iterations=0, defensive=False)
+    found = [(model, np.flatnonzero(some & ~empty), how), (of_prior, np.flatnonzero(empty), plain)]
+    return [(proposing, numbers, sampling) for proposing, numbers, sampling in found if len(numbers)]

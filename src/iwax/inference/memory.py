@@ -10,8 +10,8 @@ from numpy.typing import ArrayLike
 
 from iwax import batched
 from iwax._typing import PRNGKey
-from iwax.evaluation.blocks import at_least, blocks, by_row, checked
-from iwax.inference import inputs
+from iwax.evaluation.rows import at_least, blocks, by_row, checked
+from iwax.evaluation.tables import refusal, unmasked
 from iwax.likelihoods import Likelihood
 from iwax.model import LatentVariableModel
 from iwax.nn import MemoryMLP
@@ -38,15 +38,15 @@ class SlotPreferences(NamedTuple):
 def slot_preferences(
     model: LatentVariableModel, x: ArrayLike | Datum, labels: ArrayLike, *, key: PRNGKey, batch: int = 500
 ) -> list[SlotPreferences]:
-    """The mean attention of each class at one z ~ q(z|x) a row [n, D], for every memory from z to the data.
+    """The mean attention of each class at one z ~ q(z|x) per row [n, D], for every memory from z to the data.
 
     As Li, Zhu and Zhang (2016, arXiv:1602.07416) print, of softmax attention. Raises ValueError where the decoder has
-    no memory, labels are not one a row, and for rows that `embed` refuses.
+    no memory, labels are not one per row, and for rows that `embed` refuses.
     """
     decoder(model)
-    points, given = checked(model, x, None, key), inputs.labels(labels)
+    points, given = checked(model, x, None, key), _labels(labels)
     if given.shape != (len(points),):
-        raise ValueError(f"one label a row was needed, shape ({len(points)},), got {given.shape}")
+        raise ValueError(f"one label per row was needed, shape ({len(points)},), got {given.shape}")
     at_least(1, {"batch": batch})
     read = by_row(lambda part: _attention(model, key, part.x), points, batch)
     classes = np.unique(given)
@@ -56,7 +56,7 @@ def slot_preferences(
 def slot_pictures(model: LatentVariableModel, x: ArrayLike | Datum, *, key: PRNGKey) -> list[np.ndarray]:
     """What reading one slot alone adds to the mean of p(x|z), over the rows given: [slots, D] for every memory.
 
-    The difference between reading that slot with weight one and reading none, at one z ~ q(z|x) a row. Raises
+    The difference between reading that slot with weight one and reading none, at one z ~ q(z|x) per row. Raises
     ValueError as `slot_preferences`.
     """
     memories = decoder(model).memories
@@ -83,6 +83,17 @@ def decoder(model: LatentVariableModel) -> MemoryMLP:
         likelihood = type(model.likelihood).__name__
         raise ValueError(f"slots are those of a decoder with memory (nn.MemoryMLP), got none in {likelihood}")
     return network
+
+
+def _labels(values: ArrayLike) -> np.ndarray:
+    """Labels of rows, numbers or texts; ValueError for masked ones, TypeError for what is no list of them."""
+    try:
+        found = np.asarray(unmasked("labels", values, missing=False))
+    except (TypeError, ValueError) as error:
+        raise refusal("labels", values) from error
+    if found.dtype.kind not in "buifUS" or (found.dtype.kind == "f" and np.isnan(found).any()):
+        raise TypeError(f"labels must be numbers or texts, one per row, got values of type {found.dtype}")
+    return found
 
 
 @eqx.filter_jit

@@ -10,7 +10,7 @@ from jaxtyping import Array
 
 from iwax import batched
 from iwax._typing import PRNGKey
-from iwax.evaluation.blocks import at_least, check_key
+from iwax.evaluation.rows import at_least, check_key
 from iwax.model import LatentVariableModel
 from iwax.priors import Fixed, Vamp
 from iwax.priors.vamp import components_of

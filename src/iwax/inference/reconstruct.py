@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from iwax import batched, streams
 from iwax._typing import PRNGKey
 from iwax.evaluation import evidence, importance_posterior, trust
-from iwax.evaluation.blocks import Block, at_least, by_row, checked
+from iwax.evaluation.rows import Block, at_least, by_row, checked
 from iwax.model import LatentVariableModel
 from iwax.parts import Datum, Latent
 
@@ -34,7 +34,7 @@ _redrawn = eqx.filter_jit(batched.redraw)
 def resample(
     model: LatentVariableModel, x: ArrayLike | Datum, *, key: PRNGKey, k: int, batch: int = 250
 ) -> tuple[Latent, np.ndarray]:
-    """One draw a row of ``q_EW(z|x)``: z_j of k draws of q(z|x), j ~ Cat(w̃), w̃_i = w_i / sum w, w = p(x, z) / q(z|x).
+    """One draw per row of ``q_EW(z|x)``: z_j of k draws of q(z|x), j ~ Cat(w̃), w̃_i = w_i / sum w, w = p(x, z) / q(z|x).
 
     The posterior that IWAE's bound uses implicitly: q(z|x) at k = 1, p(z|x) as k grows
     (`iwax.evaluation.importance_posterior`; Cremer, Morris and Duvenaud 2017, arXiv:1704.02916, algorithm 1).
@@ -67,7 +67,7 @@ class ResamplingWeights(NamedTuple):
 def resampling_weights(
     model: LatentVariableModel, x: ArrayLike | Datum, *, key: PRNGKey, k: int, batch: int = 250
 ) -> ResamplingWeights:
-    """What the weights of `resample` with the same key and k say of themselves: its draws are made once more.
+    """Effective sample size and tail index of the weights of `resample` with the same key and k, drawn once more.
 
     A draw of q_EW is one of p(z|x) where many draws count; where few do it is nearer to q(z|x). Raises ValueError as
     `resample` does.
@@ -96,7 +96,7 @@ def reconstruct(
     """The means [n, D] of p(x|z) at a z inferred from each row of data [n, D].
 
     "posterior": z is the mean of q(z|x), for a chain passed on from layer to layer; nothing is drawn. "resample": z is
-    one draw of `resample` with k draws a row, closer to p(z|x) the larger k. Raises ValueError for another method,
+    one draw of `resample` with k draws per row, closer to p(z|x) the larger k. Raises ValueError for another method,
     data of another shape or not finite, or k below 1.
 
     >>> from iwax import likelihoods, nn, posteriors, priors

@@ -22,9 +22,9 @@ class Autoregressive(Likelihood):
     not fit. It takes no missing values, and there is no mean in closed form: see `distributions.Autoregressive.mean`.
 
     >>> import jax.numpy as jnp
-    >>> from iwax.nn import GatedLinear, PixelCNN
+    >>> from iwax.nn import MLP, PixelCNN
     >>> network = PixelCNN((4, 4), channels=8, layers=2, map_channels=2, key=jax.random.key(0))
-    >>> p = Autoregressive(GatedLinear(3, 2 * 16, key=jax.random.key(1)), network)(jnp.zeros(3), key=jax.random.key(2))
+    >>> p = Autoregressive(MLP(3, (), 2 * 16, key=jax.random.key(1)), network)(jnp.zeros(3), key=jax.random.key(2))
     >>> p.mean.shape
     (16,)
     """

@@ -9,6 +9,7 @@ from jaxtyping import Array, Float
 from iwax import parts
 from iwax._typing import PRNGKey
 from iwax.families import Columns, Family
+from iwax.nn import hidden_layers
 from iwax.parts import Distribution, Latent
 from iwax.supports import Support
 
@@ -46,6 +47,10 @@ class Likelihood(parts.Likelihood):
     def __call__(self, z: Latent, given: Any = None, *, key: PRNGKey) -> Distribution:
         """The distribution of x at a latent."""
         return self.family.of_outputs(self.network(z, key=key))
+
+    def hidden_layers(self, context: Latent, *, key: PRNGKey) -> list[Array] | None:
+        """The hidden layers of the network at a latent; None where it does not give them."""
+        return hidden_layers(self.network, context, key=key)
 
     def outside(self, values: np.ndarray) -> np.ndarray:
         """Deprecated: ``support.outside(values)``."""

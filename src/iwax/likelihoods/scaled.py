@@ -4,13 +4,12 @@ from typing import Any
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 import numpy as np
-from jax.core import Tracer
 from jaxtyping import Array, Float
 
 from iwax import distributions
 from iwax._typing import AnyArray, PRNGKey
+from iwax.nn.sizes import units
 from iwax.parts import Latent, Likelihood
 from iwax.supports import Affine
 
@@ -20,10 +19,10 @@ __all__ = ["Scaled"]
 class Scaled(Likelihood):
     """``x_j = loc_j + scale_j y_j``, y ~ p(y|z): a likelihood of independent features, in units that are not its own.
 
-    A network learns best about numbers of size one. loc and scale, one a column and not learned, bring the data
-    there: the mean and standard deviation of the training rows, say, and 0 and 1 for counts and classes, which are left
-    as they are. log p(x) is that of the data in their own units, ``- log scale_j`` a column. Raises ValueError where
-    they are not one a column or a scale is not positive.
+    A network learns best about numbers of size one. loc and scale, one of each per column and not learned, bring the
+    data there: the mean and standard deviation of the training rows, say, and 0 and 1 for counts and classes, which
+    stay as they are. log p(x) is that of the data in their own units, ``- log scale_j`` per column. Raises ValueError
+    unless there is a loc and a positive scale per column.
 
     >>> from iwax.likelihoods import Gaussian
     >>> from iwax.nn import MLP
@@ -38,11 +37,8 @@ class Scaled(Likelihood):
     scale: Float[Array, " features"]
 
     def __init__(self, likelihood: Any, loc: Float[AnyArray, " features"], scale: Float[AnyArray, " features"]) -> None:
-        if np.shape(loc) != np.shape(scale) or np.ndim(loc) != 1:
-            raise ValueError(f"a loc and a scale a column are needed, got shapes {np.shape(loc)} and {np.shape(scale)}")
-        if not isinstance(scale, Tracer) and not np.all(np.asarray(scale) > 0):
-            raise ValueError(f"the scales of a likelihood must be positive, got {scale}")
-        self.likelihood, self.loc, self.scale = likelihood, jnp.asarray(loc, float), jnp.asarray(scale, float)
+        self.likelihood = likelihood
+        self.loc, self.scale = units(loc, scale, "a scaled likelihood")
 
     @property
     def support(self) -> Affine:

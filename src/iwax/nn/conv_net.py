@@ -9,8 +9,6 @@ from jaxtyping import Array, Float
 
 from iwax._typing import AnyArray, PRNGKey
 from iwax.nn.conv import Conv, ConvLayer, Image
-from iwax.nn.dense import dense_network
-from iwax.nn.gated import GatedMLP
 from iwax.nn.mlp import MLP, check_trunk
 from iwax.nn.sizes import as_image
 
@@ -21,8 +19,8 @@ class ConvNet(eqx.Module):
     """A flat image through convolutional layers, flattened, through dense hidden layers, to ``out_features``.
 
     ``layers`` are `Conv` or tuples (channels, kernel, stride); all of them, and the dense ones of ``hidden``, have the
-    same activation: a name, or "gated". With ``out_features=None`` there is no last affine layer. Takes one datum of
-    channels * height * width numbers, row by row, channel by channel (with ``channels_last``, pixel by pixel);
+    same activation: a name, or "gated". With ``out_features=None`` there is no last affine layer. Takes one data point
+    of channels * height * width numbers, row by row, channel by channel (with ``channels_last``, pixel by pixel);
     `jax.vmap` makes it many. Raises ValueError as `ConvLayer` and `MLP`.
 
     >>> net = ConvNet((1, 28, 28), [(8, 5, 2), (16, 3, 2)], 2 * 40, key=jax.random.key(0), heads=2)
@@ -31,7 +29,7 @@ class ConvNet(eqx.Module):
     """
 
     layers: tuple[ConvLayer, ...]
-    dense: MLP | GatedMLP | None
+    dense: MLP | None
     channels_last: bool = eqx.field(static=True)
 
     def __init__(
@@ -58,7 +56,7 @@ class ConvNet(eqx.Module):
             check_trunk((flat,), heads, output_bias)
             self.dense = None
         else:
-            self.dense = dense_network(
+            self.dense = MLP(
                 flat,
                 hidden,
                 out_features,

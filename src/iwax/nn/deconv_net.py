@@ -10,8 +10,6 @@ from jaxtyping import Array, Float
 
 from iwax._typing import AnyArray, PRNGKey
 from iwax.nn.conv import Conv, ConvLayer, Image
-from iwax.nn.dense import dense_network
-from iwax.nn.gated import GatedMLP
 from iwax.nn.mlp import MLP
 from iwax.nn.sizes import check_one, check_output_bias
 
@@ -35,7 +33,7 @@ class DeconvNet(eqx.Module):
     (784,)
     """
 
-    dense: MLP | GatedMLP
+    dense: MLP
     layers: tuple[ConvLayer, ...]
     output_bias: Float[Array, " out"] | None
     image: Image = eqx.field(static=True)
@@ -59,7 +57,7 @@ class DeconvNet(eqx.Module):
         if not layers:
             raise ValueError("a DeconvNet needs at least one convolutional layer, the output's, got none")
         widths, first = (*hidden, math.prod(start)), jax.random.fold_in(key, len(layers))
-        self.dense = dense_network(in_features, widths, None, key=first, activation=activation, initial=initial)
+        self.dense = MLP(in_features, widths, None, key=first, activation=activation, initial=initial)
         built: list[ConvLayer] = []
         for i, layer in enumerate(layers):
             last = i == len(layers) - 1

@@ -11,7 +11,7 @@ from jaxtyping import Array, Float
 
 from iwax._typing import AnyArray, PRNGKey
 
-__all__ = ["INITIAL_WEIGHTS", "dense_weight", "glorot_uniform", "kernel", "mean_logits"]
+__all__ = ["INITIAL_WEIGHTS", "dense_weight", "kernel", "mean_logits"]
 
 Shape: TypeAlias = tuple[int, ...]
 
@@ -45,11 +45,12 @@ INITIAL_WEIGHTS: dict[str, Callable[[Shape, float, float, PRNGKey], Array]] = {
 def dense_weight(
     in_features: int, out_features: int, *, key: PRNGKey, heads: int = 1, initial: str = "glorot_uniform"
 ) -> Float[Array, "in out"]:
-    """A matrix of one of three laws, in which every head starts as if it were a layer of its own (out/heads outputs).
+    """A matrix of one of three distributions, in which every head starts as a layer of out/heads outputs.
 
-    ``glorot_uniform``: ``U(-r, r), r = sqrt(6 / (in + out))`` (Glorot and Bengio 2010); ``glorot_normal``: a normal law
-    of the same variance, ``2 / (in + out)``; ``he_normal``: ``N(0, 2 / in)`` (He et al. 2015, arXiv:1502.01852). Raises
-    ValueError on sizes below 1, outputs that are no multiple of the heads, and an unknown law.
+    ``glorot_uniform``: ``U(-r, r), r = sqrt(6 / (in + out))`` (Glorot and Bengio 2010, as used by Burda, Grosse and
+    Salakhutdinov 2016, arXiv:1509.00519); ``glorot_normal``: a normal one of the same variance, ``2 / (in + out)``;
+    ``he_normal``: ``N(0, 2 / in)`` (He et al. 2015, arXiv:1502.01852). Raises ValueError on sizes below 1, outputs that
+    are no multiple of the heads, and an unknown name.
 
     >>> dense_weight(3, 4, key=jax.random.key(0), heads=2, initial="he_normal").shape
     (3, 4)
@@ -59,18 +60,7 @@ def dense_weight(
             raise ValueError(f"{name} must be at least 1, got {size}")
     if heads < 1 or out_features % heads:
         raise ValueError(f"out_features must be a multiple of heads, got {out_features} outputs in {heads} heads")
-    return _law(initial)((in_features, out_features), float(in_features), float(out_features // heads), key)
-
-
-def glorot_uniform(in_features: int, out_features: int, *, key: PRNGKey, heads: int = 1) -> Float[Array, "in out"]:
-    """``W ~ U(-r, r), r = sqrt(6 / (in + out / heads))``: every head as if it were a layer of its own.
-
-    Glorot and Bengio (2010), as used by Burda, Grosse and Salakhutdinov (2016, arXiv:1509.00519).
-
-    >>> bool(abs(glorot_uniform(3, 3, key=jax.random.key(0))).max() <= 1.0)
-    True
-    """
-    return dense_weight(in_features, out_features, key=key, heads=heads)
+    return _distribution(initial)((in_features, out_features), float(in_features), float(out_features // heads), key)
 
 
 def kernel(
@@ -84,17 +74,17 @@ def kernel(
     dilution: float = 1.0,
     initial: str = "glorot_uniform",
 ) -> Float[Array, "out in height width"]:
-    """The kernel of a convolution, of the laws of `dense_weight`: a unit sees ``in * height * width`` numbers.
+    """The kernel of a convolution, of the distributions of `dense_weight`: a unit sees ``in * height * width`` numbers.
 
-    ``dilution`` says that only one in so many of them counts: the squared stride of a transposed convolution, say, or
-    the part of a window that is not masked.
+    Only one in ``dilution`` of them counts: the squared stride of a transposed convolution, say, or the size of a
+    window over the part of it that is not masked.
 
     >>> kernel(3, 8, 5, 5, key=jax.random.key(0)).shape
     (8, 3, 5, 5)
     """
     area = height * width
     shape = (out_channels, in_channels, height, width)
-    return _law(initial)(shape, in_channels * area / dilution, float(out_channels // heads * area), key)
+    return _distribution(initial)(shape, in_channels * area / dilution, float(out_channels // heads * area), key)
 
 
 def mean_logits(mean: Float[AnyArray, "*features"]) -> Float[Array, "*features"]:
@@ -109,7 +99,7 @@ def mean_logits(mean: Float[AnyArray, "*features"]) -> Float[Array, "*features"]
     return jnp.log(clipped) - jnp.log1p(-clipped)
 
 
-def _law(initial: str) -> Callable[[Shape, float, float, PRNGKey], Array]:
+def _distribution(initial: str) -> Callable[[Shape, float, float, PRNGKey], Array]:
     if initial not in INITIAL_WEIGHTS:
         raise ValueError(f"initial must be one of {', '.join(INITIAL_WEIGHTS)}, got {initial!r}")
     return INITIAL_WEIGHTS[initial]

@@ -15,15 +15,15 @@ __all__ = ["Joined"]
 class Joined(eqx.Module):
     """``f(f_1(a), f_2(b), ...)`` of a tuple (a, b, ...): each through its own network, side by side through ``joint``.
 
-    The nets of Tomczak and Welling's HVAE (2018, arXiv:1705.07120): for p(x|z1, z2), `GatedLinear` of 300 units of z1
-    and of z2, and a `GatedMLP` of 600 to 300 to the output. Without a joint network, the outputs side by side. A
+    The nets of Tomczak and Welling's HVAE (2018, arXiv:1705.07120): for p(x|z1, z2), gated layers of 300 units of z1
+    and of z2, and a gated `MLP` of 600 to 300 to the output. Without a joint network, the outputs side by side. A
     network is any module with ``in_features`` and ``out_features``. Raises ValueError where the joint network takes
     another number than the others give, or the tuple has another length.
 
-    >>> from iwax.nn import GatedLinear, GatedMLP
+    >>> from iwax.nn import MLP
     >>> keys = jax.random.split(jax.random.key(0), 3)
-    >>> each = (GatedLinear(40, 300, key=keys[0]), GatedLinear(40, 300, key=keys[1]))
-    >>> net = Joined(each, GatedMLP(600, (300,), 784, key=keys[2]))
+    >>> each = [MLP(40, (300,), None, activation="gated", key=key) for key in keys[:2]]
+    >>> net = Joined(tuple(each), MLP(600, (300,), 784, activation="gated", key=keys[2]))
     >>> net((jnp.zeros(40), jnp.zeros(40))).shape
     (784,)
     """

@@ -14,8 +14,8 @@ __all__ = ["Linear"]
 class Linear(eqx.Module):
     """``x W + b`` with W stored [in, out], which is faster under `jax.vmap` than ``W x``.
 
-    ``heads`` says of how many layers of equal width the outputs are made (a mean and a log-scale: two), for the law of
-    the initial weights, ``initial`` (`nn.init.dense_weight`); b starts at zero, or at ``output_bias``.
+    ``heads`` is the number of layers of equal width that the outputs belong to (a mean and a log-scale: two), for the
+    initial weights, ``initial`` (`nn.init.dense_weight`); b starts at zero, or at ``output_bias``.
 
     >>> import jax
     >>> layer = Linear(3, 2, key=jax.random.key(0))

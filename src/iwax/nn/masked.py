@@ -12,7 +12,7 @@ from jaxtyping import Array, Float
 from iwax._typing import AnyArray, PRNGKey
 from iwax.nn.init import dense_weight
 from iwax.nn.linear import Linear
-from iwax.nn.mlp import ACTIVATIONS, activation_named
+from iwax.nn.mlp import ACTIVATIONS, check_activation
 from iwax.nn.sizes import check_inputs
 
 __all__ = ["MaskedMLP"]
@@ -53,7 +53,7 @@ class MaskedMLP(eqx.Module):
         activation: str = "tanh",
         initial: str = "glorot_uniform",
     ) -> None:
-        activation_named(activation)
+        check_activation(activation)
         if heads < 1:
             raise ValueError(f"heads must be at least 1, got {heads}")
         widths = (features, *hidden, heads * features)
@@ -77,7 +77,7 @@ class MaskedMLP(eqx.Module):
 
     @property
     def in_features(self) -> int:
-        """How many numbers it takes, beside a context."""
+        """How many numbers it takes, without a context."""
         return self.layers[0].in_features
 
     @property

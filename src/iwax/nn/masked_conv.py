@@ -21,8 +21,8 @@ class MaskedConv(eqx.Module):
     ``stack="raster"``: the pixels before this one, row by row; "vertical": the rows above; "horizontal": those to the
     left in its row (van den Oord, Kalchbrenner and Kavukcuoglu 2016, arXiv:1601.06759; van den Oord et al. 2016,
     arXiv:1606.05328). Kind "A" sees none of the pixel itself (vertical: of its row), as a first layer must; "B" sees
-    it. W starts by one of the laws of `nn.init.dense_weight` for the numbers that it sees, b at zero. Raises ValueError
-    on an even kernel, or one below 3.
+    it. W starts by one of the distributions of `nn.init.dense_weight` for the numbers that it sees, b at zero. Raises
+    ValueError on an even kernel, or one below 3.
 
     >>> import jax
     >>> conv = MaskedConv(1, 8, 3, kind="A", key=jax.random.key(0))

@@ -1,9 +1,11 @@
 """q(z|x)."""
 
+from iwax import former_names
+from iwax.posteriors.amortised import Amortised
 from iwax.posteriors.bernoulli import Bernoulli
 from iwax.posteriors.chain import Chain
-from iwax.posteriors.coded import Coded
 from iwax.posteriors.coupling import coupling_layers, nice, real_nvp
+from iwax.posteriors.encoded import Encoded
 from iwax.posteriors.flow import Flow, Shared, flow
 from iwax.posteriors.full_gaussian import FullGaussian
 from iwax.posteriors.gaussian import Gaussian
@@ -19,9 +21,10 @@ from iwax.posteriors.sylvester import sylvester
 from iwax.posteriors.top_down import TopDown
 
 __all__ = [
+    "Amortised",
     "Bernoulli",
     "Chain",
-    "Coded",
+    "Encoded",
     "Flow",
     "FullGaussian",
     "Gaussian",
@@ -46,3 +49,5 @@ __all__ = [
     "real_nvp",
     "sylvester",
 ]
+
+__getattr__ = former_names.of(__name__)

@@ -4,12 +4,13 @@ from typing import Any
 
 from iwax import distributions
 from iwax._typing import PRNGKey
-from iwax.parts import Posterior, values_of
+from iwax.parts import values_of
+from iwax.posteriors.amortised import Amortised
 
 __all__ = ["Bernoulli"]
 
 
-class Bernoulli(Posterior):
+class Bernoulli(Amortised):
     """``q(z|x) = prod_j Bernoulli(z_j; sigmoid(m_j(x)))``, the network giving the logits m.
 
     Its draws have no derivative: train it with `gradients.score_function` or `gradients.wake` (Mnih and Rezende 2016,
@@ -22,8 +23,6 @@ class Bernoulli(Posterior):
     ((3,), False)
     """
 
-    network: Any
-
     def __call__(self, context: Any, *, key: PRNGKey) -> distributions.Bernoulli:
-        """The distribution at a datum, or at the latent of the layer below."""
+        """The distribution at a data point, or at the latent of the layer below."""
         return distributions.Bernoulli(self.network(values_of(context), key=key))

@@ -8,12 +8,13 @@ import jax.numpy as jnp
 from iwax._typing import AnyArray, PRNGKey
 from iwax.distributions import Normal, Transformed
 from iwax.nn import Linear
-from iwax.parts import Posterior, values_of
+from iwax.parts import values_of
+from iwax.posteriors.amortised import Amortised
 
 __all__ = ["Flow", "Shared", "flow"]
 
 
-class Flow(Posterior):
+class Flow(Amortised):
     """``z = f(z_0; h), z_0 ~ N(loc(h), diag scale(h)^2)`` with ``h = network(x)``; f is what ``map`` gives at h.
 
     Rezende and Mohamed (2015, arXiv:1505.05770). Made by `householder`, `linear_iaf`, `planar` and their like, or with
@@ -28,19 +29,18 @@ class Flow(Posterior):
     (2,)
     """
 
-    network: Any
     base: Linear
     map: Any
 
     def __call__(self, context: Any, *, key: PRNGKey) -> Transformed:
-        """The distribution at a datum, or at the latent of the layer below."""
+        """The distribution at a data point, or at the latent of the layer below."""
         h = self.network(values_of(context), key=key)
         loc, log_scale = jnp.split(self.base(h), 2, axis=-1)
         return Transformed(Normal(loc, jnp.exp(log_scale)), self.map(h))
 
 
 class Shared(eqx.Module):
-    """The same bijection, with parameters of its own, whatever the datum."""
+    """The same bijection, with parameters of its own, for every data point."""
 
     bijection: Any
 

@@ -8,12 +8,13 @@ import jax.numpy as jnp
 from iwax._typing import PRNGKey
 from iwax.bijections import UnitTriangular, packed_size
 from iwax.distributions import Normal, Transformed
-from iwax.parts import Posterior, values_of
+from iwax.parts import values_of
+from iwax.posteriors.amortised import Amortised
 
 __all__ = ["FullGaussian"]
 
 
-class FullGaussian(Posterior):
+class FullGaussian(Amortised):
     """``q(z|x) = N(loc(x), L D^2 L')``, L unit triangular, D diagonal; the network gives loc, log D and L's entries.
 
     It needs ``outputs(latent) = 2 latent + latent (latent - 1) / 2`` outputs of the network.
@@ -26,7 +27,6 @@ class FullGaussian(Posterior):
     (3,)
     """
 
-    network: Any
     latent: int = eqx.field(static=True)
 
     @staticmethod
@@ -39,7 +39,7 @@ class FullGaussian(Posterior):
         return 2 * latent + packed_size(latent)
 
     def __call__(self, context: Any, *, key: PRNGKey) -> Transformed:
-        """The distribution at a datum, or at the latent of the layer below."""
+        """The distribution at a data point, or at the latent of the layer below."""
         outputs = self.network(values_of(context), key=key)
         if outputs.shape[-1] != self.outputs(self.latent):
             raise ValueError(

@@ -8,12 +8,13 @@ import jax.numpy as jnp
 from iwax._typing import PRNGKey
 from iwax.distributions import Normal
 from iwax.numerics import check_floor, scale_of
-from iwax.parts import Posterior, values_of
+from iwax.parts import values_of
+from iwax.posteriors.amortised import Amortised
 
 __all__ = ["Gaussian"]
 
 
-class Gaussian(Posterior):
+class Gaussian(Amortised):
     """``q(z|x) = N(loc(x), diag scale(x)^2)``, the network giving ``(loc, log scale)``.
 
     Kingma and Welling (2014, arXiv:1312.6114); the scale is a standard deviation, its logarithm unclamped, as in Burda,
@@ -28,14 +29,13 @@ class Gaussian(Posterior):
     (3,)
     """
 
-    network: Any
     floor: float = eqx.field(static=True, default=0.0)
 
     def __check_init__(self) -> None:
         check_floor(self.floor, "a Gaussian posterior")
 
     def __call__(self, context: Any, *, key: PRNGKey) -> Normal:
-        """The distribution at a datum, or at the latent of the layer below."""
+        """The distribution at a data point, or at the latent of the layer below."""
         outputs = self.network(values_of(context), key=key)
         if outputs.shape[-1] % 2:
             raise ValueError(

@@ -8,12 +8,13 @@ import jax.numpy as jnp
 from iwax import distributions
 from iwax._typing import PRNGKey
 from iwax.distributions import Normal
-from iwax.parts import Posterior, values_of
+from iwax.parts import values_of
+from iwax.posteriors.amortised import Amortised
 
 __all__ = ["Mixture"]
 
 
-class Mixture(Posterior):
+class Mixture(Amortised):
     """``q(z|x) = sum_c pi_c(x) N(loc_c(x), diag scale_c(x)^2)``; the network gives the C logits, locs and log scales.
 
     Its draws have a derivative by implicit reparameterisation (`distributions.Mixture`), so that every estimator serves
@@ -26,7 +27,6 @@ class Mixture(Posterior):
     (3,)
     """
 
-    network: Any
     latent: int = eqx.field(static=True)
     components: int = eqx.field(static=True, kw_only=True)
 
@@ -40,7 +40,7 @@ class Mixture(Posterior):
         return components * (1 + 2 * latent)
 
     def __call__(self, context: Any, *, key: PRNGKey) -> distributions.Mixture:
-        """The distribution at a datum, or at the latent of the layer below."""
+        """The distribution at a data point, or at the latent of the layer below."""
         outputs, needed = (
             self.network(values_of(context), key=key),
             self.outputs(self.latent, components=self.components),

@@ -1,20 +1,18 @@
-"""Results as files: one JSON document a trained row."""
+"""Results as files: one JSON document for each trained row."""
 
 import json
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
-from iwax.reproduction.published import PublishedValue
+from iwax.reproduction.published import Frozen, PublishedValue
 from iwax.storage import durable
 
 __all__ = ["Against", "Evaluator", "Published", "Result", "file_name", "find", "read", "write"]
 
 
-class Published(BaseModel):
+class Published(Frozen):
     """What the publication prints for a row; None and an empty list where it does not."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     log_evidence: float | None
     active_units: list[int]
@@ -24,15 +22,13 @@ class Published(BaseModel):
     other_data: bool
 
 
-class Evaluator(BaseModel):
+class Evaluator(Frozen):
     """What one evaluator of log p(x) says of a row, nats, as means over the same test rows as the others'.
 
     `standard_error` is over the rows, `monte_carlo_error` over the draws; `difference` is that to annealed importance
     sampling, row by row, with an error that holds the noise of both. `seconds` are of the pass that measured it, which
     evaluators of the same draws share.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str
     k: int | None
@@ -47,24 +43,20 @@ class Evaluator(BaseModel):
     published: PublishedValue | None
 
 
-class Against(BaseModel):
-    """By how much a row lies above the table's baseline, nats, image by image: in log p(x) and in the ELBO."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+class Against(Frozen):
+    """The gain of a row over the table's baseline, nats, image by image: in log p(x) and in the ELBO."""
 
     row: str
     log_evidence: PublishedValue
     elbo: PublishedValue
 
 
-class Result(BaseModel):
+class Result(Frozen):
     """A trained and measured row: enough to make it again, and the number beside the published one.
 
     Measured on the first `n` test rows where a `limit` asked for that, on all of them without. Where several evaluators
     stand side by side, `log_evidence` is that of the k given.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     table: str
     row: str
@@ -89,7 +81,7 @@ class Result(BaseModel):
     elbo_standard_error: float
     active_units: list[int]
     against: Against | None = None
-    evaluators: list[Evaluator] = []
+    evaluators: list[Evaluator] = []  # noqa: RUF012
     published: Published
 
     @property

@@ -1,22 +1,29 @@
-"""What a run ran on: versions, source revision, device and command, without anything personal."""
+"""What a run runs on: device and precision, versions, source revision and command, without anything personal."""
 
 import os
 import platform
 import sys
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+import jax
 import jax.numpy as jnp
 from pydantic import BaseModel
 
-from iwax.runs.arithmetic import arithmetic
 from iwax.runs.revision import commit
 from iwax.runs.run_data import DataRecord
 
-__all__ = ["Environment", "Start", "environment", "versions"]
+__all__ = ["Environment", "Start", "arithmetic", "environment", "in_words", "placed", "versions"]
 
 PACKAGES = ("iwax", "jax", "jaxlib", "numpy", "equinox", "optax", "safetensors", "scikit-learn")
+
+# of jax_default_matmul_precision, as `jax.lax.Precision` says: products of all digits, and TF32 where a GPU has it
+_EXACT = ("highest", "float32", "F32_F32_F32")
+_TF32 = (None, "default", "high", "tensorfloat32", "TF32_TF32_F32")
+_TENSOR_CORES = 8.0  # compute capability from which a GPU has TF32
 
 
 class Start(BaseModel):
@@ -66,7 +73,7 @@ def environment(command: list[str] | None = None) -> dict[str, Any]:
     device = jnp.zeros(()).device  # where arrays go under the default that holds now
     return {
         "versions": versions(),
-        "git": _revision(),
+        "git": None if (revision := commit(Path.cwd())) is None else {"commit": revision},
         "device": {
             "platform": getattr(device, "platform", str(device)),
             "kind": getattr(device, "device_kind", str(device)),
@@ -78,14 +85,67 @@ def environment(command: list[str] | None = None) -> dict[str, Any]:
     }
 
 
-def _revision() -> dict[str, Any] | None:
-    found = commit(Path.cwd())
-    return None if found is None else {"commit": found}
-
-
 def _anonymous(word: str) -> str:
     """A word of the command line with the home folder as ~, and the program by its name alone."""
     home = str(Path.home())
     if word == sys.argv[0]:
         return Path(word).name
     return word.replace(home, "~") if len(home) > 1 else word
+
+
+def arithmetic() -> dict[str, str]:
+    """The type of a number, and of the factors of a product where these are rounded first, as computed now and here.
+
+    TF32 keeps 10 bits of a fraction of 23: JAX takes it for products of single precision on GPUs of compute capability
+    8 and more unless ``jax_default_matmul_precision`` says "highest".
+
+    >>> arithmetic()
+    {'numbers': 'float32', 'products': 'float32'}
+    """
+    zero = jnp.zeros(())
+    return {"numbers": zero.dtype.name, "products": _products(zero.dtype.name, zero.device)}
+
+
+def _products(numbers: str, device: Any) -> str:
+    asked = jax.config.jax_default_matmul_precision  # pyright: ignore[reportAttributeAccessIssue]
+    if numbers != "float32" or getattr(device, "platform", "cpu") == "cpu" or asked in _EXACT:
+        return numbers
+    if device.platform in ("gpu", "cuda") and asked in _TF32:
+        capability = getattr(device, "compute_capability", None)
+        return "TF32" if capability is None or float(capability) >= _TENSOR_CORES else numbers
+    return f"{device.platform} {asked or 'default'}"  # whatever that is there
+
+
+def in_words(found: Mapping[str, Any]) -> str:
+    """The precision in a few words.
+
+    >>> in_words({"numbers": "float64", "products": "float64"}), in_words({"numbers": "float32", "products": "TF32"})
+    ('float64', 'float32 with products in TF32')
+    """
+    numbers, products = found["numbers"], found["products"]
+    return numbers if products == numbers else f"{numbers} with products in {products}"
+
+
+@contextmanager
+def placed(*, device: Literal["cpu", "gpu"] | None, precision: Literal[32, 64]) -> Iterator[None]:
+    """Compute on a kind of device (None: what JAX finds) in single or double precision inside the block.
+
+    Raises ValueError where this machine, or this installation of JAX, has no such device.
+
+    >>> with placed(device="cpu", precision=64):
+    ...     jax.numpy.zeros(()).dtype
+    dtype('float64')
+    """
+    with ExitStack() as stack:
+        if device is not None:
+            stack.enter_context(jax.default_device(_device(device)))
+        stack.enter_context(jax.enable_x64(precision == 64))
+        yield
+
+
+def _device(kind: str) -> Any:
+    try:
+        return jax.devices(kind)[0]
+    except RuntimeError as error:
+        have = ", ".join(sorted({device.platform for device in jax.devices()}))
+        raise ValueError(f"device: {kind} was asked for, JAX has {have} here; use --device {have}") from error

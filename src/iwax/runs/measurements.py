@@ -1,4 +1,4 @@
-"""The measurements in the evaluation/ folder of a run: a summary, and the values a row of the data."""
+"""The measurements in the evaluation/ folder of a run: a summary, and values per row of the data."""
 
 import io
 import math
@@ -11,19 +11,33 @@ from typing import Any
 import numpy as np
 
 from iwax.formats.npy import read_npz
-from iwax.runs import summary_types
 from iwax.storage import strict_json
 from iwax.storage.checkpoint import CorruptCheckpointError
 from iwax.storage.sealed import Sealed
 
-__all__ = ["Measurement", "finite", "read", "summaries", "values", "write"]
+__all__ = ["Measurement", "finite", "parse", "read", "summaries", "values", "write"]
 
-ROW, BESIDE = 4096, 1 << 20  # bytes of the values of a row, and of all else in their file, at most
+ROW, REST = 4096, 1 << 20  # bytes of the values of a row, and of all else in their file, at most
+_TYPES = {"a number": (int, float), "a whole number": (int,), "a text": (str,), "null": (type(None),)}
+_NAMES = {  # what is needed, under which names
+    "a number or null": (
+        *("log_evidence", "standard_error", "elbo", "elbo_standard_error", "monte_carlo_error", "bits_per_dim"),
+        *("ess_median", "pareto_k_over_0_7", "missing", "seconds"),
+    ),
+    "a whole number": ("n", "seed", "evaluation_seed"),
+    "a whole number or null": ("k",),
+    "a text": ("method", "dataset", "checkpoint", "origin"),
+    "a text or null": ("split", "preset", "name", "start", "data_sha256", "precision"),
+    "a list of texts": ("warnings",),
+    "a list of whole numbers": ("shape",),
+    "a list of whole numbers or null": ("active_units", "units"),
+}
+_NEEDED = {name: needed for needed, names in _NAMES.items() for name in names}
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """A stored measurement: its summary, and its values a row of the data, [n] for every column, from a file."""
+    """A stored measurement: its summary, and its values per row of the data, [n] for every column, from a file."""
 
     file: Path
     summary: dict[str, Any]
@@ -65,7 +79,7 @@ def summaries(folder: Sealed, needed: Sequence[str], *, prefix: str = "") -> lis
 
 def _summary(folder: Sealed, name: str, needed: Sequence[str]) -> dict[str, Any]:
     path = folder.path / "evaluation" / name
-    summary = summary_types.parse(folder.read(f"evaluation/{name}"), path=path)
+    summary = parse(folder.read(f"evaluation/{name}"), path=path)
     missing = [key for key in needed if key not in summary]
     if missing:
         raise CorruptCheckpointError(path, None, "the summary of a measurement", f"one without {', '.join(missing)}")
@@ -74,25 +88,58 @@ def _summary(folder: Sealed, name: str, needed: Sequence[str]) -> dict[str, Any]
     return summary
 
 
+def parse(data: bytes, *, path: Path) -> dict[str, Any]:
+    """The summary in the bytes of a file. CorruptCheckpointError names file and line of what is wrong.
+
+    >>> parse(b'{"n": 3}', path=Path("a.json"))
+    {'n': 3}
+    """
+    try:
+        summary = strict_json.parse(data)
+    except ValueError as error:
+        raise CorruptCheckpointError(path, None, "the summary of a measurement", str(error)) from error
+    counts = summary.get("method", "importance") == "importance"  # units, as no other method does
+    for name, value in summary.items():
+        needed = _NEEDED.get(name)
+        if counts and needed and needed == _NEEDED["units"]:
+            needed = needed.removesuffix(" or null")
+        if needed and not any(_is(value, each) for each in needed.split(" or ")):
+            place = f"{path}:{_line(data, name)}"
+            raise CorruptCheckpointError(place, None, f"{needed} under {name!r}", f"{value!r:.60}")
+    return summary
+
+
+def _line(data: bytes, name: str) -> int:
+    """The number of the line, from 1, on which a key of the outermost object stands."""
+    lines = data.decode().splitlines()
+    return next((i for i, line in enumerate(lines, start=1) if line.startswith(f'  "{name}":')), 1)
+
+
+def _is(value: object, needed: str) -> bool:
+    if needed.startswith("a list of "):
+        return isinstance(value, list) and all(_is(each, f"a {needed[10:-1]}") for each in value)
+    return type(value) in _TYPES[needed]
+
+
 def values(folder: Sealed, path: Path, summary: Mapping[str, Any], columns: Sequence[str]) -> dict[str, np.ndarray]:
-    """The values a row, [n] for every one of the ``columns``, that belong to the summary at ``path``.
+    """The values per row, [n] for every one of the ``columns``, that belong to the summary at ``path``.
 
     Their sizes are compared with the summary's n and with the bytes that are there before anything is decoded. Raises
     CorruptCheckpointError where they cannot be read or are of another number of rows.
     """
-    file, limit = path.with_suffix(".npz"), ROW * summary["n"] + BESIDE
+    file, limit = path.with_suffix(".npz"), ROW * summary["n"] + REST
     try:
         packed = folder.read(f"evaluation/{file.name}", limit=limit)
         _refuse_packing(packed)
         found = read_npz(packed, name=path.stem)
         wrong = [name for name in columns if found[name].shape != (summary["n"],)]
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise CorruptCheckpointError(file, None, "the values a row of a measurement", str(error)) from error
+        raise CorruptCheckpointError(file, None, "the values per row of a measurement", str(error)) from error
     odd = next((name for name in columns if found[name].dtype.kind not in "fiu"), None)
     if odd is not None:
-        raise CorruptCheckpointError(file, odd, "a number a row", f"{found[odd].dtype}")
+        raise CorruptCheckpointError(file, odd, "a number per row", f"{found[odd].dtype}")
     if wrong:
-        needed = f"{summary['n']} values a column, as {path.name} says"
+        needed = f"{summary['n']} values per column, as {path.name} says"
         raise CorruptCheckpointError(file, None, needed, f"shape {found[wrong[0]].shape} of {wrong[0]}")
     return found
 

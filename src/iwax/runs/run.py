@@ -1,10 +1,10 @@
 """A run: its configuration, its data, its model, its records and its measurements, all from one folder."""
 
+import warnings
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from functools import cached_property
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -12,31 +12,28 @@ from pydantic import ValidationError
 
 from iwax import data, inference, writable
 from iwax._typing import PRNGKey
+from iwax.data.files import read_rows
 from iwax.data.rows import Rows
 from iwax.model import LatentVariableModel
-from iwax.runs import file_rows, measure, run_data, support
-from iwax.runs.environment import Environment
+from iwax.runs import run_data, support
+from iwax.runs.environment import Environment, placed
 from iwax.runs.folder import check_begun
-from iwax.runs.measure import COMMON_SEED
-from iwax.runs.methods import Method
-from iwax.runs.methods.method import check_range
-from iwax.runs.place import placed
+from iwax.runs.measure import COMMON_SEED, measure
+from iwax.runs.methods import Method, Task, method_of
 from iwax.runs.reporter import Reporter
 from iwax.runs.run_data import DataRecord
 from iwax.runs.sources import stored
 from iwax.runs.stored_model import choose, load_model
-from iwax.runs.task import Task
 from iwax.settings import build
 from iwax.settings.config import Config
 from iwax.storage.checkpoint import CorruptCheckpointError
 from iwax.storage.sealed import Sealed
-from iwax.streams import Run as Streams
 
-__all__ = ["Run", "load", "open_run"]
+__all__ = ["Run", "evaluate", "load", "open_run"]
 
 
 class Run:
-    """A run in a folder. What it holds is read when it is asked for, checked against its seal, and kept.
+    """A run in a folder. What it holds is read at its first use, and checked against its seal.
 
     ``checkpoint`` is best (on the validation data; where nothing was validated, the last) or last; ``data_path`` says
     where the data are that it was trained on, without it they are looked for where they lay then, by their name, and
@@ -44,8 +41,8 @@ class Run:
     the best sound one that was validated, or else the newest sound one.
 
     Raises FileNotFoundError, naming what is missing, where no run was begun, and CorruptCheckpointError where a link, a
-    pipe or a device lies anywhere in the folder, or its seal is damaged; of a folder without a seal it is told that
-    nothing but its checkpoints can be checked.
+    pipe or a device lies anywhere in the folder, or its seal is damaged; of a folder without a seal a warning says
+    that nothing but its checkpoints can be checked.
     """
 
     def __init__(
@@ -73,6 +70,16 @@ class Run:
             fallback=self._fallback,
             dataset=self._dataset,
         )
+
+    def __fspath__(self) -> str:
+        """The folder, so that a run serves where its path does."""
+        return str(self.path)
+
+    __str__ = __fspath__
+
+    def __truediv__(self, name: str) -> Path:
+        warnings.warn(f"train and resume return a Run: write run.path / {name!r}", DeprecationWarning, stacklevel=2)
+        return self.path / name
 
     # -- what was asked for, and with what ---------------------------------------------------------------------------
 
@@ -154,38 +161,44 @@ class Run:
 
     @property
     def left_out(self) -> list[str]:
-        """Columns of the table that the training left out, because it was told to or found them useless."""
-        told = [name for name, kind in (self.config.data.kinds or {}).items() if kind == "drop"]
-        return [*told, *(self.about.left_out or ())]
+        """Columns of the table that the training left out, because a setting drops them or they are of no use."""
+        dropped = [name for name, kind in (self.config.data.kinds or {}).items() if kind == "drop"]
+        return [*dropped, *(self.about.left_out or ())]
 
-    def as_taken(self, rows: np.ndarray, *, source: str) -> np.ndarray:
+    def to_model_scale(self, rows: np.ndarray, *, source: str) -> np.ndarray:
         """Rows [n, D] as the likelihood takes them: grey values as the training data's were taken.
 
         Raises ValueError naming the source and the first cell for which the likelihood has no density.
         """
-        taken = build.as_taken(self.config, self.about.kind, rows)
-        support.check_values(self.config.model.likelihood, taken, source=source, trained=True)
-        return taken
+        scaled = build.to_model_scale(self.config, self.about.kind, rows)
+        support.check_values(self.config.model.likelihood, scaled, source=source, trained=True)
+        return scaled
+
+    def as_taken(self, rows: np.ndarray, *, source: str) -> np.ndarray:
+        """As `to_model_scale`, which is its name today."""
+        warnings.warn("Run.as_taken is now Run.to_model_scale", DeprecationWarning, stacklevel=2)
+        return self.to_model_scale(rows, source=source)
 
     def read(self, file: str | Path, *, binarize: str | None = None, empty: bool = False) -> np.ndarray:
         """All rows of a file [n, D] as the likelihood takes them, made binary as asked or as those of the run were.
 
-        Rows of a table may be ``empty``, without a value, where that is said. Raises ValueError where they are of
-        another width or the model has no density for them.
+        Rows of a table may be ``empty``, without a value. Raises ValueError where they are of another width or the
+        model has no density for them, or a table has not the columns that the run was trained on.
         """
-        found = file_rows.read(Path(file), self.config, self.about, left_out=self.left_out, empty=empty)
-        return self._taken(Path(file), found, binarize)
+        return self._read(Path(file), binarize, empty=empty, each=False)[0]
 
     def read_each(self, file: str | Path, *, binarize: str | None = None) -> tuple[np.ndarray, Rows]:
         """The same of rows that stand each for itself: of a table, cells that their column cannot hold are NaN.
 
         The rows as read say why (`Rows.refused`), and have the columns that training left out (`Rows.unread`).
         """
-        found = file_rows.read(Path(file), self.config, self.about, left_out=self.left_out, empty=True, each=True)
-        return self._taken(Path(file), found, binarize), found
+        return self._read(Path(file), binarize, empty=True, each=True)
 
-    def _taken(self, file: Path, found: Rows, binarize: str | None) -> np.ndarray:
-        return self.as_taken(file_rows.values(file, found, self.config, self.about, binarize), source=str(file))
+    def _read(self, file: Path, binarize: str | None, *, empty: bool, each: bool) -> tuple[np.ndarray, Rows]:
+        table, settings = self.about.columns, self.config.data
+        found = read_rows(file, table, dropped=self.left_out, dialect=settings.dialect, empty=empty, each=each)
+        values = run_data.values(file, found, self.about, binarize or settings.binarize)
+        return self.to_model_scale(values, source=str(file)), found
 
     # -- use ---------------------------------------------------------------------------------------------------------
 
@@ -211,41 +224,12 @@ class Run:
         """
         writable.check(self.path / "evaluation" / "new", what="measurement")
         settings = self.config.evaluation
-        given = {} if split is None else {"split": split}
-        method = measure.value(method or "importance", given, k=settings.k)
-        if limit is None:
-            limit = settings.limit
-        split = "simulated" if method.simulates else split or settings.split
-        task = self.task(split, limit=limit, seed=COMMON_SEED if seed is None else seed, reporter=reporter)
+        chosen = method_of(method or "importance", {} if split is None else {"split": split}, k=settings.k)
+        rows = "simulated" if chosen.simulates else split or settings.split
+        limit, seed = settings.limit if limit is None else limit, COMMON_SEED if seed is None else seed
+        task = Task(self, rows, limit, seed, reporter)
         with self.placed():
-            return measure.measure(method, task)
-
-    def task(
-        self,
-        split: str,
-        *,
-        limit: int | None,
-        seed: int,
-        reporter: Reporter,
-        streams: Mapping[Streams, Streams] = MappingProxyType({}),
-    ) -> Task:
-        """The model to be measured on a split, up to a limit, with the noise of a seed. ValueError for a wrong one."""
-        check_range("seed", seed, 0, 2**32 - 1)
-        if limit is not None:
-            check_range("limit", limit, 1, 10**9)
-        return Task(
-            path=self.path,
-            config=self.config,
-            about=self.about,
-            checkpoint=self.checkpoint.name,
-            model=self.model,
-            dataset=self.dataset(),
-            split=split,
-            limit=limit,
-            seed=seed,
-            reporter=reporter,
-            streams=streams,
-        )
+            return measure(chosen, task)
 
     def sample(self, n: int, *, key: PRNGKey, given: Mapping[str, Any] | None = None) -> inference.Generated:
         """Draw n new rows from the model, z ~ p(z), x ~ p(x|z)."""
@@ -256,7 +240,7 @@ class Run:
 
     @cached_property
     def metrics(self) -> list[dict[str, Any]]:
-        """The rows of metrics.jsonl, an epoch each, no more than a curve needs."""
+        """The rows of metrics.jsonl, one per epoch, no more than a curve needs."""
         return self.folder.curve()
 
 
@@ -276,3 +260,38 @@ def open_run(
 def load(run: str | Path, *, checkpoint: str = "best", fallback: bool = False) -> LatentVariableModel:
     """The trained model of a run folder: its best state on the validation data, or its last (as `open_run`)."""
     return open_run(run, checkpoint=checkpoint, fallback=fallback).model
+
+
+def evaluate(
+    run: str | Path | Run,
+    *,
+    method: str | Method = "importance",
+    split: str | None = None,
+    k: int | None = None,
+    chains: int | None = None,
+    temperatures: int | None = None,
+    leapfrog: int | None = None,
+    start: str | None = None,
+    order: int | None = None,
+    repeats: int | None = None,
+    limit: int | None = None,
+    seed: int | None = None,
+    checkpoint: str | None = None,
+    data_path: str | Path | None = None,
+    fallback: bool = False,
+    reporter: Reporter,
+) -> dict[str, Any]:
+    """Measure the run in a folder, as `Run.evaluate` does, by a method or by the name of one with its settings.
+
+    `importance` takes k samples for each row; `annealed` takes `chains`, `temperatures`, `leapfrog` steps and a `start`
+    at the prior or the posterior q(z|x); `bidirectional` the same in both directions; `jackknife` the `order` of the
+    estimate from k draws and how often it is repeated and averaged (an estimate, no bound). The checkpoint is the
+    configured one where it is None. Raises ValueError for an unknown method or a setting that it does not take.
+    """
+    opened = run if isinstance(run, Run) else Run(run, data_path=data_path, fallback=fallback)
+    settings = opened.config.evaluation
+    given = {"split": split, "k": k, "chains": chains, "temperatures": temperatures, "leapfrog": leapfrog}
+    given |= {"start": start, "order": order, "repeats": repeats}
+    chosen = method_of(method, {name: each for name, each in given.items() if each is not None}, k=settings.k)
+    opened = opened.at(checkpoint or settings.checkpoint)
+    return opened.evaluate(chosen, split=split, limit=limit, seed=seed, reporter=reporter)

@@ -7,16 +7,20 @@ from math import prod
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 from pydantic import BaseModel, Field
 
 from iwax import data
 from iwax.data import Column
+from iwax.data.binarization import binarized
 from iwax.data.dataset import Kind
+from iwax.data.rows import Rows
 from iwax.settings.config import Data
+from iwax.streams import Bits
 
-__all__ = ["DataRecord", "candidates", "find", "is_data", "portable"]
+__all__ = ["DataRecord", "candidates", "find", "is_data", "portable", "values"]
 
-SPARE, ENTRY = 1 << 26, 1 << 10  # bytes of any data, and of a picture beside its values
+SPARE, ENTRY = 1 << 26, 1 << 10  # bytes of any data, and of a picture apart from its values
 CELL, TEXT = 64, 4096  # bytes of a value in any format, and of a text in a column that was left out
 ABOVE = 2  # folders above a run folder that are searched: a run is made in runs/ of the folder one works in
 
@@ -32,7 +36,7 @@ class DataRecord(BaseModel):
     sha256: str
     columns: tuple[Column, ...] | None = None
     path: str | None = None
-    left_out: tuple[str, ...] | None = None  # of the table's columns, though nobody said so
+    left_out: tuple[str, ...] | None = None  # of the table's columns, though no setting says so
 
 
 def portable(name: str) -> str | None:
@@ -78,7 +82,7 @@ def find(settings: Data, record: DataRecord, *, run: Path, given: Path | None = 
     if given is not None:
         return _checked([str(given)], settings, record, run=run)
     if settings.name in data.names():
-        if data.whereabouts(settings.name) in ("absent", "incomplete"):
+        if data.availability(settings.name) in ("absent", "incomplete"):
             raise data.UnavailableError(
                 f"run {run}: its data were needed, {settings.name}, whose files are not here; iwax data get "
                 f"{settings.name} downloads them, or say where they are with --data PATH"
@@ -160,3 +164,18 @@ def _refusal(others: dict[str, str], settings: Data, record: DataRecord, run: Pa
         f"got others: {got}; {own}rows of other data are measured by iwax score {run} FILE, and a run on other data is "
         "a new run"
     )
+
+
+def values(file: Path, found: Rows, record: DataRecord, how: str | None) -> np.ndarray:
+    """The values [n, D] of rows of a file, made binary if ``how`` says how. ValueError for rows of another width."""
+    wanted = prod(record.shape)
+    if found.values.shape[1] != wanted:
+        raise ValueError(
+            f"{file}: rows of {wanted} values were needed, as the run was trained on (shape {record.shape}); "
+            f"got {found.values.shape[1]}"
+        )
+    if found.kind == "table" and record.columns is None and any(c.levels for c in found.columns or ()):
+        raise ValueError(f"{file}: needed numbers, as the run was trained on; got columns of text")
+    if how is None or found.kind == "binary":
+        return found.values
+    return binarized(found.values, how, stream=Bits.SAMPLE, where=str(file))

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable
-from types import TracebackType
 from typing import Self
 
 from iwax.runs.reporter import Reporter
@@ -45,13 +44,11 @@ class Session:
         self._saved = self._spoken = time.monotonic()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._metrics.close()
         self._timing.close()
 
-    def stretch(self, state: State, progress: Progress) -> bool:
+    def segment(self, state: State, progress: Progress) -> bool:
         """Tell, save where it is time, and stop where that was asked for."""
         self._begun()
         now = time.monotonic()
@@ -87,10 +84,10 @@ class Session:
         """Write the checkpoint of this step, unless it is there, and let go of old ones."""
         step = int(state.step)
         # a row that a checkpoint covers must outlive any crash that the checkpoint outlives
-        marks = {each.path: each.sync() for each in (self._metrics, self._timing)}
+        states = {each.path: each.sync() for each in (self._metrics, self._timing)}
         known = self._validation[1] if self._validation is not None and self._validation[0] == step else None
         if step != self._sound:
             save_state(self.folder.path / "checkpoints", state, validation=known, keep=self.settings.keep)
             self._sound = step
-        self.folder.seal(marks)
+        self.folder.seal(states)
         self._saved = time.monotonic()

@@ -15,10 +15,9 @@ from iwax import data, streams
 from iwax.gradients import AbstractObjective
 from iwax.model import LatentVariableModel
 from iwax.runs import initial, run_data, support
-from iwax.runs.environment import Environment, environment, versions
+from iwax.runs.environment import Environment, environment, placed, versions
 from iwax.runs.folder import claimed, held, write_down
 from iwax.runs.interrupt import Interrupted, watch
-from iwax.runs.place import placed
 from iwax.runs.reporter import Reporter
 from iwax.runs.run import Run
 from iwax.runs.run_data import DataRecord
@@ -45,7 +44,7 @@ def train(config: Config, output: Path | None = None, *, reporter: Reporter, sto
     """Train a model in a new run folder, exactly `output` or a fresh one below runs/, and return the run.
 
     Everything that can be wrong with settings, data or folder is found before the first step. `stop` is asked
-    after every stretch of at most two seconds; where it says True the run is left, resumable, as if finished.
+    after every compiled segment of at most two seconds; where it says True the run is left, resumable, as if finished.
     Raises ValueError or an OSError for what is wrong, NumericalStop where the loss or a gradient is not finite (its
     last finite state is saved, and the error's `run` is the folder), Interrupted after SIGINT or SIGTERM (with a
     checkpoint written).
@@ -125,7 +124,7 @@ def _prepare(config: Config, dataset: data.Dataset) -> _Work:
     return _Work(
         config,
         dataset,
-        build.build_model(config, build.moments(config, dataset), key=key),
+        build.build_model(config, build.feature_statistics(config, dataset), key=key),
         build_objective(config.objective, dataset.features, rows=len(dataset.train), key=baseline),
         build.build_optimizer(config.training, steps_per_epoch=steps),
         build.build_schedule(config.training, steps_per_epoch=steps),
@@ -149,7 +148,7 @@ def _first_state(work: _Work, start: Path | None) -> State:
         raise
     except CorruptCheckpointError as error:  # it verifies, so it is whole, and of other data
         raise ValueError(
-            f"--from {source}: data of {work.dataset.features} values a row need weights of their size, "
+            f"--from {source}: data of {work.dataset.features} values per row need weights of their size, "
             f"got {error.got} for {error.tensor} ({error.needed} was needed)"
         ) from error
     return work.start(model)
@@ -186,9 +185,9 @@ def _write_down(folder: Sealed, work: _Work, source: Path | None, reporter: Repo
     if work.config.data.name not in data.names():  # a file of one's own: what was read, split and left out
         _say_what_was_read(dataset, reporter)
     if source is not None:
-        initial.tell(folder, dataset, source, reporter)
+        initial.announce(folder, dataset, source, reporter)
     if work.config.objective.ascends_a_lower_bound:
-        reporter.note("the bound is below log p(x) on average, in nats a row: the higher, the better")
+        reporter.note("the bound is below log p(x) on average, in nats per row: the higher, the better")
     for warning in work.config.warnings():
         folder.log(f"warning: {warning}")
 
@@ -226,9 +225,9 @@ def _say_versions(before: Environment, reporter: Reporter) -> None:
 
 def _end(folder: Sealed, state: State, reporter: Reporter, signum: int) -> None:
     """End the process: before the first step is done nothing is to be saved, and nobody waits for the compiler."""
-    told = str(Interrupted(signum, int(state.step), folder.path))
-    folder.log(told)
-    reporter.warning(told)
+    message = str(Interrupted(signum, int(state.step), folder.path))
+    folder.log(message)
+    reporter.warning(message)
     os._exit(128 + signum)
 
 
@@ -255,7 +254,7 @@ def _go(
             reporter.begun("training")
             state = _ascended(work, state, session)
             session.save(state)
-    if (signum := signals()) is not None:  # after the last stretch too: whoever sent it wants what follows to end
+    if (signum := signals()) is not None:  # after the last segment too: whoever sent it wants what follows to end
         error = Interrupted(signum, int(state.step), folder.path)
         folder.log(str(error))
         folder.seal()
@@ -270,12 +269,12 @@ def _say_patience(folder: Sealed, work: _Work, state: State, reporter: Reporter)
     """That the training ended before its plan, where it did, and whose weights are the best."""
     steps, epochs = steps_per_epoch(len(work.dataset.train), work.config.training.batch), work.config.training.epochs
     if int(state.step) < epochs * steps:
-        told = (
+        message = (
             f"stopped after epoch {int(state.step) // steps} of {epochs}: no better validation bound since epoch "
             f"{int(state.best_step) // steps} ({float(state.best):.2f} nats), whose weights are the best checkpoint"
         )
-        folder.log(told)
-        reporter.note(told)
+        folder.log(message)
+        reporter.note(message)
 
 
 def _ascended(work: _Work, state: State, session: Session) -> State:

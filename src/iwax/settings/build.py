@@ -22,21 +22,21 @@ from iwax.settings.config import Config, Training
 from iwax.settings.model import LARGEST_WEIGHTS
 from iwax.settings.parts import whole
 from iwax.settings.parts.columns import table_start
-from iwax.settings.parts.networks import Moments
+from iwax.settings.parts.networks import FeatureStatistics
 from iwax.streams import Bits
-from iwax.training import Plan, rows_a_piece, schedules
+from iwax.training import Plan, rows_per_piece, schedules
 
 __all__ = [
-    "Moments",
-    "as_taken",
+    "FeatureStatistics",
     "build_model",
     "build_optimizer",
     "build_plan",
     "build_schedule",
-    "moments",
+    "canonical_name",
+    "feature_statistics",
     "needs_examples",
     "resolve",
-    "spelt_out",
+    "to_model_scale",
     "values",
 ]
 
@@ -47,7 +47,7 @@ SMALLEST_SCALE = 0.05  # of a constant feature, as a fraction of that of all: no
 
 
 def resolve(config: Config, dataset: Dataset) -> Config:
-    """The configuration with what was left to the data filled in: the likelihood, and a registered name spelt out.
+    """The configuration with what was left to the data filled in: the likelihood, and a registered name in full.
 
     >>> from iwax import data
     >>> resolve(Config(), data.load("digits")).model.likelihood.kind
@@ -56,24 +56,24 @@ def resolve(config: Config, dataset: Dataset) -> Config:
     model = config.model.with_likelihood(_LIKELIHOODS.get(dataset.kind, "bernoulli")).model_dump()
     if dataset.missing and model["mask"] is None:
         model["mask"] = True
-    named = config.data.model_dump() | {"name": spelt_out(config.data.name)}
+    named = config.data.model_dump() | {"name": canonical_name(config.data.name)}
     return Config.model_validate(config.model_dump() | {"data": named, "model": model})
 
 
-def spelt_out(name: str) -> str:
+def canonical_name(name: str) -> str:
     """The registered name of data that has no nickname; the path of a file as it is.
 
-    >>> spelt_out("digits")
+    >>> canonical_name("digits")
     'digits'
     """
     return registered(name).name if name in names() else name
 
 
-def moments(config: Config, dataset: Dataset) -> Moments:
+def feature_statistics(config: Config, dataset: Dataset) -> FeatureStatistics:
     """What the untrained model gives for every datum.
 
     >>> from iwax import data
-    >>> moments(Config(), data.load("digits")).mean.shape
+    >>> feature_statistics(Config(), data.load("digits")).mean.shape
     (64,)
     """
     shown = values(config, dataset, "train")
@@ -89,7 +89,7 @@ def moments(config: Config, dataset: Dataset) -> Moments:
     table = None
     if config.model.likelihood.kind == "columns" and dataset.columns is not None:
         table = table_start(dataset.columns, shown, floor=config.model.scale_floor or 0.0, source=config.data.name)
-    return Moments(mean, scale, dataset.shape, _examples(config, shown, unit), table)
+    return FeatureStatistics(mean, scale, dataset.shape, _examples(config, shown, unit), table)
 
 
 def needs_examples(config: Config) -> int:
@@ -113,7 +113,7 @@ def _examples(config: Config, shown: Num[np.ndarray, "rows features"], unit: flo
 def values(config: Config, dataset: Dataset, part: str, *, final: bool = False) -> Num[np.ndarray, "rows features"]:
     """The rows of a split as training takes them or, ``final``, as a density is evaluated at them.
 
-    They differ for training rows that are binarised anew at every access: their final form is one fixed draw.
+    They differ for training rows that are binarised again at every access: their final form is one fixed draw.
     Raises ValueError where the data have no such split.
 
     >>> from iwax import data
@@ -123,14 +123,16 @@ def values(config: Config, dataset: Dataset, part: str, *, final: bool = False) 
     rows = dataset.split(part).values
     if final and part == "train" and dataset.binarize_training:
         return binarize_once(rows, seed=FINAL_SEED, stream=Bits.SAMPLE)
-    return as_taken(config, dataset.kind, rows)
+    return to_model_scale(config, dataset.kind, rows)
 
 
-def as_taken(config: Config, kind: Kind, rows: Num[np.ndarray, "rows features"]) -> Num[np.ndarray, "rows features"]:
+def to_model_scale(
+    config: Config, kind: Kind, rows: Num[np.ndarray, "rows features"]
+) -> Num[np.ndarray, "rows features"]:
     """Rows as the likelihood takes them: grey values 0..255 as fractions of 255 where it is continuous, or has bins.
 
     >>> from iwax.settings.config import Model
-    >>> as_taken(Config(model=Model(likelihood="gaussian")), "grey", np.array([[255]], np.uint8))
+    >>> to_model_scale(Config(model=Model(likelihood="gaussian")), "grey", np.array([[255]], np.uint8))
     array([[1.]], dtype=float32)
     """
     whole = rows.dtype == np.uint8 or np.isnan(rows).any()
@@ -140,8 +142,8 @@ def as_taken(config: Config, kind: Kind, rows: Num[np.ndarray, "rows features"])
     return rows
 
 
-def build_model(config: Config, start: Moments, *, key: PRNGKey) -> LatentVariableModel:
-    """The untrained model of data with these moments, which its output biases give for every datum.
+def build_model(config: Config, start: FeatureStatistics, *, key: PRNGKey) -> LatentVariableModel:
+    """The untrained model of data with these feature statistics, which its output biases give for every data point.
 
     The configuration must be resolved. Raises ValueError where the nets would not fit in any memory, or the parts not
     the data; MemoryLimitError where training them would take more than is allowed. Nothing is allocated before.
@@ -210,7 +212,7 @@ def build_plan(config: Config, dataset: Dataset) -> Plan:
         binarize=dataset.binarize_training,
         missing=bool(dataset.missing),
         reduction=settings.reduction,
-        piece=None if config.objective.whole_batch else rows_a_piece(settings.batch, config.objective.k),
+        piece=None if config.objective.whole_batch else rows_per_piece(settings.batch, config.objective.k),
         validate_every=settings.validate_every,
         patience=settings.patience,
     )

@@ -17,7 +17,7 @@ from iwax.settings.config import Config
 from iwax.settings.model import Model
 from iwax.settings.objective import Objective, build_objective
 from iwax.settings.parts.columns import table_start
-from iwax.settings.parts.networks import Moments
+from iwax.settings.parts.networks import FeatureStatistics
 from iwax.settings.parts.whole import assemble
 
 __all__ = ["check"]
@@ -87,11 +87,11 @@ def _asked(model: Model, objective: Objective) -> Iterator[None]:
         raise ValueError(f"{asked} and objective.k={objective.k} do not go together: {error}") from error
 
 
-def _stand_in(model: Model) -> tuple[int, Moments]:
+def _stand_in(model: Model) -> tuple[int, FeatureStatistics]:
     """How many features a row has, and what the model is made to fit."""
     columns = (Column("a", "continuous"), Column("b", "continuous"))
     table = table_start(columns, None, floor=0.0) if model.likelihood.kind == "columns" else None
     shape = _PICTURE if table is None else (len(columns),)
     features = int(np.prod(shape))
     rows = np.zeros((model.prior.examples, features), np.float32)
-    return features, Moments(np.full(features, 0.5), np.ones(features), shape, rows, table)
+    return features, FeatureStatistics(np.full(features, 0.5), np.ones(features), shape, rows, table)

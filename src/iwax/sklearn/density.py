@@ -16,7 +16,7 @@ from iwax.sklearn.estimator import (
     LatentVariableEstimator,
     new_seed,
 )
-from iwax.sklearn.rows import BLOCK, padded, read_by, with_hole
+from iwax.sklearn.rows import BLOCK, padded, read_by, with_missing
 from iwax.streams import Run
 
 __all__ = ["IWAE", "VAE"]
@@ -44,7 +44,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, Laten
     activation : str, default="tanh"
         One of `iwax.nn.ACTIVATIONS`.
     likelihood : {"gaussian", "student_t"}, default="student_t"
-        p(x|z), its location and scale given by the decoder; the degrees of freedom are one learned number a feature.
+        p(x|z), its location and scale given by the decoder; the degrees of freedom are one learned number per feature.
     prior_components : int, default=20
         Gaussians in the mixture, learned, that is p(z); with 1, p(z) is N(0, I).
     n_score_samples : int, default=500
@@ -52,10 +52,11 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, Laten
     learning_rate_init : float, default=4e-3
         Adam's, decaying to 0 along a cosine; in `partial_fit` it stays.
     batch_size, max_iter : int, int or None, default=64, None
-        Rows a step, and passes through the rows. None: as many as 8,000 steps take, from 10 to 700.
+        Rows per step, and epochs. None: as many epochs as 8,000 steps take, from 10 to 700.
     validation_fraction, n_iter_no_change : float, int or None, default=0.1, 20
-        The share of rows by which the best model is kept, and after how many validations without a better one training
-        ends; there are about 50 in max_iter passes. None: the last model is kept, and all rows are trained on.
+        The share of rows by which the best model is chosen, and after how many validations without a better one
+        training ends; there are about 50 in max_iter epochs. None: the last model is taken, and all rows are trained
+        on.
     random_state : int, RandomState or None, default=None
         The seed of the first weights, of the order of rows, and of all draws, those of a fitted model among them.
 
@@ -66,7 +67,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, Laten
     mean_, scale_ : array of shape (n_features_in_,)
         Mean and standard deviation of what was observed of every feature.
     bounds_ : list of float
-        The bound in every pass, nats a row.
+        The bound in every epoch, nats per row.
     n_iter_, n_features_in_, seed_ : int
     feature_names_in_ : array of str
         Where X had names.
@@ -91,11 +92,11 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, Laten
 
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X: Any, y: Any = None) -> Self:
-        """One more pass over the rows of X, at a constant rate; the first call sets the units of the features.
+        """One more epoch on the rows of X, at a constant rate; the first call sets the units of the features.
 
-        All rows are trained on. Every call compiles the pass anew, seconds that large pieces of X repay.
+        All rows are trained on. Every call compiles the epoch again, seconds that large pieces of X repay.
         """
-        self._fit_pass(X)
+        self._fit_epoch(X)
         return self
 
     def score_samples(self, X: Any) -> np.ndarray:
@@ -110,7 +111,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, Laten
         return self._evidence(X, self.n_score_samples)
 
     def score(self, X: Any, y: Any = None) -> float:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """The mean log p(x), nats a row."""
+        """The mean log p(x), nats per row."""
         return float(self.score_samples(X).mean())
 
     def transform(self, X: Any) -> np.ndarray:
@@ -118,7 +119,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, Laten
         check_is_fitted(self)
         x, key = self._rows(X), self._key(Run.EMBEDDINGS)
         empty = np.isnan(x).all(axis=1, keepdims=True)
-        y = padded(with_hole(self._units.inner(np.where(empty, self.mean_, x))))
+        y = padded(with_missing(self._units.inner(np.where(empty, self.mean_, x))))
         z = inference.embed(self.model_, y, key=key, missing=True, batch=BLOCK)[: len(x)]
         return np.asarray(np.where(empty, self.model_.prior(None, key=key).mean, z), np.float64)
 

@@ -1,4 +1,4 @@
-"""What the estimators share: parameters and their ranges, how rows are read, how a model is fitted and weighed."""
+"""What the estimators share: parameters and their ranges, how rows are read, how a model is fitted and scored."""
 
 from dataclasses import KW_ONLY, dataclass, replace
 from functools import partial
@@ -13,13 +13,13 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from iwax import evaluation, nn, training
+from iwax import bounds, evaluation, gradients, nn, training
 from iwax.model import LatentVariableModel
-from iwax.sklearn.ascent import Ascent, ascend
 from iwax.sklearn.model import LIKELIHOODS, model_of
-from iwax.sklearn.rows import BLOCK, numbers, padded, read_by, refuse_unobserved, with_hole, without_empty
+from iwax.sklearn.rows import BLOCK, numbers, padded, read_by, refuse_unobserved, with_missing, without_empty
 from iwax.sklearn.units import Units
 from iwax.streams import Run
+from iwax.training.keeping import Keeper
 
 __all__ = [
     "AT_LEAST_ONE",
@@ -28,7 +28,8 @@ __all__ = [
 ]
 
 AT_LEAST_ONE = Interval(Integral, 1, None, closed="left")
-_STEPS, _LEAST, _MOST = 8_000, 10, 700  # of a training whose length was not given: steps, and limits of its passes
+_VALIDATIONS = 50  # in a training, about
+_STEPS, _LEAST, _MOST = 8_000, 10, 700  # of a training whose length was not given: steps, and limits of its epochs
 
 
 class Fitted(BaseEstimator):
@@ -93,17 +94,17 @@ class LatentVariableEstimator(Fitted):
         steps = training.steps_per_epoch(len(rows), min(self.batch_size, len(rows)))
         epochs = min(_MOST, max(_LEAST, -(-_STEPS // steps))) if self.max_iter is None else self.max_iter
         adam = _adam(optax.cosine_decay_schedule(self.learning_rate_init, epochs * steps))
-        self._take(rows, valid, adam, epochs=epochs, seed=self.seed_)
+        self._ascend(rows, valid, adam, epochs=epochs, seed=self.seed_)
         return x
 
-    def _fit_pass(self, X: Any) -> None:
-        """One pass over the rows at a constant rate, on from where the last one ended."""
+    def _fit_epoch(self, X: Any) -> None:
+        """One epoch at a constant rate, from where the last one ended."""
         begun = hasattr(self, "model_")
         x = without_empty(self._rows(X)) if begun else self._begin(X)
         seed = int(np.random.SeedSequence((self.seed_, self.n_iter_)).generate_state(1)[0])
         moments = getattr(self, "_moments", None)
         adam = _adam(self.learning_rate_init)
-        self._moments = self._take(x, x[:0], adam, epochs=1, seed=seed, moments=moments).moments
+        self._moments = self._ascend(x, x[:0], adam, epochs=1, seed=seed, moments=moments)
 
     def _begin(self, X: Any) -> np.ndarray:
         """A new model in the units of the rows, which are given as numbers."""
@@ -125,7 +126,7 @@ class LatentVariableEstimator(Fitted):
         self.bounds_, self.n_iter_, self._moments = [], 0, None
         return x
 
-    def _take(
+    def _ascend(
         self,
         x: np.ndarray,
         valid: np.ndarray,
@@ -134,25 +135,40 @@ class LatentVariableEstimator(Fitted):
         epochs: int,
         seed: int,
         moments: Any = None,
-    ) -> Ascent:
-        """Ascend on the rows, and keep the model."""
-        found = ascend(
-            self.model_,
-            self._units.inner(x),
-            self._units.inner(valid),
-            k=getattr(self, "k", 1),  # a VAE has one draw
-            optimizer=optimizer,
-            moments=moments,
+    ) -> Any:
+        """Ascend the bound of k draws (the ELBO at k = 1) on rows [n, D], NaN not observed; the optimiser's state.
+
+        With validation rows, the model is the one that was best on them, and training ends after ``n_iter_no_change``
+        validations without a better one. ``moments`` are the state of the optimiser to begin with.
+        """
+        k, batch, validates = getattr(self, "k", 1), min(self.batch_size, len(x)), len(valid) > 0  # a VAE has one draw
+        plan = training.Plan(
             epochs=epochs,
-            batch=self.batch_size,
+            batch=batch,
             seed=seed,
-            patience=self.n_iter_no_change,
+            missing=True,
+            piece=training.rows_per_piece(batch, k),
+            validate_every=max(1, epochs // _VALIDATIONS) if validates else 0,
+            patience=self.n_iter_no_change if validates else None,
         )
-        volume = self._units.log_volume(x).mean()
-        self.model_ = found.model
-        self.bounds_ = [*self.bounds_, *(bound - float(volume) for bound in found.bounds)]
-        self.n_iter_ += len(found.bounds)
-        return found
+        objective = gradients.Objective(gradients.pathwise(bounds.iwae), k)
+        start = training.initial_state(self.model_, optimizer)
+        start = start if moments is None else replace(start, optimizer=moments)
+        rows, held_out = (self._units.inner(each).astype(np.float32) for each in (x, valid))
+        try:
+            with Keeper(start, folder=None, about={}, last=0) as keeper:
+                end = training.train(
+                    start, objective, rows, optimizer=optimizer, plan=plan, valid=held_out, observer=keeper
+                )
+        except training.NumericalStop as stop:
+            raise ValueError(
+                f"training needs finite numbers: {stop.cause} is not at step {stop.step}; lower learning_rate_init"
+            ) from stop
+        volume = float(self._units.log_volume(x).mean())
+        self.model_ = end.model if keeper.best is None else keeper.best
+        self.bounds_ = [*self.bounds_, *(float(row["bound"]) - volume for row in keeper.history)]
+        self.n_iter_ += len(keeper.history)
+        return end.optimizer
 
     @property
     def _units(self) -> Units:
@@ -175,7 +191,7 @@ class LatentVariableEstimator(Fitted):
         check_is_fitted(self)
         x = self._rows(X)
         empty = np.isnan(x).all(axis=1)
-        y = padded(with_hole(self._units.inner(np.where(np.isnan(x).all(axis=1, keepdims=True), self.mean_, x))))
+        y = padded(with_missing(self._units.inner(np.where(np.isnan(x).all(axis=1, keepdims=True), self.mean_, x))))
         key = self._key(Run.SCORES)
         found = evaluation.log_evidence(self.model_, y, k=k, key=key, rows=numbers(y), missing=True, batch=BLOCK)
         n, volume = len(x), self._units.log_volume(x)

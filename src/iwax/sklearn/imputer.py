@@ -22,7 +22,7 @@ class IWAEImputer(OneToOneFeatureMixin, TransformerMixin, LatentVariableEstimato
     """Fills the NaN of a table with ``E[x_missing | x_observed]`` under an importance-weighted autoencoder of its rows.
 
     MIWAE of Mattei and Frellsen (2019, arXiv:1812.02633), trained on the observed values; a row's imputation is the
-    mean of p(x|z) over draws of q(z|x_observed), weighed by p(x_observed, z) / q(z|x_observed). `multiple` draws whole
+    mean of p(x|z) over draws of q(z|x_observed) with weights p(x_observed, z) / q(z|x_observed). `multiple` draws whole
     tables instead. A row without an observed value is filled from p(x): with the unconditional means, or draws. Every
     feature needs an observed value in training.
 

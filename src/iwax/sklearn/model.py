@@ -1,4 +1,4 @@
-"""The model of standardised features, and what keeps it finite at rows unlike any it was trained on."""
+"""The model of standardised features, and what keeps it finite at outliers."""
 
 from functools import partial
 from typing import Any, Literal, cast
@@ -61,7 +61,7 @@ class Near(eqx.Module):
     """A network that is given x_j itself up to 5, and ``5 + log(1 + |x_j| - 5)``, with its sign, beyond.
 
     An encoder carried on in a straight line proposes latents ever further out, where no weight is left: the estimate of
-    log p(x) at 30 standard deviations would be low by thousands of nats. The order of inputs is kept.
+    log p(x) at 30 standard deviations would be low by thousands of nats. The order of inputs stays.
     """
 
     network: Any
@@ -85,23 +85,23 @@ def model_of(
 ) -> LatentVariableModel:
     """``z ~ p(z)``, ``x ~ p(x|z)``, and q(z|x) = N given (values, 0 for missing ones, and what was observed).
 
-    p(z) is a mixture of so many Gaussians: rows of a table come in kinds, which one Gaussian bent by a decoder tells
-    apart late in a training, if at all.
+    p(z) is a mixture of ``components`` Gaussians: rows of a table come in kinds, which one Gaussian bent by a decoder
+    tells apart late in a training, if at all.
 
     >>> made = model_of(3, 2, (8,), activation="relu", likelihood="gaussian", components=5, key=jax.random.key(0))
     >>> made.prior.features
     2
     """
     of_decoder, of_encoder, of_prior = jax.random.split(in_one_pass(key), 3)
-    coding = nn.Coding(np.zeros(features), np.ones(features), mask=True)
+    encoding = nn.FeatureEncoding(np.zeros(features), np.ones(features), mask=True)
     decoder = _network(latent, hidden[::-1], features, activation, floor=_OF_FEATURES, key=of_decoder)
-    encoder = _network(coding.features, hidden, latent, activation, floor=_OF_LATENTS, key=of_encoder)
+    encoder = _network(encoding.features, hidden, latent, activation, floor=_OF_LATENTS, key=of_encoder)
     return LatentVariableModel(
         prior=priors.StandardNormal(latent)
         if components == 1
         else priors.Mixture(latent, components=components, key=of_prior),
         likelihood=_likelihood(likelihood, decoder, features),
-        posterior=posteriors.Coded(posteriors.Gaussian(Near(encoder)), coding),
+        posterior=posteriors.Encoded(posteriors.Gaussian(Near(encoder)), encoding),
     )
 
 
@@ -115,7 +115,7 @@ def _likelihood(name: Literal["gaussian", "student_t"], decoder: Bounded, featur
 def _network(
     inputs: int, hidden: tuple[int, ...], width: int, activation: str, *, floor: float, key: PRNGKey
 ) -> Bounded:
-    """An affine map, bent where there are hidden layers, to a loc and a log scale of so many features each.
+    """An affine map, bent where there are hidden layers, to a loc and a log scale of ``width`` features each.
 
     It starts at scale 1 for every input, for scales that vary at random lead into poor optima, and nearly straight.
     """

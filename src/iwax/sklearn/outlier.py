@@ -1,4 +1,4 @@
-"""Rows that are unlike the others."""
+"""Outliers."""
 
 from dataclasses import KW_ONLY, dataclass
 from numbers import Real
@@ -19,7 +19,7 @@ __all__ = ["IWAEOutlierDetector"]
 class IWAEOutlierDetector(OutlierMixin, LatentVariableEstimator):
     """Outliers by log p(x) under an importance-weighted autoencoder of the rows.
 
-    A row's score is log p(x), the lower the more unlike the others, or, with ``outlier_score="typicality"``,
+    A row's score is log p(x), lower for outliers, or, with ``outlier_score="typicality"``,
     ``-|log p(x) - mean log p|``, the mean over the training rows (Nalisnick et al. 2019, arXiv:1906.02994): a plain
     density can be higher for rows that are simpler than any that was trained on. Where values are missing, log p(x) is
     that of the others less its mean, and over its standard deviation, under the model, brought to those of whole rows
@@ -78,7 +78,7 @@ class IWAEOutlierDetector(OutlierMixin, LatentVariableEstimator):
         return self._evidence(X, self.n_score_samples)
 
     def score_samples(self, X: Any) -> np.ndarray:
-        """The score of every row [n]: the lower, the more unlike the training rows."""
+        """The score of every row [n]: lower for outliers."""
         return self._score(self._comparable(X))
 
     def decision_function(self, X: Any) -> np.ndarray:

@@ -9,7 +9,7 @@ import numpy as np
 
 from iwax.evaluation import tables
 
-__all__ = ["BLOCK", "numbers", "padded", "read_by", "refuse_unobserved", "with_hole", "without_empty"]
+__all__ = ["BLOCK", "numbers", "padded", "read_by", "refuse_unobserved", "with_missing", "without_empty"]
 
 BLOCK = 64  # rows worked on at once: always as many, so that the compiled code, and so its rounding, is always the same
 
@@ -52,13 +52,13 @@ def padded(x: np.ndarray) -> np.ndarray:
     return x[np.minimum(np.arange(-(-len(x) // BLOCK) * BLOCK), len(x) - 1)]
 
 
-def with_hole(x: np.ndarray) -> np.ndarray:
-    """The rows [n, D] and one more that has a hole: whole rows then run through the code of those with holes.
+def with_missing(x: np.ndarray) -> np.ndarray:
+    """The rows [n, D] and one more with a missing value: complete rows then run through the code of incomplete ones.
 
-    Two compiled codes round differently, and a row's score would depend on whether another had a hole. Where D = 1
-    there is nothing to add, for a row with a hole is then a row without a value, of which nothing is computed here.
+    Two compiled codes round differently, and a row's score would depend on whether another had a missing value. If
+    D = 1 there is nothing to add: an incomplete row is then a row without a value, for which nothing is computed.
 
-    >>> with_hole(np.ones((1, 3)))
+    >>> with_missing(np.ones((1, 3)))
     array([[ 1.,  1.,  1.],
            [nan,  0.,  0.]])
     """

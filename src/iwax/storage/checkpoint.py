@@ -1,4 +1,4 @@
-"""Checkpoints: one folder a step, which is there whole or not at all, and is read only if every byte is right.
+"""Checkpoints: one folder per step, which is there whole or not at all, and is read only if every byte is right.
 
     step-<n>/model.safetensors  train.safetensors  state.json  manifest.json
 
@@ -21,7 +21,7 @@ _STEP = re.compile(r"step-(0|[1-9][0-9]{0,17})")
 _PARTIAL = re.compile(r"\.step-[0-9]+\.[0-9a-f]+\.partial")
 
 
-class Found(NamedTuple):
+class SearchResult(NamedTuple):
     """The checkpoint looked for, or None, and why each better candidate was passed over."""
 
     path: Path | None
@@ -104,7 +104,7 @@ def is_name(name: str) -> bool:
     return _STEP.fullmatch(name) is not None
 
 
-def search(folder: Path, *, order: Literal["newest", "best"] = "newest") -> Found:
+def search(folder: Path, *, order: Literal["newest", "best"] = "newest") -> SearchResult:
     """The first checkpoint that verifies, from the newest down or from the best down, and what was passed over.
 
     Best means the greatest finite `state["validation"]`, the earliest on ties; checkpoints without one do not take
@@ -120,8 +120,8 @@ def search(folder: Path, *, order: Literal["newest", "best"] = "newest") -> Foun
         except CorruptCheckpointError as error:
             skipped.append(error)
         else:
-            return Found(path, tuple(skipped))
-    return Found(None, tuple(skipped))
+            return SearchResult(path, tuple(skipped))
+    return SearchResult(None, tuple(skipped))
 
 
 def latest(folder: Path) -> Path | None:
@@ -204,7 +204,7 @@ def _settled(target: Path, sealed: bytes) -> bool:
 
 
 def _set_aside(files: Enclosed, target: str) -> None:
-    # Reached only where `target` does not verify. It is kept: what is damaged may be all that somebody has.
+    # Reached only where `target` does not verify. It stays: what is damaged may be all that there is.
     if files.kind(target):
         index = 1
         while files.kind(aside := f"{target}.damaged-{index}"):

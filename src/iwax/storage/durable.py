@@ -12,14 +12,6 @@ from typing import BinaryIO
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
-def write(path: Path, data: bytes) -> None:
-    """Write a new file and fsync it; FileExistsError where there is one already."""
-    with open(path, "xb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-
-
 def sync_folder(folder: Path) -> None:
     """fsync a folder, so that the names in it survive a power cut (a folder cannot be opened on Windows)."""
     if os.name == "nt":
@@ -34,7 +26,7 @@ def sync_folder(folder: Path) -> None:
 def replace(path: Path, data: bytes) -> None:
     """Put `data` at `path` in one step: a reader, or a crash at any moment, sees the old file or the new one.
 
-    A link at `path` is itself replaced, never followed; the data are written to a name that nobody can foresee.
+    A link at `path` is itself replaced, never followed; the data are written to a name that cannot be foreseen.
     """
     with replacing(path, len(data)) as stream:
         stream.write(data)

@@ -1,15 +1,14 @@
 r"""What a run writes down row by row: `metrics.jsonl`, which knows no clock, and `timing.jsonl`, which does.
 
-One JSON object a line, floats exactly (by `repr`), NaN and infinities as null, each with its "step". A checkpoint keeps
-the mark that `Record.sync` returns; `rewind` takes the file back to that mark, or says that it was changed.
+One JSON object per line, floats exactly (by `repr`), NaN and infinities as null, each with its "step".
 """
 
 import hashlib
+import io
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from iwax.storage import durable, strict_json
 from iwax.storage.enclosed import Enclosed
@@ -17,6 +16,15 @@ from iwax.storage.tensors import CorruptCheckpointError
 
 LARGEST = 1 << 30  # bytes of a record
 NUMBERS = ("epoch", "bound", "validation", "learning_rate", "beta", "seconds", "images_per_second")  # beside the step
+MOST = 20_000  # rows of a curve
+SELDOM = b'"validation"'  # a key that only some rows have: these are thinned by themselves
+
+
+class State(NamedTuple):
+    """What a file is, or the first bytes of a record are."""
+
+    bytes: int
+    sha256: str
 
 
 class Record:
@@ -25,10 +33,10 @@ class Record:
     >>> import tempfile; runs = tempfile.TemporaryDirectory(); path = Path(runs.name) / "metrics.jsonl"
     >>> with Record(path) as record:
     ...     record.write({"step": 100, "bound": -101.25})
-    ...     mark = record.sync()
-    ...     record.write({"step": 200, "bound": -95.5})
-    >>> rewind(path, mark), read(path)
-    (1, [{'step': 100, 'bound': -101.25}])
+    ...     record.sync().bytes
+    32
+    >>> read(path)
+    [{'step': 100, 'bound': -101.25}]
     >>> runs.cleanup()
     """
 
@@ -60,11 +68,11 @@ class Record:
         self._bytes += len(data)
         self._digest.update(data)
 
-    def sync(self) -> str:
-        """Have every row on the disk before going on (fsync); returns the mark "bytes:SHA-256" of all rows so far."""
+    def sync(self) -> State:
+        """Have every row on the disk before going on (fsync); returns the state of all rows so far."""
         with durable.disk_full(self.path, 0):
             os.fsync(self._file.fileno())
-        return f"{self._bytes}:{self._digest.hexdigest()}"
+        return State(self._bytes, self._digest.hexdigest())
 
     def close(self) -> None:
         """Sync and close; closing twice does nothing."""
@@ -75,9 +83,7 @@ class Record:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
 
@@ -94,36 +100,16 @@ def parse(data: bytes, *, path: Path) -> list[dict[str, Any]]:
     return [row for row, _ in _rows(data, path)]
 
 
-def rewind(path: Path, mark: str) -> int:
-    """Take a closed record back to the `mark` that `Record.sync` returned; returns the number of whole rows dropped.
-
-    Raises CorruptCheckpointError where the bytes before the mark are not those it was made of.
-    """
-    size, _, needed = mark.partition(":")
-    if not (size.isascii() and size.isdigit() and len(size) < 20):
-        raise ValueError(f"a mark is 'bytes:SHA-256', got {mark!r:.100}")
-    data = _bytes(path)
-    kept, dropped = data[: int(size)], data[int(size) :]
-    if len(kept) < int(size):
-        raise CorruptCheckpointError(path, None, f"at least {size} bytes", f"{len(kept)} bytes")
-    got = hashlib.sha256(kept).hexdigest()
-    if got != needed:
-        raise CorruptCheckpointError(path, None, f"SHA-256 {needed[:64]} of the first {size} bytes", got)
-    if dropped:
-        Enclosed(path.parent).replace(path.name, kept)
-    return dropped.count(b"\n")
-
-
 def truncate(path: Path, step: int) -> int:
     """Drop the rows after `step` and a torn last line, all at once; returns the number of whole rows dropped.
 
-    For a record without marks, closed. The rows kept keep their bytes; where none is dropped nothing is written.
+    The record must be closed. The rows that stay keep their bytes; where none is dropped nothing is written.
     """
     data = _bytes(path)
-    kept = until(data, step, path=path)
-    if len(kept) < len(data):
-        Enclosed(path.parent).replace(path.name, kept)
-    return data.count(b"\n") - kept.count(b"\n")
+    rest = until(data, step, path=path)
+    if len(rest) < len(data):
+        Enclosed(path.parent).replace(path.name, rest)
+    return data.count(b"\n") - rest.count(b"\n")
 
 
 def until(data: bytes, step: int, *, path: Path) -> bytes:
@@ -135,23 +121,43 @@ def until(data: bytes, step: int, *, path: Path) -> bytes:
     return b"".join(line for row, line in _rows(data, path) if row["step"] <= step)
 
 
-def numeric(rows: list[dict[str, Any]], *, path: Path) -> list[dict[str, Any]]:
-    """The rows of a training. CorruptCheckpointError naming file and line where it writes numbers, and there is none.
+def thinned(data: bytes, *, path: Path, most: int = MOST) -> list[dict[str, Any]]:
+    """All rows in the bytes of a record of at most ``most``; of more, evenly spaced ones, the first and the last too.
 
-    >>> numeric([{"step": 1, "bound": "x"}], path=Path("metrics.jsonl"))  # doctest: +ELLIPSIS
+    Rows with a validation are counted and spaced by themselves, so that their curve keeps its points too. Memory and
+    time do not grow with the rows but for passing over them. Raises CorruptCheckpointError as `numeric`, for a row that
+    is read.
+    """
+    counts = [0, 0]
+    for _, line in _lines(data):
+        counts[SELDOM in line] += 1
+    if sum(counts) <= most:
+        return numeric(data, path=path)
+    steps, places, found = [-(-count // most) or 1 for count in counts], [0, 0], []
+    for number, line in _lines(data):
+        kind = SELDOM in line
+        place, places[kind] = places[kind], places[kind] + 1
+        if place % steps[kind] == 0 or place == counts[kind] - 1:
+            found.append(_checked(_row(line, f"{path}:{number}"), f"{path}:{number}"))
+    return found
+
+
+def numeric(data: bytes, *, path: Path) -> list[dict[str, Any]]:
+    """As `parse`, of a training. CorruptCheckpointError where under the name of a number stands another value.
+
+    >>> numeric(b'{"step": 1, "bound": "x"}\\n', path=Path("metrics.jsonl"))  # doctest: +ELLIPSIS
     Traceback (most recent call last):
     iwax.storage.tensors.CorruptCheckpointError: metrics.jsonl:1: needed a number or null under 'bound', got 'x'; ...
     """
-    for number, row in enumerate(rows, start=1):
-        check_numbers(row, f"{path}:{number}")
-    return rows
+    return [_checked(row, f"{path}:{number}") for number, row in enumerate(parse(data, path=path), start=1)]
 
 
-def check_numbers(row: Mapping[str, Any], where: str) -> None:
-    """CorruptCheckpointError where a row of a training holds anything but a number, or null, under its names."""
+def _checked(row: dict[str, Any], where: str) -> dict[str, Any]:
+    """A row of a training; CorruptCheckpointError where it holds anything but a number, or null, under its names."""
     for name in NUMBERS:
         if type(row.get(name)) not in (int, float, type(None)):
             raise CorruptCheckpointError(where, None, f"a number or null under {name!r}", f"{row[name]!r:.60}")
+    return row
 
 
 def _bytes(path: Path) -> bytes:
@@ -161,18 +167,22 @@ def _bytes(path: Path) -> bytes:
         return b""
 
 
+def _lines(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Whole lines and their numbers; what follows the last newline is nothing, or torn."""
+    yield from ((number, line) for number, line in enumerate(io.BytesIO(data), start=1) if line.endswith(b"\n"))
+
+
 def _rows(data: bytes, path: Path) -> list[tuple[dict[str, Any], bytes]]:
-    rows = []
-    # What follows the last newline is nothing, or torn.
-    for number, line in enumerate(data.split(b"\n")[:-1], start=1):
-        try:
-            row = strict_json.parse(line)
-            _step_of(row)
-        except ValueError as error:
-            needed = 'a JSON object with a whole number "step"'
-            raise CorruptCheckpointError(f"{path}:{number}", None, needed, str(error)) from error
-        rows.append((row, line + b"\n"))
-    return rows
+    return [(_row(line, f"{path}:{number}"), line) for number, line in _lines(data)]
+
+
+def _row(line: bytes, where: str) -> dict[str, Any]:
+    try:
+        row = strict_json.parse(line)
+        _step_of(row)
+    except ValueError as error:
+        raise CorruptCheckpointError(where, None, 'a JSON object with a whole number "step"', str(error)) from error
+    return row
 
 
 def _step_of(row: Mapping[str, object]) -> None:

@@ -16,23 +16,17 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
-from iwax.storage import durable, lock, record, strict_json, thinned
+from iwax.storage import durable, lock, record, strict_json
 from iwax.storage.enclosed import LARGEST, Enclosed, RunFolderWarning, is_partial
+from iwax.storage.record import State
 from iwax.storage.tensors import CorruptCheckpointError
 
-__all__ = ["FILE", "RECORDS", "Content", "Sealed", "State", "tell"]
+__all__ = ["FILE", "RECORDS", "Content", "Sealed", "warn"]
 
 FILE, LOCK = "seal.json", "seal.lock"
 METRICS, TIMING, LOG = RECORDS = ("metrics.jsonl", "timing.jsonl", "log.txt")  # which only grow
 _FORMAT = "iwax run 1"
 _LOG_TIME = "%Y-%m-%d %H:%M:%S"
-
-
-class State(NamedTuple):
-    """What a file is, or the first bytes of a record are."""
-
-    bytes: int
-    sha256: str
 
 
 class Content(NamedTuple):
@@ -100,20 +94,19 @@ class Sealed:
         return "config.json" in (self.entries() or {})
 
     def read(self, name: str, *, limit: int = LARGEST) -> bytes:
-        """The bytes of a file; raises as `content`. One that the seal does not know is told of."""
+        """The bytes of a file; raises as `content`. One that the seal does not know gives a warning."""
         content = self.content(name, limit=limit)
         if content.sealed is None and self.exists:
-            tell(f"run folder {self.path}: {name} is not in its seal, so nobody can say whether it is whole")
+            warn(f"run folder {self.path}: {name} is not in its seal, so it is not known whether it is whole")
         return content.data
 
     def rows(self, name: str) -> list[dict[str, Any]]:
-        """The rows of metrics.jsonl or timing.jsonl; no file, no rows. Rows after the seal are told of."""
-        path = self.path / name
-        return record.numeric(record.parse(self._record(name), path=path), path=path)
+        """The rows of metrics.jsonl or timing.jsonl; no file, no rows. Rows after the seal give a warning."""
+        return record.numeric(self._record(name), path=self.path / name)
 
     def curve(self) -> list[dict[str, Any]]:
         """As `rows` of metrics.jsonl, but no more than a curve needs."""
-        return thinned.parse(self._record(METRICS), path=self.path / METRICS)
+        return record.thinned(self._record(METRICS), path=self.path / METRICS)
 
     def _record(self, name: str) -> bytes:
         try:
@@ -122,9 +115,9 @@ class Sealed:
             return b""
         later = 0 if content.sealed is None else content.data[content.sealed :].count(b"\n")
         if later:
-            tell(
+            warn(
                 f"run folder {self.path}: the last {later} rows of {name} are not sealed yet (the run is at work, "
-                "or was killed), so nobody can say whether they are whole"
+                "or was killed), so it is not known whether they are whole"
             )
         return content.data
 
@@ -134,9 +127,9 @@ class Sealed:
             data = self.content(name, limit=record.LARGEST).data
         except FileNotFoundError:
             return
-        kept = record.until(data, step, path=self.path / name)
-        if len(kept) < len(data):
-            self.write({name: kept})
+        rest = record.until(data, step, path=self.path / name)
+        if len(rest) < len(data):
+            self.write({name: rest})
 
     def log(self, text: str) -> None:
         """Append a line, with its time, to log.txt."""
@@ -161,14 +154,14 @@ class Sealed:
             after: Entries = {name: [state] for name, state in new.items()}
             self._put(entries | after)
 
-    def seal(self, marks: Mapping[Path, str] | None = None) -> None:
-        """Seal records up to the marks "bytes:SHA-256" that `Record.sync` has returned, and log.txt as it is.
+    def seal(self, states: Mapping[Path, State] | None = None) -> None:
+        """Seal records up to the states that `Record.sync` has returned, and log.txt as it is.
 
         The log, which has no running digest, is read for its own; one that is not as sealed keeps its seal.
         """
         with self._held():
             entries = self.entries() or {}
-            new: Entries = {path.name: [_of_mark(mark)] for path, mark in (marks or {}).items()}
+            new: Entries = {path.name: [state] for path, state in (states or {}).items()}
             data, known = self._read(LOG, LARGEST), entries.get(LOG)
             if data is not None and (known is None or _held_by(LOG, known, data)):
                 new[LOG] = [_state(data)]
@@ -221,18 +214,13 @@ class Sealed:
         return CorruptCheckpointError(self.path / name, None, needed, got, remedy=remedy)
 
 
-def tell(text: str) -> None:
+def warn(text: str) -> None:
     """Warn of what a reader of a run folder should know, once for the same words."""
-    warnings.warn(text, RunFolderWarning, stacklevel=2)  # the same words from the same line: told once
+    warnings.warn(text, RunFolderWarning, stacklevel=2)  # the same words from the same line: once
 
 
 def _state(data: bytes) -> State:
     return State(len(data), hashlib.sha256(data).hexdigest())
-
-
-def _of_mark(mark: str) -> State:
-    size, _, digest = mark.partition(":")
-    return State(int(size), digest)
 
 
 def _held_by(name: str, states: Iterable[State | None], data: bytes) -> State | None:

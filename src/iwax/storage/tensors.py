@@ -1,5 +1,7 @@
-"""Trees to safetensors and back: readable names, every byte kept, nothing but arrays."""
+"""Trees to safetensors and back: readable names, every byte as it was, nothing but arrays."""
 
+import re
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,8 @@ from safetensors.numpy import save as write_safetensors
 Tree = Any
 _INTEGERS = tuple(f"{kind}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64))
 _DTYPES = ("bool", *_INTEGERS, "float16", "float32", "float64")
+_GATED = re.compile(r"(.*?)(?:hidden\.(\d+)\.)?both\.(\w+)")
+_LAST = re.compile(r"(.*?)output\.(\w+)")
 
 
 class CorruptCheckpointError(Exception):
@@ -79,14 +83,14 @@ def size(tree: Tree) -> int:
 
 
 def decode(data: bytes, template: Tree, *, file: Path | str) -> Tree:
-    """`template` with its array leaves replaced by those stored in `data`, bit for bit; other leaves are kept.
+    """`template` with its array leaves replaced by those stored in `data`, bit for bit; other leaves stay.
 
     Leaves may be JAX arrays, NumPy arrays or `jax.ShapeDtypeStruct`. Raises CorruptCheckpointError(file, tensor,
     needed, got) for bytes that are no safetensors document and for a missing, extra, wrongly shaped or wrongly
     typed tensor.
     """
-    stored = _parse(data, file)
     wanted = named_arrays(template)
+    stored = _renewed(_parse(data, file), wanted)
     for name, leaf in wanted.items():
         needed = _describe(leaf)
         if name not in stored:
@@ -109,6 +113,26 @@ def _parse(data: bytes, file: Path | str) -> dict[str, np.ndarray]:
     except (SafetensorError, ValueError, TypeError, KeyError, OverflowError, MemoryError) as error:
         got = " ".join(str(error).split())[:200]
         raise CorruptCheckpointError(file, None, "a safetensors document", got) from error
+
+
+def _renewed(stored: dict[str, np.ndarray], wanted: dict[str, Any]) -> dict[str, np.ndarray]:
+    """What is stored, by the names that are wanted of what version 0.2 named otherwise, and all else as it is.
+
+    A gated network had ``hidden.0.both`` and ``output``, where an `MLP` has ``layers.0`` and ``layers.1``; a feature
+    encoding was a coding.
+    """
+    depths = Counter(match[1] for match in map(_GATED.fullmatch, stored) if match and match[3] == "weight")
+
+    def today(name: str) -> str:
+        gated, last = _GATED.fullmatch(name), _LAST.fullmatch(name)
+        if gated:
+            return f"{gated[1]}layers.{gated[2] or 0}.{gated[3]}"
+        if last:
+            return f"{last[1]}layers.{depths[last[1]]}.{last[2]}"
+        return re.sub(r"(^|\.)coding\.", r"\1encoding.", name)
+
+    found = {name: today(name) for name in stored.keys() - wanted.keys()}
+    return {found[name] if found.get(name) in wanted else name: array for name, array in stored.items()}
 
 
 def _is_array(leaf: object) -> bool:

@@ -5,9 +5,9 @@ from iwax.training import saved_state, schedules
 from iwax.training.fault import NumericalStop
 from iwax.training.fit import Result, fit
 from iwax.training.loop import Observer, Progress, train
-from iwax.training.objective import Objective, draws_a_chunk, initial_control, piece_of, rows_a_piece
+from iwax.training.objective import Objective, draws_per_chunk, initial_control, piece_of, rows_per_piece
 from iwax.training.state import Plan, State, Tally, initial_state, steps_per_epoch
-from iwax.training.step import compile_stretch, permutation, updates
+from iwax.training.step import compile_segment, permutation, updates
 
 __all__ = [
     "NumericalStop",
@@ -18,14 +18,14 @@ __all__ = [
     "Result",
     "State",
     "Tally",
-    "compile_stretch",
-    "draws_a_chunk",
+    "compile_segment",
+    "draws_per_chunk",
     "fit",
     "initial_control",
     "initial_state",
     "permutation",
     "piece_of",
-    "rows_a_piece",
+    "rows_per_piece",
     "saved_state",
     "schedules",
     "steps_per_epoch",

@@ -47,9 +47,9 @@ def all_finite(tree: Any) -> bool:
 def first_fault(
     update: Update, find: Find, state: State, data_in_order: tuple[Array, Array], stop: int
 ) -> NumericalStop:
-    """Go through a stretch again, step by step from the state it started at, to the first number that is not finite.
+    """Repeat a compiled segment, step by step from the state it started at, to the first number that is not finite.
 
-    Steps are functions of the state, so that the stretch itself need not look: it costs nothing where all is well.
+    Steps are functions of the state, so that the segment itself need not look: it costs nothing where all is well.
     """
     names = [
         jax.tree_util.keystr(path, simple=True, separator=".")

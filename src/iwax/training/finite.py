@@ -1,4 +1,4 @@
-"""Stored models that cannot count: numbers that are not finite, and those that leave no digit of any other."""
+"""Stored models that are of no use: numbers that are not finite, and those that leave no digit of any other."""
 
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from iwax.storage.tensors import CorruptCheckpointError, named_arrays
 __all__ = ["LARGE", "NotFiniteError", "check_finite", "large"]
 
 LARGE = 1e15  # in single precision everything below 1e8 is lost beside it, and its square is near the largest number
-_REMEDY = "no number can come of such a model: use another checkpoint, or train it anew (a smaller learning rate)"
+_REMEDY = "no number can come of such a model: use another checkpoint, or train it again (a smaller learning rate)"
 
 
 class NotFiniteError(CorruptCheckpointError):

@@ -10,7 +10,7 @@ import numpy as np
 import optax
 
 from iwax._typing import PRNGKey
-from iwax.evaluation.data_points import DataPoints, check_points
+from iwax.evaluation.rows import DataPoints, check_points, host_datum, rows_at
 from iwax.gradients import AnyObjective, as_objective
 from iwax.parts import Datum
 from iwax.training.keeping import Keeper, digest
@@ -55,17 +55,17 @@ def fit(
 
     A `Datum` of rows serves too: it says what was observed, and has the covariates that the parts need.
 
-    ``binarize``: the rows are grey values 0..255, drawn anew as 0 or 1 at every access (those of x_valid are 0 or 1).
+    ``binarize``: the rows are grey values 0..255, drawn again as 0 or 1 at every access (those of x_valid are 0 or 1).
     ``missing``: a NaN is a value that was not observed; the objective is the bound on the log-density of the observed
     ones, MIWAE of Mattei and Frellsen (2019, arXiv:1812.02633). ``piece``: rows whose gradient is taken at once, a
     divisor of the batch (None: what is fast for the objective's k, or the whole batch where it has none, as a function
-    of (model, key, x, beta=) has).
-    ``x_valid``: rows on which the objective's bound is taken every ``validate_every`` epochs, always with the same
-    noise; the model returned is the best on them. ``patience``: so many validations without a new best end training.
-    ``callbacks``: functions of an epoch's row, which end training by returning True, or each an `Observer`.
-    ``progress``: a line of it on stderr (None: where that is a terminal). ``checkpoint``: a folder; the same call with
-    it takes up a fit that was stopped, to the same bits, or returns at once where it had ended. Data, model, key and
-    batch are compared with those that it began with; objective and optimiser cannot be; callbacks hear of new epochs.
+    of (model, key, x, beta=) has). ``x_valid``: rows on which the objective's bound is taken every ``validate_every``
+    epochs, always with the same noise; the model returned is the best on them. ``patience``: the number of validations
+    without a new best that ends training. ``callbacks``: functions of an epoch's row, which end training by returning
+    True, or each an `Observer`. ``progress``: a line of it on stderr (None: where that is a terminal). ``checkpoint``:
+    a folder; the same call with it takes up a fit that was stopped, to the same bits, or returns at once where it had
+    ended. Data, model, key and batch are compared with those that it began with; objective and optimiser cannot be;
+    callbacks hear of new epochs.
 
     Raises ValueError for rows that are no table of finite numbers in the likelihood's support (of uint8 to binarise),
     a row or column without any value, a key that is none of `jax.random.key`'s, or a folder of another fit;
@@ -79,7 +79,7 @@ def fit(
         seed=_seed(key),
         binarize=binarize,
         missing=missing and any(map(_has_missing, (x_train, x_valid))),
-        piece=piece_of(ascended, batch) if piece is None else piece,
+        piece=piece_of(ascended, batch, model=model, x=_first(x_train)) if piece is None else piece,
         validate_every=0 if x_valid is None else validate_every,
         patience=_patience(patience, x_valid, validate_every),
     )
@@ -116,6 +116,12 @@ def _rows(rows: DataPoints, name: str, model: Any, *, missing: bool, support: bo
     if support:
         model.refuse_outside(rows, missing=missing)
     return rows
+
+
+def _first(rows: DataPoints) -> Datum:
+    """The first row, on the device."""
+    first = np.zeros(1, int)
+    return rows_at(host_datum(rows), first, first)
 
 
 def _observed(rows: DataPoints) -> Any:
@@ -155,7 +161,7 @@ def _patience(patience: int | None, x_valid: DataPoints | None, validate_every: 
 def _keeper(
     start: State, plan: Plan, x_train: DataPoints, x_valid: DataPoints | None, folder: str | Path | None
 ) -> Keeper:
-    """What keeps the fit; told apart from others by all that its bits depend on, but for its end."""
+    """The keeper of the fit, which is identified by all that its bits depend on, but for its end."""
     names = ("batch", "piece", "binarize", "missing", "validate_every")
     about = {"x_train": digest(x_train), "x_valid": digest(x_valid), "key": f"{plan.seed:016x}"}
     about |= {name: getattr(plan, name) for name in names}

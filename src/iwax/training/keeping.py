@@ -1,4 +1,4 @@
-"""What `fit` keeps as it goes: history and best model in memory and, in a folder, all that it resumes from.
+"""The history and best model of a `fit`, in memory and, in a folder, all that it resumes from.
 
 fit.json  history.jsonl  step-<n>/ (checkpoints)
 """
@@ -43,7 +43,7 @@ def digest(rows: Any) -> str | None:
 
 
 class Keeper:
-    """An Observer that keeps the history and the best model; in a ``folder`` also checkpoints. A context manager.
+    """An Observer that stores the history and the best model; in a ``folder`` also checkpoints. A context manager.
 
     ``about`` tells fits apart: a folder serves one alone; ``last`` is the step at which training is to end. What a
     checkpoint holds is a function of its step, so that a fit that was killed and taken up again ends in the same bits.
@@ -98,7 +98,7 @@ class Keeper:
                     self._save(self._latest)
                 self._record.close()
 
-    def stretch(self, state: State, progress: Progress) -> bool:
+    def segment(self, state: State, progress: Progress) -> bool:
         """Save where it is time; never stop."""
         self._latest = state
         if time.monotonic() - self._saved >= CHECKPOINT_SECONDS:
@@ -106,7 +106,7 @@ class Keeper:
         return False
 
     def epoch(self, state: State, row: dict[str, int | float]) -> None:
-        """Keep the row."""
+        """Store the row."""
         self.history.append(row)
         if "validation" in row:
             self._validation = (int(row["step"]), float(row["validation"]))
@@ -114,7 +114,7 @@ class Keeper:
             self._record.write(row)
 
     def improved(self, state: State) -> None:
-        """Keep the best state there has been."""
+        """Store the best state so far."""
         self.best = state.model
         self._save(state)
 
@@ -140,5 +140,5 @@ def _claim(folder: Path, about: dict[str, Any]) -> None:
     if others:
         raise ValueError(
             f"checkpoint={folder} belongs to a fit with another {' and '.join(others)}: a fit goes on only with what "
-            "it began with; use another folder, or remove this one to begin anew"
+            "it began with; use another folder, or remove this one to start again"
         )

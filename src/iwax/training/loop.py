@@ -1,6 +1,8 @@
-"""Training: compiled stretches, between which the host records, validates and asks whether to go on."""
+"""Training: compiled segments, between which the host records, validates and asks whether to go on."""
 
 import time
+import warnings
+from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache, partial
 from typing import Any, NamedTuple, Protocol, runtime_checkable
@@ -14,15 +16,15 @@ import optax
 from iwax import streams
 from iwax._typing import PRNGKey
 from iwax.compiler import compiler_options
-from iwax.evaluation.data_points import DataPoints, rows_at
+from iwax.evaluation.rows import DataPoints, blocks
 from iwax.gradients import AbstractObjective, AnyObjective, as_objective
 from iwax.parts import Datum, filled
 from iwax.training.culprits import culprits
 from iwax.training.fault import NumericalStop, all_finite, first_fault
 from iwax.training.state import Plan, State, Tally, steps_per_epoch
-from iwax.training.step import compile_stretch, permutation, updates
+from iwax.training.step import compile_segment, permutation, updates
 
-__all__ = ["NumericalStop", "Observer", "Progress", "train"]
+__all__ = ["NumericalStop", "Observer", "Progress", "as_observer", "train"]
 
 _VALIDATION_ROWS = 100  # rows evaluated at once
 
@@ -41,9 +43,9 @@ class Progress(NamedTuple):
 
 @runtime_checkable
 class Observer(Protocol):
-    """What is told of training as it goes, and may stop it: any object with these three methods."""
+    """What hears of training as it goes, and may stop it: any object with these three methods."""
 
-    def stretch(self, state: State, progress: Progress) -> bool:
+    def segment(self, state: State, progress: Progress) -> bool:
         """Hear where training stands, about once a second and at the end of every epoch; True stops it here."""
         ...
 
@@ -57,6 +59,28 @@ class Observer(Protocol):
     def improved(self, state: State) -> None:
         """Hear of a new best bound on the validation data; ``state.model`` is the model that has it."""
         ...
+
+
+@runtime_checkable
+class _Former(Protocol):
+    """An observer of an earlier release, whose method `segment` was ``stretch``."""
+
+    def stretch(self, state: State, progress: Progress) -> bool: ...
+    def epoch(self, state: State, row: dict[str, int | float]) -> None: ...
+    def improved(self, state: State) -> None: ...
+
+
+class _Renamed:
+    def __init__(self, observer: _Former) -> None:
+        self.segment, self.epoch, self.improved = observer.stretch, observer.epoch, observer.improved
+
+
+def as_observer(observer: Any) -> Any:
+    """An observer as it is; one whose `segment` has its former name ``stretch``, with a DeprecationWarning."""
+    if isinstance(observer, Observer) or not isinstance(observer, _Former):
+        return observer
+    warnings.warn("the method stretch of an observer is now segment", DeprecationWarning, stacklevel=4)
+    return _Renamed(observer)
 
 
 def train(
@@ -88,9 +112,9 @@ def train(
     ascended, steps = as_objective(objective), steps_per_epoch(rows, plan.batch)
     _refuse_pieces(ascended, plan)
     run = _Run(ascended, optimizer, plan, state.model, jax.tree.map(jnp.asarray, data), valid, observer, learning_rate)
-    # of the types that a stretch gives back, or it would be compiled a second time
+    # of the types that a segment returns, or it would be compiled a second time
     state = jax.tree.map(lambda leaf: jnp.asarray(leaf, leaf.dtype) if eqx.is_array(leaf) else leaf, state)
-    advance, clock = compile_stretch(run.update, state), _Clock(plan)
+    advance, clock = compile_segment(run.update, state), _Clock(plan)
     while int(state.step) < plan.epochs * steps and not _out_of_patience(state, plan):
         epoch, before = int(state.step) // steps, int(state.step)
         order = run.order(epoch)
@@ -103,7 +127,7 @@ def train(
         progress = clock.progress(state, stop - before, steps)
         if stop == (epoch + 1) * steps:
             state = run.close_epoch(state, epoch, steps)
-        if observer is not None and observer.stretch(state, progress):
+        if run.observer is not None and run.observer.segment(state, progress):
             return state
     return state
 
@@ -116,14 +140,14 @@ def _refuse_pieces(objective: AbstractObjective, plan: Plan) -> None:
 
 
 class _Clock:
-    """How many steps fit into a stretch, and how fast they go: unknown while the first one holds the compilation."""
+    """How many steps fit into a segment, and how fast they go: unknown while the first one holds the compilation."""
 
     def __init__(self, plan: Plan) -> None:
         self.plan, self.length, self.seconds = plan, 1, float("nan")  # seconds a step
         self.compiled = False
 
     def start(self) -> None:
-        """A stretch begins."""
+        """A segment begins."""
         self.begun = time.perf_counter()
 
     def progress(self, state: State, done: int, steps: int) -> Progress:
@@ -131,7 +155,7 @@ class _Clock:
         latest = (time.perf_counter() - self.begun) / done
         if self.compiled:
             self.seconds = latest if np.isnan(self.seconds) else 0.5 * self.seconds + 0.5 * latest
-            self.length = int(max(1, min(4 * self.length, self.plan.stretch_seconds / self.seconds)))
+            self.length = int(max(1, min(4 * self.length, self.plan.segment_seconds / self.seconds)))
         self.compiled = True
         left = (self.plan.epochs * steps - step) * self.seconds
         return Progress(step, (step - 1) // steps, steps, self.plan.epochs, bound, self.plan.batch / self.seconds, left)
@@ -142,7 +166,7 @@ def _out_of_patience(state: State, plan: Plan) -> bool:
 
 
 class _Run:
-    """What stays the same from stretch to stretch."""
+    """What stays the same from segment to segment."""
 
     def __init__(
         self,
@@ -155,12 +179,12 @@ class _Run:
         observer: Observer | None,
         learning_rate: optax.Schedule | None,
     ) -> None:
-        self.plan, self.data, self.valid = plan, data, valid
-        self.observer, self.learning_rate = observer, learning_rate
+        self.plan, self.data = plan, data
+        self.observer, self.learning_rate = as_observer(observer), learning_rate
         rows = len(data)
         self.update = updates(objective, optimizer, plan, rows)
         self.culprits = culprits(objective, plan, rows)
-        self.validate = _validator(objective, plan.key, model, missing=plan.missing)
+        self.validate = _validator(objective, plan.key, model, valid, missing=plan.missing)
         self.order = lru_cache(maxsize=1)(lambda epoch: jnp.asarray(permutation(plan.seed, epoch, rows)))
 
     def close_epoch(self, state: State, epoch: int, steps: int) -> State:
@@ -174,7 +198,7 @@ class _Run:
         state = replace(state, tally=Tally.zero())
         improved = False
         if self.plan.validate_every and (epoch + 1) % self.plan.validate_every == 0:
-            row["validation"] = self.validate(state.model, self.valid)
+            row["validation"] = self.validate(state.model)
             reached = jnp.asarray(row["validation"], state.best.dtype)  # rounded as the best is, or a tie might win
             improved = bool(reached > state.best)
             warming = epoch + 1 < self.plan.beta_warmup  # patience begins once beta is 1
@@ -189,24 +213,25 @@ class _Run:
         return state
 
 
-def _validator(objective: AbstractObjective, root: PRNGKey, template: Any, *, missing: bool) -> Any:
-    """``validate(model, valid)``: the mean bound on the validation rows, always with the same noise."""
+def _validator(
+    objective: AbstractObjective, root: PRNGKey, template: Any, valid: DataPoints | None, *, missing: bool
+) -> Callable[[Any], float]:
+    """``validate(model)``: the mean bound on the validation rows, always with the same noise."""
     key, start = jax.random.fold_in(root, streams.Run.VALIDATION), objective.init()
     _, static = eqx.partition(template, eqx.is_array)
 
     @partial(jax.jit, compiler_options=compiler_options())
-    def bounds(arrays: Any, rows: Any, index: Any) -> Any:
-        model = eqx.combine(arrays, static)
-        x = rows if isinstance(rows, Datum) else filled(rows.astype(float), missing=missing, index=index)
-        return objective(model, key, x, beta=1.0, control=start).bound
+    def bounds(arrays: Any, x: Datum) -> Any:
+        x = x if isinstance(valid, Datum) else filled(x.values, missing=missing, index=x.index)
+        return objective(eqx.combine(arrays, static), key, x, beta=1.0, control=start).bound
 
-    def validate(model: Any, valid: DataPoints) -> float:
-        rows, total, arrays = len(valid), 0.0, eqx.filter(model, eqx.is_array)
-        for first in range(0, rows, _VALIDATION_ROWS):
-            index = np.minimum(np.arange(first, first + min(_VALIDATION_ROWS, rows)), rows - 1)  # one shape, padded
-            block = rows_at(valid, index, index) if isinstance(valid, Datum) else jnp.asarray(valid[index])
-            each = np.asarray(bounds(arrays, block, jnp.asarray(index)), np.float64)
-            total += float(each[: rows - first].sum())
-        return total / rows
+    def validate(model: Any) -> float:
+        points = replace(valid, index=None) if isinstance(valid, Datum) else Datum(valid)
+        arrays = eqx.filter(model, eqx.is_array)
+        sums = [
+            float(np.asarray(bounds(arrays, block.x), np.float64)[: block.size].sum())
+            for block in blocks(points, _VALIDATION_ROWS)
+        ]
+        return sum(sums) / len(points)
 
     return validate

@@ -45,9 +45,9 @@ def late_decay(learning_rate: float, steps: int, steps_per_epoch: int, *, factor
 
 
 def burda_stages(learning_rate: float, steps_per_epoch: int, *, stages: int = 8) -> optax.Schedule:
-    """Stage i = 0, 1, ... of 3^i passes over the data at ``rate 10^(-i / (stages - 1))``.
+    """Stage i = 0, 1, ... of 3^i epochs at ``rate 10^(-i / (stages - 1))``.
 
-    Burda, Grosse and Salakhutdinov (2016, arXiv:1509.00519): eight stages from 1e-3 to 1e-4, 3,280 passes.
+    Burda, Grosse and Salakhutdinov (2016, arXiv:1509.00519): eight stages from 1e-3 to 1e-4, 3,280 epochs.
 
     >>> schedule = burda_stages(1e-3, 10)
     >>> float(schedule(9)), float(schedule(32799))
@@ -60,7 +60,7 @@ def burda_stages(learning_rate: float, steps_per_epoch: int, *, stages: int = 8)
 
 
 def burda_epochs(stages: int = 8) -> int:
-    """``sum_{i < stages} 3^i``: the passes over the data of `burda_stages`.
+    """``sum_{i < stages} 3^i``: the epochs of `burda_stages`.
 
     >>> burda_epochs()
     3280

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Int
 
+from iwax import former_names
 from iwax._typing import PRNGKey
 
 __all__ = ["Plan", "State", "Tally", "initial_state", "steps_per_epoch"]
@@ -23,7 +24,7 @@ class Plan:
     ``beta_warmup`` is the number of epochs over which the KL temperature rises linearly to 1. ``piece`` splits a batch
     into pieces of that many rows whose gradients are added up (None: the whole at once); it must divide the batch.
     ``validate_every`` epochs (0: never) the bound is taken on validation data; ``patience`` validations without a new
-    best end the training. Stretches of compiled steps last about ``stretch_seconds``. Raises ValueError on what cannot
+    best end the training. Segments of compiled steps last about ``segment_seconds``. Raises ValueError on what cannot
     be.
     """
 
@@ -37,7 +38,7 @@ class Plan:
     piece: int | None = None
     validate_every: int = 0
     patience: int | None = None
-    stretch_seconds: float = 1.0
+    segment_seconds: float = 1.0
 
     def __post_init__(self) -> None:
         for name, least in (("epochs", 0), ("batch", 1), ("beta_warmup", 0), ("validate_every", 0)):
@@ -65,6 +66,9 @@ class Plan:
         return jax.random.wrap_key_data(
             jnp.array([self.seed >> 32, self.seed % 2**32], jnp.uint32), impl="threefry2x32"
         )
+
+
+Plan.__init__ = former_names.argument("stretch_seconds", "segment_seconds")(Plan.__init__)
 
 
 class Tally(eqx.Module):

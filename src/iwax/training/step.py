@@ -1,4 +1,4 @@
-"""One update, and whole stretches of them in one compiled loop."""
+"""One update, and whole segments of them in one compiled loop."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -19,10 +19,10 @@ from iwax.parts import Datum, filled
 from iwax.threefry import in_one_pass
 from iwax.training.state import Plan, State, Tally, steps_per_epoch
 
-__all__ = ["Given", "Stretch", "Update", "compile_stretch", "given", "permutation", "updates"]
+__all__ = ["Given", "Segment", "Update", "compile_segment", "given", "permutation", "updates"]
 
 
-Stretch = Callable[[State, Any, Array, int], tuple[State, Array]]
+Segment = Callable[[State, Any, Array, int], tuple[State, Array]]
 Update = Callable[[State, Any, Array], tuple[State, Array, PyTree]]
 
 
@@ -45,11 +45,11 @@ def permutation(seed: int, epoch: int, rows: int) -> Int[np.ndarray, " rows"]:
     return np.argsort(words, kind="stable").astype(np.int32)
 
 
-def compile_stretch(update: Update, template: State) -> Stretch:
-    """``stretch(state, data, order, stop)``: updates until ``stop`` steps are done, or the loss is not finite.
+def compile_segment(update: Update, template: State) -> Segment:
+    """``segment(state, data, order, stop)``: updates until ``stop`` steps are done, or the loss is not finite.
 
     Gives the new state, and whether every loss was finite. ``order`` is the epoch's `permutation`, and a
-    stretch must not cross the end of an epoch. How a run is cut into stretches does not change a bit of it.
+    segment must not cross the end of an epoch. How a run is cut into segments does not change a bit of it.
     """
     _, static = eqx.partition(template, eqx.is_array)
 
@@ -65,11 +65,11 @@ def compile_stretch(update: Update, template: State) -> Stretch:
 
     compiled = jax.jit(run, compiler_options=compiler_options())
 
-    def stretch(state: State, data: Array | Datum, order: Array, stop: int) -> tuple[State, Array]:
+    def segment(state: State, data: Array | Datum, order: Array, stop: int) -> tuple[State, Array]:
         arrays, finite = compiled(eqx.filter(state, eqx.is_array), data, order, jnp.int32(stop))
         return eqx.combine(arrays, static), finite
 
-    return stretch
+    return segment
 
 
 def given(plan: Plan, rows: int) -> Callable[[Array, Any, Array], Given]:
@@ -140,7 +140,7 @@ def _batch(
 
 
 def _floating(values: Array, plan: Plan, key: PRNGKey) -> Array:
-    """The values as floating numbers, grey ones drawn anew as 0 or 1 where the plan says so."""
+    """The values as floating numbers, grey ones drawn as 0 or 1 at every access if the plan says so."""
     if plan.binarize:
         values = binarize_grey(values, jax.random.bits(key, values.shape, jnp.uint16))
     return values if jnp.issubdtype(values.dtype, jnp.inexact) else values.astype(float)

@@ -1,4 +1,4 @@
-"""Who watches `fit`: observers and functions of an epoch's row, told one after the other; and a line of progress."""
+"""Observers of `fit` and functions of an epoch's row, called one after the other; and a line of progress."""
 
 import math
 import sys
@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Self, TextIO, TypeAlias
 
-from iwax.training.loop import Observer, Progress
+from iwax.training.loop import Observer, Progress, as_observer
 from iwax.training.state import State
 
 __all__ = ["Callback", "ProgressLine", "Watchers"]
@@ -28,19 +28,20 @@ class Watchers:
     """
 
     def __init__(self, watchers: Sequence[Callback]) -> None:
+        watchers = [as_observer(each) for each in watchers]
         self.observers = [each for each in watchers if isinstance(each, Observer)]
         self.functions = [each for each in watchers if not isinstance(each, Observer)]
         for each in self.functions:
             if not callable(each) or hasattr(each, "epoch"):
                 raise TypeError(
-                    "a callback needs to be a function of a row, or to have the methods stretch, epoch and improved of "
+                    "a callback needs to be a function of a row, or to have the methods segment, epoch and improved of "
                     f"training.Observer; got {type(each).__name__}"
                 )
         self._ended = False
 
-    def stretch(self, state: State, progress: Progress) -> bool:
+    def segment(self, state: State, progress: Progress) -> bool:
         """Tell all of them; True where one of them wants to stop."""
-        return any([self._ended, *(each.stretch(state, progress) for each in self.observers)])
+        return any([self._ended, *(each.segment(state, progress) for each in self.observers)])
 
     def epoch(self, state: State, row: Row) -> None:
         """Give the row of an epoch to all of them, to functions as a copy of their own."""
@@ -60,7 +61,7 @@ class ProgressLine:
     A context manager, which ends the line. Without a stream nothing is written.
 
     >>> with ProgressLine(sys.stdout) as line:
-    ...     line.stretch(None, Progress(200, 1, 100, 2, -93.2, 5000.0, 0.0))
+    ...     line.segment(None, Progress(200, 1, 100, 2, -93.2, 5000.0, 0.0))
     epoch 2/2  bound -93.20  5,000 rows/s  0:00 left
     False
     """
@@ -87,12 +88,12 @@ class ProgressLine:
         if self._open and self.stream is not None:
             self.stream.write("\n")
 
-    def stretch(self, state: State | None, progress: Progress) -> bool:
+    def segment(self, state: State | None, progress: Progress) -> bool:
         """Write where training stands; never stop it."""
         last, now = progress.step >= progress.steps * progress.epochs, time.monotonic()
         if self.live or last or now - self._written >= _PLAIN_SECONDS:
             self._written = now
-            self._write(_said(progress), end="" if self.live else "\n")
+            self._write(_line(progress), end="" if self.live else "\n")
         return False
 
     def epoch(self, state: State, row: Row) -> None:
@@ -108,7 +109,7 @@ class ProgressLine:
             self._open = not end
 
 
-def _said(progress: Progress) -> str:
+def _line(progress: Progress) -> str:
     words = f"epoch {progress.epoch + 1}/{progress.epochs}  bound {progress.bound:.2f}"
     if math.isnan(progress.images_per_second):  # the first steps hold the compilation
         return f"{words}  compiled"

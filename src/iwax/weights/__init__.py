@@ -1,7 +1,7 @@
-"""The law of a network's random weights as a whole: its prior, its divergence from it, draws of it, and pruning."""
+"""The variational posterior over a network's random weights: its prior, divergence, draws, and pruning."""
 
 from iwax.weights.free_energy import free_energy, shares
-from iwax.weights.law import at_mean, drawn, drawn_with_divergence, kl, random_layers
+from iwax.weights.posterior import at_mean, drawn, drawn_with_divergence, kl, random_layers
 from iwax.weights.prior import Normal, Prior, ScaleMixture
 from iwax.weights.signal import pruned, signal_to_noise
 

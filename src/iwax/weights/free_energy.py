@@ -1,4 +1,4 @@
-"""Bayes by Backprop: what a minibatch costs under a law of weights."""
+"""Bayes by Backprop: what a minibatch costs under a distribution of the weights."""
 
 from collections.abc import Callable
 from typing import Any, Literal
@@ -10,7 +10,7 @@ from jaxtyping import Array, Float
 
 from iwax import streams
 from iwax._typing import PRNGKey, Scalar
-from iwax.weights.law import drawn_with_divergence, kl
+from iwax.weights.posterior import drawn_with_divergence, kl
 from iwax.weights.prior import Normal, Prior
 
 __all__ = ["free_energy", "shares"]
@@ -19,7 +19,7 @@ LogLikelihood = Callable[[Any, PRNGKey], Scalar]
 
 
 def shares(batches: int, kind: Literal["equal", "decaying"]) -> Float[np.ndarray, " batches"]:
-    """What each of M minibatches pays of the divergence: ``1/M``, or ``2^(M-i) / (2^M - 1)`` for i = 1..M.
+    """The share of the divergence that each of M minibatches pays: ``1/M``, or ``2^(M-i) / (2^M - 1)`` for i = 1..M.
 
     Blundell et al. (2015, arXiv:1505.05424), section 3.4; the second as ``2^-i / (1 - 2^-M)``, which does not overflow.
     Raises ValueError where M is below 1.
@@ -47,9 +47,9 @@ def free_energy(
     """``share KL(q(w) || P(w)) - E_q(w) log p(D_i|w)``, nats, the expectations over ``samples`` draws of w.
 
     ``log_likelihood(network, key)`` is that of the minibatch D_i. Each draw of w is in all terms (Blundell et al. 2015,
-    eq. 2), or with ``local`` the likelihood is of activations drawn row by row (`UncertainLinear`), with less variance,
+    eq. 2), or with ``local`` the likelihood is of activations drawn per row (`StochasticLinear`), with less variance,
     and the divergence of a draw of its own, or in closed form where the prior has one. Minus the sum over all
-    minibatches, with shares of sum one, is a lower bound on log p(D). Raises ValueError where samples is below 1.
+    minibatches, with shares of sum one, is a lower bound on log p(D). Raises ValueError if samples is below 1.
     """
     if samples < 1:
         raise ValueError(f"the number of draws of weights must be at least 1, got {samples}")

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from iwax.weights.law import changed, random_layers
+from iwax.weights.posterior import changed, random_layers
 
 __all__ = ["pruned", "signal_to_noise"]
 
@@ -61,4 +61,4 @@ def _ratios(network: Any) -> list[list[np.ndarray]]:
     layers = random_layers(network)
     if not layers:
         raise ValueError("signal to noise needs random weights, and the network has none: build it with sigma=...")
-    return [[np.abs(np.asarray(mean)) / np.asarray(sigma) for mean, sigma in layer.laws()] for layer in layers]
+    return [[np.abs(np.asarray(mean)) / np.asarray(sigma) for mean, sigma in layer.normals()] for layer in layers]

@@ -1,4 +1,4 @@
-"""Networks with a law over their weights: free energy, training, errors, pruning, the verb and its table."""
+"""Bayesian neural networks: free energy, training, errors, pruning, the verb and its table."""
 
 import json
 import math

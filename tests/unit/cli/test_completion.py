@@ -38,7 +38,6 @@ TYPED = [  # a line up to the cursor, and words that must be, and must not be, a
 
 def known() -> dict[str, list[str]]:
     """The names that iwax knows, by their kind."""
-    from iwax import bnn
     from iwax.data import registry
     from iwax.reproduction import published
     from iwax.settings import catalogue, named, parted
@@ -50,7 +49,7 @@ def known() -> dict[str, list[str]]:
         "gradients": list(parted.words(gradients.Gradient)),
         "presets": list(catalogue.names()),
         "settings": [f"{key}=" for key in list(named.keys())],
-        "tables": [*published.table_names(), bnn.NAME],
+        "tables": published.table_names(),
     }
 
 

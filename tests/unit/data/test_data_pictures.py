@@ -101,9 +101,9 @@ def test_nothing_is_left_out_in_silence(tmp_path):
     assert read_images(tmp_path).left_out == ""
     for name in ("labels.csv", "notes.txt", "a.mp4", "README"):
         (tmp_path / name).write_bytes(b"x")
-    said = "4 files that are no picture (README, a.mp4, labels.csv, ...) left out"
-    assert read_images(tmp_path).left_out == said
-    assert data.load(str(tmp_path)).protocol.endswith(f"nothing redrawn. {said}.")
+    words = "4 files that are no picture (README, a.mp4, labels.csv, ...) left out"
+    assert read_images(tmp_path).left_out == words
+    assert data.load(str(tmp_path)).protocol.endswith(f"nothing redrawn. {words}.")
     with zipfile.ZipFile(tmp_path.with_suffix(".zip"), "w") as archive:
         archive.write(tmp_path / "0.png", "0.png")
         archive.write(tmp_path / "notes.txt", "notes.txt")

@@ -27,7 +27,7 @@ MEMORY = ["model.hidden=[8,8]", "model.memory=[3,2]", "model.attention=softmax",
 )
 def test_an_example_runs_on_a_run_of_its_preset(tmp_path, monkeypatch, capsys, example, preset, sets, words, pictures):
     monkeypatch.chdir(tmp_path)
-    run = runs.train(runs.from_sources(preset=preset, data="digits", sets=sets), Path("run"), reporter=Silent())
+    run = runs.train(runs.from_sources(preset=preset, data="digits", sets=sets), Path("run"), reporter=Silent()).path
     options = {
         "weight_laws": ["-o", "weights.png"],
         "cost_of_noise": [str(run), "--k", "20", "--limit", "5"],
@@ -46,7 +46,9 @@ def test_samples_stand_beside_each_other_with_what_was_measured(tmp_path, monkey
     monkeypatch.chdir(tmp_path)
     for latent in ("1", "2"):
         sets = [*SMALL, f"model.latent={latent}", "evaluation.k=5", "evaluation.limit=20"]
-        run = runs.train(runs.from_sources(preset="aevb", data="digits", sets=sets), Path(latent), reporter=Silent())
+        run = runs.train(
+            runs.from_sources(preset="aevb", data="digits", sets=sets), Path(latent), reporter=Silent()
+        ).path
         runs.evaluate(run, reporter=Silent())
     monkeypatch.setattr(sys, "argv", ["samples_by_latents", "1", "2", "--across", "3"])
     runpy.run_path(str(EXAMPLES / "samples_by_latents.py"), run_name="__main__")

@@ -1,4 +1,4 @@
-"""The scorecard of docs/reliability.md: a whole table, and a count that is that of its rows."""
+"""The scorecard of docs/reference/reliability.md: a whole table, and a count that is that of its rows."""
 
 import importlib.util
 import re
@@ -8,7 +8,7 @@ from types import ModuleType
 import pytest
 
 ROOT = Path(__file__).parents[3]
-PAGE = ROOT / "docs" / "reliability.md"
+PAGE = ROOT / "docs" / "reference" / "reliability.md"
 VERDICTS = {"PASS", "FAIL", "NOT THERE"}
 
 

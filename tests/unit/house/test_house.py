@@ -198,7 +198,7 @@ def test_importing_the_root_loads_no_library():
 
 
 def test_the_root_has_what_the_page_of_modules_lists():
-    page = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "reference" / "modules.md").read_text(encoding="utf-8")
     listed = set(re.findall(r"^   iwax\.([a-z_]+)", page, re.MULTILINE))
     own = set(re.findall(r"`iwax\.(\w+)`", page))
     assert {"__version__", *listed, *own} == set(iwax.__all__)
@@ -251,7 +251,7 @@ def test_types_are_shipped():
 
 
 def test_every_dependency_is_justified():
-    page = (ROOT / "docs" / "dependencies.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "explanation" / "dependencies.md").read_text(encoding="utf-8")
     justified = set(re.findall(r"^\| ([a-z0-9-]+) \|", page, re.MULTILINE)) - {"package"}
     assert justified == {re.match(r"[a-z0-9-]+", requirement)[0] for requirement in requirements()}
 
@@ -282,6 +282,7 @@ MAY_OPEN = {
     "storage/checkpoint.py": "makes the folder of all checkpoints",
     "training/keeping.py": "makes the folder that somebody named",
     "runs/folder.py": "makes the folder that somebody named, and takes it away",
+    "reproduction/reproduce.py": "the document of a Bayesian neural network",
     "reproduction/results.py": "results of reproductions",
     "reproduction/results_page.py": "a page of the documentation",
     "reproduction/published.py": "tables in the package",

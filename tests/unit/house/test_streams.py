@@ -27,11 +27,11 @@ KEYS = {
     "calibration": [*streams.Data, *streams.Simulation],
     "scores": [*streams.Data, *streams.Evaluation, *streams.Score],
     "row": [*streams.Row],
-    "row that is swept": [*streams.SweptRow],
+    "row of pseudo-Gibbs iterations": [*streams.GibbsRow],
     "row of the aggregate posterior": [*streams.Aggregate],
-    "draw": [*streams.Draw, *streams.Beside],
+    "draw": [*streams.Draw, *streams.Proposal],
     "draw that may be chosen": [*streams.Draw, *streams.Candidate],
-    "sweep": [*streams.Draw, *streams.Sweep],
+    "pseudo-Gibbs iteration": [*streams.Draw, *streams.GibbsIteration],
     "move": [*streams.Move],
     "row of the model": [*streams.Generated, streams.Draw.PRIOR, streams.Draw.LIKELIHOOD],
     "likelihood": [*streams.Likelihood],
@@ -150,7 +150,7 @@ def test_the_former_keyword_warns_and_gives_the_same_bits():
         expected = binarize_once(grey, seed=3, stream=streams.Bits.TEST)
     with pytest.warns(DeprecationWarning, match="stream="):
         np.testing.assert_array_equal(binarize_once(grey, seed=3, purpose=streams.Bits.TEST), expected)
-    with pytest.raises(TypeError, match="one random stream"):
+    with pytest.raises(TypeError, match="stream"):
         binarize_once(grey, seed=3)
     with pytest.raises(AttributeError, match="Purposes"):
         _ = bits.Purposes

@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+import json
 import pkgutil
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from iwax import likelihoods, nn, posteriors, priors
 from iwax.model import LatentVariableModel
 from iwax.model_files import ModelFileError
 from iwax.model_files.description import arrays, build, describe, difference
+from iwax.model_files.earlier import renewed
 from iwax.model_files.table import NAMES
 from iwax.nn import MLP
 
@@ -55,7 +57,7 @@ MADE = {
     "likelihood scaled": lambda: likelihoods.Scaled(conditional(1), jnp.zeros(2), jnp.ones(2)),
     "network conv": lambda: nn.ConvNet(IMAGE, [(3, 3, 2)], 4, hidden=(5,), key=KEY),
     "network deconv": lambda: nn.DeconvNet(4, IMAGE, [(1, 3, 2)], start=(3, 3, 3), key=KEY),
-    "network gated": lambda: nn.GatedMLP(5, (6, 4), 3, key=KEY),
+    "network gated": lambda: nn.MLP(5, (6, 4), 3, key=KEY, activation="gated"),
     "network memory": lambda: nn.MemoryMLP(5, (6, 4), 3, slots=(2, 3), key=KEY, norm=True),
     "network stochastic": lambda: net(3, 2, sigma=0.1),
     "network pixels": lambda: nn.GatedPixelCNN((6, 6), channels=2, key=KEY),
@@ -63,13 +65,24 @@ MADE = {
 }
 
 
+EARLIER = Path(__file__).parents[2] / "golden" / "networks"  # of iwax 0.2.0.dev: files, and descriptions alone
+DESCRIBED = json.loads((EARLIER / "parts.json").read_text())
+OUTPUTS = json.loads((EARLIER / "outputs.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def earlier() -> dict:
+    return iwax.load(EARLIER / "networks.safetensors")
+
+
 @pytest.mark.parametrize("name", MADE)
-def test_what_is_made_of_iwax_parts_is_built_from_its_description_alone(name: str):
+def test_what_is_made_of_iwax_parts_is_built_from_its_description_alone_of_this_version_or_an_earlier_one(name: str):
     shapes = eqx.filter_eval_shape(MADE[name])
-    built = build(describe(shapes))
-    assert jax.tree.structure(built) == jax.tree.structure(shapes)
-    pairs = zip(jax.tree.leaves(built), jax.tree.leaves(shapes), strict=True)
-    assert all((a.shape, a.dtype) == (b.shape, b.dtype) if hasattr(b, "dtype") else a == b for a, b in pairs)
+    descriptions = [describe(shapes), *([renewed(DESCRIBED[name])] if name in DESCRIBED else [])]
+    for found in map(build, descriptions):
+        assert jax.tree.structure(found) == jax.tree.structure(shapes)
+        pairs = zip(jax.tree.leaves(found), jax.tree.leaves(shapes), strict=True)
+        assert all((a.shape, a.dtype) == (b.shape, b.dtype) if hasattr(b, "dtype") else a == b for a, b in pairs)
 
 
 def test_every_part_that_can_be_stored_has_a_name():
@@ -219,3 +232,20 @@ def test_any_tree_comes_back(tree):
 def test_names_that_two_arrays_would_share_are_refused(tmp_path):
     with pytest.raises(ValueError, match=r"two arrays.*are named 'a.b'"):
         iwax.save(tmp_path / "tree", {"a.b": np.zeros(1), "a": {"b": np.zeros(1)}})
+
+
+@pytest.mark.parametrize("name", OUTPUTS)
+def test_a_network_of_an_earlier_file_gives_what_it_gave(earlier, name):
+    network = earlier[name]
+
+    def inputs(size: int):
+        return jnp.sin(jnp.arange(1.0, size + 1))
+
+    if name == "encoder":
+        datum = iwax.Datum(jnp.array([0.3, 2.0, 0.0]), jnp.array([True, False, True]))
+        found = eqx.filter_jit(network)(datum, key=KEY)
+        found = jnp.concatenate([found.loc, found.scale])
+    else:
+        x = (inputs(2), inputs(3)) if name == "joined" else inputs(network.in_features)
+        found = eqx.filter_jit(network)(x, key=KEY)
+    np.testing.assert_allclose(found, OUTPUTS[name], rtol=1e-5, atol=1e-6)

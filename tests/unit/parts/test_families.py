@@ -17,7 +17,7 @@ from iwax import bounds, evaluation, families, gradients, likelihoods, nn, poste
 from iwax.data import Column
 from iwax.distributions import AbstractIndependent
 from iwax.model import LatentVariableModel
-from iwax.settings.parts.columns import coding, output_bias, table_start
+from iwax.settings.parts.columns import feature_encoding, output_bias, table_start
 
 KEY = jax.random.key(0)
 ROOT = Path(__file__).parents[3]
@@ -26,7 +26,7 @@ FEATURES = 3
 NAMES = list(families.FAMILIES)
 
 
-# -- a density of somebody's own, as docs/guides/add_a_part.md says ----------------------------------------------------
+# -- a density of somebody's own, as docs/how_to/add_a_part.md says ----------------------------------------------------
 
 
 class Laplace(AbstractIndependent):
@@ -163,8 +163,8 @@ def test_a_table_starts_at_its_columns():
     start = table_start(columns, rows, floor=0.0)
     p = start.families.of_outputs(jnp.asarray(output_bias(start), float))
     np.testing.assert_allclose(start.loc + start.scale * np.asarray(p.mean), [3.0, 3.0, 1.0], rtol=1e-5)
-    read = coding(start, mask=False)
-    assert read.readings == ("linear", "log1p", ("classes", 3))
+    read = feature_encoding(start, mask=False)
+    assert read.encodings == ("linear", "log1p", ("classes", 3))
     assert read(jnp.array([3.0, 0.0, 2.0]), None).shape == (5,)
 
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from scipy.special import expit, softmax
 
-from iwax import bounds, gradients, inference, likelihoods, posteriors, priors, streams
+from iwax import bounds, distributions, gradients, inference, likelihoods, parts, posteriors, priors, streams
 from iwax.model import LatentVariableModel
-from iwax.nn import MLP, GatedMLP, Memory, MemoryMLP
+from iwax.nn import MLP, Memory, MemoryMLP
 from iwax.parts import Datum
 
 KEY = jax.random.key(1)
@@ -110,7 +110,7 @@ def test_preferences_are_mean_attention_and_pictures_what_a_slot_adds():
     pictures = [expit(last(memory.composed(each, memory.slots[2]))) - expit(last(jax.nn.relu(each))) for each in h]
     (added,) = inference.slot_pictures(made, x, key=KEY)
     np.testing.assert_allclose(added[2], np.mean(pictures, axis=0), rtol=1e-3, atol=1e-5)
-    with pytest.raises(ValueError, match=r"one label a row was needed, shape \(3,\), got \(2,\)"):
+    with pytest.raises(ValueError, match=r"one label per row was needed, shape \(3,\), got \(2,\)"):
         inference.slot_preferences(made, x, labels[:2], key=KEY)
     with pytest.raises(ValueError, match="decoder with memory"):
         inference.slot_pictures(model(MLP(2, (4,), 3, key=KEY)), x, key=KEY)
@@ -131,10 +131,43 @@ def test_what_is_refused(make, words):
         make()
 
 
+class OwnPosterior(parts.Posterior):
+    """A posterior of its own, with a network and hidden layers as it likes."""
+
+    weight: jax.Array
+
+    def __call__(self, context, *, key):
+        return distributions.Normal(parts.values_of(context) @ self.weight, jnp.ones(2))
+
+    def hidden_layers(self, context, *, key):
+        return [parts.values_of(context)[:2] @ self.weight[:2]]
+
+
+class OwnLikelihood(parts.Likelihood):
+    """A likelihood whose hidden layer is the latent."""
+
+    def __call__(self, z, given=None, *, key):
+        return distributions.Bernoulli(jnp.concatenate([z, z[:1]]))
+
+    def hidden_layers(self, context, *, key):
+        return [context]
+
+
+def test_parts_of_ones_own_declare_their_hidden_layers():
+    made = LatentVariableModel(priors.StandardNormal(2), OwnLikelihood(), OwnPosterior(numbers((3, 2), 1)))
+    x, plain = jnp.array([[1.0, 0.0, 1.0]]), gradients.Objective(gradients.pathwise(bounds.elbo), k=1)
+    key = jax.random.fold_in(jax.random.fold_in(KEY, streams.Step.RECONSTRUCTION), 0)
+    z = made.propose(x[0], jax.random.fold_in(key, 0)).z
+    far = np.mean((np.asarray(made.posterior.hidden_layers(x[0], key=KEY)[0]) - np.asarray(z)) ** 2)
+    with_penalty = gradients.with_local_reconstruction(plain, weight=2.0)
+    difference = plain(made, KEY, x).value - with_penalty(made, KEY, x).value
+    np.testing.assert_allclose(difference, 2.0 * far, rtol=1e-4)
+
+
 @pytest.mark.parametrize(
     ("decoder", "words"),
     [
-        (lambda: GatedMLP(2, (4, 5), 3, key=KEY), "got MLP and GatedMLP"),
+        (lambda: MLP(2, (4, 5), 3, key=KEY, activation="gated"), "a gated network has pairs"),
         (lambda: MLP(2, (5, 4), 3, key=KEY), r"got widths \[5, 4\] and, from the data on, \[4, 5\]"),
     ],
 )

@@ -38,7 +38,7 @@ def called(*words: object) -> int:
 def run(tmp_path_factory) -> Path:
     """A run of two latents, measured, with its report."""
     config = runs.from_sources(data="digits", sets=TINY, flags={})
-    path = runs.train(config, tmp_path_factory.mktemp("runs") / "plane", reporter=Silent())
+    path = runs.train(config, tmp_path_factory.mktemp("runs") / "plane", reporter=Silent()).path
     runs.evaluate(path, limit=60, reporter=Silent())
     assert called("report", path) == 0
     return path
@@ -196,7 +196,7 @@ def networks():
     key = jax.random.key(3)
     for name in ("tanh", "relu", "softplus", "gelu", "silu", "leaky_relu"):
         yield nn.MLP(LATENT, (5,), 2 * FEATURES, key=key, activation=name, norm=name == "silu")
-    yield nn.GatedMLP(LATENT, (5, 4), 2 * FEATURES, key=key)
+    yield nn.MLP(LATENT, (5, 4), 2 * FEATURES, key=key, activation="gated")
     yield nn.Linear(LATENT, 2 * FEATURES, key=key)
 
 
@@ -223,7 +223,7 @@ def test_log_weights_are_those_of_python(page: chromium.Page):
     model = LatentVariableModel(
         prior=priors.Mixture(LATENT, components=4, key=key),
         likelihood=likelihoods.Gaussian.of_network(nn.MLP(LATENT, (5,), 2 * FEATURES, key=key)),
-        posterior=posteriors.Coded(encoder, nn.Coding(np.arange(6.0), 1 + np.arange(6.0), mask=True)),
+        posterior=posteriors.Encoded(encoder, nn.FeatureEncoding(np.arange(6.0), 1 + np.arange(6.0), mask=True)),
     )
     decoder, likelihood = dense.decoder(model.likelihood)
     encoder = dense.encoder(model.posterior)

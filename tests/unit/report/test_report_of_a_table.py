@@ -29,19 +29,19 @@ KINDS = (
 def test_every_family_has_the_density_and_the_moments_of_python(tmp_path: Path):
     """With units, floors, an encoder that reads all kinds of columns, and a cell that was not observed."""
     key, features = jax.random.key(5), len(KINDS)
-    readings = ("linear", "linear", ("classes", 3), "log", "log1p", "linear", *["log_or_zero"] * 2, *["linear"] * 2)
-    coding = nn.Coding(np.arange(10.0), 1 + np.arange(10.0), readings, mask=True)
+    encodings = ("linear", "linear", ("classes", 3), "log", "log1p", "linear", *["log_or_zero"] * 2, *["linear"] * 2)
+    encoding = nn.FeatureEncoding(np.arange(10.0), 1 + np.arange(10.0), encodings, mask=True)
     columns = likelihoods.columns_of(KINDS, floor=0.2)
     inner = nn.MLP(3, (5,), columns.outputs, key=key)
     signed = families.integer_logistic(centre=-4e5, unit=jnp.array([1e4]), floor=0.2)
     units = np.array([50.0, 0, 0, 0, 0, -3, 0, 0, 0, 0]), np.array([7.0, 1, 1, 20, 1, 0.1, 1, 1, 1, 1])
-    encoder = posteriors.Gaussian(nn.MLP(coding.features, (5,), 6, key=key, heads=2), floor=0.1)
+    encoder = posteriors.Gaussian(nn.MLP(encoding.features, (5,), 6, key=key, heads=2), floor=0.1)
     model = LatentVariableModel(
         prior=priors.StandardNormal(3),
         likelihood=likelihoods.Scaled(
             likelihoods.Columns(inner, columns.columns, (*columns.groups[:-1], signed)), *units
         ),
-        posterior=posteriors.Coded(encoder, coding),
+        posterior=posteriors.Encoded(encoder, encoding),
     )
     (decoder, likelihood), encoder = dense.decoder(model.likelihood), dense.encoder(model.posterior)
     tensors = decoder.tensors | encoder.tensors | dense.prior(model, key)
@@ -51,7 +51,7 @@ def test_every_family_has_the_density_and_the_moments_of_python(tmp_path: Path):
     seen, z = jnp.array([1, 1, 1, 1, 1, 0, 1, 1, 1, 1]), jnp.array([0.3, -1.2, 2.0])
     weights = base64.b64encode(encode(tensors)).decode()
     names = ("safetensors.js", "network.js", "likelihood.js", "model.js")
-    scripts = "\n".join((resources.files("iwax.report.page") / "files" / name).read_text("utf-8") for name in names)
+    scripts = "\n".join((resources.files("iwax.report.explorer") / name).read_text("utf-8") for name in names)
     (tmp_path / "page.html").write_text(f"<meta charset=utf-8><script>{scripts}</script>", encoding="utf-8")
     program = (
         f"(() => {{const m = new Model({json.dumps(spec)}, parseSafetensors({weights!r}));"

@@ -166,13 +166,13 @@ def test_a_page_without_markers_is_left_alone(tmp_path):
 
 
 def test_the_page_shows_the_results_of_the_folder():
-    text = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "reference" / "results.md").read_text(encoding="utf-8")
     _, begin, rest = text.partition(results_page.BEGIN)
     table, end, _ = rest.partition(results_page.END)
     assert begin
     assert end
     assert table.strip() == results_page.markdown(results.read(ROOT / "results")).strip(), (
-        "make the table anew: iwax reproduce --table-into docs/results.md"
+        "make the table anew: iwax reproduce --table-into docs/reference/results.md"
     )
 
 

@@ -27,8 +27,8 @@ from iwax.storage.enclosed import RunFolderWarning
 GOLDEN = Path(__file__).parents[2] / "golden"
 RUNS = sorted(path.parent for path in GOLDEN.glob("*/*/config.json"))
 NAMES = [f"{run.parent.name}-{run.name}" for run in RUNS]
-# One of each version, of pictures and of a table; the others are asked by a release.
-USUAL = {"0.1.0-images", "0.2.0.dev-columns"}
+# Of each version pictures or a table, and networks of a class of before; the others are asked by a release.
+USUAL = {"0.1.0-images", "0.2.0.dev-columns", "0.2.0.dev-gated"}
 SHOWN = {"0.1.0-images"}  # in a report; that of a table is asked in test_run_of_a_table.py
 
 
@@ -48,6 +48,8 @@ LINES = {
     "ELBO -14.5; ESS median 47; Pareto k > 0.7: 12 %; active units 2/2; float32; 24 s)",
     "0.2.0.dev-flow": "test log p(x) = -26.28 +/- 0.61 nats (k=100, digits, 40 images; ELBO -27.1; ESS median 48; "
     "Pareto k > 0.7: 2 %; active units 3/3; float64; 16 s; iwae-1-k5 with posterior=iaf, prior=vamp)",
+    "0.2.0.dev-gated": "test log p(x) = -26.26 +/- 0.60 nats (k=100, digits, 40 images; ELBO -26.4; ESS median 82; "
+    "Pareto k > 0.7: 0 %; active units 2/3; float32; 11 s; iwae-1-k5 with network=gated)",
     "0.2.0.dev-heavy": "test log p(x) = -7.35 +/- 0.60 nats (k=100, heavy, 16 rows, 16.2 % of cells missing; "
     "ELBO -9.2; ESS median 43; Pareto k > 0.7: 6 %; active units 2/2; float32; 13 s)",
     "0.2.0.dev-images": "test log p(x) = -26.20 +/- 0.59 nats (k=100, digits, 40 images; ELBO -26.7; ESS median 62; "
@@ -80,7 +82,7 @@ def test_every_released_version_has_its_folders():
     versions = {run.parent.name for run in RUNS}
     assert {iwax.__version__, "0.1.0"} <= versions
     early = {f"{version}-{name}" for version in versions for name in ("images", "table", "flow")}
-    assert set(NAMES) == early | {f"0.2.0.dev-{name}" for name in ("columns", "heavy", "layers")}
+    assert set(NAMES) == early | {f"0.2.0.dev-{name}" for name in ("columns", "gated", "heavy", "layers")}
 
 
 @pytest.mark.parametrize("run", RUNS, ids=NAMES)
@@ -99,12 +101,12 @@ def test_folders_are_small_and_say_nothing_of_the_machine_that_made_them(run):
 def test_a_run_of_an_earlier_version_is_opened_measured_resumed_and_sampled(run, capsys):
     """One without a seal, of 0.1.0, is opened as well, with a line that says so."""
     before, sealed = stored(run), (run / "seal.json").exists()
-    with warnings.catch_warnings(record=True) as told:
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", RunFolderWarning)
         settings = iwax.open_run(run).config.evaluation
         runs.evaluate(run, reporter=Silent())
-    assert bool(told) != sealed
-    assert all("before run folders were sealed" in str(warning.message) for warning in told)
+    assert bool(caught) != sealed
+    assert all("before run folders were sealed" in str(warning.message) for warning in caught)
     assert (len(before) >= 16, settings.k) == (True, 100)
     after = stored(run)  # the same measurement takes the place of the stored one
     np.testing.assert_allclose(after, before, rtol=0, atol=1e-5)
@@ -167,7 +169,7 @@ def test_an_early_configuration_without_later_keys_trains_to_the_stored_metrics(
     (tmp_path / "early.json").write_text(json.dumps({"preset": settings["preset"], **flat}))
     shutil.copy(made.parent / "table.csv", tmp_path)
     monkeypatch.chdir(tmp_path)
-    run = runs.train(runs.from_sources(file="early.json"), Path("again"), reporter=Silent())
+    run = runs.train(runs.from_sources(file="early.json"), Path("again"), reporter=Silent()).path
     for row, before in zip(metrics(run), metrics(made), strict=True):
         assert_alike(row, before)
     if name == "0.1.0-images":  # from settings to the line that a user reads, in the words of this version

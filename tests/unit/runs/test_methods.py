@@ -1,4 +1,4 @@
-"""A run measured by annealing: what is said, stored and printed, and that nothing else is overwritten."""
+"""A run measured by annealing: what is reported, stored and printed, and that nothing else is overwritten."""
 
 import dataclasses
 import io
@@ -11,7 +11,7 @@ import pytest
 
 from iwax import evaluation, runs
 from iwax.reproduction import evaluators, published
-from iwax.runs import Annealed, Bidirectional, Importance, Jackknife, cost, measurements, summary_types
+from iwax.runs import Annealed, Bidirectional, Importance, Jackknife, cost, measurements
 from iwax.runs.measure import SHARED
 from iwax.runs.methods import METHODS
 from iwax.runs.reporter import Silent
@@ -22,8 +22,8 @@ TINY = ["model.hidden=[4]", "model.latent=2", "objective.k=2", "training.batch=1
 SHORT = {"chains": 4, "temperatures": 20, "leapfrog": 2}
 
 
-class Told(Silent):
-    """Remembers what was said."""
+class Recorder(Silent):
+    """Remembers what was reported."""
 
     def __init__(self):
         self.notes, self.rows = [], []
@@ -40,19 +40,21 @@ def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs")
     np.save(folder / "binary.npy", np.random.default_rng(0).integers(0, 2, (50, 6), np.uint8))
     config = runs.from_sources(data=str(folder / "binary.npy"), sets=TINY, flags={"training.epochs": 1})
-    return runs.train(config, folder / "run", reporter=Silent())
+    return runs.train(config, folder / "run", reporter=Silent()).path
 
 
 @pytest.mark.slow
 def test_annealed(run, monkeypatch):
     monkeypatch.setattr(cost, "WORTH_SAYING", 0.0)
     before = runs.evaluate(run, limit=3, k=500, reporter=Silent())
-    (kept,) = (run / "evaluation").glob("test-k500-*.npz")
-    stored, told = kept.read_bytes(), Told()
-    report = runs.evaluate(run, method="annealed", limit=3, start="posterior", reporter=told, **SHORT)
-    assert kept.read_bytes() == stored
-    assert told.notes[0].startswith("measuring 3 rows by 4 chains x 20 temperatures x 2 leapfrog steps from the post")
-    assert told.rows[-1] == (3, 3)
+    (saved,) = (run / "evaluation").glob("test-k500-*.npz")
+    stored, reporter = saved.read_bytes(), Recorder()
+    report = runs.evaluate(run, method="annealed", limit=3, start="posterior", reporter=reporter, **SHORT)
+    assert saved.read_bytes() == stored
+    assert reporter.notes[0].startswith(
+        "measuring 3 rows by 4 chains x 20 temperatures x 2 leapfrog steps from the post"
+    )
+    assert reporter.rows[-1] == (3, 3)
     assert report.keys() >= before.keys() - {"units"}  # the same names, whatever the method
     assert (report["method"], report["split"], report["n"], report["k"]) == ("annealed", "test", 3, None)
     assert report["log_evidence"] == pytest.approx(before["log_evidence"], abs=0.4)  # of six coins, by four chains
@@ -105,7 +107,7 @@ def test_jackknife(run):
 @pytest.mark.parametrize("method", sorted({*METHODS} - {"importance"}))
 def test_what_a_method_does_not_know_is_read_back(method):
     unknown = {"method": method, **dict.fromkeys(SHARED)}
-    assert summary_types.parse(strict_json.canonical(unknown), path=Path("a.json")) == unknown
+    assert measurements.parse(strict_json.canonical(unknown), path=Path("a.json")) == unknown
 
 
 @pytest.mark.parametrize(
@@ -179,9 +181,9 @@ def test_what_a_method_stores_is_read_back(stored, name):
     columns = measurements.read(folder, path, summary, ("rows", "log_evidence", "monte_carlo_error")).columns
     assert columns["log_evidence"].mean() == report["log_evidence"]
     found = STORED[name][2]
-    kept = vars(found.lower if name == "bidirectional" else found)
-    for column in columns.keys() & kept.keys():
-        np.testing.assert_array_equal(columns[column], kept[column])
+    saved = vars(found.lower if name == "bidirectional" else found)
+    for column in columns.keys() & saved.keys():
+        np.testing.assert_array_equal(columns[column], saved[column])
     assert runs.closing_line(summary) == runs.closing_line(report)
 
 
@@ -217,7 +219,7 @@ def test_what_an_early_version_stored_is_read(stored, name):
 
 
 def test_a_side_by_side_table_reads_the_passes_that_an_early_version_kept(run):
-    """Values and errors [evaluators, n] in one file, with what they depend on and what is told of them."""
+    """Values and errors [evaluators, n] in one file, with what they depend on and their description."""
     plan = published.SideBySide(rows=8, k=4, repeats=3, orders=[1], chains=2, temperatures=3, leapfrog=2, start="prior")
     folder, identity = Run(run).folder, {"pass": "any", "n": 3}
     for each, lines in zip(evaluators._passes(plan, 50), (3, 2, 1), strict=True):
@@ -227,10 +229,10 @@ def test_a_side_by_side_table_reads_the_passes_that_an_early_version_kept(run):
         np.savez(stream, values=NUMBERS[:lines], errors=NUMBERS[lines : 2 * lines] ** 2, **packed)
         name = f"side-by-side-{each.method.name}-0123.npz"
         folder.write({f"evaluation/{name}": stream.getvalue()})
-        kept = evaluators._read(folder, folder.path / "evaluation" / name, each, identity)
-        assert kept.summary == words["about"]
-        values = [kept.columns[column] for column in each.columns]
-        errors = [kept.columns[column] for column in each.columns.values()]
+        saved = evaluators._read(folder, folder.path / "evaluation" / name, each, identity)
+        assert saved.summary == words["about"]
+        values = [saved.columns[column] for column in each.columns]
+        errors = [saved.columns[column] for column in each.columns.values()]
         np.testing.assert_array_equal([*values, *errors], [*NUMBERS[:lines], *NUMBERS[lines : 2 * lines] ** 2])
         with pytest.raises(ValueError, match="of these weights, data and settings was needed, got another"):
             evaluators._read(folder, folder.path / "evaluation" / name, each, {"pass": "other"})

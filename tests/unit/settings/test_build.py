@@ -14,14 +14,14 @@ from iwax.data import Dataset, Split
 from iwax.parts import Datum
 from iwax.runs import support
 from iwax.settings import build
-from iwax.settings.build import Moments
+from iwax.settings.build import FeatureStatistics
 from iwax.settings.config import Config, Model, Training
 from iwax.settings.objective import Objective, build_objective
 from iwax.training import steps_per_epoch
 
 KEY = jax.random.key(0)
 FEATURES = 6
-START = Moments(np.full(FEATURES, 0.25), np.full(FEATURES, 2.0))
+START = FeatureStatistics(np.full(FEATURES, 0.25), np.full(FEATURES, 2.0))
 
 
 def model_of(**settings):
@@ -60,7 +60,7 @@ def test_chains_of_any_depth_give_finite_log_weights(latent, likelihood):
 
 def test_the_two_layer_net_is_burdas():
     config = Config(model=Model(latent=(100, 50), hidden=((200, 200), (100, 100)), likelihood="bernoulli"))
-    model = build.build_model(config, Moments(np.full(784, 0.1), np.ones(784)), key=KEY)
+    model = build.build_model(config, FeatureStatistics(np.full(784, 0.1), np.ones(784)), key=KEY)
 
     def shapes(network):
         return [layer.weight.shape for layer in network.layers]
@@ -108,9 +108,9 @@ def test_gaussian_variances(variance, shape, learned):
 def test_moments_are_of_what_the_model_sees():
     grey = np.tile(np.array([[0, 255, 51]], np.uint8), (4, 1))
     digits = data.load("digits")
-    assert build.moments(Config(), digits).mean == pytest.approx(digits.train.values.mean(axis=0) / 255)
+    assert build.feature_statistics(Config(), digits).mean == pytest.approx(digits.train.values.mean(axis=0) / 255)
     gaussian = Config(model=Model(likelihood="gaussian"))
-    found = build.moments(gaussian, dataset(grey, kind="grey"))
+    found = build.feature_statistics(gaussian, dataset(grey, kind="grey"))
     assert found.mean == pytest.approx(np.array([0.0, 1.0, 0.2]))
     assert (found.scale > 0).all()  # constant features
 
@@ -211,7 +211,7 @@ def test_the_likelihood_is_chosen_from_the_data():
 
 
 @pytest.mark.parametrize(
-    ("likelihood", "values", "said"),
+    ("likelihood", "values", "message"),
     [
         (
             "bernoulli",
@@ -237,9 +237,9 @@ def test_the_likelihood_is_chosen_from_the_data():
         ),
     ],
 )
-def test_values_without_a_density_are_refused_with_their_place(likelihood, values, said):
+def test_values_without_a_density_are_refused_with_their_place(likelihood, values, message):
     kind = "grey" if values.dtype == np.uint8 else "real"
-    with pytest.raises(ValueError, match=said) as caught:
+    with pytest.raises(ValueError, match=message) as caught:
         support.check(Model(likelihood=likelihood).likelihood, dataset(values, kind=kind), source="made")
     assert "\n" not in str(caught.value)
 
@@ -263,7 +263,7 @@ def test_values_with_a_density_pass():
 def test_nets_that_no_memory_would_take_are_refused():
     config = Config(model=Model(latent=2, hidden=(60_000,), likelihood="bernoulli"))
     with pytest.raises(ValueError, match="at most 1000000000 weights"):
-        build.build_model(config, Moments(np.zeros(100_000), np.ones(100_000)), key=KEY)
+        build.build_model(config, FeatureStatistics(np.zeros(100_000), np.ones(100_000)), key=KEY)
 
 
 @pytest.mark.parametrize(
@@ -279,7 +279,7 @@ def test_nets_that_no_memory_would_take_are_refused():
 def test_a_convolutional_network_takes_pictures_of_any_size_and_begins_at_their_mean(shape, settings):
     features = int(np.prod(shape))
     mean = np.linspace(0.1, 0.9, features)
-    start = Moments(mean, np.ones(features), shape)
+    start = FeatureStatistics(mean, np.ones(features), shape)
     config = Config(
         model=Model(**{"network": "conv", "latent": 3, "hidden": (7,), "likelihood": "bernoulli"} | settings)
     )
@@ -296,7 +296,7 @@ def test_a_convolutional_network_takes_pictures_of_any_size_and_begins_at_their_
 
 def test_a_convolution_of_colours_reads_each_pixel_as_a_whole():
     """Of one pixel of one channel, what the encoder gives changes with the numbers that stand beside each other."""
-    start = Moments(np.full(24, 0.5), np.ones(24), (4, 2, 3))
+    start = FeatureStatistics(np.full(24, 0.5), np.ones(24), (4, 2, 3))
     config = Config(model=Model(network="conv", channels=(3,), hidden=(), latent=2, likelihood="bernoulli"))
     net = build.build_model(config, start, key=KEY).posterior.network
     kernel = net.layers[0].conv.weight

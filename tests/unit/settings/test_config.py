@@ -196,11 +196,11 @@ def test_biased_combinations_warn():
 
 
 @pytest.mark.parametrize(
-    ("epochs", "said"), [(3280, None), (100, "ends it midway"), (3281, "goes on at its last rate")]
+    ("epochs", "message"), [(3280, None), (100, "ends it midway"), (3281, "goes on at its last rate")]
 )
-def test_the_stages_of_burda_warn_of_other_epochs_than_theirs(epochs, said):
+def test_the_stages_of_burda_warn_of_other_epochs_than_theirs(epochs, message):
     found = Config(training=Training(schedule="burda", epochs=epochs)).warnings()
-    assert said in found[0] if said else found == ()
+    assert message in found[0] if message else found == ()
 
 
 def test_groups_without_miwae_say_how_to_be_rid_of_them():

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iwax.storage import record, strict_json, thinned
+from iwax.storage import record, strict_json
 from iwax.storage.checkpoint import CorruptCheckpointError
 
 
@@ -27,8 +27,8 @@ def test_a_curve_of_a_long_record_takes_few_of_its_rows(tmp_path):
     path = tmp_path / "metrics.jsonl"
     rows = [{"step": i, "bound": float(i)} | ({"validation": 0.5 * i} if i % 7 == 3 else {}) for i in range(5_000)]
     path.write_bytes(b"".join(map(strict_json.line, rows)) + b'{"torn')
-    assert thinned.parse(path.read_bytes(), path=path) == record.read(path)
-    found = thinned.parse(path.read_bytes(), path=path, most=100)
+    assert record.thinned(path.read_bytes(), path=path) == record.read(path)
+    found = record.thinned(path.read_bytes(), path=path, most=100)
     of_validation = [row for row in found if "validation" in row]
     plain = [row for row in found if "validation" not in row]
     assert 50 <= len(plain) <= 101
@@ -38,7 +38,7 @@ def test_a_curve_of_a_long_record_takes_few_of_its_rows(tmp_path):
     assert all(row == rows[row["step"]] for row in found)
     path.write_bytes(path.read_bytes().replace(b'{"step": 0,', b'{"step"; 0,'))
     with pytest.raises(CorruptCheckpointError, match=r"metrics\.jsonl:1"):
-        thinned.parse(path.read_bytes(), path=path, most=100)
+        record.thinned(path.read_bytes(), path=path, most=100)
 
 
 @given(
@@ -112,43 +112,21 @@ def test_truncating_drops_later_rows_and_a_torn_line(tmp_path):
 def test_a_resumed_record_equals_an_uninterrupted_one(tmp_path):
     whole, cut = tmp_path / "whole.jsonl", tmp_path / "cut.jsonl"
     write(whole, range(10))
-    with record.Record(cut) as rows:
-        for step in range(5):
-            rows.write({"step": step, "bound": -100.0 + step})
-        mark = rows.sync()
-        rows.write({"step": 5, "bound": 0.0})
+    write(cut, range(6))
     with open(cut, "ab") as file:
         file.write(b'{"st')
-    assert record.rewind(cut, mark) == 1
+    assert record.truncate(cut, 4) == 1
     write(cut, range(5, 10))
-    assert hashlib.sha256(cut.read_bytes()).digest() == hashlib.sha256(whole.read_bytes()).digest()
+    assert cut.read_bytes() == whole.read_bytes()
 
 
-def test_a_mark_does_not_depend_on_reopening(tmp_path):
+def test_the_state_of_a_record_is_that_of_its_bytes_and_does_not_depend_on_reopening(tmp_path):
     one, two = tmp_path / "one.jsonl", tmp_path / "two.jsonl"
     write(one, [1, 2])
     write(two, [1])
     write(two, [2])
     with record.Record(one) as first, record.Record(two) as second:
-        assert first.sync() == second.sync()
-
-
-def test_no_changed_byte_before_the_mark_goes_unnoticed(tmp_path):
-    path = tmp_path / "metrics.jsonl"
-    with record.Record(path) as rows:
-        rows.write({"step": 1, "bound": -88.5})
-        rows.write({"step": 2, "bound": -87.25})
-        mark = rows.sync()
-    good = path.read_bytes()
-    for position in range(len(good)):
-        path.write_bytes(good[:position] + bytes([good[position] ^ 1 << position % 8]) + good[position + 1 :])
-        with pytest.raises(CorruptCheckpointError, match=r"metrics\.jsonl: needed SHA-256"):
-            record.rewind(path, mark)
-        path.write_bytes(good[:position])
-        with pytest.raises(CorruptCheckpointError, match=r"metrics\.jsonl: needed at least"):
-            record.rewind(path, mark)
-    with pytest.raises(ValueError, match="mark"):
-        record.rewind(path, "-3:abc")
+        assert first.sync() == second.sync() == (one.stat().st_size, hashlib.sha256(one.read_bytes()).hexdigest())
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from oracles.known_updates import Watcher, Weights
 
 from iwax import bounds, control_variates, gradients, training
 from iwax.gradients import Surrogate
+from iwax.storage import checkpoint
 from iwax.storage.checkpoint import CorruptCheckpointError
 from iwax.training import Plan, keeping
 
@@ -119,7 +120,7 @@ def test_a_longer_fit_goes_on_and_an_interrupted_one_is_saved(tmp_path):
 
     with pytest.raises(KeyboardInterrupt):
         fit(epochs=4, checkpoint=tmp_path, callbacks=[interrupt])
-    assert training.checkpoint.steps(tmp_path) != []
+    assert checkpoint.steps(tmp_path) != []
     fit(epochs=4, checkpoint=tmp_path)
     assert fit(epochs=6, checkpoint=tmp_path).model.w.tolist() == fit(epochs=6).model.w.tolist()
 

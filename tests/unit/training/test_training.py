@@ -90,13 +90,13 @@ def test_the_bits_do_not_depend_on_how_the_run_is_cut_into_stretches():
     optimizer = optax.adam(1e-2)
     plan = partial(Plan, epochs=3, batch=4, seed=7, binarize=True, beta_warmup=2)
     short, long = Watcher(), Watcher()
-    one = train(vae(), dreg(), grey(), plan(stretch_seconds=1e-9), optimizer=optimizer, observer=short)
-    other = train(vae(), dreg(), grey(), plan(stretch_seconds=10.0), optimizer=optimizer, observer=long)
+    one = train(vae(), dreg(), grey(), plan(segment_seconds=1e-9), optimizer=optimizer, observer=short)
+    other = train(vae(), dreg(), grey(), plan(segment_seconds=10.0), optimizer=optimizer, observer=long)
     assert digest(one) == digest(other)
     assert short.rows == long.rows
     assert len(short.progress) > len(long.progress)
     # stopped in the middle of an epoch, and taken up from there
-    cut = plan(stretch_seconds=1e-9)
+    cut = plan(segment_seconds=1e-9)
     half = train(vae(), dreg(), grey(), cut, optimizer=optimizer, observer=Watcher(stop_after=8))
     assert int(half.step) == 8
     assert int(half.tally.batches) == 2

@@ -42,7 +42,7 @@ def test_a_number_that_is_not_finite_stops_the_run_with_its_step_and_cause(where
         return Surrogate(model.w[x.index] + poison, jnp.ones(x.index.shape))
 
     model, watcher = Weights(jnp.ones(ROWS)), Watcher()
-    plan = Plan(epochs=2, batch=2, seed=5, stretch_seconds=seconds)
+    plan = Plan(epochs=2, batch=2, seed=5, segment_seconds=seconds)
     with pytest.raises(training.NumericalStop) as stop:
         train(model, objective, np.zeros((ROWS, 1), np.float32), plan, optimizer=optax.sgd(0.0), observer=watcher)
     assert stop.value.step == list(training.permutation(5, 0, ROWS)).index(spoilt) // 2
@@ -180,7 +180,7 @@ def test_grey_values_are_drawn_anew_at_every_access():
 
 def test_progress_tells_where_the_run_stands():
     watcher = Watcher()
-    plan = Plan(epochs=2, batch=8, seed=0, stretch_seconds=1e-9)
+    plan = Plan(epochs=2, batch=8, seed=0, segment_seconds=1e-9)
     train(Weights(jnp.zeros(ROWS)), visits, np.zeros((ROWS, 1), np.float32), plan, observer=watcher)
     last = watcher.progress[-1]
     assert (last.step, last.epoch, last.steps, last.epochs, last.seconds_left) == (6, 1, 3, 2, 0.0)
@@ -203,7 +203,7 @@ def test_a_training_is_traced_once():
             return Surrogate(value, value)
 
         data = np.zeros((6, 1), np.float32)
-        plan = Plan(epochs=epochs, batch=6, seed=0, validate_every=1, stretch_seconds=1e-9)
+        plan = Plan(epochs=epochs, batch=6, seed=0, validate_every=1, segment_seconds=1e-9)
         train(Weights(jnp.asarray(1.0)), objective, data, plan, valid=data)
         return len(calls)
 

@@ -11,8 +11,8 @@ from iwax import batched
 from iwax.distributions import Mixture, Normal
 from iwax.families import Columns, Family, categorical
 from iwax.likelihoods import Chain, Likelihood, Scaled
-from iwax.nn import MLP, GatedMLP, LayerNorm, Linear, MemoryMLP, UncertainLinear
-from iwax.posteriors import Coded
+from iwax.nn import MLP, LayerNorm, Linear, MemoryMLP, StochasticLinear
+from iwax.posteriors import Encoded
 from iwax.posteriors import Gaussian as GaussianPosterior
 
 __all__ = ["Program", "decoder", "encoder", "prior"]
@@ -74,8 +74,8 @@ def _group(family: Family, columns: list[int], program: Program) -> dict[str, An
 def encoder(posterior: Any) -> Program:
     """The network from a row to (loc, log scale) of q(z|x). TypeError where q is another, or the network not dense."""
     coding, part = None, posterior
-    if isinstance(posterior, Coded):
-        coding, part = posterior.coding, posterior.posterior
+    if isinstance(posterior, Encoded):
+        coding, part = posterior.encoding, posterior.posterior
     if not isinstance(part, GaussianPosterior):
         raise TypeError(f"q(z|x) is of kind {_named(part)}, and the page evaluates mean-field normal ones alone")
     program = _network(part.network, "encoder")
@@ -85,7 +85,7 @@ def encoder(posterior: Any) -> Program:
         return program
     names = {"loc": "coding.loc", "scale": "coding.scale"}
     tensors = {names["loc"]: _single(coding.loc), names["scale"]: _single(coding.scale)}
-    readings = [reading if isinstance(reading, str) else reading[1] for reading in coding.readings]
+    readings = [reading if isinstance(reading, str) else reading[1] for reading in coding.encodings]
     first = {"kind": "coding", "readings": readings, "marks": coding.mask, **names}
     return Program([first, *program.steps], tensors | program.tensors)
 
@@ -125,7 +125,7 @@ def _network(network: Any, prefix: str) -> Program:
 
     def affine(layer: Any) -> None:
         if not isinstance(layer, Linear):
-            why = "has random weights" if isinstance(layer, UncertainLinear) else f"has layers of {_named(layer)}"
+            why = "has random weights" if isinstance(layer, StochasticLinear) else f"has layers of {_named(layer)}"
             raise TypeError(f"the {prefix} {why}, and the page evaluates dense layers of fixed weights alone")
         _add("affine", {"weight": layer.weight, "bias": layer.bias})
 
@@ -145,13 +145,7 @@ def _network(network: Any, prefix: str) -> Program:
             if i < network.depth:
                 if network.norms:
                     normed(network.norms[i])
-                steps.append({"kind": network.activation})
-    elif isinstance(network, GatedMLP):
-        for layer in network.hidden:
-            affine(layer.both)
-            steps.append({"kind": "gate"})
-        if network.output is not None:
-            affine(network.output)
+                steps.append({"kind": network.activation.replace("gated", "gate")})
     elif isinstance(network, MemoryMLP):
         raise TypeError(f"the {prefix} reads a memory, and the page evaluates dense networks without one alone")
     else:

@@ -25,7 +25,7 @@ from iwax.report.page.subject import Subject, opened
 from iwax.report.page.trust import independent, others, trust
 from iwax.report.page.words import key_numbers, verdict
 from iwax.runs import closing_line
-from iwax.runs.place import placed
+from iwax.runs.environment import placed
 from iwax.settings.naming import display_name
 
 __all__ = ["LARGEST", "compose"]

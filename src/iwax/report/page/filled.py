@@ -29,7 +29,7 @@ def _pixels(subject: Subject) -> Panel | None:
     hidden[subject.shape[0] // 2 :] = True
     given = np.where(hidden.reshape(-1), np.nan, x)
     taught = bool(subject.trained.config.model.mask)  # its encoder has seen holes
-    found = inference.impute(subject.model, given, k=K, key=subject.key, sweeps=0 if taught else SWEEPS)
+    found = inference.impute(subject.model, given, k=K, key=subject.key, iterations=0 if taught else SWEEPS)
     shown = {"data": x, "given": np.where(np.isnan(given), np.mean(subject.span), given), "filled in": found.values}
     strips = [
         (

@@ -4,7 +4,7 @@ import numpy as np
 from markupsafe import Markup
 
 from iwax import inference
-from iwax.data import Column, coding
+from iwax.data import Column, encoding
 from iwax.report.page.charts import cloud, histogram
 from iwax.report.page.mosaic import mosaic
 from iwax.report.page.panel import Panel, bands, gathered, table
@@ -127,7 +127,7 @@ def written(subject: Subject, rows: np.ndarray) -> list[list[str]]:
     if subject.columns is None:
         return [[_short(value) for value in row[:MOST_COLUMNS]] for row in rows]
     whole = np.array([column.whole for column in subject.columns])
-    decoded = coding.decode(subject.columns, np.where(whole, np.round(rows), rows))[:MOST_COLUMNS]
+    decoded = encoding.decode(subject.columns, np.where(whole, np.round(rows), rows))[:MOST_COLUMNS]
     return [[_short(column[i]) for column in decoded] for i in range(len(rows))]
 
 

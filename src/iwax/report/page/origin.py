@@ -4,7 +4,7 @@ import shlex
 from typing import Any
 
 from iwax.report.page.subject import Subject
-from iwax.runs.arithmetic import in_words
+from iwax.runs.environment import in_words
 from iwax.settings.named import defaults
 
 __all__ = ["command", "made_with", "settings"]

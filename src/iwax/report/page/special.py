@@ -70,7 +70,9 @@ def _preferences(subject: Subject) -> Panel | None:
 def _sigmas(subject: Subject) -> Panel | None:
     parts = {"encoder": subject.model.posterior, "decoder": subject.model.likelihood}
     found = {
-        name: np.concatenate([np.asarray(sigma, np.float64).ravel() for layer in layers for _, sigma in layer.laws()])
+        name: np.concatenate(
+            [np.asarray(sigma, np.float64).ravel() for layer in layers for _, sigma in layer.normals()]
+        )
         for name, layers in ((name, random_layers(part)) for name, part in parts.items())
         if layers
     }

@@ -4,8 +4,7 @@ from dataclasses import asdict, dataclass
 
 from iwax import evaluation
 from iwax.runs.methods.annealed import COLUMNS, Chains
-from iwax.runs.methods.method import Found
-from iwax.runs.task import Task
+from iwax.runs.methods.method import Outcome, Task
 from iwax.streams import Run
 
 __all__ = ["Bidirectional"]
@@ -23,13 +22,13 @@ class Bidirectional(Chains):
 
     name = "bidirectional"
     stem = "bidirectional-{split}-{origin}-{chains}x{temperatures}x{leapfrog}"
-    work = f"{{n}} simulated rows by {Chains.said}, both ways"
+    work = f"{{n}} simulated rows by {Chains.plainly}, both ways"
     head = (
         "simulated log p(x) between {log_evidence:.2f} +/- {standard_error:.2f?} "
         "and {log_evidence_upper:.2f} +/- {standard_error_upper:.2f?} nats"
     )
     details = (
-        f"bidirectional: {Chains.said}, {{dataset}}, {{rows}}",
+        f"bidirectional: {Chains.plainly}, {{dataset}}, {{rows}}",
         "gap {gap:.2f} +/- {gap_standard_error:.2f?}",
         "acceptance {acceptance:.2f} and {acceptance_upper:.2f}",
     )
@@ -40,13 +39,13 @@ class Bidirectional(Chains):
         """As many as the limit says."""
         return task.limit or SIMULATED_ROWS
 
-    def measure(self, task: Task) -> Found:
+    def measure(self, task: Task) -> Outcome:
         """Chains in both directions on rows simulated from the model: bounds of their log p(x) from both sides."""
-        model, progress = task.model, task.reporter.evaluation
+        model, progress = task.run.model, task.reporter.evaluation
         both = evaluation.bidirectional_evidence(
             model, self.rows(task), key=task.key(Run.BIDIRECTIONAL), progress=progress, **asdict(self)
         )
         columns = {"rows": both.lower.rows, "x": both.x}
         for end, side in (("", both.lower), ("_upper", both.upper)):
             columns |= {f"{name}{end}": vars(side)[name] for name in COLUMNS}
-        return Found(columns, both.warnings(), {"gap": both.gap_mean, "gap_standard_error": both.gap_error})
+        return Outcome(columns, both.warnings(), {"gap": both.gap_mean, "gap_standard_error": both.gap_error})

@@ -1,12 +1,11 @@
-"""The jackknife: estimates of log p(x) from few draws a set, averaged over many sets."""
+"""The jackknife: estimates of log p(x) from few draws per set, averaged over many sets."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from iwax import evaluation
-from iwax.runs.methods.method import Found, Method, whole
-from iwax.runs.task import Task
+from iwax.runs.methods.method import Method, Outcome, Task, whole
 from iwax.settings.fields import LARGEST_K
 from iwax.streams import Run
 
@@ -15,7 +14,7 @@ __all__ = ["Jackknife"]
 
 @dataclass(frozen=True)
 class Jackknife(Method):
-    """The jackknife of an order, its mean over ``repeats`` sets of k draws a row: of order 0 a bound, else none.
+    """The jackknife of an order, its mean over ``repeats`` sets of k draws per row: of order 0 a bound, else none.
 
     >>> Jackknife(order=2).formatted(Jackknife.stem, split="test")
     'jackknife2-test-k32x20'
@@ -41,11 +40,11 @@ class Jackknife(Method):
         """Each draw is one pass."""
         return self.k * self.repeats
 
-    def measure(self, task: Task) -> Found:
+    def measure(self, task: Task) -> Outcome:
         """The jackknife of the order, of every lower one for comparison, and the ELBO, of the same sets of draws."""
         settings = {"k": self.k, "orders": range(self.order + 1), "repeats": self.repeats}
         found = evaluation.jackknife_evidence(
-            task.model, task.x, key=task.key(Run.JACKKNIFE), progress=task.reporter.evaluation, **settings
+            task.run.model, task.x, key=task.key(Run.JACKKNIFE), progress=task.reporter.evaluation, **settings
         )
         columns = {"rows": found.rows, "log_evidence": found.estimate[-1], "monte_carlo_error": found.error[-1]}
         columns |= {"elbo": found.elbo, "elbo_error": found.elbo_error}
@@ -53,7 +52,7 @@ class Jackknife(Method):
             columns |= {f"order_{order}": found.estimate[order], f"order_{order}_error": found.error[order]}
         means = zip(found.orders, found.kind, found.mean.tolist(), strict=True)
         orders = [{"order": order, "kind": kind, "log_evidence": mean} for order, kind, mean in means]
-        return Found(columns, [], {"kind": found.kind[-1], "orders": orders})
+        return Outcome(columns, [], {"kind": found.kind[-1], "orders": orders})
 
     @classmethod
     def words(cls, summary: Mapping[str, Any]) -> dict[str, Any]:

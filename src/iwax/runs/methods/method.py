@@ -4,14 +4,21 @@ import string
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, ClassVar, NamedTuple
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
+import jax
 import numpy as np
 
+from iwax._typing import PRNGKey
 from iwax.evaluation.statistics import error_of_mean, standard_error
-from iwax.runs.task import Task
+from iwax.runs.reporter import Reporter
+from iwax.streams import Run as Stream
 
-__all__ = ["Found", "Method", "check_range", "or_unknown", "summed_up", "whole"]
+if TYPE_CHECKING:
+    from iwax.runs.run import Run
+
+__all__ = ["Method", "Outcome", "Task", "check_range", "or_unknown", "summed_up", "whole"]
 
 SPANS = (("years", 525_600), ("days", 1_440), ("hours", 60), ("minutes", 1))  # in minutes
 SUMS: tuple[tuple[str, str, Callable[[np.ndarray], Any]], ...] = (  # names of a summary, and of what column they are
@@ -25,8 +32,44 @@ SUMS: tuple[tuple[str, str, Callable[[np.ndarray], Any]], ...] = (  # names of a
 )
 
 
-class Found(NamedTuple):
-    """What a method found: columns a row, why not to trust them, what more it says, and what is stored besides."""
+@dataclass(frozen=True)
+class Task:
+    """A run to be measured on the rows of a split up to a limit, with the noise of a seed.
+
+    ``streams`` maps a random stream to the one that takes its place. Raises ValueError for a wrong seed or limit.
+    """
+
+    run: "Run"
+    split: str
+    limit: int | None
+    seed: int
+    reporter: Reporter
+    streams: Mapping[Stream, Stream] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check_range("seed", self.seed, 0, 2**32 - 1)
+        if self.limit is not None:
+            check_range("limit", self.limit, 1, 10**9)
+
+    @cached_property
+    def x(self) -> np.ndarray:
+        """The rows of the split [n, D], as the likelihood takes them, up to the limit."""
+        rows = self.run.rows(self.split)
+        if self.limit is not None and self.limit > len(rows):
+            name = f"{self.run.dataset().name} ({self.split})"
+            self.reporter.note(f"{name} has {len(rows):,} rows, fewer than the limit {self.limit:,}")
+        return rows[: self.limit]
+
+    def key(self, stream: Stream) -> PRNGKey:
+        """The key of a random stream."""
+        return jax.random.fold_in(jax.random.key(self.seed), self.streams.get(stream, stream))
+
+
+class Outcome(NamedTuple):
+    """What a method gives: a value per row in each column, warnings, entries of the summary, and what is also stored.
+
+    The ``stored`` entries stand in the file of the summary only.
+    """
 
     columns: dict[str, np.ndarray]
     warnings: list[str]
@@ -39,7 +82,7 @@ class Method(ABC):
     """A way to estimate log p(x) with its settings. Raises ValueError for a number out of its range.
 
     Texts are filled in with the settings: ``stem`` is the name of a stored measurement (and of its ``split``), less
-    rows, seed and step; ``plan`` and ``work`` (on ``n`` rows) tell how it is done. ``head`` and ``details`` make a
+    rows, seed and step; ``plan`` and ``work`` (on ``n`` rows) say how it is done. ``head`` and ``details`` make a
     line of a summary; a number whose form ends in ``?`` is "unknown" where it is NaN.
     """
 
@@ -50,7 +93,7 @@ class Method(ABC):
     head: ClassVar[str] = "{split} log p(x) = {log_evidence:.2f} +/- {standard_error:.2f?} nats"
     details: ClassVar[tuple[str, ...]]
     simulates: ClassVar[bool] = False  # measures rows that are drawn from the model, and not a split of its data
-    takes_holes: ClassVar[bool] = False  # measures rows with missing cells
+    takes_missing: ClassVar[bool] = False  # measures rows with missing cells
 
     def __post_init__(self) -> None:
         for each in fields(self):
@@ -68,7 +111,7 @@ class Method(ABC):
         """What one row costs, in passes of a draw through the generative net."""
 
     @abstractmethod
-    def measure(self, task: Task) -> Found:
+    def measure(self, task: Task) -> Outcome:
         """log p(x) of the rows of a task."""
 
     def rows(self, task: Task) -> int:
@@ -124,14 +167,14 @@ def check_range(name: str, value: Any, least: int, largest: int) -> None:
 
 
 def _cost(k: int) -> str:
-    """How long so many draws take: about a second a million and row, of a small network on two processor cores.
+    """How long k draws take: about a second per million draws and row, of a small network on two processor cores.
 
     >>> _cost(1_000_000_000)
-    '1,000,000,000 draws take about 17 minutes a row on two processor cores, of a network of a few hundred units'
+    '1,000,000,000 draws take about 17 minutes per row on two processor cores, of a network of a few hundred units'
     """
     minutes = k / 60e6
     span = next((f"{minutes / size:,.0f} {unit}" for unit, size in SPANS if minutes >= 2 * size), "a minute")
-    return f"{k:,} draws take about {span} a row on two processor cores, of a network of a few hundred units"
+    return f"{k:,} draws take about {span} per row on two processor cores, of a network of a few hundred units"
 
 
 def summed_up(columns: Mapping[str, np.ndarray]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from iwax.data import Column
 from iwax.families import Start
 from iwax.likelihoods import ColumnKind, columns_of
 
-__all__ = ["TableStart", "coding", "in_units", "kinds", "output_bias", "table_start"]
+__all__ = ["TableStart", "feature_encoding", "in_units", "kinds", "output_bias", "table_start"]
 
 _FAMILIES = {
     "continuous": "gaussian",
@@ -107,6 +107,6 @@ def output_bias(start: TableStart) -> np.ndarray:
     return np.concatenate([block.ravel() for block in blocks])
 
 
-def coding(start: TableStart, *, mask: bool) -> nn.Coding:
-    """How the encoder reads a row."""
-    return nn.Coding(*_read(start), [family.encoding for family in _by_column(start.families)], mask=mask)
+def feature_encoding(start: TableStart, *, mask: bool) -> nn.FeatureEncoding:
+    """What the encoder reads of a row."""
+    return nn.FeatureEncoding(*_read(start), [family.encoding for family in _by_column(start.families)], mask=mask)

@@ -12,7 +12,7 @@ from iwax import bounds, control_variates, gradients, nn, samplers
 from iwax._typing import PRNGKey
 from iwax.settings.fields import number
 from iwax.settings.parted import Kind
-from iwax.training import draws_a_chunk
+from iwax.training import draws_per_chunk
 
 if TYPE_CHECKING:
     from iwax.settings.objective import Objective
@@ -54,7 +54,7 @@ class Rule(Kind):
             chosen.k,
             sampler=samplers.mixture if chosen.denominator == "mixture" else samplers.independent,
             backward=chosen.backward,
-            chunk=draws_a_chunk(chosen.k),
+            chunk=draws_per_chunk(chosen.k),
         )
 
 

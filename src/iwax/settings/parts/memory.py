@@ -40,8 +40,3 @@ class Memory(Kind):
                 "model.memory needs model.activation=relu and a decoder whose weights are not random, got "
                 f"activation={model.activation} and uncertain={of}"
             )
-        if len(self.slots) != len(model.hiddens[0]):
-            raise ValueError(
-                f"model.memory needs one number of slots for each of the {len(model.hiddens[0])} widths of "
-                f"model.hidden, got {list(self.slots)}"
-            )

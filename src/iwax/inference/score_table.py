@@ -1,0 +1,127 @@
+"""The columns of a file of scores: log p(x) of every row, what is made of it, and why a row has none."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from iwax._typing import PRNGKey
+from iwax.data.rows import Rows
+from iwax.evaluation import trust
+from iwax.inference.anomaly import likelihood_ratio, score, typicality
+from iwax.inference.comparable import comparable_scores
+from iwax.model import LatentVariableModel
+
+__all__ = ["ScoreTable", "columns", "score_table"]
+
+_NUMBERS = ("log_evidence", "error", "ess", "khat", "missing", "score", "typicality", "ratio", "ratio_error")
+
+
+@dataclass(frozen=True)
+class ScoreTable:
+    """Scores of n rows: columns [n] by name, and whether the error of log p(x) is ``unknown`` [n].
+
+    ``unsure`` names the rows for which it is unknown, if any; ``warnings`` say all else.
+    """
+
+    columns: dict[str, np.ndarray]
+    unknown: np.ndarray
+    unsure: str
+    warnings: list[str]
+
+
+def score_table(
+    model: LatentVariableModel,
+    x: np.ndarray,
+    read: Rows,
+    *,
+    k: int,
+    key: PRNGKey,
+    background: LatentVariableModel | None = None,
+    known: np.ndarray | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> ScoreTable:
+    """Score rows x [n, D], as they were ``read`` from a file, by log p(x) with k draws per row.
+
+    With ``known`` rows comes the typicality next to them, with a ``background`` model the likelihood ratio. A row with
+    a cell that its column cannot hold has log p(x) = -inf, and one without a value has 0: both come with the reason,
+    and neither keeps the others from being scored.
+    """
+    missing, refused = _missing(x), np.isin(np.arange(len(x)), [row for row, _ in read.refused])
+    empty = ~refused & missing.all(axis=1)
+    how: dict[str, Any] = {"k": k, "key": key, "progress": progress}
+    numbers, warnings = _evidence(model, background, x, np.flatnonzero(~refused & ~empty), how)
+    numbers["log_evidence"] = np.where(refused, -np.inf, np.where(empty, 0.0, numbers["log_evidence"]))
+    numbers["error"][empty] = 0
+    numbers["missing"] = missing.sum(axis=1) - np.bincount([row for row, _ in read.refused], minlength=len(x))
+    numbers["score"] = numbers["log_evidence"].copy()
+    if not refused.all():
+        given = numbers["log_evidence"][~refused]
+        numbers["score"][~refused], more = comparable_scores(model, x[~refused], given, key=key)
+        warnings += more
+    if known is not None:
+        reference = score(model, known, missing=bool(_missing(known).any()), **how).log_evidence
+        numbers["typicality"] = typicality(numbers["score"], comparable_scores(model, known, reference, key=key)[0])
+    unknown, unsure = trust.unknown(numbers["ess"], numbers["khat"]), ""
+    if (unknown & ~refused).any():
+        words = trust.unknown_words("log p(x)", unknown & ~refused, k)
+        warnings = [each for each in warnings if not each.startswith(words[:35])]  # which say it of some rows, unnamed
+        named = trust.named(unknown & ~refused, first=1)
+        unsure = f"{words}, which is a lower bound ({named}); a larger k helps, slowly"
+    reasons = _reasons(read, empty, np.isfinite(numbers["log_evidence"]))
+    if refused.any():
+        warnings.append(
+            f"{refused.sum():,} of {len(x):,} rows have a cell that its column cannot hold, and log p(x) = -inf; the "
+            f"first: {reasons[int(np.argmax(refused))]}"
+        )
+    return ScoreTable(columns(read, numbers, reasons), unknown, unsure, warnings)
+
+
+def columns(read: Rows, numbers: Mapping[str, np.ndarray], reasons: list[str]) -> dict[str, np.ndarray]:
+    """Every column [n] by its name: row number, columns left out in training, ``numbers``, reasons (of a table)."""
+    own = ("row", *_NUMBERS, "reason")
+    unread = {
+        f"{name} (file)" if name in own else name: np.array(["" if cell is None else cell for cell in cells])
+        for name, cells in read.unread.items()
+    }
+    reason = {"reason": np.array(reasons)} if read.kind == "table" else {}
+    ordered = {name: numbers[name] for name in _NUMBERS if name in numbers}
+    return {"row": np.arange(1, len(reasons) + 1), **unread, **ordered, **reason}
+
+
+def _reasons(read: Rows, empty: np.ndarray, finite: np.ndarray) -> list[str]:
+    """Why each row has no log p(x), or one of 0; empty where it has."""
+    reasons: dict[int, str] = {}
+    for (row, _), reason in sorted(read.refused.items()):
+        reasons[row] = f"{reasons[row]}; {reason}" if row in reasons else reason
+    no_value = "no value in this row: it says nothing, and log p(x) is 0"
+    beyond = "log p(x) is not finite: its values lie beyond what the model's numbers can hold"
+    return [reasons.get(i, no_value if empty[i] else "" if finite[i] else beyond) for i in range(len(empty))]
+
+
+def _missing(x: np.ndarray) -> np.ndarray:
+    return np.isnan(x) if x.dtype.kind == "f" else np.zeros(x.shape, bool)
+
+
+def _evidence(
+    model: LatentVariableModel,
+    background: LatentVariableModel | None,
+    x: np.ndarray,
+    at: np.ndarray,
+    how: dict[str, Any],
+) -> tuple[dict[str, np.ndarray], list[str]]:
+    """log p(x) [n] of the rows ``at``, NaN elsewhere, and its ratio to that of the background; and their warnings."""
+    names = ("log_evidence", "error", "ess", "khat") + ("ratio", "ratio_error") * (background is not None)
+    numbers = {name: np.full(len(x), np.nan) for name in names}
+    if not len(at):
+        return numbers, []
+    how = how | {"rows": at, "missing": bool(_missing(x[at]).any())}
+    ratio = None if background is None else likelihood_ratio(model, background, x[at], **how)
+    found = score(model, x[at], **how) if ratio is None else ratio.evidence
+    values = (found.log_evidence, found.known_error, found.ess, found.pareto_k)
+    if ratio is not None:
+        values += (ratio.ratio, np.hypot(found.known_error, ratio.background.known_error))
+    for name, part in zip(names, values, strict=True):
+        numbers[name][at] = part
+    return numbers, (ratio or found).warnings()
