@@ -49,12 +49,12 @@ def doctor(context: typer.Context, self_check: SelfCheck = False) -> None:
         "devices": [_name(device.platform, device.device_kind) for device in jax.devices()],
     }
     if self_check:
-        with audit.watched() as events:  # what verbs import, for a check to tell of what it did
+        with audit.watched() as events:  # what verbs import, for a check to report
             for module in (runs, report, sklearn, checks):
                 load(module)
         audit.AT_IMPORT.append(events)
     found["data_folder"] = os.environ.get("IWAX_DATA")
-    found["data"] = {name: registry.whereabouts(name) for name in registry.names()}
+    found["data"] = {name: registry.availability(name) for name in registry.names()}
     terminal.say("testing the arithmetic against an exact answer ...")
     start = time.perf_counter()
     test = arithmetic.self_test()
