@@ -60,6 +60,7 @@ def test_the_density_of_values_and_marks_is_that_of_quadrature():
         assert found.monte_carlo_error[i] < 0.02
 
 
+@pytest.mark.slow
 def test_what_is_imputed_knows_that_it_was_not_seen():
     found = inference.impute(model(), ROWS, k=40_000, draws=5_000, key=jax.random.key(3))
     naive = inference.impute(model(missingness=False), ROWS, k=40_000, key=jax.random.key(3))

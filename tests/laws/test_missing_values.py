@@ -87,6 +87,7 @@ def test_imputed_means_are_the_conditional_means_within_their_errors():
     assert not found.warnings()
 
 
+@pytest.mark.slow
 def test_errors_of_an_encoder_that_never_saw_missing_values_are_known_or_unknown():
     """It takes missing values for zeros, and is surer of z than the cells that were observed allow."""
     n, some = 800, rows()[1][:800]

@@ -119,7 +119,7 @@ def compare(objective, make, parameters, x, exact) -> None:
 
 
 @pytest.mark.usefixtures("float64")
-@pytest.mark.parametrize("bound", [bounds.elbo, bounds.iwae], ids=str)
+@pytest.mark.parametrize("bound", [pytest.param(bounds.elbo, marks=pytest.mark.slow), bounds.iwae], ids=str)
 def test_a_class_conditional_model_is_its_quadrature(bound):
     labels = jnp.array([0, 1, 1, 0])
     x = Datum.of(X, given={"label": labels})
@@ -217,7 +217,7 @@ def half_labelled() -> Datum:
 
 
 @pytest.mark.usefixtures("float64")
-@pytest.mark.parametrize("bound", [bounds.elbo, bounds.iwae], ids=str)
+@pytest.mark.parametrize("bound", [bounds.elbo, pytest.param(bounds.iwae, marks=pytest.mark.slow)], ids=str)
 def test_m2_is_its_quadrature_over_label_and_latent(bound):
     """IWAE is log p(x, y) or log p(x), for any q(y|x); the ELBO of an unlabelled row the sum over q(y|x)."""
 

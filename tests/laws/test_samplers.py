@@ -249,7 +249,7 @@ def noise_of_draws(*, upwards: bool) -> jax.Array:
 
 
 @pytest.mark.usefixtures("float64")
-@pytest.mark.parametrize("upwards", [False, True])
+@pytest.mark.parametrize("upwards", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_a_class_that_is_observed_in_half_of_the_rows(upwards: bool):
     """Value and gradient at the draws that there are, by sums written out; the class drawn before z, or after it."""
     p = jax.tree.map(lambda leaf: jnp.asarray(leaf, float), TWO)
