@@ -55,7 +55,7 @@ def main() -> None:
         spread = "  ".join(f"{float(share):.0%} {sigma:.4f}" for share, sigma in each["quantiles"].items())
         sys.stdout.write(f"{name}: {each['weights_in_all']:,} weights; standard deviations {spread}; ")
         sys.stdout.write(f"|mean| below its own: {each['below_one']:.0%}\n")
-    report.histograms(given.output, found)
+    report.histograms(found).write(given.output)
     given.output.with_suffix(".json").write_text(json.dumps(found) + "\n")
 
 

@@ -100,31 +100,31 @@ class Column(Sequence[Cell]):
 
 
 class Packed(Column):
-    """Texts end to end: cell i is ``text[starts[i]:starts[i + 1]]``, and ``empty`` where that is.
+    """Texts end to end: cell i is ``text[starts[i]:starts[i + 1]]``, and None where that is empty.
 
     >>> packed(["a", None, "bc"])[1:]
     [None, 'bc']
     """
 
-    def __init__(self, text: str, starts: np.ndarray, empty: Cell = None) -> None:
-        self.text, self.starts, self.empty = text, starts, empty
+    def __init__(self, text: str, starts: np.ndarray) -> None:
+        self.text, self.starts = text, starts
 
     def __len__(self) -> int:
         return len(self.starts) - 1
 
     def part(self, start: int, stop: int) -> "Packed":
         """The cells from ``start`` to ``stop``, of the same text."""
-        return Packed(self.text, self.starts[start : stop + 1], self.empty)
+        return Packed(self.text, self.starts[start : stop + 1])
 
     def cells(self) -> list[Cell]:
         """All cells, each a text of its own."""
-        return [self.text[start:stop] or self.empty for start, stop in pairwise(self.starts.tolist())]
+        return [self.text[start:stop] or None for start, stop in pairwise(self.starts.tolist())]
 
 
-def packed(cells: Sequence[Cell], empty: Cell = None) -> Packed:
-    """Cells as one text; an empty one and None are one, read as ``empty``."""
+def packed(cells: Sequence[Cell]) -> Packed:
+    """Cells as one text; an empty one and None are one."""
     texts = [cell or "" for cell in cells]
-    return Packed("".join(texts), _starts(np.fromiter(map(len, texts), np.int64, len(texts))), empty)
+    return Packed("".join(texts), _starts(np.fromiter(map(len, texts), np.int64, len(texts))))
 
 
 def joined(pieces: Sequence[Packed]) -> Packed:
@@ -137,7 +137,7 @@ def joined(pieces: Sequence[Packed]) -> Packed:
         return pieces[0]
     lengths = np.concatenate([np.diff(piece.starts) for piece in pieces])
     text = "".join(piece.text[piece.starts[0] : piece.starts[-1]] for piece in pieces)
-    return Packed(text, _starts(lengths), pieces[0].empty)
+    return Packed(text, _starts(lengths))
 
 
 def _starts(lengths: np.ndarray) -> np.ndarray:

@@ -111,7 +111,7 @@ def _states(run: Path) -> dict[str, tuple[str, ...]]:
 
 def _read(run: Path, path: Path, summary: dict[str, Any]) -> Measured:
     opened = Run(run)
-    columns = measurements.values(opened.folder, path, summary, COLUMNS)
+    columns = measurements.read(opened.folder, path, summary, COLUMNS).columns
     summary |= {name: math.nan for name in NUMBERS if summary[name] is None}  # for which JSON has no word
     return Measured(run, opened.config, opened.about.sha256, summary, *(columns[name] for name in COLUMNS))
 

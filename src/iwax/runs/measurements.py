@@ -15,7 +15,7 @@ from iwax.storage import strict_json
 from iwax.storage.checkpoint import CorruptCheckpointError
 from iwax.storage.sealed import Sealed
 
-__all__ = ["Measurement", "finite", "parse", "read", "summaries", "values", "write"]
+__all__ = ["Measurement", "finite", "parse", "read", "summaries", "write"]
 
 ROW, REST = 4096, 1 << 20  # bytes of the values of a row, and of all else in their file, at most
 _TYPES = {"a number": (int, float), "a whole number": (int,), "a text": (str,), "null": (type(None),)}
@@ -59,11 +59,6 @@ def finite(value: Any) -> Any:
     if isinstance(value, list):
         return [finite(entry) for entry in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def read(folder: Sealed, path: Path, summary: dict[str, Any], columns: Sequence[str]) -> Measurement:
-    """The measurement whose summary is at ``path``. Raises as `values`."""
-    return Measurement(path.with_suffix(".npz"), summary, values(folder, path, summary, columns))
 
 
 def summaries(folder: Sealed, needed: Sequence[str], *, prefix: str = "") -> list[tuple[Path, dict[str, Any]]]:
@@ -121,8 +116,8 @@ def _is(value: object, needed: str) -> bool:
     return type(value) in _TYPES[needed]
 
 
-def values(folder: Sealed, path: Path, summary: Mapping[str, Any], columns: Sequence[str]) -> dict[str, np.ndarray]:
-    """The values per row, [n] for every one of the ``columns``, that belong to the summary at ``path``.
+def read(folder: Sealed, path: Path, summary: dict[str, Any], columns: Sequence[str]) -> Measurement:
+    """The measurement whose summary is at ``path``, with values per row, [n] for every one of the ``columns``.
 
     Their sizes are compared with the summary's n and with the bytes that are there before anything is decoded. Raises
     CorruptCheckpointError where they cannot be read or are of another number of rows.
@@ -141,7 +136,7 @@ def values(folder: Sealed, path: Path, summary: Mapping[str, Any], columns: Sequ
     if wrong:
         needed = f"{summary['n']} values per column, as {path.name} says"
         raise CorruptCheckpointError(file, None, needed, f"shape {found[wrong[0]].shape} of {wrong[0]}")
-    return found
+    return Measurement(file, summary, found)
 
 
 def _refuse_packing(data: bytes) -> None:

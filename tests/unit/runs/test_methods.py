@@ -214,7 +214,7 @@ def test_what_an_early_version_stored_is_read(stored, name):
     early.pop("origin", None)
     folder.write({f"evaluation/{file.name}": strict_json.canonical(early)})
     ((path, summary),) = measurements.summaries(folder, ("n", "log_evidence"))
-    assert measurements.values(folder, path, summary, ("rows", "log_evidence"))["rows"].tolist() == [0, 1, 2]
+    assert measurements.read(folder, path, summary, ("rows", "log_evidence")).columns["rows"].tolist() == [0, 1, 2]
     assert runs.closing_line(summary).partition(" (")[0] == runs.closing_line(report).partition(" (")[0]
 
 
