@@ -39,7 +39,7 @@ def variants(model: LatentVariableModel) -> Variants:
 def measured(trained: Run, k: int, limit: int | None, seed: int) -> dict[str, evaluation.Evidence]:
     """Evidence of all variants of a run, with the same keys."""
     test = trained.dataset().test.values
-    rows = trained.as_taken(np.asarray(test)[:limit], source=f"the test rows of {trained.config.data.name}")
+    rows = trained.to_model_scale(np.asarray(test)[:limit], source=f"the test rows of {trained.config.data.name}")
     key = jax.random.key(seed)
     return {name: evaluation.log_evidence(model, rows, k=k, key=key) for name, model in variants(trained.model)}
 

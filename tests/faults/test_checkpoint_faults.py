@@ -58,8 +58,8 @@ for trial in range(10 * trials):
     os.kill(child, signal.SIGKILL)
     if not os.WIFSIGNALED(os.waitpid(child, 0)[1]):
         failures.append((trial, "the saver stopped by itself"))
-    with os.fdopen(reader) as said:
-        acknowledged = max([acknowledged, *(int(line) for line in said.read().split("\\n")[:-1])])
+    with os.fdopen(reader) as lines:
+        acknowledged = max([acknowledged, *(int(line) for line in lines.read().split("\\n")[:-1])])
     partial += len(checkpoint.sweep(folder))
     found = checkpoint.search(folder)
     newest = int(found.path.name[5:]) if found.path else 0
@@ -86,15 +86,15 @@ import json, sys
 from pathlib import Path
 import numpy as np
 from iwax.storage import checkpoint
-folder, step, said = Path(sys.argv[1]), 0, None
-while said is None and step < 20:
+folder, step, refusal = Path(sys.argv[1]), 0, None
+while refusal is None and step < 20:
     step += 1
     try:
         checkpoint.save(folder, step, model={"w": np.full(250_000, step, np.float32)}, train={}, state={})
     except OSError as error:
-        said = {"errno": error.errno, "message": str(error)}
+        refusal = {"errno": error.errno, "message": str(error)}
 newest = checkpoint.latest(folder)
-print(json.dumps({"said": said, "step": step, "left": sorted(path.name for path in folder.iterdir()),
+print(json.dumps({"refusal": refusal, "step": step, "left": sorted(path.name for path in folder.iterdir()),
                   "newest": newest.name, "steps": checkpoint.steps(folder)}))
 """
 
@@ -162,6 +162,7 @@ def test_written_synced_renamed_synced(tmp_path):
     assert events.index(("rename", "step-5")) < events.index(("fsync", "checkpoints"))
 
 
+@pytest.mark.slow
 def test_a_full_disk(tmp_path):
     if shutil.which("unshare") is None:
         pytest.skip("needs unshare to mount a small disk")
@@ -174,9 +175,9 @@ def test_a_full_disk(tmp_path):
     done = run(FULL_DISK, disk, before=namespace)
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)
-    assert result["said"]["errno"] == errno.ENOSPC
-    said = re.search(r"cannot write .*/step-4: needed (\d+) bytes, (\d+) bytes free", result["said"]["message"])
-    assert int(said[1]) > 1_000_000 > int(said[2]) > 0
+    assert result["refusal"]["errno"] == errno.ENOSPC
+    sizes = re.search(r"cannot write .*/step-4: needed (\d+) bytes, (\d+) bytes free", result["refusal"]["message"])
+    assert int(sizes[1]) > 1_000_000 > int(sizes[2]) > 0
     assert result["left"] == ["step-1", "step-2", "step-3"]
     assert result["newest"] == "step-3"
 

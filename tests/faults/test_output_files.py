@@ -1,4 +1,4 @@
-"""Files that a person asked for: whole or not at all, by names nobody can foresee, and a full disk said in full."""
+"""Files that a person asked for: whole or not at all, by names that cannot be foreseen, and a full disk reported."""
 
 import errno
 import os
@@ -26,7 +26,7 @@ def write(path: Path, values: np.ndarray = ROWS) -> None:
     if path.suffix == ".png":
         figure = canvas.sheet(4.0, 3.0, fitted=False)
         figure.add_axes((0, 0, 1, 1)).imshow(np.random.default_rng(0).normal(size=(300, 400)) + values[0, 0])
-        canvas.write(path, figure, title="t", description="d")
+        canvas.Picture(figure, "t", "d").write(path)
     elif path.suffix == ".html":
         durable.replace(path, values.tobytes())
     else:
@@ -85,9 +85,9 @@ def test_a_disk_that_is_full_already_is_said_before_any_work(tmp_path):
         with pytest.raises(OSError, match="cannot be written") as full:
             output.check(tmp_path / "there.csv", force=True)
         assert failure.exit_code(full.value) == 3
-        said = failure.one_line(full.value)
-        assert said.startswith(f"{tmp_path / 'there.csv'}: ")
-        assert said.endswith("needed at least 4 bytes, 0 bytes free)")
+        message = failure.one_line(full.value)
+        assert message.startswith(f"{tmp_path / 'there.csv'}: ")
+        assert message.endswith("needed at least 4 bytes, 0 bytes free)")
         assert (tmp_path / "there.csv").read_bytes() == b"mine"
     finally:
         subprocess.run(["umount", str(tmp_path)], check=True)

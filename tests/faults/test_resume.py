@@ -46,9 +46,9 @@ def settings(folder, *, epochs, save_seconds):
 
 def digests(run):
     """SHA-256 of the records and of every file of the newest and of the best checkpoint."""
-    kept = (checkpoint.latest(run / "checkpoints"), checkpoint.best(run / "checkpoints"))
-    assert all(kept)
-    files = [run / "metrics.jsonl", *(file for folder in kept for file in sorted(folder.iterdir()))]
+    saved = (checkpoint.latest(run / "checkpoints"), checkpoint.best(run / "checkpoints"))
+    assert all(saved)
+    files = [run / "metrics.jsonl", *(file for folder in saved for file in sorted(folder.iterdir()))]
     return {str(file.relative_to(run)): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
 
 
@@ -104,8 +104,8 @@ def killed_at(folder, run, wait):
         wait(process)
     finally:
         process.send_signal(signal.SIGKILL)
-        _, said = process.communicate()
-    assert process.returncode in (0, -signal.SIGKILL), said.decode()
+        _, message = process.communicate()
+    assert process.returncode in (0, -signal.SIGKILL), message.decode()
     return process.returncode == -signal.SIGKILL
 
 
@@ -145,6 +145,7 @@ def killed_and_resumed(folder, *, moments, epochs, seed):
     assert {each.state for each in verify(run)} == {"whole"}
 
 
+@pytest.mark.slow
 def test_kill_minus_nine_at_a_random_moment(tmp_path):
     killed_and_resumed(tmp_path, moments=1, epochs=20, seed=1)
 

@@ -1,4 +1,4 @@
-"""A run folder whose bits flip, whose files are cut, whose writer is killed: said, and nothing else ever lost."""
+"""A run folder whose bits flip, whose files are cut, whose writer is killed: reported, and nothing else ever lost."""
 
 import json
 import os
@@ -53,7 +53,7 @@ def read_all(run: Path) -> dict[str, object]:
     opened = Run(run)
     folder = opened.folder
     summaries = measurements.summaries(folder, ("n",))
-    values = [measurements.values(folder, path, summary, ("rows", "elbo")) for path, summary in summaries]
+    values = [measurements.read(folder, path, summary, ("rows", "elbo")).columns for path, summary in summaries]
     rows = [folder.rows(path) for path in ("metrics.jsonl", "timing.jsonl")]
     return {"config": opened.config, "environment": opened.environment, "values": values, "rows": rows}
 
@@ -91,7 +91,7 @@ def test_no_flipped_bit_and_no_cut_is_silent(run: Path, flips: int, cuts: int):
     assert set(states(run).values()) == {"whole"}
 
 
-def test_what_is_missing_left_over_or_nobody_s_is_said(run: Path):
+def test_what_is_missing_left_over_or_unknown_is_reported(run: Path):
     shutil.rmtree(run / "samples")
     (run / "checkpoints" / "step-4" / "state.json").unlink()
     (run / "evaluation" / "mine.json").write_text("{}")
@@ -116,16 +116,16 @@ def test_rows_after_the_seal_are_told_of_and_a_torn_one_is_nothing(run: Path):
         rows = Run(run).folder.rows("metrics.jsonl")
     assert [row["step"] for row in rows] == [2, 4, 9]
     (verdict,) = [each for each in verify(run) if each.file == "metrics.jsonl"]
-    assert (verdict.state, verdict.words) == ("whole", "but for 1 rows after its seal, of which nobody can say")
+    assert (verdict.state, verdict.words) == ("whole", "but for 1 rows after its seal, which cannot be checked")
     runs.resume(run, reporter=Silent())
     assert set(states(run).values()) == {"whole"}
 
 
 def test_a_folder_without_a_seal_opens_with_one_line_and_is_sealed_from_there(run: Path, capsys):
     (run / "seal.json").unlink()
-    with pytest.warns(RunFolderWarning, match="was begun before run folders were sealed") as told:
+    with pytest.warns(RunFolderWarning, match="was begun before run folders were sealed") as caught:
         runs.evaluate(run, limit=3, reporter=Silent())
-    assert len({str(each.message) for each in told}) == 1
+    assert len({str(each.message) for each in caught}) == 1
     found = states(run)
     assert {name for name, state in found.items() if state == "whole" and "checkpoints" not in name} == {
         *("evaluation/test-k2-n3-seed0-step4.npz", "evaluation/test-k2-n3-seed0-step4.json", "seal.json")
@@ -137,18 +137,18 @@ def test_a_folder_without_a_seal_opens_with_one_line_and_is_sealed_from_there(ru
 
 
 def test_the_program_says_what_is_whole(run: Path, capsys):
-    def said(*words: str) -> tuple[int, str]:
+    def verified(*words: str) -> tuple[int, str]:
         with pytest.raises(SystemExit) as left:
             main(["verify", str(run), *words])
         return int(left.value.code or 0), capsys.readouterr().out
 
-    assert said()[0] == 0
+    assert verified()[0] == 0
     (run / "env.json").write_bytes((run / "env.json").read_bytes() + b" ")
     (run / "link").symlink_to("/etc/passwd")
-    code, out = said()
+    code, out = verified()
     assert code == 3
     assert "1 damaged, 1 link, " in out
-    code, out = said("--json")
+    code, out = verified("--json")
     document = json.loads(out)
     assert (code, document["whole"]) == (3, False)
     states = {each["file"]: each["state"] for each in document["files"]}
@@ -322,14 +322,14 @@ def test_killed_before_there_is_a_configuration(made: Path, tmp_path: Path, monk
     (tmp_path / "killed" / "run.lock").write_text('{"pid": 1, "host": "gone"}')
     with pytest.raises(SystemExit) as left:
         main(["resume", str(tmp_path / "killed")])
-    said = capsys.readouterr().err
-    assert (left.value.code, f"iwax train DATA --output {tmp_path / 'killed'} begins it anew" in said) == (2, True)
+    text = capsys.readouterr().err
+    assert (left.value.code, f"iwax train DATA --output {tmp_path / 'killed'} begins it again" in text) == (2, True)
 
 
 @pytest.mark.parametrize(
     ("name", "data"), [("mine.txt", "mine"), ("log.txt", "my own log\n"), ("env.json", '{"mine": 1}'), (".hidden", "")]
 )
-def test_nobody_s_own_files_are_taken_for_left_over(tmp_path: Path, name: str, data: str):
+def test_a_person_s_own_files_are_not_taken_for_left_over(tmp_path: Path, name: str, data: str):
     (tmp_path / "run.lock").touch()
     (tmp_path / name).write_text(data)
     with pytest.raises(FileExistsError, match="not empty"):

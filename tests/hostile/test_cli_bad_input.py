@@ -238,9 +238,9 @@ def test_what_cannot_be_written_is_refused_before_jax_is_loaded(tmp_path):
     ]
     done = subprocess.run([sys.executable, "-c", LATE, *words], capture_output=True, text=True, check=True)
     assert dict(zip(words, done.stdout.splitlines(), strict=True)) == dict.fromkeys(words, "2 False True")
-    said = done.stderr.splitlines()
-    assert len(said) == len(words)
-    assert all(line.startswith("error: ") and len(line) < 300 and "Errno" not in line for line in said), said
+    message = done.stderr.splitlines()
+    assert len(message) == len(words)
+    assert all(line.startswith("error: ") and len(line) < 300 and "Errno" not in line for line in message), message
     assert sorted(path.name for path in tmp_path.iterdir() if path != locked) == ["file", "link.csv", "there"]
 
 

@@ -78,10 +78,10 @@ LISTED = (
 )
 
 
-@pytest.mark.parametrize(("text", "said"), LISTED, ids=[text[:40] for text, _ in LISTED])
-def test_refused_in_one_line_before_anything_is_allocated(text, said):
+@pytest.mark.parametrize(("text", "output"), LISTED, ids=[text[:40] for text, _ in LISTED])
+def test_refused_in_one_line_before_anything_is_allocated(text, output):
     tracemalloc.start()
-    with pytest.raises(ValueError, match=said) as caught:
+    with pytest.raises(ValueError, match=output) as caught:
         from_sources(sets=[text])
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
@@ -113,11 +113,11 @@ FILES = (
 )
 
 
-@pytest.mark.parametrize(("name", "content", "said"), FILES)
-def test_hostile_files_are_refused_by_name(tmp_path, name, content, said):
+@pytest.mark.parametrize(("name", "content", "output"), FILES)
+def test_hostile_files_are_refused_by_name(tmp_path, name, content, output):
     file = tmp_path / name
     file.write_bytes(content)
-    with pytest.raises(ValueError, match=said) as caught:
+    with pytest.raises(ValueError, match=output) as caught:
         from_sources(file=file)
     assert "\n" not in str(caught.value)
     assert str(file) in str(caught.value)

@@ -123,8 +123,8 @@ def test_no_link_leads_out_of_a_run_folder(sent: Path, place: str, capsys):
         for verb, more in VERBS.items():
             code = called(verb, "run", *more)
             assert code == 3, (verb, capsys.readouterr().err)
-            said = capsys.readouterr().err
-            assert f"run/{place}: needed a folder of plain files, none of which leads out of it, got a link" in said
+            message = capsys.readouterr().err
+            assert f"run/{place}: needed a folder of plain files, none of which leads out of it, got a link" in message
         assert called("verify", "run") == 3
     finally:
         WATCHED.clear()
@@ -152,9 +152,9 @@ def test_links_made_after_the_folder_was_looked_at_are_not_followed(sent: Path):
     before = contents(outside)
     for place in ("log.txt", "metrics.jsonl", "config.json", "run.lock", "samples", "checkpoints", "seal.lock"):
         there = sent / place
-        kept = sent.parent / "kept"
+        saved = sent.parent / "kept"
         if there.exists():
-            there.rename(kept)
+            there.rename(saved)
         there.symlink_to(outside / "mine" if there.suffix else outside)
         acts = {
             "log.txt": lambda: folder.log("x"),
@@ -168,8 +168,8 @@ def test_links_made_after_the_folder_was_looked_at_are_not_followed(sent: Path):
         with pytest.raises(CorruptCheckpointError, match=place):
             acts[place]()
         there.unlink()
-        if kept.exists():
-            kept.rename(there)
+        if saved.exists():
+            saved.rename(there)
     assert contents(outside) == before
 
 
@@ -212,7 +212,7 @@ def test_measurements_are_sized_before_they_are_decoded(sent: Path, n: object):
 
     def read() -> None:
         ((path, summary),) = measurements.summaries(folder, ("n",), prefix="big")
-        measurements.values(folder, path, summary, ("rows",))
+        measurements.read(folder, path, summary, ("rows",))
 
     with pytest.raises(CorruptCheckpointError, match=r"big\.npz: .*packed into|big\.json.*: needed a whole number"):
         read()

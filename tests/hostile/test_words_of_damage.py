@@ -57,12 +57,12 @@ def test_a_value_of_a_wrong_type_is_named_with_its_line(tmp_path, name):
 ))  # fmt: skip
 def test_whatever_passes_can_be_printed(name, value):
     """As a report and a comparison print it: numbers by .2f, counts by commas, texts as such."""
-    found, words = SUMMARY, ""
+    found, message = SUMMARY, ""
     try:
         found = measurements.parse(strict_json.canonical(SUMMARY | {name: value}), path=Path("a.json"))
     except CorruptCheckpointError as error:
-        words = str(error)
-    assert not words or f"under '{name}'" in words
+        message = str(error)
+    assert not message or f"under '{name}'" in message
     for each in ("log_evidence", "standard_error", "elbo", "monte_carlo_error", "ess_median"):
         assert found[each] is None or f"{found[each]:.2f}"
     assert f"{found['n']:,} {found['k'] or 0:,}"
@@ -115,9 +115,9 @@ def test_rows_in_any_order_are_taken(ring):
 def test_a_measurement_of_other_data_is_left_out_and_said_to_be():
     ours, theirs, old = {"data_sha256": "ab" * 32}, {"data_sha256": "cd" * 32}, {}
     found = [(Path("a.json"), ours), (Path("b.json"), theirs), (Path("c.json"), old)]
-    found_again, words = measured.of_these_data(found, sha256="ab" * 32)
-    assert found_again == [found[0], found[2]]
-    assert words == ["b.json was left out: it was measured on other data (SHA-256 cdcdcdcdcdcd..., those of the run are abababababab...)"]  # fmt: skip  # noqa: E501
+    saved, message = measured.of_these_data(found, sha256="ab" * 32)
+    assert saved == [found[0], found[2]]
+    assert message == ["b.json was left out: it was measured on other data (SHA-256 cdcdcdcdcdcd..., those of the run are abababababab...)"]  # fmt: skip  # noqa: E501
 
 
 # -- archives and arrays -------------------------------------------------------------------------------------------
@@ -154,8 +154,8 @@ def test_every_flip_of_an_archive_is_answered_with_its_name(tmp_path, kind):
         spoilt = bytearray(whole)
         spoilt[bit // 8] ^= 1 << bit % 8
         path.write_bytes(spoilt)
-        words = refusal(lambda: npy.read_npz(path, name=str(path)) if kind == "npz" else images.read_images(path))
-        assert words.startswith(str(path)) or not words, bit
+        message = refusal(lambda: npy.read_npz(path, name=str(path)) if kind == "npz" else images.read_images(path))
+        assert message.startswith(str(path)) or not message, bit
 
 
 def test_a_damaged_header_is_not_quoted(tmp_path):
@@ -165,10 +165,10 @@ def test_a_damaged_header_is_not_quoted(tmp_path):
     for place in range(6, 128):
         for value in (0, 0x26, 0xFF):
             file.write_bytes(whole[:place] + bytes([value]) + whole[place + 1 :])
-            words = refusal(lambda: npy.read_npy(file))
-            assert words.startswith(f"{file}: ") or not words
-            assert "descr" not in words
-            assert len(words) < len(str(file)) + 200
+            message = refusal(lambda: npy.read_npy(file))
+            assert message.startswith(f"{file}: ") or not message
+            assert "descr" not in message
+            assert len(message) < len(str(file)) + 200
 
 
 # -- long names, and cells that are missing ------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Networks with a law over their weights, trained by Bayes by Backprop, beside plain ones: Blundell et al. 2015."""
+"""Bayesian neural networks, trained by Bayes by Backprop, and plain ones to compare with: Blundell et al. 2015."""
 
 from iwax.bnn.fit import Fit, fit
 from iwax.bnn.measure import Errors, histogram, measured, pruning

@@ -1,4 +1,4 @@
-"""Training a network with a law over its weights, or without."""
+"""Training a network with a variational posterior over its weights, or without."""
 
 import time
 from functools import partial
@@ -25,7 +25,7 @@ COPIES = 3  # of every number: itself, and two moments of Adam
 
 
 class Fit(NamedTuple):
-    """A trained network, the free energy a datum of every epoch (nats), and the seconds it took."""
+    """A trained network, the free energy per data point in every epoch (nats), and the seconds it took."""
 
     network: MLP
     free_energy: list[float]
@@ -46,22 +46,24 @@ def fit(settings: Settings, task: Task, *, reporter: Reporter) -> Fit:
     optimizer = _optimizer(settings, steps=settings.epochs * batches)
     epoch = _epoch(settings, task, network, optimizer, batches)
     state: tuple[Any, Any] = (eqx.filter(network, eqx.is_array), optimizer.init(eqx.filter(network, eqx.is_array)))
-    course: list[float] = []
+    history: list[float] = []
     begun = time.monotonic()
     reporter.begun("training")
     for number in range(settings.epochs):
         order = permutation(settings.seed, number, rows)[: batches * settings.batch].reshape(batches, -1)
         key = jax.random.fold_in(jax.random.fold_in(root, streams.Classifier.NOISE), number)
         state, mean = epoch(state, jnp.asarray(order), key)
-        course.append(float(mean))
+        history.append(float(mean))
         if not jnp.isfinite(mean):
             raise NumericalStop((number + 1) * batches, f"the free energy of epoch {number + 1}")
-        reporter.training(_progress(settings, course, batches, rows, time.monotonic() - begun))
-    return Fit(eqx.combine(state[0], eqx.filter(network, eqx.is_array, inverse=True)), course, time.monotonic() - begun)
+        reporter.training(_progress(settings, history, batches, rows, time.monotonic() - begun))
+    return Fit(
+        eqx.combine(state[0], eqx.filter(network, eqx.is_array, inverse=True)), history, time.monotonic() - begun
+    )
 
 
 def _network(settings: Settings, task: Task, *, key: PRNGKey) -> MLP:
-    """ReLU layers, started by the law of He et al., with random weights for the one method.
+    """ReLU layers, with the initial weights of He et al., with random weights for the one method.
 
     Raises MemoryLimitError, before they are made, where they would take more than is allowed.
     """
@@ -86,7 +88,7 @@ def _optimizer(settings: Settings, *, steps: int) -> optax.GradientTransformatio
 
 
 def _epoch(settings: Settings, task: Task, network: MLP, optimizer: optax.GradientTransformation, batches: int) -> Any:
-    """``epoch(state, order, key) -> (state, free energy a datum)``, compiled."""
+    """``epoch(state, order, key) -> (state, free energy per data point)``, compiled."""
     inputs, targets = jnp.asarray(task.train.inputs), jnp.asarray(task.train.targets)
     parts = jnp.asarray(weights.shares(batches, settings.shares), jnp.float32)
     static = eqx.filter(network, eqx.is_array, inverse=True)
@@ -135,22 +137,22 @@ def _loss(
 
 
 def _dropped(network: MLP, h: Array, rate: float, key: PRNGKey) -> Array:
-    """The outputs with every hidden unit kept with probability 1 - rate, and then scaled by its inverse."""
+    """The outputs with every hidden unit retained with probability 1 - rate, and then scaled by its inverse."""
     for i in range(network.depth):
         h = network.activated(i, network.layers[i](h))
-        kept = jax.random.bernoulli(jax.random.fold_in(key, i), 1 - rate, h.shape)
-        h = jnp.where(kept, h / (1 - rate), 0)
+        retained = jax.random.bernoulli(jax.random.fold_in(key, i), 1 - rate, h.shape)
+        h = jnp.where(retained, h / (1 - rate), 0)
     return network.layers[-1](h)
 
 
-def _progress(settings: Settings, course: list[float], batches: int, rows: int, seconds: float) -> Progress:
-    done = len(course)
+def _progress(settings: Settings, history: list[float], batches: int, rows: int, seconds: float) -> Progress:
+    done = len(history)
     return Progress(
         step=done * batches,
         epoch=done - 1,
         steps=batches,
         epochs=settings.epochs,
-        bound=-course[-1],
+        bound=-history[-1],
         images_per_second=done * rows / seconds,
         seconds_left=seconds / done * (settings.epochs - done),
     )

@@ -97,7 +97,7 @@ def pruning(task: Task, network: MLP, part: Part, *, shares: Sequence[float] = S
 def histogram(network: MLP, *, key: PRNGKey, low: float = -0.2, high: float = 0.2) -> dict[str, list[float]]:
     """Densities of one draw of all weights over equal "bins" from low to high, what lies outside left out.
 
-    Of a law, of its means too, and of its standard deviations over "sigma_bins" from 0 to the largest.
+    Of random weights, of their means too, and of their standard deviations over "sigma_bins" from 0 to the largest.
     """
     edges = np.linspace(low, high, _BINS)
     found = {"bins": edges.tolist(), "weights": _density(_flat(weights.drawn(network, key)), edges)}

@@ -23,7 +23,7 @@ class Settings(Section):
 
     data: str = Field(default="digits-grey", description="digits-grey, mnist-grey or curve")
     method: Literal["bayes", "plain", "dropout"] = Field(
-        default="bayes", description="one of bayes (a law over the weights), plain, dropout"
+        default="bayes", description="one of bayes (a variational posterior over the weights), plain, dropout"
     )
     hidden: Annotated[tuple[Annotated[int, Field(ge=1, le=65_536)], ...], Field(min_length=1, max_length=64)] = Field(
         default=(400, 400), description="hidden layers (ReLU), a list of integers from 1 to 65536"
@@ -34,17 +34,17 @@ class Settings(Section):
     minus_log_sigma2: float = number(6.0, "of the sharp component, above minus_log_sigma1, to 20", ge=-10.0, le=20.0)
     sigma: float = number(0.01, "where the weights' standard deviation starts, above 0, to 10", gt=0.0, le=10.0)
     sampling: Literal["local", "weights"] = Field(
-        default="local", description="what is drawn: local (activations, row by row) or weights (once a minibatch)"
+        default="local", description="what is drawn: local (activations, row by row) or weights (once per minibatch)"
     )
-    samples: int = integer(1, 1, 1000, "draws of the weights a step")
+    samples: int = integer(1, 1, 1000, "draws of the weights per step")
     shares: Literal["equal", "decaying"] = Field(
-        default="equal", description="of the KL divergence, a minibatch: equal (1/M), decaying (2^(M-i) / (2^M - 1))"
+        default="equal", description="of the KL divergence, per minibatch: equal (1/M), decaying (2^(M-i) / (2^M - 1))"
     )
     dropout: float = number(0.5, "of the hidden units, for dropout, from 0 to below 1", ge=0.0, lt=1.0)
     optimizer: Literal["adam", "sgd"] = Field(default="adam", description="adam (cosine decay), or sgd (constant rate)")
     learning_rate: float = number(1e-3, "a number above 0, at most 10; of sgd for a minibatch's sum", gt=0.0, le=10.0)
-    batch: int = integer(128, 1, 1_000_000, "data a step")
-    epochs: int = integer(100, 1, 1_000_000, "passes through the training data")
+    batch: int = integer(128, 1, 1_000_000, "data points per step")
+    epochs: int = integer(100, 1, 1_000_000, "epochs of training")
     seed: int = integer(0, 0, 2**32 - 1, "of the run")
 
     @model_validator(mode="after")

@@ -31,13 +31,13 @@ VERBS = {  # verb x is what iwax.cli.x calls x
     "reconstruct": "Data through the model and back.",
     "embed": "Where rows of data lie in the latent space.",
     "impute": "Missing cells of a file filled in, or hidden pixels.",
-    "denoise": "Noisy binary images given back as they were.",
+    "denoise": "Noisy binary images restored.",
     "score": "log p(x) of each row of a file.",
     "compare": "Runs side by side, with paired differences.",
-    "report": "One page to look at, explore, and send to somebody.",
+    "report": "One page to look at, explore, and send.",
     "verify": "Whether a run folder is as it was written.",
     "bnn": "A classifier or regression with a distribution over its weights.",
-    "reproduce": "Published tables: obtained beside published.",
+    "reproduce": "Published tables: obtained next to published.",
     "settings": "What can be set, and the presets.",
     "doctor": "Versions, devices, data, and a self-test.",
     "completion": "A script by which your shell completes words.",
@@ -45,6 +45,7 @@ VERBS = {  # verb x is what iwax.cli.x calls x
 }
 INTERRUPTED = 130
 SWITCHES = ("--json", "--quiet", "--debug")
+FORMER = {"--sweeps": "--iterations"}  # options by their former names, for one release
 
 
 class _Verbs(TyperGroup):
@@ -120,7 +121,7 @@ def main(arguments: list[str] | None = None) -> None:
     words, switches = _hoist(words)
     _keep_to_own_fonts()
     terminal = Terminal(json="--json" in switches, quiet="--quiet" in switches, debug="--debug" in switches)
-    sys.exit(_run(words, terminal))
+    sys.exit(_run(_renamed(words, terminal), terminal))
 
 
 def _run(words: list[str], terminal: Terminal) -> int:
@@ -152,12 +153,20 @@ def _run(words: list[str], terminal: Terminal) -> int:
 def _hoist(words: list[str]) -> tuple[list[str], set[str]]:
     """Take the switches out of the words, wherever they stand before a bare `--`."""
     end = words.index("--") if "--" in words else len(words)
-    kept = [word for word in words[:end] if word not in SWITCHES]
-    return kept + words[end:], set(words[:end]) & set(SWITCHES)
+    rest = [word for word in words[:end] if word not in SWITCHES]
+    return rest + words[end:], set(words[:end]) & set(SWITCHES)
+
+
+def _renamed(words: list[str], terminal: Terminal) -> list[str]:
+    """The words with options by their names of today, and a warning for each that was given by its former name."""
+    parts = [word.partition("=") for word in words]
+    for old in {name for name, _, _ in parts if name in FORMER}:
+        terminal.warn(f"{old} is now {FORMER[old]}")
+    return ["".join((FORMER.get(name, name), *rest)) for name, *rest in parts]
 
 
 def _speak(terminal: Terminal) -> None:
-    """Warnings of a run folder are words of ours: by their beginning, for their class would load JAX."""
+    """Warnings of a run folder are ours: known by their beginning, for their class would load JAX."""
     usual = warnings.showwarning
 
     def show(message: Warning | str, category: type[Warning], *rest: Any) -> None:
@@ -179,7 +188,7 @@ def _keep_to_own_fonts() -> None:
 
 
 def _hush() -> None:
-    """Keep the noise of libraries from the terminal: it is neither data nor words of ours."""
+    """Keep the noise of libraries from the terminal: it is neither data nor a message of ours."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     warnings.simplefilter("ignore")
     for library in ("jax", "jax._src.xla_bridge", "matplotlib", "absl"):

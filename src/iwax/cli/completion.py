@@ -12,7 +12,7 @@ __all__ = ["COMPLETING", "completion"]
 
 COMPLETING = "_IWAX_COMPLETE"  # where a shell says in the environment that it asks
 SHELLS = ("bash", "zsh", "fish", "powershell", "pwsh")
-Shell = Annotated[str, argument("bash|zsh|fish", "Whose words the script is in.")]
+Shell = Annotated[str, argument("bash|zsh|fish", "The shell that runs the script.")]
 
 
 def completion(

@@ -14,7 +14,7 @@ with later():
 
 __all__ = ["data"]
 
-data = typer.Typer(no_args_is_help=True, help="List the data sets, tell about one, or get one.")
+data = typer.Typer(no_args_is_help=True, help="List the data sets, describe one, or get one.")
 
 Name = Annotated[str, argument("NAME", "A registered name: see `iwax data list`.", names="data")]
 
@@ -37,7 +37,7 @@ def list_(context: typer.Context) -> None:
 
 @data.command("info")
 def info(context: typer.Context, name: Name) -> None:
-    """Tell what a name stands for: split, scaling, binarisation, seeds, files and licence.
+    """Describe what a name stands for: split, scaling, binarisation, seeds, files and licence.
 
     Example: iwax data info mnist
     """

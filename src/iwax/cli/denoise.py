@@ -1,4 +1,4 @@
-"""`iwax denoise`: binary images seen through noise, given back."""
+"""`iwax denoise`: the binary images behind noisy ones."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,7 +9,7 @@ from iwax.cli.arguments import Checkpoint, DataPath, Draws, Fallback, Limit, Run
 from iwax.cli.later import later
 from iwax.cli.output import TABLES, Force, Output, check
 from iwax.cli.terminal import Terminal
-from iwax.cli.trust import tell, unsure
+from iwax.cli.trust import unsure, warn
 
 with later():
     import numpy as np
@@ -21,12 +21,14 @@ with later():
 
 __all__ = ["denoise"]
 
-IMAGES = 100  # of the test data, where nobody says how many
+IMAGES = 100  # of the test data, unless a limit is given
 SHOWN = 50
 
 File = Annotated[Path | None, argument("FILE", "Noisy rows; without, test rows of the run, made noisy here.")]
 Flips = Annotated[float, option("--flips", "P", "The chance that a value was replaced by 0 or 1, either as likely.")]
-Sweeps = Annotated[int, option("--sweeps", "N", "Of encoding and decoding, before draws are weighed (50).")]
+Iterations = Annotated[
+    int, option("--iterations", "N", "Pseudo-Gibbs iterations, before draws get their weights (50).")
+]
 
 
 def denoise(
@@ -35,7 +37,7 @@ def denoise(
     file: File = None,
     flips: Flips = 0.2,
     output: Output = None,
-    sweeps: Sweeps = 50,
+    iterations: Iterations = 50,
     limit: Limit = None,
     k: Draws = 1000,
     seed: Seed = 0,
@@ -44,7 +46,7 @@ def denoise(
     data_path: DataPath = None,
     force: Force = False,
 ) -> None:
-    """P(x = 1 | what is seen) of binary rows in which values were replaced by 0 or 1, nobody knows which.
+    """P(x = 1 | what is seen) of binary rows in which values were replaced by 0 or 1, it is not known which.
 
     Without FILE test rows are made noisy, and how many of their values are wrong before and after is printed. FILE of
     -o ends in .png (a picture), .npy, .npz or .csv (these two with error, ess and khat; the error is nan where the
@@ -62,13 +64,16 @@ def denoise(
         if truth is not None:
             opened.model.refuse_outside(truth)
             given = data.perturb(truth, flips, levels=2, seed=seed)
-        found = inference.denoise(opened.model, given, flips=flips, k=k, key=trained.key_of(seed), iterations=sweeps)
+        found = inference.denoise(
+            opened.model, given, flips=flips, k=k, key=trained.key_of(seed), iterations=iterations
+        )
         shape = opened.shape
-    about: dict[str, Any] = {"n": len(given), "flips": flips, "k": k, "sweeps": sweeps, "ess_median": found.ess_median}
-    about |= tell(terminal, found, k)
+    about: dict[str, Any] = {"n": len(given), "flips": flips, "k": k, "ess_median": found.ess_median}
+    about |= {"iterations": iterations, "sweeps": iterations}  # the second as it was called before
+    about |= warn(terminal, found, k)
     _give(terminal, output, truth, given, found, shape)
-    said = unsure(about["unknown"]) + (f"; wrote {output}" if output is not None else "")
-    terminal.say(f"{len(given):,} rows with k={k}; ESS median {found.ess_median:.1f}{said}")
+    ending = unsure(about["unknown"]) + (f"; wrote {output}" if output is not None else "")
+    terminal.say(f"{len(given):,} rows with k={k}; ESS median {found.ess_median:.1f}{ending}")
     if truth is not None:
         about |= _compared(terminal, truth, given, found.values)
     terminal.document({**about, "file": output and str(output), "x": None if output else found.values.tolist()})
@@ -90,9 +95,9 @@ def _give(
         columns = {"x": found.values, "error": found.known_error, "ess": found.ess, "khat": found.pareto_k}
         export.write(output, columns, main="x")
     elif truth is None:
-        figures.reconstructions(output, given[:SHOWN], shown, shape)
+        figures.reconstructions(given[:SHOWN], shown, shape).write(output)
     else:
-        figures.imputations(output, truth[:SHOWN], given[:SHOWN], shown, shape)
+        figures.imputations(truth[:SHOWN], given[:SHOWN], shown, shape).write(output)
 
 
 def _compared(terminal: Terminal, truth: "np.ndarray", given: "np.ndarray", values: "np.ndarray") -> dict[str, Any]:
@@ -101,6 +106,6 @@ def _compared(terminal: Terminal, truth: "np.ndarray", given: "np.ndarray", valu
     shares = {
         name: evaluation.squared_error(x, truth, every) for name, x in (("given", given), ("found", values > 0.5))
     }
-    said = (f"{100 * mean:.2f} % +/- {100 * error:.2f} %" for mean, error in shares.values())
-    terminal.say(f"wrong values: {' before, '.join(said)} after ({len(truth):,} rows)")
+    shown = (f"{100 * mean:.2f} % +/- {100 * error:.2f} %" for mean, error in shares.values())
+    terminal.say(f"wrong values: {' before, '.join(shown)} after ({len(truth):,} rows)")
     return {name: {"wrong": mean, "standard_error": error} for name, (mean, error) in shares.items()}

@@ -25,7 +25,7 @@ DOCUMENT = "diagnosis.json"
 
 Split = Annotated[str | None, option("--split", "test|valid|train", "Which rows.")]
 Limit = Annotated[int, option("--limit", "N", "Rows of the gap and of convergence.")]
-Samples = Annotated[int, option("--k", "N", "Importance samples a row.")]
+Samples = Annotated[int, option("--k", "N", "Importance samples per row.")]
 Bounds = Annotated[
     list[str] | None, option("--bound", "NAME", "Bound whose gradient is measured; repeatable.", names="bounds")
 ]

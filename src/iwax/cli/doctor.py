@@ -49,7 +49,7 @@ def doctor(context: typer.Context, self_check: SelfCheck = False) -> None:
         "devices": [_name(device.platform, device.device_kind) for device in jax.devices()],
     }
     if self_check:
-        with audit.watched() as events:  # what verbs import, for a check to tell of what it did
+        with audit.watched() as events:  # what verbs import, for a check to report
             for module in (runs, report, sklearn, checks):
                 load(module)
         audit.AT_IMPORT.append(events)

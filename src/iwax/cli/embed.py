@@ -34,7 +34,7 @@ def embed(
     terminal: Terminal = context.obj
     with trained.opened(run, checkpoint=checkpoint, fallback=fallback) as opened:
         x = opened.read(file, binarize=binarize)
-        missing = trained.warn_of_holes(terminal, x, "posterior means are given the observed values of a row")
+        missing = trained.warn_of_missing(terminal, x, "posterior means are given the observed values of a row")
         means = inference.embed(opened.model, x, key=trained.key_of(seed), missing=missing)
     if output is not None:
         export.write(output, {"z": means}, main="z")

@@ -16,7 +16,7 @@ __all__ = ["evaluate"]
 
 
 Split = Annotated[str | None, option("--split", "test|valid|train", "Which rows.")]
-Samples = Annotated[int | None, option("--k", "N", "Samples a row (5000), or a set (32).")]
+Samples = Annotated[int | None, option("--k", "N", "Samples per row (5000), or per set (32).")]
 Method = Annotated[
     str,
     option(
@@ -25,9 +25,9 @@ Method = Annotated[
         "How log p(x) is estimated; bidirectional is on data simulated from the model.",
     ),
 ]
-Chains = Annotated[int | None, option("--chains", "N", "Chains a row, of annealing (16).")]
+Chains = Annotated[int | None, option("--chains", "N", "Chains per row, of annealing (16).")]
 Temperatures = Annotated[int | None, option("--temperatures", "N", "Of each chain (1000).")]
-Leapfrog = Annotated[int | None, option("--leapfrog", "N", "Leapfrog steps a temperature (10).")]
+Leapfrog = Annotated[int | None, option("--leapfrog", "N", "Leapfrog steps per temperature (10).")]
 Start = Annotated[str | None, option("--start", "prior|posterior", "Where chains start (prior).")]
 Order = Annotated[int | None, option("--order", "N", "Of the jackknife: 0 is IWAE (1).")]
 Repeats = Annotated[int | None, option("--repeats", "N", "Sets of k, of the jackknife (20).")]

@@ -86,7 +86,7 @@ def one_line(error: BaseException) -> str:
 
 
 def _shortened(text: str) -> str:
-    """The text with the middle of very long words left out, as of paths, so that they do not hide what is said of them.
+    """The text with the middle of very long words left out, as of paths, so that they do not hide the rest.
 
     >>> len(_shortened("a" * 300 + ".npy: File name too long"))
     118

@@ -37,7 +37,7 @@ def train_and_finish(terminal: Terminal, train: Callable[[Reporter], Run], *, da
 def finish(run: Run, terminal: Terminal, *, stopped: str | None = None) -> None:
     """Measure a trained run, draw its pictures, say where everything is; the last line is the result.
 
-    The result is said before the pictures are drawn too. ``stopped`` is why the training ended early.
+    The result is shown before the pictures are drawn too. ``stopped`` is why the training ended early.
     """
     with Reporter(terminal) as reporter:
         report = run.at(run.config.evaluation.checkpoint).evaluate(reporter=reporter)
@@ -51,6 +51,6 @@ def finish(run: Run, terminal: Terminal, *, stopped: str | None = None) -> None:
         terminal.say(f"            iwax impute {run.path} FILE -o filled.{ending}        its missing cells filled in")
     terminal.say(f"            iwax sample {run.path} -n 100 -o more.{ending}")
     terminal.say(f"            iwax score {run.path} FILE        log p(x) of your own rows")
-    terminal.say(f"            iwax compare {run.path} RUN       beside another run on the same data")
+    terminal.say(f"            iwax compare {run.path} RUN       next to another run on the same data")
     terminal.data(runs.closing_line(report))
     terminal.document({**report, "run": str(run.path)} | ({} if stopped is None else {"stopped": stopped}))

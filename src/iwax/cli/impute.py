@@ -9,7 +9,7 @@ from iwax.cli.arguments import Checkpoint, DataPath, Draws, Fallback, Limit, Run
 from iwax.cli.later import later
 from iwax.cli.output import TABLES, Force, Output, check
 from iwax.cli.terminal import Terminal
-from iwax.cli.trust import tell, unsure
+from iwax.cli.trust import unsure, warn
 
 with later():
     import numpy as np
@@ -24,16 +24,16 @@ __all__ = ["impute"]
 
 PARQUET = ".parquet"  # as an output, of a file of the kind
 TEXTS = (".csv", ".tsv", ".txt")
-IMAGES = 100  # of the test data, where nobody says how many
+IMAGES = 100  # of the test data, unless a limit is given
 SHOWN = 50
-READ = 50  # sweeps whose result an encoder that never saw hidden pixels reads, before its draws are weighed
+READ = 50  # iterations whose result an encoder that never saw hidden pixels reads, before its draws get their weights
 
 File = Annotated[Path | None, argument("FILE", "Rows; with --mask the first test images of the run without.")]
 Copies = Annotated[int, option("--draws", "N", "N whole tables, drawn, in place of one of means (0).")]
 Mask = Annotated[
     str | None, option("--mask", "rectangle|half|random:SHARE", "Hide pixels of images, fill them, compare.")
 ]
-Sweeps = Annotated[int, option("--sweeps", "N", "N times encode and decode, in place of importance weights (0).")]
+Iterations = Annotated[int, option("--iterations", "N", "Pseudo-Gibbs iterations, in place of importance weights (0).")]
 Errors = Annotated[Path | None, option("--errors", "FILE", "Also write each row's ess, khat and errors (.csv, .npz).")]
 
 
@@ -44,7 +44,7 @@ def impute(
     output: Output = None,
     errors: Errors = None,
     mask: Mask = None,
-    sweeps: Sweeps = 0,
+    iterations: Iterations = 0,
     draws: Copies = 0,
     limit: Limit = None,
     k: Draws = 1000,
@@ -56,26 +56,28 @@ def impute(
 ) -> None:
     """FILE with its missing cells filled: the mean of p(x_missing | x_observed), or the most probable class.
 
-    Missing are NaN, empty cells, and the words that marked them in training; a row of nothing else is filled from p(x).
+    Missing are NaN, empty cells, and the texts that marked them in training; a row of nothing else is filled from p(x).
     A text table goes out as it came in but for them: delimiter, encoding, columns dropped in training, digits of other
     cells; a .parquet likewise, with its types. With --draws N the cells are drawn, N times, and -o a.csv becomes
     a-1.csv to a-N.csv: what is computed from each varies as it should. Goes to -o FILE, or to stdout. With --mask
-    pixels of images are hidden first (the encoder reads what 50 sweeps fill in), the mean squared error of what fills
-    them is printed, and -o FILE.png is a picture of data, what was given, and result. Rows whose weights do not show
-    the error of what fills them (ess below 10, or khat above 0.7) are named; --errors FILE has every row's.
+    pixels of images are hidden first (the encoder reads what 50 pseudo-Gibbs iterations fill in), the mean squared
+    error of what fills them is printed, and -o FILE.png is a picture of data, what was given, and result. Rows whose
+    weights do not show the error of what fills them (ess below 10, or khat above 0.7) are named; --errors FILE has
+    every row's.
 
     Example: iwax impute RUN incomplete.csv -o filled.csv
     """
-    _check(file, output, errors, mask, sweeps, draws)
+    _check(file, output, errors, mask, iterations, draws)
     paths = _paths(file, output, errors, draws, force=force)
     terminal: Terminal = context.obj
     with trained.opened(run, checkpoint=checkpoint, data_path=data_path, fallback=fallback) as opened:
         x = opened.read(file, empty=True)[:limit] if file else opened.rows("test", final=False)[: limit or IMAGES]
         given = x if mask is None else np.where(masks.mask(mask, opened.shape, n=len(x), seed=seed), np.nan, x)
         missing = np.isnan(given) if given.dtype.kind == "f" else np.zeros(given.shape, bool)
-        about: dict[str, Any] = {"n": len(x), "k": None if sweeps else k, "sweeps": sweeps or None}
-        if sweeps:
-            tables = [inference.impute_gibbs(opened.model, given, key=trained.key_of(seed), iterations=sweeps)]
+        about: dict[str, Any] = {"n": len(x), "k": None if iterations else k}
+        about |= {"iterations": iterations or None, "sweeps": iterations or None}  # the second as it was called before
+        if iterations:
+            tables = [inference.impute_gibbs(opened.model, given, key=trained.key_of(seed), iterations=iterations)]
         else:
             how = {"k": k, "key": trained.key_of(seed), "draws": draws, "iterations": 0 if mask is None else READ}
             found = inference.impute(opened.model, given, **how)
@@ -90,23 +92,23 @@ def impute(
 
 
 def _check(
-    file: Path | None, output: Path | None, errors: Path | None, mask: str | None, sweeps: int, draws: int
+    file: Path | None, output: Path | None, errors: Path | None, mask: str | None, iterations: int, draws: int
 ) -> None:
     """ValueError for what does not go together, before anything is opened."""
     if file is None and mask is None:
         raise ValueError("FILE was needed, rows with missing cells; or --mask, which hides pixels of the test images")
     if not 0 <= draws <= 10_000:
         raise ValueError(f"--draws must be from 0 to 10000, got {draws}")
-    if sweeps < 0 or (sweeps and draws):
-        raise ValueError(f"--sweeps must be 0 or more, and 0 with --draws; got {sweeps} and --draws {draws}")
-    if errors is not None and sweeps:
-        raise ValueError(f"--errors {errors}: what sweeps fill in has no error that is known; leave out --sweeps")
+    if iterations < 0 or (iterations and draws):
+        raise ValueError(f"--iterations must be 0 or more, and 0 with --draws; got {iterations} and --draws {draws}")
+    if errors is not None and iterations:
+        raise ValueError(f"--errors {errors}: of pseudo-Gibbs iterations no error is known; leave out --iterations")
     if output is not None and output.suffix.lower() == ".png" and (mask is None or draws):
         raise ValueError(f"-o {output}: a picture needs --mask, and no --draws; rows go to .npy, .npz or .csv")
 
 
 def _paths(file: Path | None, output: Path | None, errors: Path | None, draws: int, *, force: bool) -> list[Path]:
-    """Where the tables go: the file asked for or, of so many draws, one with a number each; all of them checked."""
+    """Where the tables go: the file asked for or, of several draws, one with a number each; all of them checked."""
     check(errors, force=force, endings=(".csv", ".npz"))
     if output is None:
         return []
@@ -131,7 +133,7 @@ def _weights(
     """What the weights say, which warns, and goes to the file of errors."""
     if errors is not None:
         export.write(errors, found.errors(columns), main="ess")
-    return {"ess_median": found.ess_median, **tell(terminal, found, k)}
+    return {"ess_median": found.ess_median, **warn(terminal, found, k)}
 
 
 def _compared(filled: "np.ndarray", x: "np.ndarray", missing: "np.ndarray") -> dict[str, float]:
@@ -153,7 +155,7 @@ def _give(
     """The tables to their files, or the picture; else to stdout, and what a document has of them."""
     for path, table in zip(paths, tables, strict=False):
         if path.suffix.lower() == ".png":
-            figures.imputations(path, x[:SHOWN], given[:SHOWN], {"imputed": table[:SHOWN]}, shape)
+            figures.imputations(x[:SHOWN], given[:SHOWN], {"imputed": table[:SHOWN]}, shape).write(path)
         else:
             own.write(path, table, missing)
     for table in [] if paths else tables:
@@ -162,7 +164,7 @@ def _give(
 
 
 def _say(terminal: Terminal, about: dict[str, Any], paths: list[Path], missing: "np.ndarray") -> None:
-    how = f"by {about['sweeps']} sweeps" if about["sweeps"] else f"with k={about['k']}"
+    how = f"by {about['iterations']} iterations" if about["iterations"] else f"with k={about['k']}"
     ess = f"; ESS median {about['ess_median']:.0f}" if about.get("ess_median") is not None else ""
     wrote = f"; wrote {', '.join(map(str, paths))}" if paths else ""
     terminal.say(

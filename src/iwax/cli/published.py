@@ -1,4 +1,4 @@
-"""Published tables on the terminal: which there are, their rows, and what was obtained beside what was published."""
+"""Published tables on the terminal: which there are, their rows, and what was obtained next to what was published."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -100,17 +100,17 @@ def _made(
 
 
 def obtained(terminal: Terminal, table: PublishedTable, results: list[Result]) -> None:
-    """What was obtained, with its error, beside what was published; of several evaluators, a line for each."""
+    """What was obtained, with its error, next to what was published; of several evaluators, a line for each."""
     if table.evaluators is None:
         columns, lines = results_page.columns_of(results)
-        said = results_page.signs(results)
+        notes = results_page.signs(results)
     else:
         columns = ("row", "seed", "epochs", "evaluator", "obtained", "Monte Carlo", "minus AIS", "published", "images")
         columns, lines = (*columns, "seconds"), [line for result in results for line in _evaluators(result)]
-        said = [f"{names}: {plan}" for names, plan in results_page.plans(results[:1])] + table.notes
+        notes = [f"{names}: {plan}" for names, plan in results_page.plans(results[:1])] + table.notes
     title = f"{table.name}: log p(x) in nats; published numbers: {table.source}"
     terminal.table(columns, lines, title=title)
-    for line in said:
+    for line in notes:
         terminal.say(line)
     terminal.document([result.model_dump() for result in results])
 

@@ -41,14 +41,14 @@ def report(
     terminal: Terminal = context.obj
     path = output or (runs[0] / NAME if len(runs) == 1 else Path(NAME))
     in_run = output is None and len(runs) == 1
-    if not in_run or (runs[0].is_dir() and not path.is_symlink()):  # else the run is what is wrong, and said to be
+    if not in_run or (runs[0].is_dir() and not path.is_symlink()):  # else the run is what is wrong, and is refused
         check(path, force=force, endings=(".html", ".htm"))
 
     for run in runs:
         if sealed.Sealed(run).files.kind(folder.LOCK):
             terminal.warn(f"{run} is at work, or was stopped: write the report again, with --force, when it is done")
-    said = {"note": terminal.say, "warn": terminal.warn}
-    document = compose.compose(runs, data_path=data_path, fallback=fallback, **said).encode()
+    notices = {"note": terminal.say, "warn": terminal.warn}
+    document = compose.compose(runs, data_path=data_path, fallback=fallback, **notices).encode()
     if len(document) > compose.LARGEST:
         terminal.warn(f"{path} has {len(document):,} bytes, more than the {compose.LARGEST:,} that a mail can take")
     if path == runs[0] / NAME:  # in the run folder itself, which says what its files are

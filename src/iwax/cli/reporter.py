@@ -1,4 +1,4 @@
-"""What a run tells the terminal while it trains and is measured: a bar where somebody looks, else plain lines."""
+"""What a run reports while it trains and is measured: a bar on a terminal, else plain lines."""
 
 import math
 import threading
@@ -42,7 +42,7 @@ class _Meter:
         self.task = TaskID(0)
 
     def begin(self) -> None:
-        """Nothing is known until the first step is compiled and done; where that takes long, it is said."""
+        """Nothing is known until the first step is compiled and done; where that takes long, a line says so."""
         self.begun = time.monotonic()
         if self.terminal.live:
             self._draw(0, None, "compiling the first step")
@@ -62,7 +62,7 @@ class _Meter:
         return took >= PATIENCE
 
     def show(self, done: int, total: int, words: str) -> None:
-        """Show a stage of a work in words, and as a part of the whole."""
+        """Show a stage of a work as a text, and as a part of the whole."""
         if self.terminal.live:
             self._draw(done, total, words)
             return
@@ -99,7 +99,7 @@ class Reporter:
     def __init__(self, terminal: Terminal) -> None:
         self.terminal = terminal
         self._trains, self._evaluates = _Meter(terminal, "training"), _Meter(terminal, "evaluating")
-        self._slow = False  # the compilation lasted long, and how long a step takes has not been said yet
+        self._slow = False  # the compilation lasted long, and how long a step takes has not been shown yet
         self._started: float | None = None
 
     def __enter__(self) -> Self:

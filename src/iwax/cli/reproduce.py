@@ -1,4 +1,4 @@
-"""`iwax reproduce`: published tables, row by row, obtained beside published."""
+"""`iwax reproduce`: published tables, row by row, obtained next to published."""
 
 from pathlib import Path
 from typing import Annotated
@@ -22,7 +22,7 @@ Rows = Annotated[str | None, option("--rows", "PATTERN", "Which rows, e.g. 'mnis
 Recipe = Annotated[str, option("--recipe", "quick|paper", "Minutes per row, or the published schedule.")]
 Epochs = Annotated[int | None, option("--epochs", "N", "Instead of the recipe's.")]
 Minutes = Annotated[
-    float | None, option("--minutes", "N", "Stop training a row after so long; it is measured all the same.")
+    float | None, option("--minutes", "N", "Stop training a row after N minutes; it is measured all the same.")
 ]
 Limit = Annotated[int | None, option("--limit", "N", "Measure on the first N test rows; on all of them without.")]
 Seeds = Annotated[int, option("--seeds", "N", "Train every row with seeds 0 to N-1.")]
@@ -44,7 +44,7 @@ def reproduce(
     results: Results = Path("results"),
     table_into: TableInto = None,
 ) -> None:
-    """Train and measure the rows of a published table, and print what was obtained beside what was published.
+    """Train and measure the rows of a published table, and print what was obtained next to what was published.
 
     A row that has been trained in DIR is not trained again; one that was stopped is continued. Each finished row
     becomes a file in the folder of results, from which --table-into makes the tables of a page.

@@ -60,13 +60,13 @@ def score(
     state = {"checkpoint": checkpoint, "fallback": fallback}
     with trained.opened(run, data_path=data_path, **state) as opened, progress.Reporter(terminal) as reporter:
         x, read = opened.read_each(file, binarize=binarize)
-        beside = None if background is None else trained.background_model(opened, background, **state)
+        other = None if background is None else trained.background_model(opened, background, **state)
         known = opened.typical_rows(_REFERENCE) if typical else None
         of_row = "log p(x) is that of the observed values of a row, score that of a whole row as unusual"
-        trained.warn_of_holes(terminal, x, of_row, refused=len(read.refused))
+        trained.warn_of_missing(terminal, x, of_row, refused=len(read.refused))
         reporter.begun("evaluation")
         how = {"k": k, "key": trained.key_of(seed), "progress": reporter.evaluation}
-        found = inference.score_table(opened.model, x, read, background=beside, known=known, **how)
+        found = inference.score_table(opened.model, x, read, background=other, known=known, **how)
     for warning in found.warnings:
         terminal.warn(warning)
     if found.unsure:

@@ -26,7 +26,7 @@ def settings(
     """List every setting with its default and what it needs to be: for --set KEY=VALUE, or sections of a file.
 
     The defaults are those of a run without a preset and a recipe; `iwax train` takes the preset iwae-1-k5 and the quick
-    recipe unless told otherwise, and writes all of a run's settings to its config.json.
+    recipe unless others are given, and writes all of a run's settings to its config.json.
 
     Example: iwax settings objective
     """
@@ -76,5 +76,5 @@ def _with_word(word: str, needs: Mapping[str, str], defaults: dict[str, str]) ->
     """
     section = {key: text for key, text in needs.items() if key.startswith(f"{word}.")}
     named = {key: text for key, text in needs.items() if word in key.lower()}
-    told = {key: text for key, text in needs.items() if word in f"{defaults.get(key, '')} {text}".lower()}
-    return section or named | told
+    described = {key: text for key, text in needs.items() if word in f"{defaults.get(key, '')} {text}".lower()}
+    return section or named | described

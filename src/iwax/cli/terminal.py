@@ -27,7 +27,7 @@ class Terminal:
 
     @property
     def live(self) -> bool:
-        """Whether somebody is looking at stderr, so that a moving bar makes sense."""
+        """Whether stderr is a terminal, so that a moving bar makes sense."""
         return sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and not self.quiet
 
     def console(self) -> "consoles.Console":
@@ -40,7 +40,7 @@ class Terminal:
             print(text, file=sys.stderr, flush=True)  # noqa: T201
 
     def warn(self, text: str) -> None:
-        """Words that matter even to somebody who asked for silence: stderr, always."""
+        """A warning, which matters even with --quiet: stderr, always."""
         print(f"warning: {text}", file=sys.stderr, flush=True)  # noqa: T201
 
     def fail(self, text: str) -> None:
@@ -69,7 +69,7 @@ class Terminal:
 
 
 def finite(value: object) -> object:
-    """The same value with NaN and infinities as None: JSON has no words for them.
+    """The same value with NaN and infinities as None: JSON cannot write them.
 
     >>> finite({"ess": float("nan"), "n": [1, 2.5]})
     {'ess': None, 'n': [1, 2.5]}

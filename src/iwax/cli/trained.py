@@ -1,4 +1,4 @@
-"""A run opened for use by a verb, and what is said of the rows that it is used on."""
+"""A run opened for use by a verb, and a note on missing cells."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +12,7 @@ from iwax.cli.terminal import Terminal
 from iwax.model import LatentVariableModel
 from iwax.runs.run import Run, open_run
 
-__all__ = ["background_model", "key_of", "opened", "warn_of_holes"]
+__all__ = ["background_model", "key_of", "opened", "warn_of_missing"]
 
 
 @contextmanager
@@ -40,12 +40,12 @@ def background_model(run: Run, background: Path, *, checkpoint: str, fallback: b
     return other.model
 
 
-def warn_of_holes(terminal: Terminal, x: np.ndarray, meaning: str, *, refused: int = 0) -> bool:
-    """Whether cells are missing; where so, says how many and what that means. NaN that was ``refused`` is not."""
-    holes = int(np.isnan(x).sum()) - refused if x.dtype.kind == "f" else 0
-    if holes:
-        terminal.say(f"{holes:,} of {x.size:,} cells are missing: {meaning}")
-    return holes > 0
+def warn_of_missing(terminal: Terminal, x: np.ndarray, meaning: str, *, refused: int = 0) -> bool:
+    """Whether cells are missing; if so, a note says how many and what that means. NaN that was ``refused`` is not."""
+    missing = int(np.isnan(x).sum()) - refused if x.dtype.kind == "f" else 0
+    if missing:
+        terminal.say(f"{missing:,} of {x.size:,} cells are missing: {meaning}")
+    return missing > 0
 
 
 def key_of(seed: int) -> jax.Array:

@@ -1,4 +1,4 @@
-"""What is said of rows whose importance weights do not show the error of what was made of them."""
+"""Warnings of rows whose importance weights do not show the error of what was made of them."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -7,7 +7,7 @@ from iwax.cli.terminal import Terminal
 if TYPE_CHECKING:
     import numpy as np
 
-__all__ = ["numbered", "tell", "unsure"]
+__all__ = ["numbered", "unsure", "warn"]
 
 _MORE = 10  # times as many draws are suggested
 
@@ -22,7 +22,7 @@ def numbered(marks: "np.ndarray") -> list[int]:
     return [row + 1 for row in range(len(marks)) if marks[row]]
 
 
-def tell(terminal: Terminal, found: Any, k: int) -> dict[str, Any]:
+def warn(terminal: Terminal, found: Any, k: int) -> dict[str, Any]:
     """Warn of the rows whose error is unknown, with what to type; what a document has of the weights of every row."""
     for warning in found.warnings(first=1):
         terminal.warn(f"{warning}: --k {_MORE * k}")

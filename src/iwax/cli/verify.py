@@ -18,7 +18,8 @@ __all__ = ["verify"]
 def verify(context: typer.Context, run: Run) -> None:
     """Compare every file of a run folder with the SHA-256 that was written down with it; nothing else is done to it.
 
-    A file is whole, damaged, missing, not sealed (nobody wrote down what it was), or a link, which could lead anywhere.
+    A file is whole, damaged, missing, not sealed (its SHA-256 was not written down), or a link, which could lead
+    anywhere.
     The exit code is 3 where one is damaged, missing or a link.
 
     Example: iwax verify RUN

@@ -14,14 +14,14 @@ Start here (half a minute; the data are built in)
 
 With your own data: .csv .parquet .npy .npz, or a folder of images
 
-  iwax train mine.csv                     holes may stay: they are missing values
-  iwax impute RUN mine.csv -o full.csv    its holes filled
-  iwax score RUN new.csv                  log p(x) a row: what is unlike the rest
+  iwax train mine.csv                     cells may be missing
+  iwax impute RUN mine.csv -o full.csv    its missing cells filled
+  iwax score RUN new.csv                  log p(x) per row, to find outliers
 
 With published models
 
   iwax train mnist --preset iwae-1-k5     presets: iwax settings --presets
-  iwax reproduce                          published tables, obtained beside published
+  iwax reproduce                          published tables, obtained next to published
 
 All verbs: iwax --help        One of them: iwax VERB --help
 This machine: iwax doctor     Words completed by your shell: iwax completion --help

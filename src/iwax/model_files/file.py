@@ -120,7 +120,7 @@ def _header(path: Path, file: Any) -> tuple[bytes, dict[str, Any]]:
 
 
 def _template(path: Path, stored: Any, like: Any) -> Any:
-    """What the arrays are put into: the model given, if it is of the structure stored, or one built anew."""
+    """What the arrays are put into: the model given, if it is of the structure stored, or one of the description."""
     if like is not None:
         found = difference(stored, describe(like))
         if found is not None:

@@ -1,7 +1,7 @@
-"""Several evaluators of log p(x) side by side on the same rows; each pass is kept in the run folder once it is made.
+"""Several evaluators of log p(x) side by side on the same rows; each pass is saved in the run folder once it is made.
 
-A kept pass is found again by all that its numbers depend on: the weights, the data, the plan, the versions and the
-device. Whatever of these changes, it is measured anew.
+A saved pass is found again by all that its numbers depend on: the weights, the data, the plan, the versions and the
+device. Whatever of these changes, it is measured again.
 """
 
 import hashlib
@@ -74,15 +74,15 @@ def measure_side_by_side(
     with run.placed():
         about = _about(task)
         found = [(each, _once(each, task, about)) for each in _passes(plan, k)]
-    truth = next(kept.columns[each.evaluators[TRUTH]] for each, kept in found if TRUTH in each.evaluators)
+    truth = next(stored.columns[each.evaluators[TRUTH]] for each, stored in found if TRUTH in each.evaluators)
     evaluators = [
-        _evaluator(each, name, kept, None if name == TRUTH else truth, published.get(name))
-        for each, kept in found
+        _evaluator(each, name, stored, None if name == TRUTH else truth, published.get(name))
+        for each, stored in found
         for name in each.evaluators
     ]
     names = ("n", "log_evidence", "standard_error", "elbo", "elbo_standard_error")
-    (bound,) = (summed_up(kept.columns) for each, kept in found if isinstance(each.method, Importance))
-    seconds = sum(kept.summary["seconds"] for _, kept in found)
+    (bound,) = (summed_up(stored.columns) for each, stored in found if isinstance(each.method, Importance))
+    seconds = sum(stored.summary["seconds"] for _, stored in found)
     about = {"versions": versions(), "k": k, "evaluation_seconds": seconds, "evaluators": evaluators}
     return about | {name: bound[name] for name in names}
 
@@ -118,65 +118,65 @@ def _about(task: Task) -> dict[str, Any]:
 
 
 def _once(each: _Pass, task: Task, about: Mapping[str, Any]) -> Measurement:
-    """The pass as it was kept, or made now and kept."""
+    """The pass as it was saved, or made and saved now."""
     identity = {"pass": each.method.name, **each.settings, **about}
     digest = hashlib.sha256(strict_json.canonical(identity)).hexdigest()[:16]
     folder, reporter, name = task.run.folder, task.reporter, f"side-by-side-{each.method.name}-{digest}"
     path, names = folder.path / "evaluation" / f"{name}.npz", ", ".join(each.evaluators)
-    kept = None
+    stored = None
     if folder.files.kind(f"evaluation/{path.name}") is not None:
         try:
-            kept = _read(folder, path, each, identity)
+            stored = _read(folder, path, each, identity)
         except (OSError, ValueError, KeyError, CorruptCheckpointError) as error:
             reporter.warning(f"{path} is damaged and measured again: {error}")
         else:
             reporter.note(f"{names}: measured before, {path}")
-    if kept is None:
+    if stored is None:
         n = each.method.rows(task)
         seconds = cost.in_words(cost.forecast(task.run.config, task.run.shape, n * each.method.draws))
         reporter.note(f"{names} of {n} rows ({each.plan}): about {seconds}")
         summary, found = measured(each.method, task)
-        kept = Measurement(path, summary | found.stored | {"identity": identity}, found.columns)
-        measurements.write(folder, name, kept.summary, kept.columns)
-    for warning in kept.summary["warnings"]:
+        stored = Measurement(path, summary | found.stored | {"identity": identity}, found.columns)
+        measurements.write(folder, name, stored.summary, stored.columns)
+    for warning in stored.summary["warnings"]:
         reporter.warning(f"{', '.join(list(each.evaluators)[:1])}: {warning}")
-    return kept
+    return stored
 
 
 def _read(folder: Sealed, path: Path, each: _Pass, identity: Mapping[str, Any]) -> Measurement:
-    """A kept pass; ValueError, KeyError or CorruptCheckpointError where it is not whole, or is another one."""
+    """A saved pass; ValueError, KeyError or CorruptCheckpointError where it is not whole, or is another one."""
     summaries = measurements.summaries(folder, ("n", "identity", "seconds", "warnings"), prefix=f"{path.stem}.")
     if summaries:
         ((_, summary),) = summaries
         found, names = summary["identity"], ("rows", *each.columns, *each.columns.values())
-        kept = measurements.read(folder, path, summary, names)
-    else:  # of a version that kept values and errors [evaluators, n], and what is told of them, in one file
+        stored = measurements.read(folder, path, summary, names)
+    else:  # of a version that stored values and errors [evaluators, n], with their description, in one file
         arrays = read_npz(folder.read(f"evaluation/{path.name}"), name=path.name)
         found, summary = (strict_json.parse(arrays[name].tobytes()) for name in ("identity", "about"))
         values, errors = (
             dict(zip(names, arrays[kind], strict=True))
             for names, kind in ((each.columns, "values"), (each.columns.values(), "errors"))
         )
-        kept = Measurement(path, summary, {"rows": np.arange(arrays["values"].shape[1]), **values, **errors})
+        stored = Measurement(path, summary, {"rows": np.arange(arrays["values"].shape[1]), **values, **errors})
     if found != identity:
         raise ValueError("a measurement of these weights, data and settings was needed, got another")
-    return kept
+    return stored
 
 
 def _evaluator(
-    each: _Pass, name: str, kept: Measurement, truth: np.ndarray | None, published: PublishedValue | None
+    each: _Pass, name: str, stored: Measurement, truth: np.ndarray | None, published: PublishedValue | None
 ) -> Evaluator:
     column = each.evaluators[name]
-    values = kept.columns[column]
+    values = stored.columns[column]
     difference, difference_error = (None, None) if truth is None else paired_difference(values, truth)
     return Evaluator(
         name=name,
         k=each.k,
         plan=each.plan,
-        **mean_with_errors(values, kept.columns[each.columns[column]]),
+        **mean_with_errors(values, stored.columns[each.columns[column]]),
         difference=difference,
         difference_error=difference_error,
-        seconds=round(kept.summary["seconds"], 1),
-        warnings=kept.summary["warnings"],
+        seconds=round(stored.summary["seconds"], 1),
+        warnings=stored.summary["warnings"],
         published=published,
     )

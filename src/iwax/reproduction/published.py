@@ -43,7 +43,7 @@ class PublishedValue(Frozen):
 
 
 class PublishedRow(Frozen):
-    """One row of a table: what was trained on what, and what was printed (nats, and active units a layer).
+    """One row of a table: what was trained on what, and what was printed (nats, and active units of each layer).
 
     `preset` is the row's own, where it is not the table's. Where several evaluators of log p(x) were printed they stand
     in `evaluators` by name, and `log_evidence` is None. `baseline` is the row it is compared with, where it is not the
@@ -131,7 +131,7 @@ class PublishedTable(Table[PublishedRow]):
     active_units: str
 
     def all_rows(self) -> list[PublishedRow]:
-        """The rows as printed, then those that train on rebuilt data and stand beside the printed number."""
+        """The rows as printed, then those that train on rebuilt data and are shown next to the printed number."""
         return [*self.rows, *(_rebuilt(row) for row in self.rows if row.data in REBUILT)]
 
 

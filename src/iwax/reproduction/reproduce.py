@@ -14,7 +14,7 @@ from iwax.model import LatentVariableModel
 from iwax.reproduction.evaluators import measure_side_by_side, plans
 from iwax.reproduction.published import ErrorRow, ErrorTable, PublishedRow, PublishedTable, PublishedValue, select_rows
 from iwax.reproduction.results import Against, Published, Result, find, write
-from iwax.runs.comparison import above
+from iwax.runs.comparison import gain
 from iwax.runs.environment import environment
 from iwax.runs.methods import Importance
 from iwax.runs.reporter import Reporter
@@ -42,7 +42,7 @@ ACTIVITY_ROWS = 500  # of the training images, as Burda, Grosse and Salakhutdino
 ACTIVITY_SEED = 0
 LONGEST_MINUTES = 1e6
 
-# Burda's second experiment: the other objective from a trained model, 3^7 passes at the last rate of the stages.
+# Burda's second experiment: the other objective from a trained model, 3^7 epochs at the last rate of the stages.
 SECOND = {
     "paper": {"training.schedule": "constant", "training.learning_rate": 1e-4, "training.epochs": 2187},
     "quick": {"training.schedule": "constant", "training.learning_rate": 1e-4, "training.epochs": 67},
@@ -184,7 +184,7 @@ def _identity(config: Config) -> dict[str, object]:
     """What makes two runs of a row the same one, whichever way the folder of runs is written."""
     model = config.model.model_copy(update={"likelihood": None})  # filled in from the data when the run begins
     return {
-        "data": build.spelt_out(config.data.name),
+        "data": build.canonical_name(config.data.name),
         "model": model,
         "likelihood": str(config.model.likelihood).partition(" ")[2],  # its settings, if others than the usual ones
         "objective": config.objective,
@@ -201,7 +201,7 @@ def _newest(folder: Path) -> int | None:
 
 
 def _epochs(folder: Path) -> int:
-    """Whole passes that a run has made."""
+    """Whole epochs that a run has made."""
     run = Run(folder)
     return (_newest(folder) or 0) // steps_per_epoch(run.about.rows["train"], run.config.training.batch)
 
@@ -247,7 +247,7 @@ def _against(row: PublishedRow, request: Request, folder: Path, *, seed: int) ->
     baseline = run_folder(first, request, seed=seed)
     if row.data != first.data or not Sealed(baseline).files.names("evaluation"):
         return None
-    found = above(folder, baseline)
+    found = gain(folder, baseline)
     log_evidence, elbo = (PublishedValue(value=v, error=e) for v, e in (found["log_evidence"], found["elbo"]))
     return Against(row=first.name, log_evidence=log_evidence, elbo=elbo)
 

@@ -1,4 +1,4 @@
-"""Results as files: one JSON document a trained row."""
+"""Results as files: one JSON document for each trained row."""
 
 import json
 from pathlib import Path
@@ -44,7 +44,7 @@ class Evaluator(Frozen):
 
 
 class Against(Frozen):
-    """By how much a row lies above the table's baseline, nats, image by image: in log p(x) and in the ELBO."""
+    """The gain of a row over the table's baseline, nats, image by image: in log p(x) and in the ELBO."""
 
     row: str
     log_evidence: PublishedValue

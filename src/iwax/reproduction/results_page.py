@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
 
-from iwax.reproduction.published import PublishedValue
 from iwax.reproduction.results import Result, read
 from iwax.storage import durable
 
@@ -30,7 +29,7 @@ COLUMNS: tuple[str, ...] = (
     "row", "recipe", "epochs", "seed", "obtained log p(x)", "gain over baseline", "ELBO", "published",
     "active units", "units published", "k", "images", "minutes",
 )  # fmt: skip
-ALIKE = {"recipe": "{} recipe", "seed": "seed {}", "k": "k = {}", "images": "{} images"}  # said once where all agree
+ALIKE = {"recipe": "{} recipe", "seed": "seed {}", "k": "k = {}", "images": "{} images"}  # stated once where all agree
 
 
 def markdown(results: list[Result]) -> str:
@@ -49,15 +48,15 @@ def signs(results: list[Result]) -> list[str]:
     if any(result.cut for result in results):
         lines += ["*: training was cut by a bound on its time, at the epoch given of those planned."]
     if any(result.published.other_data for result in results):
-        lines += ["†: other data (rebuilt) than the published number's: beside it for calibration only."]
+        lines += ["†: other data (rebuilt) than the published number's: shown next to it for calibration only."]
     return lines
 
 
 def columns_of(results: list[Result]) -> tuple[list[str], list[list[str]]]:
     """The columns that are not empty, and a row of cells for each result."""
     columns = dict(zip(COLUMNS, zip(*map(_cells, results), strict=True), strict=True))
-    kept = [column for column in COLUMNS if any(columns[column])]
-    return kept, [list(cells) for cells in zip(*(columns[column] for column in kept), strict=True)]
+    shown = [column for column in COLUMNS if any(columns[column])]
+    return shown, [list(cells) for cells in zip(*(columns[column] for column in shown), strict=True)]
 
 
 def _section(name: str, results: list[Result]) -> list[str]:
@@ -65,13 +64,13 @@ def _section(name: str, results: list[Result]) -> list[str]:
     names, cells = columns_of(results)
     columns = dict(zip(names, zip(*cells, strict=True), strict=True))
     alike = [words.format(columns[column][0]) for column, words in ALIKE.items() if len(set(columns[column])) == 1]
-    kept = [column for column in names if column not in ALIKE or len(set(columns[column])) > 1]
-    said = f"{_sources(results)}. Here: {', '.join(alike)}." if alike else f"{_sources(results)}."
+    shown = [column for column in names if column not in ALIKE or len(set(columns[column])) > 1]
+    caption = f"{_sources(results)}. Here: {', '.join(alike)}." if alike else f"{_sources(results)}."
     baselines = sorted({result.against.row for result in results if result.against})
     if baselines:
-        said += f" Gain over baseline: log p(x) less that of {', '.join(baselines)}, image by image."
-    rows = [list(cells) for cells in zip(*(columns[column] for column in kept), strict=True)]
-    return [f"### {name}", "", said, "", *_table(kept, rows)]
+        caption += f" Gain over baseline: log p(x) less that of {', '.join(baselines)}, image by image."
+    rows = [list(cells) for cells in zip(*(columns[column] for column in shown), strict=True)]
+    return [f"### {name}", "", caption, "", *_table(shown, rows)]
 
 
 def evaluators_markdown(results: list[Result]) -> str:
@@ -126,7 +125,7 @@ def _between(text: str, begin: str, end: str, table: str, page: Path) -> str:
 
 
 def units(counts: list[int]) -> str:
-    """Active units as they are printed, a number a layer.
+    """Active units as they are printed, a number for each layer.
 
     >>> units([26, 7])
     '26+7'
@@ -156,10 +155,6 @@ def _sources(results: list[Result]) -> str:
     return "; ".join(sorted({result.published.source for result in results}))
 
 
-def _pair(value: PublishedValue) -> tuple[float, float]:
-    return value.value, value.error
-
-
 def epochs(result: Result) -> str:
     """The epochs of training as they are printed, with a star where it was cut."""
     return f"{result.epochs}/{result.epochs_planned}*" if result.cut else str(result.epochs)
@@ -179,13 +174,14 @@ def _three_lines(result: Result, names: list[str]) -> list[list[str]]:
 
 def _cells(result: Result) -> list[str]:
     mark, published = " †" if result.published.other_data else "", result.published.log_evidence
+    gain = result.against and result.against.log_evidence
     return [
         result.row,
         result.recipe,
         epochs(result),
         str(result.seed),
         plus_minus(result.log_evidence, result.standard_error),
-        "" if result.against is None else plus_minus(*_pair(result.against.log_evidence)),
+        plus_minus(gain.value, gain.error) if gain else "",
         f"{result.elbo:.2f}",
         "" if published is None else f"{published:.2f}{mark}",
         units(result.active_units),

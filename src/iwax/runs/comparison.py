@@ -15,7 +15,7 @@ from iwax.runs.seeds import Measured
 from iwax.settings.naming import differing, display_name
 from iwax.storage import checkpoint
 
-__all__ = ["above", "compare", "over_seeds"]
+__all__ = ["compare", "gain", "over_seeds"]
 
 SHOWN = ("dataset", "preset", "seed", "checkpoint", "k", "n", "log_evidence", "standard_error", "elbo", "active_units")
 NEEDED = (*SHOWN, "split", "evaluation_seed")
@@ -46,8 +46,8 @@ def compare(runs: Sequence[Path], *, split: str = "test") -> dict[str, Any]:
     return {**about, "runs": _entries(chosen), **over_seeds}
 
 
-def above(run: Path, baseline: Path) -> dict[str, tuple[float, float]]:
-    """By how much a run lies above another on the test rows, paired: (mean, standard error) of log p(x) and the ELBO.
+def gain(run: Path, baseline: Path) -> dict[str, tuple[float, float]]:
+    """The gain of a run over a baseline on the test rows, paired: (mean, standard error) of log p(x) and the ELBO.
 
     Raises ValueError as `compare`.
     """
@@ -72,7 +72,7 @@ def _alike(runs: Sequence[Path], split: str) -> tuple[Setting, list[Measured]]:
 
 
 def over_seeds(compared: Mapping[str, Any], difference: Mapping[str, Any]) -> str:
-    """In words, by how much the mean over the seeds of one group lies above that of the first."""
+    """In words, by how much the mean over the seeds of one group exceeds that of the first."""
     ours, first = compared["seeds"][difference["group"]], compared["seeds"][0]
     rows, name = difference["error_over_rows"], ours["name"]
     if name == first["name"]:
@@ -111,7 +111,7 @@ def _states(run: Path) -> dict[str, tuple[str, ...]]:
 
 def _read(run: Path, path: Path, summary: dict[str, Any]) -> Measured:
     opened = Run(run)
-    columns = measurements.values(opened.folder, path, summary, COLUMNS)
+    columns = measurements.read(opened.folder, path, summary, COLUMNS).columns
     summary |= {name: math.nan for name in NUMBERS if summary[name] is None}  # for which JSON has no word
     return Measured(run, opened.config, opened.about.sha256, summary, *(columns[name] for name in COLUMNS))
 

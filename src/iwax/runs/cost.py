@@ -12,14 +12,14 @@ from iwax.settings.config import Config
 __all__ = ["WORTH_SAYING", "Stopwatch", "forecast", "in_words"]
 
 WORTH_SAYING = 20.0  # seconds from which a measurement is announced
-EVENTS = (  # what JAX tells of a program before it runs, but for traces, which lie in each other and are told twice
+EVENTS = (  # what JAX reports of a program before it runs, but for traces, which are nested and reported twice
     "/jax/core/compile/jaxpr_to_mlir_module_duration",
     "/jax/core/compile/backend_compile_duration",
 )
 
 
 def forecast(config: Config, shape: tuple[int, ...], rows: int) -> float:
-    """Seconds that the generative products of so many draws take here, from one timed product, and half as much."""
+    """Seconds that the generative products of these rows take here, from one timed product, and half as much."""
     features = math.prod(shape)
     products = 2 * config.model.weights(features) / 2 * rows  # half of the weights are the encoder's
     left, right = jnp.ones((1000, 200)), jnp.ones((200, 800))
@@ -43,19 +43,19 @@ def in_words(seconds: float) -> str:
 
 
 class _Compiled:
-    """Seconds since the program began that went into preparing programs, as JAX tells them."""
+    """Seconds since the program began that went into preparing programs, as JAX reports them."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
         self.listens = False
 
     def listen(self) -> None:
-        """Ask JAX to tell, once; it has no way to be told to stop."""
+        """Ask JAX to report, once; this cannot be undone."""
         if not self.listens:
-            jax.monitoring.register_event_duration_secs_listener(self._hear)
+            jax.monitoring.register_event_duration_secs_listener(self._add)
             self.listens = True
 
-    def _hear(self, event: str, duration_secs: float, **more: str | int) -> None:
+    def _add(self, event: str, duration_secs: float, **more: str | int) -> None:
         if event in EVENTS:
             self.seconds += duration_secs
 

@@ -27,10 +27,10 @@ COMMON_SEED = 0  # of the noise, whatever the run's, so that runs can be compare
 
 @dataclass(frozen=True)
 class Effort:
-    """How much is spent: rows and draws a part of the diagnosis.
+    """How much is spent: rows and draws for each part of the diagnosis.
 
-    ``limit`` rows have their own q sought in ``steps`` steps, and k draws for convergence and log p(x); latents are
-    measured on ``latent_rows``, or ``limit`` if that is more; gradients on ``signal_rows``, ``repeats`` times a k.
+    ``limit`` rows get a q of their own, fitted in ``steps`` steps, and k draws for convergence and log p(x); latents
+    are measured on ``latent_rows``, or ``limit`` if that is more; gradients on ``signal_rows``, ``repeats`` times a k.
     """
 
     limit: int = 100
@@ -103,13 +103,13 @@ def _check(effort: Effort, seed: int) -> None:
 
 
 def _check_whole(x: np.ndarray, dataset: data.Dataset, split: str) -> None:
-    holes = np.argwhere(np.isnan(x)) if x.dtype.kind == "f" else np.empty((0, 2), int)
-    if not len(holes):
+    missing = np.argwhere(np.isnan(x)) if x.dtype.kind == "f" else np.empty((0, 2), int)
+    if not len(missing):
         return
-    row, column = holes[0]
+    row, column = missing[0]
     named = repr(dataset.columns[column].name) if dataset.columns else str(column)
     raise ValueError(
-        f"a diagnosis needs rows without missing cells; of {dataset.name}, {len(np.unique(holes[:, 0])):,} of "
+        f"a diagnosis needs rows without missing cells; of {dataset.name}, {len(np.unique(missing[:, 0])):,} of "
         f"{len(x):,} {split} rows have some, the first in {split} row {row}, column {named} (both from 0). Log p(x) of "
         "such rows is measured by iwax evaluate; to diagnose, name a split without any by --split, or train and "
         "diagnose on a file of whole rows"
@@ -185,9 +185,9 @@ class _Parts:
     def units(self) -> dict[str, Any]:
         """KL and activity of every unit of every layer, from the data up."""
         x, key = self._latent_rows(), self._key(streams.Run.UNITS)
-        holes = bool(np.isnan(x).any())
-        activity = evaluation.unit_activity(self.run.model, x, key=key, missing=holes)
-        divergence = evaluation.kl_by_row(self.run.model, x, key=key, missing=holes)
+        missing = bool(np.isnan(x).any())
+        activity = evaluation.unit_activity(self.run.model, x, key=key, missing=missing)
+        divergence = evaluation.kl_by_row(self.run.model, x, key=key, missing=missing)
         errors = [standard_error(kl, axis=0) for kl in divergence]
         layers = [
             {"kl": kl.mean(axis=0).tolist(), "error": error.tolist(), "activity": active.tolist()}
@@ -204,7 +204,7 @@ class _Parts:
         return {"rows": len(x), "limit": found.limit} | found.summary() | {"warnings": found.warnings()}
 
     def signal(self, chosen: list[Objective]) -> dict[str, Any]:
-        """Signal-to-noise of the gradients against k, a curve an objective."""
+        """Signal-to-noise of the gradients against k, a curve per objective."""
         x, effort = self.x[: self.effort.signal_rows], self.effort
         options = {"ks": effort.signal_ks, "repeats": effort.repeats, "key": self._key(streams.Run.SIGNAL)}
         options["rows"] = self.run.about.rows["train"]
@@ -212,9 +212,9 @@ class _Parts:
         return {"rows": len(x), "repeats": effort.repeats, "curves": curves}
 
     def _curve(self, objective: Objective, x: np.ndarray, options: dict[str, Any]) -> dict[str, Any]:
-        """One objective's curve; every k is a program of its own, and said when it is done."""
+        """One objective's curve; every k is a program of its own, and reported when it is done."""
 
-        def told(done: int, total: int) -> None:
+        def report(done: int, total: int) -> None:
             self.reporter.note(f"            {name_of(objective)}: {done} of {total} k")
 
-        return signal_curve(self.run.model, x, objective, reporter=self.reporter, progress=told, **options)
+        return signal_curve(self.run.model, x, objective, reporter=self.reporter, progress=report, **options)

@@ -20,7 +20,7 @@ __all__ = ["Environment", "Start", "arithmetic", "environment", "in_words", "pla
 
 PACKAGES = ("iwax", "jax", "jaxlib", "numpy", "equinox", "optax", "safetensors", "scikit-learn")
 
-# of jax_default_matmul_precision, as `jax.lax.Precision` tells: products of all digits, and TF32 where a GPU has it
+# of jax_default_matmul_precision, as `jax.lax.Precision` says: products of all digits, and TF32 where a GPU has it
 _EXACT = ("highest", "float32", "F32_F32_F32")
 _TF32 = (None, "default", "high", "tensorfloat32", "TF32_TF32_F32")
 _TENSOR_CORES = 8.0  # compute capability from which a GPU has TF32

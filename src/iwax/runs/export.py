@@ -1,4 +1,4 @@
-"""Files of what a model gives: arrays by name, rows as their owner writes them, tables with missing cells filled."""
+"""Files of what a model gives: arrays by name, rows as the table has them, tables with missing cells filled."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -12,7 +12,7 @@ from iwax import writable
 from iwax.runs.environment import Environment
 from iwax.settings.config import Config
 from iwax.storage import lock, strict_json
-from iwax.storage.sealed import LOG, Sealed, tell
+from iwax.storage.sealed import LOG, Sealed, warn
 
 __all__ = ["check_begun", "claimed", "held", "was_cut_off", "write_down"]
 
@@ -65,15 +65,15 @@ def check_begun(folder: Sealed) -> None:
     folder.files.refuse_links()
     for name in ("config.json", "env.json"):
         if folder.files.kind(name) != "file":
-            again = f"; it was killed before it began: iwax train DATA --output {path} begins it anew"
+            again = f"; it was killed before it began: iwax train DATA --output {path} begins it again"
             raise FileNotFoundError(
                 f"run {path}: {name} was needed to know the run, there is none in this folder"
                 f"{again if was_cut_off(folder) else ''}"
             )
     if not folder.exists:
-        tell(
+        warn(
             f"run folder {path}: was begun before run folders were sealed, or its seal.json was taken away; "
-            "nobody can say whether what it holds is whole, but for its checkpoints"
+            "it is not known whether what it holds is whole, but for its checkpoints"
         )
 
 

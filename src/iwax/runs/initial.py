@@ -1,4 +1,4 @@
-"""The initial weights of a run where they are those of another: found, recorded, and told."""
+"""The initial weights of a run where they are those of another: found, recorded, and announced."""
 
 import re
 import shlex
@@ -13,7 +13,7 @@ from iwax.settings.config import Config
 from iwax.storage import manifest
 from iwax.storage.sealed import Sealed
 
-__all__ = ["longer", "recorded", "source", "tell"]
+__all__ = ["announce", "longer", "recorded", "source"]
 
 WEIGHTS = "model.safetensors"
 
@@ -42,7 +42,7 @@ def recorded(source: Path) -> Start:
     return Start(checkpoint=source.name, sha256=_digest(source), run=run)
 
 
-def tell(folder: Sealed, dataset: Dataset, source: Path, reporter: Reporter) -> None:
+def announce(folder: Sealed, dataset: Dataset, source: Path, reporter: Reporter) -> None:
     """Say whose weights a run starts at, and whether those were trained on other data."""
     run = source.parent.parent
     text = f"starts at the weights of {run} ({source.name})"

@@ -31,7 +31,7 @@ def measure(method: Method, task: Task) -> dict[str, Any]:
         raise ValueError(f"method {method.name} needs whole rows, {got}; use importance")
     for words in large(run.model):
         reporter.warning(
-            f"{run.checkpoint.name}: {words}, beside which smaller numbers have no digits left: log p(x) is "
+            f"{run.checkpoint.name}: {words}, next to which smaller numbers have no digits left: log p(x) is "
             "that of the model as it is stored, which is damaged or was not trained sensibly, unless the data are as "
             "large"
         )
@@ -53,7 +53,7 @@ def measured(method: Method, task: Task) -> tuple[dict[str, Any], Outcome]:
     run, config, begun = task.run, task.run.config, time.perf_counter()
     outcome = method.measure(task)
     sums = summed_up(outcome.columns) | outcome.about
-    observed = math.prod(run.shape) * (1 - sums.get("missing", 0.0))  # values in a row, on average
+    observed = math.prod(run.shape) * (1 - sums.get("missing", 0.0))  # values per row, on average
     summary = {
         "dataset": run.dataset().name,
         "data_sha256": run.about.sha256,
@@ -81,7 +81,7 @@ def measured(method: Method, task: Task) -> tuple[dict[str, Any], Outcome]:
 def closing_line(summary: Mapping[str, Any]) -> str:
     """The result in one line: log p(x) with its error, how it was measured, in what precision, how far to trust it.
 
-    What one row or few samples do not tell is unknown: an error, or the share of large Pareto k. A run that is not what
+    What one row or few samples do not show is unknown: an error, or the share of large Pareto k. A run that is not what
     its preset's name says, or that started at the weights of another, is named at the end.
     """
     head, *details = METHODS[summary["method"]].line(summary)

@@ -1,4 +1,4 @@
-"""The measurements in the evaluation/ folder of a run: a summary, and the values a row of the data."""
+"""The measurements in the evaluation/ folder of a run: a summary, and values per row of the data."""
 
 import io
 import math
@@ -15,9 +15,9 @@ from iwax.storage import strict_json
 from iwax.storage.checkpoint import CorruptCheckpointError
 from iwax.storage.sealed import Sealed
 
-__all__ = ["Measurement", "finite", "parse", "read", "summaries", "values", "write"]
+__all__ = ["Measurement", "finite", "parse", "read", "summaries", "write"]
 
-ROW, BESIDE = 4096, 1 << 20  # bytes of the values of a row, and of all else in their file, at most
+ROW, REST = 4096, 1 << 20  # bytes of the values of a row, and of all else in their file, at most
 _TYPES = {"a number": (int, float), "a whole number": (int,), "a text": (str,), "null": (type(None),)}
 _NAMES = {  # what is needed, under which names
     "a number or null": (
@@ -37,7 +37,7 @@ _NEEDED = {name: needed for needed, names in _NAMES.items() for name in names}
 
 @dataclass(frozen=True)
 class Measurement:
-    """A stored measurement: its summary, and its values a row of the data, [n] for every column, from a file."""
+    """A stored measurement: its summary, and its values per row of the data, [n] for every column, from a file."""
 
     file: Path
     summary: dict[str, Any]
@@ -59,11 +59,6 @@ def finite(value: Any) -> Any:
     if isinstance(value, list):
         return [finite(entry) for entry in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def read(folder: Sealed, path: Path, summary: dict[str, Any], columns: Sequence[str]) -> Measurement:
-    """The measurement whose summary is at ``path``. Raises as `values`."""
-    return Measurement(path.with_suffix(".npz"), summary, values(folder, path, summary, columns))
 
 
 def summaries(folder: Sealed, needed: Sequence[str], *, prefix: str = "") -> list[tuple[Path, dict[str, Any]]]:
@@ -121,27 +116,27 @@ def _is(value: object, needed: str) -> bool:
     return type(value) in _TYPES[needed]
 
 
-def values(folder: Sealed, path: Path, summary: Mapping[str, Any], columns: Sequence[str]) -> dict[str, np.ndarray]:
-    """The values a row, [n] for every one of the ``columns``, that belong to the summary at ``path``.
+def read(folder: Sealed, path: Path, summary: dict[str, Any], columns: Sequence[str]) -> Measurement:
+    """The measurement whose summary is at ``path``, with values per row, [n] for every one of the ``columns``.
 
     Their sizes are compared with the summary's n and with the bytes that are there before anything is decoded. Raises
     CorruptCheckpointError where they cannot be read or are of another number of rows.
     """
-    file, limit = path.with_suffix(".npz"), ROW * summary["n"] + BESIDE
+    file, limit = path.with_suffix(".npz"), ROW * summary["n"] + REST
     try:
         packed = folder.read(f"evaluation/{file.name}", limit=limit)
         _refuse_packing(packed)
         found = read_npz(packed, name=path.stem)
         wrong = [name for name in columns if found[name].shape != (summary["n"],)]
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise CorruptCheckpointError(file, None, "the values a row of a measurement", str(error)) from error
+        raise CorruptCheckpointError(file, None, "the values per row of a measurement", str(error)) from error
     odd = next((name for name in columns if found[name].dtype.kind not in "fiu"), None)
     if odd is not None:
-        raise CorruptCheckpointError(file, odd, "a number a row", f"{found[odd].dtype}")
+        raise CorruptCheckpointError(file, odd, "a number per row", f"{found[odd].dtype}")
     if wrong:
-        needed = f"{summary['n']} values a column, as {path.name} says"
+        needed = f"{summary['n']} values per column, as {path.name} says"
         raise CorruptCheckpointError(file, None, needed, f"shape {found[wrong[0]].shape} of {wrong[0]}")
-    return found
+    return Measurement(file, summary, found)
 
 
 def _refuse_packing(data: bytes) -> None:

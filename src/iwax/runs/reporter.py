@@ -1,4 +1,4 @@
-"""Who is told how a run goes: the command line shows it, a script need not."""
+"""A reporter hears how a run goes: the command line shows it, a script need not."""
 
 from typing import Literal, Protocol, TypeAlias
 
@@ -10,7 +10,7 @@ Work: TypeAlias = Literal["training", "evaluation"]
 
 
 class Reporter(Protocol):
-    """What is said while a run trains or is measured; none of it changes the run."""
+    """What is reported while a run trains or is measured; none of it changes the run."""
 
     def note(self, text: str) -> None:
         """A line of information."""
@@ -34,22 +34,22 @@ class Reporter(Protocol):
 
 
 class Silent:
-    """A reporter that says nothing.
+    """A reporter that does nothing.
 
     >>> Silent().note("all is well")
     """
 
     def note(self, text: str) -> None:
-        """Say nothing."""
+        """Do nothing."""
 
     def warning(self, text: str) -> None:
-        """Say nothing."""
+        """Do nothing."""
 
     def begun(self, work: Work) -> None:
-        """Say nothing."""
+        """Do nothing."""
 
     def training(self, progress: Progress) -> None:
-        """Say nothing."""
+        """Do nothing."""
 
     def evaluation(self, done: int, total: int) -> None:
-        """Say nothing."""
+        """Do nothing."""

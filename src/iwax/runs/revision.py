@@ -17,7 +17,7 @@ def commit(folder: Path) -> str | None:
 
     Reads HEAD, loose and packed refs, also of a worktree or submodule, whose ``.git`` is a file. Nothing is started:
     the ``.git/config`` of a folder that somebody sent may name programs for git to run. Whether files differ from
-    the commit is therefore not said.
+    the commit is therefore not known.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:

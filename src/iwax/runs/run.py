@@ -33,7 +33,7 @@ __all__ = ["Run", "evaluate", "load", "open_run"]
 
 
 class Run:
-    """A run in a folder. What it holds is read when it is asked for, checked against its seal, and kept.
+    """A run in a folder. What it holds is read at its first use, and checked against its seal.
 
     ``checkpoint`` is best (on the validation data; where nothing was validated, the last) or last; ``data_path`` says
     where the data are that it was trained on, without it they are looked for where they lay then, by their name, and
@@ -41,8 +41,8 @@ class Run:
     the best sound one that was validated, or else the newest sound one.
 
     Raises FileNotFoundError, naming what is missing, where no run was begun, and CorruptCheckpointError where a link, a
-    pipe or a device lies anywhere in the folder, or its seal is damaged; of a folder without a seal it is told that
-    nothing but its checkpoints can be checked.
+    pipe or a device lies anywhere in the folder, or its seal is damaged; of a folder without a seal a warning says
+    that nothing but its checkpoints can be checked.
     """
 
     def __init__(
@@ -161,18 +161,23 @@ class Run:
 
     @property
     def left_out(self) -> list[str]:
-        """Columns of the table that the training left out, because it was told to or found them useless."""
-        told = [name for name, kind in (self.config.data.kinds or {}).items() if kind == "drop"]
-        return [*told, *(self.about.left_out or ())]
+        """Columns of the table that the training left out, because a setting drops them or they are of no use."""
+        dropped = [name for name, kind in (self.config.data.kinds or {}).items() if kind == "drop"]
+        return [*dropped, *(self.about.left_out or ())]
 
-    def as_taken(self, rows: np.ndarray, *, source: str) -> np.ndarray:
+    def to_model_scale(self, rows: np.ndarray, *, source: str) -> np.ndarray:
         """Rows [n, D] as the likelihood takes them: grey values as the training data's were taken.
 
         Raises ValueError naming the source and the first cell for which the likelihood has no density.
         """
-        taken = build.as_taken(self.config, self.about.kind, rows)
-        support.check_values(self.config.model.likelihood, taken, source=source, trained=True)
-        return taken
+        scaled = build.to_model_scale(self.config, self.about.kind, rows)
+        support.check_values(self.config.model.likelihood, scaled, source=source, trained=True)
+        return scaled
+
+    def as_taken(self, rows: np.ndarray, *, source: str) -> np.ndarray:
+        """As `to_model_scale`, which is its name today."""
+        warnings.warn("Run.as_taken is now Run.to_model_scale", DeprecationWarning, stacklevel=2)
+        return self.to_model_scale(rows, source=source)
 
     def read(self, file: str | Path, *, binarize: str | None = None, empty: bool = False) -> np.ndarray:
         """All rows of a file [n, D] as the likelihood takes them, made binary as asked or as those of the run were.
@@ -193,7 +198,7 @@ class Run:
         table, settings = self.about.columns, self.config.data
         found = read_rows(file, table, dropped=self.left_out, dialect=settings.dialect, empty=empty, each=each)
         values = run_data.values(file, found, self.about, binarize or settings.binarize)
-        return self.as_taken(values, source=str(file)), found
+        return self.to_model_scale(values, source=str(file)), found
 
     # -- use ---------------------------------------------------------------------------------------------------------
 

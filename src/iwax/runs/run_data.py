@@ -20,7 +20,7 @@ from iwax.streams import Bits
 
 __all__ = ["DataRecord", "candidates", "find", "is_data", "portable", "values"]
 
-SPARE, ENTRY = 1 << 26, 1 << 10  # bytes of any data, and of a picture beside its values
+SPARE, ENTRY = 1 << 26, 1 << 10  # bytes of any data, and of a picture apart from its values
 CELL, TEXT = 64, 4096  # bytes of a value in any format, and of a text in a column that was left out
 ABOVE = 2  # folders above a run folder that are searched: a run is made in runs/ of the folder one works in
 
@@ -36,7 +36,7 @@ class DataRecord(BaseModel):
     sha256: str
     columns: tuple[Column, ...] | None = None
     path: str | None = None
-    left_out: tuple[str, ...] | None = None  # of the table's columns, though nobody said so
+    left_out: tuple[str, ...] | None = None  # of the table's columns, though no setting says so
 
 
 def portable(name: str) -> str | None:

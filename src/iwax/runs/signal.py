@@ -100,7 +100,7 @@ def signal_curve(
     """An objective's signal-to-noise ratio at each k, by group of parameters: lists of equal length, for JSON.
 
     ``rows`` are those that the KL divergence of random weights is shared by (None: those of x). The k of a miwae bound
-    are those of each of its groups times their number. A k that the objective cannot serve is left out, and said to be;
+    are those of each of its groups times their number. A k that the objective cannot serve is left out, with a note;
     ValueError where none is left.
     """
     times = max([bound.m for bound in (settings.bound, settings.of_posterior) if isinstance(bound, Miwae)], default=1)
@@ -136,7 +136,7 @@ def _objective(settings: Objective, k: int, features: int, rows: int, key: PRNGK
 
 
 def _lists(signals: list[evaluation.GroupSignal], floor: float) -> dict[str, Any]:
-    """Where a ratio cannot be told from zero, no upper end below the floor of so many repeats is claimed."""
+    """Where a ratio cannot be distinguished from zero, no upper end below the floor of these repeats is claimed."""
     names = ("parameters", "ratio", "ratio_error", "square", "square_error", "rms")
     found: dict[str, Any] = {name: [getattr(signal, name) for signal in signals] for name in names}
     ends = [signal.rms_interval for signal in signals]

@@ -87,10 +87,10 @@ def _refuse_other_sizes(
 def _inherited(start: object) -> dict[str, Any]:
     """Data, model, precision and preset's name of the run whose weights are the start: what they were made for."""
     run = Path(start) if isinstance(start, str) else None
-    if run is None or Enclosed(run).kind("config.json") is None:  # what is wrong is said where its weights are read
+    if run is None or Enclosed(run).kind("config.json") is None:  # what is wrong is reported where its weights are read
         return {}
-    kept = ("data.", "model.", "precision", "preset")
-    flat = {key: value for key, value in stored(run).flat().items() if key.startswith(kept)}
+    inherited = ("data.", "model.", "precision", "preset")
+    flat = {key: value for key, value in stored(run).flat().items() if key.startswith(inherited)}
     return flat | {"data.name": _located(flat["data.name"], run)}
 
 
@@ -109,7 +109,7 @@ def _located(name: Any, run: Path) -> Any:
         return name
     try:
         recorded = strict_json.parse(Sealed(run).read("env.json"))["data"].get("path")
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):  # said where the folder is read
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):  # reported where the folder is read
         return name
     there = [place for place in candidates(name, run=run, recorded=recorded) if is_data(place)]
     if not there or (Path(name).expanduser().exists() and there[0].samefile(Path(name).expanduser())):

@@ -13,12 +13,12 @@ from iwax.settings import build
 from iwax.settings.config import Config
 from iwax.settings.parts.columns import table_start
 from iwax.storage import checkpoint as checkpoints
-from iwax.storage.sealed import tell
+from iwax.storage.sealed import warn
 from iwax.training.finite import check_finite
 
 __all__ = ["choose", "load_model"]
 
-_MOMENTS, _EXAMPLE = 16, 4  # bytes a feature: a mean and a scale; a value of a row
+_MOMENTS, _EXAMPLE = 16, 4  # bytes per feature: a mean and a scale; a value of a row
 
 
 def choose(run: Path, which: str, *, fallback: bool = False) -> Path:
@@ -37,7 +37,7 @@ def choose(run: Path, which: str, *, fallback: bool = False) -> Path:
         if not fallback:
             remedy = "restore it from a copy, or use the newest sound one with --fallback (fallback=True in Python)"
             raise checkpoints.CorruptCheckpointError(first.file, None, first.needed, first.got, remedy=remedy)
-        tell(f"run folder {run}: {sound.name} is used in place of a damaged checkpoint: {first}")
+        warn(f"run folder {run}: {sound.name} is used in place of a damaged checkpoint: {first}")
     if found.path is None:
         raise FileNotFoundError(f"run {run}: a checkpoint was needed, none has been written yet")
     return found.path
@@ -51,7 +51,7 @@ def load_model(
     Raises MemoryLimitError, before anything is allocated, where such a model would take more than is allowed.
     """
     features = math.prod(shape)
-    examples = build.needs_examples(config)
+    examples = config.model.prior.examples
     allow(features * (_MOMENTS + _EXAMPLE * examples), f"{path}: a model of rows of shape {list(shape)}")
     rows = np.zeros((examples, features), np.float32) if examples else None
     table = None if columns is None else table_start(columns, None, floor=config.model.scale_floor or 0.0)

@@ -148,7 +148,7 @@ def _first_state(work: _Work, start: Path | None) -> State:
         raise
     except CorruptCheckpointError as error:  # it verifies, so it is whole, and of other data
         raise ValueError(
-            f"--from {source}: data of {work.dataset.features} values a row need weights of their size, "
+            f"--from {source}: data of {work.dataset.features} values per row need weights of their size, "
             f"got {error.got} for {error.tensor} ({error.needed} was needed)"
         ) from error
     return work.start(model)
@@ -185,9 +185,9 @@ def _write_down(folder: Sealed, work: _Work, source: Path | None, reporter: Repo
     if work.config.data.name not in data.names():  # a file of one's own: what was read, split and left out
         _say_what_was_read(dataset, reporter)
     if source is not None:
-        initial.tell(folder, dataset, source, reporter)
+        initial.announce(folder, dataset, source, reporter)
     if work.config.objective.ascends_a_lower_bound:
-        reporter.note("the bound is below log p(x) on average, in nats a row: the higher, the better")
+        reporter.note("the bound is below log p(x) on average, in nats per row: the higher, the better")
     for warning in work.config.warnings():
         folder.log(f"warning: {warning}")
 
@@ -225,9 +225,9 @@ def _say_versions(before: Environment, reporter: Reporter) -> None:
 
 def _end(folder: Sealed, state: State, reporter: Reporter, signum: int) -> None:
     """End the process: before the first step is done nothing is to be saved, and nobody waits for the compiler."""
-    told = str(Interrupted(signum, int(state.step), folder.path))
-    folder.log(told)
-    reporter.warning(told)
+    message = str(Interrupted(signum, int(state.step), folder.path))
+    folder.log(message)
+    reporter.warning(message)
     os._exit(128 + signum)
 
 
@@ -269,12 +269,12 @@ def _say_patience(folder: Sealed, work: _Work, state: State, reporter: Reporter)
     """That the training ended before its plan, where it did, and whose weights are the best."""
     steps, epochs = steps_per_epoch(len(work.dataset.train), work.config.training.batch), work.config.training.epochs
     if int(state.step) < epochs * steps:
-        told = (
+        message = (
             f"stopped after epoch {int(state.step) // steps} of {epochs}: no better validation bound since epoch "
             f"{int(state.best_step) // steps} ({float(state.best):.2f} nats), whose weights are the best checkpoint"
         )
-        folder.log(told)
-        reporter.note(told)
+        folder.log(message)
+        reporter.note(message)
 
 
 def _ascended(work: _Work, state: State, session: Session) -> State:

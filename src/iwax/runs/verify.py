@@ -56,10 +56,12 @@ def _of_the_seal(sealed: Sealed, kinds: dict[str, Kind]) -> Iterator[Verdict]:
             yield Verdict(name, LINK, "a link" if kind == "link" else "a pipe or a device")
         elif kind == "file" and name != FILE and not _is_of_checkpoints(name) and name not in (entries or {}):
             at_work = name in (LOCK, SEAL_LOCK)
-            yield Verdict(name, UNSEALED, "of a run at work, or killed" if at_work else "nobody can say if it is whole")
+            yield Verdict(
+                name, UNSEALED, "of a run at work, or killed" if at_work else "it is not known whether it is whole"
+            )
     for name, states in (entries or {}).items():
         if kinds.get(name) in ("link", "other"):
-            continue  # said above
+            continue  # listed above
         if kinds.get(name) != "file" and None not in states:
             yield Verdict(name, MISSING, "it was sealed, and is not there")
         elif kinds.get(name) == "file":
@@ -74,7 +76,7 @@ def _compared(sealed: Sealed, name: str) -> Verdict:
     later = len(content.data) - (content.sealed or 0)
     rows = content.data[content.sealed :].count(b"\n")
     if name in RECORDS and later:
-        return Verdict(name, WHOLE, f"but for {rows} rows after its seal, of which nobody can say")
+        return Verdict(name, WHOLE, f"but for {rows} rows after its seal, which cannot be checked")
     return Verdict(name, WHOLE)
 
 

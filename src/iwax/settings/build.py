@@ -28,15 +28,14 @@ from iwax.training import Plan, rows_per_piece, schedules
 
 __all__ = [
     "FeatureStatistics",
-    "as_taken",
     "build_model",
     "build_optimizer",
     "build_plan",
     "build_schedule",
+    "canonical_name",
     "feature_statistics",
-    "needs_examples",
     "resolve",
-    "spelt_out",
+    "to_model_scale",
     "values",
 ]
 
@@ -47,7 +46,7 @@ SMALLEST_SCALE = 0.05  # of a constant feature, as a fraction of that of all: no
 
 
 def resolve(config: Config, dataset: Dataset) -> Config:
-    """The configuration with what was left to the data filled in: the likelihood, and a registered name spelt out.
+    """The configuration with what was left to the data filled in: the likelihood, and a registered name in full.
 
     >>> from iwax import data
     >>> resolve(Config(), data.load("digits")).model.likelihood.kind
@@ -56,14 +55,14 @@ def resolve(config: Config, dataset: Dataset) -> Config:
     model = config.model.with_likelihood(_LIKELIHOODS.get(dataset.kind, "bernoulli")).model_dump()
     if dataset.missing and model["mask"] is None:
         model["mask"] = True
-    named = config.data.model_dump() | {"name": spelt_out(config.data.name)}
+    named = config.data.model_dump() | {"name": canonical_name(config.data.name)}
     return Config.model_validate(config.model_dump() | {"data": named, "model": model})
 
 
-def spelt_out(name: str) -> str:
+def canonical_name(name: str) -> str:
     """The registered name of data that has no nickname; the path of a file as it is.
 
-    >>> spelt_out("digits")
+    >>> canonical_name("digits")
     'digits'
     """
     return registered(name).name if name in names() else name
@@ -92,18 +91,9 @@ def feature_statistics(config: Config, dataset: Dataset) -> FeatureStatistics:
     return FeatureStatistics(mean, scale, dataset.shape, _examples(config, shown, unit), table)
 
 
-def needs_examples(config: Config) -> int:
-    """How many training rows the untrained model is made of: exemplars, or pseudo-inputs that start as data.
-
-    >>> needs_examples(Config())
-    0
-    """
-    return config.model.prior.examples
-
-
 def _examples(config: Config, shown: Num[np.ndarray, "rows features"], unit: float) -> np.ndarray | None:
     """Rows drawn without replacement, as a function of the run's seed; all there are, if they are too few."""
-    count = needs_examples(config)
+    count = config.model.prior.examples
     if not count:
         return None
     order = permutation(config.seed, Bits.EXAMPLES, len(shown))
@@ -113,7 +103,7 @@ def _examples(config: Config, shown: Num[np.ndarray, "rows features"], unit: flo
 def values(config: Config, dataset: Dataset, part: str, *, final: bool = False) -> Num[np.ndarray, "rows features"]:
     """The rows of a split as training takes them or, ``final``, as a density is evaluated at them.
 
-    They differ for training rows that are binarised anew at every access: their final form is one fixed draw.
+    They differ for training rows that are binarised again at every access: their final form is one fixed draw.
     Raises ValueError where the data have no such split.
 
     >>> from iwax import data
@@ -123,14 +113,16 @@ def values(config: Config, dataset: Dataset, part: str, *, final: bool = False) 
     rows = dataset.split(part).values
     if final and part == "train" and dataset.binarize_training:
         return binarize_once(rows, seed=FINAL_SEED, stream=Bits.SAMPLE)
-    return as_taken(config, dataset.kind, rows)
+    return to_model_scale(config, dataset.kind, rows)
 
 
-def as_taken(config: Config, kind: Kind, rows: Num[np.ndarray, "rows features"]) -> Num[np.ndarray, "rows features"]:
+def to_model_scale(
+    config: Config, kind: Kind, rows: Num[np.ndarray, "rows features"]
+) -> Num[np.ndarray, "rows features"]:
     """Rows as the likelihood takes them: grey values 0..255 as fractions of 255 where it is continuous, or has bins.
 
     >>> from iwax.settings.config import Model
-    >>> as_taken(Config(model=Model(likelihood="gaussian")), "grey", np.array([[255]], np.uint8))
+    >>> to_model_scale(Config(model=Model(likelihood="gaussian")), "grey", np.array([[255]], np.uint8))
     array([[1.]], dtype=float32)
     """
     whole = rows.dtype == np.uint8 or np.isnan(rows).any()

@@ -28,7 +28,7 @@ RECIPES: Mapping[str, Settings] = MappingProxyType(
                 "training.reduction": "mean",
             }
         ),
-        # Stages i = 0..7 of 3^i passes at 1e-3 * 10^(-i/7); gradients summed over the batch; no early stop.
+        # Stages i = 0..7 of 3^i epochs at 1e-3 * 10^(-i/7); gradients summed over the batch; no early stop.
         "paper": MappingProxyType(
             {
                 "objective.gradient": "pathwise",
@@ -94,8 +94,8 @@ def _own_recipe(preset: str, recipe: str) -> Settings:
     return {}
 
 
-# Data far smaller than MNIST: nets to their size, and more passes because a pass is few steps. One entry for
-# each number of stochastic layers; the published recipe keeps its own number of passes.
+# Data far smaller than MNIST: nets to their size, and more epochs because an epoch is few steps. One entry for
+# each number of stochastic layers; the published recipe keeps its own number of epochs.
 _SIZES: Mapping[str, Mapping[int, Settings]] = {
     "digits": {
         1: {"model.latent": 16, "model.hidden": [128, 128]},

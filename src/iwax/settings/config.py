@@ -64,22 +64,22 @@ class Data(Section):
 
     @property
     def dialect(self) -> data.Dialect:
-        """What is said of how a table is written."""
+        """How a table is written, as far as the settings say."""
         return data.Dialect(
             self.header, self.delimiter, self.encoding, self.thousands, self.missing or (), self.levels or {}
         )
 
     def load(self, *, columns: Sequence[data.Column] | None = None, left_out: Collection[str] | None = None) -> Dataset:
         """The data; raises as `iwax.data.load`. With the columns of a run, they are those, whatever is inferred now."""
-        told: dict[str, Any] = dict(self) | {"missing": self.missing or ()}
-        return data.load(told.pop("name"), **told, columns=columns, left_out=left_out or ())
+        options: dict[str, Any] = dict(self) | {"missing": self.missing or ()}
+        return data.load(options.pop("name"), **options, columns=columns, left_out=left_out or ())
 
 
 class Training(Section):
-    """How the objective is ascended, and what is kept on the way."""
+    """How the objective is ascended, and what is saved on the way."""
 
-    batch: int = integer(100, 1, 1_000_000, "data a step")
-    epochs: int = integer(100, 1, 1_000_000, "passes through the training data")
+    batch: int = integer(100, 1, 1_000_000, "data points per step")
+    epochs: int = integer(100, 1, 1_000_000, "epochs of training")
     learning_rate: float = number(1e-3, "a number above 0, at most 10", gt=0.0, le=10.0)
     schedule: Literal["constant", "cosine", "burda", "late_decay"] = Field(
         default="cosine", description="one of constant, cosine, burda, late_decay"
@@ -95,7 +95,7 @@ class Training(Section):
     reduction: Literal["mean", "sum"] = Field(default="mean", description="mean or sum (over the batch)")
     validate_every: int = integer(0, 0, 1_000_000, "epochs between validations, 0 for none")
     patience: int | None = integer(None, 1, 1_000_000, "validations without a gain before stopping")
-    keep: int = integer(3, 1, 1_000, "newest checkpoints kept, besides the best")
+    keep: int = integer(3, 1, 1_000, "newest checkpoints that stay, besides the best")
     checkpoint_seconds: float = number(60.0, "seconds, a number from 0 to 1e6", ge=0.0, le=1e6)
     record: int = integer(1, 1, 1_000_000, "epochs between rows of metrics.jsonl")
 
@@ -116,7 +116,7 @@ class Training(Section):
 class Evaluation(Section):
     """How the trained model is measured."""
 
-    k: int = integer(5000, 1, LARGEST_K, "importance samples a datum")
+    k: int = integer(5000, 1, LARGEST_K, "importance samples per data point")
     split: Literal["train", "valid", "test"] = Field(default="test", description="one of train, valid, test")
     limit: int | None = integer(None, 1, 1_000_000_000, "rows evaluated, from the first")
     checkpoint: Literal["best", "last"] = Field(default="best", description="best or last")
@@ -147,7 +147,9 @@ class Config(Section):
         self._columns_agree()
         rows = self.objective.k * self.training.batch
         if rows > LARGEST_ROWS:
-            raise ValueError(f"objective.k x training.batch needs to be at most {LARGEST_ROWS} rows a step, got {rows}")
+            raise ValueError(
+                f"objective.k x training.batch needs to be at most {LARGEST_ROWS} rows per step, got {rows}"
+            )
         return self
 
     def _columns_agree(self) -> None:

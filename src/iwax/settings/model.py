@@ -57,8 +57,8 @@ class Model(Parted):
     )
     scale_floor: float | None = number(
         None,
-        "a number from 0 to 1, or null for 0 (least scale of p(x|z) in a table: in standard deviations of a column or, "
-        "if it is log-normal, of the logarithm; above 0, that of q(z|x) is 1e-6)",
+        "a number from 0 to 1, or null for 0 (least scale of p(x|z) in a table: in standard deviations of the column "
+        "or, if it is log-normal, of the logarithm; above 0, that of q(z|x) is 1e-6)",
         ge=0.0,
         le=1.0,
     )

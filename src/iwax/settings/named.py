@@ -39,7 +39,7 @@ def keys() -> Mapping[str, str]:
     """Every key of a configuration, dotted, with what its value needs to be.
 
     >>> keys()["training.batch"]
-    'an integer from 1 to 1000000 (data a step)'
+    'an integer from 1 to 1000000 (data points per step)'
     >>> keys()["objective.bound.beta"]
     'a number from 0 (iwae) to 1 (elbo), of ciwae'
     """
@@ -61,7 +61,7 @@ def named_today(given: Mapping[str, Any], where: str) -> Given:
     """Settings in any form by their paths, each with the name by which it was given.
 
     Raises ValueError, naming the source ``where``, for what is no key, and where something is given twice. What a part
-    lacks is said where its kind is known.
+    lacks is reported where its kind is known.
 
     >>> named_today({"model.posterior_steps": 3}, "--set")
     {'model.posterior.steps': ('model.posterior_steps', 3)}

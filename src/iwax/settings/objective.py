@@ -24,7 +24,7 @@ class Objective(Parted):
     exact: ClassVar[bool] = True
 
     bound: Bound = Field(default=Plain(), description=kind_of(Bound))
-    k: int = integer(5, 1, LARGEST_K, "importance samples a datum")
+    k: int = integer(5, 1, LARGEST_K, "importance samples per data point")
     posterior_bound: Bound | None = Field(
         default=None, description=f"what the posterior ascends: {kind_of(Bound, 'the same')}"
     )
@@ -38,8 +38,8 @@ class Objective(Parted):
     )
     weight_draws: Literal["every_sample", "shared"] | None = Field(
         default=None,
-        description="random weights are drawn for every_sample of every datum (a part of the model), once for a whole "
-        "step (shared: a bound on log p(D)), or null (every_sample)",
+        description="random weights are drawn for every_sample of every data point (a part of the model), once for a "
+        "whole step (shared: a bound on log p(D)), or null (every_sample)",
     )
     weight_kl: float | None = number(
         None,

@@ -38,7 +38,7 @@ class Parted(Section):
 
     The kind may stand for a part (``posterior = "householder"``), and every name that a setting ever had
     (`former`) for the one of today. Null stands for the default. What other kinds of a part have, and the chosen one
-    has not, is kept in mind as ``unused``, or refused where the section is ``exact``.
+    has not, is remembered as ``unused``, or refused where the section is ``exact``.
     """
 
     exact: ClassVar[bool] = False
@@ -67,7 +67,7 @@ class Parted(Section):
         for path in inner:
             if not _having(cls, path):
                 _refuse_unknown(cls, path)
-        kept = set()
+        used = set()
         for part, kinds in parts_of(cls).items():
             chosen, head, default = values.pop(part, None), kinds[0].HEAD, cls.model_fields[part].default
             if chosen is None and default is None:
@@ -75,23 +75,23 @@ class Parted(Section):
             chosen = dict(default)[head] if chosen is None else chosen
             kind = next((each for each in kinds if not words_of(each) or chosen in words_of(each)), None)
             own = {f"{part}.{name}": name for name in (kind.model_fields if kind else ()) if f"{part}.{name}" in inner}
-            kept |= own.keys()
+            used |= own.keys()
             values[part] = {head: chosen} | {own[path]: inner[path] for path in own if inner[path] is not None}
         made = handler(values)
-        unused = cls._unused_in({path: value for path, value in inner.items() if value is not None}, kept)
+        unused = cls._unused_in({path: value for path, value in inner.items() if value is not None}, used)
         if unused and cls.exact:
             made._refuse_unused(unused[0], inner[unused[0]])
         made._unused = tuple(f"{section}.{path}" for path in unused)
         return made
 
     @classmethod
-    def _unused_in(cls, inner: Mapping[str, Any], kept: set[str]) -> list[str]:
+    def _unused_in(cls, inner: Mapping[str, Any], used: set[str]) -> list[str]:
         """What the kinds chosen do not have, but for what is usual, and what two parts were given by one name."""
         several = [[name.partition(".")[2] for name in names] for names in FORMER.values() if len(names) > 1]
         found = []
-        for path in (each for each in inner if each not in kept):
+        for path in (each for each in inner if each not in used):
             usual = cls._usual(path, inner[path])
-            usual += [inner.get(each) for names in several if path in names for each in names if each in kept]
+            usual += [inner.get(each) for names in several if path in names for each in names if each in used]
             if inner[path] not in usual:
                 found.append(path)
         return found

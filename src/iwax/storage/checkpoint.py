@@ -1,4 +1,4 @@
-"""Checkpoints: one folder a step, which is there whole or not at all, and is read only if every byte is right.
+"""Checkpoints: one folder per step, which is there whole or not at all, and is read only if every byte is right.
 
     step-<n>/model.safetensors  train.safetensors  state.json  manifest.json
 
@@ -204,7 +204,7 @@ def _settled(target: Path, sealed: bytes) -> bool:
 
 
 def _set_aside(files: Enclosed, target: str) -> None:
-    # Reached only where `target` does not verify. It is kept: what is damaged may be all that somebody has.
+    # Reached only where `target` does not verify. It stays: what is damaged may be all that there is.
     if files.kind(target):
         index = 1
         while files.kind(aside := f"{target}.damaged-{index}"):

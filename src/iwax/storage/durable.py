@@ -26,7 +26,7 @@ def sync_folder(folder: Path) -> None:
 def replace(path: Path, data: bytes) -> None:
     """Put `data` at `path` in one step: a reader, or a crash at any moment, sees the old file or the new one.
 
-    A link at `path` is itself replaced, never followed; the data are written to a name that nobody can foresee.
+    A link at `path` is itself replaced, never followed; the data are written to a name that cannot be foreseen.
     """
     with replacing(path, len(data)) as stream:
         stream.write(data)

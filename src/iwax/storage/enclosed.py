@@ -21,7 +21,7 @@ from iwax.storage.tensors import CorruptCheckpointError
 
 __all__ = ["LARGEST", "Enclosed", "RunFolderWarning", "is_partial", "partial_name"]
 
-LARGEST = 1 << 26  # bytes of a file that is read whole, where nothing else is said
+LARGEST = 1 << 26  # bytes of a file that is read whole, unless another limit is given
 HANDLES = os.open in os.supports_dir_fd and os.listdir in os.supports_fd
 Kind = Literal["file", "folder", "link", "other"]
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
@@ -243,7 +243,7 @@ def is_partial(name: str) -> bool:
 
 
 def partial_name(name: str) -> str:
-    """A hidden name that nobody can foresee, for what is being written in place of a file.
+    """A hidden name that cannot be foreseen, for what is being written in place of a file.
 
     >>> partial_name("a.png").startswith(".a.png."), partial_name("a.png") == partial_name("a.png")
     (True, False)

@@ -68,7 +68,7 @@ def _lock(files: Enclosed, name: str, *, wait: bool) -> int:
 def _owner(descriptor: int) -> str:
     """Who holds the lock. Whoever has just taken it has not written that down yet, and is given a second."""
     for _ in range(500):
-        if said := os.pread(descriptor, 200, 0).decode(errors="replace").strip():
-            return said
+        if owner := os.pread(descriptor, 200, 0).decode(errors="replace").strip():
+            return owner
         time.sleep(0.002)
     return "another process"

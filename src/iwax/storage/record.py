@@ -106,10 +106,10 @@ def truncate(path: Path, step: int) -> int:
     The record must be closed. The rows that stay keep their bytes; where none is dropped nothing is written.
     """
     data = _bytes(path)
-    kept = until(data, step, path=path)
-    if len(kept) < len(data):
-        Enclosed(path.parent).replace(path.name, kept)
-    return data.count(b"\n") - kept.count(b"\n")
+    rest = until(data, step, path=path)
+    if len(rest) < len(data):
+        Enclosed(path.parent).replace(path.name, rest)
+    return data.count(b"\n") - rest.count(b"\n")
 
 
 def until(data: bytes, step: int, *, path: Path) -> bytes:

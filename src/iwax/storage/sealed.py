@@ -11,8 +11,8 @@ those of a sitting that was cut, or of one at work. Checkpoints have seals of th
 import hashlib
 import time
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
@@ -21,7 +21,7 @@ from iwax.storage.enclosed import LARGEST, Enclosed, RunFolderWarning, is_partia
 from iwax.storage.record import State
 from iwax.storage.tensors import CorruptCheckpointError
 
-__all__ = ["FILE", "RECORDS", "Content", "Sealed", "tell"]
+__all__ = ["FILE", "RECORDS", "Content", "Sealed", "warn"]
 
 FILE, LOCK = "seal.json", "seal.lock"
 METRICS, TIMING, LOG = RECORDS = ("metrics.jsonl", "timing.jsonl", "log.txt")  # which only grow
@@ -94,14 +94,14 @@ class Sealed:
         return "config.json" in (self.entries() or {})
 
     def read(self, name: str, *, limit: int = LARGEST) -> bytes:
-        """The bytes of a file; raises as `content`. One that the seal does not know is told of."""
+        """The bytes of a file; raises as `content`. One that the seal does not know gives a warning."""
         content = self.content(name, limit=limit)
         if content.sealed is None and self.exists:
-            tell(f"run folder {self.path}: {name} is not in its seal, so nobody can say whether it is whole")
+            warn(f"run folder {self.path}: {name} is not in its seal, so it is not known whether it is whole")
         return content.data
 
     def rows(self, name: str) -> list[dict[str, Any]]:
-        """The rows of metrics.jsonl or timing.jsonl; no file, no rows. Rows after the seal are told of."""
+        """The rows of metrics.jsonl or timing.jsonl; no file, no rows. Rows after the seal give a warning."""
         return record.numeric(self._record(name), path=self.path / name)
 
     def curve(self) -> list[dict[str, Any]]:
@@ -115,9 +115,9 @@ class Sealed:
             return b""
         later = 0 if content.sealed is None else content.data[content.sealed :].count(b"\n")
         if later:
-            tell(
+            warn(
                 f"run folder {self.path}: the last {later} rows of {name} are not sealed yet (the run is at work, "
-                "or was killed), so nobody can say whether they are whole"
+                "or was killed), so it is not known whether they are whole"
             )
         return content.data
 
@@ -127,9 +127,9 @@ class Sealed:
             data = self.content(name, limit=record.LARGEST).data
         except FileNotFoundError:
             return
-        kept = record.until(data, step, path=self.path / name)
-        if len(kept) < len(data):
-            self.write({name: kept})
+        rest = record.until(data, step, path=self.path / name)
+        if len(rest) < len(data):
+            self.write({name: rest})
 
     def log(self, text: str) -> None:
         """Append a line, with its time, to log.txt."""
@@ -195,10 +195,8 @@ class Sealed:
     def _put(self, entries: Entries) -> None:
         self.files.replace(FILE, _packed(entries))
 
-    @contextmanager
-    def _held(self) -> Iterator[None]:
-        with lock.held(self.path / LOCK, wait=True):
-            yield
+    def _held(self) -> AbstractContextManager[None]:
+        return lock.held(self.path / LOCK, wait=True)
 
     def _broken(self, name: str, known: list[State | None], data: bytes | None) -> CorruptCheckpointError:
         state = next(each for each in known if each is not None)
@@ -214,9 +212,9 @@ class Sealed:
         return CorruptCheckpointError(self.path / name, None, needed, got, remedy=remedy)
 
 
-def tell(text: str) -> None:
+def warn(text: str) -> None:
     """Warn of what a reader of a run folder should know, once for the same words."""
-    warnings.warn(text, RunFolderWarning, stacklevel=2)  # the same words from the same line: told once
+    warnings.warn(text, RunFolderWarning, stacklevel=2)  # the same words from the same line: once
 
 
 def _state(data: bytes) -> State:

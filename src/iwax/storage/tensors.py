@@ -1,4 +1,4 @@
-"""Trees to safetensors and back: readable names, every byte kept, nothing but arrays."""
+"""Trees to safetensors and back: readable names, every byte as it was, nothing but arrays."""
 
 import re
 from collections import Counter
@@ -83,7 +83,7 @@ def size(tree: Tree) -> int:
 
 
 def decode(data: bytes, template: Tree, *, file: Path | str) -> Tree:
-    """`template` with its array leaves replaced by those stored in `data`, bit for bit; other leaves are kept.
+    """`template` with its array leaves replaced by those stored in `data`, bit for bit; other leaves stay.
 
     Leaves may be JAX arrays, NumPy arrays or `jax.ShapeDtypeStruct`. Raises CorruptCheckpointError(file, tensor,
     needed, got) for bytes that are no safetensors document and for a missing, extra, wrongly shaped or wrongly

@@ -189,8 +189,9 @@ def test_every_error_has_its_exit_code_and_one_line(error, code):
     assert len(failure.one_line(error).splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_a_numerical_stop_is_measured_at_its_best_checkpoint(iwax, tmp_path):
-    """Why it stopped is a warning and the exit code; the last line is the result, and its number is said before."""
+    """Why it stopped is a warning and the exit code; the last line is the result, and its number is shown before."""
     np.save(tmp_path / "x.npy", np.random.default_rng(0).normal(size=(50, 3)).astype(np.float32))
     sets = ("training.learning_rate=10", "training.schedule=constant", "model.hidden=[4]", "evaluation.k=5")
     words = [word for each in sets for word in ("--set", each)]
@@ -209,9 +210,9 @@ def test_a_numerical_stop_is_measured_at_its_best_checkpoint(iwax, tmp_path):
 
 
 def test_memory_of_a_device_is_memory():
-    said = failure.one_line(JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 4 bytes."))
-    assert said.startswith("not enough memory: ")
-    assert said.endswith("; ask for less at once")
+    message = failure.one_line(JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 4 bytes."))
+    assert message.startswith("not enough memory: ")
+    assert message.endswith("; ask for less at once")
 
 
 def test_an_error_of_several_lines_becomes_one():
@@ -277,10 +278,20 @@ def test_a_reader_that_goes_away_is_no_error():
         assert running.wait(60) == 0
 
 
-def test_no_colour_where_nobody_looks():
-    done = program("reproduce", NO_COLOR="1")
-    assert done.returncode == 0
-    assert "\x1b" not in done.stdout + done.stderr
+def test_an_option_is_known_by_its_former_name_which_warns(capsys):
+    for words in (["--sweeps", "-1"], ["--sweeps=-1"]):
+        with pytest.raises(SystemExit):
+            main(["impute", "run", "rows.npy", *words])
+        first, second = capsys.readouterr().err.splitlines()
+        assert first == "warning: --sweeps is now --iterations"
+        assert "--iterations must be 0 or more" in second
+
+
+def test_no_colour_without_a_terminal(iwax, monkeypatch):
+    monkeypatch.setenv("NO_COLOR", "1")
+    code, out, err = iwax("reproduce")
+    assert code == 0
+    assert "\x1b" not in out + err
 
 
 def test_json_has_no_words_for_nan():

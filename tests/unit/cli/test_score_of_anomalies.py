@@ -22,7 +22,7 @@ def trained(folder: Path, name: str, *sets: str) -> Path:
     return runs.train(config, folder / name, reporter=Silent()).path
 
 
-def said(capsys, code: int, *words: object):
+def called(capsys, code: int, *words: object):
     """What the program printed, ending with this exit code."""
     capsys.readouterr()
     with pytest.raises(SystemExit) as left:
@@ -39,7 +39,7 @@ def test_ratio_and_typicality_of_a_file(tmp_path, capsys):
     x = data.load("digits").test.values[:6]
     np.save(tmp_path / "x.npy", x)
     words = ["--json", "score", plain, tmp_path / "x.npy", "--k", "20", "--background", noisy, "--typical"]
-    printed = json.loads(said(capsys, 0, *words).out)
+    printed = json.loads(called(capsys, 0, *words).out)
     found, key = runs.open_run(plain), jax.random.key(0)
     ratio = inference.likelihood_ratio(found.model, runs.load(noisy), x, k=20, key=key)
     np.testing.assert_allclose(printed["ratio"], ratio.ratio, atol=1e-5)
@@ -58,7 +58,7 @@ def test_a_background_of_other_numbers_is_refused(tmp_path, capsys):
         trained(tmp_path, "other", "data.name=digits-grey", "model.likelihood=gaussian"),
     )
     np.save(tmp_path / "x.npy", data.load("digits").test.values[:2])
-    error = said(capsys, 2, "score", plain, tmp_path / "x.npy", "--background", other).err
+    error = called(capsys, 2, "score", plain, tmp_path / "x.npy", "--background", other).err
     assert "needs data of kind binary" in error
     assert "got grey; train it alike, with --set data.perturb=0.2" in error
 

@@ -1,4 +1,4 @@
-"""`iwax doctor --self-check`: what holds, what fails (said, and the exit code), what is not here."""
+"""`iwax doctor --self-check`: what holds, what fails (reported, and the exit code), what is not here."""
 
 import json
 import os
@@ -53,7 +53,7 @@ def test_what_fails_is_reported_and_is_the_exit_code(doctor):
     def absent(folder: Path) -> Finding:
         raise NotHere("one device")
 
-    code, found, said = doctor(
+    code, found, message = doctor(
         Check("U1", "sums", lambda folder: Finding(False, "off by 3 nats")),
         Check("F1", "renames", broken),
         Check("P2", "devices", absent),
@@ -65,7 +65,7 @@ def test_what_fails_is_reported_and_is_the_exit_code(doctor):
         "P2": ("not here", "one device"),
     }
     assert code == 1
-    assert "2 of 3 checks fail on this machine: U1 (off by 3 nats); F1 (OSError" in said
+    assert "2 of 3 checks fail on this machine: U1 (off by 3 nats); F1 (OSError" in message
 
 
 def test_a_program_that_is_started_is_seen_and_only_while_watched():
@@ -75,7 +75,7 @@ def test_a_program_that_is_started_is_seen_and_only_while_watched():
     assert events == ["os.system"]
 
 
-def test_a_change_that_nobody_notices_is_a_failure(tmp_path, monkeypatch):
+def test_a_change_that_is_not_noticed_is_a_failure(tmp_path, monkeypatch):
     """The check of damaged checkpoints, where reading one never fails."""
     (check,) = (check for check in checks.CHECKS if check.id == "F5")
     monkeypatch.setattr("iwax.cli.self_check.files._load", lambda path: np.ones(3))

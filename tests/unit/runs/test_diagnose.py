@@ -31,8 +31,8 @@ EFFORT = Effort(limit=6, k=40, steps=5, latent_rows=20, signal_rows=3, signal_ks
 PARTS = ("gap", "convergence", "units", "aggregate", "signal_to_noise")
 
 
-class Told(Silent):
-    """Remembers what was said."""
+class Recorder(Silent):
+    """Remembers what was reported."""
 
     def __init__(self):
         self.notes, self.warnings = [], []
@@ -96,9 +96,9 @@ def test_the_verb_prints_draws_and_writes_and_does_not_overwrite(trained, tmp_pa
         main(words)
     out, err = capsys.readouterr()
     assert left.value.code in (0, None), err
-    for said in ("approximation gap", "mutual information", "active units", "iwae, ", "expected bound in k"):
-        assert said in out
-    assert "about" in err, "the cost is said"
+    for message in ("approximation gap", "mutual information", "active units", "iwae, ", "expected bound in k"):
+        assert message in out
+    assert "about" in err, "the cost is announced"
     folder = run / "diagnosis"
     names = {"convergence.png", "kl_per_unit.png", "signal_to_noise.png", "posterior_shape.png", "diagnosis.json"}
     assert {path.name for path in folder.iterdir()} == names
@@ -117,7 +117,7 @@ def test_the_verb_prints_draws_and_writes_and_does_not_overwrite(trained, tmp_pa
 
 
 def test_a_part_that_the_model_cannot_serve_is_left_out_and_said_to_be(trained):
-    run, told = open_run(trained), Told()
+    run, reporter = open_run(trained), Recorder()
     chain = LatentVariableModel(
         prior=priors.Chain(run.model.prior, ()),
         likelihood=likelihoods.Chain(run.model.likelihood),
@@ -126,10 +126,10 @@ def test_a_part_that_the_model_cannot_serve_is_left_out_and_said_to_be(trained):
     x = np.zeros((3, 64), np.float32)
     effort = replace(EFFORT, k=4)
     run.model = chain
-    found = diagnosis._Parts(run, x, jax.random.key(0), effort, told).all([])
+    found = diagnosis._Parts(run, x, jax.random.key(0), effort, reporter).all([])
     assert found["gap"] is None
     assert "got Chain; give another family" in found["left_out"]["gap"]
-    assert any("gap left out" in words for words in told.warnings)
+    assert any("gap left out" in words for words in reporter.warnings)
     assert len(found["convergence"]["k"]) == 3
     assert found["units"] is not None
 
@@ -158,10 +158,10 @@ def test_wrong_objectives_are_refused(bounds, gradients, says):
 
 
 def test_a_number_of_repeats_is_refused_before_any_work(trained):
-    told = Told()
+    reporter = Recorder()
     with pytest.raises(ValueError, match=r"a multiple of 10, .* and at least 40, got 12"):
-        diagnose(open_run(trained), effort=replace(EFFORT, repeats=12), reporter=told)
-    assert not told.notes
+        diagnose(open_run(trained), effort=replace(EFFORT, repeats=12), reporter=reporter)
+    assert not reporter.notes
 
 
 @pytest.mark.parametrize("text", ["objective.k=5", "m", "objective.m=many"])
@@ -171,14 +171,14 @@ def test_wrong_parameters_are_refused(text):
 
 
 def test_a_k_that_an_objective_cannot_serve_is_left_out(trained):
-    run, told = open_run(trained), Told()
+    run, reporter = open_run(trained), Recorder()
     x = build.values(run.config, run.dataset(), "test", final=True)[:2]
     own = Objective(bound="jackknife", order=1, k=5)
-    curve = signal_curve(run.model, x, own, ks=(1, 3), repeats=40, key=jax.random.key(0), reporter=told)
+    curve = signal_curve(run.model, x, own, ks=(1, 3), repeats=40, key=jax.random.key(0), reporter=reporter)
     assert curve["k"] == [3]
-    assert any("left out k=1: " in words and "k of at least 2" in words for words in told.notes)
+    assert any("left out k=1: " in words and "k of at least 2" in words for words in reporter.notes)
     with pytest.raises(ValueError, match="at least 2"):
-        signal_curve(run.model, x, own, ks=(1,), repeats=40, key=jax.random.key(0), reporter=told)
+        signal_curve(run.model, x, own, ks=(1,), repeats=40, key=jax.random.key(0), reporter=reporter)
 
 
 CURVE = {
@@ -195,31 +195,31 @@ RISES = {"name": "b", "k": [1, 4, 16], "rms": [0.5, 1.0, 2.0], "low": [0.4, 0.9,
 PANELS = {"encoder": [{"name": "a", **RATIOS}, RISES], "decoder": [{"name": "a", **RATIOS}], "prior": [RISES]}
 LAYER = {"kl": [2.0, 0.001, 1.0], "error": [0.1, 0.001, 0.1], "activity": [0.9, 0.001, 0.5]}
 DRAWN = {
-    "convergence": lambda path: pictures.convergence(path, CURVE, levels={"log p(x)": -86.5}),
-    "one k": lambda path: pictures.convergence(path, {n: v if n == "rows" else v[:1] for n, v in CURVE.items()}),
-    "signal": lambda path: pictures.signal_to_noise(path, PANELS, note="three repeats"),
-    "units": lambda path: pictures.kl_per_unit(path, [LAYER, LAYER], threshold=0.01),
+    "convergence": lambda: pictures.convergence(CURVE, levels={"log p(x)": -86.5}),
+    "one k": lambda: pictures.convergence({n: v if n == "rows" else v[:1] for n, v in CURVE.items()}),
+    "signal": lambda: pictures.signal_to_noise(PANELS, note="three repeats"),
+    "units": lambda: pictures.kl_per_unit([LAYER, LAYER], threshold=0.01),
 }
 
 
 @pytest.mark.parametrize("name", DRAWN)
 def test_every_picture_is_white_worded_small_and_the_same_again(name, tmp_path):
-    path = DRAWN[name](tmp_path / "a.png")
+    path = DRAWN[name]().write(tmp_path / "a.png")
     with Image.open(path) as picture:
         words, corners = picture.info, np.asarray(picture.convert("RGB"))[[0, 0, -1, -1], [0, -1, 0, -1]]
     assert (corners == 255).all()
     assert len(words["Description"]) > 30
     assert path.stat().st_size < 200_000
-    assert DRAWN[name](tmp_path / "b.png").read_bytes() == path.read_bytes()
+    assert DRAWN[name]().write(tmp_path / "b.png").read_bytes() == path.read_bytes()
 
 
-def test_pictures_refuse_what_cannot_be_drawn(tmp_path):
+def test_pictures_refuse_what_cannot_be_drawn():
     with pytest.raises(ValueError, match="one value for each of its 4 k"):
-        pictures.convergence(tmp_path / "a.png", CURVE | {"bound": [1.0]})
+        pictures.convergence(CURVE | {"bound": [1.0]})
     with pytest.raises(ValueError, match="needs a panel, and every panel a curve"):
-        pictures.signal_to_noise(tmp_path / "a.png", {"encoder": []})
+        pictures.signal_to_noise({"encoder": []})
     with pytest.raises(ValueError, match="got 3 units"):
-        pictures.kl_per_unit(tmp_path / "a.png", [LAYER | {"error": [0.1]}], threshold=0.01)
+        pictures.kl_per_unit([LAYER | {"error": [0.1]}], threshold=0.01)
 
 
 @pytest.mark.slow
@@ -231,11 +231,11 @@ def test_the_example_keeps_its_panels_and_draws_them_all(tmp_path, monkeypatch, 
         monkeypatch.setattr("sys.argv", ["signal_to_noise.py", "--panel", panel, *words])
         runpy.run_path(str(EXAMPLE), run_name="__main__")
     assert capsys.readouterr().out.split() == [str(picture)] * 2
-    kept = json.loads(numbers.read_text())
-    assert list(kept) == ["one", "two"]
-    assert kept["one"]["curves"] == kept["two"]["curves"], "one seed, the same numbers"
-    assert [curve["gradient"] for curve in kept["one"]["curves"]] == ["pathwise", "doubly_reparameterized"]
-    assert kept["one"]["environment"]["versions"]["jax"]
+    saved = json.loads(numbers.read_text())
+    assert list(saved) == ["one", "two"]
+    assert saved["one"]["curves"] == saved["two"]["curves"], "one seed, the same numbers"
+    assert [curve["gradient"] for curve in saved["one"]["curves"]] == ["pathwise", "doubly_reparameterized"]
+    assert saved["one"]["environment"]["versions"]["jax"]
     assert picture.is_file()
 
 

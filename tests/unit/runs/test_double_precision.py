@@ -1,4 +1,4 @@
-"""Every verb that opens a run, on runs that were trained in double precision: a table with holes, and binary images."""
+"""Every verb that opens a run, on runs trained in double precision: a table with missing cells, and binary images."""
 
 import json
 from pathlib import Path
@@ -20,7 +20,7 @@ slow = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
-    """A run on a table with holes, one on binary images of 2 x 3, and rows for both."""
+    """A run on a table with missing cells, one on binary images of 2 x 3, and rows for both."""
     folder, rng = tmp_path_factory.mktemp("double"), np.random.default_rng(0)
     lines = [f"{a:.2f},{b:.2f},{'x' if a > 0 else 'y'}" for a, b in rng.normal(size=(60, 2))]
     lines = [line if i % 5 else "," + line.partition(",")[2] for i, line in enumerate(lines)]
@@ -36,13 +36,13 @@ def folder(tmp_path_factory) -> Path:
     "words",
     [
         "impute RUN/table RUN/t.csv --k 30 --draws 2",
-        pytest.param("denoise RUN/images --limit 5 --k 30 --sweeps 2", marks=slow),
-        "score RUN/table RUN/t.csv --k 30",
+        pytest.param("denoise RUN/images --limit 5 --k 30 --iterations 2", marks=slow),
+        pytest.param("score RUN/table RUN/t.csv --k 30", marks=slow),
         pytest.param("embed RUN/table RUN/t.csv", marks=slow),
         pytest.param("sample RUN/table -n 3", marks=slow),
         "reconstruct RUN/images --method resample --k 30",
         pytest.param("impute RUN/images --mask half --limit 5 --k 30", marks=slow),
-        pytest.param("impute RUN/table RUN/t.csv --sweeps 2", marks=slow),
+        pytest.param("impute RUN/table RUN/t.csv --iterations 2", marks=slow),
         pytest.param("score RUN/images RUN/pixels.npy --k 5 --typical --background RUN/images", marks=slow),
         pytest.param("evaluate RUN/table", marks=slow),
         pytest.param("evaluate RUN/images --method annealed --chains 2 --temperatures 3 --leapfrog 1", marks=slow),
@@ -58,9 +58,9 @@ def folder(tmp_path_factory) -> Path:
 def test_a_run_of_double_precision_serves_every_verb(folder: Path, words: str, capsys):
     with pytest.raises(SystemExit) as end:
         main([*words.replace("RUN", str(folder)).split(), "--json"])
-    said = capsys.readouterr()
-    assert end.value.code == 0, said.err
-    found = json.loads(said.out)
+    captured = capsys.readouterr()
+    assert end.value.code == 0, captured.err
+    found = json.loads(captured.out)
     if "--k 30" in words:  # answers by importance weights, row by row
         assert len(found["ess"]) == len(found["khat"]) >= 5
         assert "unknown" in found

@@ -1,4 +1,4 @@
-"""A run measured by annealing: what is said, stored and printed, and that nothing else is overwritten."""
+"""A run measured by annealing: what is reported, stored and printed, and that nothing else is overwritten."""
 
 import dataclasses
 import io
@@ -22,8 +22,8 @@ TINY = ["model.hidden=[4]", "model.latent=2", "objective.k=2", "training.batch=1
 SHORT = {"chains": 4, "temperatures": 20, "leapfrog": 2}
 
 
-class Told(Silent):
-    """Remembers what was said."""
+class Recorder(Silent):
+    """Remembers what was reported."""
 
     def __init__(self):
         self.notes, self.rows = [], []
@@ -47,12 +47,14 @@ def run(tmp_path_factory):
 def test_annealed(run, monkeypatch):
     monkeypatch.setattr(cost, "WORTH_SAYING", 0.0)
     before = runs.evaluate(run, limit=3, k=500, reporter=Silent())
-    (kept,) = (run / "evaluation").glob("test-k500-*.npz")
-    stored, told = kept.read_bytes(), Told()
-    report = runs.evaluate(run, method="annealed", limit=3, start="posterior", reporter=told, **SHORT)
-    assert kept.read_bytes() == stored
-    assert told.notes[0].startswith("measuring 3 rows by 4 chains x 20 temperatures x 2 leapfrog steps from the post")
-    assert told.rows[-1] == (3, 3)
+    (saved,) = (run / "evaluation").glob("test-k500-*.npz")
+    stored, reporter = saved.read_bytes(), Recorder()
+    report = runs.evaluate(run, method="annealed", limit=3, start="posterior", reporter=reporter, **SHORT)
+    assert saved.read_bytes() == stored
+    assert reporter.notes[0].startswith(
+        "measuring 3 rows by 4 chains x 20 temperatures x 2 leapfrog steps from the post"
+    )
+    assert reporter.rows[-1] == (3, 3)
     assert report.keys() >= before.keys() - {"units"}  # the same names, whatever the method
     assert (report["method"], report["split"], report["n"], report["k"]) == ("annealed", "test", 3, None)
     assert report["log_evidence"] == pytest.approx(before["log_evidence"], abs=0.4)  # of six coins, by four chains
@@ -179,9 +181,9 @@ def test_what_a_method_stores_is_read_back(stored, name):
     columns = measurements.read(folder, path, summary, ("rows", "log_evidence", "monte_carlo_error")).columns
     assert columns["log_evidence"].mean() == report["log_evidence"]
     found = STORED[name][2]
-    kept = vars(found.lower if name == "bidirectional" else found)
-    for column in columns.keys() & kept.keys():
-        np.testing.assert_array_equal(columns[column], kept[column])
+    saved = vars(found.lower if name == "bidirectional" else found)
+    for column in columns.keys() & saved.keys():
+        np.testing.assert_array_equal(columns[column], saved[column])
     assert runs.closing_line(summary) == runs.closing_line(report)
 
 
@@ -212,12 +214,12 @@ def test_what_an_early_version_stored_is_read(stored, name):
     early.pop("origin", None)
     folder.write({f"evaluation/{file.name}": strict_json.canonical(early)})
     ((path, summary),) = measurements.summaries(folder, ("n", "log_evidence"))
-    assert measurements.values(folder, path, summary, ("rows", "log_evidence"))["rows"].tolist() == [0, 1, 2]
+    assert measurements.read(folder, path, summary, ("rows", "log_evidence")).columns["rows"].tolist() == [0, 1, 2]
     assert runs.closing_line(summary).partition(" (")[0] == runs.closing_line(report).partition(" (")[0]
 
 
 def test_a_side_by_side_table_reads_the_passes_that_an_early_version_kept(run):
-    """Values and errors [evaluators, n] in one file, with what they depend on and what is told of them."""
+    """Values and errors [evaluators, n] in one file, with what they depend on and their description."""
     plan = published.SideBySide(rows=8, k=4, repeats=3, orders=[1], chains=2, temperatures=3, leapfrog=2, start="prior")
     folder, identity = Run(run).folder, {"pass": "any", "n": 3}
     for each, lines in zip(evaluators._passes(plan, 50), (3, 2, 1), strict=True):
@@ -227,10 +229,10 @@ def test_a_side_by_side_table_reads_the_passes_that_an_early_version_kept(run):
         np.savez(stream, values=NUMBERS[:lines], errors=NUMBERS[lines : 2 * lines] ** 2, **packed)
         name = f"side-by-side-{each.method.name}-0123.npz"
         folder.write({f"evaluation/{name}": stream.getvalue()})
-        kept = evaluators._read(folder, folder.path / "evaluation" / name, each, identity)
-        assert kept.summary == words["about"]
-        values = [kept.columns[column] for column in each.columns]
-        errors = [kept.columns[column] for column in each.columns.values()]
+        saved = evaluators._read(folder, folder.path / "evaluation" / name, each, identity)
+        assert saved.summary == words["about"]
+        values = [saved.columns[column] for column in each.columns]
+        errors = [saved.columns[column] for column in each.columns.values()]
         np.testing.assert_array_equal([*values, *errors], [*NUMBERS[:lines], *NUMBERS[lines : 2 * lines] ** 2])
         with pytest.raises(ValueError, match="of these weights, data and settings was needed, got another"):
             evaluators._read(folder, folder.path / "evaluation" / name, each, {"pass": "other"})

@@ -1,4 +1,4 @@
-"""What runs are called, and what is said of runs that differ by their seed alone."""
+"""The names of runs, and the summary of runs that differ by their seed alone."""
 
 from pathlib import Path
 from unittest import mock

@@ -22,7 +22,7 @@ TABLE = "a,b\n" + "".join(f"{i / 7:.3f},{'xyz'[i % 3]}\n" for i in range(30))
 
 
 def recorded(name: str, *, path: str | None = None, **more) -> DataRecord:
-    """What a run that began with these data says of them."""
+    """The record of these data in a run that began with them."""
     found = Data(name=name, **more).load()
     return DataRecord(
         name=found.name,

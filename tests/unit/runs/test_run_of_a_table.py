@@ -1,4 +1,4 @@
-"""A table of one's own with holes and columns of all kinds: trained, measured, and used by every verb."""
+"""A table with missing cells and columns of all kinds: trained, measured, and used by every verb."""
 
 import csv
 import io
@@ -72,8 +72,8 @@ def run(tmp_path_factory) -> Path:
 def called(capsys, *words: object) -> tuple[int, str, str]:
     with pytest.raises(SystemExit) as end:
         main([str(word) for word in words])
-    said = capsys.readouterr()
-    return int(str(end.value.code)), said.out, said.err
+    printed = capsys.readouterr()
+    return int(str(end.value.code)), printed.out, printed.err
 
 
 def test_the_run_knows_its_columns(run):
@@ -99,7 +99,7 @@ def test_an_untrained_model_starts_at_what_each_column_is(run):
     """Its draws have the training rows' means, shares and spreads: nothing of it was made for other units."""
     config = runs.open_run(run).config
     dataset = config.data.load()
-    model = build.build_model(config, build.moments(config, dataset), key=jax.random.key(0))
+    model = build.build_model(config, build.feature_statistics(config, dataset), key=jax.random.key(0))
     drawn = inference.generate(model, 4_000, key=jax.random.key(1)).sample
     seen = dataset.train.values
     for j, column in enumerate(dataset.columns):
@@ -123,7 +123,7 @@ def test_draws_stay_in_the_support_of_their_columns(run):
     trained = runs.open_run(run)
     columns, rows = trained.about.columns, trained.dataset().test.values
     drawn = inference.generate(trained.model, 2_000, key=jax.random.key(2)).sample
-    filled = inference.impute(trained.model, rows, k=5, draws=20, key=jax.random.key(3)).draws
+    filled = inference.impute(trained.model, np.tile(rows, (10, 1)), k=9, draws=2, key=jax.random.key(3)).draws
     for table in (drawn, filled.reshape(-1, len(columns))):
         assert all(column.allows(table[:, j]).all() for j, column in enumerate(columns))
         encoding.decode(columns, table)
@@ -165,7 +165,7 @@ def test_a_run_from_before_there_was_a_floor_has_none(run, tmp_path):
     assert runs.from_sources(data="digits").model.scale_floor is None
 
 
-def test_imputing_fills_the_holes_and_nothing_else(run, capsys, tmp_path):
+def test_imputing_fills_the_missing_cells_and_nothing_else(run, capsys, tmp_path):
     source, filled = run.parent / "mine.csv", tmp_path / "filled.csv"
     code, _, err = called(capsys, "impute", run, source, "-o", filled, "--k", 9)
     assert code == 0, err
@@ -331,8 +331,8 @@ def test_draws_are_rows_of_such_a_table(run, capsys):
     assert all(float(line.split(",")[5]) >= 0 and int(line.split(",")[7]) < 2**24 for line in lines[1:])
 
 
-@pytest.mark.parametrize(("verb", "words"), [("score", ["--k", 5]), ("embed", [])])
-def test_rows_with_holes_can_be_scored_and_embedded(run, capsys, verb, words):
+@pytest.mark.parametrize(("verb", "words"), [("score", ["--k", 50]), ("embed", [])])
+def test_rows_with_missing_cells_can_be_scored_and_embedded(run, capsys, verb, words):
     code, out, err = called(capsys, verb, run, run.parent / "mine.csv", *words)
     assert code == 0, err
     assert len(out.strip().splitlines()) == ROWS + 1
@@ -404,7 +404,7 @@ def test_an_empty_row_is_filled_from_the_model(run, capsys, tmp_path):
     (tmp_path / "new.csv").write_text(
         "height,income,visits,smoker,colour,rain,rating,change\n171,2.5,3,no,red,0,2,-7\n,,,,,,,\n,,,,,,,\n"
     )
-    code, out, err = called(capsys, "impute", run, tmp_path / "new.csv", "--k", 50)
+    code, out, err = called(capsys, "impute", run, tmp_path / "new.csv", "--k", 9)
     assert code == 0, err
     whole, *empty = [line.split(",") for line in out.strip().splitlines()[1:]]
     assert whole == ["171", "2.5", "3", "no", "red", "0", "2", "-7"]
@@ -440,7 +440,7 @@ def test_a_constant_column_is_refused_by_name(capsys, tmp_path):
     assert "--kind same=drop" in err
 
 
-def test_holes_in_an_array_are_missing_values(tmp_path):
+def test_nan_in_an_array_are_missing_values(tmp_path):
     rng = np.random.default_rng(0)
     x = rng.normal(size=(60, 4)).astype(np.float32)
     x[rng.random(x.shape) < 0.2] = np.nan
@@ -459,7 +459,7 @@ def test_holes_in_an_array_are_missing_values(tmp_path):
 
 
 class Notes(Silent):
-    """A reporter that keeps what is said."""
+    """A reporter that remembers what is reported."""
 
     def __init__(self) -> None:
         self.notes: list[str] = []

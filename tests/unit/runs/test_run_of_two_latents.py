@@ -45,42 +45,42 @@ def test_a_picture_says_which_method_made_it(run: Path, tmp_path: Path, method: 
 def test_hidden_pixels_are_filled_in_a_picture_and_compared(run: Path, tmp_path: Path, capsys):
     path = tmp_path / "half.png"
     iwax("impute", run, "--mask", "half", "--limit", 12, "--k", 9, "-o", path, "--json")
-    told = json.loads(capsys.readouterr().out)
-    assert (told["n"], told["filled"], told["k"], told["files"]) == (12, 12 * 32, 9, [str(path)])
-    assert 0 < told["standard_error"] < told["squared_error"] < 1
+    document = json.loads(capsys.readouterr().out)
+    assert (document["n"], document["filled"], document["k"], document["files"]) == (12, 12 * 32, 9, [str(path)])
+    assert 0 < document["standard_error"] < document["squared_error"] < 1
     with Image.open(path) as picture:
         assert picture.info["Description"].endswith("(data); under each stands: given, imputed.")
-    iwax("impute", run, "--mask", "random:0.5", "--limit", 3, "--sweeps", 2, "-o", tmp_path / "a.npy")
+    iwax("impute", run, "--mask", "random:0.5", "--limit", 3, "--iterations", 2, "-o", tmp_path / "a.npy")
     assert np.load(tmp_path / "a.npy").shape == (3, 64)
 
 
 def test_noisy_images_come_back_in_a_picture_and_are_compared(run: Path, tmp_path: Path, capsys):
     path = tmp_path / "noisy.png"
-    iwax("denoise", run, "--flips", 0.3, "--limit", 12, "--k", 9, "--sweeps", 2, "-o", path, "--json")
-    told = json.loads(capsys.readouterr().out)
-    assert (told["n"], told["flips"], told["k"]) == (12, 0.3, 9)
-    assert told["given"]["wrong"] == pytest.approx(0.15, abs=4.5 * np.sqrt(0.15 * 0.85 / (12 * 64)))
-    assert 0 < told["found"]["wrong"] < 0.5
+    iwax("denoise", run, "--flips", 0.3, "--limit", 12, "--k", 9, "--iterations", 2, "-o", path, "--json")
+    document = json.loads(capsys.readouterr().out)
+    assert (document["n"], document["flips"], document["k"]) == (12, 0.3, 9)
+    assert document["given"]["wrong"] == pytest.approx(0.15, abs=4.5 * np.sqrt(0.15 * 0.85 / (12 * 64)))
+    assert 0 < document["found"]["wrong"] < 0.5
     with Image.open(path) as picture:
         assert picture.info["Description"].endswith("under each stands: given, denoised.")
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         ("impute RUN", "FILE was needed, rows with missing cells; or --mask"),
         ("impute RUN --mask cross", "must be rectangle, half or random:SHARE"),
-        ("impute RUN --mask half --draws 2 --sweeps 3", "0 with --draws"),
+        ("impute RUN --mask half --draws 2 --iterations 3", "0 with --draws"),
         ("impute RUN x.npy -o a.png", "a picture needs --mask"),
         ("denoise RUN --flips 0", "--flips must lie in 0 < P < 1, got 0"),
         ("denoise RUN -o a.pdf", "the ending must be one of .png"),
     ],
 )
-def test_what_does_not_go_together_is_refused(run: Path, words: str, said: str, capsys):
+def test_what_does_not_go_together_is_refused(run: Path, words: str, message: str, capsys):
     with pytest.raises(SystemExit) as left:
         main(words.replace("RUN", str(run)).split())
     assert left.value.code == 2
-    assert said in capsys.readouterr().err
+    assert message in capsys.readouterr().err
 
 
 @pytest.mark.slow
@@ -89,6 +89,6 @@ def test_the_example_draws_the_posterior(run: Path, tmp_path: Path, monkeypatch:
     small = ["--rows", "0,5", "--side", "41", "--outer", "20", "--ks", "1,5"]
     monkeypatch.setattr(sys, "argv", ["posterior_shape.py", str(run), "-o", str(path), *small])
     runpy.run_path(str(EXAMPLE), run_name="__main__")
-    said = capsys.readouterr().out
-    assert "k=5: IWAE bound" in said
+    message = capsys.readouterr().out
+    assert "k=5: IWAE bound" in message
     assert path.exists()

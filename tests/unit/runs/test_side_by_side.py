@@ -1,4 +1,4 @@
-"""Evaluators of log p(x) side by side: measured of the same rows, kept once made, written down and printed."""
+"""Evaluators of log p(x) side by side: measured of the same rows, saved once made, written down and printed."""
 
 import dataclasses
 import json
@@ -192,7 +192,7 @@ def test_an_interruption_loses_one_pass_at_most(table, measured, again, result, 
 
 
 @pytest.mark.parametrize("spoilt", ["cut short", "of another plan"])
-def test_a_kept_pass_that_is_not_it_is_measured_again(table, again, result, spoilt):
+def test_a_saved_pass_that_is_not_it_is_measured_again(table, again, result, spoilt):
     (run,) = (again / "runs").iterdir()
     annealed, other = next(run.glob("evaluation/*annealed*.npz")), next(run.glob("evaluation/*importance*.npz"))
     annealed.write_bytes(annealed.read_bytes()[:300] if spoilt == "cut short" else other.read_bytes())
@@ -258,10 +258,10 @@ def test_the_page_shows_the_evaluators_of_the_folder():
     page = (root / "docs" / "reference" / "results.md").read_text(encoding="utf-8")
     _, _, rest = page.partition(results_page.BEGIN_EVALUATORS)
     shown, end, _ = rest.partition(results_page.END_EVALUATORS)
-    kept = [each for each in results.read(root / "results") if each.evaluators]
+    saved = [each for each in results.read(root / "results") if each.evaluators]
     assert end
-    assert shown.strip() == results_page.evaluators_markdown(kept).strip()
-    for each in kept:
+    assert shown.strip() == results_page.evaluators_markdown(saved).strip()
+    for each in saved:
         means = [evaluator.mean for evaluator in each.evaluators]
         assert [evaluator.name for evaluator in each.evaluators] == ["ELBO", "IWAE", "JVI-1", "JVI-2", "L_5000", "AIS"]
         assert means[:4] == sorted(means[:4])

@@ -158,7 +158,7 @@ def test_double_precision_is_asked_for(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("leaf", "said"),
+    ("leaf", "message"),
     [
         ({"key": jax.random.key(0)}, r"random key.*jax\.random\.key_data\(key\)"),
         ({"a": np.array([None])}, "a has dtype object"),
@@ -168,8 +168,8 @@ def test_double_precision_is_asked_for(tmp_path):
         ({"a": jax.ShapeDtypeStruct((1,), np.float32)}, "a is a shape without values"),
     ],
 )
-def test_what_cannot_be_stored_is_refused_by_name(tmp_path, leaf, said):
-    with pytest.raises(ValueError, match=said):
+def test_what_cannot_be_stored_is_refused_by_name(tmp_path, leaf, message):
+    with pytest.raises(ValueError, match=message):
         checkpoint.save(tmp_path, 1, model=leaf, train={}, state={})
     assert list(tmp_path.iterdir()) == []
 

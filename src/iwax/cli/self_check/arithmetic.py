@@ -176,7 +176,7 @@ def gradient(folder: Path) -> Finding:
 
 
 def flagged(wider: float, *, k: int = 1000, rows: int = 50) -> float:
-    """The share of rows whose k-hat is above 0.7 with q(z|x) of so many times the right standard deviations."""
+    """The share of rows whose k-hat is above 0.7 with q(z|x) of ``wider`` times the right standard deviations."""
     oracle = Oracle.of(latent=4, features=8)
     found = evaluation.log_evidence(oracle.model(wider=wider), oracle.rows(rows), k=k, key=KEY)
     return found.pareto_k_over()
@@ -195,19 +195,19 @@ def conditional_mean_off(*, k: int = 2000, rows: int = 200, double: bool = False
     """
     oracle = Oracle.of()
     x = oracle.rows(rows)
-    holes = np.random.default_rng(3).uniform(size=x.shape) < 0.3
-    holes[:, 0] = False
+    absent = np.random.default_rng(3).uniform(size=x.shape) < 0.3
+    absent[:, 0] = False
     with jax.enable_x64(double):
-        found = inference.impute(oracle.model(wider=1.5), np.where(holes, np.nan, x), k=k, key=KEY)
+        found = inference.impute(oracle.model(wider=1.5), np.where(absent, np.nan, x), k=k, key=KEY)
     covariance = oracle.weight.T @ oracle.weight + oracle.scale**2 * np.eye(x.shape[1])
     z = [
         (
-            found.values[i, hole]
-            - covariance[np.ix_(hole, ~hole)] @ np.linalg.solve(covariance[np.ix_(~hole, ~hole)], x[i, ~hole])
+            found.values[i, gone]
+            - covariance[np.ix_(gone, ~gone)] @ np.linalg.solve(covariance[np.ix_(~gone, ~gone)], x[i, ~gone])
         )
-        / found.error[i, hole]
-        for i, hole in enumerate(holes)
-        if hole.any() and found.ess[i] > k / 4
+        / found.error[i, gone]
+        for i, gone in enumerate(absent)
+        if gone.any() and found.ess[i] > k / 4
     ]
     together = np.abs(np.concatenate(z))
     return float(together.max()), float(np.sqrt(np.mean(together**2)))

@@ -1,4 +1,4 @@
-"""Programs started and sockets opened, as Python's own audit tells of them, and the checks that there are none."""
+"""Programs started and sockets opened, as Python's own audit reports them, and the checks that there are none."""
 
 import contextlib
 import sys
@@ -16,7 +16,7 @@ __all__ = ["AT_IMPORT", "imports", "programs", "watched"]
 
 PROGRAMS = ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.fork", "pty.spawn")
 SOCKETS = ("socket.connect", "socket.bind", "socket.getaddrinfo", "socket.gethostbyname", "urllib.Request")
-AT_IMPORT: list[list[str]] = []  # what was seen while iwax was imported; empty where nobody looked
+AT_IMPORT: list[list[str]] = []  # what was seen while iwax was imported; empty where nothing was watched
 
 _watchers: list[list[str]] = []
 _hooked: list[bool] = []  # there is one hook, for none can be taken away again
@@ -56,9 +56,9 @@ def programs(folder: Path) -> Finding:
 
 
 def imports(folder: Path) -> Finding:
-    """S7: what was seen when the verb imported all of iwax; of JAX, which asks for devices, nothing is said."""
+    """S7: what was seen when the verb imported all of iwax; JAX, which asks for devices, is left out."""
     if not AT_IMPORT:
-        raise NotHere("iwax was imported before anybody looked")
+        raise NotHere("iwax was imported before it was watched")
     modules = sum(name.partition(".")[0] == "iwax" for name in sys.modules)
     return _none(AT_IMPORT[-1], f"importing {modules} modules")
 

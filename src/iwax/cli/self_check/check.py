@@ -17,7 +17,7 @@ class Finding(NamedTuple):
 
 
 class NotHere(Exception):
-    """What a check needs is not on this machine; the words say what."""
+    """What a check needs is not on this machine; the message says what."""
 
 
 class Check(NamedTuple):
@@ -31,7 +31,7 @@ class Check(NamedTuple):
 def measured(check: Check, folder: Path) -> dict[str, Any]:
     """The check as a row of the table: id, what, verdict (PASS, FAIL or "not here"), figure, seconds.
 
-    An error is a failure, and its words are the figure.
+    An error is a failure, and its message is the figure.
 
     >>> measured(Check("T0", "one and one", lambda folder: Finding(1 + 1 == 2, "2")), Path())["verdict"]
     'PASS'

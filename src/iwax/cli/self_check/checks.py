@@ -10,7 +10,7 @@ CHECKS = (
     Check("U2", "memory does not grow with k", repetition.memory),
     Check("F1", "a file is replaced at once", files.replaced),
     Check("F2", "a training killed and resumed equals the uninterrupted one", repetition.resumed),
-    Check("F4", "a full disk is said, and nothing is lost", files.full_disk),
+    Check("F4", "a full disk is reported, and nothing is lost", files.full_disk),
     Check("F5", "a damaged checkpoint is noticed", files.damaged),
     Check("F8", "a folder is locked against a second process", files.locked),
     Check("S2", "training starts no program and opens no socket", audit.programs),

@@ -29,7 +29,7 @@ def _load(path: Path, size: int = _SMALL) -> Any:
 
 
 def replaced(folder: Path, *, times: int = 40) -> Finding:
-    """F1: a file is the old or the new one for whoever reads it while it is replaced, and no temporary file is left."""
+    """F1: a file is the old or the new one for a reader while it is replaced, and no temporary file is left."""
     path, ended, torn, reads = folder / "file", threading.Event(), [], [0]
     durable.replace(path, bytes(100_000))
 
@@ -56,7 +56,7 @@ def replaced(folder: Path, *, times: int = 40) -> Finding:
 
 @contextlib.contextmanager
 def files_of_at_most(size: int) -> Iterator[None]:
-    """No file of this process may grow beyond so many bytes: what a full disk is like, without one."""
+    """No file of this process may grow beyond ``size`` bytes: what a full disk is like, without one."""
     if sys.platform == "win32":
         raise NotHere("Windows sets no limit on the size of files")
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -69,14 +69,14 @@ def files_of_at_most(size: int) -> Iterator[None]:
 
 def full_disk(folder: Path) -> Finding:
     """F4: a save that does not fit says where and how much, and loses nothing."""
-    good, said = _save(folder, 1), ""
+    good, message = _save(folder, 1), ""
     with files_of_at_most(100_000):
         try:
             _save(folder, 2, _LARGE)
         except OSError as error:
-            said = str(error)
+            message = str(error)
     left = sorted(each.name for each in folder.iterdir())
-    named = str(folder) in said and "needed" in said and "free" in said
+    named = str(folder) in message and "needed" in message and "free" in message
     whole = bool((_load(good) == 1).all()) and left == [good.name]
     return Finding(
         named and whole, f"path and bytes {'' if named else 'not '}named; {len(left)} of 1 checkpoints there"
@@ -84,7 +84,7 @@ def full_disk(folder: Path) -> Finding:
 
 
 def flips_unnoticed(folder: Path, flips: int) -> int:
-    """Of so many changed bits, spread over all files of a checkpoint, those that were not noticed."""
+    """Of ``flips`` changed bits, spread over all files of a checkpoint, those that were not noticed."""
     path, rng, silent = _save(folder, 1), np.random.default_rng(0), 0
     files = sorted(each for each in path.iterdir() if each.is_file())
     for i in range(flips):
@@ -109,19 +109,19 @@ def damaged(folder: Path, *, flips: int = 60) -> Finding:
 
 
 def locked(folder: Path) -> Finding:
-    """F8: who comes second is refused, and told by whom."""
+    """F8: the second process is refused, with the name of the first."""
     if sys.platform == "win32":
         raise NotHere("a run folder is not locked on Windows")
-    path, said = folder / "run.lock", ""
+    path, message = folder / "run.lock", ""
     with lock.held(path):
         try:
             with lock.held(path):
                 pass
         except BlockingIOError as error:
-            said = str(error)
+            message = str(error)
     with lock.held(path):
         pass
-    return Finding("pid" in said, "the second was refused, and free again after" if said else "two held one lock")
+    return Finding("pid" in message, "the second was refused, and free again after" if message else "two held one lock")
 
 
 def links(folder: Path) -> Finding:

@@ -15,19 +15,21 @@ COLUMNS = ("log_evidence", "monte_carlo_error", "ess", "acceptance")
 
 @dataclass(frozen=True)
 class Chains(Method):
-    """How chains go: how many, over how many temperatures, with how many leapfrog steps at each, from where."""
+    """How many chains go over how many temperatures, with how many leapfrog steps at each, from where."""
 
     chains: int = whole(16, 1, 10**6)
     temperatures: int = whole(1000, 1, 10**7)
     leapfrog: int = whole(10, 1, 10**5)
     start: Literal["prior", "posterior"] = "prior"
 
-    said: ClassVar[str] = "{chains} chains x {temperatures} temperatures x {leapfrog} leapfrog steps from the {origin}"
+    plainly: ClassVar[str] = (
+        "{chains} chains x {temperatures} temperatures x {leapfrog} leapfrog steps from the {origin}"
+    )
     directions: ClassVar[int] = 1
 
     @property
     def draws(self) -> int:
-        """One pass forward and one back a leapfrog step, and those of the warm-up over a tenth of the temperatures."""
+        """One pass forward and back per leapfrog step, and those of the warm-up over a tenth of the temperatures."""
         warm_up = max(50, self.temperatures // 10)
         return 2 * self.chains * (self.directions * self.temperatures + warm_up) * self.leapfrog
 
@@ -49,7 +51,7 @@ class Chains(Method):
 
 @dataclass(frozen=True)
 class Annealed(Chains):
-    """``log (1/n) sum_i prod_t f_{beta_t}(z_{t-1}) / f_{beta_{t-1}}(z_{t-1})`` of n chains a row.
+    """``log (1/n) sum_i prod_t f_{beta_t}(z_{t-1}) / f_{beta_{t-1}}(z_{t-1})`` of n chains per row.
 
     >>> Annealed(chains=4, start="posterior").formatted(Annealed.stem, split="test")
     'annealed-test-posterior-4x1000x10'
@@ -61,9 +63,9 @@ class Annealed(Chains):
         "annealed importance sampling, {chains} chains from {begun}, {temperatures} temperatures, {leapfrog} leapfrog "
         "steps at each"
     )
-    work = "{n} rows by " + Chains.said
+    work = "{n} rows by " + Chains.plainly
     details = (
-        f"annealed: {Chains.said}, {{dataset}}, {{rows}}",
+        f"annealed: {Chains.plainly}, {{dataset}}, {{rows}}",
         "acceptance {acceptance:.2f}",
         "ESS median {ess_median:.1f}",
         "Monte-Carlo error {monte_carlo_error:.2f?}",

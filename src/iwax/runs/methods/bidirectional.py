@@ -22,13 +22,13 @@ class Bidirectional(Chains):
 
     name = "bidirectional"
     stem = "bidirectional-{split}-{origin}-{chains}x{temperatures}x{leapfrog}"
-    work = f"{{n}} simulated rows by {Chains.said}, both ways"
+    work = f"{{n}} simulated rows by {Chains.plainly}, both ways"
     head = (
         "simulated log p(x) between {log_evidence:.2f} +/- {standard_error:.2f?} "
         "and {log_evidence_upper:.2f} +/- {standard_error_upper:.2f?} nats"
     )
     details = (
-        f"bidirectional: {Chains.said}, {{dataset}}, {{rows}}",
+        f"bidirectional: {Chains.plainly}, {{dataset}}, {{rows}}",
         "gap {gap:.2f} +/- {gap_standard_error:.2f?}",
         "acceptance {acceptance:.2f} and {acceptance_upper:.2f}",
     )

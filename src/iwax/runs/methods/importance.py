@@ -19,7 +19,7 @@ COLUMNS = ("rows", "log_evidence", "monte_carlo_error", "elbo", "elbo_error", "e
 
 @dataclass(frozen=True)
 class Importance(Method):
-    """``log (1/k) sum_i w_i``, the IWAE bound, of k importance samples a row.
+    """``log (1/k) sum_i w_i``, the IWAE bound, of k importance samples per row.
 
     >>> Importance(k=50).formatted(Importance.stem, split="test")
     'test-k50'
@@ -32,7 +32,7 @@ class Importance(Method):
     plan = "the IWAE bound at k = {k}"
     work = "{n} rows with k={k}"
     details = (
-        "k={k}, {dataset}, {rows}{holes}",
+        "k={k}, {dataset}, {rows}{absent}",
         "ELBO {elbo:.1f}",
         "ESS median {ess_median:.0f}",
         "Pareto k > 0.7: {share}",
@@ -48,8 +48,8 @@ class Importance(Method):
     def measure(self, task: Task) -> Outcome:
         """log p(x), and activity and KL of every unit."""
         x, model = task.x, task.run.model
-        holes, progress = float(np.isnan(x).mean()), task.reporter.evaluation
-        given: dict[str, Any] = {"missing": holes > 0}
+        missing, progress = float(np.isnan(x).mean()), task.reporter.evaluation
+        given: dict[str, Any] = {"missing": missing > 0}
         found = evaluation.log_evidence(model, x, k=self.k, key=task.key(Run.EVIDENCE), progress=progress, **given)
         activity = evaluation.unit_activity(model, x, key=task.key(Run.ACTIVITY), **given)
         divergence = evaluation.kl_per_unit(model, x, key=task.key(Run.DIVERGENCE), **given)
@@ -58,7 +58,7 @@ class Importance(Method):
             "active_units": evaluation.active_units(activity, threshold=ACTIVE),
             "active_units_threshold": ACTIVE,
             "units": [len(layer) for layer in activity],
-            **({"missing": holes} if holes else {}),
+            **({"missing": missing} if missing else {}),
         }
         layers = {"unit_activity": activity, "kl_per_unit": divergence}
         stored = {name: [layer.tolist() for layer in each] for name, each in layers.items()}
@@ -66,10 +66,10 @@ class Importance(Method):
 
     @classmethod
     def words(cls, summary: Mapping[str, Any]) -> dict[str, Any]:
-        """Active units of a layer of so many, or of each layer; and what share of the cells was missing."""
+        """Active units of the one layer and its size, or of each layer; and what share of the cells was missing."""
         units, active = summary["units"], summary["active_units"]
         return {
             "counted": f"{active[0]}/{units[0]}" if len(units) == 1 else "+".join(map(str, active)),
             "share": or_unknown(summary["pareto_k_over_0_7"], ".0%").replace("%", " %"),
-            "holes": f", {100 * summary['missing']:.1f} % of cells missing" if summary.get("missing") else "",
+            "absent": f", {100 * summary['missing']:.1f} % of cells missing" if summary.get("missing") else "",
         }

@@ -1,4 +1,4 @@
-"""The jackknife: estimates of log p(x) from few draws a set, averaged over many sets."""
+"""The jackknife: estimates of log p(x) from few draws per set, averaged over many sets."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ __all__ = ["Jackknife"]
 
 @dataclass(frozen=True)
 class Jackknife(Method):
-    """The jackknife of an order, its mean over ``repeats`` sets of k draws a row: of order 0 a bound, else none.
+    """The jackknife of an order, its mean over ``repeats`` sets of k draws per row: of order 0 a bound, else none.
 
     >>> Jackknife(order=2).formatted(Jackknife.stem, split="test")
     'jackknife2-test-k32x20'

@@ -82,7 +82,7 @@ class Method(ABC):
     """A way to estimate log p(x) with its settings. Raises ValueError for a number out of its range.
 
     Texts are filled in with the settings: ``stem`` is the name of a stored measurement (and of its ``split``), less
-    rows, seed and step; ``plan`` and ``work`` (on ``n`` rows) tell how it is done. ``head`` and ``details`` make a
+    rows, seed and step; ``plan`` and ``work`` (on ``n`` rows) say how it is done. ``head`` and ``details`` make a
     line of a summary; a number whose form ends in ``?`` is "unknown" where it is NaN.
     """
 
@@ -167,14 +167,14 @@ def check_range(name: str, value: Any, least: int, largest: int) -> None:
 
 
 def _cost(k: int) -> str:
-    """How long so many draws take: about a second a million and row, of a small network on two processor cores.
+    """How long k draws take: about a second per million draws and row, of a small network on two processor cores.
 
     >>> _cost(1_000_000_000)
-    '1,000,000,000 draws take about 17 minutes a row on two processor cores, of a network of a few hundred units'
+    '1,000,000,000 draws take about 17 minutes per row on two processor cores, of a network of a few hundred units'
     """
     minutes = k / 60e6
     span = next((f"{minutes / size:,.0f} {unit}" for unit, size in SPANS if minutes >= 2 * size), "a minute")
-    return f"{k:,} draws take about {span} a row on two processor cores, of a network of a few hundred units"
+    return f"{k:,} draws take about {span} per row on two processor cores, of a network of a few hundred units"
 
 
 def summed_up(columns: Mapping[str, np.ndarray]) -> dict[str, Any]:
