@@ -140,7 +140,7 @@ def read(folder: Sealed, path: Path, summary: dict[str, Any], columns: Sequence[
 
 
 def _refuse_packing(data: bytes) -> None:
-    """A measurement is stored as it is: what claims more bytes than its file has was made by somebody else."""
+    """A measurement is stored as it is: what claims more bytes than its file has was not made by iwax."""
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         declared = sum(member.file_size for member in archive.infolist())
     if declared > len(data):
