@@ -6,7 +6,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from iwax import evaluation
-from iwax.cli.terminal import Terminal, finite
+from iwax.cli.terminal import Terminal
 from iwax.cli.trained import key_of
 from iwax.report.figures import diagnosis, posterior_shape
 from iwax.runs.run import Run
@@ -126,7 +126,7 @@ def _kept(folder: Path, found: dict[str, Any], trained: Run, *, document: str) -
         written.append(diagnosis.signal_to_noise(folder / "signal_to_noise.png", panels, note=note))
     if trained.latents == (2,):
         written.append(_shape(folder / "posterior_shape.png", trained, found))
-    durable.replace(folder / document, strict_json.canonical(finite(found)))
+    durable.replace(folder / document, strict_json.canonical(strict_json.finite(found)))
     return [*written, folder / document]
 
 
