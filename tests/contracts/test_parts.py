@@ -281,7 +281,7 @@ def test_no_other_dtype_creeps_in(name: str):
         (lambda: likelihoods.Gaussian.scalar(None, float("nan")), "must be positive, got nan"),
         (
             lambda: likelihoods.Gaussian.fixed(network(2, 5, 0), jnp.ones(4))(LATENTS[0], key=jax.random.key(0)),
-            r"one scale, or one a feature; got scales of shape \(4,\)",
+            r"one scale, or one per feature; got scales of shape \(4,\)",
         ),
         (
             lambda: likelihoods.Gaussian.of_network(network(2, 5, 0))(LATENTS[0], key=jax.random.key(0)),

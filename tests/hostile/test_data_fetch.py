@@ -2,10 +2,6 @@
 
 import gzip
 import hashlib
-import os
-import socket
-import subprocess
-import sys
 import threading
 import time
 from contextlib import suppress
@@ -112,7 +108,7 @@ def test_a_good_download_enters_the_cache(address, places):
 @pytest.mark.parametrize(
     ("page", "error", "message"),
     [
-        ("wrong", ChecksumError, f"needed SHA-256 {SHA256}, got .*9999 bytes.*nothing was kept"),
+        ("wrong", ChecksumError, f"needed SHA-256 {SHA256}, got .*9999 bytes.*nothing was saved"),
         ("cut", UnavailableError, "downloads failed: .*/cut"),
         ("none", UnavailableError, "downloads failed: .*404"),
     ],
@@ -151,24 +147,11 @@ def test_the_time_that_a_file_may_take_grows_with_its_size():
     assert all(each.size < 10**8 for each in published if each.urls)
 
 
-def test_what_a_killed_download_left_is_swept(address, places):
-    folder = places / "cache" / "set"
-    folder.mkdir(parents=True)
-    host, ended = socket.gethostname(), subprocess.Popen([sys.executable, "-c", ""])
-    ended.wait()
-    left = {
-        f".download-{host}-{ended.pid}-a": False,  # of a process that is gone
-        f".download-{host}-{os.getpid()}-b": True,  # of one that runs
-        f".download-elsewhere-{ended.pid}-c": True,  # of another machine
-        ".download-old": False,  # older than a day
-        ".download-new": True,
-    }
-    for name in left:
-        (folder / name).mkdir()
-        (folder / name / "file.bin").write_bytes(b"half")
-    os.utime(folder / ".download-old", (0, 0))
+def test_a_download_that_is_killed_leaves_nothing(address, places, monkeypatch):
+    """No byte is in the cache before all of them are checked."""
+    monkeypatch.setattr("iwax.data.fetch._is_published", lambda form, contents: left_in(places) == [])
     assert read(file(f"{address}/good")) == CONTENTS
-    assert {name: (folder / name).exists() for name in left} == left
+    assert left_in(places) == ["file.bin"]
 
 
 def test_the_next_address_is_tried(address):
@@ -214,11 +197,12 @@ def test_a_file_compressed_again_is_known_by_what_it_holds(places):
     place.parent.mkdir(parents=True)
     packed = gzip.compress(CONTENTS, 1)
     place.write_bytes(packed)
-    assert read(file(sha256="00", unpacked_sha256=SHA256)) == packed
+    known = file(sha256="00", alternatives=(DataFile("set/file.txt", SHA256),))
+    assert read(known) == packed
     for damaged in (packed[:-20], gzip.compress(CONTENTS[1:])):
         place.write_bytes(damaged)
         with pytest.raises(ChecksumError, match="not the published file"):
-            read(file(sha256="00", unpacked_sha256=SHA256))
+            read(known)
 
 
 def test_alternative_forms(places):

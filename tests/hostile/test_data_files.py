@@ -136,7 +136,7 @@ def test_damaged_archives(tmp_path):
         ({"x": np.zeros((4, 2)), "z": np.zeros(3)}, "got x, z"),
         ({"x": np.zeros((4, 2)), "x_test": np.zeros((4, 2))}, "got x, x_test"),
         ({}, "got nothing"),
-        ({"x": np.zeros((4, 2)), "y": np.zeros(3, int)}, r"\[y\]: needed one whole number a row"),
+        ({"x": np.zeros((4, 2)), "y": np.zeros(3, int)}, r"\[y\]: needed one whole number per row"),
         ({"x": np.zeros((4, 2)), "y": np.zeros(4)}, r"\[y\]: .*got float64"),
         ({"x_train": np.zeros((4, 2)), "x_test": np.zeros((4, 3))}, r"one shape.*x_test \(3,\)"),
         ({"x_train": np.zeros((1, 2)), "x_test": np.zeros((4, 2))}, "at least 2 rows to train on"),
@@ -215,7 +215,7 @@ def test_binarize_is_one_of_two_words(tmp_path):
     with pytest.raises(ValueError, match="binarize must be 'threshold', 'sample' or None; got 'round'"):
         data.load("ring", binarize="round")
     np.save(tmp_path / "x.npy", np.full((4, 2), 1.5))
-    with pytest.raises(ValueError, match=r"needs real values in \[0, 1\].*go from 1.5 to 1.5"):
+    with pytest.raises(ValueError, match=r"needs real values in \[0, 1\].*got 1.5 to 1.5"):
         data.load(tmp_path / "x.npy", binarize="sample")
 
 

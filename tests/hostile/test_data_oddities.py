@@ -10,13 +10,16 @@ from iwax import data
 from iwax.cli.failure import one_line
 from iwax.data.recognition import set_apart, tells_rows_apart
 from iwax.data.schema import typed
-from iwax.formats.cells import Cells, number, with_holes
+from iwax.formats.cell import mark_missing, number
+from iwax.formats.cells import Cells
+from iwax.formats.columnar import packed
 from iwax.formats.refusals import Option, as_arguments, as_flags
 
 
 def table(**columns):
     length = len(next(iter(columns.values())))
-    return Cells("t.csv", tuple(columns), tuple(with_holes(cells) for cells in columns.values()), range(2, length + 2))
+    read = tuple(packed(mark_missing(cells)[0]) for cells in columns.values())
+    return Cells("t.csv", tuple(columns), read, range(2, length + 2))
 
 
 NUMBERS = st.integers(-50, 50).map(str) | st.floats(-9, 9, width=16).map(str)
@@ -27,7 +30,7 @@ ODD = st.text(min_size=1, max_size=6).map(str.strip).filter(bool)
 def test_a_column_of_numbers_with_any_odd_cell_is_never_silently_of_levels(numbers, odd, random):
     cells = [*numbers, *odd]
     random.shuffle(cells)
-    wrong = [i for i, cell in enumerate(with_holes(cells)) if cell is not None and number(cell) is None]
+    wrong = [i for i, cell in enumerate(mark_missing(cells)[0]) if cell is not None and number(cell) is None]
     found = table(x=cells, y=["1.5"] * len(cells))
     if wrong:
         with pytest.raises(data.TableError, match=r"t\.csv:\d+:1: column 'x'") as caught:
@@ -110,9 +113,9 @@ def days(n):
     ),
     st.booleans(),
 )
-def test_dates_are_left_out_at_any_number_of_rows(n, form, holes):
+def test_dates_are_left_out_at_any_number_of_rows(n, form, missing):
     cells = [day.strftime(form) for day in days(n)]
-    found = set_apart(table(day=[*cells[:-1], "" if holes else cells[-1]]), 0)
+    found = set_apart(table(day=[*cells[:-1], "" if missing else cells[-1]]), 0)
     assert found is not None
     assert found.reason.startswith("dates, such as")
     assert found.words.typed.endswith("--kind day=categorical")

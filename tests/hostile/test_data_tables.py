@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 
 from iwax import data
-from iwax.data.coding import decode, written
 from iwax.data.columns import Column, infer
-from iwax.formats.cells import Cells, with_holes
+from iwax.data.encoding import decode
+from iwax.formats import columnar
+from iwax.formats.cell import mark_missing
+from iwax.formats.cells import Cells
 from iwax.formats.table import read_cells
 
 
@@ -57,7 +59,7 @@ def test_text_that_is_no_table(tmp_path, contents, message):
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        (["inf,a", *TEN], "t.csv:2:1: column 'x' needs numbers of size up to .*; got 'inf'; mend the cell"),
+        (["inf,a", *TEN], "t.csv:2:1: column 'x' needs numbers of size up to .*; got 'inf'; correct the cell"),
         ([*TEN, "-Infinity,a"], "t.csv:12:1: .*got '-Infinity'"),
         ([*TEN, "1e400,a"], "t.csv:12:1: .*got '1e400'"),
         ([*TEN, "-1e39,a"], "t.csv:12:1: .*got '-1e39'"),
@@ -137,8 +139,9 @@ def test_numbers_outside_a_kind(tmp_path, kind, cell):
 
 
 def test_levels_that_are_one_number():
-    refused("one way to write a level; got '01' and '1' for", infer, "x", ["1", "01", "2"], kind="categorical")
-    assert infer("x", ["1", "01", "2"]).kind == "nonnegative_integer"
+    cells = read_cells(b"x\n1\n01\n2\n", name="t.csv")
+    refused("one way to write a level; got '01' and '1' for", infer, cells, 0, kind="categorical")
+    assert infer(cells, 0).kind == "nonnegative_integer"
 
 
 def test_a_column_without_a_value_in_the_training_rows(tmp_path):
@@ -189,7 +192,7 @@ def test_tables_are_needed_where_columns_are(tmp_path):
 
 @pytest.mark.parametrize("missing", ["-999", [-999], [None]])
 def test_words_for_missing_cells_are_texts(missing):
-    refused("missing must be a list of texts", with_holes, ["1"], missing)
+    refused("missing must be a list of texts", mark_missing, ["1"], missing)
 
 
 @pytest.mark.parametrize(
@@ -213,12 +216,11 @@ def test_columns_check_themselves(arguments, message):
 
 def test_values_that_cannot_be_decoded():
     refused(
-        r"needed values \[n, 2\], a column for each one of the table; got \(3, 1\)", decode, COLUMNS, np.zeros((3, 1))
+        r"needed values \[n, 2\], one column for each of the table; got \(3, 1\)", decode, COLUMNS, np.zeros((3, 1))
     )
     refused("2:1: column 'a' needs whole numbers .*; got 0.5", decode, COLUMNS, np.array([[1, 0], [0.5, 0]]))
     refused("1:2: column 'c' needs a place among its 7 levels, from 0; got 7", decode, COLUMNS, np.array([[1, 7.0]]))
-    refused("the delimiter must be one of ',', ';'", written, COLUMNS, np.zeros((1, 2)), delimiter="!")
-    refused("needed 1 columns of 2 cells", Cells, "t", ("a",), (["1"],), range(2))
+    refused("needed 1 columns of 2 cells", Cells, "t", ("a",), (columnar.packed(["1"]),), range(2))
 
 
 def test_fractions_of_a_table_are_needed_to_binarise_it(tmp_path):
@@ -229,7 +231,7 @@ def test_fractions_of_a_table_are_needed_to_binarise_it(tmp_path):
     refused(r"needs real values in \[0, 1\]", data.load, path, binarize="threshold")
     path.write_bytes(table("x,y", *["0.5,?"] * 9, "0.25,1"))
     refused(
-        "sample' needs data without missing cells; got 9 of them; use 'threshold'", data.load, path, binarize="sample"
+        "sample' needs data without missing cells; got 7 of them; use 'threshold'", data.load, path, binarize="sample"
     )
 
 
@@ -254,7 +256,7 @@ def test_parquet_of_other_types(tmp_path, unit):
     path = tmp_path / "t.parquet"
     path.write_bytes(packed(a=([1, 2, 4],), b=([value] * 3, kind)))
     refused(
-        f"t.parquet: column 'b' needs numbers, truth values or texts; got {unit}.*kinds={{'b': 'drop'}}",
+        f"t.parquet: column 'b' needs numbers, booleans or texts; got {unit}.*kinds={{'b': 'drop'}}",
         data.load,
         path,
     )

@@ -21,12 +21,13 @@ from PIL import Image
 from scipy.io import savemat
 
 from iwax import data
-from iwax.formats.cells import check_names, number
-from iwax.formats.gzipped import unpack
-from iwax.formats.idx import read_idx
+from iwax.data.mnist import read_idx
+from iwax.formats.cell import number
+from iwax.formats.cells import check_names
 from iwax.formats.matlab import read_matlab
 from iwax.formats.npy import read_npz
 from iwax.formats.table import read_cells
+from iwax.formats.whole import unpack
 from iwax.memory_limit import MemoryLimitError
 
 MOST = 300e6  # bytes beyond what was there
@@ -198,13 +199,13 @@ def test_a_hostile_file_is_bounded(name, tmp_path, monkeypatch):
         try:
             data.load(path)
         except ValueError as error:
-            said = str(error)
+            words = str(error)
         else:
-            said = ""
-    assert (message or "") in said
-    assert len(said) < 2_000
+            words = ""
+    assert (message or "") in words
+    assert len(words) < 2_000
     if "would take" in (message or ""):
-        assert "IWAX_MEMORY_LIMIT=" in said
+        assert "IWAX_MEMORY_LIMIT=" in words
 
 
 def test_what_is_compressed_is_bounded(monkeypatch):
@@ -261,16 +262,16 @@ def test_a_table_is_held_in_little_more_than_its_letters():
 @pytest.mark.parametrize(("rows", "columns"), [(200_000, 5), (60, 10_000)])
 def test_a_table_is_read_and_filled_in_half_as_much_again_and_200_megabytes(rows, columns, tmp_path):
     path, rng = tmp_path / "t.csv", np.random.default_rng(0)
-    holes = rng.random((rows, columns)) < 0.1
-    holes[:, 0] = False
+    missing = rng.random((rows, columns)) < 0.1
+    missing[:, 0] = False
     with path.open("w") as file:
         file.write(",".join(f"c{i}" for i in range(columns)) + "\n")
-        for row, hole in zip(rng.normal(size=(rows, columns)), holes, strict=True):
-            file.write(",".join("" if empty else f"{x:.5f}" for x, empty in zip(row, hole, strict=True)) + "\n")
+        for row, gaps in zip(rng.normal(size=(rows, columns)), missing, strict=True):
+            file.write(",".join("" if empty else f"{x:.5f}" for x, empty in zip(row, gaps, strict=True)) + "\n")
     most = 1.5 * path.stat().st_size + 200e6
     with bounded(120.0, most):
         found = data.load(path).columns
     with bounded(120.0, most):
         values = data.read_rows(path, found).values
-        filled = data.filled_table(path, found, np.where(holes, 0.5, values), np.isnan(values))
-    assert filled.count(b",0.5") >= int(holes[:, 1:].sum())
+        filled = data.filled_table(path, found, np.where(missing, 0.5, values), np.isnan(values))
+    assert filled.count(b",0.5") >= int(missing[:, 1:].sum())

@@ -46,7 +46,7 @@ def many_log_weights() -> np.ndarray:
 
 
 def mean_and_error(bound: bounds.Bound, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """The mean over groups of k draws of a bound, and its standard error, a row."""
+    """The mean over groups of k draws of a bound, and its standard error, per row."""
     log_w = many_log_weights()
     groups = np.moveaxis(log_w[: DRAWS // k * k].reshape(DRAWS // k, k, ROWS), 1, 0)
     values = np.asarray(jax.jit(bound)(groups), np.float64)  # [groups, rows]
@@ -274,7 +274,7 @@ def test_an_error_that_a_few_draws_say_is_unknown_and_the_others_hold():
         np.testing.assert_array_equal(known[~np.isnan(known)], found.monte_carlo_error[~np.isnan(known)])
         inside += off[~np.isnan(known)].tolist()
         outside += off[np.isnan(known)].tolist()
-        said = any("the Monte-Carlo error of log p(x) is unknown for" in line for line in found.warnings())
-        assert said == (np.isnan(known).mean() > 0.05)
+        warned = any("the Monte-Carlo error of log p(x) is unknown for" in line for line in found.warnings())
+        assert warned == (np.isnan(known).mean() > 0.05)
     assert min(len(inside), len(outside)) >= 20
     assert np.mean(np.array(inside) < 4) > 0.85 > np.mean(np.array(outside) < 4) + 0.1

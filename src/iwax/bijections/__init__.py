@@ -1,6 +1,6 @@
 """Invertible maps with a known Jacobian determinant: shared by flow posteriors and flow priors.
 
-Each is written for one point z [features] and keeps to one protocol: ``forward(z) -> (y, log_det)``,
+Each is written for one point z [features] and follows one protocol: ``forward(z) -> (y, log_det)``,
 ``inverse(y, near=None) -> (z, log_det)``, log_det always that of the forward map at z, nats. ``near`` is the preimage
 where it is known already: a map without a closed inverse then searches nothing, and its derivative is still exact.
 """

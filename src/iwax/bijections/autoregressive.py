@@ -19,7 +19,7 @@ class Autoregressive(eqx.Module):
 
     Kingma et al. (2016, arXiv:1606.04934); inverted, as a prior, the masked autoregressive flow (Papamakarios, Pavlakou
     and Murray 2017, arXiv:1705.07057). ``network(z, context)`` is masked (`nn.MaskedMLP`) and gives [2, features]: t,
-    and the raw s, kept within ``bound`` by ``bound`` tanh(raw / ``bound``). One pass forwards, as many as there are
+    and the raw s, held within ``bound`` by ``bound`` tanh(raw / ``bound``). One pass forwards, as many as there are
     features back.
 
     >>> from iwax.nn import MaskedMLP

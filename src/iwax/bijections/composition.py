@@ -60,7 +60,7 @@ class Composite(eqx.Module):
 
 
 class Stacked(eqx.Module):
-    """``f_T o ... o f_1`` of maps of one kind, kept as one map whose arrays have a leading axis of T; run as a loop.
+    """``f_T o ... o f_1`` of maps of one kind, stored as one map whose arrays have a leading axis of T; run as a loop.
 
     ``orders`` [T, features] are permutations, one applied before each map; None for none. They are fixed, not learned.
 

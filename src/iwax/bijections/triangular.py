@@ -28,7 +28,7 @@ class UnitTriangular(eqx.Module):
     """``y = L z + shift``, L with ones on the diagonal and ``below`` under it, row by row; log-determinant 0.
 
     The linear inverse autoregressive flow of Tomczak and Welling (2016, arXiv:1611.09630). Only the D (D - 1) / 2
-    numbers that matter are kept, and L z is formed without L: as ``((z E) * below) S``, E and S spreading columns and
+    numbers that matter are stored, and L z is formed without L: as ``((z E) * below) S``, E and S spreading columns and
     summing rows, which no scatter slows down. ``shift`` may be left out.
 
     >>> y, _ = UnitTriangular(jnp.array([2.0])).forward(jnp.array([1.0, 1.0]))

@@ -27,7 +27,7 @@ def list_(context: typer.Context) -> None:
     """
     terminal: Terminal = context.obj
     infos = {name: registry.info(name) for name in registry.names()}
-    where = {name: registry.whereabouts(name) for name in infos}
+    where = {name: registry.availability(name) for name in infos}
     titles = {name: i.title if name == i.name else f"the same as {i.name}" for name, i in infos.items()}
     terminal.table(("name", "where", "what"), [(n, where[n], titles[n]) for n in infos])
     terminal.document(
@@ -43,7 +43,7 @@ def info(context: typer.Context, name: Name) -> None:
     """
     terminal: Terminal = context.obj
     known = registry.info(name)
-    facts = dataclasses.asdict(known)
+    facts = dataclasses.asdict(known) | {"binarize_training": known.binarize_training}
     shown = facts | {
         "shape": " x ".join(map(str, known.shape)),
         "files": "\n".join(f"{file.path}  SHA-256 {file.sha256 or 'not stated'}" for file in known.files) or "none",

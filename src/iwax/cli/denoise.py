@@ -94,9 +94,9 @@ def _give(
         columns = {"x": found.values, "error": found.known_error, "ess": found.ess, "khat": found.pareto_k}
         export.write(output, columns, main="x")
     elif truth is None:
-        figures.reconstructions(output, given[:SHOWN], shown, shape)
+        figures.reconstructions(given[:SHOWN], shown, shape).write(output)
     else:
-        figures.imputations(output, truth[:SHOWN], given[:SHOWN], shown, shape)
+        figures.imputations(truth[:SHOWN], given[:SHOWN], shown, shape).write(output)
 
 
 def _compared(terminal: Terminal, truth: "np.ndarray", given: "np.ndarray", values: "np.ndarray") -> dict[str, Any]:

@@ -54,7 +54,7 @@ def doctor(context: typer.Context, self_check: SelfCheck = False) -> None:
                 load(module)
         audit.AT_IMPORT.append(events)
     found["data_folder"] = os.environ.get("IWAX_DATA")
-    found["data"] = {name: registry.whereabouts(name) for name in registry.names()}
+    found["data"] = {name: registry.availability(name) for name in registry.names()}
     terminal.say("testing the arithmetic against an exact answer ...")
     start = time.perf_counter()
     test = arithmetic.self_test()

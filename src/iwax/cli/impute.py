@@ -154,7 +154,7 @@ def _give(
     """The tables to their files, or the picture; else to stdout, and what a document has of them."""
     for path, table in zip(paths, tables, strict=False):
         if path.suffix.lower() == ".png":
-            figures.imputations(path, x[:SHOWN], given[:SHOWN], {"imputed": table[:SHOWN]}, shape)
+            figures.imputations(x[:SHOWN], given[:SHOWN], {"imputed": table[:SHOWN]}, shape).write(path)
         else:
             own.write(path, table, missing)
     for table in [] if paths else tables:

@@ -110,7 +110,7 @@ def train(
 def _have(name: str | None) -> None:
     """Get the files of a registered name that are not here: what cannot be had is refused before JAX is loaded."""
     try:
-        place = "embedded" if name is None else registry.whereabouts(name)
+        place = "embedded" if name is None else registry.availability(name)
     except ValueError:  # a file of one's own, or a wrong name, which is refused with all that is wrong
         return
     if place in ("absent", "incomplete"):

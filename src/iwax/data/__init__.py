@@ -1,5 +1,6 @@
 """Data sets: registered ones, each with a written protocol, and a user's own arrays and pictures."""
 
+from iwax import former_names
 from iwax.data.columns import Column
 from iwax.data.dataset import Dataset, Split
 from iwax.data.fetch import ChecksumError, UnavailableError
@@ -8,7 +9,7 @@ from iwax.data.info import Info
 from iwax.data.listing import listing
 from iwax.data.loading import load
 from iwax.data.perturbation import perturb
-from iwax.data.registry import get, info, names, nearest, whereabouts
+from iwax.data.registry import availability, get, info, names, nearest
 from iwax.data.rows import Rows
 from iwax.data.tables import filled_table
 from iwax.formats.dialect import Dialect
@@ -24,6 +25,7 @@ __all__ = [
     "Split",
     "TableError",
     "UnavailableError",
+    "availability",
     "filled_table",
     "get",
     "info",
@@ -33,5 +35,6 @@ __all__ = [
     "nearest",
     "perturb",
     "read_rows",
-    "whereabouts",
 ]
+
+__getattr__ = former_names.of(__name__)

@@ -1,16 +1,47 @@
 """From grey to black and white: by an exact random rule, or by a threshold."""
 
-import warnings
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
+from iwax import former_names
 from iwax.data.bits import bits16
 from iwax.streams import Bits
 
+BINARIZE_SEED = 0
+Binarize = Literal["threshold", "sample"]
+
+
+def binarized(values: np.ndarray, how: str, *, stream: Bits | None, where: str) -> np.ndarray:
+    """Grey values (uint8), or real ones in [0, 1], in {0, 1}: by ``"threshold"``, or by one Bernoulli ``"sample"``.
+
+    The draw is that of `binarize_once` with seed 0 and ``stream``; without a stream, grey values to be drawn later.
+    Missing values (NaN) stay missing, in float32. Raises ValueError, saying ``where``, for real values outside [0, 1]
+    and for a sample of values of which some are missing.
+
+    >>> binarized(np.array([[0.2, 0.7]], np.float32), "threshold", stream=None, where="x.npy").tolist()
+    [[0, 1]]
+    """
+    if how not in ("threshold", "sample"):
+        raise ValueError(f"{where}: binarize must be 'threshold' or 'sample'; got {how!r}")
+    if values.dtype != np.uint8:
+        low, high = np.nanmin(values), np.nanmax(values)
+        if low < 0 or high > 1:
+            raise ValueError(
+                f"{where}: binarize={how!r} needs real values in [0, 1], or grey ones in uint8; got {low:g} to {high:g}"
+            )
+        if how == "sample" and (missing := np.count_nonzero(np.isnan(values))):
+            raise ValueError(
+                f"{where}: binarize='sample' needs data without missing cells; got {missing} of them; use 'threshold'"
+            )
+    if how == "threshold":
+        return threshold(values)
+    grey = values if values.dtype == np.uint8 else as_grey(values)
+    return grey if stream is None else binarize_once(grey, seed=BINARIZE_SEED, stream=stream)
+
 
 def binarize_grey(x: Any, bits: Any) -> Any:  # NumPy or JAX arrays, without loading JAX here
-    """1 where ``bits * 255 < x * 65536``, else 0: Bernoulli(x/255) from 16 random bits a pixel.
+    """1 where ``bits * 255 < x * 65536``, else 0: Bernoulli(x/255) from 16 random bits per pixel.
 
     x: uint8 grey values; bits: uint16, uniform, of the same shape. NumPy or JAX arrays; the result is uint8.
     Exact at both ends: 0 gives always 0 and 255 always 1; in between the probability is x/255 rounded up to
@@ -22,32 +53,26 @@ def binarize_grey(x: Any, bits: Any) -> Any:  # NumPy or JAX arrays, without loa
     return (bits.astype("uint32") * 255 < x.astype("uint32") * 65536).astype("uint8")
 
 
-def binarize_once(
-    grey: np.ndarray, *, seed: int, stream: Bits | None = None, purpose: Bits | None = None
-) -> np.ndarray:
+@former_names.argument("purpose", "stream")
+def binarize_once(grey: np.ndarray, *, seed: int, stream: Bits) -> np.ndarray:
     """A fixed draw of Bernoulli(grey/255), uint8 in {0, 1}: the same on every platform for one seed and random stream.
-
-    ``purpose`` is the former name of ``stream``. Raises TypeError where not exactly one of the two is given.
 
     >>> binarize_once(np.full((1, 3), 255, np.uint8), seed=1, stream=Bits.TEST).tolist()
     [[1, 1, 1]]
     """
-    if purpose is not None:
-        warnings.warn("purpose= of binarize_once is now stream=", DeprecationWarning, stacklevel=2)
-    named = [each for each in (stream, purpose) if each is not None]
-    if len(named) != 1:
-        raise TypeError(f"binarize_once needs one random stream, such as stream=streams.Bits.TEST, got {len(named)}")
-    return binarize_grey(grey, bits16(seed, named[0], grey.shape))
+    return binarize_grey(grey, bits16(seed, stream, grey.shape))
 
 
 def threshold(values: np.ndarray) -> np.ndarray:
-    """1 above half of the range: uint8 above 127.5, float (of range [0, 1]) above 0.5.
+    """1 above half of the range: uint8 above 127.5, float (of range [0, 1]) above 0.5. NaN stays NaN, in float32.
 
-    >>> threshold(np.array([127, 128], np.uint8)).tolist()
-    [0, 1]
+    >>> threshold(np.array([127, 128], np.uint8)).tolist(), threshold(np.array([0.7, np.nan])).tolist()
+    ([0, 1], [1.0, nan])
     """
-    half = 127.5 if values.dtype == np.uint8 else 0.5
-    return (values > half).astype(np.uint8)
+    if values.dtype == np.uint8:
+        return (values > 127.5).astype(np.uint8)
+    ones, missing = (values > 0.5).astype(np.uint8), np.isnan(values)
+    return np.where(missing, np.float32(np.nan), ones) if missing.any() else ones
 
 
 def as_grey(values: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""The columns of a table: the kind of values in each, found from its cells or said by the owner of the table."""
+"""The columns of a table: the kind of values in each, inferred from its cells or given by the owner of the table."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -7,21 +7,21 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from iwax.formats.cells import Cell, are_codes, as_text, distinct, exact, numbers, with_holes
+from iwax.formats.cell import exact
+from iwax.formats.cells import Cells
+from iwax.formats.columnar import packed
 from iwax.formats.refusals import Option, TableError, cut
 
 ColumnKind = Literal[
     "continuous", "positive", "nonnegative", "count", "integer", "nonnegative_integer", "binary", "categorical"
 ]
 KINDS: tuple[ColumnKind, ...] = get_args(ColumnKind)
-WHOLE = ("count", "integer", "nonnegative_integer")  # kinds whose values are whole numbers
-DROP = "drop"  # said instead of a kind: the column is left out
+DROP = "drop"  # given instead of a kind: the column is left out
 LARGEST = float(np.finfo(np.float32).max)
-OVERFLOWS = (
-    2.0**128 - 2.0**103
-)  # the least number that float32 rounds to infinity: its largest, printed, lies in between
+OVERFLOWS = 2.0**128 - 2.0**103  # the least number that float32 rounds to infinity; LARGEST, printed, is below it
 SMALLEST = float(np.finfo(np.float32).tiny)  # above 0; what is nearer to it may be taken for 0
 LARGEST_COUNT = 2**24  # up to here float32 tells whole numbers apart
+WHOLE = {"count": 0, "integer": -LARGEST_COUNT, "nonnegative_integer": 0}  # kinds of whole numbers, from the least
 WIDE = 10.0  # largest over smallest value of a column that is positive rather than continuous
 MANY_ZEROS = 0.05  # share of zeros from which on a column is taken for one that has a mass there
 NARROW = 1e-5  # standard deviation over mean below which float32 keeps too few digits
@@ -61,9 +61,8 @@ class Column:
         if self.kind in ("positive", "nonnegative"):
             inside = (values >= SMALLEST) & inside | ((values == 0) & (self.kind == "nonnegative"))
         elif self.kind != "continuous":
-            least = -LARGEST_COUNT if self.kind == "integer" else 0
             most = len(self.levels) - 1 if self.levels else LARGEST_COUNT
-            inside = (values >= least) & (values <= most) & (np.floor(values) == values)
+            inside = (values >= WHOLE.get(self.kind, 0)) & (values <= most) & (np.floor(values) == values)
         return inside | np.isnan(values)
 
     @property
@@ -76,13 +75,11 @@ class Column:
         """The values it can hold, in words."""
         if self.levels:
             return f"one of the levels {listed(self.levels)}"
-        return {
-            "count": f"whole numbers 0 .. {LARGEST_COUNT}",
-            "integer": f"whole numbers -{LARGEST_COUNT} .. {LARGEST_COUNT}",
-            "nonnegative": f"0 or numbers {SMALLEST:.2g} .. {LARGEST:.2g}",
-            "nonnegative_integer": f"whole numbers 0 .. {LARGEST_COUNT}",
-            "positive": f"numbers {SMALLEST:.2g} .. {LARGEST:.2g}",
-        }.get(self.kind, f"numbers of size up to {LARGEST:.2g}")
+        if self.kind in WHOLE:
+            return f"whole numbers {WHOLE[self.kind]} .. {LARGEST_COUNT}"
+        above = f"numbers {SMALLEST:.2g} .. {LARGEST:.2g}"
+        of_size = f"numbers of size up to {LARGEST:.2g}"
+        return {"positive": above, "nonnegative": f"0 or {above}"}.get(self.kind, of_size)
 
 
 def listed(names: Sequence[str], most: int = 5) -> str:
@@ -103,19 +100,14 @@ def summary(columns: Sequence[Column]) -> str:
     """
     parts = []
     for kind in KINDS:
-        found = [column for column in columns if column.kind == kind]
-        sizes = sorted({len(column.levels) for column in found})
-        levels = (
-            f" ({sizes[0]}{f' to {sizes[-1]}' if len(sizes) > 1 else ''} levels)"
-            if kind == "categorical" and found
-            else ""
-        )
-        parts += [f"{len(found)} {kind}{levels}"] if found else []
+        sizes = sorted(len(column.levels) for column in columns if column.kind == kind)
+        levels = " to ".join(map(str, sorted({*sizes[:1], *sizes[-1:]})))
+        parts += [f"{len(sizes)} {kind}{f' ({levels} levels)' if kind == 'categorical' else ''}"] if sizes else []
     return f"{len(columns)} column{'s' * (len(columns) != 1)}: {', '.join(parts)}"
 
 
-def infer(name: str, cells: Sequence[Cell | float], *, kind: ColumnKind | None = None, source: str = "table") -> Column:
-    """The column of these cells, texts or numbers, by the first rule that fits those that are not missing.
+def infer(table: Cells, place: int, *, kind: ColumnKind | None = None) -> Column:
+    """The column at a place of a table, by the first rule that fits its cells that are not missing.
 
     1. Any cell is no number, or all are codes of digits (`are_codes`): binary of two distinct texts, else categorical.
        Levels are sorted, numbers by size before other texts.
@@ -126,49 +118,36 @@ def infer(name: str, cells: Sequence[Cell | float], *, kind: ColumnKind | None =
     5. Zeros, and the others as in 4; or at least two zeros, one cell in twenty, and the others above 0: nonnegative.
     6. Anything else: continuous.
 
-    ``kind`` is taken instead where it is given; whether all cells fit it shows when they are coded. Raises
+    ``kind`` is taken instead where it is given; whether all cells fit it shows when they are encoded. Raises
     ValueError where no cell holds a value, and where numbers lie so close together that float32 would lose their
     digits.
 
-    >>> infer("colour", ["red", "blue", None, "green"])
+    >>> columns = ["red", "blue", None, "green"], ["0", "3", "12", "1"], ["2", "3", "3", None], ["0", "0", "2.5", None]
+    >>> table = Cells("t.csv", ("colour", "visits", "rating", "rain"), tuple(map(packed, columns)), range(2, 6))
+    >>> infer(table, 0)
     Column(name='colour', kind='categorical', levels=('blue', 'green', 'red'))
-    >>> infer("visits", [0, 3, 0, 12, 1]).kind, infer("rating", [2, 3, 3]).kind, infer("rain", [0.0, 0.0, 2.5]).kind
+    >>> infer(table, 1).kind, infer(table, 2).kind, infer(table, 3).kind
     ('count', 'nonnegative_integer', 'nonnegative')
     """
-    found = with_holes(as_text(cells))
-    return column_of(name, found, numbers(found), kind=kind, source=source)
-
-
-def column_of(
-    name: str,
-    cells: Sequence[Cell],
-    read: tuple[np.ndarray, set[str]],
-    *,
-    kind: ColumnKind | None = None,
-    source: str = "table",
-) -> Column:
-    """As ``infer``, of cells that are read: None where one is missing, and what `numbers` makes of them."""
-    where = f"{source}: column {name!r}"
-    values, words = read[0][~np.isnan(read[0])], read[1]
+    name, cells, (values, words) = table.names[place], table.columns[place], table.numbers(place)
+    where, values = f"{table.source}: column {name!r}", values[~np.isnan(values)]
     if not len(values) and not words:
-        raise TableError(
-            f"{where} needs at least one value; every cell is missing; leave it out with ",
-            Option("kinds", DROP, name),
-            remedy=[Option("kinds", DROP, name)],
-        )
-    chosen = kind or _kind(cells, values, words)
-    if chosen in ("binary", "categorical"):
-        return Column(name, chosen, _levels(chosen, distinct(cells), where))
+        drop = Option("kinds", DROP, name)
+        raise TableError(f"{where} needs at least one value; every cell is missing; leave it out with ", drop)
+    if kind is None:
+        of_texts = bool(words) or cells.are_codes()
+        kind = ("binary" if len(table.texts(place)) == 2 else "categorical") if of_texts else _kind(values)
+    if kind in ("binary", "categorical"):
+        return Column(name, kind, _levels(kind, table.texts(place), where))
     if not words:
         _refuse_inexact(cells, values, where)
-        if chosen != "count":
+        if kind != "count":
             _refuse_narrow(values, where)
-    return Column(name, chosen)
+    return Column(name, kind)
 
 
-def _kind(cells: Sequence[Cell], values: np.ndarray, words: set[str]) -> ColumnKind:
-    if words or are_codes(cells):
-        return "binary" if len(distinct(cells)) == 2 else "categorical"
+def _kind(values: np.ndarray) -> ColumnKind:
+    """The kind of a column of numbers."""
     low, high = values.min(), values.max()
     if np.array_equal(np.unique(values), [0, 1]):
         return "binary"
@@ -196,7 +175,7 @@ def _skewness(values: np.ndarray) -> float:
 
 def _levels(kind: str, texts: Iterable[str], where: str) -> tuple[str, ...]:
     size = {text: exact(text) for text in texts}
-    if kind == "binary" and set(size.values()) <= {0, 1} and not are_codes([*size]):
+    if kind == "binary" and set(size.values()) <= {0, 1} and not packed([*size]).are_codes():
         return ("0", "1")
     levels = tuple(sorted(size, key=lambda text: (size[text] is None, size[text] or 0, text)))
     for first, second in pairwise(levels):
@@ -210,7 +189,7 @@ def _levels(kind: str, texts: Iterable[str], where: str) -> tuple[str, ...]:
     return levels
 
 
-def _refuse_inexact(cells: Sequence[Cell], values: np.ndarray, where: str) -> None:
+def _refuse_inexact(cells: Iterable[str | None], values: np.ndarray, where: str) -> None:
     """Different numbers that are all one in float64, which keeps fifteen digits."""
     if values.min() != values.max():
         return

@@ -15,7 +15,7 @@ Kind = Literal["binary", "grey", "real", "table"]
 
 @dataclass(frozen=True)
 class Split:
-    """Rows ``values`` [n, D] and, where there are any, one integer label a row [n].
+    """Rows ``values`` [n, D] and, where there are any, one integer label per row [n].
 
     >>> len(Split(np.zeros((3, 4), np.uint8)))
     3
@@ -30,7 +30,7 @@ class Split:
         if self.values.dtype not in (np.uint8, np.float32):
             raise ValueError(f"a split needs uint8 or float32 values; got {self.values.dtype}")
         if self.labels is not None and self.labels.shape != self.values.shape[:1]:
-            raise ValueError(f"a split needs one label a row, shape ({len(self.values)},); got {self.labels.shape}")
+            raise ValueError(f"a split needs one label per row, shape ({len(self.values)},); got {self.labels.shape}")
 
     def __len__(self) -> int:
         return len(self.values)
@@ -44,9 +44,9 @@ class Dataset:
     ``kind`` is what a model is given: ``"binary"`` (0 or 1), ``"grey"`` (whole numbers 0..255), ``"real"``, or
     ``"table"``, whose ``columns`` say what each feature is, ``left_out`` which columns of the file are none, and
     ``warnings`` what looks wrong. Values are float32, NaN where a cell is missing, in
-    real data, in tables, and in binary and grey data with holes; else they are uint8.
+    real data, in tables, and in binary and grey data with missing cells; else they are uint8.
     With ``binarize_training`` the training values are grey uint8 that stand for probabilities value/255 and
-    are drawn anew to {0, 1} at every access (then ``kind`` is ``"binary"``). Validation and test values are
+    are drawn again to {0, 1} at every access (then ``kind`` is ``"binary"``). Validation and test values are
     final: they are never drawn again.
 
     >>> rows = Split(np.eye(4, dtype=np.uint8))
@@ -86,8 +86,8 @@ class Dataset:
                 f"got {split.values.shape[1]}"
             )
         drawn_later = self.binarize_training and part == "train"
-        holes = self.kind in ("binary", "grey") and not drawn_later and split.values.dtype == np.float32
-        dtype = np.float32 if self.kind in ("real", "table") or holes else np.uint8
+        incomplete = self.kind in ("binary", "grey") and not drawn_later and split.values.dtype == np.float32
+        dtype = np.float32 if self.kind in ("real", "table") or incomplete else np.uint8
         if split.values.dtype != dtype:
             raise ValueError(
                 f"{self.name}: {part} of kind {self.kind!r} needs {np.dtype(dtype)} values; got {split.values.dtype}"
@@ -103,10 +103,13 @@ class Dataset:
                     f"{self.name}: {part} of kind 'table' needs the values of its columns, and the places of levels "
                     f"from 0; {column.name!r} needs {column.needs}; got {values[wrong, i][0]}"
                 )
-        outside = _outside(self.kind, values)
-        if outside.size:
-            needed = "values in {0, 1}" if self.kind == "binary" else "whole numbers 0..255"
-            raise ValueError(f"{self.name}: {part} of kind {self.kind!r} needs {needed}; got {outside[0]}")
+        if self.kind in ("binary", "grey"):
+            wrong = values > (1 if self.kind == "binary" else 255)
+            if values.dtype == np.float32:
+                wrong |= (values < 0) | (values != np.floor(values)) & ~np.isnan(values)
+            if wrong.any():
+                needed = "values in {0, 1}" if self.kind == "binary" else "whole numbers 0..255"
+                raise ValueError(f"{self.name}: {part} of kind {self.kind!r} needs {needed}; got {values[wrong][0]}")
 
     @property
     def features(self) -> int:
@@ -140,13 +143,3 @@ class Dataset:
         for column in self.columns or ():
             state.update(repr((column.name, column.kind, column.levels)).encode())
         return state.hexdigest()
-
-
-def _outside(kind: Kind, values: np.ndarray) -> np.ndarray:
-    """The values, not missing, that binary or grey data cannot have."""
-    if kind not in ("binary", "grey"):
-        return values[:0]
-    wrong = values > (1 if kind == "binary" else 255)
-    if values.dtype == np.float32:
-        wrong |= (values < 0) | (values != np.floor(values)) & ~np.isnan(values)
-    return values[wrong]

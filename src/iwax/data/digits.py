@@ -30,7 +30,6 @@ DIGITS = Info(
     test=300,
     licence="CC BY 4.0 (UCI)",
     source="Alpaydin and Kaynak (1998), UCI; via sklearn.datasets.load_digits",
-    binarize_training=True,
     seed=SEED,
 )
 
@@ -40,7 +39,6 @@ GREY = replace(
     title="Optical digits 8x8, grey (scikit-learn)",
     protocol=DIGITS.protocol.partition(" Binarised like MNIST")[0] + " Grey values as they are.",
     kind="grey",
-    binarize_training=False,
     seed=None,
 )
 

@@ -1,18 +1,20 @@
 """Finding a data file: in ``$IWAX_DATA``, then in the cache, then by a checksummed download.
 
-All three are laid out alike (``mnist/train-images-idx3-ubyte.gz`` below each). A file is read once, its bytes
+All three have the same layout (``mnist/train-images-idx3-ubyte.gz`` below each). A file is read once, its bytes
 are compared with the known SHA-256, and only bytes that agree are ever used or enter the cache.
 """
 
 import hashlib
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pooch
 
-from iwax.data.download import download, scratch
-from iwax.formats.gzipped import unpack
+from iwax.data.download import download
+from iwax.formats.whole import unpack
+from iwax.storage import durable
 
 VARIABLE = "IWAX_DATA"
 
@@ -29,9 +31,9 @@ class ChecksumError(RuntimeError):
 class DataFile:
     """One published file: its place, its SHA-256 and its addresses; a hint says how else to get it.
 
-    A compressed file may instead be known by ``unpacked_sha256``, the digest of what it holds, since anyone may
-    have compressed it again. A file with neither digest is read unchecked, and never downloaded.
-    ``alternatives`` are other forms with the same contents, looked for after this one. A download ends at ``size``
+    ``alternatives`` are other forms with the same contents, looked for after this one. A compressed file may instead
+    be known by what it holds, if that is one of them, since anyone may have compressed it again. A file without a
+    digest is read unchecked, and never downloaded. A download ends at ``size``
     bytes, those of the published file where they are known, and after a time that depends on it (`deadline`).
 
     >>> DataFile("mnist/x.gz", "00ff").path
@@ -43,7 +45,6 @@ class DataFile:
     urls: tuple[str, ...] = ()
     alternatives: tuple["DataFile", ...] = ()
     hint: str = ""
-    unpacked_sha256: str | None = None
     size: int = 2**28
 
     def forms(self) -> tuple["DataFile", ...]:
@@ -69,11 +70,7 @@ def cache_folder() -> Path:
 
 def find(file: DataFile) -> Path | None:
     """Where a form of the file lies now, in ``$IWAX_DATA`` or the cache; None if nowhere. Contents unread."""
-    for folder in filter(None, (data_folder(), cache_folder())):
-        for form in file.forms():
-            if (folder / form.path).is_file():
-                return folder / form.path
-    return None
+    return next((path for _, path, _ in _found(file)), None)
 
 
 def read(file: DataFile) -> bytes:
@@ -81,20 +78,17 @@ def read(file: DataFile) -> bytes:
 
     Raises UnavailableError where it cannot be had, ChecksumError where it is not the published file.
     """
-    folder = data_folder()
-    for form in file.forms():
-        if folder is not None and (folder / form.path).is_file():
-            return _checked(form, folder / form.path)
     spoilt: ChecksumError | None = None
-    for form in file.forms():
-        if (cache_folder() / form.path).is_file():
-            try:
-                return _checked(form, cache_folder() / form.path)
-            except ChecksumError as error:  # a spoilt cache is fetched anew
-                spoilt = error
+    for form, path, cached in _found(file):
+        try:
+            return _checked(form, path)
+        except ChecksumError as error:
+            if not cached:
+                raise
+            spoilt = error  # a spoilt cache is fetched again
     failures: list[str] = []
     for form in file.forms():
-        for url in form.urls if form.sha256 or form.unpacked_sha256 else ():
+        for url in form.urls if form.sha256 else ():
             try:
                 return _download(form, url)
             except (ChecksumError, OSError, ValueError) as error:
@@ -103,7 +97,15 @@ def read(file: DataFile) -> bytes:
                     spoilt = error
     if spoilt is not None:
         raise spoilt
-    raise UnavailableError(_unavailable(file, folder, failures))
+    raise UnavailableError(_unavailable(file, failures))
+
+
+def _found(file: DataFile) -> Iterator[tuple[DataFile, Path, bool]]:
+    """The forms of a file that are here, where each lies, and whether that is the cache."""
+    for folder, cached in ((data_folder(), False), (cache_folder(), True)):
+        for form in file.forms():
+            if folder is not None and (folder / form.path).is_file():
+                yield form, folder / form.path, cached
 
 
 def _checked(form: DataFile, path: Path) -> bytes:
@@ -118,38 +120,31 @@ def _checked(form: DataFile, path: Path) -> bytes:
 
 
 def _is_published(form: DataFile, contents: bytes) -> bool:
-    if form.sha256 is None and form.unpacked_sha256 is None:
+    published = {each.sha256 for each in form.forms()}
+    if form.sha256 is None or hashlib.sha256(contents).hexdigest() in published:
         return True
-    if hashlib.sha256(contents).hexdigest() == form.sha256:
-        return True
-    if form.unpacked_sha256 is None:
-        return False
     try:
         unpacked = unpack(contents, name=form.path)
     except ValueError:  # no whole gzip file: certainly not the published one
         return False
-    return hashlib.sha256(unpacked).hexdigest() == form.unpacked_sha256
+    return hashlib.sha256(unpacked).hexdigest() in published
 
 
 def _difference(form: DataFile, contents: bytes) -> str:
     got = hashlib.sha256(contents).hexdigest()
-    return f"needed SHA-256 {form.sha256 or form.unpacked_sha256}, got {got} ({len(contents)} bytes)"
+    return f"needed SHA-256 {form.sha256}, got {got} ({len(contents)} bytes)"
 
 
 def _download(form: DataFile, url: str) -> bytes:
-    """Fetch into a temporary sibling, check, then move into place: the cache never holds an unchecked file."""
+    """Fetch, check, then put into place at once: the cache never holds an unchecked file, nor a part of one."""
     target = cache_folder() / form.path
     target.parent.mkdir(parents=True, exist_ok=True)
-    with scratch(target.parent) as folder:
-        arrived = folder / target.name
-        download(url, arrived, size=form.size)
-        contents = arrived.read_bytes()
-        if not _is_published(form, contents):
-            raise ChecksumError(
-                f"{url}: {_difference(form, contents)}: nothing was kept; try again, or put the published file "
-                f"at {target}"
-            )
-        arrived.replace(target)
+    contents = download(url, size=form.size)
+    if not _is_published(form, contents):
+        raise ChecksumError(
+            f"{url}: {_difference(form, contents)}: nothing was saved; try again, or put the published file at {target}"
+        )
+    durable.replace(target, contents)
     return contents
 
 
@@ -160,7 +155,8 @@ def _brief(error: Exception) -> str:
     return f"{kind}: {' '.join(str(error).split())[:160]}"
 
 
-def _unavailable(file: DataFile, folder: Path | None, failures: list[str]) -> str:
+def _unavailable(file: DataFile, failures: list[str]) -> str:
+    folder = data_folder()
     where = f"${VARIABLE} ({folder})" if folder else f"${VARIABLE} (not set)"
     checksum = f" (SHA-256 {file.sha256})" if file.sha256 else ""
     tried = f"; downloads failed: {'; '.join(failures)}" if failures else "; it cannot be downloaded from here"

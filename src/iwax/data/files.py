@@ -13,10 +13,10 @@ from iwax.data.columns import DROP, Column, listed, summary
 from iwax.data.dataset import Dataset, Kind, Split
 from iwax.data.rows import Rows, rows_of
 from iwax.data.tables import TABLES, rows_of_new_table, rows_of_table
-from iwax.formats.dialect import UNSAID, Dialect
+from iwax.formats.dialect import AS_SHOWN, Dialect
 from iwax.formats.images import read_images
 from iwax.formats.npy import read_npy, read_npz
-from iwax.formats.zipped import shown
+from iwax.formats.whole import shown
 from iwax.streams import Bits
 
 SPLIT_SEED = 0
@@ -30,7 +30,7 @@ def load_file(
     path: Path,
     *,
     kinds: Mapping[str, str] | None = None,
-    dialect: Dialect = UNSAID,
+    dialect: Dialect = AS_SHOWN,
     columns: Sequence[Column] | None = None,
     left_out: Collection[str] = (),
 ) -> Dataset:
@@ -40,7 +40,7 @@ def load_file(
     reading found them, nothing is inferred. Raises FileNotFoundError, PermissionError, or ValueError saying what was
     needed, got and where.
     """
-    dropped = [name for name, said in (kinds or {}).items() if said == DROP]
+    dropped = [name for name, kind in (kinds or {}).items() if kind == DROP]
     if columns is None:
         parts = _read(path, kinds, dialect)
     else:
@@ -77,20 +77,20 @@ def read_rows(
     dropped: Collection[str] = (),
     empty: bool = False,
     each: bool = False,
-    dialect: Dialect = UNSAID,
+    dialect: Dialect = AS_SHOWN,
 ) -> Rows:
     """All rows of a file or folder, unsplit: what a trained model is applied to. Errors as in ``load_file``.
 
     A model of a table takes tables with the same ``columns``, found by name in any order, and perhaps those that
     were ``dropped`` from it. Without ``columns`` those of a table are inferred from the file alone. From an .npz file
-    with parts, the test rows. ``dialect`` as the table of training was read, ``missing`` in place of what it says. Of a
-    table with ``columns``, ``empty`` rows are let through where that is said, and with ``each`` so are cells that their
-    columns cannot hold, with the reason (`Rows.refused`).
+    with parts, the test rows. ``dialect`` as the table of training was read, with ``missing`` in place of its own. Of a
+    table with ``columns``, rows without a value are read if ``empty`` is set, and cells that their columns cannot hold
+    if ``each`` is set, with the reason (`Rows.refused`).
     """
     dialect = replace(dialect, missing=missing) if missing else dialect
     if columns is None:
         of_table = _suffix(path) in TABLES
-        parts = _read(path, None, dialect if of_table else UNSAID)
+        parts = _read(path, None, dialect if of_table else AS_SHOWN)
         return parts["x"] if "x" in parts else parts["test"]
     if _suffix(path) not in TABLES:
         names = listed([column.name for column in columns])
@@ -100,14 +100,14 @@ def read_rows(
 
 
 def _common_kind(parts: dict[str, Rows], path: Path) -> Kind:
-    """The widest kind of the parts; parts of other shapes, or grey beside real ones, are refused."""
+    """The widest kind of the parts; parts of other shapes, or grey and real ones together, are refused."""
     shapes = {f"x_{part} {rows.shape}" for part, rows in parts.items()}
     if len({rows.shape for rows in parts.values()}) > 1:
         raise ValueError(f"{path}: needed rows of one shape in all parts; got {', '.join(sorted(shapes))}")
     kinds = {rows.kind for rows in parts.values()}
     if {"grey", "real"} <= kinds:
         raise ValueError(
-            f"{path}: needed one kind of values in all parts; got whole numbers above 1 beside real ones; "
+            f"{path}: needed one kind of values in all parts; got whole numbers above 1 and real ones; "
             "save all parts as uint8 or all as float32"
         )
     if "train" in parts and len(parts["train"].values) < 2:
@@ -123,10 +123,10 @@ def _read(path: Path, kinds: Mapping[str, str] | None, dialect: Dialect) -> dict
     if suffix in TABLES:
         with _readable(path):
             return {"x": rows_of_new_table(path, kinds=kinds, dialect=dialect)}
-    if kinds or dialect.said:
+    if kinds or dialect != AS_SHOWN:
         raise ValueError(
             f"{path}: kinds of columns and texts for missing cells are for tables ({', '.join(TABLES)}), and so are "
-            "header, delimiter, encoding, thousands and levels; this is none"
+            "header, delimiter, encoding, thousands and levels; this file is no table"
         )
     with _readable(path):
         return _read_as(path, suffix)
@@ -204,7 +204,7 @@ def _labels(found: dict[str, np.ndarray], name: str, path: Path) -> np.ndarray |
         return None
     if labels.dtype.kind not in "bui" or labels.shape != found[name].shape[:1]:
         raise ValueError(
-            f"{path}[{name.replace('x', 'y', 1)}]: needed one whole number a row, shape {found[name].shape[:1]}; "
+            f"{path}[{name.replace('x', 'y', 1)}]: needed one whole number per row, shape {found[name].shape[:1]}; "
             f"got {labels.dtype} {labels.shape}"
         )
     return labels.astype(np.int32)
@@ -218,7 +218,7 @@ def _stored(parts: dict[str, Rows], kind: Kind) -> dict[str, Split]:
 
 
 def _refuse_unseen(values: np.ndarray, rows: Rows, path: Path) -> None:
-    """Nothing can be learnt of a column without a value in the training rows."""
+    """Refuse a column without a value in the training rows: nothing can be learnt of it."""
     unseen = np.isnan(values).all(axis=0) if values.dtype == np.float32 else np.zeros(1, bool)
     if unseen.any():
         column = int(np.argmax(unseen))
@@ -232,11 +232,11 @@ def _refuse_unseen(values: np.ndarray, rows: Rows, path: Path) -> None:
 def _described(splits: dict[str, Split], kind: Kind, columns: Sequence[Column] | None, dropped: Sequence[str]) -> str:
     """The kind of the values, what is missing, and what was done to them."""
     values = [split.values for split in splits.values()]
-    holes = sum(int(np.isnan(part).sum()) for part in values if part.dtype == np.float32)
+    empty = sum(int(np.isnan(part).sum()) for part in values if part.dtype == np.float32)
     cells = sum(part.size for part in values)
-    missing = f"{holes:,} of {cells:,} cells missing" if holes else "no cell missing"
+    missing = f"{empty:,} of {cells:,} cells missing" if empty else "no cell missing"
     if columns is None:
-        return f"{kind} values as stored{f', {missing}' if holes else ''}, nothing scaled, nothing redrawn."
+        return f"{kind} values as stored{f', {missing}' if empty else ''}, nothing scaled, nothing redrawn."
     left_out = f", left out: {', '.join(dropped)}" if dropped else ""
     return f"{summary(columns)}{left_out}; {missing}; nothing scaled, nothing redrawn."
 

@@ -39,7 +39,7 @@ FREY_FACES = Info(
 
 
 def load(info: Info) -> Dataset:
-    """frey_rawface.mat: one frame a column."""
+    """frey_rawface.mat: one frame per column."""
     frames = read_matlab(read(FILE), keys=("ff",), name=FILE.path)["ff"].T
     scaled = (frames.astype(np.float32) + np.float32(0.5)) / np.float32(256)  # exact: a division by 2^8
     return info.cut(scaled, order=permutation(SEED, Bits.SPLIT, len(scaled)))

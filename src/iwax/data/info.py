@@ -14,8 +14,8 @@ from iwax.streams import Bits
 class Info:
     """Name, protocol, sizes, files and licence of a registered data set.
 
-    ``train``, ``valid`` and ``test`` are numbers of rows; ``files`` is empty for a set that needs none. With
-    ``binarize_training`` rows are grey until they are drawn, those of validation and test once, by ``seed``.
+    ``train``, ``valid`` and ``test`` are numbers of rows; ``files`` is empty for a set that needs none. With a
+    ``seed`` rows are grey until they are drawn, those of validation and test once, by that seed.
     """
 
     name: str
@@ -29,13 +29,13 @@ class Info:
     licence: str
     source: str
     files: tuple[DataFile, ...] = ()
-    binarize_training: bool = False
     aliases: tuple[str, ...] = ()
     seed: int | None = None
 
-    def __post_init__(self) -> None:
-        if self.binarize_training != (self.seed is not None):
-            raise ValueError(f"{self.name} needs a seed where it is binarised at every access, and none else")
+    @property
+    def binarize_training(self) -> bool:
+        """Whether training rows are drawn again at every access."""
+        return self.seed is not None
 
     def cut(self, values: np.ndarray, labels: np.ndarray | None = None, order: np.ndarray | None = None) -> Dataset:
         """The data set of these rows, in ``order`` where one is given: first training, then validation, then test."""

@@ -1,4 +1,4 @@
-"""What was read of a table: a line for each column, and one for each that is left out."""
+"""A summary of a table: one line for each column."""
 
 import unicodedata
 
@@ -15,7 +15,7 @@ LEVELS = 60
 def listing(dataset: Dataset) -> list[str]:
     """Name, kind, missing cells and range or levels of every column of a table, over all of its rows, in line.
 
-    Of a wide table the first columns, and how many more there are of which kind. Nothing for other data.
+    For a wide table, the first columns, and how many more there are of which kind. For other data, no line.
 
     >>> rows = np.array([[3.0, 0], [0, np.nan], [9, 1]], np.float32)
     >>> from iwax.data.dataset import Split
@@ -37,12 +37,12 @@ def listing(dataset: Dataset) -> list[str]:
     wide = [max(_width(row[j]) for row in rows) for j in range(3)]
     lines = []
     for name, kind, missing, text in rows:
-        lines.append(f"{_padded(name, wide[0])}  {kind:<{wide[1]}}  {missing:>{wide[2]}}  {text}")
+        lines.append(f"{name}{' ' * (wide[0] - _width(name))}  {kind:<{wide[1]}}  {missing:>{wide[2]}}  {text}")
     if len(shown) < len(columns):
         rest = [column.kind for column in columns[len(shown) :]]
         kinds = ", ".join(f"{rest.count(kind)} {kind}" for kind in dict.fromkeys(rest))
-        holes = int(np.isnan(values[:, len(shown) :]).sum())
-        lines.append(f"and {len(rest):,} more: {kinds}; {holes:,} of their cells missing")
+        missing = int(np.isnan(values[:, len(shown) :]).sum())
+        lines.append(f"and {len(rest):,} more: {kinds}; {missing:,} of their cells missing")
     return lines
 
 
@@ -75,7 +75,3 @@ def _width(text: str) -> int:
     return sum(
         1 + (unicodedata.east_asian_width(letter) in "WF") - bool(unicodedata.combining(letter)) for letter in text
     )
-
-
-def _padded(text: str, width: int) -> str:
-    return text + " " * (width - _width(text))

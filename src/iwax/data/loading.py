@@ -3,21 +3,17 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
-import numpy as np
-
-from iwax.data.binarization import as_grey, binarize_once, threshold
+from iwax.data.binarization import BINARIZE_SEED, Binarize, binarized
 from iwax.data.columns import Column
 from iwax.data.dataset import Dataset, Split
 from iwax.data.files import PICKLES, SUFFIXES, load_file
 from iwax.data.perturbation import perturbed
 from iwax.data.registry import info, load_registered, names
-from iwax.formats.dialect import Dialect
+from iwax.formats.dialect import AS_SHOWN, Dialect
 from iwax.streams import Bits
 
-BINARIZE_SEED = 0
-Binarize = Literal["threshold", "sample"]
+STREAMS = {"train": None, "valid": Bits.VALID, "test": Bits.TEST}  # None: drawn at every access
 
 
 def load(
@@ -41,16 +37,16 @@ def load(
     ``x_test`` (and ``x_valid``), with labels ``y``, ``y_train`` ...; without such parts the rows are permuted with a
     fixed seed and split 80/10/10. bool and 0/1 values are binary, other uint8 grey, floats real, NaN missing.
     ``binarize`` turns grey values, or real ones in [0, 1], into 0 and 1: ``"threshold"`` once (1 above half of the
-    range), ``"sample"`` by Bernoulli draws (training anew at every access, validation and test once, seed 0).
+    range), ``"sample"`` by Bernoulli draws (training again at every access, validation and test once, seed 0).
 
     Tables (.csv, .tsv, .txt, and .parquet with ``pip install 'iwax[tables]'``) may have columns of numbers and of
     texts, and missing cells: empty, NA, N/A, NaN, null, None, ?, - and other usual marks, and the texts in ``missing``,
-    but not those in ``levels`` (by column). ``kinds`` says by name what a column is where that should not be inferred:
-    continuous, positive, count, binary, categorical, or drop. How a text table is written is seen, or said:
+    but not those in ``levels`` (by column). ``kinds`` gives by name the kind of a column that should not be inferred:
+    continuous, positive, count, binary, categorical, or drop. How a text table is written is seen, or given:
     ``header`` ("first" line or "none"), ``delimiter``, ``encoding``, ``thousands`` (`Dialect`). With ``columns``, and
     those ``left_out``, as an earlier reading found them, nothing is inferred.
 
-    ``perturb`` replaces that share of the values of training and validation rows by uniform ones, last of all, as a
+    ``perturb`` is the share of the values of training and validation rows that uniform ones replace, last of all, as a
     background model needs it (`perturb`).
 
     Raises ValueError (unknown name, with the nearest ones; unusable values, with their place),
@@ -60,36 +56,31 @@ def load(
     >>> digits.shape, digits.kind, len(digits.train), len(digits.valid), len(digits.test)
     ((8, 8), 'binary', 1297, 200, 300)
     """
+    if binarize not in (None, "threshold", "sample"):
+        raise ValueError(f"binarize must be 'threshold', 'sample' or None; got {binarize!r}")
     dialect = Dialect(header, delimiter, encoding, thousands, missing, levels or {})
-    loaded = _loaded(name_or_path, binarize, kinds, dialect, columns, left_out)
+    if isinstance(name_or_path, str) and (name_or_path in names() or not _looks_like_path(name_or_path)):
+        loaded = _registered(name_or_path, binarize, as_table=bool(kinds) or dialect != AS_SHOWN)
+    else:
+        path = Path(name_or_path).expanduser()
+        loaded = load_file(path, kinds=kinds, dialect=dialect, columns=columns, left_out=left_out)
+        loaded = loaded if binarize is None else _binarized(loaded, binarize)
     return loaded if perturb is None else perturbed(loaded, perturb)
 
 
-def _loaded(
-    name_or_path: str | Path,
-    binarize: Binarize | None,
-    kinds: Mapping[str, str] | None,
-    dialect: Dialect,
-    columns: Sequence[Column] | None,
-    left_out: Collection[str],
-) -> Dataset:
-    """The data set, binarised as asked."""
-    if binarize not in (None, "threshold", "sample"):
-        raise ValueError(f"binarize must be 'threshold', 'sample' or None; got {binarize!r}")
-    if isinstance(name_or_path, str) and (name_or_path in names() or not _looks_like_path(name_or_path)):
-        if (kinds or dialect.said) and name_or_path in names():
-            raise ValueError(f"{name_or_path}: kinds of columns and texts for missing cells are for tables of your own")
-        if binarize is not None and info(name_or_path).kind == "binary":
-            raise ValueError(
-                f"{name_or_path} is binary by its own protocol; leave out binarize={binarize!r}, which is for grey "
-                "values and real ones in [0, 1]"
-            )
-        loaded = load_registered(name_or_path)
-        # Another protocol must not go by the same name.
-        return loaded if binarize is None else replace(_binarized(loaded, binarize), name=f"{loaded.name}-{binarize}")
-    path = Path(name_or_path).expanduser()
-    loaded = load_file(path, kinds=kinds, dialect=dialect, columns=columns, left_out=left_out)
-    return loaded if binarize is None else _binarized(loaded, binarize)
+def _registered(name: str, binarize: Binarize | None, *, as_table: bool) -> Dataset:
+    """A registered data set, binarised as asked, which is another protocol, and goes by another name."""
+    known = info(name)
+    if as_table:
+        raise ValueError(f"{name}: kinds of columns and texts for missing cells are for tables of your own")
+    if binarize is None:
+        return load_registered(name)
+    if known.kind == "binary":
+        raise ValueError(
+            f"{name} is binary by its own protocol; leave out binarize={binarize!r}, which is for grey values and real "
+            "ones in [0, 1]"
+        )
+    return replace(_binarized(load_registered(name), binarize), name=f"{known.name}-{binarize}")
 
 
 def _looks_like_path(text: str) -> bool:
@@ -100,16 +91,12 @@ def _looks_like_path(text: str) -> bool:
 
 
 def _binarized(dataset: Dataset, how: Binarize) -> Dataset:
-    """The data set in {0, 1}. Raises ValueError for real values outside [0, 1], and for draws that would have holes."""
+    """The data set in {0, 1}. Raises ValueError as `binarized`, and for levels, which are no numbers."""
     if dataset.kind == "binary":
         return dataset
-    if dataset.kind in ("real", "table"):
-        _refuse_outside(dataset, how)
-    if how == "sample" and dataset.missing:
-        raise ValueError(
-            f"{dataset.name}: binarize='sample' needs data without missing cells; got {dataset.missing} of them; "
-            "use 'threshold'"
-        )
+    for column in dataset.columns or ():
+        if column.levels not in ((), ("0", "1")):
+            raise ValueError(f"{dataset.name}: binarize={how!r} needs numbers; column {column.name!r} holds texts")
     if how == "threshold":
         note = "1 where a value is above half of the range, else 0"
     else:
@@ -117,7 +104,10 @@ def _binarized(dataset: Dataset, how: Binarize) -> Dataset:
             "value ~ Bernoulli(grey / 255), training redrawn at every access, validation and test drawn once with "
             f"seed {BINARIZE_SEED}"
         )
-    drawn = {part: _drawn(split, part, how) for part, split in dataset.splits().items()}
+    drawn = {
+        part: Split(binarized(split.values, how, stream=STREAMS[part], where=f"{dataset.name} ({part})"), split.labels)
+        for part, split in dataset.splits().items()
+    }
     return replace(
         dataset,
         protocol=f"{dataset.protocol} Binarised: {note}.",
@@ -128,30 +118,3 @@ def _binarized(dataset: Dataset, how: Binarize) -> Dataset:
         test=drawn["test"],
         columns=None,
     )
-
-
-def _refuse_outside(dataset: Dataset, how: Binarize) -> None:
-    """Real values, or those of a table, outside [0, 1], and levels, which are no numbers."""
-    for column in dataset.columns or ():
-        if column.levels not in ((), ("0", "1")):
-            raise ValueError(f"{dataset.name}: binarize={how!r} needs numbers; column {column.name!r} holds texts")
-    for part, split in dataset.splits().items():
-        low, high = np.nanmin(split.values), np.nanmax(split.values)
-        if low < 0 or high > 1:
-            raise ValueError(
-                f"{dataset.name}: binarize={how!r} needs real values in [0, 1], or grey ones in uint8; "
-                f"the {part} values go from {low:g} to {high:g}"
-            )
-
-
-def _drawn(split: Split, part: str, how: Binarize) -> Split:
-    if how == "threshold":
-        ones = threshold(split.values)
-        if split.values.dtype == np.float32 and np.isnan(split.values).any():
-            ones = np.where(np.isnan(split.values), np.float32(np.nan), ones)
-        return Split(ones, split.labels)
-    grey = split.values if split.values.dtype == "uint8" else as_grey(split.values)
-    if part == "train":
-        return Split(grey, split.labels)
-    stream = Bits.VALID if part == "valid" else Bits.TEST
-    return Split(binarize_once(grey, seed=BINARIZE_SEED, stream=stream), split.labels)

@@ -1,17 +1,21 @@
-"""MNIST and Fashion-MNIST from their idx files, binarised anew at every access, under four protocols."""
+"""MNIST and Fashion-MNIST from their idx files, binarised again at every access, under four protocols."""
 
+import math
 from dataclasses import replace
+
+import numpy as np
 
 from iwax.data.dataset import Dataset
 from iwax.data.fetch import DataFile, read
 from iwax.data.info import Info, take
-from iwax.formats.idx import read_idx
+from iwax.formats.whole import unpack
 
 MIRRORS = (
     "https://ossci-datasets.s3.amazonaws.com/mnist/",
     "https://storage.googleapis.com/cvdf-datasets/mnist/",
     "http://yann.lecun.com/exdb/mnist/",
 )
+UINT8 = 0x08  # the type of values in an idx file
 FASHION = ("https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",)
 
 
@@ -49,6 +53,28 @@ def load(info: Info) -> Dataset:
     return info.dataset(take(rows, labels, slice(info.train)), valid, take(tests, test_labels, slice(None)))
 
 
+def read_idx(contents: bytes, *, name: str) -> np.ndarray:
+    """The uint8 array in an idx file: two zero bytes, type, number of axes, big-endian sizes, values; or that, gzipped.
+
+    Raises ValueError for another type of value, or where header and length disagree.
+
+    >>> read_idx(bytes([0, 0, 8, 1, 0, 0, 0, 3, 5, 0, 4]), name="labels").tolist()
+    [5, 0, 4]
+    """
+    data = unpack(contents, name=name)
+    if len(data) < 4 or data[:2] != b"\x00\x00":
+        raise ValueError(f"{name}: needed an idx file, which begins with two zero bytes; got {data[:4]!r}")
+    kind, axes = data[2], data[3]
+    if kind != UINT8 or axes < 1:
+        raise ValueError(f"{name}: needed uint8 values (type 0x08); got type {kind:#04x} with {axes} axes")
+    start = 4 + 4 * axes
+    shape = tuple(int.from_bytes(data[4 + 4 * i : 8 + 4 * i], "big") for i in range(axes))
+    size = math.prod(shape)  # Python integers: a forged header cannot overflow them
+    if len(data) != start + size:
+        raise ValueError(f"{name}: shape {shape} needs {start + size} bytes; got {len(data)}")
+    return np.frombuffer(data, np.uint8, offset=start).reshape(shape)
+
+
 def _protocol(train: int, valid: int, seed: int, used_by: str) -> str:
     held_out = f"the last {valid:,} validation" if valid else "no validation"
     return (
@@ -72,7 +98,6 @@ def _mnist(name: str, train: int, valid: int, seed: int, used_by: str, aliases: 
         licence=MNIST_LICENCE,
         source=MNIST_SOURCE,
         files=MNIST_FILES,
-        binarize_training=True,
         aliases=aliases,
         seed=seed,
     )
@@ -104,7 +129,6 @@ GREY = replace(
     "validation, the 10,000 published test images, all in published order; grey 0..255 as published. For "
     "classification, and for likelihoods of grey values.",
     kind="grey",
-    binarize_training=False,
     seed=None,
 )
 FASHION_MNIST = replace(
@@ -123,6 +147,5 @@ FASHION_GREY = replace(
     title="Fashion-MNIST, grey",
     protocol=GREY.protocol.replace("MNIST:", "Fashion-MNIST:"),
     kind="grey",
-    binarize_training=False,
     seed=None,
 )

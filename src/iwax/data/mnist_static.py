@@ -1,21 +1,24 @@
 """The static MNIST: binarised once for all by Salakhutdinov and Murray (2008), published by Larochelle."""
 
+import numpy as np
+
 from iwax.data.bits import permutation
 from iwax.data.dataset import Dataset, Split
 from iwax.data.fetch import DataFile, read
 from iwax.data.info import Info, take
-from iwax.formats.amat import read_amat
+from iwax.formats.whole import unpack
 from iwax.streams import Bits
 
 PUBLISHED = "http://www.cs.toronto.edu/~larocheh/public/datasets/binarized_mnist/"
 SEED = 2008
+ZERO, ONE, SPACE, NEWLINE = b"01 \n"
 
 
 def _file(part: str, size: int, packed: str, plain: str) -> DataFile:
     """The text as published, or the same text gzip-compressed."""
     name = f"binarized_mnist_{part}.amat"
     published = DataFile(f"binarized_mnist/{name}", plain, (PUBLISHED + name,), size=size)
-    return DataFile(f"binarized_mnist/{name}.gz", packed, alternatives=(published,), unpacked_sha256=plain)
+    return DataFile(f"binarized_mnist/{name}.gz", packed, alternatives=(published,))
 
 
 FILES = (
@@ -63,3 +66,30 @@ def load(info: Info) -> Dataset:
     """The three published files."""
     train, valid, test = (read_amat(read(file), features=784, name=file.path) for file in info.files)
     return info.dataset(Split(train), Split(valid), take(test, None, permutation(SEED, Bits.TEST_ORDER, len(test))))
+
+
+def read_amat(contents: bytes, *, features: int, name: str) -> np.ndarray:
+    """The [n, features] uint8 array in {0, 1} of text, plain or gzip: a line for each row, digits and single spaces.
+
+    Raises ValueError with file:row:column (from 1) of the first byte that does not fit.
+
+    >>> read_amat(b"0 1 1\\n1 0 0\\n", features=3, name="x.amat").tolist()
+    [[0, 1, 1], [1, 0, 0]]
+    """
+    text = unpack(contents, name=name)
+    width = 2 * features
+    if not text or len(text) % width:
+        raise ValueError(
+            f"{name}: needed lines of {width} bytes ({features} digits, single spaces, a line feed); "
+            f"{len(text)} bytes are no whole number of them"
+        )
+    lines = np.frombuffer(text, np.uint8).reshape(-1, width)
+    wrong = (lines != SPACE).astype(bool)
+    wrong[:, -1] = lines[:, -1] != NEWLINE
+    wrong[:, ::2] = (lines[:, ::2] | 1) != ONE  # '0' and '1' differ in the last bit only
+    if wrong.any():
+        row, column = np.argwhere(wrong)[0]
+        raise ValueError(
+            f"{name}:{row + 1}:{column + 1}: needed '0' or '1' parted by single spaces; got {chr(lines[row, column])!r}"
+        )
+    return lines[:, ::2] & 1

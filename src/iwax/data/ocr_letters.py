@@ -1,13 +1,17 @@
 """Taskar's OCR letters, 16x8 and binary, in a split of our own (Larochelle's is not public in this form)."""
 
+import numpy as np
+
 from iwax.data.bits import permutation
 from iwax.data.dataset import Dataset
 from iwax.data.fetch import DataFile, read
 from iwax.data.info import Info
-from iwax.formats.letters import read_letters
+from iwax.formats.whole import unpack
 from iwax.streams import Bits
 
 SEED = 16
+PIXELS, COLUMNS = 128, 6  # of a line: tab-parted text, then pixels
+LETTER, FOLD = 1, 5
 PUBLISHED = "http://ai.stanford.edu/~btaskar/ocr/"
 _TEXT = "535363d0b7bc34246b1f8731719540f526b6807b12dda5d430d011d160bc7882"
 
@@ -16,7 +20,6 @@ FILE = DataFile(
     "7f91e5f1c5356a3795e6ffd8f2bd3d7366ea221c2553f1447dc46a295f68340b",
     (PUBLISHED + "letter.data.gz",),
     alternatives=(DataFile("ocr_letters/letter.data", _TEXT),),
-    unpacked_sha256=_TEXT,
     size=2_000_000,  # 1,153,549 as published; it may be compressed again
 )
 
@@ -44,3 +47,28 @@ def load(info: Info) -> Dataset:
     """letter.data, permuted and cut."""
     pixels, letters, _ = read_letters(read(FILE), name=FILE.path)
     return info.cut(pixels, letters, permutation(SEED, Bits.SPLIT, len(pixels)))
+
+
+def read_letters(contents: bytes, *, name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Pixels [n, 128] in {0, 1}, letters [n] (0 for a .. 25 for z) and folds [n] (0..9), all uint8.
+
+    Raises ValueError with file:row (from 1) for a line that does not fit.
+    """
+    lines = unpack(contents, name=name).splitlines()
+    if not lines:
+        raise ValueError(f"{name}: needed at least one line of letter.data; got none")
+    tails = np.empty((len(lines), 2 * PIXELS), np.uint8)
+    letters, folds = np.empty(len(lines), np.uint8), np.empty(len(lines), np.uint8)
+    for row, line in enumerate(lines):
+        fields = line.split(b"\t", COLUMNS)
+        if len(fields) != COLUMNS + 1 or len(fields[COLUMNS]) != 2 * PIXELS:
+            raise ValueError(f"{name}:{row + 1}: needed {COLUMNS} columns and {PIXELS} pixels, parted by tabs")
+        if not (len(fields[LETTER]) == 1 and fields[LETTER].islower() and fields[FOLD].isdigit()):
+            raise ValueError(f"{name}:{row + 1}: needed a letter a..z in column 2 and a fold 0..9 in column 6")
+        letters[row], folds[row] = fields[LETTER][0] - ord("a"), fields[FOLD][0] - ord("0")
+        tails[row] = np.frombuffer(fields[COLUMNS], np.uint8)
+    pixels = tails[:, ::2]
+    wrong = ((pixels | 1) != ord("1")).any(axis=1) | (tails[:, 1::2] != ord("\t")).any(axis=1)
+    if wrong.any():
+        raise ValueError(f"{name}:{np.argmax(wrong) + 1}: needed pixels 0 or 1, each followed by a tab")
+    return pixels & 1, letters, folds

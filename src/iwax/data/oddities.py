@@ -4,7 +4,8 @@ import re
 from collections import Counter
 from typing import NoReturn
 
-from iwax.formats.cells import ERRORS, MINUS, Cells
+from iwax.formats.cell import ERRORS, MINUS
+from iwax.formats.cells import Cells
 from iwax.formats.refusals import LONGEST, Option, TableError, cut
 
 SHOWN = 3  # odd texts that are named
@@ -93,14 +94,12 @@ def _refuse_separators(table: Cells, column: int, words: set[str]) -> NoReturn:
         raise TableError(
             f"{where} needs numbers without thousands separators; got {cut(str(got))}; to read them, train with ",
             thousands,
-            remedy=[thousands],
         )
     raise TableError(
         f"{where} needs numbers; got {got!r}, which may be {str(got).replace(',', '')} or {str(got).replace(',', '.')}"
         "; if these are thousands separators, say so (",
         thousands,
         "); if they are decimal commas, write 1.5, not 1,5",
-        remedy=[thousands],
     )
 
 

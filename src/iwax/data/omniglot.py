@@ -50,7 +50,6 @@ BURDA = Info(
     licence="none stated for the file; the drawings are MIT, (c) 2015 Brenden Lake",
     source=SOURCE + "; https://github.com/yburda/iwae",
     files=(BURDA_FILE,),
-    binarize_training=True,
     seed=BURDA_SEED,
 )
 REBUILT = Info(
@@ -73,7 +72,6 @@ REBUILT = Info(
     licence="MIT, (c) 2015 Brenden Lake",
     source=SOURCE,
     files=REBUILT_FILES,
-    binarize_training=True,
     seed=REBUILT_SEED,
 )
 
@@ -108,9 +106,9 @@ def load_rebuilt(info: Info) -> Dataset:
     words = bits64(REBUILT_SEED, Bits.DRAWERS, characters * DRAWINGS).reshape(characters, DRAWINGS)
     drawers = np.argsort(words, axis=1, kind="stable")  # for each character its own order of the 20 drawings
     rows = np.arange(characters)[:, None] * DRAWINGS + drawers
-    kept = np.ones(characters, bool)
-    kept[permutation(REBUILT_SEED, Bits.LEFT_OUT, characters)[:CHARACTERS_WITHOUT_TEST]] = False
-    train, test = rows[:, :DRAWN_FOR_TRAINING].ravel(), rows[kept, DRAWN_FOR_TRAINING:].ravel()
+    tested = np.ones(characters, bool)
+    tested[permutation(REBUILT_SEED, Bits.LEFT_OUT, characters)[:CHARACTERS_WITHOUT_TEST]] = False
+    train, test = rows[:, :DRAWN_FOR_TRAINING].ravel(), rows[tested, DRAWN_FOR_TRAINING:].ravel()
     flat = grey.reshape(-1, REDUCED**2)
     labels = np.repeat(np.arange(characters, dtype=np.uint16), DRAWINGS)
     mixed = test[permutation(REBUILT_SEED, Bits.TEST_ORDER, len(test))]

@@ -1,4 +1,4 @@
-"""Rows in which a share of the values says nothing any more: what a background model is trained on."""
+"""Rows in which a share of the values is noise: what a background model is trained on."""
 
 from dataclasses import replace
 
@@ -43,7 +43,7 @@ def perturbed(dataset: Dataset, share: float) -> Dataset:
 
     Training rows that are binarised at every access are perturbed before that, as the grey values they are: one that
     is replaced is then 1 half of the time. Raises ValueError as `perturb`, and for a table, whose columns have no
-    common law.
+    common distribution.
     """
     if dataset.kind == "table":
         raise ValueError(f"{dataset.name}: perturbing needs binary, grey or real rows, got a table")

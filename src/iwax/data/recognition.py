@@ -1,17 +1,17 @@
 """Columns that tell rows apart and say nothing of them: identifiers, dates, row numbers."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
-from iwax.formats.cells import Cell, Cells, are_codes
+from iwax.formats.cells import Cells
 from iwax.formats.refusals import Option, Words
 
 FEW = 3  # cells from which a column tells rows apart
 MANY_LEVELS = 50
-TOLD_APART = 0.9  # share of distinct cells above which a column of texts, or one named so, holds identifiers
+DISTINCT = 0.9  # share of distinct cells above which a column of texts, or one with such a name, holds identifiers
 IDENTIFIER = re.compile(r"(?i:(?:.*[\W_])?(?:id|ids|uuid|guid|index|idx|key|rowid|rownames?))|.*[a-z]I[Dd]|.*[a-z]Key")
 ROW_NUMBER = re.compile(r"(?i:row|line|record|obs|observation|nr|no|no\.|#)|X|\.\.\.1|Unnamed: \d+")
 YEAR, MONTH, DAY = r"(?:1[5-9]|2[01])\d\d", r"(?:0?[1-9]|1[0-2])", r"(?:0?[1-9]|[12]\d|3[01])"
@@ -50,20 +50,21 @@ class LeftOut:
 
     @property
     def words(self) -> Words:
-        """In a sentence, with what to say to keep it."""
+        """In a sentence, with the option that keeps it."""
         if self.keep is None:
             return Words(f"{self.shown}: {self.reason}")
         return Words(f"{self.shown}: {self.reason}; to keep it, train with ", Option("kinds", self.keep, self.name))
 
 
 def set_apart(table: Cells, column: int) -> LeftOut | None:
-    """Whether a column is none of the data by what it shows alone, by the first rule that fits.
+    """Whether a column is no data, by its own name and cells, by the first rule that fits.
 
     1. No name and no value, as lines that end in delimiters make it.
     2. The index of a frame, as pandas' notes in a Parquet file say.
     3. Dates: every cell is one, with or without a time (or eight digits, 20240131, in three or more different ones).
 
-    >>> set_apart(Cells("t.csv", ("day",), (["2024-01-31", None, "2024-02-01"],), (2, 3, 4)), 0).reason
+    >>> from iwax.formats.table import read_cells
+    >>> set_apart(read_cells(b"day\\n2024-01-31\\nNA\\n2024-02-01\\n", name="t.csv"), 0).reason
     "dates, such as '2024-01-31'"
     """
     name = table.names[column]
@@ -78,23 +79,24 @@ def set_apart(table: Cells, column: int) -> LeftOut | None:
 def tells_rows_apart(table: Cells, column: int) -> LeftOut | None:
     """Whether a column numbers or names the rows of a table, by the first rule that fits.
 
-    1. Row numbers: whole numbers in order, by ones from 0 or 1; or, in a column named so or without a name, growing.
+    1. Row numbers: whole numbers in order, by ones from 0 or 1; or, in a column with such a name or none, growing.
     2. Identifiers: more than nine in ten cells are distinct, of three or more, and they are texts (or codes of digits),
-       or whole numbers in a column named so (id, customer_id, PassengerId ...); or texts, more than 50 and than half of
-       the cells.
+       or whole numbers in a column with such a name (id, customer_id, PassengerId ...); or texts, more than 50 and
+       than half of the cells.
 
-    >>> table = Cells("t.csv", ("id", "a"), (["x1", "x2", "x7"], ["5", "3", "5"]), (2, 3, 4))
+    >>> from iwax.formats.table import read_cells
+    >>> table = read_cells(b"id,a\\nx1,5\\nx2,3\\nx7,5\\n", name="t.csv")
     >>> tells_rows_apart(table, 0).reason, tells_rows_apart(table, 1)
     ('an identifier, 3 distinct texts in 3 cells', None)
     """
     values, words = table.numbers(column)
-    if words or are_codes(table.columns[column]):
+    if words or table.columns[column].are_codes():
         return _of_texts(table.names[column], table.columns[column], table.texts(column))
     return _of_numbers(table, column, values)
 
 
 def _trailing(table: Cells, column: int) -> str:
-    """What to say of empty columns at the end: every line ends in so many delimiters."""
+    """A note on empty columns at the end: how many delimiters every line ends in."""
     last = len(table.names) - table.trailing
     return f" (every line ends in {last} delimiter{'s' * (last != 1)})" if column >= table.trailing else ""
 
@@ -109,10 +111,10 @@ def _dates(table: Cells, column: int) -> bool:
     return len(texts) >= FEW and all(COMPACT.fullmatch(text) for text in texts)
 
 
-def _of_texts(name: str, cells: Sequence[Cell], texts: set[str]) -> LeftOut | None:
+def _of_texts(name: str, cells: Iterable[str | None], texts: set[str]) -> LeftOut | None:
     observed = sum(cell is not None for cell in cells)
     what = "identifiers or free text"
-    if len(texts) >= FEW and len(texts) > TOLD_APART * observed:
+    if len(texts) >= FEW and len(texts) > DISTINCT * observed:
         what = "an identifier"
     elif len(texts) <= max(MANY_LEVELS, observed / 2):
         return None
@@ -129,6 +131,6 @@ def _of_numbers(table: Cells, column: int, values: np.ndarray) -> LeftOut | None
     if (steps > 0).all() and (unnamed or ROW_NUMBER.fullmatch(name) or IDENTIFIER.fullmatch(name)):
         return LeftOut(name, f"row numbers, growing from {found[0]:.0f} to {found[-1]:.0f}", "continuous")
     distinct = len(np.unique(found))
-    if (unnamed or IDENTIFIER.fullmatch(name)) and distinct > TOLD_APART * len(found):
+    if (unnamed or IDENTIFIER.fullmatch(name)) and distinct > DISTINCT * len(found):
         return LeftOut(name, f"an identifier, {distinct:,} distinct numbers in {len(found):,} cells", "continuous")
     return None

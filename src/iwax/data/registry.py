@@ -71,10 +71,10 @@ def load_registered(name: str) -> Dataset:
     return load(known)
 
 
-def whereabouts(name: str) -> str:
+def availability(name: str) -> str:
     """``"embedded"``, ``"here"`` (all files found, unread), ``"incomplete"`` or ``"absent"``; nothing is downloaded.
 
-    >>> whereabouts("digits")
+    >>> availability("digits")
     'embedded'
     """
     found = [find(file) is not None for file in info(name).files]

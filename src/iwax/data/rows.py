@@ -18,9 +18,9 @@ class Rows:
     """Rows [n, D] as stored, the shape of one of them, their kind, and labels where there are any.
 
     Missing cells are NaN. ``unused`` says which files of a folder gave no row. Rows of a table have its ``columns``,
-    those that were ``left_out`` though nobody said so, and ``warnings`` of what looks wrong. Where no cell refuses a
-    file, ``refused`` says why those cells are NaN that their column cannot hold, {(row, column): reason}, and
-    ``unread`` are the cells of the table's other columns, by name, None where one is missing.
+    those that were ``left_out`` though nobody asked for it, and ``warnings`` of what looks wrong. If each cell is read
+    by itself, ``refused`` are those that their column cannot hold, which are NaN, {(row, column): reason}, and
+    ``unread`` the cells of the table's other columns, by name, None where one is missing.
     """
 
     values: np.ndarray

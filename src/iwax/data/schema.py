@@ -6,17 +6,17 @@ from typing import NamedTuple
 
 import numpy as np
 
-from iwax.data.columns import DROP, KINDS, LARGEST_COUNT, Column, ColumnKind, column_of, listed
+from iwax.data.columns import DROP, KINDS, LARGEST_COUNT, Column, ColumnKind, infer, listed
 from iwax.data.oddities import refuse_oddities
 from iwax.data.recognition import LeftOut, set_apart, tells_rows_apart
-from iwax.formats.cells import Cells, are_codes
+from iwax.formats.cells import Cells
 from iwax.formats.refusals import Option, TableError, Words, raise_all
 
-MUCH = 0.1  # share of a column of texts that words such as NA may empty before it is said
+MUCH = 0.1  # share of a column of texts that words such as NA may empty before a warning
 
 
 class Schema(NamedTuple):
-    """The columns of a table that are modelled, those that are not though nobody said so, and warnings."""
+    """The columns of a table that are modelled, those that are left out though nobody asked for it, and warnings."""
 
     columns: tuple[Column, ...]
     left_out: tuple[LeftOut, ...] = ()
@@ -24,24 +24,25 @@ class Schema(NamedTuple):
 
 
 def typed(table: Cells, kinds: Mapping[str, str] | None = None) -> Schema:
-    """A column for each one of a table: of the kind said in ``kinds``, left out if that is "drop", else inferred.
+    """The columns of a table: of the kind given in ``kinds``, left out if that is "drop", else inferred.
 
-    Columns that are no data are left out unless a kind is said (`set_apart`, `tells_rows_apart`). Raises ValueError for
-    a name or a kind that is none, and one TableError for all columns that cannot be used: those of numbers with odd
+    Columns that are no data are left out unless a kind is given (`set_apart`, `tells_rows_apart`). Raises ValueError
+    for an unknown name or kind, and one TableError for all columns that cannot be used: those of numbers with odd
     cells (`refuse_oddities`), and what ``infer`` refuses.
 
-    >>> table = Cells("t.csv", ("id", "a"), (["x1", "x2", "x3"], ["0.5", "0", "2"]), (2, 3, 4))
+    >>> from iwax.formats.table import read_cells
+    >>> table = read_cells(b"id,a\\nx1,0.5\\nx2,0\\nx3,2\\n", name="t.csv")
     >>> typed(table).columns, [each.name for each in typed(table).left_out]
     ((Column(name='a', kind='continuous', levels=()),), ['id'])
     """
-    said = dict(kinds or {})
-    _check_said(table, said)
+    given = dict(kinds or {})
+    _check_kinds(table, given)
     columns, left_out, warnings, errors = [], [], [], []
     for i, name in enumerate(table.names):
-        if said.get(name) == DROP:
+        if given.get(name) == DROP:
             continue
         try:
-            found = _column(table, i, said[name]) if name in said else _inferred(table, i)
+            found = _column(table, i, given[name]) if name in given else _inferred(table, i)
         except TableError as error:
             errors.append(error)
             continue
@@ -50,7 +51,7 @@ def typed(table: Cells, kinds: Mapping[str, str] | None = None) -> Schema:
         else:
             columns.append(found)
             warnings += _warnings(table, i, found)
-            if name not in said and found.levels and not table.numbers(i)[1] and are_codes(table.columns[i]):
+            if name not in given and found.levels and not table.numbers(i)[1] and table.columns[i].are_codes():
                 warnings.append(_of_codes(table, i, found))
     raise_all(errors, table.source)
     if not columns:
@@ -63,8 +64,8 @@ def typed(table: Cells, kinds: Mapping[str, str] | None = None) -> Schema:
     return Schema(tuple(columns), tuple(left_out), tuple(warnings))
 
 
-def _check_said(table: Cells, said: Mapping[str, str]) -> None:
-    for name, kind in said.items():
+def _check_kinds(table: Cells, given: Mapping[str, str]) -> None:
+    for name, kind in given.items():
         if name not in table.names:
             lower = {each.lower(): each for each in table.names}
             near = difflib.get_close_matches(name.lower(), lower, n=1)
@@ -86,20 +87,18 @@ def _inferred(table: Cells, i: int) -> Column | LeftOut:
 
 
 def _column(table: Cells, i: int, kind: str | None) -> Column:
-    """The column at a place, of the kind said or inferred. Raises TableError."""
-    name, cells = table.names[i], table.columns[i]
+    """The column at a place, of the kind given or inferred. Raises TableError."""
     chosen: ColumnKind | None = next((each for each in KINDS if each == kind), None)
     try:
-        return column_of(name, cells, table.numbers(i), kind=chosen, source=table.source)
+        return infer(table, i, kind=chosen)
     except TableError:
         raise
     except ValueError as error:
-        drop = Option("kinds", DROP, name)
-        raise TableError(f"{error}; or leave it out with ", drop, remedy=[drop]) from error
+        raise TableError(f"{error}; or leave it out with ", Option("kinds", DROP, table.names[i])) from error
 
 
 def _of_codes(table: Cells, i: int, column: Column) -> Words:
-    """What was made of a column of digits that may be numbers after all."""
+    """A warning for a column of digits that may be numbers after all."""
     largest = np.nanmax(table.numbers(i)[0])
     why = "zeros in front" if any(level[0] == "0" and len(level) > 1 for level in column.levels) else ""
     why = why or f"up to {max(map(len, column.levels))} digits, more than double precision keeps"

@@ -1,4 +1,4 @@
-"""A user's own table: .csv, .tsv, .txt or .parquet, its columns typed and its cells coded."""
+"""A user's own table: .csv, .tsv, .txt or .parquet, its columns typed and its cells encoded."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
@@ -6,13 +6,14 @@ from pathlib import Path
 
 import numpy as np
 
-from iwax.data.coding import code, code_each, texts
+from iwax import former_names
 from iwax.data.columns import DROP, Column, listed
+from iwax.data.encoding import encode, encode_each, texts
 from iwax.data.rows import Rows, refuse_empty_rows
 from iwax.data.schema import typed
 from iwax.formats.cells import Cells
-from iwax.formats.dialect import UNSAID, Dialect
-from iwax.formats.parquet import fill_parquet, parquet_as_csv, parquet_shape, read_parquet
+from iwax.formats.dialect import AS_SHOWN, Dialect
+from iwax.formats.parquet import fill_parquet, parquet_shape, read_parquet
 from iwax.formats.table import read_cells, replace_cells
 from iwax.formats.whole import read_whole
 
@@ -20,10 +21,10 @@ TEXTS = (".csv", ".tsv", ".txt")
 TABLES = (*TEXTS, ".parquet")
 
 
-def rows_of_new_table(path: Path, *, kinds: Mapping[str, str] | None = None, dialect: Dialect = UNSAID) -> Rows:
-    """The rows of a table whose columns are of the ``kinds`` said, or inferred from all of its rows.
+def rows_of_new_table(path: Path, *, kinds: Mapping[str, str] | None = None, dialect: Dialect = AS_SHOWN) -> Rows:
+    """The rows of a table whose columns are of the ``kinds`` given, or inferred from all of its rows.
 
-    A table of nothing but the numbers 0 and 1, of which no cell is missing, no kind said and no column left out, is
+    A table of nothing but the numbers 0 and 1, of which no cell is missing, no kind given and no column left out, is
     binary data.
     """
     if not _is_text(path) and (dialect.header, dialect.delimiter, dialect.encoding) != (None, None, None):
@@ -36,7 +37,7 @@ def rows_of_new_table(path: Path, *, kinds: Mapping[str, str] | None = None, dia
     schema = typed(cells, kinds)
     left_out = [each.name for each in schema.left_out]
     rows = replace(
-        _coded(schema.columns, cells, (*dropped, *left_out)), left_out=schema.left_out, warnings=schema.warnings
+        _encoded(schema.columns, cells, (*dropped, *left_out)), left_out=schema.left_out, warnings=schema.warnings
     )
     numbers = all(column.levels in ((), ("0", "1")) for column in schema.columns)
     if kinds or left_out or not numbers or not ((rows.values == 0) | (rows.values == 1)).all():
@@ -49,43 +50,44 @@ def rows_of_table(
     columns: Sequence[Column],
     *,
     dropped: Collection[str] = (),
-    dialect: Dialect = UNSAID,
+    dialect: Dialect = AS_SHOWN,
     empty: bool = False,
     each: bool = False,
 ) -> Rows:
     """The rows of a table with the columns of another one, and perhaps those that were ``dropped`` from that.
 
-    ``empty`` rows, without a value, are let through where that is said; with ``each``, so are cells that their columns
-    cannot hold (`code_each`), and the columns that are not read come along.
+    Rows without a value are read if ``empty`` is set, and cells that their columns cannot hold if ``each`` is set
+    (`encode_each`), with the columns that are not read.
     """
-    names, dialect = _names(columns), with_levels(dialect, columns)
+    names, dialect = [column.name for column in columns], _with_levels(dialect, columns)
     if not each:
-        return _coded(tuple(columns), _cells(path, dialect, dropped, names), dropped, empty=empty)
+        return _encoded(tuple(columns), _cells(path, dialect, dropped, names), dropped, empty=empty)
     try:
         cells = _cells(path, dialect, (), names)
-    except ValueError:  # perhaps only for a left-out column of Parquet, of a type that is not read: none comes along
+    except ValueError:  # perhaps only for a left-out column of Parquet, of a type that is not read
         cells = _cells(path, dialect, dropped, names)
-    values, refused = code_each(columns, cells, dropped=dropped)
+    values, refused = encode_each(columns, cells, dropped=dropped)
     unread = {name: part for name, part in zip(cells.names, cells.columns, strict=True) if name not in names}
     return Rows(values, (len(columns),), "table", columns=tuple(columns), refused=refused, unread=unread)
 
 
+@former_names.argument("holes", "missing")
 def filled_table(
     path: Path,
     columns: Sequence[Column],
     values: np.ndarray,
-    holes: np.ndarray,
+    missing: np.ndarray,
     *,
     as_csv: bool = False,
-    dialect: Dialect = UNSAID,
+    dialect: Dialect = AS_SHOWN,
 ) -> bytes:
-    """A table file with its ``holes`` [n, D] filled by ``values``, all else of its first n rows as it stands.
+    """The first n rows of a table file, with the cells that are ``missing`` [n, D] filled by ``values``.
 
-    Of a text table to the byte: delimiter, encoding, names, other columns and the digits of other cells are the
-    owner's. A .parquet keeps the types of its columns (`fill_parquet`), or is given as CSV. ``dialect`` as it was
-    read. Raises ValueError where the file no longer has these columns or so many rows.
+    A text table stays as it is to the byte: delimiter, encoding, names, other columns and the digits of other cells.
+    A .parquet keeps the types of its columns (`fill_parquet`), or is returned as CSV. ``dialect`` as it was read.
+    Raises ValueError where the file no longer has these columns or as many rows.
     """
-    contents, names, dialect = read_whole(path), _names(columns), with_levels(dialect, columns)
+    names, dialect, contents = [column.name for column in columns], _with_levels(dialect, columns), read_whole(path)
     if _is_text(path):
         cells = read_cells(contents, name=str(path), names=names, dialect=dialect)
         there, rows = list(cells.names), len(cells)
@@ -97,17 +99,16 @@ def filled_table(
     places = [place[name] for name in names]
     new = [
         part if column.levels else [dialect.number(text) for text in part]
-        for column, part in zip(columns, texts(columns, np.where(holes, values, np.nan)), strict=True)
+        for column, part in zip(columns, texts(columns, np.where(missing, values, np.nan)), strict=True)
     ]
-    filled = {(int(i), places[j]): new[j][i] for i, j in np.argwhere(holes)}
+    filled = {(int(i), places[j]): new[j][i] for i, j in np.argwhere(missing)}
     if _is_text(path):
-        return replace_cells(contents, filled, rows=rows, kept=len(values), dialect=dialect, names=names)
-    whole = fill_parquet(contents, filled, name=str(path), kept=len(values))
-    return parquet_as_csv(whole, name=str(path)) if as_csv else whole
+        return replace_cells(contents, filled, rows=rows, limit=len(values), dialect=dialect, names=names)
+    return fill_parquet(contents, filled, name=str(path), limit=len(values), as_csv=as_csv)
 
 
-def with_levels(dialect: Dialect, columns: Sequence[Column]) -> Dialect:
-    """The dialect in which what is a level of a column is never a word for missing cells there."""
+def _with_levels(dialect: Dialect, columns: Sequence[Column]) -> Dialect:
+    """The dialect in which no level of a column is a word for missing cells."""
     levels = {column.name: column.levels for column in columns if column.levels}
     return replace(dialect, levels={**dialect.levels, **levels})
 
@@ -116,18 +117,14 @@ def _is_text(path: Path) -> bool:
     return path.suffix.lower() in TEXTS
 
 
-def _names(columns: Sequence[Column]) -> list[str]:
-    return [column.name for column in columns]
-
-
 def _cells(path: Path, dialect: Dialect, left_out: Collection[str], names: Collection[str]) -> Cells:
     if _is_text(path):
         return read_cells(read_whole(path), name=str(path), names=names, dialect=dialect)
     return read_parquet(read_whole(path), name=str(path), left_out=left_out, dialect=dialect)
 
 
-def _coded(columns: tuple[Column, ...], cells: Cells, dropped: Collection[str], *, empty: bool = False) -> Rows:
-    values = code(columns, cells, dropped=dropped)
+def _encoded(columns: tuple[Column, ...], cells: Cells, dropped: Collection[str], *, empty: bool = False) -> Rows:
+    values = encode(columns, cells, dropped=dropped)
     if not empty:
         refuse_empty_rows(values, cells.lines, cells.source)
     return Rows(values, (len(columns),), "table", columns=columns)

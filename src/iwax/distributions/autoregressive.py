@@ -17,7 +17,7 @@ class Autoregressive(Distribution):
     """``p(x) = prod_i Bernoulli(x_i; sigmoid(m_i(x_<i, c)))``, the network giving all logits m at x and c in one pass.
 
     ``network(x, context)`` gives [features] for x [features]; m_i may not depend on x_i or on what comes after it (nor
-    is that checked here). The log-probability takes one pass; a draw, and the mean, one a feature, unless the network
+    is that checked here). The log-probability takes one pass; a draw, and the mean, one per feature, unless the network
     has a quicker ``draw(uniform, context)`` of its own. ``key`` is that of the mean.
 
     >>> weight = jnp.array([[0.0, 2.0], [0.0, 0.0]])  # the second feature follows the first

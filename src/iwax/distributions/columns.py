@@ -79,7 +79,7 @@ def _classes(group: Any) -> Array | None:
 
 
 def check_columns(columns: tuple[tuple[int, ...], ...], groups: int) -> None:
-    """Raise ValueError unless every column, from 0 to the last, belongs to one of so many groups.
+    """Raise ValueError unless every column, from 0 to the last, belongs to one of the groups.
 
     >>> check_columns(((0, 2), (1,)), 2)
     """

@@ -17,8 +17,8 @@ __all__ = ["FlippedBernoulli"]
 class FlippedBernoulli(AbstractIndependent):
     """``P(x_j = 1) = (1 - p) sigmoid(m_j) + p/2``: Bernoulli features, each replaced with probability p by a fair coin.
 
-    The law of what is seen, p in ``flips``; that of what is behind it, given what is seen, is `clean`. Neither leaves
-    the range for any logits: where p is above 0 every value has a probability of at least p/2.
+    The distribution of noisy values, p in ``flips``; that of the clean values, given noisy ones, is `clean`. Neither
+    leaves the range for any logits: where p is above 0 every value has a probability of at least p/2.
 
     >>> float(FlippedBernoulli(jnp.array([1e4]), jnp.array(0.5)).log_prob(jnp.array([0.0])))  # log 1/4
     -1.3862
@@ -44,14 +44,14 @@ class FlippedBernoulli(AbstractIndependent):
         return jnp.logaddexp(jnp.log1p(-self.flips) + jax.nn.log_sigmoid(logits), jnp.log(self.flips / 2))
 
     def clean(self, value: AnyArray, where: AnyArray | None = None) -> Bernoulli:
-        """The law of what is behind a value seen: logits ``m_j + log((2 - p)/p)`` where it is 1, minus where it is 0.
+        """The distribution of clean values given noisy ones: logits ``m_j ± log((2 - p)/p)``, + where the noisy is 1.
 
-        By Bayes: P(seen | as it was) = 1 - p/2, P(seen | the other) = p/2. Features that ``where`` does not mark were
-        not seen, and keep m_j.
+        By Bayes: P(noisy | the same) = 1 - p/2, P(noisy | the other) = p/2. Features that ``where`` does not mark were
+        not observed: their logits stay m_j.
 
         >>> seen = FlippedBernoulli(jnp.zeros(3), jnp.array(0.5))
         >>> seen.clean(jnp.array([1.0, 0.0, 0.0]), jnp.array([True, True, False])).mean.tolist()
         [0.75, 0.25, 0.5]
         """
-        told = jnp.log((2 - self.flips) / self.flips) * (2 * jnp.asarray(value) - 1)
-        return Bernoulli(self.logits + (told if where is None else jnp.where(where, told, 0)))
+        shift = jnp.log((2 - self.flips) / self.flips) * (2 * jnp.asarray(value) - 1)
+        return Bernoulli(self.logits + (shift if where is None else jnp.where(where, shift, 0)))

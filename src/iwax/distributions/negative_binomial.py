@@ -76,7 +76,7 @@ class _Sizes(NamedTuple):
 
 @jax.custom_jvp
 def _each(x: Array, log_mean: Array, log_r: Array) -> Array:
-    """The probability of x failures before the r-th success, with p a try; at 0, ``r log p``.
+    """The probability of x failures before the r-th success, with p the probability of success; at 0, ``r log p``.
 
     ``log(r/n)/2 - log(2 pi x)/2 + delta(n) - delta(r) - delta(x) - deviance(r, n p) - deviance(x, n q)``.
     """

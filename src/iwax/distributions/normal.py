@@ -28,7 +28,7 @@ class Normal(AbstractIndependent):
     """
 
     reparameterized: ClassVar[bool] = True
-    one_a_feature: ClassVar[bool] = True
+    one_per_feature: ClassVar[bool] = True
 
     loc: Float[AnyArray, "*batch features"]
     scale: Float[AnyArray, "*batch features"]

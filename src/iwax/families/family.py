@@ -24,7 +24,7 @@ class Family(eqx.Module):
     A subclass gives `of_outputs`, and says what differs from here: its ``name`` in settings and tables, and ``title``
     in messages; the ``support``; how an encoder reads x (``encoding``); whether grey values 0..255 are taken as
     fractions k/255 (``grey``); its name in the report's likelihood.js (``explorer``), which finds numbers and arrays by
-    the names of the fields. Numbers that are learned beside the network are fields, each None where the network gives
+    the names of the fields. Numbers that are learned next to the network are fields, each None where the network gives
     it, after those ``outputs`` that it always gives.
     """
 
@@ -49,7 +49,7 @@ class Family(eqx.Module):
 
     @property
     def outputs_per_feature(self) -> int:
-        """How many outputs of the network a feature needs."""
+        """How many outputs of the network each feature needs."""
         return self.outputs + sum(vars(self)[field.name] is None for field in dataclasses.fields(self))
 
     @abstractmethod

@@ -17,7 +17,7 @@ class Gaussian(LocationScale):
     """``x_j ~ N(loc_j, scale_j^2)`` with a scale that is the network's, learned, or, with ``learned=False``, fixed.
 
     ``scale`` is "network", or a positive number at which it starts: one for all features, or, with ``features``, one
-    for each of so many. No scale that the network gives is below the ``floor``.
+    for each of this many. No scale that the network gives is below the ``floor``.
 
     >>> Gaussian(scale="network").outputs_per_feature, Gaussian(0.5, features=3).log_scale.shape
     (2, (3,))

@@ -13,7 +13,7 @@ from iwax.numerics import check_floor
 
 __all__ = ["LocationScale", "Positive", "learned"]
 
-Positive: TypeAlias = float | AnyArray | Literal["network"]  # a positive number, or one a feature, or the network's
+Positive: TypeAlias = float | AnyArray | Literal["network"]  # a positive number, or one per feature, or the network's
 
 
 def learned(number: Positive, features: int | None, name: str, who: str) -> Float[Array, "*features"] | None:
@@ -34,7 +34,7 @@ def learned(number: Positive, features: int | None, name: str, who: str) -> Floa
 
 
 class LocationScale(Family):
-    """``loc_j`` and a scale that is learned, one for all features or one a feature, or given by the network.
+    """``loc_j`` and a scale that is learned, one for all features or one per feature, or given by the network.
 
     ``log_scale`` is None where the network gives ``(loc, log scale)``, or, with a ``floor``, what a scale of at least
     that is made of (`numerics.scale_of`). Raises ValueError where the floor is below 0.

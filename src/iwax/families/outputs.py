@@ -1,4 +1,4 @@
-"""How a likelihood reads what its network gives, and the numbers that it learns beside it."""
+"""How a likelihood reads what its network gives, and the numbers that it learns itself."""
 
 import jax
 import jax.numpy as jnp
@@ -42,7 +42,7 @@ def blocks(outputs: Array, n: int, size: int, who: str) -> tuple[Array, ...]:
 def located(
     outputs: Array, log_scale: Array | None, who: str, *, fixed: bool = False, floor: float = 0.0
 ) -> tuple[Array, Array]:
-    """loc and scale [features]; the log scale is one for all, or one a feature, or given by the network (None).
+    """loc and scale [features]; the log scale is one for all, or one per feature, or given by the network (None).
 
     With ``fixed`` it has no gradient; a scale that the network gives is at least ``floor``, as `numerics.scale_of`
     says. Raises ValueError where the outputs and the scales do not fit.
@@ -58,14 +58,14 @@ def located(
 
 
 def to_features(parameter: Array, features: int, name: str, who: str) -> Array:
-    """One parameter for all features, or one a feature, as [features]; ValueError where it is neither.
+    """One parameter for all features, or one per feature, as [features]; ValueError where it is neither.
 
     >>> to_features(jnp.ones(()), 2, "scale", "a Gaussian likelihood")
     Array([1., 1.], dtype=float32)
     """
     if parameter.shape not in ((), (features,)):
         raise ValueError(
-            f"{who} of {features} features needs one {name}, or one a feature; got {name}s of shape {parameter.shape}"
+            f"{who} of {features} features needs one {name}, or one per feature; got {name}s of shape {parameter.shape}"
         )
     return jnp.broadcast_to(parameter, (features,))
 

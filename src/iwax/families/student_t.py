@@ -13,7 +13,7 @@ from iwax.families.outputs import located, split, to_features
 
 __all__ = ["StudentT"]
 
-_NORMAL = math.log(1e8)  # beyond so many degrees of freedom, nothing changes any more
+_NORMAL = math.log(1e8)  # beyond this many degrees of freedom, nothing changes any more
 
 
 class StudentT(Family):

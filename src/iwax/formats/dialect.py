@@ -1,11 +1,11 @@
-"""How a text table is written, as far as its owner has to say so."""
+"""How a text table is written, as far as its owner has to give it."""
 
 import codecs
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from iwax.formats.cells import Cell, number
+from iwax.formats.cell import Cell, number
 from iwax.formats.refusals import Option, TableError
 
 NAMED = {"tab": "\t", "space": " "}  # delimiters that are hard to type
@@ -16,7 +16,7 @@ HEADERS = ("first", "none")
 
 @dataclass(frozen=True)
 class Dialect:
-    """What is said of a table; None and empty: what the table itself shows.
+    """How a table is written, as its owner gives it; None and empty: as the table itself shows.
 
     ``header`` is "first" (the first line names the columns) or "none". ``delimiter`` stands between cells: one
     character, "tab" or "space" (any number of spaces). ``encoding`` is one that Python knows, e.g. "latin-1".
@@ -55,11 +55,6 @@ class Dialect:
         """The character between cells."""
         return None if self.delimiter is None else NAMED.get(self.delimiter, self.delimiter)
 
-    @property
-    def said(self) -> bool:
-        """Whether anything is."""
-        return self != UNSAID
-
     def decode(self, contents: bytes, name: str) -> tuple[str, str]:
         """The text, and the encoding that gives its bytes back. A mark of the order of bytes says more than `encoding`.
 
@@ -80,7 +75,6 @@ class Dialect:
                 f"{name}: needed UTF-8 text; byte {error.start} is not; train with ",
                 other,
                 ", or save the table as UTF-8",
-                remedy=[other],
             ) from error
 
     def ungrouped(self, cells: list[Cell]) -> list[Cell]:
@@ -116,7 +110,7 @@ class Dialect:
         return between, re.compile(rf"[+\-\u2212]?[1-9]\d{{0,2}}(?:{between}\d{{3}})+{point}", re.ASCII)
 
 
-UNSAID = Dialect()  # all is as the table itself shows
+AS_SHOWN = Dialect()  # all is as the table itself shows
 
 
 def _known(encoding: str) -> bool:

@@ -10,25 +10,25 @@ import io
 import struct
 import zipfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 import numpy as np
 from PIL import ExifTags, Image, ImageOps
 
-from iwax.formats.whole import held
-from iwax.formats.zipped import is_folder, shown, whole
+from iwax.formats.whole import held, naming, shown, whole_zip
 from iwax.memory_limit import allow
 
 FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "TIFF", "GIF")  # as Pillow names them; a file is known by what it holds
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".gif")
 UNREAD = (".avif", ".cr2", ".dng", ".exr", ".heic", ".heif", ".ico", ".j2k", ".jp2", ".jxl", ".nef", ".pbm", ".pcx")
 UNREAD = (*UNREAD, ".pgm", ".ppm", ".psd", ".svg", ".tga")  # pictures, of formats that are not read
+WANTED = f"a {', '.join(FORMATS[:-1])} or {FORMATS[-1]} picture"
+UNREADABLE = (OSError, ValueError, SyntaxError, struct.error, Image.DecompressionBombError, Warning)  # Pillow's
 MODES = {"1": "black and white", "L": "grey", "RGB": "colour"}
 LARGEST = 2**24  # pixels of one picture; beyond this the file is broken or hostile
 LARGEST_FILE = 2**27  # bytes of one packed picture
-_OF_SYSTEMS = {"thumbs.db", "desktop.ini"}  # files that operating systems put beside pictures
+_OF_SYSTEMS = {"thumbs.db", "desktop.ini"}  # files that operating systems put next to pictures
 _NAMED = 3  # files left out that are named
 
 
@@ -44,20 +44,21 @@ def read_images(path: Path) -> Pictures:
     """All pictures of a folder or zip file.
 
     Raises ValueError, naming the picture, for one that cannot be read or differs in size or mode; MemoryLimitError,
-    before any is decoded, where so many of the first one's size would be too many for such a file or folder.
+    before any is decoded, where as many of the first one's size would be too much for such a file or folder.
     """
     folders: list[str] = []
     others: list[str] = []
     stack = None
     for inside, contents, among in _folder(path, others) if path.is_dir() else _zip(path, others):
         where = f"{path}/{shown(inside)}"
-        with _named(where):
-            picture = _opened(contents)
+        with naming(where, WANTED, *UNREADABLE):
+            picture = Image.open(io.BytesIO(contents), formats=FORMATS)  # its header alone
+            _refuse(picture)
         if stack is None:
             needed = len(among.names) * picture.width * picture.height * len(picture.getbands())
             allow(needed, f"{path}: its {len(among.names):,} pictures", held=among.held)
             stack = _Stack(len(among.names))
-        with _named(where):
+        with naming(where, WANTED, *UNREADABLE):
             decoded = _decoded(picture, where)
         stack.add(decoded)
         folders.append(str(inside.parent))
@@ -133,8 +134,8 @@ def _folder(path: Path, others: list[str]) -> Iterator[tuple[PurePosixPath, byte
 
 
 def _zip(path: Path, others: list[str]) -> Iterator[tuple[PurePosixPath, bytes, _Among]]:
-    with whole(str(path), "a whole zip file of pictures"), zipfile.ZipFile(path) as archive:
-        found = {PurePosixPath(member.filename): member for member in archive.infolist() if not is_folder(member)}
+    with whole_zip(str(path), "a whole zip file of pictures"), zipfile.ZipFile(path) as archive:
+        found = {PurePosixPath(member.filename): member for member in archive.infolist() if member.filename[-1:] != "/"}
         among = _Among(_chosen(found, others, path), held(path))
         unpacked = sum(found[inside].file_size for inside in among.names)
         allow(unpacked, f"{path}: its {len(among.names):,} files of pictures", held=among.held)
@@ -167,32 +168,11 @@ def _counted(others: list[str]) -> str:
     return f"{len(others)} file{'s' * (len(others) > 1)} that {'are' if len(others) > 1 else 'is'} no picture ({names})"
 
 
-@contextmanager
-def _named(where: str) -> Iterator[None]:
-    """Say which picture it is that Pillow cannot read."""
-    try:
-        yield
-    except (OSError, ValueError, SyntaxError, struct.error, Image.DecompressionBombError, Warning) as error:
-        raise ValueError(f"{where}: needed a {_said(FORMATS)} picture; {' '.join(str(error).split())}") from error
-
-
-def _opened(contents: bytes) -> Image.Image:
-    """A picture of which only the header is read."""
-    picture = Image.open(io.BytesIO(contents), formats=FORMATS)
-    _refuse(picture)
-    return picture
-
-
 def _decoded(picture: Image.Image, where: str) -> _Picture:
     # known before it is turned: what the file itself is
     undecided = picture.mode in ("P", "PA") or picture.format == "WEBP"
     turned = picture.getexif().get(ExifTags.Base.Orientation, 1) != 1
     return _Picture(_shown(ImageOps.exif_transpose(picture)), where, undecided, turned)
-
-
-def _said(names: Iterable[str]) -> str:
-    *most, last = names
-    return f"{', '.join(most)} or {last}"
 
 
 def _refuse(picture: Image.Image) -> None:
@@ -206,7 +186,7 @@ def _refuse(picture: Image.Image) -> None:
             "the numbers with numpy.save('data.npy', x.astype('float32'))"
         )
     if picture.format != "MPO" and getattr(picture, "is_animated", False):  # of MPO every viewer shows the first
-        raise ValueError("it has several frames or pages, and one picture a file was needed; save each by itself")
+        raise ValueError("it has several frames or pages, and one picture per file was needed; save each by itself")
 
 
 def _shown(picture: Image.Image) -> np.ndarray:

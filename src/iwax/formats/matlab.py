@@ -6,7 +6,8 @@ import math
 import numpy as np
 from scipy.io import loadmat, whosmat
 
-from iwax.memory_limit import MemoryLimitError, allow
+from iwax.formats.whole import naming
+from iwax.memory_limit import allow
 
 NUMBER = 8  # bytes, at most
 
@@ -22,14 +23,10 @@ def read_matlab(contents: bytes, *, keys: tuple[str, ...], name: str) -> dict[st
     >>> read_matlab(file.getvalue(), keys=("ff",), name="a.mat")["ff"].shape
     (2, 2)
     """
-    try:
+    with naming(name, "a MATLAB 5 file", Exception):  # SciPy raises whatever a damaged byte leads to
         needed = sum(NUMBER * math.prod(shape) for key, shape, _ in whosmat(io.BytesIO(contents)) if key in keys)
         allow(needed, f"{name}: its arrays {', '.join(keys)}", held=len(contents))
         found = loadmat(io.BytesIO(contents), variable_names=list(keys))
-    except MemoryLimitError:
-        raise
-    except Exception as error:  # SciPy raises whatever a damaged byte leads to
-        raise ValueError(f"{name}: needed a MATLAB 5 file; {' '.join(str(error).split())}") from error
     missing = [key for key in keys if key not in found]
     if missing:
         raise ValueError(f"{name}: needed the arrays {', '.join(keys)}; missing: {', '.join(missing)}")

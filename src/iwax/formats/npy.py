@@ -5,6 +5,7 @@ cannot ask for more memory than the file holds; and what all members of an archi
 """
 
 import io
+import math
 import zipfile
 from pathlib import Path
 from typing import IO
@@ -12,8 +13,7 @@ from typing import IO
 import numpy as np
 from numpy.lib import format as npy
 
-from iwax.formats.whole import held
-from iwax.formats.zipped import shown, whole
+from iwax.formats.whole import held, shown, whole_zip
 from iwax.memory_limit import allow
 
 HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
@@ -39,7 +39,7 @@ def read_npz(source: Path | bytes, *, name: str) -> dict[str, np.ndarray]:
     [0, 1, 2]
     """
     opened, packed = (io.BytesIO(source), len(source)) if isinstance(source, bytes) else (source, held(source))
-    with whole(name, "a whole .npz file"), zipfile.ZipFile(opened) as archive:
+    with whole_zip(name, "a whole .npz file"), zipfile.ZipFile(opened) as archive:
         members = archive.infolist()
         allow(sum(member.file_size for member in members), f"{name}: its {len(members)} arrays", held=packed)
         return {member.filename.removesuffix(".npy"): _read_member(archive, member, name) for member in members}
@@ -59,9 +59,7 @@ def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str) -
 
 def _read_array(stream: IO[bytes], *, size: int, name: str) -> np.ndarray:
     shape, fortran, dtype, start = _read_header(stream, name)
-    needed = dtype.itemsize
-    for length in shape:  # Python integers: a forged shape cannot overflow them
-        needed *= length
+    needed = dtype.itemsize * math.prod(shape)  # Python integers: a forged shape cannot overflow them
     if start + needed != size:
         raise ValueError(f"{name}: shape {shape} of {dtype} needs {start + needed} bytes; the file has {size}")
     contents = stream.read(needed)
@@ -93,4 +91,4 @@ def _damage(error: Exception) -> str:
     words = " ".join(str(error).split())
     if words.startswith(("format version", "the magic string", "EOF: reading magic")):
         return words
-    return f"a header that is damaged ({type(error).__name__}); write the file anew with numpy.save"
+    return f"a header that is damaged ({type(error).__name__}); write the file again with numpy.save"

@@ -4,30 +4,31 @@ import importlib
 import io
 import json
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
 
-from iwax.formats.cells import Cells, as_text, check_names, check_width, holes_and_marks, number
-from iwax.formats.columnar import Levels, Numbers
-from iwax.formats.dialect import UNSAID, Dialect
-from iwax.formats.packed import Column
+from iwax.formats.cell import as_text, mark_missing, number
+from iwax.formats.cells import Cells, check_names, check_width
+from iwax.formats.columnar import Column, Levels, Numbers
+from iwax.formats.dialect import AS_SHOWN, Dialect
 from iwax.formats.refusals import Option, TableError, raise_all
-from iwax.memory_limit import MemoryLimitError, allow
+from iwax.formats.whole import naming
+from iwax.memory_limit import allow
 
 CELL = 24  # bytes: as Arrow reads it, as a number of 64 bits, and twice as one of 32
 BATCH = 2**14  # rows read at once
 _NUMBERS, _TIMES = ("is_integer", "is_floating"), ("is_date", "is_timestamp")  # kinds of pyarrow.types
-_TEXTS = ("is_string", "is_large_string", "is_boolean", "is_null")
+_TEXTS, _OTHERS = ("is_string", "is_large_string"), ("is_boolean", "is_null")
 
 
-def read_parquet(contents: bytes, *, name: str, left_out: Collection[str] = (), dialect: Dialect = UNSAID) -> Cells:
+def read_parquet(contents: bytes, *, name: str, left_out: Collection[str] = (), dialect: Dialect = AS_SHOWN) -> Cells:
     """The cells of a Parquet file as text, so that a table means the same here and as csv.
 
     Columns hold booleans (True and False), whole or real numbers, texts, dates and times, or dictionaries of these,
-    which are read by value. Null, NaN and what is missing in text tables (``with_holes``) are missing. Columns
+    which are read by value. Null, NaN and what is missing in text tables (``mark_missing``) are missing. Columns
     ``left_out`` may be of any type: their cells are not read and count as missing. The index of a frame that pandas
     has written is known by its notes. Raises ValueError naming file and columns, and where pyarrow is not installed.
     """
@@ -71,48 +72,56 @@ def parquet_shape(contents: bytes, *, name: str) -> tuple[list[str], int]:
     return [column.strip() for column in file.schema_arrow.names], file.metadata.num_rows
 
 
-def fill_parquet(contents: bytes, cells: Mapping[tuple[int, int], str], *, name: str, kept: int | None = None) -> bytes:
-    """A Parquet file that ``read_parquet`` takes, its cells at (row, column) replaced; of its rows the first ``kept``.
+def fill_parquet(
+    contents: bytes, cells: Mapping[tuple[int, int], str], *, name: str, limit: int | None = None, as_csv: bool = False
+) -> bytes:
+    """A Parquet file that ``read_parquet`` takes, its cells at (row, column) replaced; of its rows at most ``limit``.
 
     A column keeps its type, but one of whole numbers that gets another number becomes one of float64 (of int64, where
     the number is too large for it). All other values, columns and notes stay as they are; pandas' notes on types go
-    where a type has changed.
+    where a type has changed. With ``as_csv`` it is written as CSV: dictionaries by their values, what is missing empty.
     """
-    table = _table(contents, name)
-    table = table.slice(0, kept) if kept is not None else table
+    arrow, file = _arrow(name), _opened(contents, name, levels=False)
+    with _whole(name):
+        table = file.read()
+        table.validate(full=True)  # texts that are no UTF-8, places that a dictionary does not have
+    table = table.slice(0, limit) if limit is not None else table
     changed = False
     for i in sorted({column for _, column in cells}):
         field, new = table.schema.field(i), {row: text for (row, column), text in cells.items() if column == i}
         filled = _filled(table.column(i), new)
         changed = changed or filled.type != field.type
         table = table.set_column(i, field.with_type(filled.type), filled)
+    stream = io.BytesIO()
+    if as_csv:
+        for i, field in enumerate(table.schema):
+            if arrow.types.is_dictionary(field.type):
+                table = table.set_column(i, field.name, table.column(i).cast(field.type.value_type))
+        arrow.csv.write_csv(table, stream, arrow.csv.WriteOptions(quoting_style="needed"))
+        return stream.getvalue()
     if changed and table.schema.metadata:
         notes = {key: text for key, text in table.schema.metadata.items() if key != b"pandas"}
         table = table.replace_schema_metadata(notes)
-    stream = io.BytesIO()
-    _arrow(name).parquet.write_table(table, stream)
-    return stream.getvalue()
-
-
-def parquet_as_csv(contents: bytes, *, name: str) -> bytes:
-    """All columns of a Parquet file as CSV, dictionaries by their values, what is missing empty."""
-    arrow, table = _arrow(name), _table(contents, name)
-    for i, field in enumerate(table.schema):
-        if arrow.types.is_dictionary(field.type):
-            table = table.set_column(i, field.name, table.column(i).cast(field.type.value_type))
-    stream = io.BytesIO()
-    arrow.csv.write_csv(table, stream, arrow.csv.WriteOptions(quoting_style="needed"))
+    arrow.parquet.write_table(table, stream)
     return stream.getvalue()
 
 
 def _filled(column: Any, new: Mapping[int, str]) -> Any:
-    """A column with the cells of some rows replaced, given as texts."""
-    arrow = _arrow("")
-    types, values, kind = arrow.types, column.to_pylist(), column.type
+    """A column with the cells of some rows replaced, given as texts; the values of a dictionary stay in their order."""
+    arrow, kind = _arrow(""), column.type
+    types = arrow.types
     if types.is_dictionary(kind):
-        return _filled_levels(column, new)
+        whole = column.unify_dictionaries().combine_chunks()
+        levels, places = whole.dictionary.to_pylist(), whole.indices.to_pylist()
+        for row, text in new.items():
+            value = _value(text, kind.value_type, types)
+            levels += [] if value in levels else [value]
+            places[row] = levels.index(value)
+        indices, values = arrow.array(places, type=kind.index_type), arrow.array(levels, type=kind.value_type)
+        return arrow.chunked_array([arrow.DictionaryArray.from_arrays(indices, values, ordered=kind.ordered)])
     if types.is_integer(kind) and not all(float(text).is_integer() for text in new.values()):
         kind = arrow.float64()
+    values = column.to_pylist()
     for row, text in new.items():
         values[row] = _value(text, kind, types)
     try:
@@ -123,34 +132,12 @@ def _filled(column: Any, new: Mapping[int, str]) -> Any:
         return arrow.chunked_array([arrow.array(values, type=arrow.int64())])
 
 
-def _filled_levels(column: Any, new: Mapping[int, str]) -> Any:
-    """A dictionary with the cells of some rows replaced: its values stay in their order."""
-    arrow, kind = _arrow(""), column.type
-    whole = column.unify_dictionaries().combine_chunks()
-    levels, places = whole.dictionary.to_pylist(), whole.indices.to_pylist()
-    for row, text in new.items():
-        value = _value(text, kind.value_type, arrow.types)
-        levels += [] if value in levels else [value]
-        places[row] = levels.index(value)
-    indices = arrow.array(places, type=kind.index_type)
-    dictionary = arrow.array(levels, type=kind.value_type)
-    return arrow.chunked_array([arrow.DictionaryArray.from_arrays(indices, dictionary, ordered=kind.ordered)])
-
-
 def _value(text: str, kind: Any, types: Any) -> object:
     if types.is_boolean(kind):
         return text == "True"
     if types.is_integer(kind):
         return int(float(text))
     return float(text) if types.is_floating(kind) else text
-
-
-def _table(contents: bytes, name: str) -> Any:
-    file = _opened(contents, name, levels=False)
-    with _whole(name):
-        table = file.read()
-        table.validate(full=True)  # texts that are no UTF-8, places that a dictionary does not have
-        return table
 
 
 def _arrow(name: str) -> Any:
@@ -174,7 +161,7 @@ def _opened(contents: bytes, name: str, *, levels: bool = True) -> Any:
     arrow = _arrow(name)
     with _whole(name):
         found = arrow.parquet.read_schema(arrow.BufferReader(contents)) if levels else ()
-        texts = [field.name for field in found if _is_text(field.type)]
+        texts = [field.name for field in found if _is(field.type, _TEXTS)]
         file = arrow.parquet.ParquetFile(arrow.BufferReader(contents), read_dictionary=texts)
         _ = file.schema_arrow.names  # names that are no UTF-8
     about = file.metadata
@@ -185,21 +172,15 @@ def _opened(contents: bytes, name: str, *, levels: bool = True) -> Any:
     return file
 
 
-@contextmanager
-def _whole(name: str) -> Iterator[None]:
+def _whole(name: str) -> AbstractContextManager[None]:
     """Say which file it is that Arrow cannot read."""
-    arrow = _arrow(name)
-    try:
-        yield
-    except MemoryLimitError:
-        raise
-    except (arrow.ArrowException, OSError, ValueError) as error:
-        raise ValueError(f"{name}: needed a whole Parquet file; {' '.join(str(error).split())}") from error
+    return naming(name, "a whole Parquet file", _arrow(name).ArrowException, OSError, ValueError)
 
 
-def _is_text(kind: Any) -> bool:
+def _is(kind: Any, questions: Sequence[str]) -> bool:
+    """Whether a type is one of those that these functions of pyarrow.types ask for."""
     types = _arrow("").types
-    return types.is_string(kind) or types.is_large_string(kind)
+    return any(getattr(types, question)(kind) for question in questions)
 
 
 def _cells(file: Any, place: int, source: tuple[str, int], dialect: Dialect) -> tuple[Column, dict[str, int]]:
@@ -207,16 +188,14 @@ def _cells(file: Any, place: int, source: tuple[str, int], dialect: Dialect) -> 
     types, about = _arrow(source[0]).types, file.schema_arrow.field(place)
     name, kind = about.name.strip(), about.type
     kind = kind.value_type if types.is_dictionary(kind) else kind
-    if not any(getattr(types, is_kind)(kind) for is_kind in (*_NUMBERS, *_TEXTS, *_TIMES)):
-        drop = Option("kinds", "drop", name)
+    if not _is(kind, (*_NUMBERS, *_TEXTS, *_TIMES, *_OTHERS)):
         raise TableError(
-            f"{source[0]}: column {name!r} needs numbers, truth values or texts; got {about.type}; turn it into "
+            f"{source[0]}: column {name!r} needs numbers, booleans or texts; got {about.type}; turn it into "
             "numbers (lists into a column for each item), or leave it out with ",
-            drop,
-            remedy=[drop],
+            Option("kinds", "drop", name),
         )
     column = _read(file, about, source)
-    if not types.is_dictionary(about.type) and any(getattr(types, is_kind)(kind) for is_kind in _NUMBERS):
+    if not types.is_dictionary(about.type) and _is(kind, _NUMBERS):
         return _numbers(column, dialect.missing, dialect.levels.get(name, ())), {}
     return _levels(column, dialect, dialect.levels.get(name, ()))
 
@@ -235,38 +214,28 @@ def _read(file: Any, about: Any, source: tuple[str, int]) -> Any:
 
 
 def _numbers(column: Any, missing: Sequence[str], levels: Collection[str]) -> Numbers:
-    found, holes = column.fill_null(0).to_numpy(), column.is_null().to_numpy()
+    found, absent = column.fill_null(0).to_numpy(), column.is_null().to_numpy()
     if found.dtype.kind == "f":
-        holes = holes | np.isnan(found)
+        absent = absent | np.isnan(found)
     for token in missing:
         value = number(token.strip())
-        if value is not None and not {token.strip(), as_text([value])[0]} & set(levels):
-            holes = holes | (found == value)
-    return Numbers(found, holes)
+        if value is not None and not {token.strip(), as_text(value)} & set(levels):
+            absent = absent | (found == value)
+    return Numbers(found, absent)
 
 
 def _levels(column: Any, dialect: Dialect, levels: Collection[str]) -> tuple[Levels, dict[str, int]]:
     types = _arrow("").types
-    if types.is_boolean(column.type):
-        written, codes = ["False", "True"], column.cast("int8").fill_null(-1).to_numpy()
-    elif types.is_null(column.type):
-        written, codes = [], np.full(len(column), -1)
-    else:
-        if any(getattr(types, is_kind)(column.type) for is_kind in _TIMES):
-            column = column.cast("string")
-        whole = column if types.is_dictionary(column.type) else column.dictionary_encode()
-        whole = whole.unify_dictionaries().combine_chunks()
-        values = whole.dictionary
-        if any(getattr(types, is_kind)(values.type) for is_kind in _TIMES):
-            values = values.cast("string")
-        real = types.is_floating(values.type)  # in the precision of the file
-        written = as_text(values.to_numpy(zero_copy_only=False) if real else values.to_pylist())
-        codes = whole.indices.cast("int64").fill_null(-1).to_numpy()
-    read, _ = holes_and_marks(written, dialect.missing, levels)
-    counts = np.bincount(codes + 1, minlength=len(written) + 1)[1:]
+    whole = column if types.is_dictionary(column.type) else column.dictionary_encode()
+    whole = whole.unify_dictionaries().combine_chunks()
+    values = whole.dictionary.cast("string") if _is(whole.dictionary.type, _TIMES) else whole.dictionary
+    real = types.is_floating(values.type)  # in the precision of the file
+    written = [*map(as_text, values.to_numpy(zero_copy_only=False) if real else values.to_pylist())]
+    codes = whole.indices.cast("int64").fill_null(-1).to_numpy()
+    read, words = mark_missing(written, dialect.missing, levels)
     marks = Counter[str]()
-    for text, cell, count in zip(written, read, counts.tolist(), strict=True):
-        usual = cell is None and count and holes_and_marks([text], dialect.missing, levels)[1]
-        marks.update({text.strip(): count} if usual else {})
+    for text, count in zip(written, np.bincount(codes + 1, minlength=len(written) + 1)[1:].tolist(), strict=True):
+        if text in words and count:
+            marks[text.strip()] += count
     places = np.array([*(i if cell is not None else -1 for i, cell in enumerate(read)), -1])
     return Levels([cell or "" for cell in dialect.ungrouped(read)], places[codes]), dict(marks)

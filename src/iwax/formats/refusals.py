@@ -7,7 +7,7 @@ from typing import Any
 
 MAPPINGS = {"kinds": "--kind", "levels": "--level"}  # an argument of `load` by column, and its flag
 LONGEST = 80  # characters of a cell that are shown
-SHOWN = 8  # refusals of one file that are told in full
+SHOWN = 8  # refusals of one file that are shown in full
 
 
 def cut(text: str, most: int = LONGEST) -> str:
@@ -86,21 +86,26 @@ class Words:
 
 
 class TableError(ValueError):
-    """A table that cannot be read as it is; ``remedy`` are options with which this would not stop it."""
+    """A table that cannot be read as it is; ``remedy`` are options with which this would not stop it.
 
-    def __init__(self, *parts: str | Option | Sequence[Option], remedy: Sequence[Option] = ()) -> None:
-        self.words, self.remedy = Words(*parts), tuple(remedy)
+    Without a remedy it is the first options of the sentence.
+    """
+
+    def __init__(self, *parts: str | Option | Sequence[Option], remedy: Sequence[Option] | None = None) -> None:
+        self.words = Words(*parts)
+        options = [part for part in self.words.parts if not isinstance(part, str)]
+        self.remedy = tuple(next(iter(options), ()) if remedy is None else remedy)
         super().__init__(str(self.words))
 
 
 def raise_all(errors: Sequence[TableError], source: str) -> None:
-    """Raise what is wrong with a table, if anything, as one error that ends in what to say to all of it.
+    """Raise what is wrong with a table, if anything, as one error that ends in the options for all of it.
 
-    >>> errors = [TableError("a: x", remedy=[Option("kinds", "drop", "a")]), TableError("b: y")]
+    >>> errors = [TableError("a: ", Option("header", "none")), TableError("b: y")]
     >>> raise_all(errors, "t.csv")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
         ...
-    iwax.formats.refusals.TableError: t.csv: 2 things to settle: (1) a: x; (2) b: y; for 1 ...: kinds={'a': 'drop'}
+    iwax.formats.refusals.TableError: t.csv: 2 things to settle: (1) a: header='none'; (2) b: y; for ...: header='none'
     """
     if not errors:
         return

@@ -9,26 +9,27 @@ from array import array
 from collections import Counter, deque
 from collections.abc import Collection, Mapping, Sequence
 from itertools import islice
-from typing import NoReturn, cast
+from typing import NoReturn
 
-from iwax.formats.cells import Cells, check_names, check_width, holes_and_marks
-from iwax.formats.dialect import UNSAID, Dialect
+from iwax.formats.cell import mark_missing
+from iwax.formats.cells import Cells, check_names, check_width
+from iwax.formats.columnar import Column, Packed, joined, packed
+from iwax.formats.dialect import AS_SHOWN, Dialect
 from iwax.formats.header import has_header
-from iwax.formats.packed import PIECE, Packed, joined, packed
 from iwax.formats.text import DELIMITERS, RARE, Parted, parted, readable
 from iwax.memory_limit import allow
 
 BLOCK, LEAST = 2**18, 64  # cells, and rows at least, that are texts of their own at once
-COLUMN = 2_000  # bytes that a column takes beside its cells: its names, its kind, what is remembered of it
-IN_QUOTES = r'"[^"]*+(?:""[^"]*+)*+"'  # possessive: one step a letter, no memory for ways back
+COLUMN = 2_000  # bytes that a column takes besides its cells: its name, its kind, its numbers
+IN_QUOTES = r'"[^"]*+(?:""[^"]*+)*+"'  # possessive: one step per letter, no memory for ways back
 
 
-def read_cells(contents: bytes, *, name: str, names: Collection[str] = (), dialect: Dialect = UNSAID) -> Cells:
+def read_cells(contents: bytes, *, name: str, names: Collection[str] = (), dialect: Dialect = AS_SHOWN) -> Cells:
     """The cells of a text table, with quotes around those that hold a delimiter, a quote or a line's end.
 
     What stands between cells is seen as in ``parted``, and whether the first line names the columns as in
     ``has_header``, where ``dialect`` does not say; ``names`` are those that are expected, if any. A column without a
-    name is column1, column2 ... by its place. Empty lines are skipped. Missing cells as in ``with_holes``. Raises
+    name is column1, column2 ... by its place. Empty lines are skipped. Missing cells as in ``mark_missing``. Raises
     ValueError with file:line:column (from 1) for anything else.
 
     >>> table = read_cells(b"a;b\\n1;'x'\\n?;y\\n", name="t.csv")
@@ -44,8 +45,8 @@ def read_cells(contents: bytes, *, name: str, names: Collection[str] = (), diale
     columns = deque[Packed]()
     while pieces:
         columns.append(joined(pieces.popleft()))  # its pieces are gone as soon as it is there
-    first = [str(column[0]) for column in columns]
-    below = cast("list[Sequence[str]]", [column[1:] for column in columns])  # as written: empty, and not None
+    first = [column[0] or "" for column in columns]
+    below = [column[1:] for column in columns]
     header = has_header(first, below, where=f"{name}:{lines[0]}", dialect=dialect, names=names)
     del below
     if header and len(lines) == 1:
@@ -57,7 +58,7 @@ def read_cells(contents: bytes, *, name: str, names: Collection[str] = (), diale
     read, marks = [], []
     for each in named:
         column = columns.popleft()[int(header) :]  # gone as soon as it is read
-        cells, words = _with_holes(column, dialect, dialect.levels.get(each, ()))
+        cells, words = _marked(column, dialect, dialect.levels.get(each, ()))
         read.append(cells)
         marks.append(words)
     return Cells(
@@ -85,19 +86,20 @@ def _packed(table: Parted, *, held: int) -> tuple[Sequence[int], list[list[Packe
             if len(row) != wanted:
                 _refuse_ragged(table, line, row, wanted)
             lines.append(line)
-        blocks.append([packed(column, "") for column in zip(*(row for _, row in block), strict=True)])
+        blocks.append([packed(column) for column in zip(*(row for _, row in block), strict=True)])
     return lines, blocks
 
 
-def _with_holes(column: Packed, dialect: Dialect, levels: Collection[str]) -> tuple[Packed, dict[str, int]]:
-    """`holes_and_marks` of a column, a piece at a time, and its numbers without what parts their thousands."""
-    found, marks = [], Counter[str]()
-    for at in range(0, len(column), PIECE):
-        cells, words = holes_and_marks([str(cell) for cell in column[at : at + PIECE]], dialect.missing, levels)
-        found.append(packed(cells))
-        marks.update(words)
+def _marked(column: Column, dialect: Dialect, levels: Collection[str]) -> tuple[Packed, dict[str, int]]:
+    """`mark_missing` of a column with counts of the words, and its numbers without what parts their thousands."""
+    found, counts = [], Counter[str]()
+    for piece in column.pieces():
+        cells = [cell or "" for cell in piece]
+        read, marks = mark_missing(cells, dialect.missing, levels)
+        found.append(packed(read))
+        counts.update(cell.strip() for cell in cells if cell in marks)
     whole = joined(found)
-    return whole if dialect.thousands is None else packed(dialect.ungrouped(list(whole))), dict(marks)
+    return whole if dialect.thousands is None else packed(dialect.ungrouped(list(whole))), dict(counts)
 
 
 def _refuse_ragged(table: Parted, line: int, row: Sequence[str], wanted: int) -> NoReturn:
@@ -116,13 +118,13 @@ def replace_cells(
     cells: Mapping[tuple[int, int], str],
     *,
     rows: int,
-    kept: int | None = None,
-    dialect: Dialect = UNSAID,
+    limit: int | None = None,
+    dialect: Dialect = AS_SHOWN,
     names: Collection[str] = (),
 ) -> bytes:
     """A text table that ``read_cells`` takes, the cells at (row, column) replaced, all else to the byte as it was.
 
-    ``rows`` is how many it has below the header; of them the first ``kept`` are written (all without). A replacement
+    ``rows`` is how many it has below the header; of them at most ``limit`` are written. A replacement
     is put in quotes where it needs them. ``dialect`` and ``names`` as it was read. Raises ValueError for a replacement
     that the table's encoding does not have.
 
@@ -134,7 +136,7 @@ def replace_cells(
     cell, alone = _cell(delimiter), len(next(table.rows())[1]) == 1
     written, copied, at, between = [table.prefix], 0, 0, ""
     row, column = rows - sum(1 for _ in table.rows()), 0  # below 0: the header
-    while (at < len(text) or between) and (kept is None or row < kept):
+    while (at < len(text) or between) and (limit is None or row < limit):
         found = cell.match(text, at)
         if found is None:
             raise ValueError(f"needed a table of cells parted by {readable(delimiter)}; got {text[at : at + 20]!r}")

@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from iwax.formats.cells import number, with_holes
+from iwax.formats.cell import mark_missing, number
 from iwax.formats.dialect import NAMED, Dialect
 from iwax.formats.refusals import Option, TableError
 
@@ -15,7 +15,7 @@ RARE = ":^~#*\x01"  # asked for, never taken by themselves
 HEAD = 1_000_000  # characters in which the first lines are looked for
 LOOKED_AT = 50  # lines
 SEPARATOR = re.compile(r"\"?sep=([^\w\"'.+\r\n-])\"?[,;\t|]*(\r\n|\r|\n)", re.IGNORECASE)
-# possessive: a cell of any length takes one step a letter, and no memory for ways back
+# possessive: a cell of any length takes one step per letter, and no memory for ways back
 QUOTED = re.compile(r'(?:\A|(?<=[,;\t|\r\n ]))"[^"]*+(?:""[^"]*+)*+(?:"|\Z)')  # a cell, perhaps of many lines
 LINE = re.compile(r"[^\r\n]*+(?:\r\n?+|\n|\Z)")
 
@@ -24,7 +24,7 @@ LINE = re.compile(r"[^\r\n]*+(?:\r\n?+|\n|\Z)")
 class Parted:
     """A text table: ``prefix`` (mark of the order of bytes, Excel's ``sep=``) and ``body``, which begins on ``line``.
 
-    ``rows`` are read anew each time they are asked for.
+    ``rows`` are read again at each call.
     """
 
     name: str
@@ -35,14 +35,28 @@ class Parted:
     line: int
 
     def rows(self) -> Iterator[tuple[int, list[str]]]:
-        """The line on which each row begins, from 1, and its cells; space around them is kept. Raises ValueError."""
-        return _rows(self.body, self.name, self.delimiter, first=self.line)
+        """The line on which each row begins, from 1, and its cells with the space around them. Raises ValueError."""
+        spaces, begin = self.delimiter == " ", self.line
+        lines = (found[0] for found in LINE.finditer(self.body) if found[0])
+        reader = csv.reader(lines, delimiter=self.delimiter, strict=True, skipinitialspace=spaces)
+        try:
+            for row in reader:
+                if spaces and len(row) > 1 and not row[-1]:
+                    row.pop()  # spaces at the end of a line
+                if row:
+                    yield begin, row
+                begin = reader.line_num + self.line
+        except csv.Error as error:
+            raise ValueError(
+                f"{self.name}:{begin}: needed cells parted by {readable(self.delimiter)}, quoted whole or not at all; "
+                f"{error}"
+            ) from error
 
 
 def parted(contents: bytes, *, name: str, dialect: Dialect, names: Collection[str] = ()) -> Parted:
     """The rows of a text table. ``names`` are those of columns that are expected, if any.
 
-    Excel's first line ``sep=;`` says what stands between cells, else ``dialect`` does, else it is the one of
+    Excel's first line ``sep=;`` gives what stands between cells, else ``dialect`` does, else it is the one of
     , ; tab | that is as frequent in the first line as in the second, quoted cells aside, and there most frequent;
     where there is none, runs of spaces, if they part all lines alike and one column is of numbers. Raises ValueError,
     naming file and line, for what is no text, no table, or parted by something else.
@@ -55,13 +69,13 @@ def parted(contents: bytes, *, name: str, dialect: Dialect, names: Collection[st
         line = text[: text.index("\0")].count("\n") + 1
         raise ValueError(f"{name}:{line}: needed text; got a NUL byte; save the table as UTF-8 text")
     at = int(text.startswith("\ufeff"))
-    said = SEPARATOR.match(text, at)
-    at = said.end() if said else at
+    first = SEPARATOR.match(text, at)
+    at = first.end() if first else at
     prefix, body = text[:at], text[at:]
     if not body or body.isspace():
         raise ValueError(f"{name}: needed at least one line; the file is empty")
-    delimiter = dialect.between or (said and said[1]) or _delimiter(body, name, names)
-    return Parted(name, prefix, body, encoding, delimiter, 2 if said else 1)
+    delimiter = dialect.between or (first and first[1]) or _delimiter(body, name, names)
+    return Parted(name, prefix, body, encoding, delimiter, 2 if first else 1)
 
 
 def readable(delimiter: str) -> str:
@@ -71,24 +85,6 @@ def readable(delimiter: str) -> str:
     ("';'", 'spaces')
     """
     return {" ": "spaces", "\t": "tabs"}.get(delimiter, repr(delimiter))
-
-
-def _rows(body: str, name: str, delimiter: str, *, first: int) -> Iterator[tuple[int, list[str]]]:
-    spaces = delimiter == " "
-    lines = (found[0] for found in LINE.finditer(body) if found[0])
-    reader = csv.reader(lines, delimiter=delimiter, strict=True, skipinitialspace=spaces)
-    begin = first
-    try:
-        for row in reader:
-            if spaces and len(row) > 1 and not row[-1]:
-                row.pop()  # spaces at the end of a line
-            if row:
-                yield begin, row
-            begin = reader.line_num + first
-    except csv.Error as error:
-        raise ValueError(
-            f"{name}:{begin}: needed cells parted by {readable(delimiter)}, quoted whole or not at all; {error}"
-        ) from error
 
 
 def _delimiter(body: str, name: str, names: Collection[str]) -> str:
@@ -103,7 +99,7 @@ def _delimiter(body: str, name: str, names: Collection[str]) -> str:
     widths = {len(line.split()) for line in lines}
     if len(widths) == 1 and widths != {1} and all(" " in line.strip() for line in lines):
         columns = list(zip(*(line.split() for line in lines[1:]), strict=True))
-        if any(all(cell is None or number(cell) is not None for cell in with_holes(column)) for column in columns):
+        if any(all(cell is None or number(cell) is not None for cell in mark_missing(column)[0]) for column in columns):
             return " "
         _ask(header, "space", name)
     for mark in RARE:
@@ -121,5 +117,4 @@ def _ask(header: str, mark: str, name: str) -> None:
         Option("delimiter", mark),
         ", if it is one column, with ",
         Option("delimiter", ","),
-        remedy=[Option("delimiter", mark)],
     )

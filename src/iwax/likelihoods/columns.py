@@ -13,7 +13,7 @@ ColumnKind: TypeAlias = str | tuple[str, int] | Family  # a name of FAMILIES, ("
 
 
 def columns_of(kinds: Sequence[ColumnKind], *, floor: float = 0.0) -> families.Columns:
-    """The families of columns, one kind a column: a name of `families.FAMILIES`, ("categorical", classes) or a family.
+    """The families of columns by kind: a name of `families.FAMILIES`, ("categorical", classes) or a family.
 
     Alike ones form a group; groups stand in the order in which their kinds first appear. Scales that the network gives
     are at least ``floor``, but for a Student-t. Raises ValueError where a kind is unknown.

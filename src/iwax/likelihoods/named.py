@@ -122,7 +122,7 @@ class Gaussian(_WithScale):
 
     @classmethod
     def fixed(cls, network: Any, scale: float | AnyArray) -> Likelihood:
-        """A scale that is not learned: a positive number, or one a feature."""
+        """A scale that is not learned: a positive number, or one per feature."""
         return cls(network, families.gaussian(scale, learned=False))
 
 
@@ -206,7 +206,7 @@ class StudentT(Likelihood):
     ) -> Likelihood:
         """The network gives location and log scale of every feature and, without a fixed df, ``log(df - 2)``.
 
-        With the number of ``features`` the degrees of freedom are learned, one a feature, from ``start_df`` > 2 on.
+        With the number of ``features`` the degrees of freedom are learned, one per feature, from ``start_df`` > 2 on.
         """
         of_df = ("network" if features is None else "learned") if df is None else df
         return cls(network, families.student_t(features=features, df=of_df, start_df=start_df))

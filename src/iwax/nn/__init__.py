@@ -1,11 +1,11 @@
 """Networks: arrays to arrays.
 
 Each has ``in_features`` and ``out_features``, is called ``network(x, *, key=None)`` and refuses inputs of another size.
-Dense networks take any leading axes; convolutional ones take one datum, a flat image.
+Dense networks take any leading axes; convolutional ones take one data point, a flat image.
 """
 
 from iwax import former_names
-from iwax.nn.conv import Conv, ConvLayer
+from iwax.nn.conv import Conv, ConvLayer, Image
 from iwax.nn.conv_net import ConvNet
 from iwax.nn.deconv_net import DeconvNet
 from iwax.nn.feature_encoding import Encoding, FeatureEncoding
@@ -36,6 +36,7 @@ __all__ = [
     "FeatureEncoding",
     "GatedPixelCNN",
     "GatedPixelLayer",
+    "Image",
     "Joined",
     "LayerNorm",
     "Layered",

@@ -8,7 +8,7 @@ import jax
 from jaxtyping import Array, Float
 
 from iwax._typing import AnyArray, PRNGKey
-from iwax.nn.conv import Conv, ConvLayer, Image
+from iwax.nn.conv import ConvLayer, Image, Spec, stacked
 from iwax.nn.mlp import MLP, check_trunk
 from iwax.nn.sizes import as_image
 
@@ -19,8 +19,8 @@ class ConvNet(eqx.Module):
     """A flat image through convolutional layers, flattened, through dense hidden layers, to ``out_features``.
 
     ``layers`` are `Conv` or tuples (channels, kernel, stride); all of them, and the dense ones of ``hidden``, have the
-    same activation: a name, or "gated". With ``out_features=None`` there is no last affine layer. Takes one datum of
-    channels * height * width numbers, row by row, channel by channel (with ``channels_last``, pixel by pixel);
+    same activation: a name, or "gated". With ``out_features=None`` there is no last affine layer. Takes one data point
+    of channels * height * width numbers, row by row, channel by channel (with ``channels_last``, pixel by pixel);
     `jax.vmap` makes it many. Raises ValueError as `ConvLayer` and `MLP`.
 
     >>> net = ConvNet((1, 28, 28), [(8, 5, 2), (16, 3, 2)], 2 * 40, key=jax.random.key(0), heads=2)
@@ -35,7 +35,7 @@ class ConvNet(eqx.Module):
     def __init__(
         self,
         image: Image,
-        layers: Sequence[Conv | tuple[int, int, int]],
+        layers: Sequence[Spec],
         out_features: int | None,
         *,
         key: PRNGKey,
@@ -49,7 +49,7 @@ class ConvNet(eqx.Module):
         self.channels_last = channels_last
         if not layers:
             raise ValueError("a ConvNet needs at least one convolutional layer, got none")
-        self.layers = _layers(image, layers, key, activation, initial)
+        self.layers = stacked(image, layers, key=key, activation=activation, initial=initial)
         flat = math.prod(self.layers[-1].out_image)
         last = jax.random.fold_in(key, len(layers))
         if out_features is None and not hidden:
@@ -83,13 +83,3 @@ class ConvNet(eqx.Module):
         for layer in self.layers:
             h = layer(h)
         return h.reshape(-1) if self.dense is None else self.dense(h.reshape(-1))
-
-
-def _layers(
-    image: Image, layers: Sequence[Conv | tuple[int, int, int]], key: PRNGKey, activation: str, initial: str
-) -> tuple[ConvLayer, ...]:
-    built: list[ConvLayer] = []
-    for i, layer in enumerate(layers):
-        shape, spec = built[-1].out_image if built else image, layer if isinstance(layer, Conv) else Conv(*layer)
-        built.append(ConvLayer(shape, spec, key=jax.random.fold_in(key, i), activation=activation, initial=initial))
-    return tuple(built)

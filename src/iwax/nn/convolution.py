@@ -87,7 +87,7 @@ def _convolved(x: Array, kernel: Array, *, window: _Window) -> Array:
 
 
 def _dilated(x: Array, kernel: Array, window: _Window) -> Array:
-    """The s x s outputs round a pixel of an image dilated by s are so many channels of a convolution that is not.
+    """The s x s outputs round a pixel of an image dilated by s are s x s channels of a convolution that is not.
 
     Output s a + r sees the pixel a + e where ``s e = t + r - edge`` for a place t of the kernel: most places see zeros.
     """

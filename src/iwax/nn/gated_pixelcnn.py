@@ -80,7 +80,7 @@ class GatedPixelLayer(eqx.Module):
 
 
 class GatedPixelCNN(eqx.Module):
-    """``m_i(x_<i, c)`` for the pixels i of a flat image of one channel, row by row: one logit a pixel.
+    """``m_i(x_<i, c)`` for the pixels i of a flat image of one channel, row by row: one logit per pixel.
 
     van den Oord et al. (2016, arXiv:1606.05328): ``layers`` of two stacks (`GatedPixelLayer`) without a blind spot,
     then ReLU and a 1 x 1 convolution, twice. Enough layers see every pixel before i: each adds kernel // 2 rows and
@@ -131,7 +131,7 @@ class GatedPixelCNN(eqx.Module):
 
     @property
     def out_features(self) -> int:
-        """How many logits it gives: one a pixel."""
+        """How many logits it gives: one per pixel."""
         return self.in_features
 
     @property
@@ -162,7 +162,7 @@ class GatedPixelCNN(eqx.Module):
     ) -> Float[Array, " in"]:
         """The flat image x with ``x_i = 1`` where ``u_i < sigmoid(m_i(x_<i, c))``, in about the time of one pass.
 
-        The vertical stack is computed once a row, the horizontal one once a pixel, from what they gave before
+        The vertical stack is computed once per row, the horizontal one once per pixel, from what they gave before
         (Ramachandran et al. 2017, arXiv:1704.06001).
         """
         check_maps(maps, self.map_channels, self.size)

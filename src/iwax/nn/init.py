@@ -76,8 +76,8 @@ def kernel(
 ) -> Float[Array, "out in height width"]:
     """The kernel of a convolution, of the distributions of `dense_weight`: a unit sees ``in * height * width`` numbers.
 
-    ``dilution`` says that only one in so many of them counts: the squared stride of a transposed convolution, say, or
-    the part of a window that is not masked.
+    Only one in ``dilution`` of them counts: the squared stride of a transposed convolution, say, or the size of a
+    window over the part of it that is not masked.
 
     >>> kernel(3, 8, 5, 5, key=jax.random.key(0)).shape
     (8, 3, 5, 5)

@@ -77,7 +77,7 @@ class MaskedMLP(eqx.Module):
 
     @property
     def in_features(self) -> int:
-        """How many numbers it takes, beside a context."""
+        """How many numbers it takes, without a context."""
         return self.layers[0].in_features
 
     @property

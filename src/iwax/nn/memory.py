@@ -77,7 +77,7 @@ class Memory(eqx.Module):
 
     @property
     def out_features(self) -> int:
-        """How many numbers it gives: as many."""
+        """How many numbers it gives: as many as it takes."""
         return self.in_features
 
     def attend(self, h: Float[AnyArray, "*batch features"]) -> Float[Array, "*batch slots"]:
@@ -106,9 +106,9 @@ class MemoryMLP(Layered):
     """An `MLP` whose hidden layer l reads a memory of ``slots[l]`` slots behind its activation; 0: no memory there.
 
     The decoder of Li, Zhu and Zhang (2016, arXiv:1602.07416): widths (500, 500) from z on, with 30 and 70 slots. They
-    normalise over a batch; here, with ``norm``, over the features of one datum. The activation is ReLU, as the memory's
-    composition. Without slots it is the `MLP` of the same key, bit for bit. Raises ValueError as `MLP` and `Memory`,
-    and unless there is one number of slots a hidden layer.
+    normalise over a batch; here, with ``norm``, over the features of one data point. The activation is ReLU, as the
+    memory's composition. Without slots it is the `MLP` of the same key, bit for bit. Raises ValueError as `MLP` and
+    `Memory`, and unless there is one number of slots per hidden layer.
 
     >>> net = MemoryMLP(5, (8, 8), 6, slots=(3, 4), key=jax.random.key(0), norm=True)
     >>> net(jnp.zeros(5)).shape

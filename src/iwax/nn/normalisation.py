@@ -1,7 +1,7 @@
-"""Normalisation that is defined for one datum: no statistics of a batch.
+"""Normalisation that is defined for one data point: no statistics of a batch.
 
-A log-weight is a function of one datum and one draw; batch normalisation would make it one of whatever else stands in
-the batch, and a bound of it no bound. Where a published network has batch normalisation, iwax has one of these.
+A log-weight is a function of one data point and one draw; batch normalisation would make it depend on the rest of the
+batch, and a bound of it no bound. Where a published network has batch normalisation, iwax has one of these.
 """
 
 import equinox as eqx
@@ -14,12 +14,12 @@ from iwax.nn.sizes import check_inputs
 
 __all__ = ["ChannelNorm", "LayerNorm", "standardized"]
 
-_SMALL = 1e-5  # added to the variance of a datum's features
-_BLANK = 1e-2  # to that of a pixel's channels: where there is nothing but zeros all are alike, and 1e-5 makes it steep
+_SMALL = 1e-5  # added to the variance of a data point's features
+_BLANK = 1e-2  # to that of a pixel's channels: where all are zeros, 1e-5 would make it steep
 
 
 class LayerNorm(eqx.Module):
-    """``gain (x - mean x) / sqrt(var x + 1e-5) + shift`` over the last axis: the features of one datum.
+    """``gain (x - mean x) / sqrt(var x + 1e-5) + shift`` over the last axis: the features of one data point.
 
     Ba, Kiros and Hinton (2016, arXiv:1607.06450). The gain starts at 1, the shift at 0.
 
@@ -41,7 +41,7 @@ class LayerNorm(eqx.Module):
 
     @property
     def out_features(self) -> int:
-        """How many numbers it gives: as many."""
+        """How many numbers it gives: as many as it takes."""
         return self.in_features
 
     def __call__(self, x: Float[AnyArray, "*batch in"], *, key: PRNGKey | None = None) -> Float[Array, "*batch in"]:
@@ -80,7 +80,7 @@ class ChannelNorm(eqx.Module):
 
 
 def standardized(x: Float[AnyArray, "*batch features"]) -> Float[Array, "*batch features"]:
-    """``(x - mean x) / sqrt(var x + 1e-5)`` over the features of one datum.
+    """``(x - mean x) / sqrt(var x + 1e-5)`` over the features of one data point.
 
     >>> standardized(jnp.array([1.0, 3.0])).tolist()
     [-1.0, 1.0]

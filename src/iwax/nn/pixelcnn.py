@@ -17,12 +17,12 @@ __all__ = ["PixelCNN", "bernoulli", "check_maps", "put", "take"]
 
 
 class PixelCNN(eqx.Module):
-    """``m_i(x_<i, c)`` for the pixels i of a flat image of one channel, row by row: one logit a pixel.
+    """``m_i(x_<i, c)`` for the pixels i of a flat image of one channel, row by row: one logit per pixel.
 
     van den Oord, Kalchbrenner and Kavukcuoglu (2016, arXiv:1601.06759): a masked convolution A, ``layers`` of kind B,
     each followed by a normalisation and ReLU, and a 1 x 1 one. With the defaults and ``map_channels`` the decoder of
     Tomczak and Welling's PixelHVAE (2018, arXiv:1705.07120): conditioning maps c [map_channels, height, width] enter
-    the first layer beside the image, through a convolution of their own that is not masked. They normalise batches;
+    the first layer next to the image, through a convolution of their own that is not masked. They normalise batches;
     here it is every pixel's channels by itself (`ChannelNorm`). Its windows leave blind spots: some pixels before i, to
     the right above it, are never seen (see `GatedPixelCNN`). Raises ValueError on sizes below 1 and an even kernel.
 
@@ -72,7 +72,7 @@ class PixelCNN(eqx.Module):
 
     @property
     def out_features(self) -> int:
-        """How many logits it gives: one a pixel."""
+        """How many logits it gives: one per pixel."""
         return self.in_features
 
     @property
@@ -102,7 +102,7 @@ class PixelCNN(eqx.Module):
     ) -> Float[Array, " in"]:
         """The flat image x with ``x_i = 1`` where ``u_i < sigmoid(m_i(x_<i, c))``, in about the time of one pass.
 
-        Every layer is computed once a pixel, from what it gave for the pixels before (Ramachandran et al. 2017,
+        Every layer is computed once per pixel, from what it gave for the pixels before (Ramachandran et al. 2017,
         arXiv:1704.06001).
         """
         check_maps(maps, self.map_channels, self.size)

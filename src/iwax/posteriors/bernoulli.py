@@ -24,5 +24,5 @@ class Bernoulli(Amortised):
     """
 
     def __call__(self, context: Any, *, key: PRNGKey) -> distributions.Bernoulli:
-        """The distribution at a datum, or at the latent of the layer below."""
+        """The distribution at a data point, or at the latent of the layer below."""
         return distributions.Bernoulli(self.network(values_of(context), key=key))

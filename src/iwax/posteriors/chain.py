@@ -28,7 +28,7 @@ class Chain(Posterior):
         return Chain(first, bound_to(model, self.conditionals, key=key))
 
     def __call__(self, context: Any, *, key: PRNGKey) -> distributions.Chain:
-        """The distribution of all layers at a datum."""
+        """The distribution of all layers at a data point."""
         keys = tuple(jax.random.fold_in(key, i + 1) for i in range(len(self.conditionals)))
         first = self.first(context, key=jax.random.fold_in(key, 0))
         given = context.given if isinstance(context, Datum) else None

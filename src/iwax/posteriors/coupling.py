@@ -17,7 +17,7 @@ __all__ = ["Conditioned", "coupling_layers", "nice", "real_nvp"]
 
 
 class Conditioned(eqx.Module):
-    """Coupling or autoregressive layers that see h beside the half that stays."""
+    """Coupling or autoregressive layers that see h next to the half that stays."""
 
     layers: bijections.Stacked
 
@@ -68,7 +68,7 @@ def coupling_layers(
     """T coupling layers, each after a permutation of the features; they start at the identity but for the permutations.
 
     The permutations depend on the step alone. The last layer of every net starts small. ``context``: how many numbers
-    the nets will see beside the half that stays.
+    the nets will see next to the half that stays.
 
     >>> layers = coupling_layers(4, steps=2, hidden=(5,), scaled=True, key=jax.random.key(0))
     >>> float(layers.forward(jnp.ones(4))[1]) != 0

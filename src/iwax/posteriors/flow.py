@@ -33,14 +33,14 @@ class Flow(Amortised):
     map: Any
 
     def __call__(self, context: Any, *, key: PRNGKey) -> Transformed:
-        """The distribution at a datum, or at the latent of the layer below."""
+        """The distribution at a data point, or at the latent of the layer below."""
         h = self.network(values_of(context), key=key)
         loc, log_scale = jnp.split(self.base(h), 2, axis=-1)
         return Transformed(Normal(loc, jnp.exp(log_scale)), self.map(h))
 
 
 class Shared(eqx.Module):
-    """The same bijection, with parameters of its own, whatever the datum."""
+    """The same bijection, with parameters of its own, for every data point."""
 
     bijection: Any
 

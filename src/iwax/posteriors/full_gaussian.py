@@ -39,7 +39,7 @@ class FullGaussian(Amortised):
         return 2 * latent + packed_size(latent)
 
     def __call__(self, context: Any, *, key: PRNGKey) -> Transformed:
-        """The distribution at a datum, or at the latent of the layer below."""
+        """The distribution at a data point, or at the latent of the layer below."""
         outputs = self.network(values_of(context), key=key)
         if outputs.shape[-1] != self.outputs(self.latent):
             raise ValueError(

@@ -35,7 +35,7 @@ class Gaussian(Amortised):
         check_floor(self.floor, "a Gaussian posterior")
 
     def __call__(self, context: Any, *, key: PRNGKey) -> Normal:
-        """The distribution at a datum, or at the latent of the layer below."""
+        """The distribution at a data point, or at the latent of the layer below."""
         outputs = self.network(values_of(context), key=key)
         if outputs.shape[-1] % 2:
             raise ValueError(

@@ -55,7 +55,7 @@ class _Bound(Posterior):
     likelihood: Likelihood
 
     def __call__(self, context: Any, *, key: PRNGKey) -> distributions.Hamiltonian:
-        """The distribution at a datum."""
+        """The distribution at a data point."""
         q, x = self.posterior, context if isinstance(context, Datum) else Datum(context)
         h = q.network(values_of(context), key=jax.random.fold_in(key, 0))
         loc, log_scale = jnp.split(q.base(h), 2)

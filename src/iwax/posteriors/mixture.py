@@ -40,7 +40,7 @@ class Mixture(Amortised):
         return components * (1 + 2 * latent)
 
     def __call__(self, context: Any, *, key: PRNGKey) -> distributions.Mixture:
-        """The distribution at a datum, or at the latent of the layer below."""
+        """The distribution at a data point, or at the latent of the layer below."""
         outputs, needed = (
             self.network(values_of(context), key=key),
             self.outputs(self.latent, components=self.components),

@@ -35,7 +35,7 @@ class TopDown(Posterior):
         return TopDown(top, bound_to(model, self.conditionals, key=key))
 
     def __call__(self, context: Any, *, key: PRNGKey) -> distributions.Chain:
-        """The distribution of all layers at a datum."""
+        """The distribution of all layers at a data point."""
         keys = tuple(jax.random.fold_in(key, i + 1) for i in range(len(self.conditionals)))
         first = self.top(context, key=jax.random.fold_in(key, 0))
         parts = tuple(_Given(part, context) for part in self.conditionals)

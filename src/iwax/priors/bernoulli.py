@@ -29,5 +29,5 @@ class Bernoulli(Prior):
         self.logits = jnp.zeros(features)
 
     def __call__(self, given: Any = None, *, key: PRNGKey) -> distributions.Bernoulli:
-        """The distribution, whatever the covariates."""
+        """The distribution, for any covariates."""
         return distributions.Bernoulli(self.logits)

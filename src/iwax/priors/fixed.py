@@ -9,7 +9,7 @@ __all__ = ["Fixed"]
 
 
 class Fixed(Prior, Posterior):
-    """The same distribution whatever the context: what a prior is once it is bound, and a posterior of one datum.
+    """The same distribution for any context: what a prior is once it is bound, and a posterior of one data point.
 
     >>> import jax, jax.numpy as jnp
     >>> from iwax.distributions import Normal

@@ -34,5 +34,5 @@ class Flow(Prior):
             raise ValueError(f"a flow prior needs at least 1 dimension, got {self.features}")
 
     def __call__(self, given: Any = None, *, key: PRNGKey) -> Transformed:
-        """The distribution, whatever the covariates."""
+        """The distribution, for any covariates."""
         return Transformed(Normal(jnp.zeros(self.features), jnp.ones(self.features)), self.bijection)

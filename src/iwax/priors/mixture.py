@@ -43,5 +43,5 @@ class Mixture(Prior):
         return self.loc.shape[1]
 
     def __call__(self, given: Any = None, *, key: PRNGKey) -> distributions.Mixture:
-        """The distribution, whatever the covariates."""
+        """The distribution, for any covariates."""
         return distributions.Mixture(self.log_weights, Normal(self.loc, jnp.exp(self.log_scale)))

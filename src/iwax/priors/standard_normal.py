@@ -28,5 +28,5 @@ class StandardNormal(Prior):
             raise ValueError(f"a standard normal prior needs at least 1 dimension, got {self.features}")
 
     def __call__(self, given: Any = None, *, key: PRNGKey) -> Normal:
-        """``N(0, I)``, whatever the covariates."""
+        """``N(0, I)``, for any covariates."""
         return Normal(jnp.zeros(self.features), jnp.ones(self.features))

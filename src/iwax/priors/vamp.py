@@ -18,7 +18,7 @@ __all__ = ["Vamp", "components_of"]
 class Vamp(Prior):
     """``p(z) = (1/K) sum_c q(z | u_c)`` with learned pseudo-inputs u_c: the VampPrior.
 
-    Tomczak and Welling (2018, arXiv:1705.07120). ``pseudo_inputs`` [K, features] are kept in ``low..high`` where these
+    Tomczak and Welling (2018, arXiv:1705.07120). ``pseudo_inputs`` [K, features] are held in ``low..high`` where these
     are given (0 and 1 for binary and grey data), by clipping what is handed to the encoder. The posterior is the
     model's: it is evaluated at the pseudo-inputs in `bind`, once a step or once an evaluation. In a model of several
     layers (`posteriors.TopDown`, `posteriors.Ladder`) its ``topmost`` is used. Raises ValueError without any
@@ -58,7 +58,7 @@ class Vamp(Prior):
         high: float | None = 1.0,
         key: PRNGKey,
     ) -> "Vamp":
-        """Pseudo-inputs that start at ``loc + scale N(0, 1)``, loc and scale one number or one a feature.
+        """Pseudo-inputs that start at ``loc + scale N(0, 1)``, loc and scale one number or one per feature.
 
         >>> Vamp.at_random(5, 4, key=jax.random.key(0)).pseudo_inputs.shape
         (5, 4)

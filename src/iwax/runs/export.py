@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from iwax import data
-from iwax.data import coding
+from iwax.data import encoding
 from iwax.data.tables import TABLES, TEXTS
 from iwax.formats.table import quoted
 from iwax.storage import durable
@@ -59,7 +59,7 @@ def as_csv(arrays: Mapping[str, np.ndarray]) -> str:
 
 def rows_as_csv(rows: np.ndarray, columns: Sequence[data.Column] | None) -> str:
     """Rows [n, D] as CSV: those of a table with its names, levels and whole numbers (a mean count is rounded)."""
-    return as_csv({"x": rows}) if columns is None else coding.written(columns, _whole_counts(rows, columns))
+    return as_csv({"x": rows}) if columns is None else encoding.written(columns, _whole_counts(rows, columns))
 
 
 def _whole_counts(rows: np.ndarray, columns: Sequence[data.Column]) -> np.ndarray:
@@ -84,25 +84,24 @@ class Table:
 
         Raises ValueError if a .parquet is asked for and the table is none, or if the table has changed since.
         """
-        if path.suffix.lower() in TEXTS:
-            durable.replace(path, self._csv(values, missing))
-        elif path.suffix.lower() in TABLES:
-            durable.replace(path, self._filled(values, missing))
+        ending = path.suffix.lower()
+        if ending in TABLES:
+            durable.replace(path, self._contents(values, missing, ending))
         else:
             write(path, {"x": values}, main="x")
 
     def text(self, values: np.ndarray, missing: np.ndarray) -> str:
         """What `write` puts into a .csv."""
-        text, _ = self.dialect.decode(self._csv(values, missing), "the table")
+        text, _ = self.dialect.decode(self._contents(values, missing, ".csv"), "the table")
         return text.removeprefix("\ufeff")
 
-    def _csv(self, values: np.ndarray, missing: np.ndarray) -> bytes:
-        if self.columns is None or self.file is None or self.file.suffix.lower() not in TABLES:
+    def _contents(self, values: np.ndarray, missing: np.ndarray, ending: str) -> bytes:
+        file = self.file if self.file is not None and self.file.suffix.lower() in TABLES else None
+        if ending not in TEXTS and (file is None or self.columns is None or file.suffix.lower() != ending):
+            raise ValueError(
+                f"-o FILE{ending}: a {ending} table with columns was needed; rows go to .npy, .npz or .csv"
+            )
+        if file is None or self.columns is None:
             return rows_as_csv(values, self.columns).encode()
-        return self._filled(values, missing, as_csv=True)
-
-    def _filled(self, values: np.ndarray, missing: np.ndarray, *, as_csv: bool = False) -> bytes:
-        if self.file is None or self.columns is None:
-            raise ValueError("-o FILE.parquet: a run of a table with columns was needed; rows go to .npy, .npz or .csv")
-        whole = _whole_counts(values, self.columns)
-        return data.filled_table(self.file, self.columns, whole, missing, as_csv=as_csv, dialect=self.dialect)
+        whole, as_csv = _whole_counts(values, self.columns), ending in TEXTS
+        return data.filled_table(file, self.columns, whole, missing, as_csv=as_csv, dialect=self.dialect)

@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 
 from iwax import data
 from iwax.data import Column
-from iwax.data.binarization import as_grey, binarize_once, threshold
+from iwax.data.binarization import binarized
 from iwax.data.dataset import Kind
 from iwax.data.rows import Rows
 from iwax.settings.config import Data
@@ -82,7 +82,7 @@ def find(settings: Data, record: DataRecord, *, run: Path, given: Path | None = 
     if given is not None:
         return _checked([str(given)], settings, record, run=run)
     if settings.name in data.names():
-        if data.whereabouts(settings.name) in ("absent", "incomplete"):
+        if data.availability(settings.name) in ("absent", "incomplete"):
             raise data.UnavailableError(
                 f"run {run}: its data were needed, {settings.name}, whose files are not here; iwax data get "
                 f"{settings.name} downloads them, or say where they are with --data PATH"
@@ -176,17 +176,6 @@ def values(file: Path, found: Rows, record: DataRecord, how: str | None) -> np.n
         )
     if found.kind == "table" and record.columns is None and any(c.levels for c in found.columns or ()):
         raise ValueError(f"{file}: needed numbers, as the run was trained on; got columns of text")
-    return found.values if how is None or found.kind == "binary" else _binary(file, found.values, how)
-
-
-def _binary(file: Path, values: np.ndarray, how: str) -> np.ndarray:
-    if how not in ("threshold", "sample"):
-        raise ValueError(f"--binarize must be threshold or sample, got {how!r}")
-    if values.dtype != np.uint8 and not (np.nanmin(values) >= 0 and np.nanmax(values) <= 1):
-        raise ValueError(
-            f"{file}: --binarize needs grey values, or real ones in [0, 1]; got {np.nanmin(values)} to "
-            f"{np.nanmax(values)}"
-        )
-    if how == "threshold":
-        return threshold(values)
-    return binarize_once(values if values.dtype == np.uint8 else as_grey(values), seed=0, stream=Bits.SAMPLE)
+    if how is None or found.kind == "binary":
+        return found.values
+    return binarized(found.values, how, stream=Bits.SAMPLE, where=str(file))

@@ -32,7 +32,7 @@ _VALIDATIONS = 50  # in a training, about
 _STEPS, _LEAST, _MOST = 8_000, 10, 700  # of a training whose length was not given: steps, and limits of its epochs
 
 
-class Fitted(BaseEstimator):
+class FittedAttributes(BaseEstimator):
     """What a fit finds."""
 
     model_: LatentVariableModel
@@ -45,7 +45,7 @@ class Fitted(BaseEstimator):
 
 
 @dataclass(eq=False, repr=False)
-class LatentVariableEstimator(Fitted):
+class LatentVariableEstimator(FittedAttributes):
     """A model of standardised features, ``z ~ p(z)``, ``x ~ p(x|z)``, trained on the observed ones of every row.
 
     Not to be used by itself: `IWAE`, `VAE`, `IWAEImputer` and `IWAEOutlierDetector` are. The parameters are the fields

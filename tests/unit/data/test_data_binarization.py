@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iwax.data.binarization import as_grey, binarize_grey, binarize_once, threshold
+from iwax.data.binarization import as_grey, binarize_grey, binarize_once, binarized, threshold
 from iwax.data.bits import bits16, bits64, permutation
 from iwax.streams import Bits
 
@@ -71,3 +71,15 @@ def test_threshold_takes_half_of_the_range():
 def test_grey_levels_survive_the_way_to_probabilities_and_back():
     levels = np.arange(256, dtype=np.uint8)
     assert np.array_equal(as_grey(levels.astype(np.float32) / 255), levels)
+
+
+def test_missing_values_stay_missing_by_a_threshold_and_refuse_a_sample():
+    x = np.array([[0.2, np.nan], [0.7, 0.5]], np.float32)
+    drawn = binarized(x, "threshold", stream=None, where="x.npy")
+    assert np.array_equal(drawn, np.array([[0, np.nan], [1, 0]], np.float32), equal_nan=True)
+    with pytest.raises(ValueError, match=r"x\.npy: .*without missing cells; got 1 of them; use 'threshold'"):
+        binarized(x, "sample", stream=Bits.SAMPLE, where="x.npy")
+    with pytest.raises(ValueError, match=r"x\.npy: .*real values in \[0, 1\], or grey ones in uint8; got 0\.2 to 7"):
+        binarized(np.float32([[0.2, 7]]), "threshold", stream=None, where="x.npy")
+    with pytest.raises(ValueError, match=r"x\.npy: binarize must be 'threshold' or 'sample'; got 'round'"):
+        binarized(x, "round", stream=None, where="x.npy")

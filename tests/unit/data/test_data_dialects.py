@@ -9,22 +9,22 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from iwax import data
-from iwax.data.coding import code
 from iwax.data.columns import Column
+from iwax.data.encoding import encode
 from iwax.data.schema import typed
-from iwax.formats.cells import with_holes
+from iwax.formats.cell import mark_missing
 from iwax.formats.dialect import Dialect
 from iwax.formats.table import read_cells, replace_cells
 
-HOLES = ("", "NA", "#N/A", ".", "\\N", "<NA>", "NaT", "n.a.", "1.#QNAN", "\u2013")
+MARKS = ("", "NA", "#N/A", ".", "\\N", "<NA>", "NaT", "n.a.", "1.#QNAN", "\u2013")
 WORDS = st.text(st.sampled_from("abcüÖ 12.,;|\t\"'-"), min_size=1, max_size=5).filter(
-    lambda text: with_holes([text]) == [text]
+    lambda text: mark_missing([text])[0] == [text]
 )
 
 
 @st.composite
 def files(draw):
-    """A table in a dialect: its bytes, what has to be said of it, names, and cells with None where one is missing."""
+    """A table in a dialect: its bytes, the options that read it, names, and cells with None where one is missing."""
     delimiter = draw(st.sampled_from([",", ";", "\t", "|", " "]))
     encoding = draw(st.sampled_from(["utf-8", "utf-8-sig", "latin-1", "utf-16"]))
     end = draw(st.sampled_from(["\n", "\r\n"]))
@@ -36,17 +36,17 @@ def files(draw):
     cells = draw(
         st.lists(st.lists(st.none() | WORDS, min_size=width, max_size=width), min_size=height, max_size=height)
     )
-    holes = st.sampled_from(HOLES[delimiter == " " : -1 if encoding == "latin-1" else None])
-    rows = [names] * header + [[draw(holes) if cell is None else cell for cell in row] for row in cells]
+    marks = st.sampled_from(MARKS[delimiter == " " : -1 if encoding == "latin-1" else None])
+    rows = [names] * header + [[draw(marks) if cell is None else cell for cell in row] for row in cells]
     stream = io.StringIO(newline="")
     csv.writer(stream, delimiter=delimiter, lineterminator=end).writerows(rows)
     contents = (f"sep={delimiter}{end}" * sep + stream.getvalue()).encode(encoding)
-    said = {"encoding": "latin-1"} if encoding == "latin-1" else {}
-    said |= {
+    options = {"encoding": "latin-1"} if encoding == "latin-1" else {}
+    options |= {
         "header": "first" if header else "none",
         "delimiter": {"\t": "tab", " ": "space"}.get(delimiter, delimiter),
     }
-    return contents, Dialect(**said), names, cells
+    return contents, Dialect(**options), names, cells
 
 
 @given(files(), st.data())
@@ -79,8 +79,8 @@ def test_thousands_read_as_the_numbers_they_are(rows, between):
 def test_decimals_that_are_filled_in_are_no_thousands(tmp_path):
     path, dialect = written(tmp_path, "a;b\n1.250;x\n;y\n"), Dialect(thousands=".")
     columns = (Column("a", "continuous"), Column("b", "binary", ("x", "y")))
-    hole = np.array([[False, False], [True, False]])
-    filled = data.filled_table(path, columns, np.array([[0, 0], [12.345, 0]]), hole, dialect=dialect)
+    missing = np.array([[False, False], [True, False]])
+    filled = data.filled_table(path, columns, np.array([[0, 0], [12.345, 0]]), missing, dialect=dialect)
     assert filled == b"a;b\n1.250;x\n12.3450;y\n"
     path.write_bytes(filled)
     np.testing.assert_allclose(data.read_rows(path, columns, dialect=dialect).values[:, 0], [1250, 12.345])
@@ -123,9 +123,9 @@ def test_the_first_line_of_excel_is_skipped_and_stays(tmp_path):
 def test_encodings_that_are_said_or_marked(tmp_path, encoding):
     text = "\n".join(["größe,stadt", *(f"{i % 7}.5,{('Köln', 'Zürich')[i % 2]}" for i in range(12))])
     path = written(tmp_path, "\ufeff" * (encoding == "utf-16-be") + text, encoding=encoding)
-    said = {} if encoding == "utf-16-be" else {"encoding": encoding}
-    assert data.load(path, **said).columns[1].levels == ("Köln", "Zürich")
-    if said:
+    options = {} if encoding == "utf-16-be" else {"encoding": encoding}
+    assert data.load(path, **options).columns[1].levels == ("Köln", "Zürich")
+    if options:
         with pytest.raises(ValueError, match=r"needed UTF-8 text; byte 2 is not; train with encoding='latin-1'"):
             data.load(path)
 
@@ -144,8 +144,8 @@ def test_columns_without_names_are_numbered_and_empty_ones_left_out(tmp_path):
         ("column4", "no name and no value (every line ends in 2 delimiters)"),
         ("column5", "no name and no value (every line ends in 2 delimiters)"),
     ]
-    kept = data.load(written(tmp_path, lines), kinds={"column1": "count"})
-    assert [column.name for column in kept.columns] == ["column1", "a", "b"]
+    with_count = data.load(written(tmp_path, lines), kinds={"column1": "count"})
+    assert [column.name for column in with_count.columns] == ["column1", "a", "b"]
     names = [each.name for each in loaded.left_out]
     for later in (lines, lines.replace(";;", ""), "b;a\nx;1.5\n"):  # with and without what was left out
         rows = data.read_rows(written(tmp_path, later, "u.csv"), loaded.columns, dropped=names)
@@ -267,8 +267,8 @@ def test_words_for_missing_cells_can_be_levels_of_one_column(tmp_path):
     later = data.read_rows(written(tmp_path, "x,country\n1,NA\nNA,FR\n", "u.csv"), loaded.columns)
     assert np.array_equal(later.values, [[2, 1], [1, np.nan]], equal_nan=True)
     text = written(tmp_path, "country,x\nNA,\n?,2\n", "v.csv")
-    holes = np.array([[False, True], [True, False]])
-    filled = data.filled_table(text, loaded.columns, np.array([[0, 1.5], [2, 0]]), holes)
+    missing = np.array([[False, True], [True, False]])
+    filled = data.filled_table(text, loaded.columns, np.array([[0, 1.5], [2, 0]]), missing)
     assert filled == b"country,x\nNA,1.5\nNA,2\n"
     with pytest.raises(ValueError, match="levels: no column is called 'land'"):
         data.load(path, levels={"land": ["NA"]})
@@ -288,11 +288,11 @@ def test_levels_that_differ_by_case_alone_are_warned_of():
 def test_a_minus_may_be_the_sign_of_that_name():
     found = read_cells("a,b\n\u22121.5,x\n2,y\n-3,x\n".encode(), name="t")
     assert found.numbers(0)[0].tolist() == [-1.5, 2, -3]
-    assert code([Column("a", "continuous"), Column("b", "binary", ("x", "y"))], found)[0, 0] == -1.5
+    assert encode([Column("a", "continuous"), Column("b", "binary", ("x", "y"))], found)[0, 0] == -1.5
 
 
 @pytest.mark.parametrize(
-    ("said", "message"),
+    ("options", "message"),
     [
         ({"header": "yes"}, "header must be first"),
         ({"delimiter": ";;"}, "delimiter must be one character"),
@@ -303,6 +303,6 @@ def test_a_minus_may_be_the_sign_of_that_name():
         ({"levels": {"a": "NA"}}, r"levels must be lists of texts, as in levels=\{'a': \['NA'\]\}"),
     ],
 )
-def test_dialects_check_themselves(said, message):
+def test_dialects_check_themselves(options, message):
     with pytest.raises(ValueError, match=message):
-        Dialect(**said)
+        Dialect(**options)

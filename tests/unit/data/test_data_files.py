@@ -128,7 +128,7 @@ def test_datasets_check_themselves():
         data.Dataset("x", "", (4,), "real", False, rows, None, rows)
     with pytest.raises(ValueError, match="train, test; got 'valid'"):
         data.Dataset("x", "", (4,), "grey", False, rows, None, rows).split("valid")
-    with pytest.raises(ValueError, match=r"one label a row, shape \(2,\); got \(3,\)"):
+    with pytest.raises(ValueError, match=r"one label per row, shape \(2,\); got \(3,\)"):
         data.Split(rows.values, np.zeros(3))
     with pytest.raises(ValueError, match="n, D >= 1"):
         data.Split(np.zeros((0, 4), np.uint8))

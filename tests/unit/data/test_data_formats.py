@@ -10,16 +10,16 @@ import pytest
 from PIL import Image
 from scipy.io import savemat
 
+from iwax.data.mnist import read_idx
+from iwax.data.mnist_static import read_amat
+from iwax.data.ocr_letters import read_letters
 from iwax.data.omniglot import reduce_ink
 from iwax.data.uci import numbers
-from iwax.formats.amat import read_amat
-from iwax.formats.gzipped import unpack
-from iwax.formats.idx import read_idx
 from iwax.formats.images import read_images
-from iwax.formats.letters import read_letters
 from iwax.formats.matlab import read_matlab
 from iwax.formats.npy import read_npy, read_npz
 from iwax.formats.table import read_cells
+from iwax.formats.whole import unpack
 
 RANDOM = np.random.default_rng(1)
 PICTURES = RANDOM.integers(0, 256, (3, 4, 5), dtype=np.uint8)

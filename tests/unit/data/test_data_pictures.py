@@ -101,9 +101,9 @@ def test_nothing_is_left_out_in_silence(tmp_path):
     assert read_images(tmp_path).left_out == ""
     for name in ("labels.csv", "notes.txt", "a.mp4", "README"):
         (tmp_path / name).write_bytes(b"x")
-    said = "4 files that are no picture (README, a.mp4, labels.csv, ...) left out"
-    assert read_images(tmp_path).left_out == said
-    assert data.load(str(tmp_path)).protocol.endswith(f"nothing redrawn. {said}.")
+    words = "4 files that are no picture (README, a.mp4, labels.csv, ...) left out"
+    assert read_images(tmp_path).left_out == words
+    assert data.load(str(tmp_path)).protocol.endswith(f"nothing redrawn. {words}.")
     with zipfile.ZipFile(tmp_path.with_suffix(".zip"), "w") as archive:
         archive.write(tmp_path / "0.png", "0.png")
         archive.write(tmp_path / "notes.txt", "notes.txt")
@@ -153,7 +153,7 @@ def test_transparent_pixels_are_refused_with_a_remedy(tmp_path, opacity, pixels)
 def test_several_frames_are_refused(tmp_path, form):
     frames = [Image.fromarray(x) for x in (GREY, GREY[::-1])]
     contents = packed(GREY, form, save_all=True, append_images=frames[1:])
-    with pytest.raises(ValueError, match=r"a.png: .*several frames or pages, and one picture a file was needed"):
+    with pytest.raises(ValueError, match=r"a.png: .*several frames or pages, and one picture per file was needed"):
         read(tmp_path, a_png=contents)
 
 

@@ -68,7 +68,7 @@ def test_a_wrong_name_offers_the_nearest():
 @pytest.mark.parametrize("name", EMBEDDED)
 def test_embedded_sets_need_no_file(name, empty_home):
     loaded = data.load(name)
-    assert (data.whereabouts(name), data.get(name)) == ("embedded", [])
+    assert (data.availability(name), data.get(name)) == ("embedded", [])
     _agrees_with_its_description(loaded)
 
 
@@ -76,7 +76,7 @@ def test_embedded_sets_need_no_file(name, empty_home):
     "name", [pytest.param(name, marks=pytest.mark.slow) if name == "omniglot-rebuilt" else name for name in ON_DISK]
 )
 def test_sets_on_disk(name, iwax_data):
-    if data.whereabouts(name) != "here":
+    if data.availability(name) != "here":
         pytest.skip(f"the files of {name} are not in IWAX_DATA")
     loaded = data.load(name)
     _agrees_with_its_description(loaded)
@@ -99,8 +99,8 @@ def test_digits_are_scikit_learns_stratified():
     assert {tuple(row) for row in digits.train.values.tolist()} <= scaled
     assert np.bincount(digits.test.labels).tolist() == [30] * 10
     assert np.bincount(digits.valid.labels).tolist() == [20] * 10
-    kept = np.bincount(labels) - 50
-    assert np.bincount(digits.train.labels).tolist() == kept.tolist()
+    rest = np.bincount(labels) - 50
+    assert np.bincount(digits.train.labels).tolist() == rest.tolist()
     assert digits.digest() == data.load("digits").digest() == DIGITS_SHA256
 
 
@@ -192,7 +192,7 @@ def test_files_that_cannot_be_downloaded_say_where_to_put_them(empty_home):
         data.load("omniglot")
     with pytest.raises(data.UnavailableError, match=r"histopathology.npz.*pickle.*never opened.*numpy.savez"):
         data.load("histopathology")
-    assert data.whereabouts("omniglot") == "absent"
+    assert data.availability("omniglot") == "absent"
 
 
 def test_converted_histopathology(empty_home):

@@ -1,4 +1,4 @@
-"""A user's own tables: the kinds of their columns, codes and back, csv and Parquet, holes."""
+"""A user's own tables: the kinds of their columns, encoded and back, csv and Parquet, missing cells."""
 
 import csv
 import dataclasses
@@ -13,10 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from iwax import data
-from iwax.data.coding import code, decode, written
-from iwax.data.columns import LARGEST_COUNT, Column, infer, summary
+from iwax.data.columns import LARGEST_COUNT, Column, summary
+from iwax.data.columns import infer as infer_column
+from iwax.data.encoding import decode, encode, written
 from iwax.data.schema import typed
-from iwax.formats.cells import MISSING, Cells, as_text, with_holes
+from iwax.formats.cell import MISSING, as_text, mark_missing
+from iwax.formats.cells import Cells
+from iwax.formats.columnar import packed
 from iwax.formats.table import quoted, read_cells, replace_cells
 from iwax.formats.text import DELIMITERS
 
@@ -25,6 +28,12 @@ COUNTS = ["0", "3", "0", "12", "1"]
 
 
 # -- kinds ------------------------------------------------------------------------------------------------------
+
+
+def infer(cells, **options):
+    """The column of these cells, texts or numbers."""
+    read, _ = mark_missing([as_text(cell) for cell in cells])
+    return infer_column(Cells("t.csv", ("x",), (packed(read),), range(len(read))), 0, **options)
 
 
 @pytest.mark.parametrize(
@@ -63,12 +72,12 @@ COUNTS = ["0", "3", "0", "12", "1"]
     ],
 )
 def test_kinds_by_the_rules(cells, kind, levels):
-    assert infer("x", cells) == Column("x", kind, levels)
-    assert infer("x", [None, *reversed(cells), "NA"]) == Column("x", kind, levels)
+    assert infer(cells) == Column("x", kind, levels)
+    assert infer([None, *reversed(cells), "NA"]) == Column("x", kind, levels)
 
 
 def test_kinds_of_large_samples():
-    """What was drawn from a law is found to be of its kind."""
+    """What was drawn from a distribution is found to be of its kind."""
     draws = {
         "continuous": RANDOM.normal(50, 10, 400),
         "positive": RANDOM.lognormal(0, 1, 400),
@@ -78,11 +87,11 @@ def test_kinds_of_large_samples():
         "nonnegative_integer": RANDOM.integers(1, 4, 400),
         "binary": RANDOM.integers(0, 2, 400),
     }
-    assert {kind: infer("x", values).kind for kind, values in draws.items()} == {kind: kind for kind in draws}
+    assert {kind: infer(values).kind for kind, values in draws.items()} == {kind: kind for kind in draws}
 
 
 def test_kinds_that_are_said():
-    table = Cells("t", ("id", "q", "x"), (["a1", "a2", "a3"], ["3", "5", "4"], ["0", "0", None]), (2, 3, 4))
+    table = read_cells(b"id,q,x\na1,3,0\na2,5,0\na3,4,\n", name="t")
     assert typed(table, {"id": "drop", "q": "categorical", "x": "binary"}).columns == (
         Column("q", "categorical", ("3", "4", "5")),
         Column("x", "binary", ("0", "1")),
@@ -93,9 +102,9 @@ def test_kinds_that_are_said():
 
 def test_many_levels_are_taken_where_they_repeat_or_are_insisted_on():
     cells = [f"u{i}" for i in range(60)]
-    assert len(infer("x", cells * 2).levels) == 60
-    assert len(infer("x", cells, kind="categorical").levels) == 60
-    assert len(infer("x", cells[:50]).levels) == 50
+    assert len(infer(cells * 2).levels) == 60
+    assert len(infer(cells, kind="categorical").levels) == 60
+    assert len(infer(cells[:50]).levels) == 50
 
 
 def test_summary_counts_kinds_and_levels():
@@ -115,7 +124,7 @@ def test_columns_survive_json():
 
 
 def readable(text: str) -> bool:
-    return with_holes([text]) == [text]
+    return mark_missing([text])[0] == [text]
 
 
 TEXTS = st.text(st.sampled_from("ab1.-,;\t\"'\n\r éΩ\u2028#"), min_size=1, max_size=6).filter(readable)
@@ -147,17 +156,24 @@ def tables(draw):
 
 
 @given(tables(), st.randoms(use_true_random=False))
-def test_decoding_and_coding_is_the_identity(table, random):
+def test_decoding_and_encoding_is_the_identity(table, random):
     columns, values = table
-    decoded = [as_text(column) for column in decode(columns, values)]
+    decoded = [[as_text(value) for value in column] for column in decode(columns, values)]
     order = random.sample(range(len(columns)), len(columns))
     cells = Cells(
         "t",
         tuple(columns[i].name for i in order),
-        tuple(with_holes(decoded[i]) for i in order),
+        tuple(packed(mark_missing(decoded[i])[0]) for i in order),
         range(len(values)),
     )
-    assert code(columns, cells).tobytes() == values.tobytes()
+    assert encode(columns, cells).tobytes() == values.tobytes()
+
+
+def delimited(columns, values, delimiter):
+    """The table that `written` gives, with another delimiter between its cells."""
+    rows = csv.reader(io.StringIO(written(columns, values)))
+    lines = [delimiter.join(quoted(cell, alone=len(row) == 1) for cell in row) or '""' for row in rows]
+    return "".join(f"{line}\n" for line in lines)
 
 
 @given(tables(), st.sampled_from(DELIMITERS), st.randoms(use_true_random=False))
@@ -165,40 +181,40 @@ def test_what_is_written_reads_back(table, delimiter, random):
     """Any delimiter, any text in cells and names, columns in any order, either end of lines."""
     columns, values = table
     order = random.sample(range(len(columns)), len(columns))
-    text = written([columns[i] for i in order], values[:, order], delimiter=delimiter)
+    text = delimited([columns[i] for i in order], values[:, order], delimiter)
     names = [column.name for column in columns]
     for contents in (text.encode(), text.encode("utf-8-sig")):
         cells = read_cells(contents, name="t", names=names)
-        assert code(columns, cells).tobytes() == values.tobytes()
+        assert encode(columns, cells).tobytes() == values.tobytes()
 
 
 def test_what_is_written_is_short_and_quoted_where_it_must_be():
     columns = [Column("a;\rb", "continuous"), Column('"', "categorical", ("x\ry", "٣")), Column("n", "count")]
-    text = written(columns, np.array([[1 / 3, 0, 5], [7, 1, np.nan]]), delimiter="\t")
-    assert text == '"a;\rb"\t""""\tn\n0.33333334\t"x\ry"\t5\n7\t٣\t\n'
+    text = written(columns, np.array([[1 / 3, 0, 5], [7, 1, np.nan]]))
+    assert text == '"a;\rb","""",n\n0.33333334,"x\ry",5\n7,٣,\n'
     assert read_cells(text.encode(), name="t").columns == (["0.33333334", "7"], ["x\ry", "٣"], ["5", None])
-    assert infer("x", ["٣", "٤", "٣٤"]).kind == "categorical"  # digits, but not those of a number in csv
+    assert infer(["٣", "٤", "٣٤"]).kind == "categorical"  # digits, but not those of a number in csv
     assert written(columns[2:], np.array([[np.nan]])) == 'n\n""\n'
 
 
 @given(tables(), st.sampled_from(DELIMITERS), st.sampled_from(("\n", "\r\n", "\n\n")), st.booleans(), st.data())
 def test_cells_are_replaced_and_no_other(table, delimiter, end, mark, more):
-    """Holes get texts of any kind, with any delimiter, end of lines and mark of bytes; then fewer rows."""
+    """Missing cells get texts of any kind, with any delimiter, end of lines and mark of bytes; then fewer rows."""
     columns, values = table
-    text = written(columns, values, delimiter=delimiter)
+    text = delimited(columns, values, delimiter)
     lines = [delimiter.join(map(quoted, row)) or '""' for row in csv.reader(io.StringIO(text), delimiter=delimiter)]
     contents = (end.join(lines) + more.draw(st.sampled_from(("", end)))).encode("utf-8-sig" if mark else "utf-8")
     names = [column.name for column in columns]
     before = read_cells(contents, name="t", names=names)
-    holes = [(i, j) for j, column in enumerate(before.columns) for i, cell in enumerate(column) if cell is None]
-    new = {hole: more.draw(TEXTS) for hole in holes}
+    missing = [(i, j) for j, column in enumerate(before.columns) for i, cell in enumerate(column) if cell is None]
+    new = {place: more.draw(TEXTS) for place in missing}
     assert replace_cells(contents, {}, rows=len(values), names=names) == contents
     after = read_cells(replace_cells(contents, new, rows=len(values), names=names), name="t", names=names)
     assert after.names == before.names
     assert [[new.get((i, j), cell) for i, cell in enumerate(column)] for j, column in enumerate(before.columns)] == [
         list(column) for column in after.columns
     ]
-    first = replace_cells(contents, new, rows=len(values), kept=1, names=names)
+    first = replace_cells(contents, new, rows=len(values), limit=1, names=names)
     assert replace_cells(contents, new, rows=len(values), names=names).startswith(first)
     assert len(read_cells(first, name="t", names=names)) == 1
 
@@ -219,8 +235,8 @@ def test_decoded_values_are_those_of_the_owner():
 
 def test_levels_are_found_by_text_before_number():
     columns = [Column("c", "categorical", ("1", "01.5", "x"))]
-    cells = Cells("t", ("c",), (["1.0", "1", "1.5", "x", None],), range(5))
-    assert code(columns, cells)[:4, 0].tolist() == [0, 0, 1, 2]
+    cells = Cells("t", ("c",), (packed(["1.0", "1", "1.5", "x", None]),), range(5))
+    assert encode(columns, cells)[:4, 0].tolist() == [0, 0, 1, 2]
 
 
 # -- text -------------------------------------------------------------------------------------------------------
@@ -246,10 +262,10 @@ def test_first_lines_of_numbers_are_data():
 
 def test_missing_words_in_any_case_and_the_caller_s_own():
     words = [cased for word in MISSING for cased in (word, word.upper(), f" {word.capitalize()} ")]
-    assert set(with_holes(words)) == {None}
-    assert with_holes(["-999.00", "-9990", "Unknown"], ["-999", "unknown"]) == [None, "-9990", None]
-    kept = ["nano", "---", "0", "nonesuch", "??"]
-    assert with_holes(kept) == kept
+    assert set(mark_missing(words)[0]) == {None}
+    assert mark_missing(["-999.00", "-9990", "Unknown"], ["-999", "unknown"])[0] == [None, "-9990", None]
+    words = ["nano", "---", "0", "nonesuch", "??"]
+    assert mark_missing(words)[0] == words
 
 
 WINES = ["winequality-red.csv", "winequality-white.csv"]
@@ -267,16 +283,16 @@ def test_wines_read_as_another_reader_reads_them(iwax_data, name):
     assert sum(len(split) for split in loaded.splits().values()) == theirs.num_rows
 
 
-def test_wines_with_holes_read_as_another_reader_reads_them(iwax_data, tmp_path):
+def test_wines_with_missing_cells_read_as_another_reader_reads_them(iwax_data, tmp_path):
     arrow = pytest.importorskip("pyarrow.csv")
     lines = (iwax_data / "uci" / WINES[0]).read_text().splitlines()
     cells = [line.split(";") for line in lines]
     words = ["", "NA", "N/A", "nan", "null", "-1"]
-    holes = RANDOM.random((len(lines) - 1, 12)) < 0.1
-    holes[:, 0] = False
-    for row, column in np.argwhere(holes):
+    missing = RANDOM.random((len(lines) - 1, 12)) < 0.1
+    missing[:, 0] = False
+    for row, column in np.argwhere(missing):
         cells[row + 1][column] = words[(row + column) % len(words)]
-    path = tmp_path / "holes.csv"
+    path = tmp_path / "incomplete.csv"
     path.write_text("\n".join(";".join(row) for row in cells))
     theirs = arrow.read_csv(
         path,
@@ -285,8 +301,8 @@ def test_wines_with_holes_read_as_another_reader_reads_them(iwax_data, tmp_path)
     )
     wanted = np.stack([column.to_numpy() for column in theirs.columns], axis=1).astype(np.float32)
     loaded = data.load(path, missing=["-1"])
-    assert loaded.missing == holes.sum() == np.isnan(wanted).sum()
-    assert f"{holes.sum():,} of {wanted.size:,} cells missing" in loaded.protocol
+    assert loaded.missing == missing.sum() == np.isnan(wanted).sum()
+    assert f"{missing.sum():,} of {wanted.size:,} cells missing" in loaded.protocol
     assert np.array_equal(data.read_rows(path, missing=["-1"]).values, wanted, equal_nan=True)
 
 
@@ -294,7 +310,7 @@ def test_wines_with_holes_read_as_another_reader_reads_them(iwax_data, tmp_path)
 
 
 def people(rows=40):
-    """csv text of a table with every kind of column, and three holes."""
+    """csv text of a table with every kind of column, and three missing cells."""
     lines = [
         f"p{i},{20 + RANDOM.normal():.3f},{'yes' if i % 3 else 'no'},{(i * i) % 17},{np.exp(i % 7):.3f},{'rgb'[i % 3]}"
         for i in range(rows)
@@ -361,20 +377,20 @@ def test_parquet_and_csv_say_the_same(tmp_path):
         "real": arrow.array([0.1, None, float("nan"), 2.5e10], "float32"),
         "half": arrow.array([0.1, 2.5, 1.0, None], "float64"),
         "whole": arrow.array([3, 0, None, 200], "int64"),
-        "truth": arrow.array([True, False, None, True]),
+        "boolean": arrow.array([True, False, None, True]),
         "text": arrow.array(["a", "b", None, "c"]),
         "large": arrow.array(["a", "n/a", "b", "a"], arrow.large_string()),
         "level": arrow.array(["x", "y", None, "x"]).dictionary_encode(),
-        "coded": arrow.array([5, 7, 5, None]).dictionary_encode(),
+        "encoded": arrow.array([5, 7, 5, None]).dictionary_encode(),
         "when": arrow.array([0, 1, 2, 3], arrow.timestamp("s")),
     }
     parquet.write_table(arrow.table(columns), tmp_path / "t.parquet")
     text = (
-        "real,half,whole,truth,text,large,level,coded,when\n"
+        "real,half,whole,boolean,text,large,level,encoded,when\n"
         "0.1,0.1,3,True,a,a,x,5,0\n,2.5,0,False,b,,y,7,1\n,1,,,,b,,5,2\n2.5e10,,200,True,c,a,x,,3\n"
     )
     (tmp_path / "t.csv").write_text(text)
-    kinds = {"when": "drop", "coded": "categorical", "text": "categorical"}
+    kinds = {"when": "drop", "encoded": "categorical", "text": "categorical"}
     ours, theirs = (data.load(tmp_path / name, kinds=kinds) for name in ("t.parquet", "t.csv"))
     assert ours.columns == theirs.columns
     assert [column.kind for column in ours.columns][3:] == ["binary", "categorical", "binary", "binary", "categorical"]
@@ -393,7 +409,7 @@ def test_a_parquet_file_is_filled_and_otherwise_stays_as_it_is(tmp_path):
             "count": arrow.array([3, 0, None, 200], "int16"),
             "small": arrow.array([3, 0, None, 120], "int8"),
             "whole": arrow.array([-3, 0, None, 200], "int64"),
-            "truth": arrow.array([True, False, None, True]),
+            "boolean": arrow.array([True, False, None, True]),
             "text": arrow.array(["a", "n/a", None, "a"]),
             "level": arrow.DictionaryArray.from_arrays([1, 0, None, 1], ["y", "x"], ordered=True),
         }
@@ -402,14 +418,14 @@ def test_a_parquet_file_is_filled_and_otherwise_stays_as_it_is(tmp_path):
     columns = [
         *(Column(name, "count") for name in ("count", "small")),
         *(Column(name, "continuous") for name in ("real", "whole")),
-        Column("truth", "binary", ("False", "True")),
+        Column("boolean", "binary", ("False", "True")),
         Column("text", "categorical", ("a", "b")),
         Column("level", "binary", ("x", "y")),
     ]
-    holes = np.zeros((3, 7), bool)
-    holes[2] = holes[1, 2] = holes[1, 5] = True
-    values = np.where(holes, [[0] * 7, [0, 0, 0.25, 0, 0, 1, 0], [7, 300, 0.5, -2.5, 0, 0, 1]], 9)
-    (tmp_path / "filled.parquet").write_bytes(data.filled_table(tmp_path / "t.parquet", columns, values, holes))
+    missing = np.zeros((3, 7), bool)
+    missing[2] = missing[1, 2] = missing[1, 5] = True
+    values = np.where(missing, [[0] * 7, [0, 0, 0.25, 0, 0, 1, 0], [7, 300, 0.5, -2.5, 0, 0, 1]], 9)
+    (tmp_path / "filled.parquet").write_bytes(data.filled_table(tmp_path / "t.parquet", columns, values, missing))
     found = parquet.read_table(tmp_path / "filled.parquet")
     assert found.column_names == given.column_names
     assert found.to_pydict() == given.slice(0, 3).to_pydict() | {
@@ -417,7 +433,7 @@ def test_a_parquet_file_is_filled_and_otherwise_stays_as_it_is(tmp_path):
         "count": [3, 0, 7],
         "small": [3, 0, 300],
         "whole": [-3.0, 0.0, -2.5],
-        "truth": [True, False, False],
+        "boolean": [True, False, False],
         "text": ["a", "b", "a"],
         "level": ["x", "y", "y"],
     }
@@ -429,7 +445,7 @@ def test_a_parquet_file_is_filled_and_otherwise_stays_as_it_is(tmp_path):
     assert found.column("level").chunk(0).dictionary.to_pylist() == ["y", "x"]
     assert found.schema.metadata == {b"mine": b"kept"}
     with pytest.raises(ValueError, match=r"t.parquet: needed the 3 rows and the columns"):
-        data.filled_table(tmp_path / "t.parquet", [Column("other", "continuous")], values[:, :1], holes[:, :1])
+        data.filled_table(tmp_path / "t.parquet", [Column("other", "continuous")], values[:, :1], missing[:, :1])
 
 
 @pytest.mark.parametrize(
@@ -439,20 +455,20 @@ def test_a_parquet_file_is_filled_and_otherwise_stays_as_it_is(tmp_path):
         (
             Column("a", "continuous"),
             "x",
-            "got 'x'; mend the cell or leave it empty, or train with the kind categorical",
+            "got 'x'; correct the cell or leave it empty, or train with the kind categorical",
         ),
-        (Column("a", "continuous"), "inf", "got 'inf'; mend the cell or leave it empty$"),
-        (Column("a", "count"), "0.5", "got '0.5'; mend .* or train with another kind than count for this column$"),
-        (Column("a", "binary", ("0", "1")), "True", "got 'True'; write truth values as the table of training has them"),
+        (Column("a", "continuous"), "inf", "got 'inf'; correct the cell or leave it empty$"),
+        (Column("a", "count"), "0.5", "got '0.5'; correct .* or train with another kind than count for this column$"),
+        (Column("a", "binary", ("0", "1")), "True", "got 'True'; write booleans as the table of training has them"),
         (Column("a", "binary", ("no", "yes")), "True", "got 'True'; leave the cell empty, or train on rows that have"),
     ],
 )
 def test_a_cell_that_a_column_cannot_hold_is_refused_with_what_to_do(column, cell, message):
     with pytest.raises(ValueError, match=rf"^t.csv:2:1: column 'a' needs .*{message}|^t.csv:2:1: column 'a' {message}"):
-        code([column], Cells("t.csv", ("a",), ([cell],), (2,)))
+        encode([column], Cells("t.csv", ("a",), (packed([cell]),), (2,)))
 
 
-def test_arrays_with_holes(tmp_path):
+def test_arrays_with_missing_cells(tmp_path):
     real = RANDOM.normal(size=(20, 4))
     real[2, 1] = real[7, 3] = np.nan
     np.save(tmp_path / "real.npy", real)
@@ -476,7 +492,7 @@ def test_arrays_with_holes(tmp_path):
         assert np.array_equal(values == 1, before > 0.5)
 
 
-def test_equal_data_with_holes_have_equal_digests(tmp_path):
+def test_equal_data_with_missing_cells_have_equal_digests(tmp_path):
     """A NaN has many patterns of bits."""
     values = RANDOM.normal(size=(9, 2)).astype(np.float32)
     values[4, 1] = np.nan
@@ -496,21 +512,21 @@ def made(kind, values, columns=None):
     return data.Dataset("x", "", rows.values.shape[1:], kind, False, rows, None, rows, columns)
 
 
-def test_datasets_with_holes_check_themselves():
-    hole, two = np.nan, (Column("a", "count"), Column("b", "binary", ("n", "y")))
-    assert made("binary", [[0, hole], [1, 1]]).missing == 2
-    assert made("grey", [[255, hole], [1, 1]]).missing == 2
-    assert made("table", [[3, hole], [1, 1]], two).missing == 2
+def test_datasets_with_missing_cells_check_themselves():
+    nan, two = np.nan, (Column("a", "count"), Column("b", "binary", ("n", "y")))
+    assert made("binary", [[0, nan], [1, 1]]).missing == 2
+    assert made("grey", [[255, nan], [1, 1]]).missing == 2
+    assert made("table", [[3, nan], [1, 1]], two).missing == 2
     for kind, values, columns, message in [
-        ("binary", [[0, hole], [0.5, 1]], None, r"values in \{0, 1\}; got 0.5"),
-        ("binary", [[0, hole], [-1, 1]], None, r"values in \{0, 1\}; got -1"),
-        ("grey", [[0, hole], [256, 1]], None, "whole numbers 0..255; got 256"),
-        ("table", [[3, hole], [1, 2]], two, "'b' needs one of the levels 'n', 'y'; got 2"),
-        ("table", [[3.5, hole], [1, 1]], two, "'a' needs whole numbers 0 .. 16777216; got 3.5"),
-        ("table", [[3, hole]], two[:1], "needs a column of its own name for each of its 2 features.*got 1"),
-        ("table", [[3, hole]], (two[0], two[0]), "got 2, 1 of them by name"),
-        ("table", [[3, hole]], None, "got 0"),
-        ("real", [[3, hole]], two, "other kinds need none; got 2"),
+        ("binary", [[0, nan], [0.5, 1]], None, r"values in \{0, 1\}; got 0.5"),
+        ("binary", [[0, nan], [-1, 1]], None, r"values in \{0, 1\}; got -1"),
+        ("grey", [[0, nan], [256, 1]], None, "whole numbers 0..255; got 256"),
+        ("table", [[3, nan], [1, 2]], two, "'b' needs one of the levels 'n', 'y'; got 2"),
+        ("table", [[3.5, nan], [1, 1]], two, "'a' needs whole numbers 0 .. 16777216; got 3.5"),
+        ("table", [[3, nan]], two[:1], "needs a column of its own name for each of its 2 features.*got 1"),
+        ("table", [[3, nan]], (two[0], two[0]), "got 2, 1 of them by name"),
+        ("table", [[3, nan]], None, "got 0"),
+        ("real", [[3, nan]], two, "other kinds need none; got 2"),
     ]:
         with pytest.raises(ValueError, match=message):
             made(kind, values, columns)
@@ -524,9 +540,9 @@ def test_parquet_without_its_reader_names_the_extra(tmp_path, monkeypatch):
 
 
 def test_cells_that_are_taken_from_others_are_read_anew():
-    """What is known of a table's numbers is not said of a part of it."""
-    table = Cells("t", ("a", "b"), (["1", "x", "3"], ["p", "q", "r"]), (2, 3, 4))
+    """The numbers that a table remembers are not those of a part of it."""
+    table = Cells("t", ("a", "b"), (packed(["1", "x", "3"]), packed(["p", "q", "r"])), (2, 3, 4))
     assert table.numbers(0)[1] == {"x"}
     assert table.texts(1) == {"p", "q", "r"}
-    part = dataclasses.replace(table, columns=(["3"], ["r"]), lines=(4,))
+    part = dataclasses.replace(table, columns=(packed(["3"]), packed(["r"])), lines=(4,))
     assert (part.numbers(0)[0].tolist(), part.numbers(0)[1], part.texts(1)) == ([3], set(), {"r"})

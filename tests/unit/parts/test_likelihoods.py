@@ -313,11 +313,11 @@ def test_the_refusal_says_what_the_likelihood_needs(likelihood, said: str):
         (lambda: families.gaussian("given"), "must be 'network' or a positive number, .* got 'given'"),
         (
             lambda: likelihoods.StudentT.feature(constant(np.zeros(3)), 4)(jnp.zeros(2), key=KEY),
-            r"of 3 features needs one scale, or one a feature; got scales of shape \(4,\)",
+            r"of 3 features needs one scale, or one per feature; got scales of shape \(4,\)",
         ),
         (
             lambda: likelihoods.NegativeBinomial.feature(constant(np.zeros(3)), 4)(jnp.zeros(2), key=KEY),
-            r"needs one concentration, or one a feature; got concentrations of shape \(4,\)",
+            r"needs one concentration, or one per feature; got concentrations of shape \(4,\)",
         ),
         (lambda: likelihoods.Columns.of_kinds(None, ("gauss",)), "a column's kind must be one of .* got 'gauss'"),
         (lambda: likelihoods.Columns.of_kinds(None, ("categorical",)), "or a family; got 'categorical'"),

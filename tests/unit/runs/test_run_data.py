@@ -38,7 +38,7 @@ def recorded(name: str, *, path: str | None = None, **more) -> DataRecord:
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with rows.npy in data/, a table beside it, and a run folder in runs/; the current folder is another."""
+    """A folder with rows.npy in data/, a table next to it, and a run folder in runs/; the current folder is another."""
     folder = tmp_path / "project"
     (folder / "data").mkdir(parents=True)
     (folder / "runs" / "one").mkdir(parents=True)
@@ -108,7 +108,7 @@ def test_registered_data_are_checked_too(tmp_path: Path):
 
 
 def test_nothing_is_downloaded_for_a_folder(tmp_path: Path, monkeypatch):
-    monkeypatch.setattr(data, "whereabouts", lambda name: "absent")
+    monkeypatch.setattr(data, "availability", lambda name: "absent")
     monkeypatch.setattr(data, "load", None)
     with pytest.raises(data.UnavailableError, match=r"iwax data get ring downloads them, .*--data PATH"):
         find(Data(name="ring"), recorded_ring(), run=tmp_path)

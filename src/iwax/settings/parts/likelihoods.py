@@ -17,7 +17,7 @@ from iwax.parts import Likelihood as _Part
 from iwax.settings.fields import number
 from iwax.settings.parted import Kind
 from iwax.settings.parts.columns import in_units, output_bias
-from iwax.settings.parts.networks import FeatureStatistics, decoder, dense, image, one_layer
+from iwax.settings.parts.networks import Networks
 
 if TYPE_CHECKING:
     from iwax.settings.model import Model
@@ -47,14 +47,14 @@ class _Likelihood(Kind):
         """The values that have a density; those of a table are known by its columns."""
         return supports.anything if self.family is None else self.family.support
 
-    def part(self, sizes: Model, start: FeatureStatistics, *, key: PRNGKey) -> _Part:
+    def part(self, nets: Networks, *, key: PRNGKey) -> _Part:
         """The likelihood given the latents of one layer, or jointly those of all."""
         raise NotImplementedError
 
-    def build(self, sizes: Model, start: FeatureStatistics, *, key: PRNGKey) -> Any:
+    def build(self, nets: Networks, *, key: PRNGKey) -> Any:
         """Given all latents: of the lowest layer, or jointly of all of them if q is drawn from the top."""
-        part = self.part(sizes, start, key=key)
-        return likelihoods.Chain(part) if len(sizes.latents) > 1 and sizes.order != "top_down" else part
+        part = self.part(nets, key=key)
+        return likelihoods.Chain(part) if len(nets.sizes.latents) > 1 and not nets.joint else part
 
 
 class Featurewise(_Likelihood):
@@ -75,13 +75,13 @@ class Featurewise(_Likelihood):
             return families.discretized_logistic(_GREY_SCALE)
         return self.family
 
-    def part(self, sizes: Model, start: FeatureStatistics, *, key: PRNGKey) -> _Part:
+    def part(self, nets: Networks, *, key: PRNGKey) -> _Part:
         """Its untrained output is the mean of the training data, as far as it has one, and their scale."""
-        mean, scale = jnp.asarray(start.mean), jnp.asarray(start.scale)
-        family = self.of(sizes, len(mean))
+        mean, scale = jnp.asarray(nets.start.mean), jnp.asarray(nets.start.scale)
+        family = self.of(nets.sizes, len(mean))
         first = family.start(mean, scale)
         bias = jnp.concatenate([*first, *[jnp.zeros_like(mean)] * (family.outputs_per_feature - len(first))])
-        return likelihoods.Likelihood(_network(sizes, start, family.outputs_per_feature, key=key, bias=bias), family)
+        return likelihoods.Likelihood(_network(nets, family.outputs_per_feature, key=key, bias=bias), family)
 
 
 class Gaussian(Featurewise):
@@ -107,15 +107,15 @@ class Chosen(_Likelihood):
 
 
 class Columns(_Likelihood):
-    """A family a column of a table, in the column's own units."""
+    """A family per column of a table, in the column's own units."""
 
     kind: Literal["columns"] = "columns"
 
-    def part(self, sizes: Model, start: FeatureStatistics, *, key: PRNGKey) -> _Part:
-        table = start.table
+    def part(self, nets: Networks, *, key: PRNGKey) -> _Part:
+        table = nets.start.table
         if table is None:
             raise ValueError("model.likelihood=columns needs a table with columns (.csv or .parquet), got rows without")
-        net = _network(sizes, start, 1, key=key, bias=jnp.asarray(output_bias(table), float))
+        net = _network(nets, 1, key=key, bias=jnp.asarray(output_bias(table), float))
         return likelihoods.Scaled(likelihoods.Likelihood(net, in_units(table)), table.loc, table.scale)
 
 
@@ -129,17 +129,17 @@ class Autoregressive(_Likelihood):
     def support(self) -> supports.Support:
         return supports.binary
 
-    def part(self, sizes: Model, start: FeatureStatistics, *, key: PRNGKey) -> _Part:
-        _, height, width = image(sizes, start)
-        features, lowest = len(start.mean), sizes.latents[0]
-        joint = len(sizes.latents) > 1 and sizes.order == "top_down"
+    def part(self, nets: Networks, *, key: PRNGKey) -> _Part:
+        _, height, width = nets.image()
+        features, latents = len(nets.start.mean), nets.sizes.latents
         of_maps, of_network = jax.random.split(key)
-        if joint:
-            maps: Any = nn.Joined(_branches(sizes, features, jax.random.split(of_maps, len(sizes.latents))))
+        if nets.joint:
+            maps: Any = nn.Joined(_branches(nets, features, jax.random.split(of_maps, len(latents))))
         else:
-            maps = dense(sizes, lowest, tuple(reversed(sizes.hiddens[0])), features, of="decoder", key=of_maps)
+            hidden = tuple(reversed(nets.sizes.hiddens[0]))
+            maps = nets.dense(latents[0], hidden, features, of="decoder", key=of_maps)
         make = nn.PixelCNN if self.kind == "pixelcnn" else nn.GatedPixelCNN
-        maps_in = len(sizes.latents) if joint else 1
+        maps_in = len(latents) if nets.joint else 1
         how: dict[str, Any] = {"channels": _PIXEL_CHANNELS, "layers": _PIXEL_LAYERS, "map_channels": maps_in}
         return likelihoods.Autoregressive(maps, make((height, width), **how, key=of_network))
 
@@ -149,21 +149,21 @@ Likelihood: TypeAlias = Annotated[
 ]
 
 
-def _network(sizes: Model, start: FeatureStatistics, heads: int, *, key: PRNGKey, bias: Array | None) -> Any:
+def _network(nets: Networks, heads: int, *, key: PRNGKey, bias: Array | None) -> Any:
     """The decoder: of z_1, or of (z_1, ..., z_L) with a branch for each."""
-    widths = tuple(reversed(sizes.hiddens[0]))
-    if len(sizes.latents) == 1 or sizes.order != "top_down":
-        return decoder(sizes, start, sizes.latents[0], widths, heads, key=key, bias=bias)
-    *of_branches, of_joint = jax.random.split(key, len(sizes.latents) + 1)
+    widths, latents = tuple(reversed(nets.sizes.hiddens[0])), nets.sizes.latents
+    if not nets.joint:
+        return nets.decoder(latents[0], widths, heads, key=key, bias=bias)
+    *of_branches, of_joint = jax.random.split(key, len(latents) + 1)
     first, *rest = widths
-    branches = _branches(sizes, first, of_branches)
-    joint = decoder(sizes, start, first * len(branches), tuple(rest), heads, key=of_joint, bias=bias)
+    branches = _branches(nets, first, of_branches)
+    joint = nets.decoder(first * len(branches), tuple(rest), heads, key=of_joint, bias=bias)
     return nn.Joined(branches, joint)
 
 
-def _branches(sizes: Model, outputs: int, keys: Iterable[PRNGKey]) -> tuple[Any, ...]:
+def _branches(nets: Networks, outputs: int, keys: Iterable[PRNGKey]) -> tuple[Any, ...]:
     """A layer of each latent, before what they share."""
     return tuple(
-        one_layer(sizes, latent, outputs, of="decoder", key=key)
-        for latent, key in zip(sizes.latents, keys, strict=True)
+        nets.dense(latent, (outputs,), None, of="decoder", key=key)
+        for latent, key in zip(nets.sizes.latents, keys, strict=True)
     )

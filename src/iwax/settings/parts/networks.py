@@ -12,8 +12,7 @@ from iwax import nn
 from iwax._typing import PRNGKey
 from iwax.settings.fields import LARGEST_DEPTH, LARGEST_LAYER, Units, integer
 from iwax.settings.parted import Kind
-from iwax.settings.parts.columns import TableStart
-from iwax.settings.parts.columns import feature_encoding as of_table
+from iwax.settings.parts.columns import TableStart, feature_encoding
 
 if TYPE_CHECKING:
     from iwax.settings.model import Model
@@ -22,12 +21,7 @@ __all__ = [
     "Dense",
     "FeatureStatistics",
     "Network",
-    "decoder",
-    "dense",
-    "encoder",
-    "feature_encoding",
-    "image",
-    "one_layer",
+    "Networks",
 ]
 
 Bias: TypeAlias = Float[Array, " out"] | None
@@ -89,6 +83,15 @@ class Conv(_Network):
         """(channels, kernel, stride) of every convolution of the encoder."""
         return tuple((each, self.kernel, self.stride) for each in self.channels)
 
+    def backwards(self, channels: int, size: list[int]) -> tuple[list[tuple[int, int, int]], nn.Image]:
+        """The transposed convolutions that undo them, to this many channels of that size, and what they start from."""
+        widths, layers = [channels], []
+        for each in self.channels:
+            layers.append((widths[-1], self.kernel, self.stride))
+            widths.append(each)
+            size = [-(-pixels // self.stride) for pixels in size]
+        return layers[::-1], (widths[-1], size[0], size[1])
+
 
 class ConvHvae(_Network):
     """The gated convolutions of Tomczak and Welling (2018, arXiv:1705.07120)."""
@@ -99,162 +102,130 @@ class ConvHvae(_Network):
 Network: TypeAlias = Annotated[Dense | Conv | ConvHvae, Field(discriminator="kind")]
 
 
-def feature_encoding(sizes: Model, start: FeatureStatistics) -> nn.FeatureEncoding | None:
-    """What the encoder reads of a row; None where that is the values themselves."""
-    if start.table is not None:
-        return of_table(start.table, mask=bool(sizes.mask))
-    features = len(start.mean)
-    return nn.FeatureEncoding(np.zeros(features), np.ones(features), mask=True) if sizes.mask else None
+class Networks(NamedTuple):
+    """The networks of a model with these settings, which starts from these feature statistics."""
 
+    sizes: Model
+    start: FeatureStatistics
 
-def image(sizes: Model, start: FeatureStatistics) -> tuple[int, int, int]:
-    """(channels, height, width) of the data; of one channel but for network=conv. ValueError where a row is no such
-    picture."""
-    colours = isinstance(sizes.network, Conv)
-    if colours and len(start.shape) == 3:
-        height, width, channels = start.shape
-        return channels, height, width
-    if len(start.shape) != 2:
-        conv = sizes.network.convolutional
-        asks = f"model.network={sizes.network.kind}" if conv else f"model.likelihood={sizes.likelihood.kind}"
-        raise ValueError(
-            f"{asks} needs data that are pictures of rows x columns{' (or x channels)' if colours else ''}, "
-            f"got rows of shape {tuple(start.shape)}"
-        )
-    return (1, *start.shape)
+    @property
+    def joint(self) -> bool:
+        """Whether p(x|z) is given the latents of all layers, as they are drawn from the top."""
+        return self.sizes.order == "top_down"
 
+    def feature_encoding(self) -> nn.FeatureEncoding | None:
+        """What the encoder reads of a row; None where that is the values themselves."""
+        if self.start.table is not None:
+            return feature_encoding(self.start.table, mask=bool(self.sizes.mask))
+        features = len(self.start.mean)
+        return nn.FeatureEncoding(np.zeros(features), np.ones(features), mask=True) if self.sizes.mask else None
 
-def dense(
-    sizes: Model,
-    inputs: int,
-    hidden: Hidden,
-    outputs: int | None,
-    *,
-    of: Literal["encoder", "decoder"] | None,
-    key: PRNGKey,
-    heads: int = 1,
-    bias: Bias = None,
-) -> nn.MLP:
-    """Dense layers of these widths; without ``outputs``, to the last hidden one. ``outputs`` are those of all heads.
+    def image(self) -> nn.Image:
+        """(channels, height, width) of the data, of one channel unless network=conv.
 
-    Whether their weights are random is a matter of whose they are, ``of``; nobody's (None) are not.
-    """
-    gated = sizes.network.kind in ("gated", "conv_hvae")
-    how = {"activation": "gated", "initial": _GATED_START} if gated else {"activation": sizes.activation}
-    random = sizes.uncertain if sizes.uncertain is not None and sizes.uncertain.of in (of, "both") and of else None
-    return nn.MLP(
-        inputs,
-        hidden,
-        outputs,
-        key=key,
-        heads=heads,
-        output_bias=bias,
-        sigma=None if random is None else random.sigma,
-        floor=0.0 if random is None else random.floor,
-        norm=bool(sizes.layer_norm),
-        **how,
-    )
+        Raises ValueError if a row is no such picture.
+        """
+        network, shape = self.sizes.network, self.start.shape
+        colours = isinstance(network, Conv)
+        if colours and len(shape) == 3:
+            height, width, channels = shape
+            return channels, height, width
+        if len(shape) != 2:
+            asks = ("network", network) if network.convolutional else ("likelihood", self.sizes.likelihood)
+            raise ValueError(
+                f"model.{asks[0]}={asks[1].kind} needs data that are pictures of rows x columns"
+                f"{' (or x channels)' if colours else ''}, got rows of shape {tuple(shape)}"
+            )
+        return 1, *shape
 
+    def dense(
+        self,
+        inputs: int,
+        hidden: Hidden,
+        outputs: int | None,
+        *,
+        of: Literal["encoder", "decoder"] | None,
+        key: PRNGKey,
+        heads: int = 1,
+        bias: Bias = None,
+    ) -> nn.MLP:
+        """Dense layers of these widths, to the ``outputs`` of all heads; without those, to the last hidden one.
 
-def encoder(
-    sizes: Model,
-    start: FeatureStatistics,
-    inputs: int,
-    hidden: Hidden,
-    outputs: int | None,
-    *,
-    key: PRNGKey,
-    heads: int = 1,
-) -> Any:
-    """A network of the data, or of the latents below: convolutional where that is set and the inputs are the data."""
-    network = sizes.network
-    if isinstance(network, Dense) or inputs != len(start.mean):
-        return dense(sizes, inputs, hidden, outputs, of="encoder", key=key, heads=heads)
-    if isinstance(network, ConvHvae):
-        return nn.conv_hvae_encoder(image(sizes, start), outputs, key=key, heads=heads)
-    return nn.ConvNet(
-        image(sizes, start),
-        network.layers,
-        outputs,
-        hidden=hidden,
-        activation=sizes.activation,
-        key=key,
-        heads=heads,
-        channels_last=True,
-    )
-
-
-def decoder(
-    sizes: Model,
-    start: FeatureStatistics,
-    inputs: int,
-    hidden: Hidden,
-    heads: int,
-    *,
-    key: PRNGKey,
-    bias: Bias = None,
-) -> Any:
-    """A network to ``heads`` numbers a feature of the data; of a table, to as many as there are biases."""
-    features = len(start.mean)
-    if start.table is not None and bias is not None:
-        return dense(sizes, inputs, hidden, len(bias), of="decoder", key=key, bias=bias)
-    if sizes.memory is not None:
-        return nn.MemoryMLP(
+        ``of`` names the part that they belong to, whose weights may be random; None: they are not.
+        """
+        gated = self.sizes.network.kind in ("gated", "conv_hvae")
+        random = self.sizes.uncertain if of else None
+        of_weights = None if random is None or random.of not in (of, "both") else random
+        return nn.MLP(
             inputs,
             hidden,
-            heads * features,
-            slots=tuple(reversed(sizes.memory.slots)),
+            outputs,
             key=key,
+            activation="gated" if gated else self.sizes.activation,
+            initial=_GATED_START if gated else "glorot_uniform",
             heads=heads,
             output_bias=bias,
-            norm=bool(sizes.layer_norm),
-            attention=sizes.memory.attention,
-            composition=sizes.memory.composition,
+            sigma=None if of_weights is None else of_weights.sigma,
+            floor=0.0 if of_weights is None else of_weights.floor,
+            norm=bool(self.sizes.layer_norm),
         )
-    if isinstance(sizes.network, Conv):
-        return _convolutions_back(sizes, sizes.network, start, inputs, hidden, heads, key=key, bias=bias)
-    if isinstance(sizes.network, Dense):
-        return dense(sizes, inputs, hidden, heads * features, of="decoder", key=key, heads=heads, bias=bias)
-    if heads != 1:
-        raise ValueError(
-            f"model.network=conv_hvae gives one number per pixel, and model.likelihood={sizes.likelihood.kind} needs "
-            f"{heads}: use network=conv, or bernoulli, "
-            "continuous_bernoulli, discretized_logistic, or gaussian with model.likelihood.variance=scalar"
+
+    def encoder(self, inputs: int, hidden: Hidden, outputs: int | None, *, key: PRNGKey, heads: int = 1) -> Any:
+        """A network of the data, or of the latents below: convolutional if set, where the inputs are the data."""
+        network = self.sizes.network
+        if isinstance(network, Dense) or inputs != len(self.start.mean):
+            return self.dense(inputs, hidden, outputs, of="encoder", key=key, heads=heads)
+        if isinstance(network, ConvHvae):
+            return nn.conv_hvae_encoder(self.image(), outputs, key=key, heads=heads)
+        return nn.ConvNet(
+            self.image(),
+            network.layers,
+            outputs,
+            hidden=hidden,
+            activation=self.sizes.activation,
+            key=key,
+            heads=heads,
+            channels_last=True,
         )
-    return nn.conv_hvae_decoder(inputs, image(sizes, start), key=key, output_bias=bias)
 
-
-def _convolutions_back(
-    sizes: Model,
-    network: Conv,
-    start: FeatureStatistics,
-    inputs: int,
-    hidden: Hidden,
-    heads: int,
-    *,
-    key: PRNGKey,
-    bias: Bias,
-) -> nn.DeconvNet:
-    """The encoder's convolutions the other way round: dense layers, then transposed convolutions to the pixels."""
-    channels, *size = picture = image(sizes, start)
-    widths, layers = [heads * channels], []
-    for each, kernel, stride in network.layers:
-        layers.append((widths[-1], kernel, stride))
-        widths.append(each)
-        size = [-(-pixels // stride) for pixels in size]
-    return nn.DeconvNet(
-        inputs,
-        picture,
-        layers[::-1],
-        start=(widths[-1], size[0], size[1]),
-        hidden=hidden,
-        activation=sizes.activation,
-        key=key,
-        output_bias=bias,
-        channels_last=True,
-    )
-
-
-def one_layer(sizes: Model, inputs: int, outputs: int, *, of: Literal["encoder", "decoder"], key: PRNGKey) -> Any:
-    """One hidden layer, as a branch before a joint network."""
-    return dense(sizes, inputs, (outputs,), None, of=of, key=key)
+    def decoder(self, inputs: int, hidden: Hidden, heads: int, *, key: PRNGKey, bias: Bias = None) -> Any:
+        """A network to ``heads`` numbers per feature of the data; for a table, to as many as there are biases."""
+        sizes, outputs = self.sizes, heads * len(self.start.mean)
+        if self.start.table is not None and bias is not None:
+            return self.dense(inputs, hidden, len(bias), of="decoder", key=key, bias=bias)
+        if sizes.memory is not None:
+            return nn.MemoryMLP(
+                inputs,
+                hidden,
+                outputs,
+                slots=tuple(reversed(sizes.memory.slots)),
+                key=key,
+                heads=heads,
+                output_bias=bias,
+                norm=bool(sizes.layer_norm),
+                attention=sizes.memory.attention,
+                composition=sizes.memory.composition,
+            )
+        if isinstance(sizes.network, Conv):
+            channels, *size = picture = self.image()
+            layers, start = sizes.network.backwards(heads * channels, size)
+            return nn.DeconvNet(
+                inputs,
+                picture,
+                layers,
+                start=start,
+                hidden=hidden,
+                activation=sizes.activation,
+                key=key,
+                output_bias=bias,
+                channels_last=True,
+            )
+        if isinstance(sizes.network, Dense):
+            return self.dense(inputs, hidden, outputs, of="decoder", key=key, heads=heads, bias=bias)
+        if heads != 1:
+            raise ValueError(
+                f"model.network=conv_hvae gives one number per pixel, and model.likelihood={sizes.likelihood.kind} "
+                f"needs {heads}: use network=conv, or bernoulli, "
+                "continuous_bernoulli, discretized_logistic, or gaussian with model.likelihood.variance=scalar"
+            )
+        return nn.conv_hvae_decoder(inputs, self.image(), key=key, output_bias=bias)

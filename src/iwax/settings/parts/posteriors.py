@@ -13,7 +13,7 @@ from iwax import parts, posteriors
 from iwax._typing import PRNGKey
 from iwax.settings.fields import LARGEST_LAYER, LARGEST_STEPS, Widths, integer
 from iwax.settings.parted import Kind
-from iwax.settings.parts.networks import FeatureStatistics, dense, encoder
+from iwax.settings.parts.networks import Networks
 
 if TYPE_CHECKING:
     from iwax.settings.model import Model
@@ -28,15 +28,14 @@ _NETS = Field(default=(100,), description=f"hidden layers of its nets, a list of
 class Layer(NamedTuple):
     """One stochastic layer: how many numbers its encoder reads, and its widths and latents."""
 
-    sizes: Model
-    start: FeatureStatistics
+    nets: Networks
     inputs: int
     hidden: tuple[int, ...]
     latent: int
 
     def encoder(self, outputs: int | None, *, key: PRNGKey, heads: int = 1) -> Any:
         """The network; without ``outputs``, to its last hidden layer."""
-        return encoder(self.sizes, self.start, self.inputs, self.hidden, outputs, key=key, heads=heads)
+        return self.nets.encoder(self.inputs, self.hidden, outputs, key=key, heads=heads)
 
 
 class Factorized(Kind):
@@ -51,7 +50,7 @@ class Factorized(Kind):
     def build(self, layer: Layer, *, key: PRNGKey) -> parts.Posterior:
         if self.kind == "bernoulli":
             return posteriors.Bernoulli(layer.encoder(layer.latent, key=key))
-        floor = _FLOOR if layer.sizes.scale_floor else 0.0
+        floor = _FLOOR if layer.nets.sizes.scale_floor else 0.0
         return posteriors.Gaussian(layer.encoder(2 * layer.latent, key=key, heads=2), floor=floor)
 
 
@@ -154,7 +153,7 @@ class Hamiltonian(Flow):
         of_reverse, of_base = jax.random.split(of_map)
         trunk = layer.encoder(None, key=of_trunk)
         inputs, outputs = trunk.out_features + layer.latent, 2 * layer.latent
-        reverse = dense(layer.sizes, inputs, self.hidden, outputs, of=None, key=of_reverse, heads=2)
+        reverse = layer.nets.dense(inputs, self.hidden, outputs, of=None, key=of_reverse, heads=2)
         return posteriors.hamiltonian(trunk, layer.latent, steps=self.steps, reverse=reverse, key=of_base)
 
 

@@ -15,10 +15,10 @@ from iwax.parts import Likelihood
 from iwax.parts import Prior as _Part
 from iwax.settings.fields import LARGEST_LAYER, LARGEST_STEPS, Widths, integer
 from iwax.settings.parted import Kind
-from iwax.settings.parts.networks import FeatureStatistics, dense
+from iwax.settings.parts.networks import FeatureStatistics, Networks
 
 if TYPE_CHECKING:
-    from iwax.settings.model import Model
+    pass
 
 __all__ = ["Prior", "StandardNormal"]
 
@@ -35,13 +35,13 @@ class _Prior(Kind):
         """How many training rows it is made of."""
         return 0
 
-    def build(self, sizes: Model, start: FeatureStatistics, latent: int, *, key: PRNGKey) -> _Part:
+    def build(self, nets: Networks, latent: int, *, key: PRNGKey) -> _Part:
         """p(z) of the topmost layer."""
         raise NotImplementedError
 
-    def below(self, sizes: Model, inputs: int, hidden: tuple[int, ...], latent: int, *, key: PRNGKey) -> Likelihood:
+    def below(self, nets: Networks, inputs: int, hidden: tuple[int, ...], latent: int, *, key: PRNGKey) -> Likelihood:
         """p(z_l | z_{l+1})."""
-        net = dense(sizes, inputs, hidden, 2 * latent, of="decoder", key=key, heads=2)
+        net = nets.dense(inputs, hidden, 2 * latent, of="decoder", key=key, heads=2)
         return likelihoods.Gaussian.of_network(net)
 
 
@@ -50,7 +50,7 @@ class StandardNormal(_Prior):
 
     kind: Literal["standard_normal"] = "standard_normal"
 
-    def build(self, sizes: Model, start: FeatureStatistics, latent: int, *, key: PRNGKey) -> _Part:
+    def build(self, nets: Networks, latent: int, *, key: PRNGKey) -> _Part:
         return priors.StandardNormal(latent)
 
 
@@ -59,11 +59,11 @@ class Bernoulli(_Prior):
 
     kind: Literal["bernoulli"] = "bernoulli"
 
-    def build(self, sizes: Model, start: FeatureStatistics, latent: int, *, key: PRNGKey) -> _Part:
+    def build(self, nets: Networks, latent: int, *, key: PRNGKey) -> _Part:
         return priors.Bernoulli(latent)
 
-    def below(self, sizes: Model, inputs: int, hidden: tuple[int, ...], latent: int, *, key: PRNGKey) -> Likelihood:
-        return likelihoods.Bernoulli(dense(sizes, inputs, hidden, latent, of="decoder", key=key))
+    def below(self, nets: Networks, inputs: int, hidden: tuple[int, ...], latent: int, *, key: PRNGKey) -> Likelihood:
+        return likelihoods.Bernoulli(nets.dense(inputs, hidden, latent, of="decoder", key=key))
 
 
 class Mixture(_Prior):
@@ -72,7 +72,7 @@ class Mixture(_Prior):
     kind: Literal["mixture"] = "mixture"
     components: int = integer(500, 1, LARGEST_LAYER, "normals")
 
-    def build(self, sizes: Model, start: FeatureStatistics, latent: int, *, key: PRNGKey) -> _Part:
+    def build(self, nets: Networks, latent: int, *, key: PRNGKey) -> _Part:
         return priors.Mixture(latent, components=self.components, key=key)
 
 
@@ -89,17 +89,17 @@ class Vamp(_Prior):
     def examples(self) -> int:
         return self.components if self.pseudo_inputs == "data" else 0
 
-    def build(self, sizes: Model, start: FeatureStatistics, latent: int, *, key: PRNGKey) -> _Part:
+    def build(self, nets: Networks, latent: int, *, key: PRNGKey) -> _Part:
         """Pseudo-inputs within the support of the data."""
-        low, high = sizes.likelihood.support.bounds
+        low, high = nets.sizes.likelihood.support.bounds
         if self.pseudo_inputs == "data":
-            rows = _rows(start, self.components, "model.prior.pseudo_inputs=data")
+            rows = _rows(nets.start, self.components, "model.prior.pseudo_inputs=data")
             return priors.Vamp(jnp.asarray(rows, float), low, high)
-        features = len(start.mean)
+        features = len(nets.start.mean)
         if self.pseudo_inputs == "random" and high is not None:
             return priors.Vamp(jax.random.uniform(key, (self.components, features)), low, high)
         wide = 1.0 if self.pseudo_inputs == "random" else _ROUND_THE_MEAN
-        loc, scale = np.asarray(start.mean), wide * np.asarray(start.scale)
+        loc, scale = np.asarray(nets.start.mean), wide * np.asarray(nets.start.scale)
         return priors.Vamp.at_random(self.components, features, loc=loc, scale=scale, low=low, high=high, key=key)
 
 
@@ -113,8 +113,8 @@ class Exemplar(_Prior):
     def examples(self) -> int:
         return self.components
 
-    def build(self, sizes: Model, start: FeatureStatistics, latent: int, *, key: PRNGKey) -> _Part:
-        return priors.Exemplar(_rows(start, self.components, "model.prior=exemplar"))
+    def build(self, nets: Networks, latent: int, *, key: PRNGKey) -> _Part:
+        return priors.Exemplar(_rows(nets.start, self.components, "model.prior=exemplar"))
 
 
 class Flow(_Prior):
@@ -124,7 +124,7 @@ class Flow(_Prior):
     steps: int = _STEPS
     hidden: Widths = _NETS
 
-    def build(self, sizes: Model, start: FeatureStatistics, latent: int, *, key: PRNGKey) -> _Part:
+    def build(self, nets: Networks, latent: int, *, key: PRNGKey) -> _Part:
         if self.kind == "flow":
             layers = posteriors.coupling_layers(latent, scaled=True, steps=self.steps, hidden=self.hidden, key=key)
             return priors.Flow(latent, layers)

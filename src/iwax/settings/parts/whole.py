@@ -13,7 +13,7 @@ from iwax import nn, posteriors, priors, streams
 from iwax._typing import PRNGKey
 from iwax.parts import Posterior
 from iwax.settings.model import Model
-from iwax.settings.parts.networks import FeatureStatistics, dense, encoder, feature_encoding, one_layer
+from iwax.settings.parts.networks import FeatureStatistics, Networks
 from iwax.settings.parts.posteriors import Layer
 
 __all__ = ["assemble", "size"]
@@ -23,15 +23,15 @@ _COUNTED = 4  # maps of a flow that are counted; of more of them, each two take 
 
 def assemble(sizes: Model, start: FeatureStatistics, *, key: PRNGKey) -> tuple[Any, Any, Any]:
     """The prior, the likelihood and the posterior, untrained; ValueError, naming the part, where one cannot be made."""
-    layers = len(sizes.latents)
+    layers, nets = len(sizes.latents), Networks(sizes, start)
     keys = list(jax.random.split(key, 2 * layers))
     topmost = jax.random.fold_in(key, streams.Initialisation.TOPMOST_PRIOR)
     with _named(f"model.prior={sizes.prior.kind}"):
-        prior = _prior(sizes, start, keys[layers + 1 :], key=topmost)
+        prior = _prior(nets, keys[layers + 1 :], key=topmost)
     with _named(f"model.likelihood={sizes.likelihood.kind}"):
-        likelihood = sizes.likelihood.build(sizes, start, key=keys[layers])
+        likelihood = sizes.likelihood.build(nets, key=keys[layers])
     with _named(f"model.posterior={sizes.posterior.kind}"):
-        return prior, likelihood, _posterior(sizes, start, keys=keys[:layers])
+        return prior, likelihood, _posterior(nets, keys=keys[:layers])
 
 
 @contextmanager
@@ -43,60 +43,62 @@ def _named(part: str) -> Iterator[None]:
         raise error if str(error).startswith("model.") else ValueError(f"{part}: {error}") from error
 
 
-def _prior(sizes: Model, start: FeatureStatistics, keys: list[PRNGKey], *, key: PRNGKey) -> Any:
+def _prior(nets: Networks, keys: list[PRNGKey], *, key: PRNGKey) -> Any:
     """The prior of all stochastic layers; ``keys`` has one for each conditional p(z_l | z_{l+1}), from the data up."""
-    top = sizes.prior.build(sizes, start, sizes.latents[-1], key=key)
+    sizes = nets.sizes
+    top = sizes.prior.build(nets, sizes.latents[-1], key=key)
     below = zip(sizes.latents[1:], sizes.hiddens[1:], sizes.latents[:-1], keys, strict=True)
     downwards = [
-        sizes.prior.below(sizes, above, tuple(reversed(hidden)), latent, key=each)
+        sizes.prior.below(nets, above, tuple(reversed(hidden)), latent, key=each)
         for above, hidden, latent, each in below
     ]
     return priors.Chain(top, tuple(reversed(downwards))) if downwards else top
 
 
-def _posterior(sizes: Model, start: FeatureStatistics, *, keys: list[PRNGKey]) -> Posterior:
+def _posterior(nets: Networks, *, keys: list[PRNGKey]) -> Posterior:
     """The posterior of all stochastic layers; ``keys`` has one for each of them, from the data up."""
-    encoding = feature_encoding(sizes, start)
-    if encoding is None or sizes.posterior.kind == "prior":
-        return _of_rows(sizes, start, len(start.mean), keys)
-    return posteriors.Encoded(_of_rows(sizes, start, encoding.features, keys), encoding)
+    encoding = nets.feature_encoding()
+    if encoding is None or nets.sizes.posterior.kind == "prior":
+        return _of_rows(nets, len(nets.start.mean), keys)
+    return posteriors.Encoded(_of_rows(nets, encoding.features, keys), encoding)
 
 
-def _of_rows(sizes: Model, start: FeatureStatistics, features: int, keys: list[PRNGKey]) -> Posterior:
+def _of_rows(nets: Networks, features: int, keys: list[PRNGKey]) -> Posterior:
     """The posterior whose encoder reads that many numbers."""
-    if sizes.order == "top_down":
-        return _top_down(sizes, start, features, keys)
+    sizes = nets.sizes
+    if nets.joint:
+        return _top_down(nets, features, keys)
     if sizes.order == "ladder":
-        return _ladder(sizes, start, features, keys)
+        return _ladder(nets, features, keys)
     inputs = (features, *sizes.latents[:-1])
     first, *upwards = (
-        sizes.posterior.build(Layer(sizes, start, below, hidden, latent), key=key)
+        sizes.posterior.build(Layer(nets, below, hidden, latent), key=key)
         for below, hidden, latent, key in zip(inputs, sizes.hiddens, sizes.latents, keys, strict=True)
     )
     return posteriors.Chain(first, tuple(upwards)) if upwards else first
 
 
-def _top_down(sizes: Model, start: FeatureStatistics, features: int, keys: list[PRNGKey]) -> Posterior:
+def _top_down(nets: Networks, features: int, keys: list[PRNGKey]) -> Posterior:
     """q(z_L|x), then q(z_l|x, z_{l+1}) with a branch for x and one for what is above, as in the HVAE."""
-    top = encoder(sizes, start, features, sizes.hiddens[-1], 2 * sizes.latents[-1], key=keys[-1], heads=2)
+    sizes = nets.sizes
+    top = nets.encoder(features, sizes.hiddens[-1], 2 * sizes.latents[-1], key=keys[-1], heads=2)
     conditionals = []
     for layer in reversed(range(len(sizes.latents) - 1)):
         of_x, of_above, of_joint = jax.random.split(keys[layer], 3)
         first, *rest = sizes.hiddens[layer]
-        branch = encoder(sizes, start, features, (first,), None, key=of_x)
-        above = one_layer(sizes, sizes.latents[layer + 1], branch.out_features, of="encoder", key=of_above)
-        joint = dense(
-            sizes, 2 * branch.out_features, tuple(rest), 2 * sizes.latents[layer], of="encoder", key=of_joint, heads=2
-        )
+        branch = nets.encoder(features, (first,), None, key=of_x)
+        width, outputs = branch.out_features, 2 * sizes.latents[layer]
+        above = nets.dense(sizes.latents[layer + 1], (width,), None, of="encoder", key=of_above)
+        joint = nets.dense(2 * width, tuple(rest), outputs, of="encoder", key=of_joint, heads=2)
         conditionals.append(posteriors.Gaussian(nn.Joined((branch, above), joint)))
     return posteriors.TopDown(posteriors.Gaussian(top), tuple(conditionals))
 
 
-def _ladder(sizes: Model, start: FeatureStatistics, features: int, keys: list[PRNGKey]) -> Posterior:
+def _ladder(nets: Networks, features: int, keys: list[PRNGKey]) -> Posterior:
     rungs, inputs = [], features
-    for hidden, latent, key in zip(sizes.hiddens, sizes.latents, keys, strict=True):
+    for hidden, latent, key in zip(nets.sizes.hiddens, nets.sizes.latents, keys, strict=True):
         of_trunk, of_head = jax.random.split(key)
-        trunk = encoder(sizes, start, inputs, hidden, None, key=of_trunk)
+        trunk = nets.encoder(inputs, hidden, None, key=of_trunk)
         inputs = trunk.out_features
         rungs.append(posteriors.Rung(trunk, nn.Linear(inputs, 2 * latent, key=of_head, heads=2)))
     return posteriors.Ladder(tuple(rungs))
