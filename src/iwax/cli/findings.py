@@ -6,7 +6,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from iwax import evaluation
-from iwax.cli.terminal import Terminal, finite
+from iwax.cli.terminal import Terminal
 from iwax.cli.trained import key_of
 from iwax.report.figures import Picture, diagnosis, posterior_shape
 from iwax.runs.run import Run
@@ -126,7 +126,7 @@ def _kept(folder: Path, found: dict[str, Any], trained: Run, *, document: str) -
     if trained.latents == (2,):
         drawn["posterior_shape"] = _shape(trained, found)
     written = [picture.write(folder / f"{name}.png") for name, picture in drawn.items()]
-    durable.replace(folder / document, strict_json.canonical(finite(found)))
+    durable.replace(folder / document, strict_json.canonical(strict_json.finite(found)))
     return [*written, folder / document]
 
 
