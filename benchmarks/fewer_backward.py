@@ -111,7 +111,7 @@ def draw(result: dict[str, Any]) -> Path:
     axes.set_ylabel(f"test log p(x), nats (k = {result['k_test']})")
     axes.legend(frameon=False, fontsize=9, loc="lower right")
     words = "Test log p(x) of an IWAE with k = 50 on MNIST against training time, for 50, 5 and 1 draws differentiated."
-    return canvas.write(FIGURE, figure, title="Fewer draws backward than forward", description=words)
+    return canvas.Picture(figure, "Fewer draws backward than forward", words).write(FIGURE)
 
 
 def main() -> None:

@@ -27,7 +27,7 @@ from sklearn.model_selection import train_test_split
 
 from iwax import bounds, data, evaluation, gradients, inference, likelihoods, nn, posteriors, priors, training
 from iwax.model import LatentVariableModel
-from iwax.report.figures.canvas import FAINT, PALETTE, quiet, sheet, write
+from iwax.report.figures.canvas import PALETTE, Picture, gridded, sheet
 from iwax.runs import Run, Silent, from_sources, open_run, train
 from iwax.runs.environment import environment
 from iwax.settings import build
@@ -218,14 +218,12 @@ def draw(scores: dict[str, np.ndarray], path: Path) -> Path:
         for values, colour, kind in zip(both, PALETTE, ("Fashion-MNIST", "MNIST"), strict=False):
             axes.hist(values, np.linspace(low, high, 61), color=colour, alpha=0.65, label=f"{kind}, test")
             captions.append(f"{words}, {kind}: mean {values.mean():.0f}")
-        quiet(axes).set_xlabel(words)
+        gridded(axes).set_xlabel(words)
         axes.set_ylabel("images")
         axes.locator_params(axis="x", nbins=6)
-        axes.grid(axis="y", color=FAINT, linewidth=0.6)
-        axes.set_axisbelow(True)
         axes.legend(frameon=False, fontsize=9)
     words = f"Histograms of two scores of test images under the model of Fashion-MNIST. {'; '.join(captions)}"
-    return write(path, figure, title="Anomaly scores", description=words)
+    return Picture(figure, "Anomaly scores", words).write(path)
 
 
 def stored_rows(path: Path, names: list[str], measured: Callable[[str], Any], about: dict[str, Any]) -> list[Any]:

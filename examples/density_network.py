@@ -22,7 +22,7 @@ import numpy as np
 
 from iwax import evaluation, posteriors
 from iwax.model import LatentVariableModel
-from iwax.report.figures.canvas import FAINT, MUTED, PALETTE, quiet, sheet, write
+from iwax.report.figures.canvas import MUTED, PALETTE, Picture, gridded, sheet
 from iwax.runs import Silent, from_sources, train
 from iwax.runs.environment import environment
 from iwax.settings import build
@@ -72,7 +72,7 @@ def draw(path: Path, numbers: dict[str, Any]) -> Path:
     latents = [int(each) for each in numbers["latents"]]
     found = list(numbers["latents"].values())
     figure = sheet(9.0, 3.9)
-    left, right = (quiet(axes) for axes in figure.subplots(1, 2))
+    left, right = (gridded(axes) for axes in figure.subplots(1, 2))
     for model, draws, words, colour, marker in (
         ("IWAE", "encoder", "IWAE, draws of its encoder", PALETTE[0], "o"),
         ("density network", "prior", "density network, draws of the prior", PALETTE[6], "s"),
@@ -92,16 +92,13 @@ def draw(path: Path, numbers: dict[str, Any]) -> Path:
         axes.set_xticks(latents, [str(each) for each in latents])
         axes.minorticks_off()
         axes.set_xlabel("latents")
-        axes.grid(axis="y", color=FAINT, linewidth=0.6)
-        axes.set_axisbelow(True)
         axes.legend(frameon=False, fontsize=8.5)
     described = "; ".join(
         f"{latent} latents: {each['density network']['log_evidence']:.1f} and {each['IWAE']['log_evidence']:.1f}"
         for latent, each in zip(latents, found, strict=True)
     )
-    return write(
-        path, figure, title="Density network", description=f"log p(x) of a density network and an IWAE: {described}"
-    )
+    words = f"log p(x) of a density network and an IWAE: {described}"
+    return Picture(figure, "Density network", words).write(path)
 
 
 def main() -> None:

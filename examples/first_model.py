@@ -36,7 +36,7 @@ def main() -> None:
     evidence = evaluation.log_evidence(result.model, ring.test.values, k=asked.k, key=keys[3])
     lines = [f"log p(x) = {evidence.mean:.3f} +/- {evidence.standard_error:.3f} nats", *evidence.warnings()]
     drawn = inference.generate(result.model, 1000, key=keys[4])
-    lines.append(f"wrote {figures.scatter(asked.output, ring.test.values, drawn.sample)}")
+    lines.append(f"wrote {figures.scatter(ring.test.values, drawn.sample).write(asked.output)}")
     sys.stdout.write("\n".join(lines) + "\n")
 
 

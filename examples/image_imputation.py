@@ -121,7 +121,7 @@ def main() -> None:
             shown[row].append(values[:10])
     rows = {name: np.concatenate(each) for name, each in shown.items()}
     originals, seen = rows.pop("data"), rows.pop("given")
-    figures.imputations(given.picture, originals, seen, rows, shape)
+    figures.imputations(originals, seen, rows, shape).write(given.picture)
 
 
 if __name__ == "__main__":

@@ -50,8 +50,10 @@ def main() -> None:
         for rank, row in enumerate(each.largest(PRINTED).T):
             lines.append(f"slot {rank + 1}  " + "".join(f"{share:6.2f}" for share in row))
         sys.stdout.write("\n".join(lines) + "\n")
-        memory.preferences(folder / f"preferences_{level}.png", each.classes.tolist(), each.mean, title=where)
-        memory.slots(folder / f"slots_{level}.png", pictures, (trained.shape[0], trained.shape[1]), title=where)
+        read = memory.preferences(each.classes.tolist(), each.mean, title=where)
+        read.write(folder / f"preferences_{level}.png")
+        added = memory.slots(pictures, (trained.shape[0], trained.shape[1]), title=where)
+        added.write(folder / f"slots_{level}.png")
     numbers = [{"classes": each.classes.tolist(), "mean": np.round(each.mean, 6).tolist()} for each in found]
     (folder / "preferences.json").write_text(json.dumps(numbers) + "\n")
 

@@ -42,7 +42,7 @@ def main() -> None:
             f"k={k}: IWAE bound {elbo.iwae.mean():.2f}, ELBO of q_EW between {elbo.lower.mean():.2f} and "
             f"{elbo.upper.mean():.2f}, log p(x) {plane.log_evidence.mean():.2f} nats"
         )
-    lines.append(str(posterior_shape(asked.output, plane, x, trained.shape)))
+    lines.append(str(posterior_shape(plane, x, trained.shape).write(asked.output)))
     sys.stdout.write("\n".join(lines) + "\n")
 
 

@@ -14,7 +14,7 @@ import jax
 import numpy as np
 
 from iwax import inference
-from iwax.report.figures.canvas import DPI, INK, number, sheet, write
+from iwax.report.figures.canvas import DPI, INK, Picture, number, sheet
 from iwax.report.figures.images import limits, pixels, tile
 from iwax.runs import open_run
 from iwax.runs.comparison import compare
@@ -50,7 +50,7 @@ def draw(path: Path, panels: list[tuple[str, str, np.ndarray]], *, columns: int)
             place = {"x": left / wide, "y": 1 - (top + down) / tall, "va": "center", "ha": "left"}
             figure.text(**place, s=words, fontsize=size, color=INK, parse_math=False)
     described = "; ".join(f"{first}, {second}" for first, second, _ in panels)
-    return write(path, figure, title="Samples by number of latents", description=f"Samples of models with {described}.")
+    return Picture(figure, "Samples by number of latents", f"Samples of models with {described}.").write(path)
 
 
 def main() -> None:

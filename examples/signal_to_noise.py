@@ -99,7 +99,7 @@ def main() -> None:
         for title, panel in panels.items()
     }
     note = "of the encoder's parameters; bars: one standard error; arrows: not distinguishable from zero"
-    sys.stdout.write(f"{diagnosis.signal_to_noise(asked.output, encoder, note=note)}\n")
+    sys.stdout.write(f"{diagnosis.signal_to_noise(encoder, note=note).write(asked.output)}\n")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Every function of `iwax.inference` and `iwax.evaluation` in single and double precision, and without compilation.
 
 Noise is a function of its counter: without compilation it is the same, value by value. In double precision it is drawn
-with more bits and differs: what hangs on it is compared within its errors, what does not to single precision.
+with more bits and differs: what depends on it is compared within its errors, what does not to single precision.
 """
 
 import inspect

@@ -26,7 +26,7 @@ def write(path: Path, values: np.ndarray = ROWS) -> None:
     if path.suffix == ".png":
         figure = canvas.sheet(4.0, 3.0, fitted=False)
         figure.add_axes((0, 0, 1, 1)).imshow(np.random.default_rng(0).normal(size=(300, 400)) + values[0, 0])
-        canvas.write(path, figure, title="t", description="d")
+        canvas.Picture(figure, "t", "d").write(path)
     elif path.suffix == ".html":
         durable.replace(path, values.tobytes())
     else:

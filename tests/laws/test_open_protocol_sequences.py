@@ -141,7 +141,7 @@ class Forward(parts.Posterior):
 
 @dataclass(frozen=True)
 class Bootstrap(samplers.Sequential):
-    """A particle filter that moves by p(z_t|z_{t-1}), weighs by p(x_t|z_t), and resamples at every step."""
+    """A particle filter that moves by p(z_t|z_{t-1}), gives weights p(x_t|z_t), and resamples at every step."""
 
     particles: int = 8
 
@@ -164,7 +164,7 @@ class Bootstrap(samplers.Sequential):
         return Terms(jnp.zeros_like(log_w), log_w, jnp.zeros_like(log_w))
 
     def estimates(self, model, key, x, *, k, first=0):
-        """Of k filters of so many particles each."""
+        """Of k filters with as many particles each."""
 
         def one(i):
             terms = self.terms(model, jax.random.fold_in(key, i), x, k=self.particles)

@@ -91,15 +91,15 @@ def trains(case: dict[str, str]) -> None:
     model, loss = loss_of(case)
     slope = eqx.filter_jit(eqx.filter_value_and_grad(loss, has_aux=True))
     adam = optax.adam(3e-3)
-    state, course = adam.init(eqx.filter(model, eqx.is_inexact_array)), []
+    state, history = adam.init(eqx.filter(model, eqx.is_inexact_array)), []
     for _ in range(11):
         (_, value), gradient = slope(model)
         assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(gradient)), case
-        course.append(float(value))
+        history.append(float(value))
         updates, state = adam.update(gradient, state)
         model = eqx.apply_updates(model, updates)
-    assert np.isfinite(course).all(), case
-    assert course[-1] < course[0], (case, course)
+    assert np.isfinite(history).all(), case
+    assert history[-1] < history[0], (case, history)
 
 
 def allowed(case: dict[str, str]) -> bool:

@@ -63,9 +63,9 @@ def bnn(
 
 def _pictures(found: dict[str, Any], folder: Path) -> list[Path]:
     name = found["settings"]["method"]
-    made = [weights.histograms(folder / "weights.png", {name: found["histogram"]})]
+    made = [weights.histograms({name: found["histogram"]}).write(folder / "weights.png")]
     if found["pruning"] and found["pruning"][0]["error"] is not None:
-        made.append(weights.pruning_curve(folder / "pruning.png", {name: found["pruning"]}))
+        made.append(weights.pruning_curve({name: found["pruning"]}).write(folder / "pruning.png"))
     return made
 
 

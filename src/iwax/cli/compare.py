@@ -59,7 +59,7 @@ def compare(
     )
     _say_more(terminal, result)
     if output is not None:
-        terminal.say(f"wrote       {differences.differences(output, result)}")
+        terminal.say(f"wrote       {differences.differences(result).write(output)}")
     terminal.document(result | ({} if output is None else {"file": str(output)}))
 
 

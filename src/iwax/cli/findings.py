@@ -6,9 +6,9 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from iwax import evaluation
-from iwax.cli.terminal import Terminal, finite
+from iwax.cli.terminal import Terminal
 from iwax.cli.trained import key_of
-from iwax.report.figures import diagnosis, posterior_shape
+from iwax.report.figures import Picture, diagnosis, posterior_shape
 from iwax.runs.run import Run
 from iwax.storage import durable, strict_json
 
@@ -111,22 +111,22 @@ def keep(folder: Path, found: dict[str, Any], trained: Run, *, document: str) ->
 
 def _kept(folder: Path, found: dict[str, Any], trained: Run, *, document: str) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
-    written = []
+    drawn: dict[str, Picture] = {}
     if found["convergence"]:
         levels = (
             {"log p(x), by q and the best q together,": found["gap"]["log_evidence"]["mean"]} if found["gap"] else {}
         )
-        written.append(diagnosis.convergence(folder / "convergence.png", found["convergence"], levels=levels))
+        drawn["convergence"] = diagnosis.convergence(found["convergence"], levels=levels)
     if found["units"]:
         units = found["units"]
-        path = folder / "kl_per_unit.png"
-        written.append(diagnosis.kl_per_unit(path, units["layers"], threshold=units["active_units_threshold"]))
+        drawn["kl_per_unit"] = diagnosis.kl_per_unit(units["layers"], threshold=units["active_units_threshold"])
     if found["signal_to_noise"]:
         panels, note = _panels(found["signal_to_noise"])
-        written.append(diagnosis.signal_to_noise(folder / "signal_to_noise.png", panels, note=note))
+        drawn["signal_to_noise"] = diagnosis.signal_to_noise(panels, note=note)
     if trained.latents == (2,):
-        written.append(_shape(folder / "posterior_shape.png", trained, found))
-    durable.replace(folder / document, strict_json.canonical(finite(found)))
+        drawn["posterior_shape"] = _shape(trained, found)
+    written = [picture.write(folder / f"{name}.png") for name, picture in drawn.items()]
+    durable.replace(folder / document, strict_json.canonical(strict_json.finite(found)))
     return [*written, folder / document]
 
 
@@ -140,7 +140,7 @@ def _panels(part: dict[str, Any]) -> tuple[dict[str, list[dict[str, Any]]], str]
     return curves, words
 
 
-def _shape(path: Path, trained: Run, found: dict[str, Any]) -> Path:
+def _shape(trained: Run, found: dict[str, Any]) -> Picture:
     x = trained.rows(found["split"])[:SHAPED]
     plane = evaluation.posterior_plane(trained.model, x, key=key_of(found["seed"]))
-    return posterior_shape.posterior_shape(path, plane, x, trained.shape)
+    return posterior_shape.posterior_shape(plane, x, trained.shape)

@@ -29,7 +29,7 @@ def draw(run: Run) -> list[Path]:
         written = _rows(samples, trained) if columns is None else [_columns(samples, trained, columns)]
         metrics = trained.metrics
         if any(np.isfinite(row.get("bound") or np.nan) for row in metrics):
-            written.append(figures.training(samples / "training.png", metrics))
+            written.append(figures.training(metrics).write(samples / "training.png"))
         if trained.latents == (2,):
             written += _plane(samples, trained)
         if inference.vamp_of(trained.model) is not None:
@@ -41,12 +41,12 @@ def draw(run: Run) -> list[Path]:
 def _rows(folder: Path, trained: Run) -> list[Path]:
     """Draws; and the first test rows of which nothing is missing beside their reconstructions, if there are any."""
     drawn = inference.generate(trained.model, SAMPLES, key=key_of(SEED))
-    written = [figures.samples(folder / "samples.png", drawn.mean, trained.shape)]
+    written = [figures.samples(drawn.mean, trained.shape).write(folder / "samples.png")]
     x = trained.rows("test", final=False)[:MEASURED]
     x = x[~np.isnan(x).any(axis=1)][:PAIRS]
     if len(x):
         means = inference.reconstruct(trained.model, x, key=key_of(SEED))
-        written.append(figures.reconstructions(folder / "reconstructions.png", x, means, trained.shape))
+        written.append(figures.reconstructions(x, means, trained.shape).write(folder / "reconstructions.png"))
     return written
 
 
@@ -54,7 +54,7 @@ def _columns(folder: Path, trained: Run, columns: Sequence[Column]) -> Path:
     """Of a table, the values of every column in test rows and in as many draws."""
     x = trained.rows("test", final=False)[:MEASURED]
     drawn = inference.generate(trained.model, max(len(x), LEAST_DRAWS), key=key_of(SEED))
-    return marginals.marginals(folder / "columns.png", columns, x, drawn.sample)
+    return marginals.marginals(columns, x, drawn.sample).write(folder / "columns.png")
 
 
 def _pseudo_inputs(folder: Path, trained: Run) -> list[Path]:
@@ -66,8 +66,10 @@ def _pseudo_inputs(folder: Path, trained: Run) -> list[Path]:
     )
     columns = {f"draw {i + 1}": found.mean[:, i] for i in range(GENERATED)}
     return [
-        figures.samples(folder / "pseudo_inputs.png", shown, trained.shape, title="Pseudo-inputs of the VampPrior"),
-        figures.generations(folder / "generations.png", found.pseudo_inputs, columns, trained.shape),
+        figures.samples(shown, trained.shape, title="Pseudo-inputs of the VampPrior").write(
+            folder / "pseudo_inputs.png"
+        ),
+        figures.generations(found.pseudo_inputs, columns, trained.shape).write(folder / "generations.png"),
     ]
 
 
@@ -78,6 +80,6 @@ def _plane(folder: Path, trained: Run) -> list[Path]:
     labels = None if labels is None else labels[:EMBEDDED]
     decoded = inference.decode(trained.model, figures.manifold_grid(SIDE), key=key_of(SEED))
     return [
-        figures.latents(folder / "latents.png", means, labels),
-        figures.manifold(folder / "manifold.png", decoded, SIDE, trained.shape),
+        figures.latents(means, labels).write(folder / "latents.png"),
+        figures.manifold(decoded, SIDE, trained.shape).write(folder / "manifold.png"),
     ]

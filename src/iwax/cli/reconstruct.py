@@ -67,7 +67,7 @@ def reconstruct(
     if output is None:
         terminal.data(export.as_csv({"x": means}).rstrip())
     elif picture:
-        figures.reconstructions(output, x, made, shape)
+        figures.reconstructions(x, made, shape).write(output)
     else:
         export.write(output, {"reconstruction": means, **weights}, main="reconstruction")
     if output is not None:

@@ -45,7 +45,7 @@ def sample(
     if output is None:
         terminal.data(export.rows_as_csv(drawn.sample, columns).rstrip())
     elif output.suffix.lower() == ".png":
-        figures.samples(output, drawn.mean, shape)
+        figures.samples(drawn.mean, shape).write(output)
     elif columns is None or output.suffix.lower() == ".npz":
         layers = parts.layers_of(drawn.z)
         latents = {f"z{i}_" if len(layers) > 1 else "z": z for i, z in enumerate(layers, start=1)}

@@ -1,8 +1,11 @@
 """Every pixel of the data is where it should be, the same input gives the same bytes, and words stand beside it."""
 
 import json
+import re
 import warnings
+from importlib import resources
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -15,9 +18,10 @@ from sklearn.datasets import load_digits, load_wine
 
 from iwax.data import Column
 from iwax.report import figures
-from iwax.report.figures import curves, images, marginals
+from iwax.report.figures import canvas, curves, images, marginals, palette
 from iwax.report.figures.curves import visible_range
 from iwax.report.figures.differences import differences
+from iwax.report.figures.histograms import Mark, histogram
 
 DIGITS = load_digits().data / 16.0
 WINE = load_wine().data
@@ -51,44 +55,44 @@ COMPARED = {
 COLUMNS = [Column("$a", "nonnegative_integer"), Column("b", "nonnegative"), Column("c", "integer")]
 
 CALLS = {
-    "grid": lambda p: figures.samples(p, DIGITS[:7], (8, 8), title="Samples of $a_model"),
-    "colour": lambda p: figures.samples(p, RNG.random((3, 4 * 5 * 3)), (4, 5, 3)),
-    "one channel": lambda p: figures.samples(p, np.eye(16, dtype=np.uint8)[:2], (4, 4, 1)),
-    "five channels": lambda p: figures.samples(p, np.zeros((2, 4, 4, 5)), (4, 4, 5)),
-    "constant reals": lambda p: figures.samples(p, np.full((1, 4), 7.0), (2, 2)),
-    "points": lambda p: figures.samples(p, POINTS, (2,)),
-    "one point": lambda p: figures.samples(p, POINTS[:1], (2,)),
-    "table": lambda p: figures.samples(p, WINE[:70], (13,)),
-    "one feature": lambda p: figures.samples(p, WINE[:5, :1], (1,)),
-    "pairs": lambda p: figures.reconstructions(p, DIGITS[:13], DIGITS[1:14], (8, 8)),
-    "bands": lambda p: figures.reconstructions(p, DIGITS[:3], {"one": DIGITS[1:4], "two $": DIGITS[2:5]}, (8, 8)),
-    "holes": lambda p: figures.imputations(p, DIGITS[:3], HOLED, {"made": DIGITS[1:4]}, (8, 8)),
-    "moved points": lambda p: figures.reconstructions(p, POINTS, 0.5 * POINTS, (2,)),
-    "moved twice": lambda p: figures.reconstructions(p, POINTS, {"a": 0.5 * POINTS, "b": 2.0 * POINTS}, (2,)),
-    "two tables": lambda p: figures.reconstructions(p, WINE[:9], WINE[1:10], (13,)),
-    "scatter": lambda p: figures.scatter(p, POINTS, 2.0 * POINTS[:7]),
-    "classes": lambda p: figures.latents(p, POINTS, np.arange(50) % 10),
-    "named classes": lambda p: figures.latents(p, POINTS, np.array(["$a", "β", "猫", "d", "e"] * 10)),
-    "forty classes": lambda p: figures.latents(p, POINTS, np.arange(50) % 40),
-    "values": lambda p: figures.latents(p, POINTS, POINTS[:, 0]),
-    "many names": lambda p: figures.latents(p, POINTS, np.arange(50).astype(str)),
-    "no labels": lambda p: figures.latents(p, np.zeros((4, 2)), None),
-    "far away": lambda p: figures.latents(p, np.concatenate([np.tile(POINTS, (20, 1)), [[1e3, 1e3]]]), None),
-    "manifold": lambda p: figures.manifold(p, DIGITS[:25], 5, (8, 8)),
-    "net": lambda p: figures.manifold(p, figures.manifold_grid(5), 5, (2,)),
-    "maps": lambda p: figures.manifold(p, WINE[:25], 5, (13,)),
-    "columns": lambda p: marginals.marginals(p, COLUMNS[:3], WINE[:9, :3].round(), np.abs(WINE[:, :3])),
-    "many columns": lambda p: marginals.marginals(p, COLUMNS * 30, np.tile(WINE[:9, :3], 30), np.tile(WINE[:, :3], 30)),
-    "training": lambda p: figures.training(p, FULL_ROWS),
-    "one epoch": lambda p: figures.training(p, ROWS[:1]),
-    "differences": lambda p: differences(p, COMPARED),
-    "differences without seeds": lambda p: differences(p, COMPARED | {"seeds": [], "seed_differences": []}),
+    "grid": lambda: figures.samples(DIGITS[:7], (8, 8), title="Samples of $a_model"),
+    "colour": lambda: figures.samples(RNG.random((3, 4 * 5 * 3)), (4, 5, 3)),
+    "one channel": lambda: figures.samples(np.eye(16, dtype=np.uint8)[:2], (4, 4, 1)),
+    "five channels": lambda: figures.samples(np.zeros((2, 4, 4, 5)), (4, 4, 5)),
+    "constant reals": lambda: figures.samples(np.full((1, 4), 7.0), (2, 2)),
+    "points": lambda: figures.samples(POINTS, (2,)),
+    "one point": lambda: figures.samples(POINTS[:1], (2,)),
+    "table": lambda: figures.samples(WINE[:70], (13,)),
+    "one feature": lambda: figures.samples(WINE[:5, :1], (1,)),
+    "pairs": lambda: figures.reconstructions(DIGITS[:13], DIGITS[1:14], (8, 8)),
+    "bands": lambda: figures.reconstructions(DIGITS[:3], {"one": DIGITS[1:4], "two $": DIGITS[2:5]}, (8, 8)),
+    "holes": lambda: figures.imputations(DIGITS[:3], HOLED, {"made": DIGITS[1:4]}, (8, 8)),
+    "moved points": lambda: figures.reconstructions(POINTS, 0.5 * POINTS, (2,)),
+    "moved twice": lambda: figures.reconstructions(POINTS, {"a": 0.5 * POINTS, "b": 2.0 * POINTS}, (2,)),
+    "two tables": lambda: figures.reconstructions(WINE[:9], WINE[1:10], (13,)),
+    "scatter": lambda: figures.scatter(POINTS, 2.0 * POINTS[:7]),
+    "classes": lambda: figures.latents(POINTS, np.arange(50) % 10),
+    "named classes": lambda: figures.latents(POINTS, np.array(["$a", "β", "猫", "d", "e"] * 10)),
+    "forty classes": lambda: figures.latents(POINTS, np.arange(50) % 40),
+    "values": lambda: figures.latents(POINTS, POINTS[:, 0]),
+    "many names": lambda: figures.latents(POINTS, np.arange(50).astype(str)),
+    "no labels": lambda: figures.latents(np.zeros((4, 2)), None),
+    "far away": lambda: figures.latents(np.concatenate([np.tile(POINTS, (20, 1)), [[1e3, 1e3]]]), None),
+    "manifold": lambda: figures.manifold(DIGITS[:25], 5, (8, 8)),
+    "net": lambda: figures.manifold(figures.manifold_grid(5), 5, (2,)),
+    "maps": lambda: figures.manifold(WINE[:25], 5, (13,)),
+    "columns": lambda: marginals.marginals(COLUMNS[:3], WINE[:9, :3].round(), np.abs(WINE[:, :3])),
+    "many columns": lambda: marginals.marginals(COLUMNS * 30, np.tile(WINE[:9, :3], 30), np.tile(WINE[:, :3], 30)),
+    "training": lambda: figures.training(FULL_ROWS),
+    "one epoch": lambda: figures.training(ROWS[:1]),
+    "differences": lambda: differences(COMPARED),
+    "differences without seeds": lambda: differences(COMPARED | {"seeds": [], "seed_differences": []}),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", CALLS)
 def test_every_picture_is_white_worded_and_small(name: str, tmp_path: Path):
-    path = CALLS[name](tmp_path / "picture.png")
+    path = CALLS[name]().write(tmp_path / "picture.png")
     with Image.open(path) as picture:
         words = picture.info
         corners = np.asarray(picture.convert("RGB"))[[0, 0, -1, -1], [0, -1, 0, -1]]
@@ -101,7 +105,97 @@ def test_every_picture_is_white_worded_and_small(name: str, tmp_path: Path):
 
 @pytest.mark.parametrize("name", ["grid", "pairs", "classes", "training", "manifold"])
 def test_same_input_same_bytes(name: str, tmp_path: Path):
-    assert CALLS[name](tmp_path / "a.png").read_bytes() == CALLS[name](tmp_path / "b.png").read_bytes()
+    assert CALLS[name]().write(tmp_path / "a.png").read_bytes() == CALLS[name]().write(tmp_path / "b.png").read_bytes()
+
+
+def parsed(text: str) -> ElementTree.Element:
+    return ElementTree.fromstring(text)  # noqa: S314 (of our own)
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_every_picture_is_an_element_of_a_page_in_its_colours(name: str):
+    text = CALLS[name]().__html__()
+    root = parsed(text)
+    _, _, width, height = map(float, root.attrib["viewBox"].split())
+    title, description = root.find("title").text, root.find("desc").text
+    assert root.attrib["role"] == "img"
+    assert title
+    assert len(description) > 30
+    assert "nan" not in re.sub("<[td].*?</[^>]+>|<image.*?>", "", text)
+    assert all("id" not in each.attrib for each in root.iter()), "ids clash where one page has many pictures"
+    assert not set(re.findall("#[0-9a-f]{6}", text)) & set(palette.VARIABLES)
+    places = np.array([(float(t.attrib["x"]), float(t.attrib["y"])) for t in root.iter("text")]).reshape(-1, 2)
+    assert (places >= 0).all()
+    assert (places <= (width, height)).all()
+    assert len(text) < 120_000
+
+
+@pytest.mark.parametrize("name", ["grid", "classes", "training"])
+def test_an_svg_file_stands_alone(name: str, tmp_path: Path):
+    text = CALLS[name]().write(tmp_path / "a.svg").read_text("utf-8")
+    assert text == CALLS[name]().write(tmp_path / "b.svg").read_text("utf-8")
+    assert text.startswith('<svg xmlns="http://www.w3.org/2000/svg" ')
+    assert "var(--p" not in text
+    assert "var(--ink" not in text
+
+
+def test_what_stands_in_a_picture_is_escaped():
+    text = figures.latents(POINTS, np.array(["<script>", "{0}"] * 25)).__html__()
+    assert "<script" not in text
+    assert "&lt;script&gt;" in text
+    assert text.count(">{0}</text>") == 2
+    assert parsed(text) is not None
+
+
+def test_lines_are_cut_at_the_edge_of_their_axes():
+    picture = figures.training([row | {"bound": -1e6 if row["epoch"] == 1 else row["bound"]} for row in ROWS])
+    text = picture.__html__()
+    height = float(re.search(r'viewBox="0 0 [0-9.]+ ([0-9.]+)"', text)[1])
+    assert max(float(y) for y in re.findall(r"[ML][0-9.-]+,([0-9.-]+)", text)) <= height + 0.1
+
+
+def test_the_palette_is_that_of_the_pages():
+    css = (resources.files("iwax.report.page") / "files" / "style.css").read_text("utf-8")
+    light, dark = (
+        dict(re.findall(r"--(\w+): (#[0-9a-f]{6})", each)) for each in re.findall(r":root \{(.*?)\}", css, re.S)
+    )
+    for colour, name in palette.VARIABLES.items():
+        assert light[name] == colour
+        assert name in dark
+    assert len(set(palette.PALETTE)) == 10
+
+
+def test_a_path_before_all_else_still_writes_and_warns(tmp_path: Path):
+    with pytest.warns(DeprecationWarning, match=r"scatter\(\.\.\.\)\.write\(path\)"):
+        path = figures.scatter(tmp_path / "a.png", POINTS, POINTS)
+    assert path.read_bytes() == figures.scatter(POINTS, POINTS).write(tmp_path / "b.png").read_bytes()
+
+
+@pytest.mark.parametrize("values", [np.zeros(3), np.array([np.nan, 1.0]), np.arange(9.0), np.array([1e-30, 1e30])])
+@pytest.mark.parametrize("on_log_axis", [False, True])
+def test_a_histogram_takes_any_numbers(values, on_log_axis):
+    if on_log_axis and not (values > 0).any():
+        with pytest.raises(ValueError, match="a finite value above zero: got none"):
+            histogram({"a": values}, name="x", description="w", on_log_axis=True)
+        return
+    text = histogram({"a": values}, name="x", description="w", on_log_axis=on_log_axis, mark=Mark(0.7, "m")).__html__()
+    assert "nan" not in text
+    assert ">m</text>" in text
+
+
+@settings(max_examples=8, deadline=None)
+@given(names=st.lists(st.text("abcdefgh-0123456789_", min_size=1, max_size=90), min_size=1, max_size=24, unique=True))
+def test_a_legend_names_all_inside_the_sheet(names):
+    figure = canvas.sheet()
+    axes = figure.subplots()
+    canvas.legend(figure, {name: axes.plot([0, 1], [i, i])[0] for i, name in enumerate(names)})
+    root = parsed(canvas.Picture(figure, "t", "d").__html__())
+    made = figure.legends[0].get_window_extent()
+    assert [text.get_text()[:3] for text in figure.legends[0].get_texts()] == [name[:3] for name in names]
+    assert made.x1 <= figure.bbox.x1
+    assert made.y1 <= figure.bbox.y1
+    assert axes.get_window_extent().height > 100
+    assert root.find("title").text == "t"
 
 
 def pieces(path: Path, *, side: int, left: int, top: int, gutter: int, across: int, n: int) -> np.ndarray:
@@ -112,7 +206,7 @@ def pieces(path: Path, *, side: int, left: int, top: int, gutter: int, across: i
 
 
 def test_samples_are_read_row_by_row_with_every_pixel_a_square(tmp_path: Path):
-    path = figures.samples(tmp_path / "s.png", DIGITS[:6], (8, 8))
+    path = figures.samples(DIGITS[:6], (8, 8)).write(tmp_path / "s.png")
     scale = 24
     seen = pieces(path, side=8 * scale, left=16, top=16, gutter=4, across=3, n=6)
     expected = np.rint(DIGITS[:6].reshape(6, 8, 8) * 255).astype(np.uint8)
@@ -137,37 +231,37 @@ def test_a_learning_rate_is_shown_on_the_axis_that_shows_it(rates: np.ndarray, s
     assert low <= rates.min() <= rates.max() <= high
     assert np.median(heights) > 0.2, "the middle of the training does not lie on the axis"
     assert all(len(label.get_text()) <= 7 for label in axes.get_yticklabels())
-    assert axes.get_title("left").startswith(f"learning rate, {curves.short(rates[0])} to ")
+    assert axes.get_title("left").startswith(f"learning rate, {curves.rounded(rates[0])} to ")
 
 
 def test_a_comparison_says_what_is_unknown(tmp_path: Path):
-    with Image.open(differences(tmp_path / "d.png", COMPARED)) as picture:
+    with Image.open(differences(COMPARED).write(tmp_path / "d.png")) as picture:
         words = picture.info["Description"]
     assert "0: +0.000 ± unknown" in words
     assert "2: +2.000 ± 0.200" in words
 
 
 def test_of_many_columns_the_first_are_drawn_and_the_others_counted(tmp_path: Path):
-    path = CALLS["many columns"](tmp_path / "p.png")
+    path = CALLS["many columns"]().write(tmp_path / "p.png")
     with Image.open(path) as picture:
-        assert "Histograms of the first 24 of 90 columns: 9 test rows beside 178 draws" in picture.info["Description"]
+        assert "Histograms of the first 24 of 90 columns: 9 test rows next to 178 draws" in picture.info["Description"]
         many = picture.size
-    path = marginals.marginals(tmp_path / "q.png", COLUMNS * 8, np.tile(WINE[:9, :3], 8), np.tile(WINE[:, :3], 8))
+    path = marginals.marginals(COLUMNS * 8, np.tile(WINE[:9, :3], 8), np.tile(WINE[:, :3], 8)).write(tmp_path / "q.png")
     with Image.open(path) as picture:
         assert "Histograms of 24 columns" in picture.info["Description"]
         assert picture.size == many
 
 
 def test_reconstructions_are_named_in_the_picture(tmp_path: Path):
-    path = figures.reconstructions(
-        tmp_path / "r.png", DIGITS[:3], {"mean of q": DIGITS[:3], "k = 9": DIGITS[:3]}, (8, 8)
+    path = figures.reconstructions(DIGITS[:3], {"mean of q": DIGITS[:3], "k = 9": DIGITS[:3]}, (8, 8)).write(
+        tmp_path / "r.png"
     )
     with Image.open(path) as picture:
         assert "stands: mean of q, k = 9." in picture.info["Description"]
 
 
 def test_a_reconstruction_stands_under_its_datum(tmp_path: Path):
-    path = figures.reconstructions(tmp_path / "r.png", DIGITS[:12], DIGITS[12:24], (8, 8))
+    path = figures.reconstructions(DIGITS[:12], DIGITS[12:24], (8, 8)).write(tmp_path / "r.png")
     with Image.open(path) as picture:
         page = np.asarray(picture.convert("L"))
     scale, left = 12, 16 + 188
@@ -194,7 +288,7 @@ def test_manifold_grid_has_equal_probabilities_and_the_orientation_of_the_pictur
 def test_manifold_puts_high_z2_at_the_top(tmp_path: Path):
     side = 4
     bright = (figures.manifold_grid(side)[:, 1] > 0).astype(float)  # an image of one grey a latent
-    path = figures.manifold(tmp_path / "m.png", np.repeat(bright[:, None], 16, axis=1), side, (4, 4))
+    path = figures.manifold(np.repeat(bright[:, None], 16, axis=1), side, (4, 4)).write(tmp_path / "m.png")
     with Image.open(path) as picture:
         page = np.asarray(picture.convert("L"))
     inside = page[20 : 20 + 4 * 4 * 24, 112 : 112 + 4 * 4 * 24]
@@ -252,42 +346,42 @@ def test_the_first_epochs_do_not_squash_the_rest():
 @pytest.mark.parametrize(
     ("call", "said"),
     [
-        (lambda p: figures.samples(p, DIGITS[:3], (8, 9)), r"samples must be \[n, 72\].*\(3, 64\)"),
-        (lambda p: figures.samples(p, DIGITS[:0], (8, 8)), r"n of 1 or more: got shape \(0, 64\)"),
-        (lambda p: figures.samples(p, HOLE, (2, 2)), r"samples must be \[n, 4\]"),
-        (lambda p: figures.samples(p, HOLE.reshape(2, 4), (2, 2)), "row 1, column 1"),
-        (lambda p: figures.samples(p, DIGITS[:3], (2, 2, 4, 4)), r"shape \(h, w\)"),
-        (lambda p: figures.reconstructions(p, DIGITS[:3], DIGITS[:2], (8, 8)), "got 3 and 2 rows"),
-        (lambda p: figures.reconstructions(p, DIGITS[:3], {"a": DIGITS[:3], "b": DIGITS[:4]}, (8, 8)), "3 and 4 rows"),
+        (lambda: figures.samples(DIGITS[:3], (8, 9)), r"samples must be \[n, 72\].*\(3, 64\)"),
+        (lambda: figures.samples(DIGITS[:0], (8, 8)), r"n of 1 or more: got shape \(0, 64\)"),
+        (lambda: figures.samples(HOLE, (2, 2)), r"samples must be \[n, 4\]"),
+        (lambda: figures.samples(HOLE.reshape(2, 4), (2, 2)), "row 1, column 1"),
+        (lambda: figures.samples(DIGITS[:3], (2, 2, 4, 4)), r"shape \(h, w\)"),
+        (lambda: figures.reconstructions(DIGITS[:3], DIGITS[:2], (8, 8)), "got 3 and 2 rows"),
+        (lambda: figures.reconstructions(DIGITS[:3], {"a": DIGITS[:3], "b": DIGITS[:4]}, (8, 8)), "3 and 4 rows"),
         (
-            lambda p: figures.imputations(p, DIGITS[:3], DIGITS[:2], {}, (8, 8)),
+            lambda: figures.imputations(DIGITS[:3], DIGITS[:2], {}, (8, 8)),
             r"as originals were needed, 3: got \[2\]",
         ),
-        (lambda p: figures.imputations(p, WINE[:3], WINE[:3], {}, (13,)), r"got \(13,\)"),
-        (lambda p: figures.latents(p, POINTS, [1, 2]), "50 means and 2 labels"),
-        (lambda p: figures.latents(p, DIGITS[:2], None), r"\[n, 2\]"),
-        (lambda p: figures.manifold(p, DIGITS[:10], 3, (8, 8)), "needs 9 rows: got 10"),
-        (lambda p: figures.training(p, []), "got 0 rows"),
-        (lambda p: figures.training(p, [{"epoch": 1, "bound": float("nan")}]), "finite 'bound': got 1 rows"),
-        (lambda p: figures.scatter(p.with_suffix(".jpg"), POINTS, POINTS), r"ends in \.png"),
+        (lambda: figures.imputations(WINE[:3], WINE[:3], {}, (13,)), r"got \(13,\)"),
+        (lambda: figures.latents(POINTS, [1, 2]), "50 means and 2 labels"),
+        (lambda: figures.latents(DIGITS[:2], None), r"\[n, 2\]"),
+        (lambda: figures.manifold(DIGITS[:10], 3, (8, 8)), "needs 9 rows: got 10"),
+        (lambda: figures.training([]), "got 0 rows"),
+        (lambda: figures.training([{"epoch": 1, "bound": float("nan")}]), "finite 'bound': got 1 rows"),
+        (lambda: figures.scatter(POINTS, POINTS).write("x.jpg"), r"end it in \.png or \.svg"),
     ],
 )
 def test_errors_say_what_was_got_in_one_line(call, said: str, tmp_path: Path):
     with pytest.raises(ValueError, match=said) as error:
-        call(tmp_path / "x.png")
+        call()
     assert "\n" not in str(error.value)
     assert not list(tmp_path.iterdir())
 
 
 def test_a_picture_that_cannot_be_written_says_where(tmp_path: Path):
     with pytest.raises(FileNotFoundError, match="missing"):
-        figures.scatter(tmp_path / "missing" / "x.png", POINTS, POINTS)
+        figures.scatter(POINTS, POINTS).write(tmp_path / "missing" / "x.png")
 
 
 def test_rows_read_back_from_a_record_are_enough(tmp_path: Path):
     lines = "\n".join(json.dumps(row) for row in ROWS)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        path = figures.training(tmp_path / "t.png", [json.loads(line) for line in lines.splitlines()])
+        path = figures.training([json.loads(line) for line in lines.splitlines()]).write(tmp_path / "t.png")
     with Image.open(path) as picture:
         assert "90.12 at epoch 40" in picture.info["Description"]

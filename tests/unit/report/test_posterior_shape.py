@@ -31,8 +31,8 @@ def test_a_region_of_highest_density_holds_its_mass():
 @pytest.mark.parametrize("shape", [(4, 4), pytest.param((16,), marks=pytest.mark.slow)])
 def test_writes_the_same_picture_twice_with_a_text_in_it(tmp_path, shape: tuple[int, ...]):
     data = np.eye(2, 16)
-    first = posterior_shape(tmp_path / "a.png", plane(2), data, shape)
-    second = posterior_shape(tmp_path / "b.png", plane(2), data, shape)
+    first = posterior_shape(plane(2), data, shape).write(tmp_path / "a.png")
+    second = posterior_shape(plane(2), data, shape).write(tmp_path / "b.png")
     assert first.read_bytes() == second.read_bytes()
     with Image.open(first) as image:
         assert "k = 1, 10" in image.text["Description"]
@@ -43,9 +43,9 @@ def test_a_density_on_one_node_is_drawn(tmp_path):
     narrow = plane(1)
     narrow.log_prob[:] = -1e6
     narrow.log_prob[..., 15, 15] = 0.0
-    assert posterior_shape(tmp_path / "a.png", narrow, np.eye(1, 16), (4, 4)).exists()
+    assert posterior_shape(narrow, np.eye(1, 16), (4, 4)).write(tmp_path / "a.png").exists()
 
 
 def test_refuses_other_numbers_of_rows(tmp_path):
     with pytest.raises(ValueError, match="a plane of 2 data needs as many rows to show beside it: got 3"):
-        posterior_shape(tmp_path / "a.png", plane(2), np.eye(3, 16), (4, 4))
+        posterior_shape(plane(2), np.eye(3, 16), (4, 4)).write(tmp_path / "a.png")

@@ -195,31 +195,31 @@ RISES = {"name": "b", "k": [1, 4, 16], "rms": [0.5, 1.0, 2.0], "low": [0.4, 0.9,
 PANELS = {"encoder": [{"name": "a", **RATIOS}, RISES], "decoder": [{"name": "a", **RATIOS}], "prior": [RISES]}
 LAYER = {"kl": [2.0, 0.001, 1.0], "error": [0.1, 0.001, 0.1], "activity": [0.9, 0.001, 0.5]}
 DRAWN = {
-    "convergence": lambda path: pictures.convergence(path, CURVE, levels={"log p(x)": -86.5}),
-    "one k": lambda path: pictures.convergence(path, {n: v if n == "rows" else v[:1] for n, v in CURVE.items()}),
-    "signal": lambda path: pictures.signal_to_noise(path, PANELS, note="three repeats"),
-    "units": lambda path: pictures.kl_per_unit(path, [LAYER, LAYER], threshold=0.01),
+    "convergence": lambda: pictures.convergence(CURVE, levels={"log p(x)": -86.5}),
+    "one k": lambda: pictures.convergence({n: v if n == "rows" else v[:1] for n, v in CURVE.items()}),
+    "signal": lambda: pictures.signal_to_noise(PANELS, note="three repeats"),
+    "units": lambda: pictures.kl_per_unit([LAYER, LAYER], threshold=0.01),
 }
 
 
 @pytest.mark.parametrize("name", DRAWN)
 def test_every_picture_is_white_worded_small_and_the_same_again(name, tmp_path):
-    path = DRAWN[name](tmp_path / "a.png")
+    path = DRAWN[name]().write(tmp_path / "a.png")
     with Image.open(path) as picture:
         words, corners = picture.info, np.asarray(picture.convert("RGB"))[[0, 0, -1, -1], [0, -1, 0, -1]]
     assert (corners == 255).all()
     assert len(words["Description"]) > 30
     assert path.stat().st_size < 200_000
-    assert DRAWN[name](tmp_path / "b.png").read_bytes() == path.read_bytes()
+    assert DRAWN[name]().write(tmp_path / "b.png").read_bytes() == path.read_bytes()
 
 
-def test_pictures_refuse_what_cannot_be_drawn(tmp_path):
+def test_pictures_refuse_what_cannot_be_drawn():
     with pytest.raises(ValueError, match="one value for each of its 4 k"):
-        pictures.convergence(tmp_path / "a.png", CURVE | {"bound": [1.0]})
+        pictures.convergence(CURVE | {"bound": [1.0]})
     with pytest.raises(ValueError, match="needs a panel, and every panel a curve"):
-        pictures.signal_to_noise(tmp_path / "a.png", {"encoder": []})
+        pictures.signal_to_noise({"encoder": []})
     with pytest.raises(ValueError, match="got 3 units"):
-        pictures.kl_per_unit(tmp_path / "a.png", [LAYER | {"error": [0.1]}], threshold=0.01)
+        pictures.kl_per_unit([LAYER | {"error": [0.1]}], threshold=0.01)
 
 
 @pytest.mark.slow

@@ -1,22 +1,24 @@
 """The pictures of a run, each from plain arrays: samples, reconstructions, training, latents, manifold, scatter.
 
-Every function writes one PNG and returns its path: white ground, pixels placed and never resampled, a text
-alternative in the file, and no byte that depends on the clock. Images are [n, D] or [n, *shape] with ``shape`` (h, w),
-(h, w, 1), (h, w, 3) or (D,); 0 is black and 1 (255 for uint8 grey values) is white. Rows of shape (D,) are drawn as
-points (D = 2) or heat maps.
+Every function returns a `Picture`, whose ``write(path)`` makes a PNG or an SVG: white ground, pixels placed and never
+resampled, a text alternative in the file, and no byte that depends on the clock. In a page it is an SVG. Images are
+[n, D] or [n, *shape] with ``shape`` (h, w), (h, w, 1), (h, w, 3) or (D,); 0 is black and 1 (255 for uint8 grey values)
+is white. Rows of shape (D,) are drawn as points (D = 2) or heat maps.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from math import prod
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from iwax.report.figures import curves, features, images, latent
+from iwax.report.figures import features, images, latent
+from iwax.report.figures.canvas import Picture, drawing
+from iwax.report.figures.curves import training
 from iwax.report.figures.latent import manifold_grid
 
 __all__ = [
+    "Picture",
     "generations",
     "imputations",
     "latents",
@@ -51,25 +53,26 @@ def _pictures(shape: tuple[int, ...]) -> bool:
     return len(shape) > 1
 
 
-def samples(path: str | Path, images_or_rows: ArrayLike, shape: tuple[int, ...], *, title: str | None = None) -> Path:
-    """Samples in a grid, read row by row; points or a heat map where they are no images. Raises ValueError, OSError."""
+@drawing
+def samples(images_or_rows: ArrayLike, shape: tuple[int, ...], *, title: str | None = None) -> Picture:
+    """Samples in a grid, read row by row; points or a heat map where they are no images. Raises ValueError."""
     rows = _rows("samples", images_or_rows, prod(shape))
     if _pictures(shape):
-        return images.grid(path, rows, shape, title=title)
+        return images.grid(rows, shape, title=title)
     if shape == (2,):
-        return features.points(path, rows, title=title)
-    return features.heat_maps(path, {title or "samples": rows}, title=title or "Samples")
+        return features.points(rows, title=title)
+    return features.heat_maps({title or "samples": rows}, title=title or "Samples")
 
 
+@drawing
 def reconstructions(
-    path: str | Path,
     originals: ArrayLike,
     reconstructed: ArrayLike | Mapping[str, ArrayLike],
     shape: tuple[int, ...],
-) -> Path:
+) -> Picture:
     """Each datum above its reconstruction, or several of them with their names, on the grey scale of the data.
 
-    Raises ValueError where they do not go with the data, OSError.
+    Raises ValueError where they do not go with the data.
     """
     data = _rows("originals", originals, prod(shape))
     named = reconstructed if isinstance(reconstructed, Mapping) else {"reconstruction": reconstructed}
@@ -78,32 +81,31 @@ def reconstructions(
         if len(data) != len(rows):
             raise ValueError(f"originals and reconstructions must be pairs: got {len(data)} and {len(rows)} rows")
     if _pictures(shape):
-        return images.bands(path, data, made, shape, first="data", title="Reconstructions")
+        return images.bands(data, made, shape, first="data", title="Reconstructions")
     if shape == (2,):
-        return features.moved_points(path, data, made)
-    return features.heat_maps(path, {"data": data, **made}, title="Reconstructions")
+        return features.moved_points(data, made)
+    return features.heat_maps({"data": data, **made}, title="Reconstructions")
 
 
-def generations(
-    path: str | Path, pseudo_inputs: ArrayLike, generated: Mapping[str, ArrayLike], shape: tuple[int, ...]
-) -> Path:
+@drawing
+def generations(pseudo_inputs: ArrayLike, generated: Mapping[str, ArrayLike], shape: tuple[int, ...]) -> Picture:
     """Each pseudo-input of a VampPrior above what was generated from it, a row a draw. Raises as `reconstructions`."""
     given = _rows("pseudo_inputs", pseudo_inputs, prod(shape))
     made = {name: _rows("generated", rows, prod(shape)) for name, rows in generated.items()}
     if not _pictures(shape):
-        return features.heat_maps(path, {"pseudo-input": given, **made}, title="Generated from pseudo-inputs")
-    return images.bands(path, given, made, shape, first="pseudo-input", title="Generated from pseudo-inputs")
+        return features.heat_maps({"pseudo-input": given, **made}, title="Generated from pseudo-inputs")
+    return images.bands(given, made, shape, first="pseudo-input", title="Generated from pseudo-inputs")
 
 
+@drawing
 def imputations(
-    path: str | Path,
     originals: ArrayLike,
     given: ArrayLike,
     imputed: Mapping[str, ArrayLike],
     shape: tuple[int, ...],
     *,
     title: str = "Imputations",
-) -> Path:
+) -> Picture:
     """Each image above what was given of it, its NaN in mid grey, and above what was made of that, a row a name.
 
     Raises as `reconstructions`, and ValueError for a shape that is no image's.
@@ -117,41 +119,38 @@ def imputations(
     rows = {name: _rows(name, values, prod(shape)) for name, values in made.items()}
     if any(len(each) != len(data) for each in rows.values()):
         raise ValueError(f"as many rows as originals were needed, {len(data)}: got {[len(r) for r in rows.values()]}")
-    return images.bands(path, data, rows, shape, first="data", title=title)
+    return images.bands(data, rows, shape, first="data", title=title)
 
 
-def training(path: str | Path, rows: Sequence[Mapping[str, int | float]]) -> Path:
-    """The bound (nats) against the epoch from rows with "epoch", "bound" and perhaps "validation",
-    "learning_rate", "beta"; the steep start may fall below the axis, and is said to. Raises ValueError, OSError."""
-    return curves.course(path, rows)
-
-
-def latents(path: str | Path, means: ArrayLike, labels: ArrayLike | None) -> Path:
+@drawing
+def latents(means: ArrayLike, labels: ArrayLike | None) -> Picture:
     """Posterior means [n, 2] with equal axes, coloured and named by class where there are labels [n].
 
     Up to forty classes have a colour (and, beyond ten, a marker); more numeric ones a colour bar.
-    Raises ValueError, OSError.
+    Raises ValueError.
     """
     table = _rows("means", means, 2)
     names = None if labels is None else np.asarray(labels).reshape(-1)
     if names is not None and len(names) != len(table):
         raise ValueError(f"latents needs one label a row: got {len(table)} means and {len(names)} labels")
-    return latent.plane(path, table, names)
+    return latent.plane(table, names)
 
 
-def manifold(path: str | Path, decoded: ArrayLike, side: int, shape: tuple[int, ...]) -> Path:
+@drawing
+def manifold(decoded: ArrayLike, side: int, shape: tuple[int, ...]) -> Picture:
     """What the decoder makes of ``manifold_grid(side)``, [side*side, D] in its order: z₁ to the right, z₂ upwards.
 
-    Rows of shape (2,) become a net in the plane, other rows a map a feature. Raises ValueError, OSError.
+    Rows of shape (2,) become a net in the plane, other rows a map a feature. Raises ValueError.
     """
     rows = _rows("manifold", decoded, prod(shape))
     if side < 1 or len(rows) != side * side:
         raise ValueError(f"a manifold of side {side} needs {side * side} rows: got {len(rows)}")
     if _pictures(shape):
-        return latent.decoded(path, rows, side, shape)
-    return latent.decoded_net(path, rows, side) if shape == (2,) else latent.decoded_maps(path, rows, side)
+        return latent.decoded(rows, side, shape)
+    return latent.decoded_net(rows, side) if shape == (2,) else latent.decoded_maps(rows, side)
 
 
-def scatter(path: str | Path, data: ArrayLike, drawn: ArrayLike) -> Path:
-    """Data [n, 2] beside samples [m, 2], on the same equal axes. Raises ValueError, OSError."""
-    return features.two_clouds(path, _rows("data", data, 2), _rows("samples", drawn, 2))
+@drawing
+def scatter(data: ArrayLike, drawn: ArrayLike) -> Picture:
+    """Data [n, 2] beside samples [m, 2], on the same equal axes. Raises ValueError."""
+    return features.two_clouds(_rows("data", data, 2), _rows("samples", drawn, 2))

@@ -1,27 +1,39 @@
-"""The course of a training: the bound against the epoch, and under it what explains its shape."""
+"""Training curves: the bound against the epoch, and under it what explains its shape."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator, ScalarFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator, ScalarFormatter
 
-from iwax.report.figures.canvas import FAINT, GREY, MUTED, PALETTE, number, plain, quiet, sheet, write
+from iwax.report.figures.canvas import (
+    GREY,
+    LINES,
+    MUTED,
+    Picture,
+    drawing,
+    gridded,
+    legend,
+    logarithmic,
+    number,
+    sheet,
+)
 
-__all__ = ["course", "visible_range"]
+__all__ = ["curve", "training", "trainings", "visible_range"]
 
 Array = np.ndarray
-Rows = Sequence[Mapping[str, int | float]]
+Rows = Sequence[Mapping[str, Any]]
 Curve = tuple[Array, Array]  # epochs, values
 
 _UNDER = (("learning_rate", "learning rate"), ("beta", "β"))
+DASHES = ("-", (0, (5, 2)), (0, (1.5, 1.5)), (0, (6, 2, 1.5, 2)))
 
 
-def _curve(rows: Rows, name: str) -> Curve:
-    """The finite values of one column and their epochs."""
-    kept = [(row["epoch"], row[name]) for row in rows if name in row and row[name] is not None]
-    table = np.array(kept, dtype=np.float64).reshape(-1, 2)
+def curve(rows: Rows, name: str) -> Curve:
+    """The epochs and the values of one column of the records, where they are finite."""
+    found = [(row["epoch"], row[name]) for row in rows if row.get(name) is not None and "epoch" in row]
+    table = np.array(found, dtype=np.float64).reshape(-1, 2)
     table = table[np.isfinite(table).all(axis=1)]
     return table[:, 0], table[:, 1]
 
@@ -45,49 +57,34 @@ def visible_range(*values: Array) -> tuple[float, float]:
     return round(low - air, 6), round(high + air, 6)
 
 
-def _name_ends(axes: Axes, ends: list[tuple[float, float, str, str]]) -> None:
-    """Each curve's name at its last point, moved apart where they would overlap."""
-    low, high = axes.get_ylim()
-    apart = 0.13 * (high - low)  # two lines of words
-    ordered = sorted(ends, key=lambda end: -end[1])
-    heights = [float(np.clip(end[1], low + 0.5 * apart, high - 0.3 * apart)) for end in ordered]
-    if len(heights) == 2 and heights[0] - heights[1] < apart:
-        middle = sum(heights) / 2.0
-        middle = min(max(middle, low + apart), high - 0.8 * apart)
-        heights = [middle + 0.5 * apart, middle - 0.5 * apart]
-    edge = max(end[0] for end in ends)
-    for (_, _, words, colour), height in zip(ordered, heights, strict=True):
-        place = {"xy": (edge, height), "xytext": (8, 0), "textcoords": "offset points"}
-        axes.annotate(words, **place, color=colour, fontsize=10, va="center", annotation_clip=False)
-
-
-def _bounds(axes: Axes, training: Curve, validation: Curve) -> list[str]:
-    """Draw the bound on the training and the validation data; what was said of them, in words."""
-    ends, words = [], []
-    for name, (x, y), colour in (("training", training, PALETTE[0]), ("validation", validation, PALETTE[6])):
-        if not len(x):
-            continue
-        few = len(x) <= 30
-        axes.plot(x, y, color=colour, linewidth=1.6, marker="o" if few else None, markersize=3.5)
-        label = f"{name} {number(y[-1])}"
-        best = int(np.argmax(y))
-        if name == "validation" and best < len(y) - 1:
-            label += f"\nbest {number(y[best])}, epoch {int(x[best])}"
-            axes.plot(x[best], y[best], "o", markersize=8, markerfacecolor="none", markeredgecolor=colour)
-        ends.append((float(x[-1]), float(y[-1]), label, colour))
-        words.append(f"{name} from {number(y[0])} at epoch {int(x[0])} to {number(y[-1])} at epoch {int(x[-1])}")
-    low, high = visible_range(training[1], validation[1])
+def _bounds(axes: Axes, curves: Mapping[str, Curve]) -> dict[str, Any]:
+    """Draw the bounds by name, as many as there are; return the lines by name."""
+    lines = {}
+    for i, (name, (x, y)) in enumerate(curves.items()):
+        dash = DASHES[i // len(LINES) % len(DASHES)]
+        marker = "o" if len(x) <= 30 else None
+        (lines[name],) = axes.plot(
+            x, y, color=LINES[i % len(LINES)], linewidth=1.6, linestyle=dash, marker=marker, markersize=3
+        )
+    low, high = visible_range(*(y for _, y in curves.values()))
     axes.set_ylim(low, high)
-    _name_ends(axes, ends)
-    hidden = int((training[1] < low).sum())
+    hidden = sum(int((y < low).sum()) for _, y in curves.values())
     if hidden:
-        note = f"{hidden} early epoch{'s' * (hidden > 1)} below the axis, from {number(float(training[1].min()))}"
-        axes.text(0.985, 0.03, note, transform=axes.transAxes, fontsize=9, color=MUTED, ha="right")
-    axes.set_ylabel("bound (nats)")
+        least = number(min(float(y.min()) for _, y in curves.values()))
+        note = f"{hidden} early epoch{'s' * (hidden > 1)} below the axis, from {least}"
+        axes.text(0.985, 0.03, note, transform=axes.transAxes, fontsize=8.5, color=MUTED, ha="right")
+    axes.set_ylabel("bound, nats")
+    axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
     axes.yaxis.set_major_formatter(ScalarFormatter(useOffset=False))
-    axes.grid(axis="y", color=FAINT, linewidth=0.6)
-    axes.set_axisbelow(True)
-    return words
+    return lines
+
+
+def _epochs(axes: Axes, curves: Mapping[str, Curve]) -> None:
+    axes.set_xlabel("epoch")
+    axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True, min_n_ticks=1, steps=[1, 2, 5, 10]))
+    first = np.concatenate([x for x, _ in curves.values()])
+    if first.min() == first.max():
+        axes.set_xlim(first[0] - 0.5, first[0] + 0.5)
 
 
 def _changed(axes: Axes, x: Array, y: Array, label: str) -> None:
@@ -96,46 +93,71 @@ def _changed(axes: Axes, x: Array, y: Array, label: str) -> None:
     A schedule that ends near 0, as a cosine does, is for most of its epochs far from 0, and is shown as it is.
     """
     axes.plot(x, y, color=GREY, linewidth=1.6)
-    ends = f"{short(y[0])} to {short(y[-1])}" if y[0] != y[-1] else f"{short(y.min())} to {short(y.max())}"
-    axes.set_title(f"{label}, {ends}", fontsize=9.5, color=MUTED, loc="left", pad=3)
+    ends = (y[0], y[-1]) if y[0] != y[-1] else (y.min(), y.max())
+    axes.set_title(f"{label}, {rounded(ends[0])} to {rounded(ends[1])}", fontsize=9, color=MUTED, loc="left", pad=3)
     if y.min() > 0.0 and np.median(y) < 0.3 * y.max():
-        axes.set_yscale("log")
         axes.margins(y=0.15)
-        axes.yaxis.set_major_locator(LogLocator(numticks=4))
-        axes.yaxis.set_minor_locator(NullLocator())
+        logarithmic(axes, axes.yaxis)
     else:
         axes.set_ylim(min(0.0, 1.12 * float(y.min())), 1.12 * float(y.max()))
-        axes.yaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: short(value)))
-    axes.grid(axis="y", color=FAINT, linewidth=0.6)
-    axes.set_axisbelow(True)
+        axes.yaxis.set_major_locator(MaxNLocator(3, steps=[1, 2, 5, 10]))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: rounded(value)))
 
 
-def short(value: float) -> str:
+def rounded(value: float) -> str:
     """A number in two figures, with a true minus sign.
 
-    >>> short(0.003), short(1.2345e-6)
+    >>> rounded(0.003), rounded(1.2345e-6)
     ('0.003', '1.2e−06')
     """
     return f"{value:.2g}".replace("-", "\N{MINUS SIGN}")
 
 
-@plain
-def course(path: str | Path, rows: Rows) -> Path:
-    """The bound in nats against the epoch; smaller and grey below it, what else was recorded and changed."""
-    training, validation = _curve(rows, "bound"), _curve(rows, "validation")
-    if not len(training[0]):
+@drawing
+def training(rows: Rows) -> Picture:
+    """Draw the bound in nats against the epoch, from rows with "epoch", "bound" and perhaps "validation".
+
+    Below it stand "learning_rate" and "beta" where they changed. The steep start may fall below the axis, and is said
+    to. Raises ValueError where no row has a finite bound.
+    """
+    found = {name: curve(rows, key) for name, key in (("training", "bound"), ("validation", "validation"))}
+    if not len(found["training"][0]):
         raise ValueError(f"a training curve needs a row with a finite 'bound': got {len(rows)} rows without one")
-    under = [(label, _curve(rows, name)) for name, label in _UNDER]
+    found = {name: (x, y) for name, (x, y) in found.items() if len(x)}
+    under = [(label, curve(rows, name)) for name, label in _UNDER]
     under = [(label, (x, y)) for label, (x, y) in under if len(y) > 1 and np.ptp(y) > 1e-9 * np.abs(y).max()]
-    figure = sheet(7.4, 4.0 + 1.2 * len(under))
-    heights = [4.0, *[1.1] * len(under)]
+    figure = sheet(height=2.9 + 0.9 * len(under))
+    heights = [2.9, *[0.7] * len(under)]
     panels = figure.subplots(1 + len(under), 1, sharex=True, squeeze=False, height_ratios=heights)[:, 0]
-    words = _bounds(quiet(panels[0]), training, validation)
+    lines = _bounds(gridded(panels[0]), found)
+    named = {f"{name} {number(y[-1])}": lines[name] for name, (_, y) in found.items()}
+    x, y = found.get("validation", (np.empty(0), np.empty(0)))
+    if len(y) and (best := int(np.argmax(y))) < len(y) - 1:
+        ring = panels[0].plot(x[best], y[best], "o", markersize=8, markerfacecolor="none", markeredgecolor=LINES[1])[0]
+        named[f"best {number(y[best])}, epoch {int(x[best])}"] = ring
+    legend(figure, named)
     for axes, (label, (x, y)) in zip(panels[1:], under, strict=True):
-        _changed(quiet(axes), x, y, label)
-    panels[-1].set_xlabel("epoch")
-    panels[-1].xaxis.set_major_locator(MaxNLocator("auto", integer=True, min_n_ticks=1, steps=[1, 2, 5, 10]))
-    if len(training[0]) == 1:
-        panels[-1].set_xlim(training[0][0] - 0.5, training[0][0] + 0.5)
-    return write(path, figure, title="Training", description=f"The bound in nats: {'; '.join(words)}.")
+        _changed(gridded(axes), x, y, label)
+    _epochs(panels[-1], found)
+    words = "; ".join(
+        f"{name} from {number(y[0])} at epoch {int(x[0])} to {number(y[-1])} at epoch {int(x[-1])}"
+        for name, (x, y) in found.items()
+    )
+    return Picture(figure, "Training", f"The bound in nats: {words}.")
+
+
+@drawing
+def trainings(runs: Mapping[str, Rows]) -> Picture | None:
+    """Draw the bounds of several runs by name: on the validation data if all have it, else on the training data."""
+    validated = all(len(curve(rows, "validation")[0]) for rows in runs.values())
+    found = {name: curve(rows, "validation" if validated else "bound") for name, rows in runs.items()}
+    found = {name: (x, y) for name, (x, y) in found.items() if len(x)}
+    if not found:
+        return None
+    figure = sheet()
+    axes = gridded(figure.subplots())
+    legend(figure, _bounds(axes, found), most=2)
+    _epochs(axes, found)
+    ends = "; ".join(f"{name} {number(y[0])} to {number(y[-1])}" for name, (_, y) in found.items())
+    kind = "validation" if validated else "training"
+    return Picture(figure, "Training", f"The bound of each run on the {kind} data, nats: {ends}.")

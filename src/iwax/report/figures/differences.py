@@ -8,18 +8,29 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from iwax.report.figures.canvas import FAINT, GREY, INK, MUTED, PALETTE, number, plain, quiet, sheet, write
+from iwax.report.figures.canvas import (
+    GREY,
+    GROUND,
+    INK,
+    LINES,
+    MUTED,
+    Picture,
+    drawing,
+    gridded,
+    number,
+    sheet,
+    shortened,
+)
 
 __all__ = ["differences"]
 
-COLOURS = (PALETTE[0], PALETTE[6], PALETTE[4], PALETTE[2], PALETTE[5], PALETTE[8])
 LONGEST = 44  # letters of a run's name
 ROW = 0.42  # inches
 _TITLE: dict[str, Any] = {"fontsize": 10.5, "color": INK, "loc": "left", "pad": 8}
 
 
-@plain
-def differences(path: str | Path, compared: Mapping[str, Any]) -> Path:
+@drawing
+def differences(compared: Mapping[str, Any]) -> Picture:
     """Paired differences of log p(x) to the first run, a line per run; below them those of means over seeds.
 
     ``compared`` is what `runs.comparison.compare` returns: "runs" with "run", "name", "seed", "log_evidence",
@@ -29,18 +40,18 @@ def differences(path: str | Path, compared: Mapping[str, Any]) -> Path:
     """
     runs, means = compared["runs"], compared["seed_differences"]
     names = list(dict.fromkeys(each["name"] for each in runs))
-    colours = {name: COLOURS[i % len(COLOURS)] for i, name in enumerate(names)}
+    colours = {name: LINES[i % len(LINES)] for i, name in enumerate(names)}
     heights = [len(runs), *([len(means)] if means else [])]
     figure = sheet(9.0, 1.5 + ROW * sum(heights) + 0.75 * (len(heights) - 1))
     panels = figure.subplots(len(heights), 1, sharex=True, squeeze=False, height_ratios=heights)[:, 0]
     _lines(
         panels[0],
         [(each["difference"], each["difference_error"], colours[each["name"]]) for each in runs],
-        [f"{_short(Path(each['run']).name)}\n{each['name']}, seed {each['seed']}" for each in runs],
+        [f"{shortened(Path(each['run']).name, LONGEST)}\n{each['name']}, seed {each['seed']}" for each in runs],
         [f"{number(each['log_evidence'])} ± {_error(each['standard_error'], 2)}" for each in runs],
     )
     own = colours[runs[0]["name"]]
-    panels[0].plot(0.0, 0.0, "o", markersize=6, markerfacecolor="white", markeredgecolor=own, zorder=4)
+    panels[0].plot(0.0, 0.0, "o", markersize=6, markerfacecolor=GROUND, markeredgecolor=own, zorder=4)
     panels[0].set_title(f"{compared['split']} log p(x) less that of the first run", **_TITLE)
     panels[0].annotate(
         "log p(x), nats", (1.0, 1.0), xycoords="axes fraction", xytext=(12, 8), textcoords="offset points",
@@ -57,9 +68,7 @@ def differences(path: str | Path, compared: Mapping[str, Any]) -> Path:
     said = "; ".join(
         f"{Path(each['run']).name}: {each['difference']:+.3f} ± {_error(each['difference_error'], 3)}" for each in runs
     )
-    return write(
-        path, figure, title="Comparison", description=f"Differences in log p(x) to the first run, nats: {said}"
-    )
+    return Picture(figure, "Comparison", f"Differences in log p(x) to the first run, nats: {said}")
 
 
 def _over_seeds(axes: Axes, compared: Mapping[str, Any], colours: Mapping[str, str]) -> None:
@@ -89,7 +98,7 @@ def _lines(
     marker: str = "o",
 ) -> None:
     """A point with its bars per line, the first at the top, named at the left; its number at the right."""
-    quiet(axes).axvline(0.0, color=GREY, linewidth=1.0, zorder=1)
+    gridded(axes, "x").axvline(0.0, color=GREY, linewidth=1.0, zorder=1)
     for height, (value, error, colour) in enumerate(points):
         for times, width in ((2.0, 1.2), (1.0, 3.6)) if np.isfinite(error) and error > 0.0 else ():
             ends = [value - times * error, value + times * error]
@@ -103,12 +112,6 @@ def _lines(
     axes.set_yticks(range(len(points)), labels, fontsize=8.5)
     axes.spines["left"].set_visible(False)
     axes.tick_params(axis="y", length=0, labelcolor=INK)
-    axes.grid(axis="x", color=FAINT, linewidth=0.6)
-    axes.set_axisbelow(True)
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= LONGEST else f"{name[: LONGEST // 2]}…{name[-(LONGEST // 2 - 1) :]}"
 
 
 def _error(value: float, digits: int) -> str:

@@ -1,13 +1,23 @@
 """Pictures of rows that are no images: points in the plane, and tables of features as heat maps."""
 
 from collections.abc import Mapping
-from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 
-from iwax.report.figures.canvas import FAINT, GREY, INK, MUTED, PALETTE, plain, quiet, sheet, write
+from iwax.report.figures.canvas import (
+    FAINT,
+    GREY,
+    INK,
+    MUTED,
+    PALETTE,
+    Picture,
+    drawing,
+    legend,
+    quiet,
+    sheet,
+)
 
 __all__ = ["equal_axes", "heat_maps", "marker_area", "moved_points", "points", "two_clouds"]
 
@@ -41,32 +51,33 @@ def equal_axes(axes: Axes, cloud: Array, names: tuple[str, str]) -> Axes:
     axes.set(xlim=(middle[0] - half, middle[0] + half), ylim=(middle[1] - half, middle[1] + half))
     axes.set_aspect("equal", adjustable="box")
     axes.set_xlabel(names[0])
-    axes.set_ylabel(names[1], rotation=0, labelpad=5, ha="right", va="center")
+    upright = {"rotation": 0, "labelpad": 5, "ha": "right", "va": "center"} if len(names[1]) <= 2 else {}
+    axes.set_ylabel(names[1], **upright)
     return axes
 
 
 def _frame(axes: Axes, clouds: tuple[Array, ...], title: str | None) -> Axes:
     """Axes of the plane of the data, the same in each panel."""
-    equal_axes(axes, np.concatenate(clouds), ("$x_1$", "$x_2$"))
+    equal_axes(axes, np.concatenate(clouds), ("x₁", "x₂"))
     if title:
         axes.set_title(title, fontsize=11, color=INK, loc="left", parse_math=False)
     return axes
 
 
-@plain
-def points(path: str | Path, samples: Array, *, title: str | None) -> Path:
+@drawing
+def points(samples: Array, *, title: str | None) -> Picture:
     """One cloud of points in the plane."""
-    figure = sheet(5.0, 5.0)
+    figure = sheet(height=4.8)
     axes = _frame(figure.subplots(), (samples,), title)
     axes.scatter(*samples.T, s=marker_area(len(samples)), color=PALETTE[0], linewidths=0, alpha=0.8)
     name = title or "Samples"
-    return write(path, figure, title=name, description=f"{name}: {len(samples)} points in the plane.")
+    return Picture(figure, name, f"{name}: {len(samples)} points in the plane.")
 
 
-@plain
-def two_clouds(path: str | Path, data: Array, samples: Array) -> Path:
+@drawing
+def two_clouds(data: Array, samples: Array) -> Picture:
     """Data on the left, samples on the right over a faint copy of the data; equal axes, the same limits."""
-    figure = sheet(8.8, 4.7)
+    figure = sheet(5.8, 3.1)
     left, right = figure.subplots(1, 2)
     for axes, title in ((left, "data"), (right, "samples")):
         _frame(axes, (data, samples), title)
@@ -79,25 +90,24 @@ def two_clouds(path: str | Path, data: Array, samples: Array) -> Path:
     words = (
         f"Two panels with the same axes: {len(data)} points of the data; {len(samples)} samples over the data in grey."
     )
-    return write(path, figure, title="Data and samples", description=words)
+    return Picture(figure, "Data and samples", words)
 
 
-@plain
-def moved_points(path: str | Path, originals: Array, reconstructions: Mapping[str, Array]) -> Path:
+@drawing
+def moved_points(originals: Array, reconstructions: Mapping[str, Array]) -> Picture:
     """Each point of the data joined by a line to what was made of it, a colour a name."""
-    figure = sheet(5.0, 5.4)
+    figure = sheet(height=4.8)
     axes = _frame(figure.subplots(), (originals, *reconstructions.values()), None)
     area = marker_area(len(originals))
-    axes.scatter(*originals.T, s=area, color=INK, linewidths=0, label="data", zorder=3)
+    drawn = {"data": axes.scatter(*originals.T, s=area, color=INK, linewidths=0, zorder=3)}
     for i, (name, made) in enumerate(reconstructions.items()):
         pairs = np.stack([originals, made], axis=1).astype(np.float64)
         axes.add_collection(LineCollection(list(pairs), colors=GREY, linewidths=0.6))
-        axes.scatter(*made.T, s=area, color=PALETTE[i % len(PALETTE)], linewidths=0, label=name, zorder=3)
-    columns = 2 if len(reconstructions) < 3 else 1
-    figure.legend(loc="outside upper left", ncols=columns, frameon=False, fontsize=10, labelcolor=INK, markerscale=1.6)
-    said = ", ".join(reconstructions)
-    words = f"{len(originals)} points of the data in the plane, each joined by a line to: {said}."
-    return write(path, figure, title="Reconstructions", description=words)
+        drawn[name] = axes.scatter(*made.T, s=area, color=PALETTE[i % len(PALETTE)], linewidths=0, zorder=3)
+    legend(figure, drawn)
+    names = ", ".join(reconstructions)
+    words = f"{len(originals)} points of the data in the plane, each joined by a line to: {names}."
+    return Picture(figure, "Reconstructions", words)
 
 
 def _colours(values: Array) -> tuple[str, float, float]:
@@ -109,8 +119,8 @@ def _colours(values: Array) -> tuple[str, float, float]:
     return ("viridis", low, high) if high > low else ("viridis", low - 0.5, high + 0.5)
 
 
-@plain
-def heat_maps(path: str | Path, tables: dict[str, Array], *, title: str) -> Path:
+@drawing
+def heat_maps(tables: dict[str, Array], *, title: str) -> Picture:
     """Named tables of equal shape side by side, a row of pixels a datum and a column a feature, with one colour bar."""
     first = next(iter(tables.values()))
     n, features = first.shape
@@ -135,4 +145,4 @@ def heat_maps(path: str | Path, tables: dict[str, Array], *, title: str) -> Path
         bar.outline.set_visible(False)
         bar.ax.tick_params(labelsize=9, color=GREY)
     words = f"Heat maps of {', '.join(tables)}: the first {shown} of {n} rows by {features} features, values by colour."
-    return write(path, figure, title=title, description=words)
+    return Picture(figure, title, words)

@@ -2,12 +2,11 @@
 
 from collections.abc import Mapping
 from math import ceil, isqrt
-from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from iwax.report.figures.canvas import DPI, INK, MUTED, plain, sheet, write
+from iwax.report.figures.canvas import DPI, INK, MUTED, Picture, drawing, sheet
 
 __all__ = ["bands", "columns", "grid", "limits", "pixels", "resized", "tile"]
 
@@ -82,7 +81,6 @@ def tile(block: Array, across: int, *, gutter: int = GUTTER) -> Array:
     return page
 
 
-@plain
 def _place(page: Array, *, left: int, title: str | None) -> Figure:
     """A sheet that holds the page pixel for pixel, ``left`` pixels from the edge, under an optional line of title."""
     top = MARGIN + (LINE if title else 0)
@@ -96,7 +94,8 @@ def _place(page: Array, *, left: int, title: str | None) -> Figure:
     return figure
 
 
-def grid(path: str | Path, images: Array, shape: tuple[int, ...], *, title: str | None) -> Path:
+@drawing
+def grid(images: Array, shape: tuple[int, ...], *, title: str | None) -> Picture:
     """Images in a near-square grid, read row by row."""
     across = columns(len(images))
     block = resized(pixels(images, shape, span=limits(images)), across)
@@ -104,18 +103,18 @@ def grid(path: str | Path, images: Array, shape: tuple[int, ...], *, title: str 
     size = f"{shape[0]} x {shape[1]} pixels"
     rows = ceil(len(images) / across)
     words = f"{len(images)} images of {size} in a grid of {rows} rows and {across} columns."
-    return write(path, figure, title=title or "Samples", description=f"{title or 'Samples of the model'}: {words}")
+    return Picture(figure, title or "Samples", f"{title or 'Samples of the model'}: {words}")
 
 
+@drawing
 def bands(
-    path: str | Path,
     originals: Array,
     reconstructions: Mapping[str, Array],
     shape: tuple[int, ...],
     *,
     first: str,
     title: str,
-) -> Path:
+) -> Picture:
     """Bands of rows, each with its name: the originals above, under them what was made of them; their grey scale."""
     n, names = len(originals), [first, *reconstructions]
     label = 20 + 12 * max(map(len, names))
@@ -141,7 +140,7 @@ def bands(
             figure.text(**place, s=name, fontsize=10, color=MUTED if row else INK, parse_math=False)
     under = ", ".join(reconstructions)
     words = f"{n} images of {shape[0]} x {shape[1]} pixels ({first}); under each stands: {under}."
-    return write(path, figure, title=title, description=words)
+    return Picture(figure, title, words)
 
 
 def _padded(block: Array, across: int) -> Array:

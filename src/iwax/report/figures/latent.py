@@ -1,15 +1,29 @@
 """Pictures of a plane of latents: where the data lie in it, and what the decoder makes of it."""
 
-from pathlib import Path
-
 import numpy as np
-from matplotlib import patheffects
+from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.special import ndtr, ndtri
 
 from iwax.report.figures import images as pictures
-from iwax.report.figures.canvas import DPI, FAINT, GREY, INK, MUTED, PALETTE, number, plain, quiet, sheet, write
+from iwax.report.figures.canvas import (
+    DPI,
+    FAINT,
+    GREY,
+    GROUND,
+    INK,
+    LINES,
+    MUTED,
+    PALETTE,
+    Picture,
+    drawing,
+    legend,
+    number,
+    quiet,
+    sheet,
+    shortened,
+)
 from iwax.report.figures.features import equal_axes, marker_area
 
 __all__ = ["decoded", "decoded_maps", "decoded_net", "manifold_grid", "plane"]
@@ -36,69 +50,70 @@ def manifold_grid(side: int) -> Array:
     return np.stack([right.ravel(), up.ravel()], axis=1)
 
 
-def _legend_and_names(axes: Axes, figure: Figure, means: Array, classes: Array, of: Array) -> None:
-    """A legend beside the axes and, at the middle of each class, its name with a white rim."""
+def _names_of_classes(axes: Axes, figure: Figure, means: Array, classes: Array, of: Array) -> None:
+    """A legend next to the axes and, at the middle of each class, its name on a pale ground."""
     handles = [
-        axes.scatter([], [], color=PALETTE[c % 10], marker=MARKERS[c // 10], s=36, linewidths=0, label=str(name))
-        for c, name in enumerate(classes)
+        axes.scatter([], [], color=PALETTE[c % 10], marker=MARKERS[c // 10], s=30, linewidths=0, label="name")
+        for c in range(len(classes))
     ]
-    columns = 1 + (len(classes) - 1) // 26
-    figure.legend(
-        handles=handles, loc="outside right center", ncols=columns, frameon=False, fontsize=10, labelcolor=INK
+    columns = 1 + (len(classes) - 1) // 21
+    made = figure.legend(
+        handles=handles, loc="outside right center", ncols=columns, frameon=False, fontsize=9, labelcolor=INK
     )
-    rim: list[patheffects.AbstractPathEffect] = [patheffects.withStroke(linewidth=3, foreground="white")]
-    for c, name in enumerate(classes):
+    for c, text in enumerate(made.get_texts()):
+        text.set(text=shortened(str(classes[c]), 24), parse_math=False)
         x, y = np.median(means[of == c], axis=0)
-        words = axes.text(x, y, str(name), fontsize=13, weight="bold", color=INK, ha="center", va="center")
-        words.set_parse_math(False)
-        words.set_path_effects(rim)
+        ground = {"facecolor": GROUND, "edgecolor": "none", "alpha": 0.7, "boxstyle": "round,pad=0.12"}
+        axes.text(
+            x, y, text.get_text(), fontsize=11, weight="bold", color=INK, ha="center", va="center", bbox=ground,
+            parse_math=False,
+        )  # fmt: skip
 
 
 def _by_class(axes: Axes, figure: Figure, means: Array, labels: Array, order: Array) -> str:
-    """A colour (and beyond ten classes a marker) a class."""
+    """A colour per class (and beyond ten classes a marker)."""
     classes, of = np.unique(labels, return_inverse=True)
     colour = np.array(PALETTE)[of % 10]
     for group in range(1 + (len(classes) - 1) // 10):
         mine = order[of[order] // 10 == group]
         area = marker_area(len(means))
         axes.scatter(*means[mine].T, c=list(colour[mine]), marker=MARKERS[group], s=area, linewidths=0, alpha=0.75)
-    _legend_and_names(axes, figure, means, classes, of)
+    _names_of_classes(axes, figure, means, classes, of)
     return f", coloured by {len(classes)} classes"
 
 
 def _by_value(axes: Axes, figure: Figure, means: Array, labels: Array, order: Array) -> str:
-    """A numeric label of many values, by a colour bar."""
+    """A numeric label of many values, by a colour bar of a few colours."""
     area = marker_area(len(means))
-    dots = axes.scatter(*means[order].T, c=labels[order], cmap="viridis", s=area, linewidths=0)
+    dots = axes.scatter(*means[order].T, c=labels[order], cmap=colormaps["viridis"].resampled(16), s=area, linewidths=0)
     bar = figure.colorbar(dots, ax=axes, shrink=0.8, aspect=28)
     bar.outline.set_visible(False)
     bar.ax.tick_params(labelsize=9, color=GREY, labelcolor=MUTED)
     return f", coloured by a label from {labels.min()} to {labels.max()}"
 
 
-@plain
-def plane(path: str | Path, means: Array, labels: Array | None) -> Path:
-    """Posterior means in the plane, a colour a class."""
+@drawing
+def plane(means: Array, labels: Array | None, *, names: tuple[str, str] = ("z₁", "z₂")) -> Picture:
+    """Posterior means in the plane of two latents, a colour per class."""
     classes = 0 if labels is None else len(np.unique(labels))
-    beside = 0.0 if classes == 0 else 1.0 + 0.6 * (min(classes, MOST_CLASSES) // 26)
-    figure = sheet(6.2 + beside, 5.9)
-    axes = equal_axes(figure.subplots(), means, ("$z_1$", "$z_2$"))
+    figure = sheet(height=3.9 if classes > 1 else 4.6)
+    axes = equal_axes(figure.subplots(), means, names)
     axes.axhline(0.0, color=FAINT, linewidth=0.8, zorder=0)
     axes.axvline(0.0, color=FAINT, linewidth=0.8, zorder=0)
     order = np.random.default_rng(0).permutation(len(means))  # no class is drawn over all the others
-    said = ""
-    if labels is not None and 0 < classes <= MOST_CLASSES:
-        said = _by_class(axes, figure, means, labels, order)
-    elif labels is not None and np.issubdtype(labels.dtype, np.number):
-        said = _by_value(axes, figure, means, labels, order)
+    coloured = ""
+    if labels is not None and 1 < classes <= MOST_CLASSES:
+        coloured = _by_class(axes, figure, means, labels, order)
+    elif labels is not None and classes > 1 and np.issubdtype(labels.dtype, np.number):
+        coloured = _by_value(axes, figure, means, labels, order)
     else:
         axes.scatter(*means.T, color=PALETTE[0], s=marker_area(len(means)), linewidths=0, alpha=0.75)
-    words = f"Posterior means of {len(means)} data in the plane of the two latents{said}."
-    return write(path, figure, title="Latents", description=words)
+    words = f"Posterior means of {len(means)} data in the plane of {names[0]} and {names[1]}{coloured}."
+    return Picture(figure, "Latents", words)
 
 
-@plain
-def decoded(path: str | Path, images: Array, side: int, shape: tuple[int, ...]) -> Path:
+@drawing
+def decoded(images: Array, side: int, shape: tuple[int, ...]) -> Picture:
     """Decoded images side by side without gutters, on axes that say which latents they stand for."""
     block = pictures.pixels(images, shape, span=pictures.limits(images))
     page = pictures.tile(pictures.resized(block, side), side, gutter=0)
@@ -113,29 +128,29 @@ def decoded(path: str | Path, images: Array, side: int, shape: tuple[int, ...]) 
     axes.set(xlim=(0, side), ylim=(0, side), xticks=ticks, yticks=ticks, xticklabels=names, yticklabels=names)
     for spine in axes.spines.values():
         spine.set_visible(False)
-    axes.set_xlabel("$z_1$", labelpad=2)
-    axes.set_ylabel("$z_2$", rotation=0, labelpad=5, ha="right", va="center")
+    axes.set_xlabel("z₁", labelpad=2)
+    axes.set_ylabel("z₂", rotation=0, labelpad=5, ha="right", va="center")
     words = f"{side} by {side} decoded images on the inverse-Gaussian grid; z1 grows to the right, z2 upwards."
-    return write(path, figure, title="Manifold", description=words)
+    return Picture(figure, "Manifold", words)
 
 
-@plain
-def decoded_net(path: str | Path, means: Array, side: int) -> Path:
+@drawing
+def decoded_net(means: Array, side: int) -> Picture:
     """Decoded points of the plane as the net that the grid of latents becomes: a colour for either latent's lines."""
     net = means.reshape(side, side, 2)
-    figure = sheet(5.4, 5.2)
-    axes = equal_axes(figure.subplots(), means, ("$x_1$", "$x_2$"))
-    shades = [PALETTE[0], PALETTE[6]]
-    for lines, colour, name in ((net, shades[0], "$z_1$ varies"), (net.swapaxes(0, 1), shades[1], "$z_2$ varies")):
-        for i, line in enumerate(lines):
-            axes.plot(*line.T, color=colour, linewidth=0.9, alpha=0.85, label=name if i == 0 else None)
-    figure.legend(loc="outside upper left", ncols=2, frameon=False, fontsize=10, labelcolor=INK)
+    figure = sheet(height=4.6)
+    axes = equal_axes(figure.subplots(), means, ("x₁", "x₂"))
+    drawn = {}
+    for lines, colour, name in ((net, LINES[0], "z₁ varies"), (net.swapaxes(0, 1), LINES[1], "z₂ varies")):
+        for line in lines:
+            (drawn[name],) = axes.plot(*line.T, color=colour, linewidth=0.9, alpha=0.85)
+    legend(figure, drawn)
     words = f"The {side} by {side} inverse-Gaussian grid of two latents as decoded into the plane of the data."
-    return write(path, figure, title="Manifold", description=words)
+    return Picture(figure, "Manifold", words)
 
 
-@plain
-def decoded_maps(path: str | Path, means: Array, side: int) -> Path:
+@drawing
+def decoded_maps(means: Array, side: int) -> Picture:
     """Decoded features, a small map each (the first sixteen): z₁ to the right, z₂ upwards, colour the value."""
     shown = min(means.shape[1], 16)
     across = pictures.columns(shown)
@@ -151,9 +166,9 @@ def decoded_maps(path: str | Path, means: Array, side: int) -> Path:
         axes.set_title(
             f"$x_{{{d + 1}}}$  {number(values.min())} to {number(values.max())}", fontsize=9, color=INK, pad=3
         )
-    figure.supxlabel("$z_1$", fontsize=10, color=INK)
-    figure.supylabel("$z_2$", fontsize=10, color=INK, rotation=0)
+    figure.supxlabel("z₁", fontsize=10, color=INK)
+    figure.supylabel("z₂", fontsize=10, color=INK, rotation=0)
     words = (
         f"{shown} decoded features over the {side} by {side} inverse-Gaussian grid of two latents, values by colour."
     )
-    return write(path, figure, title="Manifold", description=words)
+    return Picture(figure, "Manifold", words)

@@ -1,77 +1,103 @@
 """Tables: the values of every column, of data and of draws, side by side."""
 
 from collections.abc import Sequence
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+from matplotlib.ticker import MaxNLocator
 
 from iwax.data import Column
-from iwax.report.figures.bins import whole_bins
-from iwax.report.figures.canvas import MUTED, PALETTE, plain, quiet, sheet, write
+from iwax.report.figures.canvas import (
+    LINES,
+    MUTED,
+    Picture,
+    drawing,
+    legend,
+    logarithmic,
+    quiet,
+    sheet,
+    shortened,
+)
+from iwax.report.figures.histograms import bin_edges, outlines
 
-__all__ = ["marginals"]
+__all__ = ["marginal", "marginals"]
 
+Array = np.ndarray
 MOST_PANELS = 24  # that can be looked at
-_ACROSS, _BINS, _SHOWN, _LETTERS = 4, 24, 12, 14
-_DECADES = 30.0  # largest over smallest value beyond which an axis names powers of ten alone
+_ACROSS, _BINS, _SHOWN = 4, 24, 12
 
 
-@plain
-def marginals(path: str | Path, columns: Sequence[Column], data: np.ndarray, draws: np.ndarray) -> Path:
-    """A panel a column: histograms, or the shares of levels, of data [n, D] (NaN where missing) and of draws [m, D].
+@drawing
+def marginals(columns: Sequence[Column], data: Array, draws: Array) -> Picture:
+    """Draw a panel per column: histograms, or shares of levels, of data [n, D] (NaN where missing) and draws [m, D].
 
     What lies outside the range of the data is counted into the outermost bins. Of more than 24 columns those are drawn
     that stand first in the table, and a line says so.
     """
     shown = columns[:MOST_PANELS]
     rows = -(-len(shown) // _ACROSS)
-    figure = sheet(9.0, 1.9 * rows + 0.4)
+    figure = sheet(9.0, 1.9 * rows + 0.2)
     panels = np.atleast_1d(figure.subplots(rows, min(_ACROSS, len(shown)))).ravel()
-    for panel, column, j in zip(panels, shown, range(len(shown)), strict=False):
-        seen, drawn = data[:, j][~np.isnan(data[:, j])], draws[:, j]
-        (_levels if column.levels else _numbers)(quiet(panel), column, seen, drawn)
-        panel.set_title(_short(column.name), fontsize=8)
-        panel.set_yticks([])
+    drawn: dict[str, Any] = {}
+    for panel, column, seen, made in zip(panels, shown, data.T, draws.T, strict=False):
+        drawn = _column(panel, column, {"test rows": seen, "draws": made}, letters=7)
+        panel.set_title(shortened(column.name, 28), fontsize=8, parse_math=False)
     for panel in panels[len(shown) :]:
         panel.set_visible(False)
-    handles, names = panels[0].get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside upper right", ncols=2, frameon=False, fontsize=8)
+    legend(figure, drawn)
     which = f"{len(shown)} columns"
     if len(shown) < len(columns):
         which = f"the first {len(shown)} of {len(columns):,} columns"
-        figure.text(0.01, 0.995, which.capitalize(), fontsize=8, color=MUTED, ha="left", va="top")
-    words = f"Histograms of {which}: {len(data)} test rows beside {len(draws)} draws from the model."
-    return write(path, figure, title="Columns of test rows and of draws", description=words)
+        figure.text(0.99, 0.995, which.capitalize(), fontsize=8, color=MUTED, ha="right", va="top")
+    words = f"Histograms of {which}: {len(data)} test rows next to {len(draws)} draws from the model."
+    return Picture(figure, "Columns of test rows and of draws", words)
 
 
-def _numbers(panel: Axes, column: Column, seen: np.ndarray, drawn: np.ndarray) -> None:
+@drawing
+def marginal(column: Column, series: dict[str, Array]) -> Picture:
+    """Draw one column of several tables, each by its name, as `marginals` does."""
+    figure = sheet(3.4, 1.9)
+    axes = figure.subplots()
+    legend(figure, _column(axes, column, series, letters=9))
+    axes.set_xlabel(shortened(column.name, 50), parse_math=False)
+    counts = ", ".join(f"{len(values):,} {name}" for name, values in series.items())
+    return Picture(figure, column.name, f"Histograms of {column.name}: {counts}.")
+
+
+def _column(axes: Axes, column: Column, series: dict[str, Array], *, letters: int) -> dict[str, Any]:
+    quiet(axes).tick_params(labelsize=letters)
+    axes.set_yticks([])
+    series = {name: values[~np.isnan(values)].astype(np.float64) for name, values in series.items()}
+    return _levels(axes, column, series, letters) if column.levels else _numbers(axes, column, series)
+
+
+def _numbers(axes: Axes, column: Column, series: dict[str, Array]) -> dict[str, Any]:
+    """Histograms over the range of the first series."""
+    seen = next(iter(series.values()))
     low, high = (float(seen.min()), float(seen.max())) if seen.size else (0.0, 1.0)
     high = high if high > low else low + 1.0
-    if column.kind == "positive":
-        edges = np.geomspace(low, high, _BINS + 1)
-        panel.set_xscale("log")
-        panel.xaxis.set_major_locator(LogLocator(subs=(1.0,) if high > _DECADES * low else (1.0, 2.0, 5.0)))
-        panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        panel.xaxis.set_minor_formatter(NullFormatter())
+    positive = column.kind == "positive" and low > 0
+    edges = bin_edges(low, high, _BINS, logarithmic=positive, whole=column.whole)
+    drawn = outlines(axes, {name: np.clip(each, edges[0], edges[-1]) for name, each in series.items()}, edges)
+    axes.set_xlim(edges[0], edges[-1])
+    if positive:
+        logarithmic(axes, axes.xaxis)
     else:
-        edges = whole_bins(low, high, _BINS) if column.whole else np.linspace(low, high, _BINS + 1)
-        panel.xaxis.set_major_locator(MaxNLocator(4, integer=column.whole))
-    for values, color, name in ((seen, PALETTE[0], "test rows"), (drawn, PALETTE[1], "draws")):
-        counts, _ = np.histogram(np.clip(values, edges[0], edges[-1]), edges)
-        panel.stairs(counts / max(1, values.size), edges, color=color, linewidth=1.2, label=name)
+        axes.xaxis.set_major_locator(MaxNLocator(4, integer=column.whole))
+    return drawn
 
 
-def _levels(panel: Axes, column: Column, seen: np.ndarray, drawn: np.ndarray) -> None:
-    count = len(column.levels)
-    for values, color, name, shift in ((seen, PALETTE[0], "test rows", -0.2), (drawn, PALETTE[1], "draws", 0.2)):
+def _levels(axes: Axes, column: Column, series: dict[str, Array], letters: int) -> dict[str, Any]:
+    """The share of each level, side by side."""
+    count, drawn, wide = len(column.levels), {}, 0.8 / len(series)
+    for i, (name, values) in enumerate(series.items()):
         shares = np.bincount(values.astype(int), minlength=count) / max(1, values.size)
-        panel.bar(np.arange(count) + shift, shares, width=0.4, color=color, label=name)
+        places = np.arange(count) + wide * (i - (len(series) - 1) / 2)
+        drawn[name] = axes.bar(places, shares, width=wide, color=LINES[i % len(LINES)])
     shown = np.arange(0, count, -(-count // _SHOWN))
-    panel.set_xticks(shown, [_short(column.levels[i]) for i in shown], rotation=30, fontsize=6, ha="right")
-
-
-def _short(text: str) -> str:
-    """The first letters of a name."""
-    return text if len(text) <= 2 * _LETTERS else f"{text[: 2 * _LETTERS - 1]}…"
+    names = [shortened(column.levels[i], 28 if count < 4 else 14) for i in shown]
+    turn = {"rotation": 30, "ha": "right"} if count > 3 or max(map(len, names)) > 12 else {}
+    for text in axes.set_xticks(shown, names, fontsize=letters - 1, **turn):
+        text.label1.set_parse_math(False)
+    return drawn

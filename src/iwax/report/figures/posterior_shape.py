@@ -1,7 +1,5 @@
 """What the importance weights make of q(z|x), seen in the plane of two latents."""
 
-from pathlib import Path
-
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
@@ -11,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from iwax.evaluation import PosteriorPlane
 from iwax.report.figures import images as pictures
-from iwax.report.figures.canvas import INK, MUTED, PALETTE, number, plain, quiet, sheet, write
+from iwax.report.figures.canvas import GROUND, INK, MUTED, PALETTE, Picture, drawing, number, quiet, sheet
 
 __all__ = ["highest_density_level", "posterior_shape"]
 
@@ -35,8 +33,8 @@ def highest_density_level(log_prob: Array, mass: float) -> float:
     return float(ordered[min(int(np.searchsorted(held, mass * held[-1])), ordered.size - 1)])
 
 
-@plain
-def posterior_shape(path: str | Path, plane: PosteriorPlane, data: ArrayLike, shape: tuple[int, ...]) -> Path:
+@drawing
+def posterior_shape(plane: PosteriorPlane, data: ArrayLike, shape: tuple[int, ...]) -> Picture:
     """One row a datum: the datum, then q_EW(z|x) for each k, and p(z|x), as densities with 50 % and 95 % regions.
 
     The 95 % region of p(z|x) is drawn in every panel; each states its KL(. || p(z|x)) in nats. data are the rows
@@ -65,7 +63,7 @@ def posterior_shape(path: str | Path, plane: PosteriorPlane, data: ArrayLike, sh
         f"Densities over two latents for {wanted} data, a row each: the importance-weighted posterior with k = {ks}, "
         "then the exact posterior by quadrature; each panel states its KL divergence from the exact one."
     )
-    return write(path, figure, title="Shape of the posterior", description=said)
+    return Picture(figure, "Shape of the posterior", said)
 
 
 def _legend(figure: Figure, left: float, height: float) -> None:
@@ -96,14 +94,16 @@ def _panel(axes: Axes, plane: PosteriorPlane, i: int, j: int) -> None:
     first, second, densities = plane.first[i], plane.second[i], plane.log_prob[i]
     log_prob, exact = densities[j], densities[-1]
     quiet(axes, frame=True)
-    axes.pcolormesh(first, second, np.exp(log_prob - log_prob.max()), cmap=SHADES, shading="nearest", rasterized=True)
+    steps = (first[1] - first[0]) / 2, (second[1] - second[0]) / 2
+    extent = (first[0] - steps[0], first[-1] + steps[0], second[0] - steps[1], second[-1] + steps[1])
+    axes.imshow(np.exp(log_prob - log_prob.max()), cmap=SHADES, extent=extent, origin="lower", interpolation="nearest")
     _regions(axes, first, second, log_prob, (OUTER, INNER), colour=INK, width=0.6)
     _regions(axes, first, second, exact, (OUTER,), colour=EXACT, width=1.1)
     _window(axes, first, second, densities)
     last = j == len(plane.ks)
     words = f"log p(x) {number(plane.log_evidence[i], 1)}" if last else _divergence(plane.kl[i, j])
     note = axes.text(0.04, 0.95, words, transform=axes.transAxes, fontsize=8, color=INK, va="top")
-    note.set_bbox({"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 1.0})
+    note.set_bbox({"facecolor": GROUND, "edgecolor": "none", "alpha": 0.75, "pad": 1.0})
     if j > 0:
         axes.set_yticklabels([])
     else:

@@ -7,8 +7,8 @@ import numpy as np
 from markupsafe import Markup
 
 from iwax.report.figures.canvas import number
-from iwax.report.page.charts import histogram
-from iwax.report.page.course import course
+from iwax.report.figures.curves import trainings
+from iwax.report.figures.histograms import histogram
 from iwax.report.page.panel import Panel, table
 from iwax.report.page.subject import Subject
 from iwax.report.page.words import several
@@ -40,7 +40,7 @@ def refuse_unlike(subjects: Sequence[Subject]) -> None:
 
 def compared(subjects: Sequence[Subject]) -> Compared:
     """The runs side by side; without measurements of the same rows, k and seed, a sentence says what lacks."""
-    panels = [panel for panel in (course(subjects), _over_each_other(subjects)) if panel is not None]
+    panels = [panel for panel in (_trainings(subjects), _over_each_other(subjects)) if panel is not None]
     try:
         found = comparison.compare([each.path for each in subjects], split=subjects[0].split)
     except ValueError as error:
@@ -95,10 +95,15 @@ def _alone(subjects: Sequence[Subject]) -> Markup:
     return table(["run", "preset", "seed", "log p(x), nats"], rows, numeric=2)
 
 
+def _trainings(subjects: Sequence[Subject]) -> Panel | None:
+    drawing = trainings({each.name: each.metrics for each in subjects})
+    return drawing and Panel("Training", drawing, f"{drawing.description} Each run ascends its own objective.")
+
+
 def _over_each_other(subjects: Sequence[Subject]) -> Panel | None:
     found = {each.name: each.measured.columns["log_evidence"].astype(np.float64) for each in subjects if each.measured}
     if len(found) < 2:
         return None
     words = "; ".join(f"{name}: mean {number(float(values.mean()))}" for name, values in found.items())
-    drawing = histogram(found, name="log p(x), nats", words=words)
+    drawing = histogram(found, name="log p(x), nats", description=words)
     return Panel("log p(x) row by row", drawing, f"{words} nats.")

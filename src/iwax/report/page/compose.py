@@ -14,12 +14,13 @@ from markupsafe import Markup
 
 from iwax.report.explorer.explorer import LARGEST_WEIGHTS, explorer
 from iwax.report.figures.canvas import number
+from iwax.report.figures.curves import curve, training
 from iwax.report.page.comparison import compared, refuse_unlike
-from iwax.report.page.course import course
 from iwax.report.page.filled import filled
 from iwax.report.page.latents import latents
 from iwax.report.page.learned import learned
 from iwax.report.page.origin import command, made_with, settings
+from iwax.report.page.panel import Panel
 from iwax.report.page.special import special
 from iwax.report.page.subject import Subject, opened
 from iwax.report.page.trust import independent, others, trust
@@ -90,7 +91,6 @@ def _of_run(subject: Subject, warn: Say, *, room: int) -> dict[str, Any]:
     for text in notes[told:]:
         warn(text)
     notes = [f"{text[:1].upper()}{text[1:].rstrip('.')}." for text in notes]
-    training = course([subject])
     return {
         "name": subject.name,
         "title": f"{display_name(config)} on {subject.trained.about.name}",
@@ -101,13 +101,24 @@ def _of_run(subject: Subject, warn: Say, *, room: int) -> dict[str, Any]:
         "learned": [*learned(subject), *special(subject), *filled(subject)],
         "trust": trust(subject),
         "latents": latents(subject),
-        "training": [] if training is None else [training],
+        "training": _training(subject),
         "others": others(subject),
         "command": command(subject),
         "settings": settings(subject),
         "made_with": made_with(subject),
         "explorer": explorer(subject, room=room),
     }
+
+
+def _training(subject: Subject) -> list[Panel]:
+    """The training curve, where there is a finite bound."""
+    if not len(curve(subject.metrics, "bound")[0]):
+        return []
+    drawing, objective = training(subject.metrics), subject.trained.config.objective
+    words = f"The bound that training ascends ({objective.bound.kind}, k = {objective.k}). {drawing.description}"
+    if len(curve(subject.metrics, "validation")[0]):
+        words += " Where validation falls while training rises, the model learns its training rows by heart."
+    return [Panel("Training", drawing, words)]
 
 
 def _closing(subject: Subject) -> dict[str, Any] | None:

@@ -5,8 +5,9 @@ from markupsafe import Markup
 
 from iwax import inference
 from iwax.report.figures.canvas import number
-from iwax.report.figures.latent import manifold_grid
-from iwax.report.page.charts import Mark, bars, cloud, histogram, net
+from iwax.report.figures.diagnosis import kl_per_unit
+from iwax.report.figures.histograms import Mark, histogram
+from iwax.report.figures.latent import decoded_net, manifold_grid, plane
 from iwax.report.page.mosaic import mosaic
 from iwax.report.page.panel import Panel, gathered
 from iwax.report.page.subject import Subject
@@ -15,7 +16,6 @@ from iwax.report.page.words import several
 __all__ = ["embedded", "latents", "order", "used_by"]
 
 EMBEDDED, SIDE = 1500, 16
-MOST_CLASSES = 12
 BY_KL = "KL divergence"
 LEAST = 1e-7  # a variance below this is drawn there
 
@@ -65,29 +65,16 @@ def _divergence(subject: Subject) -> Panel | None:
         return None
     kl = np.concatenate(layers)
     same = [len(a) == len(b) for a, b in zip(layers, activity, strict=True)]
-    strong = np.concatenate(
-        [
-            a > _threshold(subject) if alike else np.ones(len(b), bool)
-            for a, b, alike in zip(activity, layers, same, strict=True)
-        ]
-    )
-    ranked = np.argsort(-kl, kind="stable")
     if not any(same):
         return _undivided(kl)
     together = "" if all(same) else " A layer that is no product over units is one bar."
     over = f" of {len(layers)} layers" if len(layers) > 1 else ""
     words = (
-        f"{number(float(kl.sum()))} nats in {several(len(kl), 'unit')}{over}, the largest "
-        f"{number(float(kl[ranked[0]]))}.{together} What lies near zero follows the prior and says nothing of the data."
+        f"{number(float(kl.sum()))} nats in {several(len(kl), 'unit')}{over}, the largest {number(float(kl.max()))}."
+        f"{together} What lies near zero follows the prior and says nothing of the data."
     )
-    drawing = bars(
-        kl[ranked],
-        strong=strong[ranked],
-        names=("latent unit, by KL", "KL, nats"),
-        kinds=("active", "not active"),
-        words=words,
-    )
-    return Panel("KL divergence of every latent unit", drawing, words)
+    shown = [{"kl": each, "activity": active} for each, active in zip(layers, activity, strict=True)]
+    return Panel("KL divergence of every latent unit", kl_per_unit(shown, threshold=_threshold(subject)), words)
 
 
 def _undivided(kl: np.ndarray) -> Panel:
@@ -112,8 +99,8 @@ def _activity(subject: Subject) -> Panel | None:
     drawing = histogram(
         {"": np.maximum(activity, LEAST)},
         name="variance over data of the posterior mean",
-        words=words,
-        logarithmic=True,
+        description=words,
+        on_log_axis=True,
         mark=Mark(threshold, f"active above {threshold:g}"),
         bins=30,
         of="units",
@@ -127,16 +114,11 @@ def _scatter(subject: Subject) -> Panel | None:
     if means.shape[1] < 2:
         return None
     first, second = (0, 1) if means.shape[1] == 2 else order(subject, means)[:2]
-    points, labels = means[:, [first, second]].astype(np.float64), subject.labels
     names = (f"z, unit {first + 1}", f"z, unit {second + 1}")
-    classes, of = (["rows"], np.zeros(len(means), int))
-    if labels is not None and len(np.unique(labels)) <= MOST_CLASSES:
-        values, of = np.unique(labels[: len(means)], return_inverse=True)
-        classes = [str(value) for value in values]
-    coloured = f", coloured by {len(classes)} classes" if len(classes) > 1 else ""
-    chosen = "" if means.shape[1] == 2 else f" in the two units of largest {used_by(subject, means)}"
-    words = f"Posterior means E[z|x] of {several(len(means), subject.row)}{chosen}{coloured}."
-    drawing = cloud(points, classes, of, names=names, words=words, plain=len(classes) == 1)
+    labels = None if subject.labels is None else subject.labels[: len(means)]
+    drawing = plane(means[:, [first, second]].astype(np.float64), labels, names=names)
+    chosen = "" if means.shape[1] == 2 else f" They are the two units of largest {used_by(subject, means)}."
+    words = f"{drawing.description}{chosen}"
     return Panel("Where the data lie in the latent space", drawing, words)
 
 
@@ -145,9 +127,9 @@ def _manifold(subject: Subject) -> Panel | None:
     if subject.trained.config.model.latents != (2,):
         return None
     if subject.features == 2:
-        net_of = inference.decode(subject.model, manifold_grid(SIDE), key=subject.key).reshape(SIDE, SIDE, 2)
+        decoded = inference.decode(subject.model, manifold_grid(SIDE), key=subject.key)
         words = f"The {SIDE} by {SIDE} grid of equal steps of probability in z, as it is decoded: the mean of p(x|z)."
-        return Panel("The plane of the two latents, decoded", net(net_of, names=("x₁", "x₂"), words=words), words)
+        return Panel("The plane of the two latents, decoded", decoded_net(decoded, SIDE), words)
     if not subject.pictures:
         return None
     decoded = inference.decode(subject.model, manifold_grid(SIDE), key=subject.key)

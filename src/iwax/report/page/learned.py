@@ -5,7 +5,8 @@ from markupsafe import Markup
 
 from iwax import inference
 from iwax.data import Column, encoding
-from iwax.report.page.charts import cloud, histogram
+from iwax.report import figures
+from iwax.report.figures.marginals import marginal
 from iwax.report.page.mosaic import mosaic
 from iwax.report.page.panel import Panel, bands, gathered, table
 from iwax.report.page.subject import Subject
@@ -59,11 +60,8 @@ def _reconstructions(subject: Subject) -> Panel | None:
 def _points(subject: Subject) -> Panel:
     x = subject.x[subject.whole][:ROWS].astype(np.float64)
     drawn = inference.generate(subject.model, len(x), key=subject.key).sample
-    of = np.repeat([0, 1], [len(x), len(drawn)])
-    both = np.concatenate([x, drawn])
     words = f"{several(len(x), 'point')} of the {subject.split} data, and as many draws of x from the model."
-    drawing = cloud(both, ["data", "draws"], of, names=("x₁", "x₂"), words=words, plain=True)
-    return Panel("Data and draws", drawing, words)
+    return Panel("Data and draws", figures.scatter(x, drawn), words)
 
 
 def _names(subject: Subject) -> list[str]:
@@ -76,35 +74,17 @@ def _marginals(subject: Subject) -> Panel:
     """Every column: histograms of the data and of draws over each other."""
     drawn = inference.generate(subject.model, ROWS, key=subject.key).sample
     columns = subject.columns or tuple(Column(name, "continuous") for name in _names(subject))
-    parts = []
-    for j, column in enumerate(columns[:MOST_COLUMNS]):
-        seen = subject.x[:, j].astype(np.float64)
-        both = {f"{subject.split} rows": seen[~np.isnan(seen)], "draws": drawn[:, j].astype(np.float64)}
-        parts.append(_levels(column, both) if column.levels else _numbers(column, both))
+    parts = [
+        marginal(column, {f"{subject.split} rows": subject.x[:, j], "draws": drawn[:, j]})
+        for j, column in enumerate(columns[:MOST_COLUMNS])
+    ]
     words = (
-        f"Each column of the {subject.split} data beside {several(ROWS, 'row')} drawn from the model; draws beyond the "
-        "data's range count at its ends. If the model is right, both have the same shape in every column."
+        f"Each column of the {subject.split} data next to {several(ROWS, 'row')} drawn from the model; draws beyond "
+        "the data's range count at its ends. If the model is right, both have the same shape in every column."
     )
     words += first_of(subject)
     body = Markup('<div class="small">{0}</div>').format(Markup("").join(parts))
     return Panel("Columns of the data and of draws", body, words, wide=True)
-
-
-def _numbers(column: Column, both: dict[str, np.ndarray]) -> Markup:
-    seen = next(iter(both.values()))
-    low, high = (float(seen.min()), float(seen.max())) if len(seen) else (0.0, 1.0)
-    shown = {name: np.clip(values, low, high) for name, values in both.items()}
-    words = f"Histograms of {column.name}: data and draws."
-    positive = column.kind == "positive" and low > 0
-    return histogram(
-        shown, name=column.name, words=words, logarithmic=positive, bins=24, small=True, whole=column.whole
-    )
-
-
-def _levels(column: Column, both: dict[str, np.ndarray]) -> Markup:
-    shares = [np.bincount(v.astype(int), minlength=len(column.levels)) / max(1, len(v)) for v in both.values()]
-    rows = [[level, *(f"{100 * share[i]:.1f} %" for share in shares)] for i, level in enumerate(column.levels)]
-    return table([column.name, *both], rows[:MOST_COLUMNS])
 
 
 def _drawn_rows(subject: Subject) -> Panel:

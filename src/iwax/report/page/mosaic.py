@@ -1,15 +1,12 @@
 """Images of the data as one PNG inside the page, pixel for pixel, with clear gutters that show the page's ground."""
 
-import base64
-from io import BytesIO
-
 import numpy as np
 from markupsafe import Markup
-from PIL import Image
 
 from iwax.report.figures import images as pictures
+from iwax.report.figures.svg import data_address
 
-__all__ = ["mosaic", "png"]
+__all__ = ["mosaic"]
 
 Array = np.ndarray
 SIDE, GUTTER = 28, 2  # pixels: an image is enlarged to about the first, by a whole number
@@ -27,18 +24,5 @@ def mosaic(
     clear = pictures.tile(np.zeros_like(block), across, gutter=gutter)[..., 0]  # 0 where an image is, 255 elsewhere
     width = across * SHOWN * block.shape[2] // max(block.shape[1:3])
     return Markup('<img class="tiles" src="{0}" alt="{1}" style="width:{2}px" width="{3}" height="{4}">').format(
-        png(np.concatenate([page, 255 - clear[..., None]], axis=-1)), alt, width, page.shape[1], page.shape[0]
+        data_address(np.concatenate([page, 255 - clear[..., None]], axis=-1)), alt, width, page.shape[1], page.shape[0]
     )
-
-
-def png(pixels: Array) -> str:
-    """[h, w, 4] uint8 as a data address; grey and opaque where it can be, for fewer bytes.
-
-    >>> png(np.zeros((1, 1, 4), np.uint8))[:22]
-    'data:image/png;base64,'
-    """
-    grey, opaque = bool((pixels[..., :3] == pixels[..., :1]).all()), bool((pixels[..., 3] == 255).all())
-    kept = {(True, True): pixels[..., 0], (True, False): pixels[..., [0, 3]], (False, True): pixels[..., :3]}
-    stream = BytesIO()
-    Image.fromarray(np.ascontiguousarray(kept.get((grey, opaque), pixels))).save(stream, "PNG", optimize=True)
-    return "data:image/png;base64," + base64.b64encode(stream.getvalue()).decode()

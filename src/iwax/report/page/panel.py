@@ -5,6 +5,8 @@ from typing import Any, NamedTuple
 
 from markupsafe import Markup
 
+from iwax.report.figures.canvas import Picture
+
 __all__ = ["Panel", "bands", "gathered", "table"]
 
 
@@ -12,7 +14,7 @@ class Panel(NamedTuple):
     """``title``, what is shown, and how to read it; ``wide`` where half of a page is too little."""
 
     title: str
-    body: Markup
+    body: Markup | Picture
     words: str
     wide: bool = False
 

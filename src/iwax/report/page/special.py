@@ -4,11 +4,11 @@ import numpy as np
 
 from iwax import inference
 from iwax.inference.memory import memory_of
-from iwax.report.page.charts import histogram, said
+from iwax.report.figures.histograms import histogram
 from iwax.report.page.mosaic import mosaic
 from iwax.report.page.panel import Panel, gathered, table
 from iwax.report.page.subject import Subject
-from iwax.report.page.words import several
+from iwax.report.page.words import range_of, several
 from iwax.weights import random_layers
 
 __all__ = ["special"]
@@ -78,8 +78,8 @@ def _sigmas(subject: Subject) -> Panel | None:
     }
     if not found:
         return None
-    words = "; ".join(f"{name}: {several(len(sigma), 'weight')}, {said(sigma)}" for name, sigma in found.items())
-    drawing = histogram(found, name="standard deviation of a weight", words=words, logarithmic=True, of="weights")
+    words = "; ".join(f"{name}: {several(len(sigma), 'weight')}, {range_of(sigma)}" for name, sigma in found.items())
+    drawing = histogram(found, name="standard deviation of a weight", description=words, on_log_axis=True, of="weights")
     return Panel(
         "Standard deviations of the weights", drawing, f"{words}. Large ones are weights that the data do not fix."
     )

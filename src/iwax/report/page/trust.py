@@ -4,12 +4,12 @@ import numpy as np
 from markupsafe import Markup
 
 from iwax.report.figures.canvas import number
-from iwax.report.page.charts import Mark, histogram, said
+from iwax.report.figures.histograms import Mark, histogram
 from iwax.report.page.learned import MOST_COLUMNS, first_of, written
 from iwax.report.page.mosaic import mosaic
 from iwax.report.page.panel import Panel, bands, gathered, table
 from iwax.report.page.subject import Subject
-from iwax.report.page.words import RULE, several
+from iwax.report.page.words import RULE, range_of, several
 from iwax.settings import build
 
 __all__ = ["independent", "others", "trust"]
@@ -34,11 +34,11 @@ def _column(subject: Subject, name: str) -> np.ndarray:
 def _log_evidence(subject: Subject) -> Panel:
     values = _column(subject, "log_evidence")
     mean = float(values.mean())
-    words = f"log p(x) of {several(len(values), subject.row)}: {said(values)}, mean {number(mean)} nats."
+    words = f"log p(x) of {several(len(values), subject.row)}: {range_of(values)}, mean {number(mean)} nats."
     drawing = histogram(
         {subject.row: values},
         name="log p(x), nats",
-        words=words,
+        description=words,
         mark=Mark(mean, f"mean {number(mean)}"),
         of=f"{subject.row}s",
     )
@@ -106,7 +106,7 @@ def _pareto(subject: Subject) -> Panel:
     drawing = histogram(
         {"": known},
         name="Pareto k̂",
-        words=words,
+        description=words,
         mark=Mark(TRUSTED_K_HAT, "0.7: not to be trusted above"),
         of=f"{subject.row}s",
     )
@@ -115,12 +115,12 @@ def _pareto(subject: Subject) -> Panel:
 
 def _ess(subject: Subject) -> Panel:
     values, k = _column(subject, "ess"), subject.measured.summary["k"] if subject.measured else 0
-    words = f"Of k = {k:,} importance samples for each {subject.row} so many count: {said(values)}."
+    words = f"Of k = {k:,} importance samples for each {subject.row} so many count: {range_of(values)}."
     drawing = histogram(
         {"": values},
         name="effective sample size",
-        words=words,
-        logarithmic=True,
+        description=words,
+        on_log_axis=True,
         mark=Mark(10.0, "10 samples"),
         of=f"{subject.row}s",
     )

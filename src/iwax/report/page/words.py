@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from iwax.report.figures.canvas import number
 
-__all__ = ["Verdict", "key_numbers", "several", "verdict"]
+__all__ = ["Verdict", "key_numbers", "range_of", "several", "verdict"]
 
 TRUSTED, DOUBTED = 0.05, 0.25  # shares of rows with a Pareto k above 0.7
 WIDE = 10.0  # nats between log p(x) and the ELBO
@@ -31,6 +33,20 @@ def several(count: int, what: str) -> str:
     ('1 row', '1,200 rows')
     """
     return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
+def range_of(values: np.ndarray) -> str:
+    """The range and the median of some numbers; small ones to three figures.
+
+    >>> range_of(np.array([1.0, 2.0, 4.0]))
+    'from 1.00 to 4.00, median 2.00'
+    """
+    known = values[np.isfinite(values)]
+    if not len(known):
+        return "not known"
+    low, high, middle = known.min(), known.max(), float(np.median(known))
+    digits = 2 if high - low >= 0.1 else 2 - int(np.floor(np.log10(max(abs(low), abs(high), 1e-12))))
+    return f"from {number(low, digits)} to {number(high, digits)}, median {number(middle, digits)}"
 
 
 def verdict(summary: Mapping[str, Any], *, rows: str) -> Verdict:

@@ -1,6 +1,6 @@
 """How far the random weights of a trained model spread: densities of draws, means and standard deviations.
 
-    python examples/weight_laws.py RUN [RUN ...] -o weights.png
+    python examples/stochastic_weights.py RUN [RUN ...] -o weights.png
 
 RUN is a run with stochastic weights, such as `iwax train mnist-static --preset iwaeu` makes. A line of the picture is
 the encoder or the decoder of a run; printed are quantiles of the standard deviations, all equal to `sigma`
@@ -55,7 +55,7 @@ def main() -> None:
         spread = "  ".join(f"{float(share):.0%} {sigma:.4f}" for share, sigma in each["quantiles"].items())
         sys.stdout.write(f"{name}: {each['weights_in_all']:,} weights; standard deviations {spread}; ")
         sys.stdout.write(f"|mean| below its own: {each['below_one']:.0%}\n")
-    report.histograms(given.output, found)
+    report.histograms(found).write(given.output)
     given.output.with_suffix(".json").write_text(json.dumps(found) + "\n")
 
 
