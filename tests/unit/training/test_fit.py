@@ -91,7 +91,7 @@ class Killed(Exception):
     """In the place of a signal that ends the process."""
 
 
-@pytest.mark.parametrize("seconds", [0.0, 1e9])
+@pytest.mark.parametrize("seconds", [0.0, pytest.param(1e9, marks=pytest.mark.slow)])
 def test_a_fit_that_was_killed_goes_on_to_the_same_bits(tmp_path, monkeypatch, seconds):
     monkeypatch.setattr(keeping, "CHECKPOINT_SECONDS", seconds)
     options = {"x_valid": VALID, "epochs": 20, "patience": 6}
