@@ -21,7 +21,7 @@ def preset(name: str, *sets: str) -> tuple[LatentVariableModel, AbstractObjectiv
     """The untrained model of a preset for binary images, its objective with pathwise gradients, and its k."""
     config = from_sources(preset=name, sets=["data.name=mnist-static", "objective.gradient=pathwise", *sets])
     config = config.model_copy(update={"model": config.model.with_likelihood("bernoulli")})
-    rows = binary_images(build.needs_examples(config) or 1, seed=1).astype(np.float32)
+    rows = binary_images(config.model.prior.examples or 1, seed=1).astype(np.float32)
     start = FeatureStatistics(np.full(PIXELS, 0.13), np.full(PIXELS, 0.3), (28, 28), rows)
     key = jax.random.key(0)
     objective = build_objective(config.objective, PIXELS, rows=TRAINED, key=key)

@@ -5,7 +5,7 @@ import re
 from docutils import nodes
 from sphinx.application import Sphinx
 
-ONE_WORD = re.compile(r"[\w.,:†*%+/=-]{1,28}( \+/- [\d.]+)?( [†*%])?")
+ONE_WORD = re.compile(r"[\w.,:†*%+/=()\[\]-]{1,28}( \+/- [\d.]+)?( [†*%])?")
 PROSE = 40  # characters
 
 

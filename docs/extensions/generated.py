@@ -19,14 +19,28 @@ if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
 MARKER = re.compile(r"<!-- generated: ([a-z ]+) -->")
-SPECIAL, ESCAPED = re.compile(r"([|$*<])"), r"\\\1"  # in a cell of a Markdown table
+SPECIAL, ESCAPED, BAR = re.compile(r"([$*<_])"), r"\\\1", r"\|"  # what Markdown would take for markup
+OPTION = re.compile(r"(?<![\w-])(--[a-z][\w-]*(?: [\w.\\]+=[\w.]*\w)?)")
 EXAMPLE = re.compile(r"\n*^ *Example: (.*)\Z", re.MULTILINE | re.DOTALL)
 
 
 def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
     """A Markdown table, in which a bar, a dollar and a star stand for themselves."""
     lines = [head, ("---",) * len(head), *rows]
-    return "\n".join(f"| {' | '.join(SPECIAL.sub(ESCAPED, cell) for cell in line)} |" for line in lines) + "\n"
+    return "\n".join(f"| {' | '.join(cell.replace('|', BAR) for cell in line)} |" for line in lines) + "\n"
+
+
+def plain(text: str) -> str:
+    """Running text, in which what would be markup stands for itself, and options are code."""
+    parts = re.split(r"(`[^`]*`)", text)
+    for i in range(0, len(parts), 2):
+        parts[i] = OPTION.sub(r"`\1`", SPECIAL.sub(ESCAPED, parts[i]))
+    return "".join(parts)
+
+
+def value(found: Any) -> str:
+    """A default as one writes it: texts without quotes, lists without blanks."""
+    return found if isinstance(found, str) else json.dumps(found, separators=(",", ":"))
 
 
 def code(text: str) -> str:
@@ -54,12 +68,14 @@ def parameters(command: Any, words: str) -> tuple[list[tuple[str, ...]], list[tu
             continue
         metavar = each.metavar or ""
         if each.param_type_name == "argument":
-            arguments.append((code(metavar.strip("[]")), f"{each.help or ''}{'' if each.required else ' (optional)'}"))
+            arguments.append(
+                (code(metavar.strip("[]")), plain(each.help or "") + " May be left out." * (not each.required))
+            )
             continue
         flags = ", ".join(code(flag) for flag in sorted(each.opts, key=len))
         default = each.get_default(context)
-        shown = "" if default in (None, False, (), []) else code(str(default))
-        options.append((f"{flags} {code(metavar)}".strip(), each.help or "", shown))
+        shown = "" if default in (None, False, (), []) else f" Default: {code(str(default))}."
+        options.append((f"{flags} {code(metavar)}".strip(), plain(each.help or "") + shown))
     return arguments, options
 
 
@@ -72,9 +88,9 @@ def command_line() -> str:
         arguments, options = parameters(command, called)
         given = [each.metavar or "" for each in command.params if each.param_type_name == "argument"]
         usage = " ".join(["iwax", called, *given, *(["[OPTIONS]"] if options else [])])
-        parts = [f"## iwax {called}", EXAMPLE.sub("", text), f"```text\n{usage}\n```"]
+        parts = [f"## iwax {called}", plain(EXAMPLE.sub("", text)), f"```text\n{usage}\n```"]
         parts += [table(("argument", "what it is"), arguments)] if arguments else []
-        parts += [table(("option", "what it is", "default"), options)] if options else []
+        parts += [table(("option", "what it is"), options)] if options else []
         parts += [f"```sh\n{' '.join(example[1].split())}\n```"] if example else []
         sections.append("\n\n".join(parts))
     return "\n\n".join(sections)
@@ -84,29 +100,29 @@ def command_line() -> str:
 
 
 def kinds_of(part: tuple[Any, ...], key: str) -> str:
-    """The kinds of a part, each with what it is and, in the rows below it, with its own settings."""
-    rows = []
+    """A list of the kinds of a part, each with what it is and with its own settings."""
+    lines = []
     for kind in part:
-        summary = (kind.__doc__ or "").splitlines()[0]
-        rows.append((", ".join(code(word) for word in words(kind)) or "null", "", "", summary))
+        of = ", ".join(code(word) for word in words(kind)) or code("null")
+        lines.append(f"- {of}: {plain((kind.__doc__ or '').splitlines()[0])}")
         defaults = kind.model_construct().model_dump(mode="json")
-        rows += [
-            ("", code(f"{key}.{name}"), code(json.dumps(defaults.get(name))), field.description or "")
+        lines += [
+            f"  - `{key}.{name}` (default {code(value(defaults.get(name)))}): {plain(field.description or '')}"
             for name, field in kind.model_fields.items()
             if name != kind.HEAD
         ]
-    return table(("kind", "setting", "default", "what it is"), rows)
+    return "\n".join(lines) + "\n"
 
 
 def settings() -> str:
     """A section for every section of a configuration, and below it one for every part with its kinds."""
     defaults, needs = named.defaults(), named.keys()
-    alone = [(code(key), code(json.dumps(defaults[key])), needs[key]) for key in needs if "." not in key]
+    alone = [(code(key), code(value(defaults[key])), plain(needs[key])) for key in needs if "." not in key]
     sections = [f"## The run\n\n{table(('setting', 'default', 'what it needs to be'), alone)}"]
     for name, section in SECTIONS.items():
         keys = [f"{name}.{key}" for key in section.model_fields]
-        rows = [(code(key), code(json.dumps(defaults[key])), needs[key]) for key in keys]
-        summary = (section.__doc__ or "").splitlines()[0]
+        rows = [(code(key), code(value(defaults[key])), plain(needs[key])) for key in keys]
+        summary = plain((section.__doc__ or "").splitlines()[0])
         sections.append(f"## {name}\n\n{summary}\n\n{table(('setting', 'default', 'what it needs to be'), rows)}")
         written: dict[tuple[Any, ...], str] = {}
         for part, kinds in parts_of(section).items():
@@ -122,9 +138,9 @@ def presets() -> str:
     rows = []
     for name in catalogue.names():
         flat = catalogue.settings(name, recipe="quick", data="mnist")
-        own = {key: value for key, value in flat.items() if catalogue.RECIPES["quick"].get(key) != value}
-        own = {key: value for key, value in own.items() if not key.startswith("training.")}
-        rows.append((code(name), " ".join(code(f"{key}={json.dumps(value)}") for key, value in own.items())))
+        quick = catalogue.RECIPES["quick"]
+        own = {key: each for key, each in flat.items() if quick.get(key) != each and not key.startswith("training.")}
+        rows.append((code(name), " ".join(code(f"{key}={value(found)}") for key, found in own.items())))
     return table(("preset", "what it sets"), rows)
 
 
@@ -132,8 +148,10 @@ PAGES: dict[str, Callable[[], str]] = {"command line": command_line, "settings":
 
 
 def rewrite(app: "Sphinx", page: str, source: list[str]) -> None:
-    """Put what is generated in the place of its marker."""
-    source[0] = MARKER.sub(lambda found: PAGES[found[1]](), source[0])
+    """Put what is generated in the place of its marker; such a page is read again in every build."""
+    if MARKER.search(source[0]):
+        app.env.note_reread()
+        source[0] = MARKER.sub(lambda found: PAGES[found[1]](), source[0])
 
 
 def setup(app: "Sphinx") -> dict[str, bool]:

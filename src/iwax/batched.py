@@ -5,7 +5,7 @@ changes it.
 """
 
 from collections.abc import Callable
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, Literal, TypeAlias, TypeVar
 
 import equinox as eqx
 import jax
@@ -21,6 +21,7 @@ from iwax.threefry import in_one_pass
 
 __all__ = [
     "Draws",
+    "Hold",
     "bound",
     "decode",
     "generate",
@@ -40,6 +41,7 @@ __all__ = [
 ]
 
 Output = TypeVar("Output")
+Hold: TypeAlias = Literal["draws", "densities"]
 Draws: TypeAlias = Int[Array, " k"] | Int[Array, "batch k"]  # numbers of draws: the same for all rows, or each its own
 
 
@@ -93,11 +95,14 @@ def terms(model: LatentVariableModel, key: PRNGKey, x: Datum | AnyArray, *, k: i
     return terms_of_draws(model, x, *over_data(one, key, x))
 
 
-def mixture_terms(model: LatentVariableModel, key: PRNGKey, x: Datum | AnyArray, *, k: int) -> Terms:
+def mixture_terms(
+    model: LatentVariableModel, key: PRNGKey, x: Datum | AnyArray, *, k: int, hold: Hold | None = None
+) -> Terms:
     """The terms of log w with ``log (1/k) sum_j q_j(z_i|x)`` in the place of ``log q_i(z_i|x)``, [k, batch] each.
 
     q_j is the posterior as the j-th draw has it, with weights of its own where they are random. The weights of multiple
     importance sampling (Veach and Guibas 1995, the balance heuristic): their mean is as unbiased, and varies less.
+    ``hold`` says what of q is held constant.
     """
     model = bound(model, key)
 
@@ -107,6 +112,8 @@ def mixture_terms(model: LatentVariableModel, key: PRNGKey, x: Datum | AnyArray,
             return proposal.distribution, proposal.z, proposal.keys
 
         each, z, keys = over_draws(draw, key, k)
+        each = jax.lax.stop_gradient(each) if hold == "densities" else each
+        z = jax.lax.stop_gradient(z) if hold == "draws" else z
         of_all = jax.vmap(lambda z: jax.vmap(lambda q: q.log_prob(z))(each))(z)  # [draw, posterior]
         return z, jnp.asarray(log_mean_exp(of_all.T)), keys
 

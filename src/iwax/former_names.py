@@ -54,6 +54,7 @@ FORMER: dict[str, dict[str, str]] = {  # module: former name: where it is today
 _NETWORK = "any Equinox module with in_features and out_features serves"
 
 REMOVED: dict[str, dict[str, str]] = {  # module: former name: what to use instead
+    "iwax.parts": {"filled": "iwax.Datum.of(values, missing=True) gives it"},
     "iwax.batched": {
         "sought": "distribution.clean(values, observed) gives it",
         "weighted_means": "inference.impute and inference.denoise give such means with their errors",

@@ -174,7 +174,7 @@ def dense_solve(residual: Callable[[Any, Array], Array]) -> Callable[[Any, Array
 class StreamingLogMeanExp:
     """``log mean exp`` of log-weights that arrive in chunks, and what their second moment says, in float64 on the host.
 
-    Keeps, for every datum, the largest log-weight m and the sums of ``exp(v - m)`` and ``exp(v - m)^2``; the result
+    Holds, for every datum, the largest log-weight m and the sums of ``exp(v - m)`` and ``exp(v - m)^2``; the result
     does not depend on how the draws were cut into chunks beyond the last digits of float64.
 
     >>> stream = StreamingLogMeanExp(1)
@@ -196,10 +196,10 @@ class StreamingLogMeanExp:
         log_w = log_w.astype(np.float64, copy=False)
         largest = np.maximum(self.largest, log_w.max(axis=0))
         anchor = np.where(np.isfinite(largest), largest, 0.0)  # all weights zero so far: nothing to rescale
-        kept = np.exp(self.largest - anchor)
+        decay = np.exp(self.largest - anchor)
         weights = np.exp(log_w - anchor)
-        self.first = self.first * kept + weights.sum(axis=0)
-        self.second = self.second * kept**2 + np.einsum("kn,kn->n", weights, weights)
+        self.first = self.first * decay + weights.sum(axis=0)
+        self.second = self.second * decay**2 + np.einsum("kn,kn->n", weights, weights)
         self.largest = largest
         self.count += log_w.shape[0]
 

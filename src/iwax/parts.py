@@ -22,7 +22,7 @@ import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array, Bool, Int, Num, PyTree
 
-from iwax import supports
+from iwax import former_names, supports
 from iwax._typing import AnyArray, PRNGKey, Scalar
 
 __all__ = [
@@ -36,7 +36,6 @@ __all__ = [
     "Trace",
     "as_datum",
     "bound_to",
-    "filled",
     "latent_of",
     "layers_of",
     "needs_of",
@@ -76,7 +75,9 @@ class Datum(eqx.Module):
         index: AnyArray | None = None,
         given: Mapping[str, Any] | None = None,
     ) -> "Datum":
-        """Return rows as a datum; with ``missing`` a NaN is a value that was not observed.
+        """Return rows as a datum; with ``missing`` a NaN is a value that was not observed, and 0 takes its place.
+
+        It does so here, before anything is differentiated: a NaN behind a mask has a right value and a NaN gradient.
 
         ``index`` numbers the rows, whose noise is then the same in any batch (None: their places in this one).
         ``given`` are the covariates of the rows, by name, each with one leading axis.
@@ -86,8 +87,12 @@ class Datum(eqx.Module):
         """
         values = jnp.asarray(values)
         values = values if jnp.issubdtype(values.dtype, jnp.inexact) else values.astype(float)
-        x = filled(values, missing=missing, index=None if index is None else jnp.asarray(index))
-        return x if given is None else dataclasses.replace(x, given=jax.tree.map(jnp.asarray, dict(given)))
+        index = None if index is None else jnp.asarray(index)
+        given = None if given is None else jax.tree.map(jnp.asarray, dict(given))
+        if not missing:
+            return cls(values, given=given, index=index)
+        observed = ~jnp.isnan(values)
+        return cls(jnp.where(observed, values, 0), observed, given, index)
 
     def __len__(self) -> int:
         """The number of rows of a batch: the length of the leading axis of the values."""
@@ -250,21 +255,6 @@ def latent_of(layers: tuple[Latent, ...]) -> Latent:
     return layers[0] if len(layers) == 1 else layers
 
 
-def filled(values: Num[Array, "*batch features"], *, missing: bool, index: AnyArray | None = None) -> Datum:
-    """Rows as a datum; with ``missing``, NaN marks what was not observed, and 0 is put in its place.
-
-    Filled here, before anything is differentiated: a NaN behind a mask gives a right value and a NaN gradient.
-
-    >>> x = filled(jnp.array([1.0, jnp.nan]), missing=True)
-    >>> x.values.tolist(), x.observed.tolist()
-    ([1.0, 0.0], [True, False])
-    """
-    if not missing:
-        return Datum(values=values, index=index)
-    observed = ~jnp.isnan(values)
-    return Datum(values=jnp.where(observed, values, 0), observed=observed, index=index)
-
-
 def as_datum(x: Datum | AnyArray, *, event: tuple[int, ...] | None = None, batch: bool = True) -> Datum:
     """Return complete rows ``[n, *event]`` as a datum, or one ``[*event]`` without ``batch``; a datum as it is.
 
@@ -298,3 +288,6 @@ def values_of(context: Any) -> Any:
     if not isinstance(context, Datum):
         return context
     return context.values if context.inputs is None else context.inputs
+
+
+__getattr__ = former_names.of(__name__)

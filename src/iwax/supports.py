@@ -72,13 +72,16 @@ class Interval(Support):
 
     >>> Interval(0.0, 1.0).outside(np.array([-0.1, 0.0, 1.0, np.nan]))
     array([ True, False, False,  True])
+    >>> str(Interval(0.0, 1.0, open=True))
+    'numbers above 0 and below 1'
     """
 
     open: bool = False
 
     def __str__(self) -> str:
         if self.upper < math.inf:
-            return f"numbers from {self.lower:g} to {self.upper:g}"
+            ends = f"above {self.lower:g} and below" if self.open else f"from {self.lower:g} to"
+            return f"numbers {ends} {self.upper:g}"
         if self.lower == -math.inf:
             return "finite numbers"
         return f"finite numbers above {self.lower:g}" if self.open else f"{self.lower:g} or finite numbers above it"

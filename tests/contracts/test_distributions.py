@@ -71,7 +71,7 @@ def draws(name: str, count: int, seed: int = 1):
 @pytest.mark.usefixtures("float64")
 def test_log_prob_is_scipys(name: str):
     value = draws(name, 50)
-    log_prob = jax.vmap(DISTRIBUTIONS[name]().log_prob)(value)
+    log_prob = jax.jit(jax.vmap(DISTRIBUTIONS[name]().log_prob))(value)
     np.testing.assert_allclose(log_prob, reference_log_prob(name, value), rtol=1e-10)
 
 
@@ -104,11 +104,16 @@ def test_draws_follow_the_density(name: str):
 @every_distribution
 def test_sample_and_log_prob_is_draw_and_log_prob(name: str):
     distribution, key = DISTRIBUTIONS[name](), jax.random.key(3)
-    value, log_prob = distribution.sample_and_log_prob(key)
-    drawn, trace = distribution.draw(key)
+
+    @jax.jit
+    def run(key):
+        drawn, trace = distribution.draw(key)
+        return distribution.sample_and_log_prob(key), drawn, distribution.log_prob(drawn, trace)
+
+    (value, log_prob), drawn, with_trace = run(key)
     jax.tree.map(np.testing.assert_array_equal, value, drawn)
-    np.testing.assert_allclose(log_prob, distribution.log_prob(drawn, trace), rtol=1e-6)
-    np.testing.assert_allclose(log_prob, distribution.log_prob(drawn), rtol=1e-6)
+    np.testing.assert_allclose(log_prob, with_trace, rtol=1e-6)
+    np.testing.assert_allclose(log_prob, eqx.filter_jit(distribution.log_prob)(drawn), rtol=1e-6)
     assert log_prob.shape == ()
 
 
@@ -167,19 +172,24 @@ def test_probabilities_sum_to_one(name: str):
 
 @every_distribution
 def test_layers_make_up_the_density(name: str):
-    distribution = DISTRIBUTIONS[name]()
-    value, _ = distribution.draw(jax.random.key(0))
-    layers = distribution.layers(value)
-    parts = [value] if len(layers) == 1 else list(value)
-    total = sum(layer.log_prob(part) for layer, part in zip(layers, parts, strict=True))
-    np.testing.assert_allclose(total, distribution.log_prob(value), rtol=1e-6)
+    @jax.jit
+    def run(key):
+        distribution = DISTRIBUTIONS[name]()
+        value, _ = distribution.draw(key)
+        layers = distribution.layers(value)
+        parts = [value] if len(layers) == 1 else list(value)
+        each = [layer.log_prob(part) for layer, part in zip(layers, parts, strict=True)]
+        return sum(each), distribution.log_prob(value)
+
+    np.testing.assert_allclose(*run(jax.random.key(0)), rtol=1e-6)
 
 
 @every_distribution
 def test_a_frozen_distribution_has_no_gradient_but_in_its_value(name: str):
     distribution = DISTRIBUTIONS[name]()
-    value, _ = distribution.draw(jax.random.key(0))
+    value, _ = eqx.filter_jit(distribution.draw)(jax.random.key(0))
 
+    @eqx.filter_jit
     @eqx.filter_grad
     def gradient(both):
         return jax.lax.stop_gradient(both[0]).log_prob(both[1])
@@ -192,17 +202,24 @@ def test_a_frozen_distribution_has_no_gradient_but_in_its_value(name: str):
 @of_features
 @pytest.mark.usefixtures("float64")
 def test_a_mask_sums_the_observed_features_alone(name: str):
-    distribution = DISTRIBUTIONS[name]()
-    value, _ = distribution.draw(jax.random.key(0))
-    for mask in itertools.product([False, True], repeat=3):
-        where = jnp.array(mask)
-        kept = jax.tree.map(lambda leaf, mask=mask: leaf[np.array(mask)], distribution)
-        expected = kept.log_prob(value[np.array(mask)])
-        masked = distribution.log_prob(value, where=where)
-        np.testing.assert_allclose(masked, expected, rtol=1e-12, atol=1e-15)
-        slope = jax.grad(lambda value, where=where: distribution.log_prob(value, where=where))(value)
-        assert (np.asarray(slope)[~np.array(mask)] == 0).all()
-    assert float(distribution.log_prob(value, where=jnp.zeros(3, bool))) == 0.0
+    masks = np.array(list(itertools.product([False, True], repeat=3)))
+
+    @jax.jit
+    def run(key):
+        distribution = DISTRIBUTIONS[name]()
+        value, _ = distribution.draw(key)
+        each = jax.value_and_grad(lambda value, where: distribution.log_prob(value, where=where))
+        return value, *jax.vmap(each, in_axes=(None, 0))(value, masks)
+
+    value, masked, slopes = map(np.asarray, run(jax.random.key(0)))
+    feature = (
+        scipy.stats.norm.logpdf(value, LOC, SCALE)
+        if name == "normal"
+        else scipy.stats.bernoulli.logpmf(value, scipy.special.expit(LOGITS))
+    )
+    np.testing.assert_allclose(masked, masks @ feature, rtol=1e-12, atol=1e-15)
+    assert masked[0] == 0.0
+    assert (slopes[~masks] == 0).all()
 
 
 @pytest.mark.parametrize("features", [1, 3, 8, 11, 40])
@@ -210,12 +227,14 @@ def test_a_mask_sums_the_observed_features_alone(name: str):
 def test_one_parameter_may_stand_for_all_features(features: int, scale: np.ndarray):
     x, loc = np.linspace(-1, 2, features), np.linspace(0, 1, features)
     observed = np.arange(features) % 3 == 0
-    for found, each in (
-        (distributions.Normal(jnp.asarray(loc), scale), scipy.stats.norm.logpdf(x, loc, 0.5)),
-        (distributions.StudentT(5 * scale / scale, jnp.asarray(loc), scale), scipy.stats.t.logpdf(x, 5, loc, 0.5)),
-    ):
-        np.testing.assert_allclose(found.log_prob(jnp.asarray(x)), each.sum(), rtol=1e-5)
-        np.testing.assert_allclose(found.log_prob(jnp.asarray(x), where=observed), each[observed].sum(), rtol=1e-5)
+    both = (
+        distributions.Normal(jnp.asarray(loc), scale),
+        distributions.StudentT(5 * scale / scale, jnp.asarray(loc), scale),
+    )
+    found = jax.jit(lambda x: [(each.log_prob(x), each.log_prob(x, where=observed)) for each in both])(x)
+    for values, each in zip(found, (scipy.stats.norm(loc, 0.5), scipy.stats.t(5, loc, 0.5)), strict=True):
+        exact = each.logpdf(x)
+        np.testing.assert_allclose(values, [exact.sum(), exact[observed].sum()], rtol=1e-5)
 
 
 def test_a_chain_refuses_a_mask():

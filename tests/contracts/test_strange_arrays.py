@@ -172,12 +172,12 @@ def test_every_public_function_is_here():
 @pytest.mark.parametrize("name", OF_ROWS)
 def test_rows_that_are_none_are_refused_with_argument_value_and_place(name: str):
     argument = {"fit": "x_train", "fit, to validate": "x_valid"}.get(name, "x")
-    for kind, (x, said) in STRANGE.items():
+    for kind, (x, message) in STRANGE.items():
         if (name in NAN_IS_MISSING and kind in FINE) or (name == "fit, to validate" and kind == "nothing"):
             continue
         error = refused(lambda x=x: OF_ROWS[name](x))
         assert argument in str(error), (kind, error)
-        with pytest.raises(type(error), match=said):
+        with pytest.raises(type(error), match=message):
             raise error
 
 

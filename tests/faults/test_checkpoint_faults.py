@@ -162,6 +162,7 @@ def test_written_synced_renamed_synced(tmp_path):
     assert events.index(("rename", "step-5")) < events.index(("fsync", "checkpoints"))
 
 
+@pytest.mark.slow
 def test_a_full_disk(tmp_path):
     if shutil.which("unshare") is None:
         pytest.skip("needs unshare to mount a small disk")

@@ -145,6 +145,7 @@ def killed_and_resumed(folder, *, moments, epochs, seed):
     assert {each.state for each in verify(run)} == {"whole"}
 
 
+@pytest.mark.slow
 def test_kill_minus_nine_at_a_random_moment(tmp_path):
     killed_and_resumed(tmp_path, moments=1, epochs=20, seed=1)
 

@@ -53,7 +53,7 @@ def read_all(run: Path) -> dict[str, object]:
     opened = Run(run)
     folder = opened.folder
     summaries = measurements.summaries(folder, ("n",))
-    values = [measurements.values(folder, path, summary, ("rows", "elbo")) for path, summary in summaries]
+    values = [measurements.read(folder, path, summary, ("rows", "elbo")).columns for path, summary in summaries]
     rows = [folder.rows(path) for path in ("metrics.jsonl", "timing.jsonl")]
     return {"config": opened.config, "environment": opened.environment, "values": values, "rows": rows}
 

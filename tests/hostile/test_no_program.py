@@ -44,7 +44,7 @@ VERBS = [
     "data get digits",
 ]
 LONG = {  # to compile; what they import is imported all the same
-    *("resume", "evaluate", "diagnose", "reconstruct", "embed", "impute", "denoise", "score", "bnn"),
+    *("resume", "evaluate", "diagnose", "reconstruct", "embed", "impute", "denoise", "score", "bnn", "report"),
     f"train t.csv --output t {TINY}",
     "sample r -o s.csv",
 }

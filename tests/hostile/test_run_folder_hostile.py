@@ -212,7 +212,7 @@ def test_measurements_are_sized_before_they_are_decoded(sent: Path, n: object):
 
     def read() -> None:
         ((path, summary),) = measurements.summaries(folder, ("n",), prefix="big")
-        measurements.values(folder, path, summary, ("rows",))
+        measurements.read(folder, path, summary, ("rows",))
 
     with pytest.raises(CorruptCheckpointError, match=r"big\.npz: .*packed into|big\.json.*: needed a whole number"):
         read()

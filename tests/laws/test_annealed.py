@@ -10,7 +10,7 @@ from oracles.linear_gaussian import LinearGaussian, linear
 from oracles.quadrature import log_integral
 
 from iwax import evaluation, likelihoods, nn, posteriors, priors
-from iwax.evaluation.annealed import AnnealedEvidence, planned
+from iwax.evaluation.annealed import AnnealedEvidence
 from iwax.evaluation.annealing import Plan, anneal
 from iwax.evaluation.bidirectional import BidirectionalEvidence
 from iwax.model import LatentVariableModel
@@ -97,7 +97,7 @@ def test_the_mean_weight_is_p_of_x_with_few_temperatures_and_a_wrong_step(start:
 
 
 @pytest.mark.usefixtures("float64")
-@pytest.mark.parametrize("start", ["prior", "posterior"])
+@pytest.mark.parametrize("start", ["prior", pytest.param("posterior", marks=pytest.mark.slow)])
 def test_backwards_the_mean_inverse_weight_is_one_over_p_of_x(start: str):
     exact = oracle().log_evidence(data())
     means, covariance = oracle().posterior(data())
@@ -225,7 +225,7 @@ def test_a_leapfrog_step_evaluates_the_decoder_once():
     assert Counting.counted == 3 * 2 * (5 * 4 + 1)  # and once where a chain begins
 
 
-# -- what is refused, and what is said ------------------------------------------------------------------------------
+# -- what is refused, and warnings ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -261,7 +261,7 @@ def test_bad_arguments_of_both_directions():
 def test_unknown_names(arguments: dict, message: str):
     given = {"chains": 2, "temperatures": 5, "leapfrog": 1, "start": "prior", "ladder": "linear", "step": None}
     with pytest.raises(ValueError, match=message):
-        planned(**(given | arguments))
+        Plan(**(given | arguments))
 
 
 def test_discrete_latents_are_refused():
@@ -276,18 +276,18 @@ def test_discrete_latents_are_refused():
         evaluation.bidirectional_evidence(model, 2, key=jax.random.key(0))
 
 
-def told(**columns) -> list[str]:
+def warnings_of(**columns) -> list[str]:
     values = {"log_evidence": -1.0, "monte_carlo_error": 0.1, "ess": 14.0, "acceptance": 0.65} | columns
     arrays = {name: np.full(4, value) for name, value in values.items() if name != "chains"}
     return AnnealedEvidence(columns.get("chains", 16), 100, 10, "prior", np.arange(4), **arrays).warnings()
 
 
 def test_warnings_are_in_plain_words():
-    assert told() == []
-    assert any("not finite for 4 of 4 rows" in line for line in told(log_evidence=np.nan))
-    assert any("probability 0.10, far from 0.65" in line for line in told(acceptance=0.1))
-    assert any("below 1.1 of 16 chains" in line for line in told(ess=1.1))
-    assert any("one chain per row" in line for line in told(chains=1, ess=1.0))
+    assert warnings_of() == []
+    assert any("not finite for 4 of 4 rows" in line for line in warnings_of(log_evidence=np.nan))
+    assert any("probability 0.10, far from 0.65" in line for line in warnings_of(acceptance=0.1))
+    assert any("below 1.1 of 16 chains" in line for line in warnings_of(ess=1.1))
+    assert any("one chain per row" in line for line in warnings_of(chains=1, ess=1.0))
     side = AnnealedEvidence(16, 9, 9, "prior", np.arange(1), *np.array([[-9.0], [0.1], [14.0], [0.65]]))
     other = AnnealedEvidence(16, 9, 9, "prior", np.arange(1), *np.array([[-6.0], [0.1], [1.0], [0.65]]))
     lines = BidirectionalEvidence(np.zeros((1, 2)), side, other).warnings()

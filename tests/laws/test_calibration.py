@@ -30,16 +30,16 @@ def test_the_exact_posterior_is_accepted():
 
 
 @pytest.mark.parametrize(
-    ("scale", "shift", "said"),
+    ("scale", "shift", "message"),
     [(0.8, 0.0, "spread too little"), (1.25, 0.0, "spread too widely"), (1.0, 0.2, "too high"), (1.0, -0.2, "too low")],
 )
-def test_a_wrong_posterior_is_refused_and_its_fault_is_named(scale: float, shift: float, said: str):
+def test_a_wrong_posterior_is_refused_and_its_fault_is_named(scale: float, shift: float, message: str):
     found = calibrated(scale, shift)
     assert not found.accepted(1e-3)
     verdict, *faults = found.summary()
     assert verdict.startswith("not calibrated")
     assert faults
-    assert all(said in line for line in faults)
+    assert all(message in line for line in faults)
 
 
 @pytest.mark.parametrize(("scale", "shift"), [(0.8, 0.0), (1.4, 0.3)])
@@ -100,7 +100,7 @@ def test_the_statistic_is_that_of_scipy():
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         ({"draws": 100}, r"draws=100 and bins=20"),
         ({"simulations": 99}, "ask for 100 or more"),
@@ -109,6 +109,6 @@ def test_the_statistic_is_that_of_scipy():
         ({"sampler": lambda model, key, x, draws: jnp.zeros((draws, 8))}, r"\(100, 99, 8\).*got \(99, 8\)"),
     ],
 )
-def test_bad_arguments(options: dict, said: str):
-    with pytest.raises(ValueError, match=said):
+def test_bad_arguments(options: dict, message: str):
+    with pytest.raises(ValueError, match=message):
         calibrated(**options)

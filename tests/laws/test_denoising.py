@@ -21,7 +21,7 @@ EVERY = np.array(list(itertools.product((0.0, 1.0), repeat=FEATURES)))
 KEY = jax.random.key(3)
 
 
-def told(clean: np.ndarray, seen: np.ndarray) -> np.ndarray:
+def flip_probability(clean: np.ndarray, seen: np.ndarray) -> np.ndarray:
     """P(seen | clean), value by value: a coin replaces a value with chance FLIPS; 1 where nothing was seen."""
     return np.where(np.isnan(seen), 1.0, (1 - FLIPS) * (clean == seen) + FLIPS / 2)
 
@@ -30,7 +30,7 @@ def by_enumeration(seen: np.ndarray) -> np.ndarray:
     """P(x_j = 1 | seen), from sums over all states z and all rows x that may be behind what is seen."""
     z = enumerable.states(LATENT)
     joint = np.exp(np.stack([np.asarray(enumerable.log_joint(PARAMETERS, x, z)) for x in EVERY])).sum(axis=1)
-    weights = joint * told(EVERY, seen).prod(axis=1)
+    weights = joint * flip_probability(EVERY, seen).prod(axis=1)
     return weights @ EVERY / weights.sum()
 
 
@@ -50,8 +50,8 @@ def _linear(weight, bias) -> nn.Linear:
 
 def rows() -> np.ndarray:
     """All binary rows, and some of which not all was seen; several copies, for as many independent answers."""
-    holes = np.where(np.arange(FEATURES) == np.arange(3)[:, None], np.nan, EVERY[5:8])
-    return np.tile(np.concatenate([EVERY, holes]), (COPIES, 1))
+    incomplete = np.where(np.arange(FEATURES) == np.arange(3)[:, None], np.nan, EVERY[5:8])
+    return np.tile(np.concatenate([EVERY, incomplete]), (COPIES, 1))
 
 
 @pytest.mark.parametrize("iterations", [0, 3])
@@ -92,7 +92,7 @@ def test_two_normal_latents_by_quadrature():
     density, clean = np.exp(-0.5 * (z**2).sum(axis=1)), np.array(list(itertools.product((0.0, 1.0), repeat=3)))
     p_clean = np.array([density @ np.where(x == 1, pi, 1 - pi).prod(axis=1) for x in clean])
     for row in range(2):
-        weights = p_clean * told(clean, seen[row]).prod(axis=1)
+        weights = p_clean * flip_probability(clean, seen[row]).prod(axis=1)
         off = (found.values[row::2] - weights @ clean / weights.sum()) / found.error[row::2]
         assert np.abs(off.mean(axis=0)).max() < 4.5 / np.sqrt(30)
 
@@ -120,7 +120,10 @@ def test_the_law_of_what_is_seen_and_of_what_is_behind_it():
     np.testing.assert_allclose(np.exp(log_p) @ seen, p.mean, rtol=1e-5)
     pi = np.asarray(sigmoid(p.logits))
     for value in (0.0, 1.0):
-        one, zero = pi * told(np.ones(2), np.full(2, value)), (1 - pi) * told(np.zeros(2), np.full(2, value))
+        one, zero = (
+            pi * flip_probability(np.ones(2), np.full(2, value)),
+            (1 - pi) * flip_probability(np.zeros(2), np.full(2, value)),
+        )
         np.testing.assert_allclose(p.clean(np.full(2, value)).mean, one / (one + zero), rtol=1e-5)
     np.testing.assert_allclose(p.clean(seen[3], np.array([False, True])).mean[0], pi[0], rtol=1e-6)
     drawn = np.mean(jax.vmap(lambda key: p.draw(key)[0])(jax.random.split(KEY, 4_000)), axis=0)

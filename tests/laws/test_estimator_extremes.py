@@ -84,7 +84,7 @@ def test_with_one_dominating_draw_the_weights_are_its_own():
 
 @pytest.mark.parametrize("gap", [30.0, 200.0, 2e4])
 def test_jackknife_leaves_out_the_dominating_draw_to_the_last_digit(gap: float):
-    """What is left without it is the bound of five draws by themselves, whose weights are nothing beside it."""
+    """What is left without it is the bound of five draws by themselves, whose weights are negligible against it."""
     below = np.array([0.3, -1.0, 0.0, 0.7, 0.2])
     log_w = jnp.asarray(np.append(below, gap), jnp.float32)
     share = np.exp(below) / np.exp(below).sum()

@@ -1,9 +1,9 @@
 """Every bound x estimator x temperature: the expected update against the exact gradient of the expected bound.
 
 One latent and two binary pixels (`one_latent`), k = 2 or 3 draws, float64. The expectation is an integral over the
-noise of the draws: the trapezoid rule on 90 nodes from -8.5 to 8.5 a draw (36 for k = 3; 80 Gauss-Legendre nodes either
-side of equal draws for the bound that has a kink there). Weights are those of the estimators; what they multiply is
-written out by hand, and so is the exact gradient. That `surrogate` applies weights as it should is `test_surrogate`.
+noise of the draws: the trapezoid rule on 90 nodes from -8.5 to 8.5 per draw (36 for k = 3; 80 Gauss-Legendre nodes
+either side of equal draws for the bound that has a kink there). Weights are those of the estimators; what they multiply
+is written out by hand, and so is the exact gradient. That `surrogate` applies weights as it should is `test_surrogate`.
 """
 
 import itertools

@@ -1,6 +1,6 @@
 """Estimators on two stochastic layers, and on a posterior with uncertain weights, by quadrature: IWAE with k = 2.
 
-Either has two noises a draw, so that the expectation is an integral over four: the trapezoid rule on 28 nodes from -7
+Either has two noises per draw, so that the expectation is an integral over four: the trapezoid rule on 28 nodes from -7
 to 7 each, float64, pairs of draws that differ by their order taken once. The exact gradient is that of log w written
 out. On the ELBO all of it would pass with the weights in the wrong places.
 """

@@ -31,7 +31,7 @@ def test_the_oracle_has_its_log_likelihood_posterior_and_a_flat_optimum(fitted: 
     np.testing.assert_allclose(oracle.log_evidence(X), fitted.score_samples(X), rtol=0, atol=1e-8)
     mean, _ = oracle.posterior(X)
     np.testing.assert_allclose(mean, fitted.transform(X), rtol=0, atol=1e-8)
-    for gradient in oracle.gradients(X):  # at the maximum of the likelihood, in nats a datum
+    for gradient in oracle.gradients(X):  # at the maximum of the likelihood, in nats per datum
         assert np.abs(gradient).max() / len(X) < 1e-3
 
 
@@ -63,7 +63,7 @@ def test_iwax_estimates_its_log_likelihood_within_the_error(fitted: FactorAnalys
 @pytest.mark.slow
 def test_the_preset_trained_is_what_scikit_learn_fits(tmp_path):
     """Factor analysis as a special case, by stochastic gradients: no better than the maximum of the likelihood on the
-    rows it was fitted to, and short of it by less than 0.005 nats a row."""
+    rows it was fitted to, and short of it by less than 0.005 nats per row."""
     np.save(tmp_path / "wine.npy", X[np.random.default_rng(0).permutation(len(X))].astype(np.float32))
     flags = {"data.name": str(tmp_path / "wine.npy"), "model.latent": LATENT, "training.batch": 20}
     flags |= {"training.epochs": 1000, "training.learning_rate": 1e-2}

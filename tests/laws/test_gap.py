@@ -182,7 +182,7 @@ def test_other_posteriors_are_refused():
         ({"steps": 0}, "steps must be at least 1, got 0"),
         ({"k": 0}, "k must be at least 1, got 0"),
         ({"learning_rate": 0.0}, r"learning_rate must be a positive number, got 0\.0"),
-        ({"log_evidence": np.zeros(3)}, r"log_evidence must be one number a row, \[5\], got shape \(3,\)"),
+        ({"log_evidence": np.zeros(3)}, r"log_evidence must be one number per row, \[5\], got shape \(3,\)"),
         ({"log_evidence_error": np.zeros(5)}, "which was not given"),
     ],
 )

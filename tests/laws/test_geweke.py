@@ -3,7 +3,7 @@
 Geweke (2004), "Getting it right", JASA 99: (z, x) is drawn from the model in two ways, at once (marginal-conditional),
 and by going on from one draw to the next, z by the kernel given x and x by the model given z (successive-conditional).
 Both are of one law where the kernel is right. The model is the linear-Gaussian one, tempered: with x of variance
-psi / beta, p(z) p(x|z)^beta is the posterior. Many short chains run beside each other, so that errors are those of
+psi / beta, p(z) p(x|z)^beta is the posterior. Many short chains run next to each other, so that errors are those of
 independent draws.
 """
 

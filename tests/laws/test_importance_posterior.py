@@ -119,7 +119,7 @@ def test_resampled_draws_have_the_moments_of_the_density():
 def test_a_resampled_draw_is_the_chosen_one_of_its_k_draws(monkeypatch: pytest.MonkeyPatch):
     x = Datum(values=jnp.asarray(X), index=jnp.arange(3))
     drawn = importance_posterior.resampled(wrong(), KEY, x, k=7, draws=2)
-    monkeypatch.setattr(importance_posterior, "_AT_ONCE", 9)  # three draws a row at a time
+    monkeypatch.setattr(importance_posterior, "_AT_ONCE", 9)  # three draws per row at a time
     chosen = importance_posterior.chosen_draws(wrong(), KEY, x, k=7)
     again, _ = batched.redraw(wrong(), KEY, x, jnp.asarray(chosen))
     np.testing.assert_allclose(drawn[:, 0], again, rtol=1e-12)
@@ -221,7 +221,7 @@ def test_a_plane_finds_narrow_posteriors_and_says_where_it_does_not_serve():
 
 
 @pytest.mark.parametrize(
-    ("call", "said"),
+    ("call", "message"),
     [
         (lambda m: evaluation.importance_posterior_elbo(m, X, k=0, outer=1, draws=2, key=KEY), "k must be at least 1"),
         (lambda m: evaluation.importance_posterior_elbo(m, X, k=1, outer=0, draws=2, key=KEY), "outer must be at leas"),
@@ -242,6 +242,6 @@ def test_a_plane_finds_narrow_posteriors_and_says_where_it_does_not_serve():
         (lambda m: evaluation.posterior_plane(m, X * np.nan, key=KEY), "x must be finite"),
     ],
 )
-def test_bad_arguments(call, said: str):
-    with pytest.raises(ValueError, match=said):
+def test_bad_arguments(call, message: str):
+    with pytest.raises(ValueError, match=message):
         call(wrong())

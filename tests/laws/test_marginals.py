@@ -58,7 +58,7 @@ def test_mean_and_deviation_of_every_set_are_those_of_the_normal(scale):
 
 
 def test_one_table_of_draws_serves_a_set_as_well_as_draws_of_its_own(monkeypatch):
-    """The same rows, drawn from the same key, weighed by q(z|x_S) of each set in turn: within the noise of both."""
+    """The same rows, drawn from the same key, with weights by q(z|x_S) of each set: within the noise of both."""
     of_model, key, sets = ORACLE.model(scale=1.3), jax.random.key(2), SETS[:4]
     shared, ess = marginals._log_marginals(of_model, sets, key, 40, 400, None, None)
     monkeypatch.setattr(marginals, "_shares_draws", lambda *_: False)
@@ -129,7 +129,7 @@ def test_a_posterior_without_a_density_at_a_given_z_is_asked_set_by_set():
 
 
 def test_the_posterior_has_no_part_in_the_moments():
-    """A flow, whose draws have a density only with what they passed through, weighs the same rows as the exact q."""
+    """A flow, whose draws have a density only with what they passed through, gives the same rows as the exact q."""
     model, key = ORACLE.model(), jax.random.key(5)
     flow = posteriors.planar(nn.MLP(FEATURES, (4,), 3, key=key), LATENT, steps=1, key=key)
     other = eqx.tree_at(lambda m: m.posterior, model, flow)

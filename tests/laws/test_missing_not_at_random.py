@@ -11,7 +11,7 @@ import pytest
 
 from iwax import bounds, evaluation, gradients, inference, likelihoods, nn, posteriors, priors, training
 from iwax.model import LatentVariableModel
-from iwax.parts import filled
+from iwax.parts import Datum
 
 WEIGHT, SCALE, SLOPE, BIAS = np.array([1.0, 0.8]), 0.6, np.array([0.0, -2.0]), np.array([4.0, 0.5])
 
@@ -60,6 +60,7 @@ def test_the_density_of_values_and_marks_is_that_of_quadrature():
         assert found.monte_carlo_error[i] < 0.02
 
 
+@pytest.mark.slow
 def test_what_is_imputed_knows_that_it_was_not_seen():
     found = inference.impute(model(), ROWS, k=40_000, draws=5_000, key=jax.random.key(3))
     naive = inference.impute(model(missingness=False), ROWS, k=40_000, key=jax.random.key(3))
@@ -102,8 +103,8 @@ def test_slopes_are_learned_from_data():
 
 
 def test_gradients_of_both_kinds_are_of_one_bound():
-    """DReG and pathwise agree in the mean: what is drawn into the holes is a part of the path."""
-    whole, datum = model(), filled(jnp.asarray(ROWS[1:2], float), missing=True)
+    """DReG and pathwise agree in the mean: what is drawn for missing values is a part of the path."""
+    whole, datum = model(), Datum.of(jnp.asarray(ROWS[1:2], float), missing=True)
 
     def gradient(estimator):
         def of(bias, key):

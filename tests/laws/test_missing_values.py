@@ -1,4 +1,4 @@
-"""Rows with holes, against what a linear-Gaussian model says exactly: densities, imputations, and no leak."""
+"""Rows with missing values, against what a linear-Gaussian model says exactly: densities, imputations, and no leak."""
 
 from functools import cache
 
@@ -23,9 +23,9 @@ ORACLE = LinearGaussian.random(FEATURES, LATENT, seed=3)
 def rows() -> tuple[np.ndarray, np.ndarray]:
     """Rows [n, D], and where 30 % of their cells are missing; something is observed in every row."""
     x, rng = ORACLE.sample(ROWS, seed=5), np.random.default_rng(7)
-    holes = rng.random(x.shape) < SHARE
-    holes[holes.all(axis=1), 0] = False
-    return x, holes
+    missing = rng.random(x.shape) < SHARE
+    missing[missing.all(axis=1), 0] = False
+    return x, missing
 
 
 def model(*, scale: float = 2.0, centre: np.ndarray = ORACLE.bias) -> LatentVariableModel:
@@ -47,29 +47,29 @@ def model(*, scale: float = 2.0, centre: np.ndarray = ORACLE.bias) -> LatentVari
 @cache
 def exact() -> tuple[np.ndarray, np.ndarray]:
     """log p(x_observed) [n], and E[x_missing | x_observed] [n, D] (x itself where it was observed)."""
-    x, holes = rows()
+    x, missing = rows()
     covariance = ORACLE.weight @ ORACLE.weight.T + np.diag(ORACLE.variance)
     log_p, means = np.empty(len(x)), x.copy()
-    for i, (row, hole) in enumerate(zip(x, holes, strict=True)):
-        of_seen, off = covariance[np.ix_(~hole, ~hole)], row[~hole] - ORACLE.bias[~hole]
+    for i, (row, absent) in enumerate(zip(x, missing, strict=True)):
+        of_seen, off = covariance[np.ix_(~absent, ~absent)], row[~absent] - ORACLE.bias[~absent]
         solved = np.linalg.solve(of_seen, off)
         log_p[i] = -0.5 * (off @ solved + np.linalg.slogdet(2 * np.pi * of_seen)[1])
-        means[i, hole] = ORACLE.bias[hole] + covariance[np.ix_(hole, ~hole)] @ solved
+        means[i, absent] = ORACLE.bias[absent] + covariance[np.ix_(absent, ~absent)] @ solved
     return log_p, means
 
 
-def holed() -> np.ndarray:
-    x, holes = rows()
-    return np.where(holes, np.nan, x)
+def incomplete() -> np.ndarray:
+    x, missing = rows()
+    return np.where(missing, np.nan, x)
 
 
 @cache
 def imputed() -> inference.Imputation:
-    return inference.impute(model(), holed(), k=500, draws=199, key=jax.random.key(1))
+    return inference.impute(model(), incomplete(), k=500, draws=199, key=jax.random.key(1))
 
 
 def test_the_density_of_incomplete_rows_is_the_marginal_one():
-    found = evaluation.log_evidence(model(), holed()[:300], k=2_000, key=jax.random.key(0), missing=True)
+    found = evaluation.log_evidence(model(), incomplete()[:300], k=2_000, key=jax.random.key(0), missing=True)
     off = (found.log_evidence - exact()[0][:300]) / found.monte_carlo_error
     assert abs(off.mean()) < 4.5 / np.sqrt(300) + 0.05  # the logarithm of a mean is low by half its variance
     assert 0.85 < np.sqrt(np.mean(off**2)) < 1.15
@@ -77,22 +77,23 @@ def test_the_density_of_incomplete_rows_is_the_marginal_one():
 
 
 def test_imputed_means_are_the_conditional_means_within_their_errors():
-    found, holes = imputed(), rows()[1]
-    off = (found.values - exact()[1])[holes] / found.error[holes]
-    assert holes.sum() > 5_000
+    found, missing = imputed(), rows()[1]
+    off = (found.values - exact()[1])[missing] / found.error[missing]
+    assert missing.sum() > 5_000
     assert 0.9 < np.sqrt(np.mean(off**2)) < 1.1
     assert np.mean(np.abs(off) < 4) > 0.999
-    assert abs(off.mean()) < 4.5 * 1.1 / np.sqrt(holes.any(axis=1).sum())  # errors of a row hang together
-    assert (found.error[~holes] == 0).all()
+    assert abs(off.mean()) < 4.5 * 1.1 / np.sqrt(missing.any(axis=1).sum())  # errors of a row are correlated
+    assert (found.error[~missing] == 0).all()
     assert not found.warnings()
 
 
-def test_the_errors_of_an_encoder_that_never_saw_holes_are_known_or_said_to_be_unknown():
-    """It takes the holes for zeros, and is surer of z than the cells that were observed allow."""
+@pytest.mark.slow
+def test_errors_of_an_encoder_that_never_saw_missing_values_are_known_or_unknown():
+    """It takes missing values for zeros, and is surer of z than the cells that were observed allow."""
     n, some = 800, rows()[1][:800]
     blind, found = model(scale=1.0, centre=np.zeros(FEATURES)), {}
     for defensive in (False, True):
-        each = inference.impute(blind, holed()[:n], k=1_000, key=jax.random.key(1), defensive=defensive)
+        each = inference.impute(blind, incomplete()[:n], k=1_000, key=jax.random.key(1), defensive=defensive)
         off = np.where(some, (each.values - exact()[1][:n]) / np.where(some, each.error, 1), 0)
         beyond = (np.abs(off) > 4).any(axis=1)
         known = off[some & ~each.unknown[:, None]]
@@ -139,33 +140,33 @@ def test_the_prior_proposes_too_where_q_has_a_density_at_any_z_at_hand():
 
 def test_nine_tenths_of_the_cells_lie_in_intervals_of_nine_tenths():
     """Between the 10th and the 190th of 199 draws and the value itself, exchangeable all, 0.9 of the values lie."""
-    (x, holes), draws = rows(), np.sort(imputed().draws, axis=0)
-    inside = ((draws[9] < x) & (x < draws[189]))[holes]
+    (x, missing), draws = rows(), np.sort(imputed().draws, axis=0)
+    inside = ((draws[9] < x) & (x < draws[189]))[missing]
     assert abs(inside.mean() - 0.9) < 0.02
 
 
 def test_draws_have_the_conditional_mean_and_spread():
-    found, holes = imputed(), rows()[1]
-    off = (found.draws.mean(axis=0) - exact()[1])[holes]
-    residual = (rows()[0] - exact()[1])[holes]
-    spread = found.draws.std(axis=0)[holes]
+    found, missing = imputed(), rows()[1]
+    off = (found.draws.mean(axis=0) - exact()[1])[missing]
+    residual = (rows()[0] - exact()[1])[missing]
+    spread = found.draws.std(axis=0)[missing]
     assert np.mean(residual**2) == pytest.approx(np.mean(spread**2), rel=4.5 * np.sqrt(2 / ROWS))
-    assert np.sqrt(np.mean(off**2)) < 3 * np.sqrt(np.mean(spread**2) / 199 + np.mean(found.error[holes] ** 2))
+    assert np.sqrt(np.mean(off**2)) < 3 * np.sqrt(np.mean(spread**2) / 199 + np.mean(found.error[missing] ** 2))
 
 
 def test_observed_cells_are_those_that_were_given():
-    x, holes = rows()
+    x, missing = rows()
     found = imputed()
-    assert (found.values[~holes] == x[~holes]).all()
-    assert (found.draws[:, ~holes] == x[~holes]).all()
+    assert (found.values[~missing] == x[~missing]).all()
+    assert (found.draws[:, ~missing] == x[~missing]).all()
     assert np.isfinite(found.values).all()
     assert np.isfinite(found.draws).all()
-    assert np.isnan(found.ess).sum() == (~holes.any(axis=1)).sum()
+    assert np.isnan(found.ess).sum() == (~missing.any(axis=1)).sum()
 
 
 @pytest.mark.slow
 def test_neither_the_batch_nor_the_neighbours_change_an_imputation():
-    few = holed()[:9]
+    few = incomplete()[:9]
     whole = inference.impute(model(), few, k=300, draws=3, key=jax.random.key(2))
     cut = inference.impute(model(), few, k=300, draws=3, key=jax.random.key(2), batch=4)
     alone = inference.impute(model(), few[5:6], k=300, draws=3, rows=np.array([5]), key=jax.random.key(2))
@@ -175,7 +176,7 @@ def test_neither_the_batch_nor_the_neighbours_change_an_imputation():
 
 
 def test_a_value_that_was_not_observed_reaches_nothing():
-    """Whatever stands in a hole: the encoder, log p(x|z) and every gradient are the same to the bit."""
+    """Whatever stands for a missing value: the encoder, log p(x|z) and every gradient are the same to the bit."""
     part = encoded()
     net = nn.MLP(2, (4,), 5, key=jax.random.key(3))
     whole = LatentVariableModel(
@@ -200,14 +201,14 @@ def test_a_value_that_was_not_observed_reaches_nothing():
 
 
 @pytest.mark.slow
-def test_training_on_holes_learns_the_model_of_whole_rows():
+def test_training_on_missing_values_learns_the_model_of_whole_rows():
     """Factor analysis on 30 % missing cells: as likely, for new whole rows, as the truth to a tenth of a nat."""
     start = LatentVariableModel(
         prior=priors.StandardNormal(LATENT),
         likelihood=likelihoods.Gaussian.feature(nn.Linear(LATENT, FEATURES, key=jax.random.key(0)), FEATURES),
         posterior=posteriors.Encoded(
             posteriors.Gaussian(nn.MLP(2 * FEATURES, (32,), 2 * LATENT, key=jax.random.key(1))),
-            nn.FeatureEncoding(np.nanmean(holed(), axis=0), np.nanstd(holed(), axis=0), mask=True),
+            nn.FeatureEncoding(np.nanmean(incomplete(), axis=0), np.nanstd(incomplete(), axis=0), mask=True),
         ),
     )
 
@@ -220,9 +221,11 @@ def test_training_on_holes_learns_the_model_of_whole_rows():
         return training.fit(start, objective, x, optimizer=adam, epochs=60, key=key, missing=missing).model
 
     new = ORACLE.sample(500, seed=99)
-    found = evaluation.log_evidence(trained(holed(), True), new, k=500, key=jax.random.key(4))
+    found = evaluation.log_evidence(trained(incomplete(), True), new, k=500, key=jax.random.key(4))
     assert (ORACLE.log_evidence(new) - found.log_evidence).mean() < 0.1
-    guessed = np.where(rows()[1], np.nanmean(holed(), axis=0), rows()[0])  # the control: holes filled with means
+    guessed = np.where(
+        rows()[1], np.nanmean(incomplete(), axis=0), rows()[0]
+    )  # the control: missing values filled with means
     of_guesses = evaluation.log_evidence(trained(guessed, False), new, k=500, key=jax.random.key(4))
     gain = found.log_evidence - of_guesses.log_evidence
     assert gain.mean() > 4.5 * gain.std() / np.sqrt(len(gain))
@@ -231,28 +234,34 @@ def test_training_on_holes_learns_the_model_of_whole_rows():
 @pytest.mark.parametrize(("scale", "right"), [(1.0, True), pytest.param(0.7, False, marks=pytest.mark.slow)])
 def test_iterations_that_draw_are_a_gibbs_sampler_if_the_encoder_is_exact(scale: float, right: bool):
     """From whole draws of p(x), iterations keep the joint distribution; with a wrong encoder they do not."""
-    x, hole = ORACLE.sample(20_000, seed=11), np.array([True, False, True, False, False, False])
-    holed, start = np.where(hole, np.nan, x), x
+    x, absent = ORACLE.sample(20_000, seed=11), np.array([True, False, True, False, False, False])
+    incomplete, start = np.where(absent, np.nan, x), x
     filled = inference.impute_gibbs(
-        ORACLE.model(scale=scale), holed, iterations=6, value="draw", start=start, key=jax.random.key(3), batch=5_000
+        ORACLE.model(scale=scale),
+        incomplete,
+        iterations=6,
+        value="draw",
+        start=start,
+        key=jax.random.key(3),
+        batch=5_000,
     )
     covariance = ORACLE.weight @ ORACLE.weight.T + np.diag(ORACLE.variance)
     centred = filled - ORACLE.bias
     products = centred[:, :, None] * centred[:, None, :]
     off = (products.mean(axis=0) - covariance) / (products.std(axis=0) / np.sqrt(len(x)))
     assert (np.abs(off).max() < 4.5) == right
-    assert (filled[:, ~hole] == x[:, ~hole]).all()
-    assert np.isnan(holed[:, hole]).all()  # what was given is left as it was
+    assert (filled[:, ~absent] == x[:, ~absent]).all()
+    assert np.isnan(incomplete[:, absent]).all()  # what was given is left as it was
 
 
 def test_iterations_of_means_go_where_the_conditional_mean_is():
     """Their fixed point, for an exact encoder, is the conditional mean; noise of z stays in one iteration."""
-    x, hole = ORACLE.sample(400, seed=12), np.array([False, True, False, False, False, False])
-    filled = inference.impute_gibbs(ORACLE.model(), np.where(hole, np.nan, x), iterations=30, key=jax.random.key(3))
+    x, absent = ORACLE.sample(400, seed=12), np.array([False, True, False, False, False, False])
+    filled = inference.impute_gibbs(ORACLE.model(), np.where(absent, np.nan, x), iterations=30, key=jax.random.key(3))
     covariance = ORACLE.weight @ ORACLE.weight.T + np.diag(ORACLE.variance)
-    slope = np.linalg.solve(covariance[np.ix_(~hole, ~hole)], covariance[~hole][:, hole])
-    mean = ORACLE.bias[hole] + (x[:, ~hole] - ORACLE.bias[~hole]) @ slope
-    off = (filled[:, hole] - mean).ravel()
+    slope = np.linalg.solve(covariance[np.ix_(~absent, ~absent)], covariance[~absent][:, absent])
+    mean = ORACLE.bias[absent] + (x[:, ~absent] - ORACLE.bias[~absent]) @ slope
+    off = (filled[:, absent] - mean).ravel()
     assert abs(off.mean()) < 4.5 * off.std() / np.sqrt(len(off))
     assert off.std() < np.sqrt(covariance[1, 1])
 
@@ -273,13 +282,13 @@ def test_what_cannot_be_imputed_is_refused(x, words):
 
 def test_nan_is_refused_where_nobody_said_that_it_means_missing():
     with pytest.raises(ValueError, match="NaN marks a missing value with missing=True"):
-        evaluation.log_evidence(model(), holed()[:3], k=5, key=jax.random.key(0))
+        evaluation.log_evidence(model(), incomplete()[:3], k=5, key=jax.random.key(0))
     x = np.where(np.arange(6) == 2, np.nan, np.ones((4, 6)))
     with pytest.raises(ValueError, match="got none in column 2"):
         training.fit(model(), None, x, optimizer=optax.adam(1e-3), epochs=1, key=jax.random.key(0), missing=True)
 
 
-def test_a_likelihood_whose_features_hang_together_refuses_holes():
+def test_a_likelihood_of_dependent_features_refuses_missing_values():
     maps = nn.Linear(2, 4, key=jax.random.key(0))
     network = nn.PixelCNN((2, 2), channels=4, layers=1, map_channels=1, key=jax.random.key(1))
     whole = LatentVariableModel(
@@ -292,7 +301,7 @@ def test_a_likelihood_whose_features_hang_together_refuses_holes():
 
 
 def test_a_missing_class_is_the_most_probable_one_given_the_rest():
-    """A number z + noise and a class that hangs on z: P(class | number) by quadrature."""
+    """A number z + noise and a class that depends on z: P(class | number) by quadrature."""
     kinds = ("gaussian", ("categorical", 3))
     net = nn.Linear(1, 5, key=jax.random.key(0))  # loc and log scale of the number, three logits
     weight, bias = jnp.array([[1.0, 0.0, -2.0, 0.0, 2.0]]), jnp.array([0.0, np.log(0.5), 0.0, 0.4, 0.0])

@@ -148,7 +148,7 @@ def moments(p: np.ndarray, values: np.ndarray) -> tuple[float, float]:
 
 
 def test_slots_are_those_that_the_rows_of_a_label_read():
-    """An encoder that gives z from the label alone: what is read hangs on it."""
+    """An encoder that gives z from the label alone: what is read depends on it."""
     decoder = nn.MemoryMLP(1, (4,), FEATURES, slots=(3,), key=KEY)
     model = LatentVariableModel(priors.StandardNormal(1), likelihoods.Bernoulli(decoder), OfLabel())
     datum = Datum.of(np.zeros((4, FEATURES)), given={"label": np.array([0, 1, 0, 1])})

@@ -119,7 +119,7 @@ class InnerProduct(parts.Likelihood):
 
 
 def convolved(h, edges):
-    """The sum of every node's neighbours [nodes, features], weighed."""
+    """The sum of every node's neighbours [nodes, features], with weights."""
     messages = edges["weight"][:, None] * h[edges["senders"]]
     return jax.ops.segment_sum(messages, edges["receivers"], NODES)
 

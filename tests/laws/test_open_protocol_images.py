@@ -140,6 +140,7 @@ def test_there_and_back(flat):
     same(drawn.sample, rows.sample)
 
 
+@pytest.mark.slow
 def test_pixels_are_filled_in(flat):
     holed = np.where(np.random.default_rng(1).random(X.shape) < 0.3, np.nan, X)
     holed[3] = np.nan

@@ -105,10 +105,10 @@ def compare(objective, make, parameters, x, exact) -> None:
             found = objective(make(parameters), KEY, x)
             return found.value.sum(), found.bound
 
-        def sought(parameters):
+        def expected(parameters):
             return exact(parameters).sum(), exact(parameters)
 
-        return [jax.value_and_grad(each, has_aux=True)(parameters) for each in (total, sought)]
+        return [jax.value_and_grad(each, has_aux=True)(parameters) for each in (total, expected)]
 
     ((_, found), slope), ((_, expected), expected_slope) = run(parameters)
     close(found, expected)
@@ -119,7 +119,7 @@ def compare(objective, make, parameters, x, exact) -> None:
 
 
 @pytest.mark.usefixtures("float64")
-@pytest.mark.parametrize("bound", [bounds.elbo, bounds.iwae], ids=str)
+@pytest.mark.parametrize("bound", [pytest.param(bounds.elbo, marks=pytest.mark.slow), bounds.iwae], ids=str)
 def test_a_class_conditional_model_is_its_quadrature(bound):
     labels = jnp.array([0, 1, 1, 0])
     x = Datum.of(X, given={"label": labels})
@@ -217,7 +217,7 @@ def half_labelled() -> Datum:
 
 
 @pytest.mark.usefixtures("float64")
-@pytest.mark.parametrize("bound", [bounds.elbo, bounds.iwae], ids=str)
+@pytest.mark.parametrize("bound", [bounds.elbo, pytest.param(bounds.iwae, marks=pytest.mark.slow)], ids=str)
 def test_m2_is_its_quadrature_over_label_and_latent(bound):
     """IWAE is log p(x, y) or log p(x), for any q(y|x); the ELBO of an unlabelled row the sum over q(y|x)."""
 
@@ -245,7 +245,7 @@ def test_the_evidence_of_m2_and_the_label_given_x_are_exact():
 
     @jax.jit
     def label_given_x(p):
-        weighed = samplers.Enumerated().terms(m2(p), KEY, X, k=1)
-        return jax.nn.softmax((weighed.log_w() + weighed.log_mass)[0], axis=0).T  # [rows, classes]
+        found = samplers.Enumerated().terms(m2(p), KEY, X, k=1)
+        return jax.nn.softmax((found.log_w() + found.log_mass)[0], axis=0).T  # [rows, classes]
 
     close(label_given_x(p), np.exp(joint - evidence[:, None]))

@@ -141,7 +141,7 @@ class Forward(parts.Posterior):
 
 @dataclass(frozen=True)
 class Bootstrap(samplers.Sequential):
-    """A particle filter that moves by p(z_t|z_{t-1}), weighs by p(x_t|z_t), and resamples at every step."""
+    """A particle filter that moves by p(z_t|z_{t-1}), gives weights p(x_t|z_t), and resamples at every step."""
 
     particles: int = 8
 
@@ -164,7 +164,7 @@ class Bootstrap(samplers.Sequential):
         return Terms(jnp.zeros_like(log_w), log_w, jnp.zeros_like(log_w))
 
     def estimates(self, model, key, x, *, k, first=0):
-        """Of k filters of so many particles each."""
+        """Of k filters with as many particles each."""
 
         def one(i):
             terms = self.terms(model, jax.random.fold_in(key, i), x, k=self.particles)
@@ -256,10 +256,9 @@ def test_padding_changes_no_bit():
         beyond = [np.asarray(each)[:, 5:] for each in (*drawn, means)]
         return run(parameters()), cut, beyond
 
-    shortest, *others = (of(5, 0.0), of(8, 0.0), of(13, 7.0))
-    for result, cut, beyond in others:
-        for one, other in zip(jax.tree.leaves((result, cut)), jax.tree.leaves(shortest[:2]), strict=True):
-            np.testing.assert_array_equal(one, other)
-        assert not any(each.any() for each in beyond)
+    shortest, (result, cut, beyond) = of(5, 0.0), of(8, 7.0)
+    for one, other in zip(jax.tree.leaves((result, cut)), jax.tree.leaves(shortest[:2]), strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert not any(each.any() for each in beyond)
     slope = shortest[0][0][0]
     assert all(np.any(each != 0) for each in jax.tree.leaves(slope))

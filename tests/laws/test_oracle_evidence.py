@@ -46,7 +46,7 @@ def many_log_weights() -> np.ndarray:
 
 
 def mean_and_error(bound: bounds.Bound, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """The mean over groups of k draws of a bound, and its standard error, a row."""
+    """The mean over groups of k draws of a bound, and its standard error, per row."""
     log_w = many_log_weights()
     groups = np.moveaxis(log_w[: DRAWS // k * k].reshape(DRAWS // k, k, ROWS), 1, 0)
     values = np.asarray(jax.jit(bound)(groups), np.float64)  # [groups, rows]
@@ -149,7 +149,7 @@ def test_values_do_not_depend_on_batch_chunk_or_call(monkeypatch: pytest.MonkeyP
             # log-weights agree to the last digits of float32; what is made of their differences, to a few more
             tolerance = 1e-6 if field in ("log_evidence", "elbo") else 1e-4
             np.testing.assert_allclose(getattr(result, field), getattr(expected, field), rtol=tolerance)
-    monkeypatch.setattr(evidence, "_DRAWS_A_CALL", 20)
+    monkeypatch.setattr(evidence, "_DRAWS_PER_CALL", 20)
     result = evaluation.log_evidence(model, x, k=k, key=key, batch=8, chunk=7)
     np.testing.assert_allclose(result.log_evidence, expected.log_evidence, rtol=1e-6)
 
@@ -274,7 +274,7 @@ def test_an_error_that_a_few_draws_say_is_unknown_and_the_others_hold():
         np.testing.assert_array_equal(known[~np.isnan(known)], found.monte_carlo_error[~np.isnan(known)])
         inside += off[~np.isnan(known)].tolist()
         outside += off[np.isnan(known)].tolist()
-        said = any("the Monte-Carlo error of log p(x) is unknown for" in line for line in found.warnings())
-        assert said == (np.isnan(known).mean() > 0.05)
+        warned = any("the Monte-Carlo error of log p(x) is unknown for" in line for line in found.warnings())
+        assert warned == (np.isnan(known).mean() > 0.05)
     assert min(len(inside), len(outside)) >= 20
     assert np.mean(np.array(inside) < 4) > 0.85 > np.mean(np.array(outside) < 4) + 0.1

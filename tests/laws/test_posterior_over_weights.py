@@ -225,9 +225,9 @@ def test_pruning_takes_the_least_ratios_of_all_layers():
     half = weights.pruned(net, 0.5)
     left = np.concatenate([np.ravel(leaf) for layer in half.layers for leaf in (layer.weight, layer.bias)])
     means = np.concatenate([np.ravel(leaf) for layer in net.layers for leaf in (layer.weight, layer.bias)])
-    kept = np.argsort(ratios, kind="stable")[ratios.size // 2 :]
-    np.testing.assert_array_equal(left[kept], means[kept])
-    assert (np.delete(left, kept) == 0).all()
+    largest = np.argsort(ratios, kind="stable")[ratios.size // 2 :]
+    np.testing.assert_array_equal(left[largest], means[largest])
+    assert (np.delete(left, largest) == 0).all()
     for share in (-0.1, 1.1):
         with pytest.raises(ValueError, match=r"must lie in 0\.\.1"):
             weights.pruned(net, share)

@@ -41,7 +41,7 @@ def test_float64_keeps_nine_decimals_at_32_draws():
 
 
 def within(found: np.ndarray, expected, errors: float = 4.0):
-    """The mean over the first axis is the expected one within so many of its standard errors."""
+    """The mean over the first axis is the expected one within a few of its standard errors."""
     error = found.std(axis=0) / np.sqrt(len(found))
     assert (error > 0).all()
     assert (np.abs(found.mean(axis=0) - expected) < errors * error).all()

@@ -18,6 +18,8 @@ from iwax import (
     distributions,
     evaluation,
     gradients,
+    likelihoods,
+    nn,
     parts,
     posteriors,
     priors,
@@ -140,8 +142,8 @@ def test_every_bound_is_log_p_where_q_is_the_posterior():
 
     @jax.jit
     def all_bounds():
-        weighed = ENUMERATED.terms(enumerable.model(exact), KEY, X[:1], k=K)
-        return {bound.name: ENUMERATED.close(bound, weighed, KEY) for bound in MASSES}
+        found = ENUMERATED.terms(enumerable.model(exact), KEY, X[:1], k=K)
+        return {bound.name: ENUMERATED.close(bound, found, KEY) for bound in MASSES}
 
     for name, value in all_bounds().items():
         assert float(value[0]) == pytest.approx(float(jax.nn.logsumexp(log_p)), rel=1e-12), name
@@ -223,35 +225,42 @@ def normal(x, loc, scale):
     return -0.5 * ((x - loc) / scale) ** 2 - jnp.log(scale) - 0.5 * math.log(2 * math.pi)
 
 
-def by_hand(p, i: int, noise, *, upwards: bool) -> tuple[jax.Array, jax.Array]:
-    """log w and log-mass [draws, classes] of row i, at the standard normal noise [draws] of its draws of z."""
+def by_hand(p, i: int, noise, *, upwards: bool, hold: str | None = None) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """log w, log-mass and log q [draws, classes] of row i, at the standard normal noise [draws] of its draws of z."""
     x, y = SEEN[i, 0], jnp.arange(CLASSES)
-    z = x + 0.5 * noise[:, None] + (0.0 if upwards else p["means"])
+    of_z = 0.0 if upwards else p["means"]
+    z = x + 0.5 * noise[:, None] + of_z
+    z = jax.lax.stop_gradient(z) if hold == "draws" else z
     read = z if upwards else x
     log_y = jax.nn.log_softmax(jnp.asarray(read)[..., None] * p["slope"][0] + p["offset"])
     log_y = jnp.broadcast_to(log_y[..., 0, :] if upwards else log_y, (len(noise), CLASSES))
     log_joint = jax.nn.log_softmax(p["classes"][0]) + normal(z, p["means"], 1.0) + normal(x, z, p["noise"])
-    log_z = normal(z, x + (0.0 if upwards else p["means"]), 0.5)
+    log_z = normal(z, x + (jax.lax.stop_gradient(of_z) if hold == "densities" else of_z), 0.5)
     if LABELS[i] >= 0:
-        return log_joint - log_z, jnp.where(y == LABELS[i], 0.0, -jnp.inf) + jnp.zeros((len(noise), 1))
-    return log_joint - log_z - log_y, log_y
+        return log_joint - log_z, jnp.where(y == LABELS[i], 0.0, -jnp.inf) + jnp.zeros((len(noise), 1)), log_z
+    return log_joint - log_z - log_y, log_y, log_z + log_y
+
+
+def noise_of_draws(*, upwards: bool) -> jax.Array:
+    """The standard normal noise of two draws of every row, from their keys."""
+    keys = [jax.random.fold_in(jax.random.fold_in(KEY, row), i) for row in range(4) for i in range(2)]
+    drawn = [jax.random.fold_in(jax.random.fold_in(key, 1), 0 if upwards else 1) for key in keys]
+    return jnp.stack([jax.random.normal(key, (1,))[0] for key in drawn]).reshape(4, 2)
 
 
 @pytest.mark.usefixtures("float64")
-@pytest.mark.parametrize("upwards", [False, True])
+@pytest.mark.parametrize("upwards", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_a_class_that_is_observed_in_half_of_the_rows(upwards: bool):
     """Value and gradient at the draws that there are, by sums written out; the class drawn before z, or after it."""
     p = jax.tree.map(lambda leaf: jnp.asarray(leaf, float), TWO)
-    keys = [jax.random.fold_in(jax.random.fold_in(KEY, row), i) for row in range(4) for i in range(2)]
-    drawn = [jax.random.fold_in(jax.random.fold_in(key, 1), 0 if upwards else 1) for key in keys]
-    noise = jnp.stack([jax.random.normal(key, (1,))[0] for key in drawn]).reshape(4, 2)
+    noise = noise_of_draws(upwards=upwards)
     x = parts.Datum(jnp.asarray(SEEN), given={"label": jnp.asarray(LABELS)})
 
     def exact(p):
         """Of each bound, the values of the rows."""
         total = []
         for i in range(4):
-            log_w, log_q = by_hand(p, i, noise[i], upwards=upwards)
+            log_w, log_q, _ = by_hand(p, i, noise[i], upwards=upwards)
             log_w, mass = jnp.where(jnp.isinf(log_q), 0.0, log_w), jnp.exp(log_q) / 2
             sums = jax.nn.logsumexp(log_w + log_q, axis=1)
             total.append(jnp.stack([(mass * log_w).sum(), jnp.log((mass * jnp.exp(log_w)).sum()), sums.mean()]))
@@ -269,6 +278,74 @@ def test_a_class_that_is_observed_in_half_of_the_rows(upwards: bool):
     np.testing.assert_allclose(found, expected, rtol=1e-10)
     for name, each in slopes.items():
         np.testing.assert_allclose(each, expected_slopes[name], rtol=1e-10, atol=1e-12, err_msg=name)
+
+
+@pytest.mark.usefixtures("float64")
+@pytest.mark.parametrize("upwards", [False, True])
+def test_what_is_held_constant_of_q_where_a_class_is_enumerated(upwards: bool):
+    """Gradients with densities or draws constant, by sums written out; those of the class never are."""
+    p, noise = jax.tree.map(lambda leaf: jnp.asarray(leaf, float), TWO), noise_of_draws(upwards=upwards)
+    x = parts.Datum(jnp.asarray(SEEN), given={"label": jnp.asarray(LABELS)})
+
+    def exact(p):
+        total = jnp.zeros(3)
+        for i in range(4):
+            log_w, log_mass, _ = by_hand(p, i, noise[i], upwards=upwards, hold="densities")
+            mass = jnp.exp(log_mass) / 2
+            elbo, iwae = (mass * log_w).sum(), jnp.log((mass * jnp.exp(log_w)).sum())
+            log_w, log_mass, log_q = by_hand(p, i, noise[i], upwards=upwards, hold="draws")
+            share = jax.lax.stop_gradient(jax.nn.softmax((log_w + log_mass).ravel()))
+            total += jnp.stack([elbo, iwae, share @ (log_w + 2 * log_q).ravel()])  # log p is log w + log q
+        return total
+
+    sampler, landing = samplers.Enumerated(observed="label"), gradients.sticking_the_landing
+    estimators = (landing(bounds.elbo), landing(bounds.iwae), gradients.wake())
+
+    def values(p):
+        found = [gradients.Objective(each, 2, sampler=sampler) for each in estimators]
+        return jnp.stack([each(two_layers(p, upwards=upwards), KEY, x).value.sum() for each in found])
+
+    slopes, expected = jax.jit(jax.jacrev(values))(p), jax.jit(jax.jacrev(exact))(p)
+    for name, each in slopes.items():
+        np.testing.assert_allclose(each, expected[name], rtol=1e-10, atol=1e-12, err_msg=name)
+
+
+def gaussian(sigma: float | None) -> LatentVariableModel:
+    encoder = nn.MLP(3, (4,), 4, key=jax.random.key(1), heads=2, sigma=sigma)
+    decoder = nn.MLP(2, (4,), 3, key=jax.random.key(2))
+    return LatentVariableModel(priors.StandardNormal(2), likelihoods.Bernoulli(decoder), posteriors.Gaussian(encoder))
+
+
+@pytest.mark.usefixtures("float64")
+def test_a_mixture_of_equal_posteriors_has_the_gradients_of_independent_draws():
+    model = gaussian(None)
+    for estimator in (gradients.sticking_the_landing(bounds.iwae), gradients.wake()):
+        own, mixed = (
+            value_and_slope(model, gradients.Objective(estimator, 3, sampler=each), jnp.asarray(X), beta=0.7)
+            for each in (samplers.independent, samplers.mixture)
+        )
+        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12), own, mixed)
+
+
+def test_the_landing_of_a_mixture_has_the_mean_of_the_pathwise_gradient():
+    """Of the ELBO, if the networks of the draws differ: the score of the mixture has mean zero over all draws."""
+    model, x = gaussian(0.5), jnp.asarray(X[:1], jnp.float32)
+
+    @jax.jit
+    @jax.vmap
+    def difference(key):
+        def slope(estimator):
+            objective = gradients.Objective(estimator, 3, sampler=samplers.mixture)
+            return eqx.filter_grad(lambda model: objective(model, key, x).value.sum())(model)
+
+        path, landing = slope(gradients.pathwise(bounds.elbo)), slope(gradients.sticking_the_landing(bounds.elbo))
+        off = jax.tree.map(jnp.subtract, path.posterior, landing.posterior)
+        return jnp.concatenate([leaf.ravel() for leaf in jax.tree.leaves(off)])
+
+    found = np.asarray(difference(jax.random.split(KEY, 4_000)), np.float64)
+    error = found.std(axis=0) / np.sqrt(len(found))
+    assert (error > 0).sum() > 20  # the two do differ, draw by draw
+    assert (np.abs(found.mean(axis=0)) <= 5 * error + 1e-6).all()
 
 
 def test_log_evidence_is_exact_where_all_latents_are_enumerated():
@@ -316,13 +393,17 @@ def test_a_piece_of_a_batch_counts_the_states_of_an_enumerated_layer(monkeypatch
 REFUSED = {
     "another estimator": (
         lambda: gradients.Objective(gradients.doubly_reparameterized(bounds.iwae), 2, sampler=ENUMERATED),
-        r"Enumerated\(layer=-1, .* sampler needs a pathwise estimator .* got doubly_reparameterized\(iwae\)",
+        r"Enumerated\(.* needs a pathwise, sticking_the_landing or wake estimator .* got doubly_rep",
     ),
     "a score": (
         lambda: gradients.Objective(
             gradients.score_function(bounds.iwae, control_variates.leave_one_out), 2, sampler=samplers.mixture
         ),
-        r"the mixture sampler needs a pathwise estimator",
+        r"the mixture sampler needs a pathwise, sticking_the_landing or wake estimator",
+    ),
+    "a filter": (
+        lambda: gradients.Objective(gradients.wake(), 2, sampler=Bootstrap()),
+        "sampler needs a pathwise estimator and all draws at once, got wake",
     ),
     "few backward": (
         lambda: gradients.Objective(gradients.pathwise(bounds.iwae), 2, sampler=ENUMERATED, backward=1),
@@ -346,9 +427,9 @@ def terms(sampler):
 
 
 @pytest.mark.usefixtures("float64")
-@pytest.mark.parametrize(("call", "said"), REFUSED.values(), ids=REFUSED.keys())
-def test_what_cannot_be_is_refused(call, said: str):
-    with pytest.raises(ValueError, match=said) as refused:
+@pytest.mark.parametrize(("call", "message"), REFUSED.values(), ids=REFUSED.keys())
+def test_what_cannot_be_is_refused(call, message: str):
+    with pytest.raises(ValueError, match=message) as refused:
         call()
     assert "\n" not in str(refused.value)
 

@@ -32,9 +32,9 @@ AFFINE = {
 
 def holed(x: np.ndarray, seed: int) -> np.ndarray:
     """The rows with a third of their cells missing, and something observed in each."""
-    holes = np.random.default_rng(seed).random(x.shape) < 1 / 3
-    holes[holes.all(axis=1), 0] = False
-    return np.where(holes, np.nan, x)
+    missing = np.random.default_rng(seed).random(x.shape) < 1 / 3
+    missing[missing.all(axis=1), 0] = False
+    return np.where(missing, np.nan, x)
 
 
 def exact(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -62,7 +62,7 @@ def imputer() -> IWAEImputer:
 
 
 def test_densities_of_new_rows_are_close_to_exact(iwae):
-    """In the units of the data: the mean off is an estimate of KL(truth || model), noise of a hundredth beside it."""
+    """In the units of the data: the mean off is an estimate of KL(truth || model), with noise of a hundredth."""
     x = ORACLE.sample(1_000, seed=8)
     off = ORACLE.log_evidence(x) - iwae.score_samples(x)
     assert -0.01 < off.mean() < 0.03
@@ -126,14 +126,14 @@ def test_tails_are_heavier_with_student_t():
 def test_imputed_values_are_close_to_the_conditional_means(imputer):
     truth = ORACLE.sample(1_000, seed=8)
     x = holed(truth, 9)
-    holes, found = np.isnan(x), imputer.imputation(x)
+    missing, found = np.isnan(x), imputer.imputation(x)
     best = exact(x)[1]
     of_best, of_means, of_found = (
-        np.sqrt(np.mean(((each - truth) / np.sqrt(np.diagonal(COVARIANCE)))[holes] ** 2))
+        np.sqrt(np.mean(((each - truth) / np.sqrt(np.diagonal(COVARIANCE)))[missing] ** 2))
         for each in (best, np.broadcast_to(ORACLE.bias, x.shape), found.values)
     )
     assert of_found < of_best + 0.02 < of_means - 0.1
-    off = ((found.values - best) / np.sqrt(np.diagonal(COVARIANCE)))[holes]
+    off = ((found.values - best) / np.sqrt(np.diagonal(COVARIANCE)))[missing]
     assert np.sqrt(np.mean(off**2)) < 0.15
 
 
@@ -141,11 +141,11 @@ def test_draws_of_tables_cover_the_truth(imputer):
     """Of 19 draws and the value, exchangeable all, the value lies at an end once in ten times."""
     truth = ORACLE.sample(1_000, seed=8)
     x = holed(truth, 9)
-    holes, draws = np.isnan(x), imputer.multiple(x, 19)
-    outside = ((truth < draws.min(axis=0)) | (truth > draws.max(axis=0)))[holes]
+    missing, draws = np.isnan(x), imputer.multiple(x, 19)
+    outside = ((truth < draws.min(axis=0)) | (truth > draws.max(axis=0)))[missing]
     assert abs(outside.mean() - 0.1) < 0.03
-    assert (draws[:, ~holes] == x[~holes]).all()
-    assert (draws[0, holes] != draws[1, holes]).all()
+    assert (draws[:, ~missing] == x[~missing]).all()
+    assert (draws[0, missing] != draws[1, missing]).all()
     np.testing.assert_array_equal(imputer.multiple(truth, 2), [truth, truth])
 
 

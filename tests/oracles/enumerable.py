@@ -43,27 +43,32 @@ def _bernoulli(value: jax.Array, logits: jax.Array) -> jax.Array:
     return (value * jax.nn.log_sigmoid(logits) + (1 - value) * jax.nn.log_sigmoid(-logits)).sum(axis=-1)
 
 
+@jax.jit
 def log_joint(parameters: Parameters, x: np.ndarray, z: np.ndarray, beta: float = 1.0) -> jax.Array:
     """``log p(x|z) + beta log p(z)`` at z [..., latent]."""
     likelihood = _bernoulli(jnp.asarray(x), z @ parameters["weight"] + parameters["bias"])
     return likelihood + beta * _bernoulli(jnp.asarray(z), parameters["prior"])
 
 
+@jax.jit
 def log_q(parameters: Parameters, x: np.ndarray, z: np.ndarray) -> jax.Array:
     """log q(z|x) at z [..., latent]."""
     return _bernoulli(jnp.asarray(z), x @ parameters["encoder"] + parameters["offset"])
 
 
+@jax.jit
 def log_w(parameters: Parameters, x: np.ndarray, z: np.ndarray, beta: float = 1.0) -> jax.Array:
     """``log p(x|z) + beta (log p(z) - log q(z|x))`` at z [..., latent]."""
     return log_joint(parameters, x, z, beta) - beta * log_q(parameters, x, z)
 
 
+@jax.jit
 def log_evidence(parameters: Parameters, x: np.ndarray) -> jax.Array:
     """log p(x), a scalar."""
     return jax.nn.logsumexp(log_joint(parameters, x, states(len(parameters["prior"]))))
 
 
+@jax.jit
 def posterior(parameters: Parameters, x: np.ndarray) -> jax.Array:
     """p(z|x) of every state, [2^latent]."""
     return jax.nn.softmax(log_joint(parameters, x, states(len(parameters["prior"]))))
@@ -76,6 +81,7 @@ def tuples(latent: int, k: int) -> np.ndarray:
     return every[index]
 
 
+@jax.jit
 def probability(parameters: Parameters, x: np.ndarray, outcomes: np.ndarray) -> jax.Array:
     """The probability [n] of each outcome [n, k, latent] of k draws of q(z|x)."""
     return jnp.exp(log_q(parameters, x, outcomes).sum(axis=-1))
@@ -86,8 +92,12 @@ def expected(
 ) -> jax.Array:
     """E bound(log w_1, ..., log w_k), a scalar; ``bound`` maps [k, outcomes] to [outcomes]."""
     outcomes = tuples(len(parameters["prior"]), k)
-    values = bound(log_w(parameters, x, outcomes, beta).T)
-    return probability(parameters, x, outcomes) @ values
+
+    @jax.jit
+    def mean(parameters, x, beta):
+        return probability(parameters, x, outcomes) @ bound(log_w(parameters, x, outcomes, beta).T)
+
+    return mean(parameters, x, beta)
 
 
 # -- the same model in iwax ---------------------------------------------------------------------------------------

@@ -492,7 +492,8 @@ def readings(run: Path, *, of_model: bool) -> dict[str, object]:
     def measured():
         found = measurements.summaries(folder, ("n", "log_evidence"))
         return [
-            (s, {k: v.tobytes() for k, v in measurements.values(folder, p, s, ("rows",)).items()}) for p, s in found
+            (s, {k: v.tobytes() for k, v in measurements.read(folder, p, s, ("rows",)).columns.items()})
+            for p, s in found
         ]
 
     def weights(which):

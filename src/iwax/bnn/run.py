@@ -8,7 +8,7 @@ import jax
 
 from iwax import streams
 from iwax.bnn.fit import Fit, fit
-from iwax.bnn.measure import Errors, histogram, measured, pruning
+from iwax.bnn.measure import histogram, measured, pruning
 from iwax.bnn.settings import Settings
 from iwax.bnn.task import Task, task_named
 from iwax.runs.environment import environment
@@ -45,12 +45,12 @@ def _document(settings: Settings, task: Task, trained: Fit) -> dict[str, Any]:
     parts = {"valid": task.valid, "test": task.test}
     errors = {
         name: {
-            "mean_weights": _plain(measured(task, network, part, draws=None, key=key)),
-            "drawn_weights": _plain(measured(task, network, part, draws=DRAWS, key=key)) if random else None,
+            "mean_weights": measured(task, network, part, draws=None, key=key)._asdict(),
+            "drawn_weights": measured(task, network, part, draws=DRAWS, key=key)._asdict() if random else None,
         }
         for name, part in parts.items()
     }
-    pruned = [{"share": share, **_plain(each)} for share, each in pruning(task, network, task.test)] if random else []
+    pruned = [{"share": share, **each._asdict()} for share, each in pruning(task, network, task.test)] if random else []
     return {
         "settings": settings.model_dump(mode="json"),
         "protocol": task.protocol,
@@ -61,10 +61,6 @@ def _document(settings: Settings, task: Task, trained: Fit) -> dict[str, Any]:
         "seconds": trained.seconds,
         "environment": environment(),
     }
-
-
-def _plain(errors: Errors) -> dict[str, Any]:
-    return errors._asdict()
 
 
 def closing_line(found: dict[str, Any]) -> str:

@@ -91,7 +91,7 @@ def _first_order_derivatives(log_w: LogWeights, key: PRNGKey | None) -> tuple[Lo
 def _without_the_largest(log_w: LogWeights) -> tuple[LogWeights, Bool[Array, "k *batch"], LogWeights]:
     """The normalised weights but the largest (0), which one that is, and the log-weights but the largest (-inf).
 
-    1 - w̃_s loses no digits but at the largest weight, without which the others must be added up anew.
+    1 - w̃_s loses no digits but at the largest weight, without which the others must be added up again.
     """
     top = jnp.arange(log_w.shape[0]).reshape(-1, *[1] * (log_w.ndim - 1)) == jnp.argmax(log_w, axis=0)
     return jnp.where(top, 0, jax.nn.softmax(log_w, axis=0)), top, jnp.where(top, -jnp.inf, log_w)

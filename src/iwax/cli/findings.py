@@ -4,7 +4,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-from iwax.cli.terminal import Terminal, finite
+from iwax.cli.terminal import Terminal
 from iwax.report.figures import of_diagnosis
 from iwax.runs.run import Run
 from iwax.storage import durable, strict_json
@@ -98,7 +98,7 @@ def _number(value: float | None) -> str:
 def write(folder: Path, found: dict[str, Any], run: Run, *, document: str) -> list[Path]:
     """Write the pictures and then the document into a folder; return the paths. A run seals what lies in its folder."""
     drawn = {f"{name}.png": picture.png() for name, picture in of_diagnosis(run, found).items()}
-    files = {**drawn, document: strict_json.canonical(finite(found))}
+    files = {**drawn, document: strict_json.canonical(strict_json.finite(found))}
     if folder.parent == run.path:
         run.folder.write({f"{folder.name}/{name}": contents for name, contents in files.items()})
     else:

@@ -31,9 +31,9 @@ class ChecksumError(RuntimeError):
 class DataFile:
     """One published file: its place, its SHA-256 and its addresses; a hint says how else to get it.
 
-    A compressed file may instead be known by ``unpacked_sha256``, the digest of what it holds, since anyone may
-    have compressed it again. A file with neither digest is read unchecked, and never downloaded.
-    ``alternatives`` are other forms with the same contents, looked for after this one. A download ends at ``size``
+    ``alternatives`` are other forms with the same contents, looked for after this one. A compressed file may instead
+    be known by what it holds, if that is one of them, since anyone may have compressed it again. A file without a
+    digest is read unchecked, and never downloaded. A download ends at ``size``
     bytes, those of the published file where they are known, and after a time that depends on it (`deadline`).
 
     >>> DataFile("mnist/x.gz", "00ff").path
@@ -45,7 +45,6 @@ class DataFile:
     urls: tuple[str, ...] = ()
     alternatives: tuple["DataFile", ...] = ()
     hint: str = ""
-    unpacked_sha256: str | None = None
     size: int = 2**28
 
     def forms(self) -> tuple["DataFile", ...]:
@@ -89,7 +88,7 @@ def read(file: DataFile) -> bytes:
             spoilt = error  # a spoilt cache is fetched again
     failures: list[str] = []
     for form in file.forms():
-        for url in form.urls if form.sha256 or form.unpacked_sha256 else ():
+        for url in form.urls if form.sha256 else ():
             try:
                 return _download(form, url)
             except (ChecksumError, OSError, ValueError) as error:
@@ -121,22 +120,19 @@ def _checked(form: DataFile, path: Path) -> bytes:
 
 
 def _is_published(form: DataFile, contents: bytes) -> bool:
-    if form.sha256 is None and form.unpacked_sha256 is None:
+    published = {each.sha256 for each in form.forms()}
+    if form.sha256 is None or hashlib.sha256(contents).hexdigest() in published:
         return True
-    if hashlib.sha256(contents).hexdigest() == form.sha256:
-        return True
-    if form.unpacked_sha256 is None:
-        return False
     try:
         unpacked = unpack(contents, name=form.path)
     except ValueError:  # no whole gzip file: certainly not the published one
         return False
-    return hashlib.sha256(unpacked).hexdigest() == form.unpacked_sha256
+    return hashlib.sha256(unpacked).hexdigest() in published
 
 
 def _difference(form: DataFile, contents: bytes) -> str:
     got = hashlib.sha256(contents).hexdigest()
-    return f"needed SHA-256 {form.sha256 or form.unpacked_sha256}, got {got} ({len(contents)} bytes)"
+    return f"needed SHA-256 {form.sha256}, got {got} ({len(contents)} bytes)"
 
 
 def _download(form: DataFile, url: str) -> bytes:

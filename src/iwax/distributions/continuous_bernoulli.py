@@ -8,6 +8,7 @@ from jaxtyping import Array, Float
 
 from iwax._typing import AnyArray, PRNGKey
 from iwax.distributions.independent import AbstractIndependent
+from iwax.distributions.saddle_point import in_powers
 from iwax.parts import Trace
 
 __all__ = ["ContinuousBernoulli"]
@@ -64,9 +65,7 @@ def _mean(m: Array) -> Array:
     """``A'(m)``."""
     near = jnp.abs(m) < _NEAR
     small, large = jnp.where(near, m, 0), jnp.where(near, 1, m)
-    series = jnp.zeros_like(m)
-    for coefficient in reversed(_TAYLOR):
-        series = series * small**2 + coefficient
+    series = in_powers(_TAYLOR, small**2)
     size = jnp.abs(large)
     rest = jnp.exp(-size) / -jnp.expm1(-size)  # 1 / (1 - exp(-m)) is 1 + rest above 0, -rest below
     return jnp.where(near, 0.5 + small * series, jnp.where(large > 0, 1 + rest, -rest) - 1 / large)

@@ -11,6 +11,7 @@ import jax.scipy.special
 from jaxtyping import Array, Float
 
 from iwax._typing import AnyArray, PRNGKey, Scalar
+from iwax.distributions.independent import LANES, longer
 from iwax.distributions.normal import Normal
 from iwax.numerics import implicit, reciprocal
 from iwax.parts import Distribution, Latent, Trace
@@ -58,9 +59,9 @@ class Mixture(Distribution):
     def log_prob(self, value: AnyArray, trace: Trace = None, where: AnyArray | None = None) -> Scalar:
         """``log sum_c pi_c p_c(value)``, nats; with ``where``, of the marked features."""
         if where is None and _normals(self.components):
-            z = jnp.asarray(value)
-            loc, scale = self.components.loc, self.components.scale
-            each = _log_normals(*_in_eights(z, jnp.asarray(loc), jnp.asarray(scale)), z.shape[-1])
+            features = jnp.shape(value)[-1]
+            arrays = (value, self.components.loc, self.components.scale)
+            each = _log_normals(*(longer(each, -features % LANES) for each in arrays), features)
         else:
             each = jax.vmap(lambda component: component.log_prob(value, where=where))(self.components)
         return jax.nn.logsumexp(jax.nn.log_softmax(self.log_weights) + each)
@@ -75,22 +76,12 @@ def _normals(components: Any) -> TypeGuard[Normal]:
     return isinstance(components, Normal)
 
 
-def _in_eights(z: Array, loc: Array, scale: Array) -> tuple[Array, Array, Array]:
-    """z = 0, loc = 0 and scale = 1 after the last feature, up to a multiple of eight.
-
-    The compiler works on eight numbers at once in loops over a few features only where they are such a multiple.
-    """
-    more = -z.shape[-1] % 8
-    wide = [jnp.pad(each, [(0, 0)] * (each.ndim - 1) + [(0, more)]) for each in (z, loc)]
-    return wide[0], wide[1], jnp.pad(scale, [(0, 0)] * (scale.ndim - 1) + [(0, more)], constant_values=1)
-
-
 @partial(jax.custom_jvp, nondiff_argnums=(3,))
 def _log_normals(z: Array, loc: Array, scale: Array, features: int) -> Array:
     """log N(z; loc_c, scale_c) of the first features, for every component c.
 
-    The further ones (`_in_eights`) add nothing to either sum, which is quicker than leaving them out: a plain sum of
-    squares is computed as it is summed, and not laid down first (two fifths of the time of an imputation).
+    The further ones (`longer`) add nothing to either sum, which is quicker than leaving them out: a plain sum of
+    squares is computed as it is summed, and not materialised first (two fifths of the time of an imputation).
     """
     ratio = (z - loc) * reciprocal(scale)
     log_volume = jnp.sum(jnp.log(scale), axis=-1) + 0.5 * features * math.log(2 * math.pi)

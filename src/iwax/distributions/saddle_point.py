@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jax.scipy.special import digamma, gammaln
 from jaxtyping import Array
 
-__all__ = ["deviance", "digamma_error", "log1p_minus", "stirling_error", "within"]
+__all__ = ["deviance", "digamma_error", "in_powers", "log1p_minus", "stirling_error", "within"]
 
 _LARGE = 10.0  # from here on, asymptotic series
 _DELTA = (1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188, -691 / 360360)  # of 1/n, 1/n^3, 1/n^5 ...
@@ -39,7 +39,7 @@ def stirling_error(n: Array, log_n: Array) -> Array:
     below, inverse = jnp.where(large, 1, n), 1 / jnp.where(large, n, _LARGE)
     log_below = jnp.where(large, 0, log_n)
     exact = gammaln(below + 1) - (below + 0.5) * log_below + below - 0.5 * math.log(2 * math.pi)
-    return jnp.where(large, _in_powers(_DELTA, inverse**2) * inverse, exact)
+    return jnp.where(large, in_powers(_DELTA, inverse**2) * inverse, exact)
 
 
 def digamma_error(n: Array, log_n: Array) -> Array:
@@ -51,7 +51,7 @@ def digamma_error(n: Array, log_n: Array) -> Array:
     large = n > _LARGE
     below, inverse = jnp.where(large, 1, n), 1 / jnp.where(large, n, _LARGE)
     exact = below * (jnp.where(large, 0, log_n) - digamma(below + 1)) + 1
-    return jnp.where(large, 0.5 + _in_powers(_PSI, inverse**2) * inverse, exact)
+    return jnp.where(large, 0.5 + in_powers(_PSI, inverse**2) * inverse, exact)
 
 
 def deviance(x: Array, mean: Array, difference: Array, log_ratio: Array) -> Array:
@@ -62,7 +62,7 @@ def deviance(x: Array, mean: Array, difference: Array, log_ratio: Array) -> Arra
     """
     v = difference / jnp.maximum(x + mean, jnp.finfo(x.dtype).tiny)
     small = jnp.where(jnp.abs(v) < _NEAR, v, 0)
-    series = _in_powers(tuple(1 / (2 * j + 3) for j in range(_TERMS)), small**2)
+    series = in_powers(tuple(1 / (2 * j + 3) for j in range(_TERMS)), small**2)
     return jnp.where(
         jnp.abs(v) < _NEAR,
         difference * small + 2 * x * small**3 * series,
@@ -79,12 +79,17 @@ def log1p_minus(t: Array, log_of_sum: Array, times: Array, product: Array) -> Ar
     near = jnp.abs(t) < _NEAR
     small, middle = jnp.where(near, t, 0), (t > -0.5) & (t < 1)
     w = small / (2 + small)  # log(1 + t) = 2 (w + w^3/3 + ...), and 2 w - t = - t w
-    series = _in_powers(tuple(1 / (2 * j + 3) for j in range(_TERMS)), w**2)
+    series = in_powers(tuple(1 / (2 * j + 3) for j in range(_TERMS)), w**2)
     far = times * jnp.where(middle, jnp.log1p(jnp.where(middle, t, 0)), log_of_sum) - product
     return jnp.where(near, times * (2 * w**3 * series - small * w), far)
 
 
-def _in_powers(coefficients: tuple[float, ...], x: Array) -> Array:
+def in_powers(coefficients: tuple[float, ...], x: Array) -> Array:
+    """``c_0 + c_1 x + c_2 x^2 + ...``.
+
+    >>> float(in_powers((1.0, 2.0), jnp.float32(3.0)))
+    7.0
+    """
     total = jnp.zeros_like(x)
     for coefficient in reversed(coefficients):
         total = total * x + coefficient

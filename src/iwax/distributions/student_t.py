@@ -9,6 +9,7 @@ from jaxtyping import Array, Float
 
 from iwax._typing import AnyArray, PRNGKey
 from iwax.distributions.independent import AbstractIndependent
+from iwax.distributions.saddle_point import in_powers
 from iwax.numerics import reciprocal
 from iwax.parts import Trace
 
@@ -80,11 +81,8 @@ def _log_gamma_ratio(a: Array) -> Array:
     """
     small = a < _LARGE
     below, inverse = jnp.where(small, a, 1), 1 / jnp.where(small, a + _LARGE, a)
-    series = jnp.zeros_like(a)
-    for coefficient in reversed(_SERIES):
-        series = series * inverse**2 + coefficient
     above, under = jnp.ones_like(a), below + 0.5
     for i in range(1, _LARGE):
         above, under = above * (below + i), under * (below + i + 0.5)
     steps = jnp.log(below * (below + _LARGE) * (above / under) ** 2)  # twice what _LARGE steps of the recurrence add
-    return series * inverse + jnp.where(small, 0.5 * steps, 0)
+    return in_powers(_SERIES, inverse**2) * inverse + jnp.where(small, 0.5 * steps, 0)

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from iwax._typing import PRNGKey
-from iwax.evaluation.annealing import LADDERS, STARTS, Annealed, Plan, anneal, refuse_discrete, tuned
+from iwax.evaluation.annealing import Chains, Plan, anneal, refuse_discrete, tuned
 from iwax.evaluation.hamiltonian import TARGET_ACCEPTANCE
 from iwax.evaluation.rows import Block, DataPoints, at_least, by_row, prepared
 from iwax.evaluation.trust import Estimate
 from iwax.model import LatentVariableModel
 from iwax.numerics import StreamingLogMeanExp
 
-__all__ = ["AnnealedEvidence", "annealed_evidence", "planned", "rows_at_once", "summed", "within"]
+__all__ = ["AnnealedEvidence", "annealed_evidence", "rows_at_once", "summed", "within"]
 
 _ROWS = 640  # chains of all rows of a block: about where a matrix product is fastest
 _ACCEPTED = (0.4, 0.9)  # outside of it the steps were not what the chains needed
@@ -83,7 +83,7 @@ def annealed_evidence(
 ) -> AnnealedEvidence:
     """``log (1/n) sum_i prod_t f_{beta_t}(z_{t-1}) / f_{beta_{t-1}}(z_{t-1})`` over n chains, for every row of x, nats.
 
-    Neal (2001), "Annealed importance sampling", Statistics and Computing 11, arXiv:physics/9803008; Wu, Burda,
+    Neal (2001), "Chains importance sampling", Statistics and Computing 11, arXiv:physics/9803008; Wu, Burda,
     Salakhutdinov and Grosse (2017, arXiv:1611.04273). ``log f_beta = (1 - beta) log f_0(z) + beta log p(x, z)``, f_0
     the prior or, with ``start="posterior"``, q(z|x); z moves by one transition of Hamiltonian Monte Carlo per
     temperature with ``leapfrog`` steps, tuned to an acceptance of 0.65 in a warm-up that is not reused, or of size
@@ -95,13 +95,13 @@ def annealed_evidence(
     ``progress(done, total)`` is called as rows are done. Raises ValueError where x is not a table of finite numbers in
     the likelihood's support, a number is below 1, a name is unknown, or the latents are discrete.
     """
-    plan = planned(chains=chains, temperatures=temperatures, leapfrog=leapfrog, start=start, ladder=ladder, step=step)
+    plan = Plan(chains, temperatures, leapfrog, start, ladder, step)
     at_least(1, {} if batch is None else {"batch": batch})
     model, x = prepared(model, x, rows, key)
 
     def of_block(block: Block) -> np.ndarray:
         refuse_discrete(model, block.x)
-        log_steps = tuned(model, key, block.x, plan, step=step)
+        log_steps = tuned(model, key, block.x, plan)
         found = anneal(model, key, block.x, plan, log_steps, progress=within(block, len(x), progress))
         return summed(found, 1)
 
@@ -109,22 +109,7 @@ def annealed_evidence(
     return AnnealedEvidence(chains, temperatures, leapfrog, start, np.asarray(x.index), *columns)
 
 
-def planned(*, chains: int, temperatures: int, leapfrog: int, start: str, ladder: str, step: float | None) -> Plan:
-    """The plan, or a ValueError that names what is out of range.
-
-    >>> planned(chains=2, temperatures=10, leapfrog=5, start="prior", ladder="linear", step=None).chains
-    2
-    """
-    at_least(1, {"chains": chains, "temperatures": temperatures, "leapfrog": leapfrog})
-    for name, value, known in (("start", start, STARTS), ("ladder", ladder, LADDERS)):
-        if value not in known:
-            raise ValueError(f"{name} must be {' or '.join(known)}, got {value!r}")
-    if step is not None and not 0 < step < np.inf:
-        raise ValueError(f"step must be a positive size of the leapfrog steps, or None to have it tuned, got {step}")
-    return Plan(chains, temperatures, leapfrog, start, ladder)  # pyright: ignore[reportArgumentType]
-
-
-def summed(found: Annealed, sign: int) -> np.ndarray:
+def summed(found: Chains, sign: int) -> np.ndarray:
     """``sign log mean exp(sign log w)`` over chains, its error, effective sample size, and the acceptance, [4, rows].
 
     The sign is 1 for chains forward, -1 for chains backward.

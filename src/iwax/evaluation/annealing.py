@@ -8,7 +8,8 @@ draw their weights: they stay the same all along a chain.
 """
 
 from collections.abc import Callable
-from typing import Any, Literal, NamedTuple
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -18,13 +19,12 @@ import numpy as np
 from iwax import batched, streams
 from iwax._typing import PRNGKey, Scalar
 from iwax.evaluation.hamiltonian import TARGET_ACCEPTANCE, Path, Point, at, transition
+from iwax.evaluation.rows import at_least
 from iwax.model import LatentVariableModel
 from iwax.parts import Datum, Latent
 
-__all__ = ["LADDERS", "STARTS", "Annealed", "Plan", "anneal", "betas", "refuse_discrete", "tuned"]
+__all__ = ["LADDERS", "STARTS", "Chains", "Plan", "anneal", "betas", "refuse_discrete", "tuned"]
 
-Start = Literal["prior", "posterior"]
-Ladder = Literal["sigmoidal", "linear"]
 STARTS, LADDERS = ("prior", "posterior"), ("sigmoidal", "linear")
 _STEEPNESS = 4.0  # of the sigmoidal ladder: Wu et al. (2017, arXiv:1611.04273)
 _SEGMENT = 50  # temperatures per call: what bounds the memory, and how long a signal waits
@@ -32,29 +32,43 @@ _GAIN = 0.5  # of the logarithm of the step, for each unit by which an acceptanc
 _FIRST_STEP = 0.5
 
 
-class Plan(NamedTuple):
-    """How the chains go: how many, over how many temperatures, with how many leapfrog steps at each, from where."""
+@dataclass(frozen=True)
+class Plan:
+    """How the chains go: how many, over how many temperatures, with how many leapfrog steps at each, from where.
+
+    ``step`` is the size of the leapfrog steps (None: it is tuned). Raises ValueError if a number is out of range, or a
+    name is unknown.
+    """
 
     chains: int
     temperatures: int
     leapfrog: int
-    start: Start
-    ladder: Ladder
+    start: str
+    ladder: str
+    step: float | None = None
+
+    def __post_init__(self) -> None:
+        at_least(1, {"chains": self.chains, "temperatures": self.temperatures, "leapfrog": self.leapfrog})
+        for name, value, known in (("start", self.start, STARTS), ("ladder", self.ladder, LADDERS)):
+            if value not in known:
+                raise ValueError(f"{name} must be {' or '.join(known)}, got {value!r}")
+        if self.step is not None and not 0 < self.step < np.inf:
+            raise ValueError(f"step must be a positive size of the leapfrog steps, or None to tune it, got {self.step}")
+
+    @property
+    def moves(self) -> "Plan":
+        """The plan less what the compiled loop does not depend on."""
+        return replace(self, temperatures=1, ladder="linear", step=None)
 
 
-def _of_moves(plan: Plan) -> Plan:
-    """The plan less what the compiled loop does not depend on."""
-    return plan._replace(temperatures=1, ladder="linear")
-
-
-class Annealed(NamedTuple):
-    """What the chains of some rows gave: ``log_w`` [chains, rows] in nats, float64, and the mean acceptance [rows]."""
+class Chains(NamedTuple):
+    """The chains of some rows: ``log_w`` [chains, rows] in nats, float64, and the mean acceptance [rows]."""
 
     log_w: np.ndarray
     acceptance: np.ndarray
 
 
-def betas(temperatures: int, ladder: Ladder) -> np.ndarray:
+def betas(temperatures: int, ladder) -> np.ndarray:
     """beta_0 = 0 to beta_T = 1 [T + 1], evenly spaced, or along a sigmoid, hence close together near both ends.
 
     >>> betas(4, "sigmoidal").round(3).tolist()
@@ -67,20 +81,21 @@ def betas(temperatures: int, ladder: Ladder) -> np.ndarray:
     return (curve - curve[0]) / (curve[-1] - curve[0])
 
 
-def tuned(model: LatentVariableModel, key: PRNGKey, x: Datum, plan: Plan, *, step: float | None) -> np.ndarray:
+def tuned(model: LatentVariableModel, key: PRNGKey, x: Datum, plan: Plan) -> np.ndarray:
     """The logarithm of the step at every temperature [rows, T + 1], from chains that are thrown away.
 
     Each chain of a warm-up over a tenth of the temperatures, or fifty, follows the step at which moves are accepted
-    with probability 0.65 (Robbins and Monro 1951); a row takes the mean of its chains. With ``step``, that number.
+    with probability 0.65 (Robbins and Monro 1951); a row takes the mean of its chains. With a ``step`` of the plan,
+    that number.
     """
     rows = x.values.shape[0]
-    if step is not None:
-        return np.full((rows, plan.temperatures + 1), np.log(step))
+    if plan.step is not None:
+        return np.full((rows, plan.temperatures + 1), np.log(plan.step))
     segment = min(plan.temperatures, _SEGMENT)
     total = -(-max(50, plan.temperatures // 10) // segment) * segment
     still = total // 5  # moves at beta = 0, where the chain is at home, to find the first step
     ladder = np.concatenate([np.zeros(still), betas(total - still - 1, plan.ladder)])
-    key, moves = jax.random.fold_in(key, streams.Annealing.WARM_UP), _of_moves(plan)
+    key, moves = jax.random.fold_in(key, streams.Annealing.WARM_UP), plan.moves
     points, offsets = _begin(model, key, x, None, plan.chains, plan.start)
     offsets, found = offsets + np.log(_FIRST_STEP), []
     for first in range(0, total, segment):
@@ -104,7 +119,7 @@ def anneal(
     *,
     back: Latent | None = None,
     progress: Callable[[float], None] | None = None,
-) -> Annealed:
+) -> Chains:
     """Log-weights of all chains, forward; or backward from ``back``, draws [rows, ...] of the posterior.
 
     Forward, the mean of exp(log w) is p(x), whatever the steps, as long as they are none of these chains' doing; and
@@ -120,7 +135,7 @@ def anneal(
     index = np.minimum(np.arange(calls * segment), plan.temperatures - 1)  # the last call may move for nothing
     gaps = np.pad(gaps, (0, calls * segment - plan.temperatures))
     direction = streams.Annealing.FORWARD if back is None else streams.Annealing.BACKWARD
-    key, moves = jax.random.fold_in(key, direction), _of_moves(plan)
+    key, moves = jax.random.fold_in(key, direction), plan.moves
     points, offsets = _begin(model, key, x, back, plan.chains, plan.start)
     log_w, accepted = np.zeros(offsets.shape), np.zeros(offsets.shape)
     for first in range(0, calls * segment, segment):
@@ -135,7 +150,7 @@ def anneal(
         accepted += np.asarray(rates, np.float64) @ (gaps[first : first + segment] > 0)
         if progress is not None:
             progress((first + segment) / (calls * segment))
-    return Annealed(log_w.T, accepted.mean(axis=1) / plan.temperatures)
+    return Chains(log_w.T, accepted.mean(axis=1) / plan.temperatures)
 
 
 def refuse_discrete(model: LatentVariableModel, x: Datum) -> None:
@@ -160,7 +175,7 @@ def refuse_discrete(model: LatentVariableModel, x: Datum) -> None:
 
 @eqx.filter_jit
 def _begin(
-    model: LatentVariableModel, key: PRNGKey, x: Datum, back: Latent | None, chains: int, start: Start
+    model: LatentVariableModel, key: PRNGKey, x: Datum, back: Latent | None, chains: int, start: str
 ) -> tuple[Any, Any]:
     """Where the chains stand at first, [rows, chains, ...], and a 0 for each."""
     model = batched.bound(model, key)
@@ -214,7 +229,7 @@ def _anneal_segment(
     return batched.over_data(of_row, key, x, points, offsets, log_steps)
 
 
-def _path(model: LatentVariableModel, x: Datum, key: PRNGKey, start: Start) -> tuple[Path, Latent]:
+def _path(model: LatentVariableModel, x: Datum, key: PRNGKey, start: str) -> tuple[Path, Latent]:
     """The path of one chain, and where it starts: a draw of f_0."""
     draw = model.propose(x, key)
     origin, z = draw.distribution, draw.z

@@ -13,8 +13,8 @@ import numpy as np
 
 from iwax import batched, streams
 from iwax._typing import PRNGKey
-from iwax.evaluation.annealed import AnnealedEvidence, planned, rows_at_once, summed, within
-from iwax.evaluation.annealing import anneal, refuse_discrete, tuned
+from iwax.evaluation.annealed import AnnealedEvidence, rows_at_once, summed, within
+from iwax.evaluation.annealing import Plan, anneal, refuse_discrete, tuned
 from iwax.evaluation.rows import Block, at_least, by_row
 from iwax.evaluation.statistics import standard_error
 from iwax.model import LatentVariableModel
@@ -83,14 +83,14 @@ def bidirectional_evidence(
     warm-up. Raises ValueError where a number is below 1, a name is unknown, or the latents are discrete.
     """
     at_least(1, {"n": n} | ({} if batch is None else {"batch": batch}))
-    plan = planned(chains=chains, temperatures=temperatures, leapfrog=leapfrog, start=start, ladder=ladder, step=step)
+    plan = Plan(chains, temperatures, leapfrog, start, ladder, step)
     model = batched.ready(model, key)
     z, x = _simulated(model, key, n)
     rows, size = np.arange(n), batch or rows_at_once(n, chains)
 
     def of_block(block: Block) -> np.ndarray:
         refuse_discrete(model, block.x)
-        log_steps, index = tuned(model, key, block.x, plan, step=step), np.asarray(block.x.index)
+        log_steps, index = tuned(model, key, block.x, plan), np.asarray(block.x.index)
         sides = []
         for sign, at in ((1, None), (-1, jax.tree.map(lambda leaf: leaf[index], z))):
             report = within(block, n, progress, since=len(sides) / 2, until=(len(sides) + 1) / 2)

@@ -44,7 +44,7 @@ def table(
 def check_cells(x: np.ndarray, *, missing: bool, empty: bool = False, name: str = "x") -> None:
     """Raise ValueError, naming the cell, unless all cells [n, features] are finite or, as NaN, may be ``missing``.
 
-    Finite in the precision that is computed with: single unless JAX was told otherwise. A row of which nothing was
+    Finite in the precision that is computed with: single unless JAX is set to another. A row of which nothing was
     observed is refused too, unless rows may be ``empty``: it says nothing, and its log p(x) is 0.
 
     >>> check_cells(np.array([[0.0, np.nan]]), missing=True)

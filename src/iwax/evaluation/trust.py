@@ -1,10 +1,12 @@
 """Whether the error of an importance-weighted answer is known: one rule, and its words, for all such answers."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from iwax.evaluation.statistics import standard_error
 
-__all__ = ["FEW", "TRUSTED_K_HAT", "Estimate", "named", "unknown", "unknown_words"]
+__all__ = ["FEW", "TRUSTED_K_HAT", "Estimate", "named", "named_rows", "unknown", "unknown_words"]
 
 TRUSTED_K_HAT = 0.7  # Vehtari et al. (2024, arXiv:1507.02646): above it importance sampling is unreliable
 FEW = 10  # effective draws below which the spread of the weights says little of the error of their mean
@@ -69,7 +71,14 @@ def named(marks: np.ndarray, *, first: int = 0) -> str:
     >>> named(np.array([True, False, True])), named(np.ones(9, bool), first=1)
     ('rows 0, 2', 'rows 1, 2, 3, 4, 5 and 4 more')
     """
-    numbers = np.flatnonzero(marks) + first
-    shown = ", ".join(map(str, numbers[:_NAMED].tolist()))
-    more = f" and {numbers.size - _NAMED:,} more" if numbers.size > _NAMED else ""
-    return f"row{'s' * (numbers.size > 1)} {shown}{more}"
+    return named_rows((np.flatnonzero(marks) + first).tolist())
+
+
+def named_rows(numbers: Sequence[int]) -> str:
+    """Some of the numbers of rows, and how many more.
+
+    >>> named_rows((7, 8))
+    'rows 7, 8'
+    """
+    more = f" and {len(numbers) - _NAMED:,} more" if len(numbers) > _NAMED else ""
+    return f"row{'s' * (len(numbers) > 1)} {', '.join(map(str, numbers[:_NAMED]))}{more}"

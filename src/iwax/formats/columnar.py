@@ -11,7 +11,7 @@ from iwax.formats.cell import Cell, as_text, number
 
 __all__ = ["Column", "Levels", "Numbers", "Packed", "joined", "packed"]
 
-PIECE = 2**16  # cells that are texts of their own at once
+FIRST, PIECE = 2**8, 2**16  # cells that are texts of their own at once: of the first piece, and at most
 DIGITS = 15  # of any whole number that float64 tells from the next one
 MOST_DIGITS = 309  # of any that is not infinite there
 
@@ -41,8 +41,11 @@ class Column(Sequence[Cell]):
         return self.part(at, at + 1).cells()[0]
 
     def pieces(self) -> Iterator[list[Cell]]:
-        """The cells as lists of at most ``PIECE`` cells, one after the other."""
-        return (self.part(at, at + PIECE).cells() for at in range(0, len(self), PIECE))
+        """The cells as lists of at most ``PIECE`` cells; the first are short, for those who look at a few cells."""
+        at, size = 0, FIRST
+        while at < len(self):
+            yield self.part(at, at + size).cells()
+            at, size = at + size, min(2 * size, PIECE)
 
     def __iter__(self) -> Iterator[Cell]:
         return chain.from_iterable(self.pieces())
@@ -100,31 +103,34 @@ class Column(Sequence[Cell]):
 
 
 class Packed(Column):
-    """Texts end to end: cell i is ``text[starts[i]:starts[i + 1]]``, and ``empty`` where that is.
+    """Texts end to end: cell i is ``text[starts[i]:starts[i + 1]]``, and None where that is empty.
 
     >>> packed(["a", None, "bc"])[1:]
     [None, 'bc']
     """
 
-    def __init__(self, text: str, starts: np.ndarray, empty: Cell = None) -> None:
-        self.text, self.starts, self.empty = text, starts, empty
+    def __init__(self, text: str, starts: np.ndarray) -> None:
+        self.text, self.starts = text, starts
 
     def __len__(self) -> int:
         return len(self.starts) - 1
 
     def part(self, start: int, stop: int) -> "Packed":
         """The cells from ``start`` to ``stop``, of the same text."""
-        return Packed(self.text, self.starts[start : stop + 1], self.empty)
+        return Packed(self.text, self.starts[start : stop + 1])
+
+    def __contains__(self, cell: object) -> bool:
+        return (not isinstance(cell, str) or cell in self.text) and super().__contains__(cell)
 
     def cells(self) -> list[Cell]:
         """All cells, each a text of its own."""
-        return [self.text[start:stop] or self.empty for start, stop in pairwise(self.starts.tolist())]
+        return [self.text[start:stop] or None for start, stop in pairwise(self.starts.tolist())]
 
 
-def packed(cells: Sequence[Cell], empty: Cell = None) -> Packed:
-    """Cells as one text; an empty one and None are one, read as ``empty``."""
+def packed(cells: Sequence[Cell]) -> Packed:
+    """Cells as one text; an empty one and None are one."""
     texts = [cell or "" for cell in cells]
-    return Packed("".join(texts), _starts(np.fromiter(map(len, texts), np.int64, len(texts))), empty)
+    return Packed("".join(texts), _starts(np.fromiter(map(len, texts), np.int64, len(texts))))
 
 
 def joined(pieces: Sequence[Packed]) -> Packed:
@@ -137,7 +143,7 @@ def joined(pieces: Sequence[Packed]) -> Packed:
         return pieces[0]
     lengths = np.concatenate([np.diff(piece.starts) for piece in pieces])
     text = "".join(piece.text[piece.starts[0] : piece.starts[-1]] for piece in pieces)
-    return Packed(text, _starts(lengths), pieces[0].empty)
+    return Packed(text, _starts(lengths))
 
 
 def _starts(lengths: np.ndarray) -> np.ndarray:

@@ -5,6 +5,7 @@ from collections.abc import Collection, Sequence
 from itertools import pairwise
 
 from iwax.formats.cell import mark_missing, number
+from iwax.formats.columnar import Column
 from iwax.formats.dialect import Dialect
 from iwax.formats.refusals import Option, TableError, cut
 
@@ -15,7 +16,7 @@ ANSWERS = (Option("header", "none"), Option("header", "first"))
 
 
 def has_header(
-    first: Sequence[str], below: Sequence[Sequence[str]], *, where: str, dialect: Dialect, names: Collection[str] = ()
+    first: Sequence[str], below: Sequence[Column], *, where: str, dialect: Dialect, names: Collection[str] = ()
 ) -> bool:
     """Whether the cells of the first line name the columns, whose other cells are ``below``.
 
@@ -24,10 +25,10 @@ def has_header(
     either: a cell of the line stands in its own column too, has the form of that column's cells (dates, identifiers)
     or is a number like them; or all of the line are whole numbers as pandas writes for an array without names.
 
-    >>> has_header(["age", "sex"], [["31", "27"], ["f", "m"]], where="t.csv:1", dialect=Dialect())
-    True
-    >>> has_header(["0.5", "2.5"], [["1.5", "0.1"], ["3.5", "7.1"]], where="t.csv:1", dialect=Dialect())
-    False
+    >>> from iwax.formats.columnar import packed
+    >>> below = [packed(["1.5", "0.1"]), packed(["3.5", "7.1"])]
+    >>> [has_header(first, below, where="t.csv:1", dialect=Dialect()) for first in (["age", "size"], ["0.5", "2.5"])]
+    [True, False]
     """
     texts = [cell.strip() for cell in first]
     numbered = {f"column{i + 1}" for i in range(len(first))}
@@ -58,7 +59,7 @@ def _ask(where: str, column: int, cell: str, why: str) -> None:
     )
 
 
-def _like(cell: str, texts: Sequence[str], column: int, below: Sequence[Sequence[str]]) -> str:
+def _like(cell: str, texts: Sequence[str], column: int, below: Sequence[Column]) -> str:
     """Why a cell of the first line is one of its column, empty where it is none. A name may be a year."""
     size = number(texts[column])
     if size is None:
@@ -69,16 +70,21 @@ def _like(cell: str, texts: Sequence[str], column: int, below: Sequence[Sequence
         return "a number"
     if _years(texts):
         return ""
-    others = [number(other.strip()) for other in below[column][:LOOKED_AT] if other.strip()]
-    numbers = [other for other in others if other is not None]
+    others = _texts(below[column])
+    numbers = [value for other in others if (value := number(other)) is not None]
     if 2 * len(numbers) > len(others) and numbers and min(numbers) <= size <= max(numbers):
         return "a number like those of its column"
     return ""
 
 
-def _same_form(text: str, cells: Sequence[str]) -> bool:
+def _texts(cells: Column) -> list[str]:
+    """The first cells of a column that are not empty."""
+    return [text for cell in cells[:LOOKED_AT] if (text := (cell or "").strip())]
+
+
+def _same_form(text: str, cells: Column) -> bool:
     """Whether a text with digits in it and all cells are alike but for their digits, such as dates."""
-    forms = {DIGITS.sub("0", other.strip()) for other in cells[:LOOKED_AT] if other.strip()}
+    forms = {DIGITS.sub("0", other) for other in _texts(cells)}
     return len(cells) > 1 and forms == {DIGITS.sub("0", text)} and bool(DIGITS.search(text))
 
 
@@ -89,7 +95,7 @@ def _years(texts: Sequence[str]) -> bool:
     return len(steps) == 1 and min(steps) > 0
 
 
-def _ask_of_numbers(texts: Sequence[str], below: Sequence[Sequence[str]], where: str) -> None:
+def _ask_of_numbers(texts: Sequence[str], below: Sequence[Column], where: str) -> None:
     """A line of numbers is data, unless they are whole and count the columns or are unlike what is below them."""
     small = all(text.isascii() and text.isdigit() and len(text) <= LARGEST for text in texts)
     if not small or len(set(texts)) < len(texts):
@@ -108,7 +114,7 @@ def _ask_of_numbers(texts: Sequence[str], below: Sequence[Sequence[str]], where:
         )
 
 
-def _whole(cells: Sequence[str]) -> bool:
+def _whole(cells: Column) -> bool:
     """Whether most cells that are numbers are whole."""
-    found = [value for cell in cells[:LOOKED_AT] if (value := number(cell.strip())) is not None]
+    found = [value for text in _texts(cells) if (value := number(text)) is not None]
     return 2 * sum(value == int(value) for value in found if abs(value) < 1e300) > len(found)

@@ -186,7 +186,7 @@ def _refuse(picture: Image.Image) -> None:
             "the numbers with numpy.save('data.npy', x.astype('float32'))"
         )
     if picture.format != "MPO" and getattr(picture, "is_animated", False):  # of MPO every viewer shows the first
-        raise ValueError("it has several frames or pages, and one picture a file was needed; save each by itself")
+        raise ValueError("it has several frames or pages, and one picture per file was needed; save each by itself")
 
 
 def _shown(picture: Image.Image) -> np.ndarray:

@@ -9,7 +9,7 @@ from array import array
 from collections import Counter, deque
 from collections.abc import Collection, Mapping, Sequence
 from itertools import islice
-from typing import NoReturn, cast
+from typing import NoReturn
 
 from iwax.formats.cell import mark_missing
 from iwax.formats.cells import Cells, check_names, check_width
@@ -21,7 +21,7 @@ from iwax.memory_limit import allow
 
 BLOCK, LEAST = 2**18, 64  # cells, and rows at least, that are texts of their own at once
 COLUMN = 2_000  # bytes that a column takes besides its cells: its name, its kind, its numbers
-IN_QUOTES = r'"[^"]*+(?:""[^"]*+)*+"'  # possessive: one step a letter, no memory for ways back
+IN_QUOTES = r'"[^"]*+(?:""[^"]*+)*+"'  # possessive: one step per letter, no memory for ways back
 
 
 def read_cells(contents: bytes, *, name: str, names: Collection[str] = (), dialect: Dialect = AS_SHOWN) -> Cells:
@@ -45,8 +45,8 @@ def read_cells(contents: bytes, *, name: str, names: Collection[str] = (), diale
     columns = deque[Packed]()
     while pieces:
         columns.append(joined(pieces.popleft()))  # its pieces are gone as soon as it is there
-    first = [str(column[0]) for column in columns]
-    below = cast("list[Sequence[str]]", [column[1:] for column in columns])  # as written: empty, and not None
+    first = [column[0] or "" for column in columns]
+    below = [column[1:] for column in columns]
     header = has_header(first, below, where=f"{name}:{lines[0]}", dialect=dialect, names=names)
     del below
     if header and len(lines) == 1:
@@ -86,7 +86,7 @@ def _packed(table: Parted, *, held: int) -> tuple[Sequence[int], list[list[Packe
             if len(row) != wanted:
                 _refuse_ragged(table, line, row, wanted)
             lines.append(line)
-        blocks.append([packed(column, "") for column in zip(*(row for _, row in block), strict=True)])
+        blocks.append([packed(column) for column in zip(*(row for _, row in block), strict=True)])
     return lines, blocks
 
 
@@ -94,7 +94,7 @@ def _marked(column: Column, dialect: Dialect, levels: Collection[str]) -> tuple[
     """`mark_missing` of a column with counts of the words, and its numbers without what parts their thousands."""
     found, counts = [], Counter[str]()
     for piece in column.pieces():
-        cells = [str(cell) for cell in piece]
+        cells = [cell or "" for cell in piece]
         read, marks = mark_missing(cells, dialect.missing, levels)
         found.append(packed(read))
         counts.update(cell.strip() for cell in cells if cell in marks)

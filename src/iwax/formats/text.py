@@ -15,7 +15,7 @@ RARE = ":^~#*\x01"  # asked for, never taken by themselves
 HEAD = 1_000_000  # characters in which the first lines are looked for
 LOOKED_AT = 50  # lines
 SEPARATOR = re.compile(r"\"?sep=([^\w\"'.+\r\n-])\"?[,;\t|]*(\r\n|\r|\n)", re.IGNORECASE)
-# possessive: a cell of any length takes one step a letter, and no memory for ways back
+# possessive: a cell of any length takes one step per letter, and no memory for ways back
 QUOTED = re.compile(r'(?:\A|(?<=[,;\t|\r\n ]))"[^"]*+(?:""[^"]*+)*+(?:"|\Z)')  # a cell, perhaps of many lines
 LINE = re.compile(r"[^\r\n]*+(?:\r\n?+|\n|\Z)")
 

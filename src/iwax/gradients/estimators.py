@@ -27,6 +27,7 @@ from typing import Any, NamedTuple
 import jax
 
 from iwax._typing import LogWeights, PRNGKey, Scalar
+from iwax.batched import Hold
 from iwax.bounds import Bound, iwae
 from iwax.control_variates import ControlVariate
 
@@ -58,6 +59,8 @@ class Estimator:
 
     ``weights`` is a function of (log-weights, beta, key, baseline). ``path`` and ``score`` say whether there are
     weights b and c at all; ``total`` that b = a and c = -beta a: plain automatic differentiation of the bound.
+    ``hold`` is what of q is constant where the gradient is a plain derivative, as it is for draws that are not
+    independent (`samplers`): "densities" or "draws"; None where it is none.
     ``posterior_bound`` is the bound that the posterior ascends, if it is another than the model's.
     """
 
@@ -69,6 +72,7 @@ class Estimator:
     score: bool = False
     control_variate: ControlVariate | None = field(default=None, hash=False)  # may hold arrays
     posterior_bound: Bound | None = field(default=None, repr=False)
+    hold: Hold | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         _refuse_another(self.name, self.bound)
@@ -112,7 +116,7 @@ def sticking_the_landing(bound: Bound) -> Estimator:
         first, _ = bound.derivatives(log_w, key)
         return Weights(first, first, None)
 
-    return Estimator("sticking_the_landing", bound, weights)
+    return Estimator("sticking_the_landing", bound, weights, hold="densities")
 
 
 def doubly_reparameterized(bound: Bound) -> Estimator:
@@ -188,7 +192,7 @@ def wake() -> Estimator:
         share = jax.nn.softmax(log_w, axis=0)
         return Weights(share, None, share)
 
-    return Estimator("wake", iwae, weights, path=False, score=True)
+    return Estimator("wake", iwae, weights, path=False, score=True, hold="draws")
 
 
 def doubly_reparameterized_wake() -> Estimator:

@@ -10,7 +10,7 @@ from jaxtyping import Array
 from iwax import batched, streams
 from iwax._typing import PRNGKey
 from iwax.gradients.functions import AnyObjective, as_objective
-from iwax.gradients.protocol import AbstractObjective, Penalised
+from iwax.gradients.protocol import AbstractObjective, WithPenalties
 from iwax.model import LatentVariableModel
 from iwax.parts import Datum, Likelihood, Posterior
 
@@ -47,7 +47,7 @@ def with_local_reconstruction(objective: AnyObjective, *, weight: float, draws: 
     if draws < 1:
         raise ValueError(f"local reconstruction needs at least 1 draw, got draws={draws}")
 
-    return Penalised(as_objective(objective), (LocalReconstruction(weight, draws),))
+    return WithPenalties(as_objective(objective), (LocalReconstruction(weight, draws),))
 
 
 def _error(model: LatentVariableModel, key: PRNGKey, x: Datum, draws: int) -> Array:

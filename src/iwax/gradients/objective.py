@@ -21,17 +21,17 @@ __all__ = ["Objective"]
 
 @dataclass(frozen=True, repr=False)
 class Objective(AbstractObjective):
-    """A function of the model whose gradient is the estimator's, from k draws of every row.
+    """A function of the model whose gradient is the estimator's, from k draws per row.
 
-    ``objective(model, key, x)`` takes x as a `Datum`, or as an array of complete rows [batch, *event]
-    (``Datum.of(x, missing=True)`` where some are not). ``bound`` in the result is the bound of the same draws at
-    beta = 1, nats, without a gradient. ``sampler`` is how the draws come about (`iwax.samplers`); others than
-    `samplers.independent` need a pathwise estimator and all draws at once. With ``backward`` = m the gradient is that
-    of m of the k draws, chosen with probability in proportion to their weights |a| + |b| + |c| and weighted by its
+    ``objective(model, key, x)`` takes x as a `Datum`, or as an array of complete rows [batch, *event] (``Datum.of(x,
+    missing=True)`` where some are not). ``bound`` in the result is the bound of the same draws at beta = 1, nats,
+    without a gradient. ``sampler`` is how the draws come about (`iwax.samplers`); others than `samplers.independent`
+    need all draws at once, and an estimator that they serve (`samplers.Sampler`). With ``backward`` = m the gradient is
+    that of m of the k draws, chosen with probability in proportion to their weights |a| + |b| + |c| and weighted by its
     inverse: unbiased, and forward for k but backward for m (m = 1, pathwise: Burda, Grosse and Salakhutdinov 2016,
     section 3). With ``chunk`` at most that many draws of a row are in memory at once; the forward pass is then made
-    twice. ``penalties`` are taken off the value and not off the bound. Raises ValueError where k cannot serve the
-    bound, backward is not in 1..k, or chunk is below 1; and, when it is called, where the draws of the posterior have
+    twice. ``penalties`` are subtracted from the value and not from the bound. Raises ValueError if k does not suit the
+    bound, backward is not in 1..k, or chunk is below 1; and, when it is called, if the draws of the posterior have
     no derivative and the estimator needs one, or the state of a control variate is missing.
 
     >>> from iwax import bounds, gradients
@@ -51,9 +51,11 @@ class Objective(AbstractObjective):
         _refuse(self.k, self.estimator, self.backward, self.chunk)
         if self.sampler == samplers.independent:
             return
-        if not self.estimator.total or self.backward is not None or self.at_once < self.k:
+        serves = self.estimator.total or self.estimator.hold in self.sampler.holds
+        if not serves or self.backward is not None or self.at_once < self.k:
+            others = ", sticking_the_landing or wake" if self.sampler.holds else ""
             raise ValueError(
-                f"the {self.sampler} sampler needs a pathwise estimator and all draws at once, got "
+                f"the {self.sampler} sampler needs a pathwise{others} estimator and all draws at once, got "
                 f"{self.estimator} with backward={self.backward} and chunk={self.chunk}"
             )
 
@@ -99,11 +101,15 @@ class Objective(AbstractObjective):
         call = _Call(key, jax.random.fold_in(key, streams.Step.BOUND), x, beta, control, self)
         if self.backward is not None or self.at_once < self.k:
             return _recomputed(model, call)
-        if not estimator.total:
+        if not estimator.total and self.sampler == samplers.independent:
             return _in_two_stages(model, call)
-        terms = self.sampler.terms(model, key, x, k=self.k)
-        bound = jax.lax.stop_gradient(self.sampler.close(estimator.bound, terms, call.key_of_bound))
-        return Surrogate(self.sampler.close(estimator.bound, terms, call.key_of_bound, beta), bound, control)
+        hold, sampler = None if estimator.total else estimator.hold, self.sampler
+        args = (model, key, x)
+        terms = sampler.terms(*args, k=self.k) if hold is None else sampler.terms_holding(hold, *args, k=self.k)
+        bound = jax.lax.stop_gradient(sampler.close(estimator.bound, terms, call.key_of_bound))
+        if hold == "draws":
+            return Surrogate(sampler.wake(terms, beta), bound, control)
+        return Surrogate(sampler.close(estimator.bound, terms, call.key_of_bound, beta), bound, control)
 
 
 def _refuse(k: int, estimator: Estimator, backward: int | None, chunk: int | None) -> None:

@@ -10,7 +10,7 @@ from iwax._typing import AnyArray, PerDatum, PRNGKey, Scalar
 from iwax.model import LatentVariableModel
 from iwax.parts import Datum
 
-__all__ = ["AbstractObjective", "Beta", "Penalised", "Penalty", "Rows", "Surrogate", "Wrapped", "less"]
+__all__ = ["AbstractObjective", "Beta", "Penalty", "Rows", "Surrogate", "WithPenalties", "Wrapper", "less"]
 
 Beta: TypeAlias = Scalar | float
 Rows: TypeAlias = Datum | AnyArray
@@ -65,7 +65,7 @@ class AbstractObjective:
 
 
 @dataclass(frozen=True)
-class Wrapped(AbstractObjective):
+class Wrapper(AbstractObjective):
     """An objective made of another: its draws and its control variate are that one's."""
 
     objective: AbstractObjective
@@ -90,7 +90,7 @@ class Wrapped(AbstractObjective):
 
 
 @dataclass(frozen=True)
-class Penalised(Wrapped):
+class WithPenalties(Wrapper):
     """An objective less penalties, which are no part of log w: the bound that is reported stays the objective's."""
 
     penalties: tuple[Penalty, ...]

@@ -9,7 +9,7 @@ from jaxtyping import Array
 from iwax import streams, weights
 from iwax._typing import PRNGKey
 from iwax.gradients.functions import AnyObjective, as_objective
-from iwax.gradients.protocol import AbstractObjective, Beta, Penalised, Rows, Surrogate, Wrapped
+from iwax.gradients.protocol import AbstractObjective, Beta, Rows, Surrogate, WithPenalties, Wrapper
 from iwax.model import LatentVariableModel
 from iwax.parts import Datum
 
@@ -17,7 +17,7 @@ __all__ = ["bayesian", "with_weight_kl"]
 
 
 @dataclass(frozen=True)
-class Bayesian(Wrapped):
+class Bayesian(Wrapper):
     """The objective at weights that are drawn once for all data of a step, less their divergence (`bayesian`)."""
 
     prior: weights.Prior
@@ -76,7 +76,7 @@ def with_weight_kl(
     rows is below 1 or the scale negative.
     """
     _refuse(rows, scale)
-    return Penalised(as_objective(objective), (WeightKL(prior, rows, scale),))
+    return WithPenalties(as_objective(objective), (WeightKL(prior, rows, scale),))
 
 
 def _refuse(rows: int, scale: float) -> None:

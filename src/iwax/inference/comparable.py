@@ -31,10 +31,10 @@ def comparable_scores(
 
     S are the cells of a row of x [n, *event] that are not missing (NaN), ``log_prob`` [n] is its log p(x_S); m_S and
     d_S are mean and standard deviation of log p(x_S) over rows of the model, and m and d those for whole rows
-    (`iwax.evaluation.marginal_moments`, of ``rows`` rows and k draws). A whole row keeps its log p(x), and the lower a
-    score, the more a row is an outlier, however many of its cells are missing. A row without a value has the score m.
-    For rows with covariates c all this is given c, and is computed for every c that occurs, which takes as long. With
-    the scores come reasons to distrust them. Raises ValueError as `marginal_moments` does.
+    (`iwax.evaluation.marginal_moments`, of ``rows`` rows and k draws). The score of a whole row is its log p(x), and
+    the lower a score, the more a row is an outlier, however many of its cells are missing. A row without a value has
+    the score m. For rows with covariates c all this is given c, and is computed for every c that occurs, which takes as
+    long. With the scores come reasons to distrust them. Raises ValueError as `marginal_moments` does.
     """
     points = checked(model, x, None, key, missing=True, empty=True)
     observed: np.ndarray = ~np.isnan(as_one_table(points))

@@ -46,7 +46,7 @@ def score_table(
 
     With ``known`` rows comes the typicality next to them, with a ``background`` model the likelihood ratio. A row with
     a cell that its column cannot hold has log p(x) = -inf, and one without a value has 0: both come with the reason,
-    and neither keeps the others from being scored.
+    and the others are scored all the same.
     """
     missing, refused = _missing(x), np.isin(np.arange(len(x)), [row for row, _ in read.refused])
     empty = ~refused & missing.all(axis=1)

@@ -2,7 +2,6 @@
 
 from iwax import former_names
 from iwax.likelihoods.autoregressive import Autoregressive
-from iwax.likelihoods.chain import Chain
 from iwax.likelihoods.columns import ColumnKind, Columns, columns_of
 from iwax.likelihoods.flipped import Flipped
 from iwax.likelihoods.likelihood import Likelihood
@@ -22,6 +21,7 @@ from iwax.likelihoods.named import (
     ZeroInflatedNegativeBinomial,
     ZeroInflatedPoisson,
 )
+from iwax.likelihoods.nested import Chain, Nested
 from iwax.likelihoods.scaled import Scaled
 from iwax.likelihoods.self_masking import SelfMasking
 
@@ -41,6 +41,7 @@ __all__ = [
     "Likelihood",
     "LogNormal",
     "NegativeBinomial",
+    "Nested",
     "Poisson",
     "Scaled",
     "SelfMasking",

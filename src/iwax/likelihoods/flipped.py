@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jax.core import Tracer
@@ -10,13 +9,13 @@ from jaxtyping import Array, Float
 
 from iwax import distributions
 from iwax._typing import PRNGKey
-from iwax.parts import Latent, Likelihood
-from iwax.supports import Support
+from iwax.likelihoods.nested import Nested
+from iwax.parts import Latent
 
 __all__ = ["Flipped"]
 
 
-class Flipped(Likelihood):
+class Flipped(Nested):
     """``P(x_j = 1 | z) = (1 - p) pi_j(z) + p/2``: a Bernoulli likelihood, each value replaced by a coin with chance p.
 
     Salt-and-pepper noise of which it is not known where it fell, p in ``flips``, not learned. Raises ValueError for a
@@ -29,22 +28,12 @@ class Flipped(Likelihood):
     [0.5, 0.5, 0.5]
     """
 
-    likelihood: Any
     flips: Float[Array, ""]
 
     def __init__(self, likelihood: Any, flips: float) -> None:
         if not isinstance(flips, Tracer) and not 0 < flips < 1:
             raise ValueError(f"flips, the probability that a value was replaced, must lie in 0 < p < 1: got {flips}")
         self.likelihood, self.flips = likelihood, jnp.asarray(flips, float)
-
-    @property
-    def support(self) -> Support:
-        """That of the likelihood."""
-        return self.likelihood.support
-
-    def bind(self, model: Any, *, key: PRNGKey) -> "Flipped":
-        """With the likelihood within it bound."""
-        return eqx.tree_at(lambda part: part.likelihood, self, self.likelihood.bind(model, key=key))
 
     def __call__(self, z: Latent, given: Any = None, *, key: PRNGKey) -> distributions.FlippedBernoulli:
         """The distribution of what is seen, at a latent."""

@@ -2,21 +2,21 @@
 
 from typing import Any
 
-import equinox as eqx
 import jax
 import numpy as np
 from jaxtyping import Array, Float
 
 from iwax import distributions
 from iwax._typing import AnyArray, PRNGKey
+from iwax.likelihoods.nested import Nested
 from iwax.nn.sizes import units
-from iwax.parts import Latent, Likelihood
+from iwax.parts import Latent
 from iwax.supports import Affine
 
 __all__ = ["Scaled"]
 
 
-class Scaled(Likelihood):
+class Scaled(Nested):
     """``x_j = loc_j + scale_j y_j``, y ~ p(y|z): a likelihood of independent features, in units that are not its own.
 
     A network learns best about numbers of size one. loc and scale, one of each per column and not learned, bring the
@@ -32,7 +32,6 @@ class Scaled(Likelihood):
     (3,)
     """
 
-    likelihood: Any
     loc: Float[Array, " features"]
     scale: Float[Array, " features"]
 
@@ -45,10 +44,6 @@ class Scaled(Likelihood):
         """That of the likelihood, in the units of the data."""
         loc, scale = (tuple(np.asarray(each).tolist()) for each in (self.loc, self.scale))
         return Affine(support=self.likelihood.support, loc=loc, scale=scale)
-
-    def bind(self, model: Any, *, key: PRNGKey) -> "Scaled":
-        """With the likelihood within it bound."""
-        return eqx.tree_at(lambda part: part.likelihood, self, self.likelihood.bind(model, key=key))
 
     def __call__(self, z: Latent, given: Any = None, *, key: PRNGKey) -> distributions.Scaled:
         """The distribution of x at a latent."""

@@ -1,9 +1,11 @@
 """Convolutional layers of one image [channels, height, width]."""
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
@@ -13,9 +15,10 @@ from iwax.nn.init import kernel
 from iwax.nn.mlp import activated, check_activation
 from iwax.nn.sizes import check_positive
 
-__all__ = ["Conv", "ConvLayer", "Image"]
+__all__ = ["Conv", "ConvLayer", "Image", "Spec", "stacked"]
 
 Image: TypeAlias = tuple[int, int, int]  # channels, height, width
+Spec: TypeAlias = "Conv | tuple[int, int, int]"  # what a layer is, or its channels, kernel and stride
 
 
 class Conv(NamedTuple):
@@ -33,6 +36,11 @@ class Conv(NamedTuple):
     kernel: int
     stride: int = 1
     padding: Literal["same", "valid"] = "same"
+
+    @classmethod
+    def of(cls, spec: Spec) -> "Conv":
+        """The description itself, or that of a tuple (channels, kernel, stride)."""
+        return spec if isinstance(spec, Conv) else cls(*spec)
 
     def size(self, size: int, *, transposed: bool = False) -> int:
         """Height or width behind the layer.
@@ -52,8 +60,8 @@ class ConvLayer(eqx.Module):
     f is one of `ACTIVATIONS` by name; "gated", ``(W * x + b) sigmoid(V * x + c)`` with one convolution for W and V
     (van den Oord et al. 2016, arXiv:1606.05328; Tomczak and Welling 2018, arXiv:1705.07120); or "linear". W starts by
     one of the distributions of `nn.init.dense_weight`, b at zero. ``image`` is (channels, height, width) of its inputs,
-    ``out_image`` of its outputs. Raises ValueError on sizes below 1, a kernel
-    that the image has no room for, an even kernel that is to keep the size, an unknown activation.
+    ``out_image`` of its outputs. Raises ValueError on sizes below 1, a kernel that the image has no room for, an even
+    kernel with padding "same", and an unknown activation.
 
     >>> import jax
     >>> layer = ConvLayer((1, 28, 28), Conv(32, 7), key=jax.random.key(0), activation="gated")
@@ -101,6 +109,23 @@ class ConvLayer(eqx.Module):
     def affine(self, x: Float[Array, "channels height width"]) -> Array:
         """``W * x + b`` alone, at an image of any size."""
         return layer(self.conv, x)
+
+
+def stacked(
+    image: Image, specs: Sequence[Spec], *, key: PRNGKey, activation: str, initial: str, transposed: bool = False
+) -> tuple[ConvLayer, ...]:
+    """Layers one after the other, each with a key of its own.
+
+    >>> import jax
+    >>> stacked((1, 28, 28), [(8, 5, 2)], key=jax.random.key(0), activation="relu", initial="he_normal")[-1].out_image
+    (8, 14, 14)
+    """
+    built: list[ConvLayer] = []
+    make = partial(ConvLayer, activation=activation, initial=initial, transposed=transposed)
+    for i, spec in enumerate(specs):
+        built.append(make(image, Conv.of(spec), key=jax.random.fold_in(key, i)))
+        image = built[-1].out_image
+    return tuple(built)
 
 
 def _check(image: Image, spec: Conv, transposed: bool) -> None:

@@ -8,7 +8,7 @@ import jax
 from jaxtyping import Array, Float
 
 from iwax._typing import AnyArray, PRNGKey
-from iwax.nn.conv import Conv, ConvLayer, Image
+from iwax.nn.conv import ConvLayer, Image, Spec, stacked
 from iwax.nn.mlp import MLP, check_trunk
 from iwax.nn.sizes import as_image
 
@@ -35,7 +35,7 @@ class ConvNet(eqx.Module):
     def __init__(
         self,
         image: Image,
-        layers: Sequence[Conv | tuple[int, int, int]],
+        layers: Sequence[Spec],
         out_features: int | None,
         *,
         key: PRNGKey,
@@ -49,7 +49,7 @@ class ConvNet(eqx.Module):
         self.channels_last = channels_last
         if not layers:
             raise ValueError("a ConvNet needs at least one convolutional layer, got none")
-        self.layers = _layers(image, layers, key, activation, initial)
+        self.layers = stacked(image, layers, key=key, activation=activation, initial=initial)
         flat = math.prod(self.layers[-1].out_image)
         last = jax.random.fold_in(key, len(layers))
         if out_features is None and not hidden:
@@ -83,13 +83,3 @@ class ConvNet(eqx.Module):
         for layer in self.layers:
             h = layer(h)
         return h.reshape(-1) if self.dense is None else self.dense(h.reshape(-1))
-
-
-def _layers(
-    image: Image, layers: Sequence[Conv | tuple[int, int, int]], key: PRNGKey, activation: str, initial: str
-) -> tuple[ConvLayer, ...]:
-    built: list[ConvLayer] = []
-    for i, layer in enumerate(layers):
-        shape, spec = built[-1].out_image if built else image, layer if isinstance(layer, Conv) else Conv(*layer)
-        built.append(ConvLayer(shape, spec, key=jax.random.fold_in(key, i), activation=activation, initial=initial))
-    return tuple(built)

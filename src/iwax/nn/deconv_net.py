@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from iwax._typing import AnyArray, PRNGKey
-from iwax.nn.conv import Conv, ConvLayer, Image
+from iwax.nn.conv import Conv, ConvLayer, Image, Spec, stacked
 from iwax.nn.mlp import MLP
 from iwax.nn.sizes import check_one, check_output_bias
 
@@ -43,7 +43,7 @@ class DeconvNet(eqx.Module):
         self,
         in_features: int,
         image: Image,
-        layers: Sequence[Conv | tuple[int, int, int]],
+        layers: Sequence[Spec],
         *,
         start: Image,
         key: PRNGKey,
@@ -58,25 +58,22 @@ class DeconvNet(eqx.Module):
             raise ValueError("a DeconvNet needs at least one convolutional layer, the output's, got none")
         widths, first = (*hidden, math.prod(start)), jax.random.fold_in(key, len(layers))
         self.dense = MLP(in_features, widths, None, key=first, activation=activation, initial=initial)
-        built: list[ConvLayer] = []
-        for i, layer in enumerate(layers):
-            last = i == len(layers) - 1
-            built.append(
-                ConvLayer(
-                    built[-1].out_image if built else start,
-                    layer if isinstance(layer, Conv) else Conv(*layer),
-                    key=jax.random.fold_in(key, i),
-                    activation="linear" if last else activation,
-                    transposed=True,
-                    initial=initial,
-                    use_bias=not last or output_bias is None,
-                )
-            )
-        self.layers = tuple(built)
-        _check_output(built[-1].out_image, image, math.prod(layer.spec.stride for layer in built))
+        *inner, last = layers
+        built = stacked(start, inner, key=key, activation=activation, initial=initial, transposed=True)
+        output = ConvLayer(
+            built[-1].out_image if built else start,
+            Conv.of(last),
+            key=jax.random.fold_in(key, len(inner)),
+            activation="linear",
+            transposed=True,
+            initial=initial,
+            use_bias=output_bias is None,
+        )
+        self.layers = (*built, output)
+        _check_output(output.out_image, image, math.prod(layer.spec.stride for layer in self.layers))
         if output_bias is not None:
             check_output_bias(output_bias, self.out_features)
-        self.output_bias = None if output_bias is None else jnp.asarray(output_bias, built[0].conv.weight.dtype)
+        self.output_bias = None if output_bias is None else jnp.asarray(output_bias, output.conv.weight.dtype)
 
     @property
     def in_features(self) -> int:

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
 
-from iwax.reproduction.published import PublishedValue
 from iwax.reproduction.results import Result, read
 from iwax.storage import durable
 
@@ -156,10 +155,6 @@ def _sources(results: list[Result]) -> str:
     return "; ".join(sorted({result.published.source for result in results}))
 
 
-def _pair(value: PublishedValue) -> tuple[float, float]:
-    return value.value, value.error
-
-
 def epochs(result: Result) -> str:
     """The epochs of training as they are printed, with a star where it was cut."""
     return f"{result.epochs}/{result.epochs_planned}*" if result.cut else str(result.epochs)
@@ -179,13 +174,14 @@ def _three_lines(result: Result, names: list[str]) -> list[list[str]]:
 
 def _cells(result: Result) -> list[str]:
     mark, published = " †" if result.published.other_data else "", result.published.log_evidence
+    gain = result.against and result.against.log_evidence
     return [
         result.row,
         result.recipe,
         epochs(result),
         str(result.seed),
         plus_minus(result.log_evidence, result.standard_error),
-        "" if result.against is None else plus_minus(*_pair(result.against.log_evidence)),
+        plus_minus(gain.value, gain.error) if gain else "",
         f"{result.elbo:.2f}",
         "" if published is None else f"{published:.2f}{mark}",
         units(result.active_units),

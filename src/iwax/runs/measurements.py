@@ -1,7 +1,6 @@
 """The measurements in the evaluation/ folder of a run: a summary, and values per row of the data."""
 
 import io
-import math
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from iwax.storage import strict_json
 from iwax.storage.checkpoint import CorruptCheckpointError
 from iwax.storage.sealed import Sealed
 
-__all__ = ["Measurement", "finite", "parse", "read", "summaries", "values", "write"]
+__all__ = ["Measurement", "parse", "read", "summaries", "write"]
 
 ROW, REST = 4096, 1 << 20  # bytes of the values of a row, and of all else in their file, at most
 _TYPES = {"a number": (int, float), "a whole number": (int,), "a text": (str,), "null": (type(None),)}
@@ -48,22 +47,8 @@ def write(folder: Sealed, name: str, summary: Mapping[str, Any], columns: Mappin
     """Store a measurement, each file whole or not at all; the same measurement again replaces it."""
     stream = io.BytesIO()
     np.savez(stream, allow_pickle=False, **columns)
-    about = strict_json.canonical(finite(dict(summary)))
+    about = strict_json.canonical(strict_json.finite(dict(summary)))
     folder.write({f"evaluation/{name}.npz": stream.getvalue(), f"evaluation/{name}.json": about})
-
-
-def finite(value: Any) -> Any:
-    """The same value with NaN and infinities as None, for which JSON has a word."""
-    if isinstance(value, dict):
-        return {name: finite(entry) for name, entry in value.items()}
-    if isinstance(value, list):
-        return [finite(entry) for entry in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def read(folder: Sealed, path: Path, summary: dict[str, Any], columns: Sequence[str]) -> Measurement:
-    """The measurement whose summary is at ``path``. Raises as `values`."""
-    return Measurement(path.with_suffix(".npz"), summary, values(folder, path, summary, columns))
 
 
 def summaries(folder: Sealed, needed: Sequence[str], *, prefix: str = "") -> list[tuple[Path, dict[str, Any]]]:
@@ -121,8 +106,8 @@ def _is(value: object, needed: str) -> bool:
     return type(value) in _TYPES[needed]
 
 
-def values(folder: Sealed, path: Path, summary: Mapping[str, Any], columns: Sequence[str]) -> dict[str, np.ndarray]:
-    """The values per row, [n] for every one of the ``columns``, that belong to the summary at ``path``.
+def read(folder: Sealed, path: Path, summary: dict[str, Any], columns: Sequence[str]) -> Measurement:
+    """The measurement whose summary is at ``path``, with values per row, [n] for every one of the ``columns``.
 
     Their sizes are compared with the summary's n and with the bytes that are there before anything is decoded. Raises
     CorruptCheckpointError where they cannot be read or are of another number of rows.
@@ -141,11 +126,11 @@ def values(folder: Sealed, path: Path, summary: Mapping[str, Any], columns: Sequ
     if wrong:
         needed = f"{summary['n']} values per column, as {path.name} says"
         raise CorruptCheckpointError(file, None, needed, f"shape {found[wrong[0]].shape} of {wrong[0]}")
-    return found
+    return Measurement(file, summary, found)
 
 
 def _refuse_packing(data: bytes) -> None:
-    """A measurement is stored as it is: what claims more bytes than its file has was made by somebody else."""
+    """A measurement is stored as it is: what claims more bytes than its file has was not made by iwax."""
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         declared = sum(member.file_size for member in archive.infolist())
     if declared > len(data):

@@ -51,7 +51,7 @@ def load_model(
     Raises MemoryLimitError, before anything is allocated, where such a model would take more than is allowed.
     """
     features = math.prod(shape)
-    examples = build.needs_examples(config)
+    examples = config.model.prior.examples
     allow(features * (_MOMENTS + _EXAMPLE * examples), f"{path}: a model of rows of shape {list(shape)}")
     rows = np.zeros((examples, features), np.float32) if examples else None
     table = None if columns is None else table_start(columns, None, floor=config.model.scale_floor or 0.0)

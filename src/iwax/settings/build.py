@@ -34,7 +34,6 @@ __all__ = [
     "build_schedule",
     "canonical_name",
     "feature_statistics",
-    "needs_examples",
     "resolve",
     "to_model_scale",
     "values",
@@ -70,7 +69,7 @@ def canonical_name(name: str) -> str:
 
 
 def feature_statistics(config: Config, dataset: Dataset) -> FeatureStatistics:
-    """What the untrained model gives for every datum.
+    """What the untrained model gives for every data point.
 
     >>> from iwax import data
     >>> feature_statistics(Config(), data.load("digits")).mean.shape
@@ -92,18 +91,9 @@ def feature_statistics(config: Config, dataset: Dataset) -> FeatureStatistics:
     return FeatureStatistics(mean, scale, dataset.shape, _examples(config, shown, unit), table)
 
 
-def needs_examples(config: Config) -> int:
-    """How many training rows the untrained model is made of: exemplars, or pseudo-inputs that start as data.
-
-    >>> needs_examples(Config())
-    0
-    """
-    return config.model.prior.examples
-
-
 def _examples(config: Config, shown: Num[np.ndarray, "rows features"], unit: float) -> np.ndarray | None:
     """Rows drawn without replacement, as a function of the run's seed; all there are, if they are too few."""
-    count = needs_examples(config)
+    count = config.model.prior.examples
     if not count:
         return None
     order = permutation(config.seed, Bits.EXAMPLES, len(shown))

@@ -46,20 +46,13 @@ def read(path: Path) -> dict[str, Any]:
 
 def content(path: Path, sealed: Mapping[str, Any], name: str, *, limit: int) -> bytes:
     """The bytes of one file, at most `limit`, with the size and SHA-256 sealed; otherwise CorruptCheckpointError."""
-    entry, pieces, digest = sealed["files"][name], [], hashlib.sha256()
-    for piece in _pieces(path / name, limit=limit, size=entry["bytes"]):
-        digest.update(piece)
-        pieces.append(piece)
-    _compare(path / name, entry["sha256"], digest.hexdigest())
-    return b"".join(pieces)
+    return b"".join(_checked(path, sealed, name, limit=limit))
 
 
 def check(path: Path, sealed: Mapping[str, Any], name: str) -> None:
-    """As `content`, for a file of any size, keeping nothing of it."""
-    entry, digest = sealed["files"][name], hashlib.sha256()
-    for piece in _pieces(path / name, size=entry["bytes"]):
-        digest.update(piece)
-    _compare(path / name, entry["sha256"], digest.hexdigest())
+    """As `content`, for a file of any size, of which nothing stays in memory."""
+    for _ in _checked(path, sealed, name):
+        pass
 
 
 def state(path: Path, sealed: Mapping[str, Any]) -> dict[str, Any]:
@@ -83,9 +76,13 @@ def _pieces(file: Path, *, limit: int | None = None, size: int | None = None) ->
         raise CorruptCheckpointError(file, None, "a file", "none") from None
 
 
-def _compare(file: Path, needed: str, got: str) -> None:
-    if needed != got:
-        raise CorruptCheckpointError(file, None, f"SHA-256 {needed[:64]}", got)
+def _checked(path: Path, sealed: Mapping[str, Any], name: str, *, limit: int | None = None) -> Iterator[bytes]:
+    entry, digest = sealed["files"][name], hashlib.sha256()
+    for piece in _pieces(path / name, limit=limit, size=entry["bytes"]):
+        digest.update(piece)
+        yield piece
+    if digest.hexdigest() != entry["sha256"]:
+        raise CorruptCheckpointError(path / name, None, f"SHA-256 {entry['sha256'][:64]}", digest.hexdigest())
 
 
 def _parse(file: Path, data: bytes) -> dict[str, Any]:

@@ -11,8 +11,8 @@ those of a sitting that was cut, or of one at work. Checkpoints have seals of th
 import hashlib
 import time
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
@@ -195,10 +195,8 @@ class Sealed:
     def _put(self, entries: Entries) -> None:
         self.files.replace(FILE, _packed(entries))
 
-    @contextmanager
-    def _held(self) -> Iterator[None]:
-        with lock.held(self.path / LOCK, wait=True):
-            yield
+    def _held(self) -> AbstractContextManager[None]:
+        return lock.held(self.path / LOCK, wait=True)
 
     def _broken(self, name: str, known: list[State | None], data: bytes | None) -> CorruptCheckpointError:
         state = next(each for each in known if each is not None)

@@ -9,10 +9,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
+from iwax.evaluation.trust import named_rows
 from iwax.gradients import AbstractObjective
 from iwax.parts import Datum
 from iwax.training.state import Plan, State
-from iwax.training.step import given
+from iwax.training.step import step_inputs
 
 __all__ = ["Culprits", "Find", "culprits"]
 
@@ -26,12 +27,11 @@ class Culprits(NamedTuple):
     def __str__(self) -> str:
         """In words, for a sentence that says what is not finite."""
         if self.alone:
-            return f"in {_named(self.alone)} of the training data, of the {len(self.batch)} in its batch"
-        return f"in the batch of {_named(self.batch)} of the training data, in none of them alone"
+            return f"in {named_rows(self.alone)} of the training data, of the {len(self.batch)} in its batch"
+        return f"in the batch of {named_rows(self.batch)} of the training data, in none of them alone"
 
 
 Find = Callable[[State, Array, Array, bool], Culprits]
-_NAMED = 5
 
 
 def culprits(objective: AbstractObjective, plan: Plan, rows: int) -> Find:
@@ -40,7 +40,7 @@ def culprits(objective: AbstractObjective, plan: Plan, rows: int) -> Find:
     Noise is a function of (step, row): a row gives here what it gave in its batch. With ``gradient`` it is that of the
     row's loss that is looked at, else the loss.
     """
-    of_step = given(plan, rows)
+    of_step = step_inputs(plan, rows)
 
     @eqx.filter_jit
     def finite(state: State, data: Any, order: Array) -> tuple[Array, Array, Array, Array]:
@@ -68,9 +68,3 @@ def culprits(objective: AbstractObjective, plan: Plan, rows: int) -> Find:
 
 def _numbers(index: np.ndarray) -> tuple[int, ...]:
     return tuple(sorted(index.tolist()))
-
-
-def _named(numbers: tuple[int, ...]) -> str:
-    """Some of the rows, counted from 0, and how many more."""
-    more = f" and {len(numbers) - _NAMED:,} more" if len(numbers) > _NAMED else ""
-    return f"row{'s' * (len(numbers) > 1)} {', '.join(map(str, numbers[:_NAMED]))}{more}"

@@ -10,7 +10,7 @@ from iwax.storage.tensors import CorruptCheckpointError, named_arrays
 
 __all__ = ["LARGE", "NotFiniteError", "check_finite", "large"]
 
-LARGE = 1e15  # in single precision everything below 1e8 is lost beside it, and its square is near the largest number
+LARGE = 1e15  # in single precision everything below 1e8 is lost next to it, and its square is near the largest number
 _REMEDY = "no number can come of such a model: use another checkpoint, or train it again (a smaller learning rate)"
 
 

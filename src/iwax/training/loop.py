@@ -18,7 +18,7 @@ from iwax._typing import PRNGKey
 from iwax.compiler import compiler_options
 from iwax.evaluation.rows import DataPoints, blocks
 from iwax.gradients import AbstractObjective, AnyObjective, as_objective
-from iwax.parts import Datum, filled
+from iwax.parts import Datum
 from iwax.training.culprits import culprits
 from iwax.training.fault import NumericalStop, all_finite, first_fault
 from iwax.training.state import Plan, State, Tally, steps_per_epoch
@@ -143,7 +143,7 @@ class _Clock:
     """How many steps fit into a segment, and how fast they go: unknown while the first one holds the compilation."""
 
     def __init__(self, plan: Plan) -> None:
-        self.plan, self.length, self.seconds = plan, 1, float("nan")  # seconds a step
+        self.plan, self.length, self.seconds = plan, 1, float("nan")  # seconds per step
         self.compiled = False
 
     def start(self) -> None:
@@ -222,7 +222,7 @@ def _validator(
 
     @partial(jax.jit, compiler_options=compiler_options())
     def bounds(arrays: Any, x: Datum) -> Any:
-        x = x if isinstance(valid, Datum) else filled(x.values, missing=missing, index=x.index)
+        x = x if isinstance(valid, Datum) else Datum.of(x.values, missing=missing, index=x.index)
         return objective(eqx.combine(arrays, static), key, x, beta=1.0, control=start).bound
 
     def validate(model: Any) -> float:

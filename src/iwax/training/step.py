@@ -15,19 +15,19 @@ from iwax._typing import PRNGKey
 from iwax.compiler import compiler_options
 from iwax.data.binarization import binarize_grey
 from iwax.gradients import AbstractObjective, AnyObjective, as_objective
-from iwax.parts import Datum, filled
+from iwax.parts import Datum
 from iwax.threefry import in_one_pass
 from iwax.training.state import Plan, State, Tally, steps_per_epoch
 
-__all__ = ["Given", "Segment", "Update", "compile_segment", "given", "permutation", "updates"]
+__all__ = ["Segment", "StepInputs", "Update", "compile_segment", "permutation", "step_inputs", "updates"]
 
 
 Segment = Callable[[State, Any, Array, int], tuple[State, Array]]
 Update = Callable[[State, Any, Array], tuple[State, Array, PyTree]]
 
 
-class Given(NamedTuple):
-    """The key of a step's noise, its rows, their weights (None: all 1), and how much the KL divergence weighs."""
+class StepInputs(NamedTuple):
+    """The key of a step's noise, its rows, their weights (None: all 1), and the weight of the KL divergence."""
 
     key: PRNGKey
     x: Datum
@@ -72,24 +72,24 @@ def compile_segment(update: Update, template: State) -> Segment:
     return segment
 
 
-def given(plan: Plan, rows: int) -> Callable[[Array, Any, Array], Given]:
-    """``given(plan, rows)(step, data, order)``: what a step is given, a function of its number alone."""
+def step_inputs(plan: Plan, rows: int) -> Callable[[Array, Any, Array], StepInputs]:
+    """``step_inputs(plan, rows)(step, data, order)``: the inputs of a step, a function of its number alone."""
     steps = steps_per_epoch(rows, plan.batch)
     root = in_one_pass(plan.key)
 
-    def of_step(step: Array, data: Array | Datum, order: Array) -> Given:
+    def of_step(step: Array, data: Array | Datum, order: Array) -> StepInputs:
         drawn = (streams.Run.NOISE, streams.Run.BINARIZATION)
         keys = [jax.random.fold_in(jax.random.fold_in(root, stream), step) for stream in drawn]
         x, weight = _batch(data, order, step % steps, plan, keys[1])
         beta = jnp.minimum(1.0, (step + 1) / (plan.beta_warmup * steps)) if plan.beta_warmup else 1.0
-        return Given(keys[0], x, weight, beta)
+        return StepInputs(keys[0], x, weight, beta)
 
     return of_step
 
 
 def updates(objective: AnyObjective, optimizer: optax.GradientTransformation, plan: Plan, rows: int) -> Update:
     """``update(state, data, order) -> (state, loss, gradient)``: one step of the optimiser."""
-    of_step, ascended = given(plan, rows), as_objective(objective)
+    of_step, ascended = step_inputs(plan, rows), as_objective(objective)
 
     def update(state: State, data: Array | Datum, order: Array) -> tuple[State, Array, PyTree]:
         key, x, weight, beta = of_step(state.step, data, order)
@@ -134,7 +134,7 @@ def _batch(
         values = jax.tree.map(lambda leaf: _floating(leaf, plan, key), x.values)
         x = Datum(values, x.observed, x.given, index, x.inputs)
     else:
-        x = filled(_floating(data[index], plan, key), missing=plan.missing, index=index)
+        x = Datum.of(_floating(data[index], plan, key), missing=plan.missing, index=index)
     dtype = jax.tree.leaves(x.values)[0].dtype
     return x, None if rows % plan.batch == 0 else (places < rows).astype(dtype)
 

@@ -16,11 +16,12 @@ import pytest
 import typer
 from jax.errors import JaxRuntimeError
 
-from iwax.cli import failure, main, output, terminal
+from iwax.cli import failure, main, output
 from iwax.cli.app import VERBS, app
 from iwax.data.fetch import ChecksumError, UnavailableError
 from iwax.runs import export
 from iwax.runs.interrupt import Interrupted
+from iwax.storage import strict_json
 from iwax.storage.checkpoint import CorruptCheckpointError
 from iwax.training.loop import NumericalStop
 
@@ -189,6 +190,7 @@ def test_every_error_has_its_exit_code_and_one_line(error, code):
     assert len(failure.one_line(error).splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_a_numerical_stop_is_measured_at_its_best_checkpoint(iwax, tmp_path):
     """Why it stopped is a warning and the exit code; the last line is the result, and its number is shown before."""
     np.save(tmp_path / "x.npy", np.random.default_rng(0).normal(size=(50, 3)).astype(np.float32))
@@ -286,14 +288,15 @@ def test_an_option_is_known_by_its_former_name_which_warns(capsys):
         assert "--iterations must be 0 or more" in second
 
 
-def test_no_colour_without_a_terminal():
-    done = program("reproduce", NO_COLOR="1")
-    assert done.returncode == 0
-    assert "\x1b" not in done.stdout + done.stderr
+def test_no_colour_without_a_terminal(iwax, monkeypatch):
+    monkeypatch.setenv("NO_COLOR", "1")
+    code, out, err = iwax("reproduce")
+    assert code == 0
+    assert "\x1b" not in out + err
 
 
 def test_json_has_no_words_for_nan():
-    assert terminal.finite({"a": [float("inf"), (1, float("nan"))]}) == {"a": [None, [1, None]]}
+    assert strict_json.finite({"a": [float("inf"), (1, float("nan"))]}) == {"a": [None, [1, None]]}
 
 
 def test_outputs_are_refused_before_any_work(tmp_path):

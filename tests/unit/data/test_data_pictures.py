@@ -153,7 +153,7 @@ def test_transparent_pixels_are_refused_with_a_remedy(tmp_path, opacity, pixels)
 def test_several_frames_are_refused(tmp_path, form):
     frames = [Image.fromarray(x) for x in (GREY, GREY[::-1])]
     contents = packed(GREY, form, save_all=True, append_images=frames[1:])
-    with pytest.raises(ValueError, match=r"a.png: .*several frames or pages, and one picture a file was needed"):
+    with pytest.raises(ValueError, match=r"a.png: .*several frames or pages, and one picture per file was needed"):
         read(tmp_path, a_png=contents)
 
 

@@ -19,7 +19,7 @@ MEMORY = ["model.hidden=[8,8]", "model.memory=[3,2]", "model.attention=softmax",
 @pytest.mark.parametrize(
     ("example", "preset", "sets", "words", "pictures"),
     [
-        ("weight_laws", "iwaeu", SMALL, "decoder: 600 weights; standard deviations 5% 0.0", ["weights.png"]),
+        ("stochastic_weights", "iwaeu", SMALL, "decoder: 600 weights; standard deviations 5% 0.0", ["weights.png"]),
         ("cost_of_noise", "iwaeu", SMALL, "run, as trained: ", []),
         ("image_imputation", "vae-500", SMALL, "    9 images, weights, reading sweeps: ", ["imputation.png"]),
         ("memory_slots", "mem-vae", MEMORY, "memory 1 of 2 from z, 2 slots", ["run/memory/slots_1.png"]),
@@ -29,7 +29,7 @@ def test_an_example_runs_on_a_run_of_its_preset(tmp_path, monkeypatch, capsys, e
     monkeypatch.chdir(tmp_path)
     run = runs.train(runs.from_sources(preset=preset, data="digits", sets=sets), Path("run"), reporter=Silent()).path
     options = {
-        "weight_laws": ["-o", "weights.png"],
+        "stochastic_weights": ["-o", "weights.png"],
         "cost_of_noise": [str(run), "--k", "20", "--limit", "5"],
         "image_imputation": ["--data", "digits-grey", "--limit", "20", "--weighted", "9", "--k", "20", "--sweeps", "3"],
     }

@@ -36,7 +36,7 @@ def test_the_command_line_is_all_there(generated):
 def test_the_settings_and_presets_are_all_there(generated):
     text, presets, keys = generated.settings(), generated.presets(), list(named.keys())
     shared = {f"{key}." for key in re.findall(r"^### (\S+)\n\nThe kinds and their settings are", text, re.MULTILINE)}
-    missing = [key for key in keys if f"| `{key}` |" not in text and not key.startswith(tuple(shared))]
+    missing = [key for key in keys if f"`{key}`" not in text and not key.startswith(tuple(shared))]
     assert missing == []
     assert [name for name in catalogue.names() if f"| `{name}` |" not in presets] == []
 

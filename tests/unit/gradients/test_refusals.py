@@ -110,15 +110,15 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize(("call", "said"), REFUSED.values(), ids=REFUSED.keys())
-def test_what_cannot_be_served_is_refused(call, said: str):
-    with pytest.raises(ValueError, match=said) as refused:
+@pytest.mark.parametrize(("call", "message"), REFUSED.values(), ids=REFUSED.keys())
+def test_what_cannot_be_served_is_refused(call, message: str):
+    with pytest.raises(ValueError, match=message) as refused:
         call()
     assert "\n" not in str(refused.value)
 
 
 @pytest.mark.parametrize(
-    ("call", "said"),
+    ("call", "message"),
     [
         (lambda: gradients.pathwise(bounds.ciwae), r"such as .* got ciwae, which makes one: call it"),
         (lambda: gradients.doubly_reparameterized(bounds.renyi), "got renyi, which makes one: call it"),
@@ -128,8 +128,8 @@ def test_what_cannot_be_served_is_refused(call, said: str):
         (lambda: surrogate(k=2, estimator=bounds.iwae), "estimator needs to be one, such as"),
     ],
 )
-def test_what_is_of_another_kind_is_refused(call, said: str):
-    with pytest.raises(TypeError, match=said):
+def test_what_is_of_another_kind_is_refused(call, message: str):
+    with pytest.raises(TypeError, match=message):
         call()
 
 

@@ -27,7 +27,7 @@ def chain_model() -> LatentVariableModel:
 
 
 def assert_within(draws: np.ndarray, expected: np.ndarray, *, errors: float = 5.0) -> None:
-    """The mean of draws [n, ...] is within so many standard errors of the expected."""
+    """The mean of draws [n, ...] is within a few standard errors of the expected."""
     error = draws.std(axis=0, ddof=1) / np.sqrt(len(draws))
     np.testing.assert_array_less(np.abs(draws.mean(axis=0) - expected), errors * error)
 
@@ -165,7 +165,7 @@ NAN = np.where(np.arange(10).reshape(2, 5) == 8, np.nan, 0.0)
 
 
 @pytest.mark.parametrize(
-    ("call", "error", "said"),
+    ("call", "error", "message"),
     [
         (lambda m: inference.embed(m, X[:, :4], key=KEY), ValueError, r"x must be \[n, 5\].*got shape \(40, 4\)"),
         (lambda m: inference.embed(m, X[0], key=KEY), ValueError, r"x must be \[n, 5\].*got shape \(5,\)"),
@@ -187,7 +187,7 @@ NAN = np.where(np.arange(10).reshape(2, 5) == 8, np.nan, 0.0)
         (lambda m: inference.decode(m, X, key=KEY), ValueError, r"z must be \[n, 2\].*got shape \(40, 5\)"),
     ],
 )
-def test_errors_say_what_was_got_in_one_line(call, error: type[Exception], said: str):
-    with pytest.raises(error, match=said) as caught:
+def test_errors_say_what_was_got_in_one_line(call, error: type[Exception], message: str):
+    with pytest.raises(error, match=message) as caught:
         call(ORACLE.model())
     assert "\n" not in str(caught.value)

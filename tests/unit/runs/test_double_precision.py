@@ -37,7 +37,7 @@ def folder(tmp_path_factory) -> Path:
     [
         "impute RUN/table RUN/t.csv --k 30 --draws 2",
         pytest.param("denoise RUN/images --limit 5 --k 30 --iterations 2", marks=slow),
-        "score RUN/table RUN/t.csv --k 30",
+        pytest.param("score RUN/table RUN/t.csv --k 30", marks=slow),
         pytest.param("embed RUN/table RUN/t.csv", marks=slow),
         pytest.param("sample RUN/table -n 3", marks=slow),
         "reconstruct RUN/images --method resample --k 30",

@@ -313,7 +313,11 @@ with watch(end) as signals:
 
 @pytest.mark.parametrize(
     ("when", "work", "words"),
-    [("compiling", 1e9, "received 15"), ("tracing", 1e9, "received 15"), ("begun", 3e6, "heard 15")],
+    [
+        pytest.param("compiling", 1e9, "received 15", marks=pytest.mark.slow),
+        pytest.param("tracing", 1e9, "received 15", marks=pytest.mark.slow),
+        ("begun", 3e6, "heard 15"),
+    ],
 )
 def test_sigterm_is_obeyed_inside_a_long_compiled_call_unless_there_is_something_to_save(when, work, words):
     """Python hears no signal there; before the first step is done a thread does, afterwards the call is waited for."""

@@ -3,6 +3,7 @@
 import itertools
 import json
 from itertools import pairwise
+from unittest import mock
 
 import pytest
 from hypothesis import given, settings
@@ -48,13 +49,39 @@ def test_paper_recipe_is_the_published_one():
     assert (training.schedule, training.reduction, training.patience) == ("burda", "sum", None)
 
 
+def resolved(preset: str) -> list[Config]:
+    """A preset with every recipe, on data of every kind; whether its parts fit is left open."""
+    everywhere = itertools.product(catalogue.RECIPES, ["digits", "mnist", "ring", "some/file.npy"])
+    with mock.patch.object(fits, "check"):
+        return [from_sources(preset=preset, recipe=recipe, data=data) for recipe, data in everywhere]
+
+
 @pytest.mark.parametrize("preset", PRESETS)
 def test_every_preset_is_a_whole_configuration(preset):
-    for recipe, data in itertools.product(catalogue.RECIPES, ["digits", "mnist", "ring", "some/file.npy"]):
-        config = from_sources(preset=preset, recipe=recipe, data=data)
+    for config in resolved(preset):
         assert config.preset == preset
         assert config.warnings() == ()
         assert Config.model_validate_json(config.model_dump_json()) == config
+
+
+def kinds(config: Config) -> tuple:
+    """The kinds of its parts and of its objective: what decides whether they fit, sizes aside."""
+    model, objective = config.model, config.objective
+    parts = (model.prior, model.posterior, model.likelihood, model.network, objective.bound, objective.gradient)
+    return *(part.kind for part in parts), len(model.latents)
+
+
+def test_the_parts_of_a_preset_fit():
+    """Of presets that differ in sizes alone, the first."""
+    for config in {kinds(config): config for preset in reversed(PRESETS) for config in resolved(preset)[:1]}.values():
+        fits.check(config)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("preset", PRESETS)
+def test_the_parts_of_every_preset_fit(preset):
+    for config in resolved(preset):
+        fits.check(config)
 
 
 @pytest.mark.parametrize("preset", PRESETS)

@@ -71,7 +71,7 @@ def functions(iwae, imputer, detector):
 
 @pytest.mark.parametrize("name", ["score", "transform", "impute", "decide"])
 def test_a_row_has_the_same_numbers_alone_among_others_and_in_any_order(functions, name):
-    """To the bit: also beside rows with a hole where it has none, and whatever the layout of memory."""
+    """To the bit: also among incomplete rows if it is complete, and whatever the layout of memory."""
     function = functions[name]
     together = function(OTHERS)
     assert len(np.unique(together, axis=0)) == NEW
@@ -86,7 +86,7 @@ def test_a_row_has_the_same_numbers_alone_among_others_and_in_any_order(function
 
 
 def test_what_is_missing_is_not_a_number_that_stands_there(iwae):
-    """A hole is neither 0, nor the mean of its feature: another density, and another place in the latent space."""
+    """A missing value is neither 0 nor the mean of its feature: another density, and another place in latent space."""
     holed = OTHERS[:1]
     for stand_in in (0.0, float(iwae.mean_[1])):
         filled = np.nan_to_num(holed, nan=stand_in)
@@ -192,17 +192,17 @@ def test_a_copy_scores_alike(iwae, imputer):
 
 
 def test_an_empty_row_is_no_reason_to_refuse_the_others(iwae, imputer, detector):
-    """A pipeline cannot drop it: left out of a fit, and said; filled from p(x), log p of nothing is 0."""
-    beside = np.vstack([X[:3], np.full((1, 3), np.nan), X[3:]])
+    """A pipeline cannot drop it: left out of a fit, with a warning; filled from p(x), log p of nothing is 0."""
+    with_empty = np.vstack([X[:3], np.full((1, 3), np.nan), X[3:]])
     with pytest.warns(UserWarning, match="1 of 41 rows of X contain no observed value: the model is fitted to"):
-        assert same_model(clone(iwae).fit(beside), iwae)
-    evidence = iwae.evidence(beside)
+        assert same_model(clone(iwae).fit(with_empty), iwae)
+    evidence = iwae.evidence(with_empty)
     assert (evidence.log_evidence[3], evidence.monte_carlo_error[3]) == (0, 0)
-    np.testing.assert_array_equal(np.delete(iwae.transform(beside), 3, 0), iwae.transform(X))
+    np.testing.assert_array_equal(np.delete(iwae.transform(with_empty), 3, 0), iwae.transform(X))
     np.testing.assert_allclose(
-        iwae.transform(beside)[3], iwae.model_.prior(None, key=jax.random.key(0)).mean, atol=1e-6
+        iwae.transform(with_empty)[3], iwae.model_.prior(None, key=jax.random.key(0)).mean, atol=1e-6
     )
-    found = imputer.imputation(beside, n_draws=2)
+    found = imputer.imputation(with_empty, n_draws=2)
     assert np.isfinite(found.values).all()
     assert found.ess[3] == pytest.approx(4)
     np.testing.assert_array_equal(np.delete(found.values, 3, 0), imputer.imputation(X, n_draws=2).values)
@@ -211,7 +211,7 @@ def test_an_empty_row_is_no_reason_to_refuse_the_others(iwae, imputer, detector)
     assert scores.min() < scores[-1] < scores.max()
 
 
-# -- learning in passes -----------------------------------------------------------------------------------------
+# -- learning in epochs -----------------------------------------------------------------------------------------
 
 
 def test_a_pass_goes_on_with_the_moments_of_the_last_one():

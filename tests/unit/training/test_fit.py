@@ -105,12 +105,12 @@ def test_a_fit_that_was_killed_goes_on_to_the_same_bits(tmp_path, monkeypatch, s
         with pytest.raises(Killed):
             fit(**options, checkpoint=tmp_path / "fit", callbacks=[partial(kill, epoch)])
     for epochs in ([], None):
-        told = []
-        again = fit(**options, checkpoint=str(tmp_path / "fit"), callbacks=[told.append])
+        heard = []
+        again = fit(**options, checkpoint=str(tmp_path / "fit"), callbacks=[heard.append])
         assert again.model.w.tolist() == whole.model.w.tolist()
         assert again.history == whole.history
-        assert told == ([] if epochs is None else whole.history[-len(told) :])
-    assert len(told) == 0  # it had ended
+        assert heard == ([] if epochs is None else whole.history[-len(heard) :])
+    assert len(heard) == 0  # it had ended
 
 
 def test_a_longer_fit_goes_on_and_an_interrupted_one_is_saved(tmp_path):
@@ -149,7 +149,7 @@ def test_one_fit_at_a_time_holds_a_folder(tmp_path):
 
 
 def test_other_folders_and_damaged_checkpoints_are_refused(tmp_path):
-    (tmp_path / "mine").write_text("kept")
+    (tmp_path / "mine").write_text("mine")
     with pytest.raises(ValueError, match="needed a new folder, or that of an earlier fit"):
         fit(checkpoint=tmp_path)
     folder = tmp_path / "fit"
@@ -210,7 +210,7 @@ def test_a_plain_function_loses_no_control_variate_in_silence():
     inside = gradients.Objective(estimator, k=2)
     with pytest.raises(ValueError, match=r"control variate with a state: give control=.*gradients.Objective, and not"):
         fit(epochs=1, objective=lambda model, key, x, beta: inside(model, key, x, beta=beta))
-    with pytest.raises(ValueError, match=r"returns the state of a control variate, which is not kept for a plain func"):
+    with pytest.raises(ValueError, match=r"returns the state of a control variate, which is lost with a plain"):
         fit(epochs=1, objective=lambda model, key, x, beta: noisy(model, key, x, beta=beta)._replace(control=beta))
     with pytest.raises(TypeError, match=r"needs to be a gradients.Objective or a function .* got 3"):
         fit(epochs=1, objective=3)

@@ -86,7 +86,7 @@ def test_the_order_of_rows_is_a_function_of_seed_and_epoch():
 
 
 @pytest.mark.slow
-def test_the_bits_do_not_depend_on_how_the_run_is_cut_into_stretches():
+def test_the_bits_do_not_depend_on_how_the_run_is_cut_into_segments():
     optimizer = optax.adam(1e-2)
     plan = partial(Plan, epochs=3, batch=4, seed=7, binarize=True, beta_warmup=2)
     short, long = Watcher(), Watcher()
@@ -196,15 +196,15 @@ def test_objectives_take_arrays_of_rows():
     for objective in (dreg(), gradients.closed_form_kl(k=2)):
         both = eqx.filter_jit(lambda model, each=objective: [each(model, key, rows).bound for rows in (x, datum)])
         np.testing.assert_array_equal(*both(vae()))
-    holes = np.where(x == 1, np.nan, x)
+    incomplete = np.where(x == 1, np.nan, x)
     for wrong, message in (
         (x[0], r"array of shape \[n, features\], such as x.reshape\(len\(x\), -1\).*got shape \(6,\)"),
-        (holes, r"missing values \(NaN\): give iwax.Datum.of\(x, missing=True\)"),
+        (incomplete, r"missing values \(NaN\): give iwax.Datum.of\(x, missing=True\)"),
         (x.tolist(), "must be an array of rows .* got list"),
     ):
         with pytest.raises((TypeError, ValueError), match=message):
             dreg()(vae(), key, wrong)
-    found = iwax.Datum.of(holes, missing=True, index=np.arange(ROWS))
+    found = iwax.Datum.of(incomplete, missing=True, index=np.arange(ROWS))
     np.testing.assert_array_equal(found.observed, x == 0)
     assert np.isfinite(found.values).all()
     assert found.index.tolist() == list(range(ROWS))

@@ -1,6 +1,6 @@
 """How far the random weights of a trained model spread: densities of draws, means and standard deviations.
 
-    python examples/weight_laws.py RUN [RUN ...] -o weights.png
+    python examples/stochastic_weights.py RUN [RUN ...] -o weights.png
 
 RUN is a run with stochastic weights, such as `iwax train mnist-static --preset iwaeu` makes. A line of the picture is
 the encoder or the decoder of a run; printed are quantiles of the standard deviations, all equal to `sigma`

@@ -1,10 +1,9 @@
-"""How the k draws of a data point come about, as values: what is drawn, and how a bound takes the log-weights."""
+"""A discrete latent layer summed over all its states."""
 
 import math
-from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, ClassVar, NamedTuple, get_args
 
 import equinox as eqx
 import jax
@@ -18,99 +17,9 @@ from iwax._typing import PerDatum, PRNGKey, Scalar
 from iwax.bounds import Bound, collapsed
 from iwax.model import LatentVariableModel, Terms
 from iwax.parts import Datum, Distribution, Latent, layers_of
+from iwax.samplers.sampler import Hold, Sampler, weighted_log_joint
 
-__all__ = ["Enumerated", "Sampler", "Sequential", "StateTerms", "independent", "mixture"]
-
-
-class LogWeights(Protocol):
-    """What gives log-weights at a temperature: `model.Terms`, or what a sampler of your own has."""
-
-    def log_w(self, beta: Scalar | float = 1.0) -> Float[Array, "..."]: ...
-
-
-class Sampler(ABC):
-    """k draws of every data point x, a `Datum`, and the bound of their log-weights.
-
-    Its gradient is the plain derivative of the bound, whatever depends on the parameters of q. The weights of the other
-    estimators (`gradients`) are those of independent draws: they leave out or turn into a path the score of each draw
-    under its own density, which a mixture, states that share one noise, or resampling do not have.
-    """
-
-    @abstractmethod
-    def terms(self, model: LatentVariableModel, key: PRNGKey, x: Datum, *, k: int, first: int | Array = 0) -> Any:
-        """The log-weights of the draws first, ..., first + k - 1, nats, under the total derivative: ``log_w(beta)``."""
-
-    def close(self, bound: Bound, terms: LogWeights, key: PRNGKey | None, beta: Scalar | float = 1.0) -> PerDatum:
-        """The bound of every data point, [batch], nats."""
-        return bound(terms.log_w(beta), key)
-
-    def estimates(
-        self, model: LatentVariableModel, key: PRNGKey, x: Datum, *, k: int, first: int | Array = 0
-    ) -> Float[Array, "k batch"]:
-        """The logarithms of k independent, unbiased estimates of p(x), nats. ValueError where draws are no such."""
-        raise ValueError(
-            f"the {self} sampler has no estimates of p(x) that are independent from draw to draw: "
-            "use samplers.independent or samplers.Enumerated"
-        )
-
-    def reparameterized(self, model: LatentVariableModel, key: PRNGKey, x: Datum) -> bool:
-        """Whether what is drawn has a derivative in the parameters of q. Nothing is computed."""
-        return batched.reparameterized(model, key, x)
-
-    def states_per_draw(self, model: LatentVariableModel, x: Datum) -> int:
-        """The number of latents that are decoded for each of the k draws. Nothing is computed."""
-        return 1
-
-
-@dataclass(frozen=True)
-class _Independent(Sampler):
-    def terms(self, model: LatentVariableModel, key: PRNGKey, x: Datum, *, k: int, first: int | Array = 0) -> Terms:
-        return batched.terms(model, key, x, k=k, first=first)
-
-    def estimates(
-        self, model: LatentVariableModel, key: PRNGKey, x: Datum, *, k: int, first: int | Array = 0
-    ) -> Float[Array, "k batch"]:
-        return self.terms(model, key, x, k=k, first=first).log_w()
-
-    def __repr__(self) -> str:
-        return "independent"
-
-
-@dataclass(frozen=True)
-class _Mixture(Sampler):
-    def terms(self, model: LatentVariableModel, key: PRNGKey, x: Datum, *, k: int, first: int | Array = 0) -> Terms:
-        return batched.mixture_terms(model, key, x, k=k)
-
-    def __repr__(self) -> str:
-        return "mixture"
-
-
-independent: Sampler = _Independent()
-"""``z_i ~ q(z|x)``, each with its own posterior in the denominator: `batched.terms`. Every estimator serves it."""
-
-mixture: Sampler = _Mixture()
-"""The mean of all k posteriors in the denominator; they differ if networks are random: `batched.mixture_terms`."""
-
-
-class Sequential(Sampler):
-    """A particle filter: ``terms`` gives log-weights [blocks, k, batch] between resamplings, a block for each.
-
-    The bound is the sum over the blocks of the bound of each: with `bounds.iwae` the logarithm of the filter's unbiased
-    estimate of p(x) (Maddison et al. 2017, arXiv:1705.09279). A subclass draws, resamples and computes weights, and
-    returns `model.Terms` of that shape, or anything with ``log_w(beta)``; a block of log-weights 0, as beyond the end
-    of a sequence, adds nothing. The gradient is the derivative of the terms as they are computed. There are no
-    `estimates`: the k particles of one filter meet when they are resampled, and are together one estimate of p(x), so
-    that `evaluation.log_evidence` refuses the sampler; evaluate a filter by the bound of an objective over several
-    keys.
-    """
-
-    def close(self, bound: Bound, terms: LogWeights, key: PRNGKey | None, beta: Scalar | float = 1.0) -> PerDatum:
-        """The sum over the blocks of the bound of each, [batch], nats."""
-        return jnp.sum(bound(jnp.swapaxes(terms.log_w(beta), 0, 1), key), axis=0)
-
-    def reparameterized(self, model: LatentVariableModel, key: PRNGKey, x: Datum) -> bool:
-        """Taken for granted: what is drawn is the filter's own."""
-        return True
+__all__ = ["Enumerated", "StateTerms"]
 
 
 class StateTerms(NamedTuple):
@@ -145,8 +54,30 @@ class Enumerated(Sampler):
     states: int | None = None
     observed: str | None = None
 
+    holds: ClassVar[frozenset[Hold]] = frozenset(get_args(Hold))
+
     def terms(
         self, model: LatentVariableModel, key: PRNGKey, x: Datum, *, k: int, first: int | Array = 0
+    ) -> StateTerms:
+        return self._terms(None, model, key, x, k=k, first=first)
+
+    def terms_holding(self, hold: Hold, model: LatentVariableModel, key: PRNGKey, x: Datum, *, k: int) -> StateTerms:
+        """`terms` with the draws of the other layers, or their densities, held constant; never those of the layer."""
+        return self._terms(hold, model, key, x, k=k)
+
+    def wake(self, terms: Any, beta: Scalar | float = 1.0) -> PerDatum:
+        """``sum_iy w̃_iy (log p(x, z_i, y) + log q(z_i, y|x))``, the weights with their masses."""
+        return weighted_log_joint(terms.terms, terms.log_mass, beta)
+
+    def _terms(
+        self,
+        hold: Hold | None,
+        model: LatentVariableModel,
+        key: PRNGKey,
+        x: Datum,
+        *,
+        k: int,
+        first: int | Array = 0,
     ) -> StateTerms:
         model, x = batched.bound(model, key), batched.rows(model, x)
 
@@ -157,7 +88,7 @@ class Enumerated(Sampler):
 
             def at(_: PRNGKey, number: Array, state: Array) -> tuple[Latent, Array, Array, Any]:
                 q = self._fixed(proposal.distribution, state, known >= 0)
-                z, log_posterior = q.sample_and_log_prob(jax.random.fold_in(key, streams.Draw.LATENT))
+                z, log_posterior = self._drawn(q, jax.random.fold_in(key, streams.Draw.LATENT), hold)
                 fixed: Any = q.layers(z)[self.layer]
                 log_mass = jnp.where(known == number, 0.0, jnp.where(known < 0, fixed.log_q(), -jnp.inf))
                 return z, log_posterior, jnp.where(known < len(states), log_mass, jnp.nan), proposal.keys
@@ -173,6 +104,18 @@ class Enumerated(Sampler):
         terms = batched.terms_of_draws(model, x, *merged)
         terms = jax.tree.map(lambda leaf: leaf.reshape(k, states, batch), terms)
         return StateTerms(terms, jnp.moveaxis(log_mass, 0, -1) - math.log(k))
+
+    def _drawn(self, q: Distribution, key: PRNGKey, hold: Hold | None) -> tuple[Latent, Scalar]:
+        """The latents of all layers and log q of them, of which the layer's own is never held."""
+        if hold is None:
+            return q.sample_and_log_prob(key)
+        z, trace = q.draw(key)
+        if hold == "draws":
+            z, trace = jax.lax.stop_gradient((z, trace))
+            return z, q.log_prob(z, trace)
+        frozen = jax.lax.stop_gradient(q)
+        own, constant = (each.layers(z)[self.layer] for each in (q, frozen))
+        return z, frozen.log_prob(z, trace) + own.log_prob(own.mean) - constant.log_prob(own.mean)
 
     def close(self, bound: Bound, terms: Any, key: PRNGKey | None, beta: Scalar | float = 1.0) -> PerDatum:
         """``bound.summed(log_w, log_mass)`` of every data point, [batch], nats."""

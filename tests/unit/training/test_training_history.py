@@ -1,4 +1,4 @@
-"""The course of a training: warm-up, redrawn data, validation, patience, progress, and its end at a NaN."""
+"""The history of a training: warm-up, redrawn data, validation, patience, progress, and its end at a NaN."""
 
 import jax
 import jax.numpy as jnp
@@ -117,7 +117,7 @@ def test_early_stopping_keeps_the_best():
 
 
 def test_a_validation_that_stands_still_is_no_gain():
-    """Rounded to single precision, in which the best is kept, one third is less than itself."""
+    """Rounded to single precision, in which the best is stored, one third is less than itself."""
 
     def objective(model, key, x, *, beta):
         return Surrogate(0 * model.w[x.index], jnp.where(x.index == 0, 1.0, 0.0))
@@ -185,7 +185,7 @@ def test_progress_tells_where_the_run_stands():
     last = watcher.progress[-1]
     assert (last.step, last.epoch, last.steps, last.epochs, last.seconds_left) == (6, 1, 3, 2, 0.0)
     assert [p.step for p in watcher.progress] == sorted({p.step for p in watcher.progress})
-    assert np.isnan(watcher.progress[0].images_per_second)  # the first stretch holds the compilation
+    assert np.isnan(watcher.progress[0].images_per_second)  # the first segment holds the compilation
     assert all(p.images_per_second > 0 for p in watcher.progress[1:])
     assert [row["epoch"] for row in watcher.rows] == [1, 2]
     assert [row["step"] for row in watcher.rows] == [3, 6]
