@@ -138,7 +138,8 @@ class Run:
     def model(self) -> LatentVariableModel:
         """The trained model. CorruptCheckpointError where it does not verify, or is not of this run."""
         with self.placed():
-            return load_model(self.checkpoint, self.config, shape=self.shape, columns=self.about.columns)
+            about = self.about
+            return load_model(self.checkpoint, self.config, shape=about.shape, columns=about.columns)
 
     # -- data --------------------------------------------------------------------------------------------------------
 
@@ -249,8 +250,8 @@ def open_run(
 ) -> Run:
     """Open a run and load its model; the data are not read. Options are those of `Run`.
 
-    Raises FileNotFoundError where there is no run, CorruptCheckpointError where what is stored does not verify, or
-    holds a link.
+    Raises FileNotFoundError if there is no run, CorruptCheckpointError if a file does not match its digest or is a
+    link.
     """
     opened = Run(run, checkpoint=checkpoint, data_path=data_path, fallback=fallback)
     _ = opened.model

@@ -19,7 +19,7 @@ __all__ = ["IWAEImputer"]
 
 @dataclass(eq=False, repr=False)
 class IWAEImputer(OneToOneFeatureMixin, TransformerMixin, LatentVariableEstimator):
-    """Fills the NaN of a table with ``E[x_missing | x_observed]`` under an importance-weighted autoencoder of its rows.
+    """Fill the NaN of a table with ``E[x_missing | x_observed]`` under an importance-weighted autoencoder of its rows.
 
     MIWAE of Mattei and Frellsen (2019, arXiv:1812.02633), trained on the observed values; a row's imputation is the
     mean of p(x|z) over draws of q(z|x_observed) with weights p(x_observed, z) / q(z|x_observed). `multiple` draws whole
