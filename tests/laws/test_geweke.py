@@ -151,7 +151,7 @@ def test_moves_that_are_always_accepted_are_found(monkeypatch: pytest.MonkeyPatc
 )
 @pytest.mark.slow
 def test_short_steps_keep_the_energy(trajectory, right: bool, monkeypatch: pytest.MonkeyPatch):
-    """A wrong gradient, or a missing half in both kicks, leaves the distribution as it is, and shows in the acceptance."""
+    """A wrong gradient, or a missing half in both kicks, leaves the distribution as it is; the acceptance shows it."""
     if trajectory is not None:
         monkeypatch.setattr(hamiltonian, "_trajectory", trajectory)
     _, acceptance = deviations(step=0.05)
