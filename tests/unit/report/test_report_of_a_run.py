@@ -151,8 +151,8 @@ def test_what_is_erased_is_filled_in(page: chromium.Page):
     after = pixels(page, "filled")
     hidden = [not seen for seen in page.value(f"[...{EXPLORER}.eraser.observed]")]
     assert 3 <= sum(hidden) <= 8
-    assert all(a == b for a, b, hole in zip(whole, after, hidden, strict=True) if not hole)
-    assert any(0 < a < 255 for a, hole in zip(after, hidden, strict=True) if hole)
+    assert all(a == b for a, b, missing in zip(whole, after, hidden, strict=True) if not missing)
+    assert any(0 < a < 255 for a, missing in zip(after, hidden, strict=True) if missing)
     before = sum(hidden)
     page.press("ArrowDown")
     page.press(" ")
@@ -185,7 +185,7 @@ def test_imputation_is_the_conditional_mean(run: Path, page: chromium.Page):
     wanted = (w[:, None] * p).sum(axis=0) / w.sum()
     found = page.value(
         f"Array.from({{length: 20}}, (_, seed) => [...{EXPLORER}.model.impute({x.tolist()},"
-        f" {observed.astype(int).tolist()}, {{chains: 10, sweeps: 8, seed}}).values])"
+        f" {observed.astype(int).tolist()}, {{chains: 10, iterations: 8, seed}}).values])"
     )
     mean, error = np.mean(found, axis=0), np.std(found, axis=0, ddof=1) / np.sqrt(20)
     assert np.array_equal(mean[observed], x[observed])
@@ -217,7 +217,7 @@ def test_every_dense_network_gives_what_python_gives(page: chromium.Page):
 
 @in_a_browser
 def test_log_weights_are_those_of_python(page: chromium.Page):
-    """Of a Gaussian likelihood, a mixture as the prior, and an encoder that is told what was observed."""
+    """Of a Gaussian likelihood, a mixture as the prior, and an encoder that reads what was observed."""
     key = jax.random.key(5)
     encoder = posteriors.Gaussian(nn.MLP(2 * FEATURES, (5,), 2 * LATENT, key=key, heads=2))
     model = LatentVariableModel(

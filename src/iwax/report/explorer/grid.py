@@ -83,8 +83,8 @@ def _panel(view: RunView, title: str, rows: Rows, words: str) -> Panel:
 
 def _some(view: RunView, values: np.ndarray, places: range) -> list[tuple[int, list[str]]]:
     """Some rows as their owner writes them; a probability of a class as the class that it is nearest."""
-    kept = values[list(places)]
+    chosen = values[list(places)]
     if view.run.about.columns is not None:
         levels = np.array([bool(column.levels) for column in view.run.about.columns])
-        kept = np.where(levels, np.round(kept), kept)
-    return list(enumerate(cells(view, kept)))
+        chosen = np.where(levels, np.round(chosen), chosen)
+    return list(enumerate(cells(view, chosen)))

@@ -36,7 +36,7 @@ def marker_area(n: int) -> float:
 
 
 def equal_axes(axes: Axes, cloud: Array, names: tuple[str, str]) -> Axes:
-    """A square window with equal axes around the cloud; a few points very far out stay outside and are said to."""
+    """A square window with equal axes around the points; a few very far out stay outside, and a note counts them."""
     low, high = cloud.min(axis=0), cloud.max(axis=0)
     inner = np.quantile(cloud, (0.005, 0.995), axis=0)
     middle, half = (low + high) / 2.0, float((high - low).max()) / 2.0
@@ -95,7 +95,7 @@ def two_clouds(data: Array, samples: Array) -> Picture:
 
 @drawing
 def moved_points(originals: Array, reconstructions: Mapping[str, Array]) -> Picture:
-    """Each point of the data joined by a line to what was made of it, a colour a name."""
+    """Each point of the data joined by a line to what was made of it, a colour per name."""
     figure = sheet(height=4.8)
     axes = _frame(figure.subplots(), (originals, *reconstructions.values()), None)
     area = marker_area(len(originals))
@@ -121,7 +121,7 @@ def _colours(values: Array) -> tuple[str, float, float]:
 
 @drawing
 def heat_maps(tables: dict[str, Array], *, title: str) -> Picture:
-    """Named tables of equal shape side by side, a row of pixels a datum and a column a feature, with one colour bar."""
+    """Tables of equal shape side by side, one row of pixels per data point, one column per feature, one colour bar."""
     first = next(iter(tables.values()))
     n, features = first.shape
     shown = min(n, LONGEST_TABLE)

@@ -151,7 +151,7 @@ def decoded_net(means: Array, side: int) -> Picture:
 
 @drawing
 def decoded_maps(means: Array, side: int) -> Picture:
-    """Decoded features, a small map each (the first sixteen): z₁ to the right, z₂ upwards, colour the value."""
+    """Decoded features, one small map each (the first sixteen): z₁ to the right, z₂ upwards, colour the value."""
     shown = min(means.shape[1], 16)
     across = pictures.columns(shown)
     down = -(-shown // across)

@@ -18,7 +18,7 @@ __all__ = ["Compared", "compared", "refuse_unlike"]
 
 
 class Compared(NamedTuple):
-    """The table of runs, what it says, and the panels beside it."""
+    """The table of runs, what it says, and the panels below it."""
 
     body: Markup
     words: str
