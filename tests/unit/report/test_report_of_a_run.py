@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from oracles import chromium
 
-from iwax import inference, likelihoods, nn, posteriors, priors, runs
+from iwax import inference, likelihoods, nn, posteriors, priors, report, runs
 from iwax.cli import main
 from iwax.model import LatentVariableModel
 from iwax.parts import Datum
@@ -82,6 +82,24 @@ def test_a_report_of_what_was_not_measured_says_what_to_run(run: Path, tmp_path:
     assert "Not measured." in page
     assert f"iwax evaluate {copy}" in page
     assert "New images" in page
+
+
+def test_python_writes_what_the_command_line_does(run: Path, tmp_path: Path):
+    path = report.write(runs.Run(run), tmp_path / "a.html")
+    assert path == tmp_path / "a.html"
+    assert path.read_bytes() == (run / "report.html").read_bytes()
+    with pytest.raises(FileExistsError, match="overwrite=True"):
+        report.write(run)
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        report.write(tmp_path / "nowhere")
+
+
+def test_the_pictures_of_a_run_are_values(run: Path, tmp_path: Path):
+    pictures = report.figures.of_run(runs.Run(run))
+    assert set(pictures) == {"samples", "reconstructions", "training", "latents", "manifold"}
+    for name, picture in pictures.items():
+        assert picture.write(tmp_path / f"{name}.svg").read_text("utf-8").startswith("<svg ")
+        assert picture.description
 
 
 def test_two_runs_stand_side_by_side(run: Path, tmp_path: Path):
