@@ -24,7 +24,7 @@ def grid(view: RunView) -> list[Panel]:
     if not len(view.whole):
         return []
     if view.run.about.features == 2 and view.run.config.model.latents == (2,):
-        return []  # the whole plane is drawn as a net
+        return []  # the whole plane is drawn as a mesh
     return gathered(lambda: _along_units(view), lambda: _between(view))
 
 

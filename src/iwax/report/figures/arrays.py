@@ -121,17 +121,17 @@ def latents(means: ArrayLike, labels: ArrayLike | None) -> Picture:
 def manifold(decoded: ArrayLike, side: int, shape: tuple[int, ...]) -> Picture:
     """What the decoder makes of ``manifold_grid(side)``, [side*side, D] in its order: z₁ to the right, z₂ upwards.
 
-    Rows of shape (2,) become a net in the plane, other rows a map per feature. Raises ValueError.
+    Rows of shape (2,) become a mesh in the plane, other rows a map per feature. Raises ValueError.
     """
     rows = _rows("manifold", decoded, prod(shape))
     if side < 1 or len(rows) != side * side:
         raise ValueError(f"a manifold of side {side} needs {side * side} rows: got {len(rows)}")
     if _pictures(shape):
         return latent.decoded(rows, side, shape)
-    return latent.decoded_net(rows, side) if shape == (2,) else latent.decoded_maps(rows, side)
+    return latent.decoded_mesh(rows, side) if shape == (2,) else latent.decoded_maps(rows, side)
 
 
 @drawing
 def scatter(data: ArrayLike, drawn: ArrayLike) -> Picture:
     """Data [n, 2] next to samples [m, 2], on the same equal axes. Raises ValueError."""
-    return features.two_clouds(_rows("data", data, 2), _rows("samples", drawn, 2))
+    return features.data_and_samples(_rows("data", data, 2), _rows("samples", drawn, 2))

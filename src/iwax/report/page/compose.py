@@ -14,7 +14,7 @@ from markupsafe import Markup
 from iwax.report.explorer import LARGEST_WEIGHTS, explorer
 from iwax.report.figures.canvas import number
 from iwax.report.figures.curves import curve, training
-from iwax.report.page.comparison import compared, refuse_unlike
+from iwax.report.page.comparison import refuse_unlike, side_by_side
 from iwax.report.page.components import components
 from iwax.report.page.draws import draws
 from iwax.report.page.imputations import imputations
@@ -56,7 +56,7 @@ def compose(
         with view.run.placed():
             note(f"drawing     {view.run.path}")
             parts.append(_of_run(view, warn, room=LARGEST_WEIGHTS // len(views)))
-    several = compared(views) if len(views) > 1 else None
+    several = side_by_side(views) if len(views) > 1 else None
     title = f"{display_name(views[0].run.config)} on {views[0].run.about.name}"
     heading = title if several is None else f"{len(views)} runs on {views[0].run.about.name}"
     template = _environment().get_template("page.html")
