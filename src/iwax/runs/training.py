@@ -146,11 +146,11 @@ def _first_state(work: _Work, start: Path | None) -> State:
     if start is None:
         return work.start()
     source = start.parent.parent
-    theirs, ours = Run(source).config.model.flat(), work.config.model.flat()
+    theirs, ours = Run(source).config.flat(), work.config.flat()
     for key in theirs | ours:
-        if theirs.get(key) != ours.get(key):
+        if key.startswith("model.") and theirs.get(key) != ours.get(key):
             raise ValueError(
-                f"--from {source}: model.{key} needs to be {theirs.get(key)!r} as in that run, got {ours.get(key)!r}"
+                f"--from {source}: {key} needs to be {theirs.get(key)!r} as in that run, got {ours.get(key)!r}"
             )
     checkpoint.verify(start)
     try:

@@ -126,7 +126,7 @@ def drawing(draw: Callable[P, R]) -> Callable[P, R]:
     plain = _plain(draw)
 
     @wraps(draw)
-    def drawn(*args: P.args, **settings: P.kwargs) -> Any:
+    def _drawn(*args: P.args, **settings: P.kwargs) -> Any:
         if not (args and isinstance(args[0], str | Path)):
             return plain(*args, **settings)
         name = draw.__name__
@@ -135,7 +135,7 @@ def drawing(draw: Callable[P, R]) -> Callable[P, R]:
         path, *others = args
         return plain(*others, **settings).write(path)  # type: ignore[call-arg]
 
-    return drawn
+    return _drawn
 
 
 def sheet(width: float = WIDTH, height: float = 3.0, *, fitted: bool = True) -> Figure:
