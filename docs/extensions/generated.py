@@ -148,8 +148,10 @@ PAGES: dict[str, Callable[[], str]] = {"command line": command_line, "settings":
 
 
 def rewrite(app: "Sphinx", page: str, source: list[str]) -> None:
-    """Put what is generated in the place of its marker."""
-    source[0] = MARKER.sub(lambda found: PAGES[found[1]](), source[0])
+    """Put what is generated in the place of its marker; such a page is read again in every build."""
+    if MARKER.search(source[0]):
+        app.env.note_reread()
+        source[0] = MARKER.sub(lambda found: PAGES[found[1]](), source[0])
 
 
 def setup(app: "Sphinx") -> dict[str, bool]:

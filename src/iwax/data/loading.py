@@ -31,7 +31,7 @@ def load(
     columns: Sequence[Column] | None = None,
     left_out: Collection[str] = (),
 ) -> Dataset:
-    """A registered data set by name, or your own by path: arrays, tables, or pictures in a folder or zip file.
+    """Load a registered data set by name, or your own by path: arrays, tables, or pictures in a folder or zip file.
 
     Your own arrays (.npy) are [n, D], [n, h, w] or [n, h, w, c]; an .npz file holds ``x``, or ``x_train`` and
     ``x_test`` (and ``x_valid``), with labels ``y``, ``y_train`` ...; without such parts the rows are permuted with a
@@ -42,7 +42,7 @@ def load(
     Tables (.csv, .tsv, .txt, and .parquet with ``pip install 'iwax[tables]'``) may have columns of numbers and of
     texts, and missing cells: empty, NA, N/A, NaN, null, None, ?, - and other usual marks, and the texts in ``missing``,
     but not those in ``levels`` (by column). ``kinds`` gives by name the kind of a column that should not be inferred:
-    continuous, positive, count, binary, categorical, or drop. How a text table is written is seen, or given:
+    continuous, positive, count, binary, categorical, or drop. How a text table is written is recognised, or given:
     ``header`` ("first" line or "none"), ``delimiter``, ``encoding``, ``thousands`` (`Dialect`). With ``columns``, and
     those ``left_out``, as an earlier reading found them, nothing is inferred.
 

@@ -115,14 +115,15 @@ def log_evidence(
 ) -> Evidence:
     """``log (1/k) sum_i p(x, z_i) / q(z_i|x)``, z_i ~ q(z|x), for every row of x [n, features], nats.
 
-    x holds values as the likelihood takes them (Burda, Grosse and Salakhutdinov 2016, arXiv:1509.00519). ``batch`` rows
-    and ``chunk`` draws are taken at once; memory does not grow with k. The noise is a function of (key, row number,
-    draw), so neither of them changes a value. ``rows`` are the row numbers (0, 1, ... by default); ``progress(done,
-    total)`` is called as rows are done. With ``missing`` a NaN marks a value that was not observed, and the estimate is
-    of the log-density of the observed ones (Mattei and Frellsen 2019, arXiv:1812.02633). ``sampler`` is how the draws
-    come about: with `samplers.Enumerated` a draw's weight is the sum over the states of a discrete layer. Raises
-    ValueError where x is not a table of finite numbers in the likelihood's support, the sampler's draws are no
-    independent estimates of p(x), or k, batch or chunk is below 1.
+    This is the IWAE bound, a lower bound on log p(x) in expectation that becomes tight as k grows (Burda, Grosse and
+    Salakhutdinov 2016, arXiv:1509.00519). x holds values as the likelihood takes them. ``batch`` rows and ``chunk``
+    draws are computed at once; memory does not grow with k. The noise is a function of (key, row number, draw), so
+    neither of them changes a value. ``rows`` are the row numbers (0, 1, ... by default); ``progress(done,
+    total)`` is called as rows are done. With ``missing`` a NaN marks a missing value, and the estimate is of the
+    log-density of the observed ones (Mattei and Frellsen 2019, arXiv:1812.02633). ``sampler`` makes the draws: with
+    `samplers.Enumerated` a draw's weight is the sum over the states of a discrete layer. Raises ValueError if x is not
+    a table of finite numbers in the likelihood's support, if the sampler's draws are not independent estimates of
+    p(x), or if k, batch or chunk is below 1.
     """
     at_least(1, {"k": k, "batch": batch, "chunk": chunk})
     model, x = prepared(model, x, rows, key, missing=missing)

@@ -21,7 +21,7 @@ __all__ = ["Objective"]
 
 @dataclass(frozen=True, repr=False)
 class Objective(AbstractObjective):
-    """A function of the model whose gradient is the estimator's, from k draws of every row.
+    """A function of the model whose gradient is the estimator's, from k draws per row.
 
     ``objective(model, key, x)`` takes x as a `Datum`, or as an array of complete rows [batch, *event] (``Datum.of(x,
     missing=True)`` where some are not). ``bound`` in the result is the bound of the same draws at beta = 1, nats,
@@ -30,8 +30,8 @@ class Objective(AbstractObjective):
     that of m of the k draws, chosen with probability in proportion to their weights |a| + |b| + |c| and weighted by its
     inverse: unbiased, and forward for k but backward for m (m = 1, pathwise: Burda, Grosse and Salakhutdinov 2016,
     section 3). With ``chunk`` at most that many draws of a row are in memory at once; the forward pass is then made
-    twice. ``penalties`` are taken off the value and not off the bound. Raises ValueError where k cannot serve the
-    bound, backward is not in 1..k, or chunk is below 1; and, when it is called, where the draws of the posterior have
+    twice. ``penalties`` are subtracted from the value and not from the bound. Raises ValueError if k does not suit the
+    bound, backward is not in 1..k, or chunk is below 1; and, when it is called, if the draws of the posterior have
     no derivative and the estimator needs one, or the state of a control variate is missing.
 
     >>> from iwax import bounds, gradients

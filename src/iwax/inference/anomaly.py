@@ -34,10 +34,10 @@ def score(
     missing: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> evaluation.Evidence:
-    """An estimate of log p(x), nats, for every row of data [n, D], with its Monte-Carlo error.
+    """Estimate log p(x), nats, of every row of data [n, D], with its Monte-Carlo error.
 
-    The lower it is, the less a row is like the training data. The result of `iwax.evaluation.log_evidence`:
-    ``.log_evidence``, ``.monte_carlo_error`` and ``.ess`` are [n], ``.warnings()`` says where not to trust them.
+    The lower it is, the less a row resembles the training data. The result is that of `iwax.evaluation.log_evidence`:
+    ``.log_evidence``, ``.monte_carlo_error`` and ``.ess`` are [n], ``.warnings()`` names rows not to trust.
     ``rows`` are the numbers that key the rows' noise (0 to n - 1 without). With ``missing`` a NaN is a value that was
     not observed, and the log-density is that of those that were. Raises ValueError for data of another shape, not
     finite, or k below 1.

@@ -33,12 +33,12 @@ def embed(
     missing: bool = False,
     batch: int = 500,
 ) -> np.ndarray:
-    """The means [n, latent] of q(z|x) for data [n, D].
+    """Compute the means [n, latent] of q(z|x) for data [n, D].
 
     ``layer`` counts stochastic layers from the data upwards: 1 is z_1, the layer next to the data, whose mean is exact;
-    in higher layers a chain gives the mean of q(z_l|z_{l-1}) at the mean below. The key serves encoders with noise of
-    their own; others ignore it. With ``missing`` a NaN is a value that was not observed. Raises ValueError for data of
-    another shape, not finite, or a layer that is not there.
+    in higher layers a chain gives the mean of q(z_l|z_{l-1}) at the mean below. The key is for encoders with
+    stochastic weights; others ignore it. With ``missing`` a NaN is a missing value. Raises ValueError if data have
+    another shape or are not finite, or if there is no such layer.
 
     >>> from iwax import likelihoods, nn, posteriors, priors
     >>> model = LatentVariableModel(

@@ -32,11 +32,11 @@ _generated, _decoded = eqx.filter_jit(batched.generate), eqx.filter_jit(batched.
 def generate(
     model: LatentVariableModel, n: int, *, key: PRNGKey, given: Mapping[str, Any] | None = None, batch: int = 500
 ) -> Generated:
-    """n draws ``z ~ p(z)``, ``x ~ p(x|z)``, with the means of p(x|z).
+    """Draw n new data points, ``z ~ p(z)``, ``x ~ p(x|z)``, and the means of p(x|z).
 
     ``given`` are the covariates of each draw by name, [n, ...], of a model that needs them. Draw i is a function of
-    (key, i, its covariates) alone, whatever n and ``batch`` (draws worked at once) are. Raises ValueError for n or
-    batch below 1 and for covariates that are missing or of another shape, TypeError for what is no key.
+    (key, i, its covariates) alone, whatever n and ``batch`` (draws computed at once) are. Raises ValueError if n or
+    batch is below 1, or if covariates are missing or of another shape; TypeError for what is not a key.
 
     >>> import jax
     >>> from iwax import likelihoods, nn, posteriors, priors

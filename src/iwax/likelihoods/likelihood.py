@@ -19,7 +19,7 @@ __all__ = ["Likelihood"]
 class Likelihood(parts.Likelihood):
     """``p(x|z) = prod_j p(x_j; eta_j(z))``: a network of z, and the family of densities whose parameters it gives.
 
-    Raises TypeError where the family is none of `iwax.families`, or derived from `families.Family`.
+    Raises TypeError if the family does not derive from `families.Family`.
 
     >>> import jax, jax.numpy as jnp
     >>> from iwax import families, nn

@@ -52,12 +52,12 @@ def save(path: str | Path, model: Any) -> Path:
 
 
 def load(path: str | Path, *, like: Any = None) -> Any:
-    """The model of a file that `save` wrote, with the same arrays, bit for bit.
+    """Load the model of a file that `save` wrote, with the same arrays, bit for bit.
 
-    ``like`` is needed where the model has parts that are not iwax's: a model of the same structure, or a function
+    ``like`` is needed if the model has parts that are not iwax's: a model of the same structure, or a function
     without arguments that makes one, such as the one that made the model before it was trained. It is compared with
     the file part by part, field by field, in names, shapes and types. Raises ModelFileError naming the file and the
-    first place that is not as needed; FileNotFoundError where there is no file.
+    first difference; FileNotFoundError if there is no file.
     """
     path = Path(path)
     if path.is_dir():

@@ -250,8 +250,8 @@ def open_run(
 ) -> Run:
     """Open a run and load its model; the data are not read. Options are those of `Run`.
 
-    Raises FileNotFoundError where there is no run, CorruptCheckpointError where what is stored does not verify, or
-    holds a link.
+    Raises FileNotFoundError if there is no run, CorruptCheckpointError if a file does not match its digest or is a
+    link.
     """
     opened = Run(run, checkpoint=checkpoint, data_path=data_path, fallback=fallback)
     _ = opened.model

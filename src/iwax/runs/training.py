@@ -43,9 +43,9 @@ Stop = Callable[[], bool]
 def train(config: Config, output: Path | None = None, *, reporter: Reporter, stop: Stop | None = None) -> Run:
     """Train a model in a new run folder, exactly `output` or a fresh one below runs/, and return the run.
 
-    Everything that can be wrong with settings, data or folder is found before the first step. `stop` is asked
-    after every compiled segment of at most two seconds; where it says True the run is left, resumable, as if finished.
-    Raises ValueError or an OSError for what is wrong, NumericalStop where the loss or a gradient is not finite (its
+    Everything that can be wrong with settings, data or folder is found before the first step. `stop` is called
+    after every compiled segment of at most two seconds; if it returns True the run ends as if finished, and can be
+    resumed. Raises ValueError or OSError for what is wrong, NumericalStop if the loss or a gradient is not finite (its
     last finite state is saved, and the error's `run` is the folder), Interrupted after SIGINT or SIGTERM (with a
     checkpoint written).
     """

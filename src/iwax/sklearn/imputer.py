@@ -2,10 +2,10 @@
 
 from dataclasses import KW_ONLY, dataclass
 from numbers import Integral
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import numpy as np
-from sklearn.base import OneToOneFeatureMixin, TransformerMixin, _fit_context
+from sklearn.base import OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils import check_scalar
 from sklearn.utils.validation import check_is_fitted
 
@@ -19,7 +19,7 @@ __all__ = ["IWAEImputer"]
 
 @dataclass(eq=False, repr=False)
 class IWAEImputer(OneToOneFeatureMixin, TransformerMixin, LatentVariableEstimator):
-    """Fills the NaN of a table with ``E[x_missing | x_observed]`` under an importance-weighted autoencoder of its rows.
+    """Fill the NaN of a table with ``E[x_missing | x_observed]`` under an importance-weighted autoencoder of its rows.
 
     MIWAE of Mattei and Frellsen (2019, arXiv:1812.02633), trained on the observed values; a row's imputation is the
     mean of p(x|z) over draws of q(z|x_observed) with weights p(x_observed, z) / q(z|x_observed). `multiple` draws whole
@@ -55,12 +55,6 @@ class IWAEImputer(OneToOneFeatureMixin, TransformerMixin, LatentVariableEstimato
     _: KW_ONLY
     k: int = 5
     n_impute_samples: int = 1000
-
-    @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any = None) -> Self:
-        """Train on the observed values of X [n, D]."""
-        self._fit_rows(X)
-        return self
 
     def transform(self, X: Any) -> np.ndarray:
         """X with its NaN filled; other values are untouched."""

@@ -51,25 +51,29 @@ def fit(
     progress: bool | None = None,
     checkpoint: str | Path | None = None,
 ) -> Result:
-    """Train a model on rows ``x_train`` [n, *event], as the likelihood takes them; the model given is left as it is.
+    """Train a model and return the trained one, with its history; the model given is not changed.
 
-    A `Datum` of rows serves too: it says what was observed, and has the covariates that the parts need.
+    Args:
+        objective: what is ascended: a `gradients.Objective`, or a function of (model, key, x, beta=).
+        x_train: rows [n, *event], as the likelihood takes them, or a `Datum` of rows with covariates.
+        optimizer: any optimiser of Optax.
+        key: the key of all randomness, from `jax.random.key`.
+        binarize: whether x_train has grey values 0..255, drawn as 0 or 1 at every access; x_valid has 0 and 1.
+        missing: whether NaN marks missing values; the objective is then the bound on the log-density of the observed
+            ones, MIWAE of Mattei and Frellsen (2019, arXiv:1812.02633).
+        piece: rows whose gradient is computed at once, a divisor of the batch. None is what is fast for the
+            objective's k, or the whole batch if it has no k.
+        x_valid: rows on which the bound is computed, always with the same noise; the best model on them is returned.
+        patience: validations, every ``validate_every`` epochs, without a new best after which training ends.
+        callbacks: functions of an epoch's row, which end training by returning True, or `Observer` objects.
+        progress: whether to print progress on stderr. None: if that is a terminal.
+        checkpoint: a folder. The same call continues a fit that was stopped, to the same bits, or returns at once if
+            the fit had ended. Data, model, key and batch are compared with those of its beginning; objective and
+            optimiser cannot be. Callbacks see new epochs only.
 
-    ``binarize``: the rows are grey values 0..255, drawn again as 0 or 1 at every access (those of x_valid are 0 or 1).
-    ``missing``: a NaN is a value that was not observed; the objective is the bound on the log-density of the observed
-    ones, MIWAE of Mattei and Frellsen (2019, arXiv:1812.02633). ``piece``: rows whose gradient is taken at once, a
-    divisor of the batch (None: what is fast for the objective's k, or the whole batch where it has none, as a function
-    of (model, key, x, beta=) has). ``x_valid``: rows on which the objective's bound is taken every ``validate_every``
-    epochs, always with the same noise; the model returned is the best on them. ``patience``: the number of validations
-    without a new best that ends training. ``callbacks``: functions of an epoch's row, which end training by returning
-    True, or each an `Observer`. ``progress``: a line of it on stderr (None: where that is a terminal). ``checkpoint``:
-    a folder; the same call with it takes up a fit that was stopped, to the same bits, or returns at once where it had
-    ended. Data, model, key and batch are compared with those that it began with; objective and optimiser cannot be;
-    callbacks hear of new epochs.
-
-    Raises ValueError for rows that are no table of finite numbers in the likelihood's support (of uint8 to binarise),
-    a row or column without any value, a key that is none of `jax.random.key`'s, or a folder of another fit;
-    NumericalStop where the loss is not finite.
+    Raises ValueError if rows are not a table of finite numbers in the likelihood's support (of uint8 to binarise), if
+    a row or column has no value, if the key is not one of `jax.random.key`, or if the folder holds another fit;
+    NumericalStop if the loss is not finite.
     """
     x_train, x_valid = _checked(model, x_train, x_valid, binarize=binarize, missing=missing)
     ascended, batch = as_objective(objective), min(batch, len(x_train))

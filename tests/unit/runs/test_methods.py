@@ -87,6 +87,7 @@ def test_bidirectional(run):
         assert columns["x"].shape == (3, 6)
 
 
+@pytest.mark.slow
 def test_jackknife(run):
     options = {"method": "jackknife", "limit": 3, "k": 4, "repeats": 10, "reporter": Silent()}
     first, second = (runs.evaluate(run, order=order, **options) for order in (1, 2))

@@ -210,7 +210,7 @@ def test_a_plain_function_loses_no_control_variate_in_silence():
     inside = gradients.Objective(estimator, k=2)
     with pytest.raises(ValueError, match=r"control variate with a state: give control=.*gradients.Objective, and not"):
         fit(epochs=1, objective=lambda model, key, x, beta: inside(model, key, x, beta=beta))
-    with pytest.raises(ValueError, match=r"returns the state of a control variate, which is not kept for a plain func"):
+    with pytest.raises(ValueError, match=r"returns the state of a control variate, which is lost with a plain func"):
         fit(epochs=1, objective=lambda model, key, x, beta: noisy(model, key, x, beta=beta)._replace(control=beta))
     with pytest.raises(TypeError, match=r"needs to be a gradients.Objective or a function .* got 3"):
         fit(epochs=1, objective=3)
