@@ -1,4 +1,4 @@
-"""Training steps that take turns: each timed for a block at a time, round after round, beside one of them."""
+"""Interleaved timing of training steps: each for a block at a time, round after round, relative to one of them."""
 
 import argparse
 import sys
