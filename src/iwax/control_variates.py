@@ -4,7 +4,7 @@ The baseline of a draw must not depend on that draw; it then changes the varianc
 """
 
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import equinox as eqx
 import jax
@@ -19,6 +19,8 @@ from iwax.parts import Datum
 
 __all__ = ["ControlVariate", "Learned", "leave_one_out", "moving_average", "none"]
 
+Baseline: TypeAlias = Float[Array, "#k *batch"]
+
 _TOGETHER = 64  # draws replaced at once: bounds the memory
 
 
@@ -28,9 +30,7 @@ class ControlVariate(Protocol):
 
     def init(self) -> Any: ...
 
-    def baseline(
-        self, state: Any, bound: Bound, log_w: LogWeights, key: PRNGKey, x: Datum
-    ) -> Float[Array, "#k *batch"]: ...
+    def baseline(self, state: Any, bound: Bound, log_w: LogWeights, key: PRNGKey, x: Datum) -> Baseline: ...
 
     def update(self, state: Any, value: PerDatum, key: PRNGKey, x: Datum) -> Any: ...
 
@@ -43,9 +43,7 @@ class _None:
     def init(self) -> None:
         return None
 
-    def baseline(
-        self, state: None, bound: Bound, log_w: LogWeights, key: PRNGKey, x: Datum
-    ) -> Float[Array, "#k *batch"]:
+    def baseline(self, state: None, bound: Bound, log_w: LogWeights, key: PRNGKey, x: Datum) -> Baseline:
         return jnp.zeros_like(log_w[:1])
 
     def update(self, state: None, value: PerDatum, key: PRNGKey, x: Datum) -> None:
@@ -57,9 +55,7 @@ class _LeaveOneOut(_None):
     def __repr__(self) -> str:
         return "leave_one_out"
 
-    def baseline(
-        self, state: None, bound: Bound, log_w: LogWeights, key: PRNGKey, x: Datum
-    ) -> Float[Array, "#k *batch"]:
+    def baseline(self, state: None, bound: Bound, log_w: LogWeights, key: PRNGKey, x: Datum) -> Baseline:
         k = log_w.shape[0]
         if k < 2:
             raise ValueError(f"leave_one_out needs at least 2 draws, got k={k}: use moving_average")
@@ -97,9 +93,7 @@ class _MovingAverage:
     def init(self) -> _Mean:
         return _Mean(jnp.zeros(()), jnp.zeros(()))
 
-    def baseline(
-        self, state: _Mean, bound: Bound, log_w: LogWeights, key: PRNGKey, x: Datum
-    ) -> Float[Array, "#k *batch"]:
+    def baseline(self, state: _Mean, bound: Bound, log_w: LogWeights, key: PRNGKey, x: Datum) -> Baseline:
         return jnp.broadcast_to(state.value, log_w[:1].shape)
 
     def update(self, state: _Mean, value: PerDatum, key: PRNGKey, x: Datum) -> _Mean:
@@ -134,9 +128,7 @@ class Learned(eqx.Module):
         parameters = eqx.filter(self.network, eqx.is_inexact_array)
         return _MovingAverage(self.decay).init(), parameters, optax.adam(self.learning_rate).init(parameters)
 
-    def baseline(
-        self, state: Any, bound: Bound, log_w: LogWeights, key: PRNGKey, x: Datum
-    ) -> Float[Array, "#k *batch"]:
+    def baseline(self, state: Any, bound: Bound, log_w: LogWeights, key: PRNGKey, x: Datum) -> Baseline:
         """``mean + network(x)``, the same for all draws of a datum."""
         mean, parameters, _ = state
         return (mean.value + self._predicted(parameters, key, x))[None]

@@ -178,7 +178,7 @@ def test_inputs_of_another_size_are_refused_by_name(name: str):
 @pytest.mark.parametrize("name", OF_ONE)
 def test_a_batch_is_refused_where_one_datum_is_needed(name: str):
     make, shapes, _ = NETWORKS[name]
-    with pytest.raises(ValueError, match=r"one datum of \d+ features, got shape \(2, \d+\).*jax.vmap"):
+    with pytest.raises(ValueError, match=r"one data point of \d+ features, got shape \(2, \d+\).*jax.vmap"):
         eqx.filter_eval_shape(lambda network: network(*inputs(shapes, 2)), eqx.filter_eval_shape(make))
 
 

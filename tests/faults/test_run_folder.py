@@ -68,7 +68,7 @@ def test_a_run_that_has_ended_is_whole(made: Path):
     assert len(found) == sum(file.is_file() for file in made.rglob("*"))
 
 
-@pytest.mark.parametrize(("flips", "cuts"), [(300, 100)])
+@pytest.mark.parametrize(("flips", "cuts"), [(120, 40), pytest.param(300, 100, marks=pytest.mark.slow)])
 def test_no_flipped_bit_and_no_cut_is_silent(run: Path, flips: int, cuts: int):
     chance = random.Random(22)
     files = sorted(file for file in run.rglob("*") if file.is_file())

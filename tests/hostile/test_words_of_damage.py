@@ -14,7 +14,7 @@ from PIL import Image
 from iwax import data
 from iwax.cli import failure
 from iwax.formats import images, npy
-from iwax.report.page import measured
+from iwax.report.view import measurements as measured
 from iwax.runs import diagnosis, measurements
 from iwax.runs.measurements import Measurement as Measured
 from iwax.storage import record, strict_json

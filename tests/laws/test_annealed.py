@@ -97,7 +97,8 @@ def test_the_mean_weight_is_p_of_x_with_few_temperatures_and_a_wrong_step(start:
 
 
 @pytest.mark.usefixtures("float64")
-@pytest.mark.parametrize("start", ["prior", pytest.param("posterior", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("start", ["prior", "posterior"])
+@pytest.mark.slow
 def test_backwards_the_mean_inverse_weight_is_one_over_p_of_x(start: str):
     exact = oracle().log_evidence(data())
     means, covariance = oracle().posterior(data())

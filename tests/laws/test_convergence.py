@@ -62,7 +62,7 @@ def test_every_point_is_the_mean_over_disjoint_groups():
 @pytest.mark.usefixtures("float64")
 def test_pieces_of_any_length_give_the_same_groups(monkeypatch: pytest.MonkeyPatch):
     """Groups straddle the calls in which log-weights come, and what is left over at the end is no group."""
-    monkeypatch.setattr(evidence, "_DRAWS_A_CALL", 50)
+    monkeypatch.setattr(evidence, "_DRAWS_PER_CALL", 50)
     found = evaluation.convergence_in_k(wrong(), X, k=K, ks=[1, 7, 64, 130, 201], key=KEY, chunk=50)
     alone = evaluation.log_evidence(wrong(), X, k=201, key=KEY, chunk=50)
     np.testing.assert_allclose(found.per_row_error[-1], alone.monte_carlo_error, rtol=1e-9)

@@ -54,7 +54,7 @@ def rows() -> np.ndarray:
     return np.tile(np.concatenate([EVERY, incomplete]), (COPIES, 1))
 
 
-@pytest.mark.parametrize("iterations", [0, 3])
+@pytest.mark.parametrize("iterations", [pytest.param(0, marks=pytest.mark.slow), 3])
 def test_denoised_means_are_those_of_enumeration_within_their_errors(iterations: int):
     seen = rows()
     exact = np.tile([by_enumeration(row) for row in seen[: len(seen) // COPIES]], (COPIES, 1))
@@ -97,6 +97,7 @@ def test_two_normal_latents_by_quadrature():
         assert np.abs(off.mean(axis=0)).max() < 4.5 / np.sqrt(30)
 
 
+@pytest.mark.slow
 def test_imputation_is_the_same_whatever_the_encoder_reads():
     """Weights are right for any proposal: rows filled by iterations, or zeros; iterations by themselves are not."""
     seen = np.tile([[1.0, np.nan, 0.0, np.nan]], (200, 1))

@@ -118,6 +118,7 @@ def test_mean_field_is_left_with_its_known_gap():
         for family in HOLD_EVERY_GAUSSIAN
     ],
 )
+@pytest.mark.slow
 def test_families_that_hold_every_gaussian_close_the_gap(family: str):
     """And all their log-weights are log p(x)."""
     kl, short = fitted(HOLD_EVERY_GAUSSIAN[family], draws=50)

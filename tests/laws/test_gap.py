@@ -137,6 +137,7 @@ def test_a_wider_family_closes_the_gap():
 
 
 @pytest.mark.usefixtures("float64")
+@pytest.mark.slow
 def test_log_p_may_come_from_elsewhere_and_a_missed_optimum_is_said_to_be_approximation():
     model, exact = EXACT.model(scale=1.3, shift=0.4), EXACT.log_evidence(X)
     options = STEPS | {"learning_rate": 1e-4}

@@ -129,6 +129,7 @@ def test_a_resampled_draw_is_the_chosen_one_of_its_k_draws(monkeypatch: pytest.M
 # -- the ELBO -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_elbo_lies_between_iwae_and_log_p_and_both_sides_hold_the_exact_one():
     x = np.repeat(X[:1], 4, axis=0)
     log_p = ORACLE.log_evidence(x)[0]

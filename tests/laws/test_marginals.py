@@ -57,6 +57,7 @@ def test_mean_and_deviation_of_every_set_are_those_of_the_normal(scale):
     assert (np.abs(differences) < 4.5 * found.error).all()
 
 
+@pytest.mark.slow
 def test_one_table_of_draws_serves_a_set_as_well_as_draws_of_its_own(monkeypatch):
     """The same rows, drawn from the same key, with weights by q(z|x_S) of each set: within the noise of both."""
     of_model, key, sets = ORACLE.model(scale=1.3), jax.random.key(2), SETS[:4]

@@ -109,6 +109,7 @@ def test_errors_of_an_encoder_that_never_saw_missing_values_are_known_or_unknown
     assert spread < 1.1
 
 
+@pytest.mark.slow
 def test_a_mean_of_what_is_heavier_than_the_weights_is_said_to_have_no_known_error():
     """The weights are all alike; but E[exp z] at a spread of 4 is made by draws too rare to have been made."""
     network = jax.tree.map(

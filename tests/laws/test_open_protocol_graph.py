@@ -181,6 +181,7 @@ def test_permuted_nodes_permute_the_latents_and_leave_the_density(untrained):
     np.testing.assert_allclose(other.log_prob(moved.values[0]), expected, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_training_raises_the_bound(untrained):
     club = graph(adjacency(), np.eye(NODES))
     objective = gradients.Objective(gradients.pathwise(bounds.elbo), k=5)

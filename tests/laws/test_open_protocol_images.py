@@ -97,6 +97,7 @@ def same(pictures, rows, tolerance: float = 1e-5) -> None:
     np.testing.assert_allclose(np.reshape(pictures, rows.shape), rows, rtol=tolerance, atol=tolerance)
 
 
+@pytest.mark.slow
 def test_two_epochs_of_training(flat):
     objective = gradients.Objective(gradients.doubly_reparameterized(bounds.iwae), k=3)
 

@@ -204,7 +204,11 @@ def log_evidence(x: Datum) -> np.ndarray:
     return np.array(found)
 
 
-@pytest.mark.parametrize("sampler", [samplers.independent, Bootstrap()], ids=["independent draws", "a filter"])
+@pytest.mark.parametrize(
+    "sampler",
+    [pytest.param(samplers.independent, marks=pytest.mark.slow), Bootstrap()],
+    ids=["independent draws", "a filter"],
+)
 def test_the_estimates_of_p_are_unbiased_and_their_bounds_below_it(sampler):
     x, replicates = sequences(5), 3000
 
@@ -223,7 +227,11 @@ def test_the_estimates_of_p_are_unbiased_and_their_bounds_below_it(sampler):
     assert (elbo.mean(axis=0) < iwae.mean(axis=0)).all()
 
 
-@pytest.mark.parametrize("sampler", [samplers.independent, Bootstrap()], ids=["independent draws", "a filter"])
+@pytest.mark.parametrize(
+    "sampler",
+    [samplers.independent, pytest.param(Bootstrap(), marks=pytest.mark.slow)],
+    ids=["independent draws", "a filter"],
+)
 def test_with_many_draws_the_evidence_is_that_of_the_normal_density(sampler):
     x = sequences(5)
     found = evaluation.log_evidence(model(parameters(), 5), x, k=2000, key=KEY, sampler=sampler)

@@ -149,7 +149,7 @@ def test_values_do_not_depend_on_batch_chunk_or_call(monkeypatch: pytest.MonkeyP
             # log-weights agree to the last digits of float32; what is made of their differences, to a few more
             tolerance = 1e-6 if field in ("log_evidence", "elbo") else 1e-4
             np.testing.assert_allclose(getattr(result, field), getattr(expected, field), rtol=tolerance)
-    monkeypatch.setattr(evidence, "_DRAWS_A_CALL", 20)
+    monkeypatch.setattr(evidence, "_DRAWS_PER_CALL", 20)
     result = evaluation.log_evidence(model, x, k=k, key=key, batch=8, chunk=7)
     np.testing.assert_allclose(result.log_evidence, expected.log_evidence, rtol=1e-6)
 

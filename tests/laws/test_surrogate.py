@@ -122,6 +122,7 @@ def test_any_weights_are_applied_draw_by_draw(chunk: int | None):
 
 @pytest.mark.usefixtures("float64")
 @pytest.mark.parametrize(("path", "score"), [pytest.param(True, False, marks=pytest.mark.slow), (False, True)])
+@pytest.mark.slow
 def test_without_path_or_score(path: bool, score: bool):
     a, b, c = some_weights()
     weights = Weights(a, b if path else None, c if score else None)
@@ -228,7 +229,10 @@ def expected(kind: str, words, nodes, weights, beta):
 
 
 @pytest.mark.usefixtures("float64")
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "kind",
+    [kind if kind.startswith("doubly") else pytest.param(kind, marks=pytest.mark.slow) for kind in KINDS],
+)
 def test_the_expected_gradient_is_exact(kind: str):
     exact = {
         "elbo": lambda v: v.mean(axis=0),

@@ -21,7 +21,7 @@ def same(a, b):
     return np.asarray(a).dtype == np.asarray(b).dtype and np.array_equal(a, b)
 
 
-@settings(max_examples=20)  # a shape is a compilation
+@settings(max_examples=8)  # a shape is a compilation
 @given(WORDS, WORDS, SHAPES, st.sampled_from([8, 16, 32]))
 def test_bits(first, second, shape, width):
     key = key_of(first, second)
@@ -47,7 +47,7 @@ def test_the_draws_of_every_kind_that_a_part_makes():
         lambda key: jax.random.normal(jax.random.split(key, 3)[1]),
         lambda key: jax.vmap(lambda i: jax.random.normal(jax.random.fold_in(key, i), (2,)))(jnp.arange(4)),
     ):
-        assert same(jax.jit(draw)(in_one_pass(key)), draw(key))
+        assert same(jax.jit(draw)(in_one_pass(key)), jax.jit(draw)(key))
 
 
 def test_double_precision():

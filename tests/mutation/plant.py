@@ -110,7 +110,7 @@ FAULTS = (
     ),
     Fault(
         "evaluation at the temperature of training",
-        "samplers.py",
+        "samplers/sampler.py",
         "return self.terms(model, key, x, k=k, first=first).log_w()",
         "return self.terms(model, key, x, k=k, first=first).log_w(0.5)",
         (EVIDENCE,),

@@ -9,7 +9,6 @@ from iwax.cli.arguments import Checkpoint, DataPath, Draws, Fallback, Limit, Run
 from iwax.cli.later import later
 from iwax.cli.output import TABLES, Force, Output, check
 from iwax.cli.terminal import Terminal
-from iwax.cli.trust import unsure, warn
 
 with later():
     import numpy as np
@@ -70,9 +69,9 @@ def denoise(
         shape = opened.shape
     about: dict[str, Any] = {"n": len(given), "flips": flips, "k": k, "ess_median": found.ess_median}
     about |= {"iterations": iterations, "sweeps": iterations}  # the second as it was called before
-    about |= warn(terminal, found, k)
+    about |= trained.warn_of_errors(terminal, found, k)
     _give(terminal, output, truth, given, found, shape)
-    ending = unsure(about["unknown"]) + (f"; wrote {output}" if output is not None else "")
+    ending = trained.unsure(about["unknown"]) + (f"; wrote {output}" if output is not None else "")
     terminal.say(f"{len(given):,} rows with k={k}; ESS median {found.ess_median:.1f}{ending}")
     if truth is not None:
         about |= _compared(terminal, truth, given, found.values)

@@ -66,10 +66,8 @@ def diagnose(
     opened = runs.Run(run, checkpoint=checkpoint, data_path=data_path, fallback=fallback)
     with progress.Reporter(terminal) as reporter:
         found = diagnosis.diagnose(opened, split=split, seed=seed, effort=effort, reporter=reporter, **wanted)
-    findings.tell(terminal, found)
-    with opened.placed():
-        written = findings.keep(folder, found, opened, document=DOCUMENT)
-    for path in written:
+    findings.show(terminal, found)
+    for path in findings.write(folder, found, opened, document=DOCUMENT):
         terminal.say(f"wrote       {path}")
     terminal.document(found)
 

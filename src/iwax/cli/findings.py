@@ -2,17 +2,14 @@
 
 import math
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
-from iwax import evaluation
-from iwax.cli.terminal import Terminal, finite
-from iwax.cli.trained import key_of
-from iwax.report.figures import Picture, diagnosis, posterior_shape
+from iwax.cli.terminal import Terminal
+from iwax.report.figures import of_diagnosis
 from iwax.runs.run import Run
 from iwax.storage import durable, strict_json
 
-__all__ = ["keep", "tell"]
+__all__ = ["show", "write"]
 
 GAP = {
     "log_evidence": "log p(x)",
@@ -26,10 +23,9 @@ AGGREGATE = {
     "divergence": "+ KL(q(z) || p(z))",
     "kl": "= KL(q(z|x) || p(z))",
 }
-SHAPED = 4  # rows of the picture of posteriors in a plane
 
 
-def tell(terminal: Terminal, found: dict[str, Any]) -> None:
+def show(terminal: Terminal, found: dict[str, Any]) -> None:
     """Every part that there is, as a table, with the errors beside the numbers."""
     if found["gap"]:
         gap = found["gap"]
@@ -99,48 +95,14 @@ def _number(value: float | None) -> str:
     return "" if value is None or math.isnan(value) else f"{value:.3g}" if abs(value) < 0.1 else f"{value:.2f}"
 
 
-def keep(folder: Path, found: dict[str, Any], trained: Run, *, document: str) -> list[Path]:
-    """Draw what there is to draw and write the document last; the paths written. A run says what its own files are."""
-    if folder.parent != trained.path:
-        return _kept(folder, found, trained, document=document)
-    with TemporaryDirectory() as scratch:
-        written = _kept(Path(scratch), found, trained, document=document)
-        trained.folder.write({f"{folder.name}/{path.name}": path.read_bytes() for path in written})
-    return [folder / path.name for path in written]
-
-
-def _kept(folder: Path, found: dict[str, Any], trained: Run, *, document: str) -> list[Path]:
-    folder.mkdir(parents=True, exist_ok=True)
-    drawn: dict[str, Picture] = {}
-    if found["convergence"]:
-        levels = (
-            {"log p(x), by q and the best q together,": found["gap"]["log_evidence"]["mean"]} if found["gap"] else {}
-        )
-        drawn["convergence"] = diagnosis.convergence(found["convergence"], levels=levels)
-    if found["units"]:
-        units = found["units"]
-        drawn["kl_per_unit"] = diagnosis.kl_per_unit(units["layers"], threshold=units["active_units_threshold"])
-    if found["signal_to_noise"]:
-        panels, note = _panels(found["signal_to_noise"])
-        drawn["signal_to_noise"] = diagnosis.signal_to_noise(panels, note=note)
-    if trained.latents == (2,):
-        drawn["posterior_shape"] = _shape(trained, found)
-    written = [picture.write(folder / f"{name}.png") for name, picture in drawn.items()]
-    durable.replace(folder / document, strict_json.canonical(finite(found)))
-    return [*written, folder / document]
-
-
-def _panels(part: dict[str, Any]) -> tuple[dict[str, list[dict[str, Any]]], str]:
-    """A panel for encoder, decoder and prior, with the curves of every objective."""
-    groups = [group for group in ("encoder", "decoder", "prior") if all(group in c["groups"] for c in part["curves"])]
-    words = f"batches of {part['rows']} rows, {part['repeats']} repeats; bars: one standard error"
-    curves = {
-        group: [{"name": c["name"], "k": c["k"], **c["groups"][group]} for c in part["curves"]] for group in groups
-    }
-    return curves, words
-
-
-def _shape(trained: Run, found: dict[str, Any]) -> Picture:
-    x = trained.rows(found["split"])[:SHAPED]
-    plane = evaluation.posterior_plane(trained.model, x, key=key_of(found["seed"]))
-    return posterior_shape.posterior_shape(plane, x, trained.shape)
+def write(folder: Path, found: dict[str, Any], run: Run, *, document: str) -> list[Path]:
+    """Write the pictures and then the document into a folder; return the paths. A run seals what lies in its folder."""
+    drawn = {f"{name}.png": picture.png() for name, picture in of_diagnosis(run, found).items()}
+    files = {**drawn, document: strict_json.canonical(strict_json.finite(found))}
+    if folder.parent == run.path:
+        run.folder.write({f"{folder.name}/{name}": contents for name, contents in files.items()})
+    else:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, contents in files.items():
+            durable.replace(folder / name, contents)
+    return [folder / name for name in files]

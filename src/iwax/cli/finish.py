@@ -7,9 +7,9 @@ import typer
 
 from iwax import runs
 from iwax.cli.failure import NUMERICAL
-from iwax.cli.pictures import draw
 from iwax.cli.reporter import Reporter
 from iwax.cli.terminal import Terminal
+from iwax.report.figures.runs import draw
 from iwax.runs.run import Run
 from iwax.storage import checkpoint
 from iwax.training import NumericalStop

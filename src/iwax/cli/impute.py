@@ -9,7 +9,6 @@ from iwax.cli.arguments import Checkpoint, DataPath, Draws, Fallback, Limit, Run
 from iwax.cli.later import later
 from iwax.cli.output import TABLES, Force, Output, check
 from iwax.cli.terminal import Terminal
-from iwax.cli.trust import unsure, warn
 
 with later():
     import numpy as np
@@ -133,7 +132,7 @@ def _weights(
     """What the weights say, which warns, and goes to the file of errors."""
     if errors is not None:
         export.write(errors, found.errors(columns), main="ess")
-    return {"ess_median": found.ess_median, **warn(terminal, found, k)}
+    return {"ess_median": found.ess_median, **trained.warn_of_errors(terminal, found, k)}
 
 
 def _compared(filled: "np.ndarray", x: "np.ndarray", missing: "np.ndarray") -> dict[str, float]:
@@ -167,9 +166,8 @@ def _say(terminal: Terminal, about: dict[str, Any], paths: list[Path], missing: 
     how = f"by {about['iterations']} iterations" if about["iterations"] else f"with k={about['k']}"
     ess = f"; ESS median {about['ess_median']:.0f}" if about.get("ess_median") is not None else ""
     wrote = f"; wrote {', '.join(map(str, paths))}" if paths else ""
-    terminal.say(
-        f"filled {missing.sum():,} of {missing.size:,} cells {how}{ess}{unsure(about.get('unknown', []))}{wrote}"
-    )
+    unsure = trained.unsure(about.get("unknown", []))
+    terminal.say(f"filled {missing.sum():,} of {missing.size:,} cells {how}{ess}{unsure}{wrote}")
     if about.get("left_out"):
         terminal.say(f"left as they are: {', '.join(about['left_out'])}, which the training left out")
     if "squared_error" in about:

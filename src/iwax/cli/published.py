@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from iwax.cli.pictures import draw
 from iwax.cli.reporter import Reporter
 from iwax.cli.terminal import Terminal
+from iwax.report.figures.runs import draw
 from iwax.reproduction import results_page
 from iwax.reproduction.published import ErrorRow, ErrorTable, PublishedRow, PublishedTable, Row, select_rows
 from iwax.reproduction.reproduce import Request, reproduce_errors, reproduce_row

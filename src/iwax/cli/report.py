@@ -11,9 +11,7 @@ from iwax.cli.output import Force, check
 from iwax.cli.terminal import Terminal
 
 with later():
-    from iwax.report.page import compose
-    from iwax.runs import folder
-    from iwax.storage import durable, sealed
+    from iwax import report as pages
 
 __all__ = ["report"]
 
@@ -41,19 +39,10 @@ def report(
     terminal: Terminal = context.obj
     path = output or (runs[0] / NAME if len(runs) == 1 else Path(NAME))
     in_run = output is None and len(runs) == 1
-    if not in_run or (runs[0].is_dir() and not path.is_symlink()):  # else the run is what is wrong, and is refused
+    if not in_run or (runs[0].is_dir() and not path.is_symlink()):  # else the run is what is wrong, and refused as such
         check(path, force=force, endings=(".html", ".htm"))
-
-    for run in runs:
-        if sealed.Sealed(run).files.kind(folder.LOCK):
-            terminal.warn(f"{run} is at work, or was stopped: write the report again, with --force, when it is done")
-    notices = {"note": terminal.say, "warn": terminal.warn}
-    document = compose.compose(runs, data_path=data_path, fallback=fallback, **notices).encode()
-    if len(document) > compose.LARGEST:
-        terminal.warn(f"{path} has {len(document):,} bytes, more than the {compose.LARGEST:,} that a mail can take")
-    if path == runs[0] / NAME:  # in the run folder itself, which says what its files are
-        sealed.Sealed(runs[0]).write({NAME: document})
-    else:
-        durable.replace(path, document)
+    pages.write(
+        runs, path, data_path=data_path, fallback=fallback, overwrite=True, note=terminal.say, warn=terminal.warn
+    )
     terminal.say(f"wrote       {path}")
-    terminal.document({"report": str(path), "bytes": len(document), "runs": [str(run) for run in runs]})
+    terminal.document({"report": str(path), "bytes": path.stat().st_size, "runs": [str(run) for run in runs]})

@@ -9,7 +9,6 @@ from iwax.cli.arguments import Binarize, Checkpoint, DataPath, Draws, Fallback, 
 from iwax.cli.later import later
 from iwax.cli.output import Force, Output, check
 from iwax.cli.terminal import Terminal
-from iwax.cli.trust import numbered, unsure
 
 with later():
     from iwax import inference
@@ -71,10 +70,10 @@ def score(
         terminal.warn(warning)
     if found.unsure:
         terminal.warn(f"{found.unsure}: --k {10 * k}")
-    columns, unknown = found.columns, numbered(found.unknown)
+    columns, unknown = found.columns, trained.numbered(found.unknown)
     if output is not None:
         export.write(output, columns, main="log_evidence")
-        terminal.say(f"wrote {', '.join(columns)} of {len(x)} rows to {output}{unsure(unknown)}")
+        terminal.say(f"wrote {', '.join(columns)} of {len(x)} rows to {output}{trained.unsure(unknown)}")
     else:
         terminal.data(export.as_csv(columns).rstrip())
     lists = {} if output else {name: values.tolist() for name, values in columns.items()}

@@ -1,7 +1,6 @@
 """Where words and data go: data on stdout, words on stderr, colours and bars only where a person looks."""
 
 import json
-import math
 import os
 import sys
 from collections.abc import Iterable, Sequence
@@ -14,7 +13,9 @@ with later():
     from rich import console as consoles
     from rich import table as tables
 
-__all__ = ["Terminal", "finite"]
+    from iwax.storage import strict_json
+
+__all__ = ["Terminal"]
 
 
 @dataclass
@@ -55,7 +56,7 @@ class Terminal:
     def document(self, value: object) -> None:
         """What was asked for, as one JSON document on stdout with --json."""
         if self.json:
-            print(json.dumps(finite(value), indent=2, allow_nan=False), flush=True)  # noqa: T201
+            print(json.dumps(strict_json.finite(value), indent=2, allow_nan=False), flush=True)  # noqa: T201
 
     def table(self, headers: Sequence[str], rows: Iterable[Sequence[object]], *, title: str = "") -> None:
         """A table on stdout; wide and uncut where stdout is no terminal."""
@@ -66,18 +67,3 @@ class Terminal:
             table.add_row(*("" if cell is None else str(cell) for cell in row))
         looked_at = sys.stdout.isatty()
         consoles.Console(highlight=False, markup=False, width=None if looked_at else 400).print(table)
-
-
-def finite(value: object) -> object:
-    """The same value with NaN and infinities as None: JSON cannot write them.
-
-    >>> finite({"ess": float("nan"), "n": [1, 2.5]})
-    {'ess': None, 'n': [1, 2.5]}
-    """
-    if isinstance(value, dict):
-        return {str(name): finite(entry) for name, entry in value.items()}
-    if isinstance(value, list | tuple):
-        return [finite(entry) for entry in value]
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return value

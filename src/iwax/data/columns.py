@@ -135,7 +135,7 @@ def infer(table: Cells, place: int, *, kind: ColumnKind | None = None) -> Column
         drop = Option("kinds", DROP, name)
         raise TableError(f"{where} needs at least one value; every cell is missing; leave it out with ", drop)
     if kind is None:
-        of_texts = bool(words) or cells.are_codes()
+        of_texts = bool(words) or table.are_codes(place)
         kind = ("binary" if len(table.texts(place)) == 2 else "categorical") if of_texts else _kind(values)
     if kind in ("binary", "categorical"):
         return Column(name, kind, _levels(kind, table.texts(place), where))

@@ -28,20 +28,20 @@ def download(url: str, *, size: int) -> bytes:
     Raises OSError where there would be more, and where they are not there by the `deadline`; errors of the connection
     as they come. After a deadline nothing waits: what still arrives ends with the next piece.
     """
-    seconds, failed, opened, arrived = deadline(size), [], [], _Bounded(size)
-
-    def announced(response: Any, *_: Any, **__: Any) -> None:
-        opened.append(response)
-        arrived.refuse_more(int(response.headers.get("content-length", 0)))
+    seconds, failed, arrived = deadline(size), [], _Bounded(size)
+    downloader = pooch.HTTPDownloader(
+        chunk_size=PIECE,
+        timeout=min(STALL, seconds),
+        hooks={"response": lambda response, *_, **__: arrived.begin(response)},
+    )
 
     def fetch() -> None:
-        hooks = {"response": announced}
         try:
-            pooch.HTTPDownloader(chunk_size=PIECE, timeout=min(STALL, seconds), hooks=hooks)(url, arrived, None)  # type: ignore[arg-type]
+            downloader(url, arrived, None)  # type: ignore[arg-type]  # any object that is written to
         except Exception as error:  # raised below, by whoever waits
             failed.append(error)
         finally:
-            for response in opened:
+            for response in arrived.responses:
                 response.close()
 
     thread = threading.Thread(target=fetch, daemon=True)
@@ -60,18 +60,23 @@ class _Bounded:
 
     def __init__(self, size: int) -> None:
         self.size, self.contents, self.over = size, bytearray(), False
+        self.responses: list[Any] = []
+
+    def begin(self, response: Any) -> None:
+        """Take note of a response. Raises OSError where it announces too many bytes."""
+        self.responses.append(response)
+        self._refuse_more(int(response.headers.get("content-length", 0)))
 
     def write(self, piece: bytes) -> None:
         """Take some bytes. Raises OSError where they are too many, or too late."""
         if self.over:
             raise OSError("the time is over")
-        self.refuse_more(len(self.contents) + len(piece))
+        self._refuse_more(len(self.contents) + len(piece))
         self.contents += piece
 
     def flush(self) -> None:
         """All bytes are there already."""
 
-    def refuse_more(self, size: int) -> None:
-        """Raise OSError for more bytes than the file has."""
+    def _refuse_more(self, size: int) -> None:
         if size > self.size:
             raise OSError(f"needed a file of at most {self.size:,} bytes; got {size:,} or more")

@@ -69,7 +69,11 @@ def set_apart(table: Cells, column: int) -> LeftOut | None:
     """
     name = table.names[column]
     if not table.holds(column):
-        return LeftOut(name, f"no name and no value{_trailing(table, column)}") if name in table.unnamed else None
+        if name not in table.unnamed:
+            return None
+        last = len(table.names) - table.trailing
+        ends = f" (every line ends in {last} delimiter{'s' * (last != 1)})" if column >= table.trailing else ""
+        return LeftOut(name, f"no name and no value{ends}")
     keep = "categorical" if table.numbers(column)[1] else "continuous"
     if name in table.index:
         return LeftOut(name, "the index of a pandas frame, as the file notes", keep)
@@ -90,15 +94,9 @@ def tells_rows_apart(table: Cells, column: int) -> LeftOut | None:
     ('an identifier, 3 distinct texts in 3 cells', None)
     """
     values, words = table.numbers(column)
-    if words or table.columns[column].are_codes():
+    if words or table.are_codes(column):
         return _of_texts(table.names[column], table.columns[column], table.texts(column))
     return _of_numbers(table, column, values)
-
-
-def _trailing(table: Cells, column: int) -> str:
-    """A note on empty columns at the end: how many delimiters every line ends in."""
-    last = len(table.names) - table.trailing
-    return f" (every line ends in {last} delimiter{'s' * (last != 1)})" if column >= table.trailing else ""
 
 
 def _dates(table: Cells, column: int) -> bool:

@@ -91,13 +91,10 @@ def get(name: str) -> list[Path]:
     >>> get("ring")
     []
     """
-    places: list[Path] = []
-    for file in info(name).files:
+    files = info(name).files
+    for file in files:
         read(file)
-        place = find(file)
-        if place is not None:
-            places.append(place)
-    return places
+    return [place for file in files if (place := find(file)) is not None]
 
 
 def _entry(name: str) -> tuple[Info, Callable[[Info], Dataset]]:

@@ -51,7 +51,7 @@ def typed(table: Cells, kinds: Mapping[str, str] | None = None) -> Schema:
         else:
             columns.append(found)
             warnings += _warnings(table, i, found)
-            if name not in given and found.levels and not table.numbers(i)[1] and table.columns[i].are_codes():
+            if name not in given and found.levels and not table.numbers(i)[1] and table.are_codes(i):
                 warnings.append(_of_codes(table, i, found))
     raise_all(errors, table.source)
     if not columns:

@@ -14,7 +14,7 @@ from scipy.special import logsumexp
 from iwax._typing import PRNGKey
 from iwax.evaluation.evidence import log_weight_calls
 from iwax.evaluation.rows import Block, DataPoints, at_least, by_row, prepared
-from iwax.evaluation.statistics import StreamingMean, error_of_mean, standard_error
+from iwax.evaluation.statistics import Means, StreamingMean, standard_error
 from iwax.model import LatentVariableModel
 from iwax.numerics import StreamingLogMeanExp
 
@@ -22,7 +22,7 @@ __all__ = ["Convergence", "convergence_in_k", "ladder"]
 
 
 @dataclass(frozen=True)
-class Convergence:
+class Convergence(Means):
     """The expected IWAE bound of every row at every k of a ladder; float64, nats.
 
     ``ks`` and ``groups`` are [points]: how many draws are pooled, and how many disjoint groups of them there were.
@@ -36,20 +36,8 @@ class Convergence:
     per_row: np.ndarray
     per_row_error: np.ndarray
 
-    @property
-    def mean(self) -> np.ndarray:
-        """The bound averaged over the rows, [points]."""
-        return self.per_row.mean(axis=1)
-
-    @property
-    def standard_error(self) -> np.ndarray:
-        """The standard error of `mean` over the data, [points]; NaN for a single row. It is much the same for all k."""
-        return standard_error(self.per_row)
-
-    @property
-    def monte_carlo_error(self) -> np.ndarray:
-        """The standard error of `mean` over the draws, the rows held fixed, [points]."""
-        return np.array([error_of_mean(each) for each in self.per_row_error])
+    def _columns(self) -> tuple[np.ndarray, np.ndarray]:
+        return self.per_row, self.per_row_error
 
     @property
     def gain(self) -> np.ndarray:

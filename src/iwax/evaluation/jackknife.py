@@ -19,14 +19,14 @@ from iwax._typing import LogWeights, PerDatum, PRNGKey
 from iwax.bounds import Bound
 from iwax.evaluation.evidence import log_weight_calls
 from iwax.evaluation.rows import Block, DataPoints, at_least, by_row, prepared
-from iwax.evaluation.statistics import StreamingMean, error_of_mean, standard_error
+from iwax.evaluation.statistics import Means, StreamingMean, standard_error
 from iwax.model import LatentVariableModel
 
 __all__ = ["JackknifeEvidence", "jackknife_evidence"]
 
 
 @dataclass(frozen=True)
-class JackknifeEvidence:
+class JackknifeEvidence(Means):
     """Means over ``repeats`` sets of k draws of the jackknife estimates of log p(x), nats; [orders, n], float64.
 
     ``error`` is the Monte-Carlo error of each mean, from the spread over the repeats (NaN for a single one); all orders
@@ -48,20 +48,8 @@ class JackknifeEvidence:
         """Of each order, whether it is a lower bound in expectation (order 0) or only an estimate, on either side."""
         return tuple("estimate" if order else "lower" for order in self.orders)
 
-    @property
-    def mean(self) -> np.ndarray:
-        """The mean over the rows of each order, [orders], nats."""
-        return self.estimate.mean(axis=1)
-
-    @property
-    def standard_error(self) -> np.ndarray:
-        """The standard error of `mean` over the data, [orders]; NaN for a single row."""
-        return standard_error(self.estimate)
-
-    @property
-    def monte_carlo_error(self) -> np.ndarray:
-        """The standard error of `mean` over the draws, the rows held fixed, [orders]."""
-        return np.array([error_of_mean(each) for each in self.error])
+    def _columns(self) -> tuple[np.ndarray, np.ndarray]:
+        return self.estimate, self.error
 
 
 def jackknife_evidence(

@@ -6,6 +6,7 @@ from numpy.typing import ArrayLike
 from iwax.evaluation.tables import check_cells, marks, numeric
 
 __all__ = [
+    "Means",
     "StreamingMean",
     "error_of_mean",
     "mean_with_errors",
@@ -62,6 +63,29 @@ def mean_with_errors(values: np.ndarray, errors: np.ndarray) -> dict[str, float]
         "standard_error": float(standard_error(values)),
         "monte_carlo_error": error_of_mean(errors),
     }
+
+
+class Means:
+    """Numbers of every row at several settings, [settings, n], with their Monte-Carlo errors: the base of results."""
+
+    def _columns(self) -> tuple[np.ndarray, np.ndarray]:
+        """The numbers and their errors."""
+        raise NotImplementedError
+
+    @property
+    def mean(self) -> np.ndarray:
+        """The mean over the rows, [settings], nats."""
+        return self._columns()[0].mean(axis=1)
+
+    @property
+    def standard_error(self) -> np.ndarray:
+        """The standard error of `mean` over the data, [settings]; NaN for a single row."""
+        return standard_error(self._columns()[0])
+
+    @property
+    def monte_carlo_error(self) -> np.ndarray:
+        """The standard error of `mean` over the draws, the rows held fixed, [settings]."""
+        return np.array([error_of_mean(each) for each in self._columns()[1]])
 
 
 class StreamingMean:

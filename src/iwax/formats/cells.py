@@ -1,6 +1,6 @@
 """A table as named columns of cells: what every reader of tables gives."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -12,7 +12,7 @@ from iwax.formats.columnar import Column
 MOST_COLUMNS = 100_000  # each is looked at by itself: some tens of microseconds
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Cells:
     """Named columns of cells, None where one is missing, and the line (of text) or row on which each row begins.
 
@@ -48,16 +48,25 @@ class Cells:
         return f"{self.source}:{self.lines[row]}:{column + 1}"
 
     def numbers(self, column: int) -> tuple[np.ndarray, set[str]]:
-        """`Column.numbers` of a column, read once; with words among them, only until another column with words is."""
+        """`Column.numbers` of a column, read once; with words among them, only until those of another one are."""
         if column in self._numbers:
             return self._numbers[column]
-        before, found = self._latest.get("numbers", (-1, None))
-        if before != column:
-            found = self.columns[column].numbers()
-            if not found[1]:
-                return self._numbers.setdefault(column, found)
-            self._latest["numbers"] = column, found
-        return found
+        found = self._once("numbers", column, self.columns[column].numbers)
+        return found if found[1] else self._numbers.setdefault(column, found)
+
+    def texts(self, column: int) -> set[str]:
+        """`Column.distinct` of a column, until those of another one are asked for."""
+        return self._once("texts", column, self.columns[column].distinct)
+
+    def are_codes(self, column: int) -> bool:
+        """`Column.are_codes` of a column."""
+        return self._once("codes", column, self.columns[column].are_codes)
+
+    def _once(self, what: str, column: int, make: Callable[[], Any]) -> Any:
+        """What is made of a column, remembered until it is made of another one."""
+        if self._latest.get(what, (-1, None))[0] != column:
+            self._latest[what] = column, make()
+        return self._latest[what][1]
 
     def holds(self, column: int) -> bool:
         """Whether any cell of a column is not missing."""
@@ -70,12 +79,6 @@ class Cells:
         unnamed = set(self.unnamed)
         named = (i for i in range(len(self.names) - 1, -1, -1) if self.names[i] not in unnamed or self.holds(i))
         return next(named, -1) + 1
-
-    def texts(self, column: int) -> set[str]:
-        """`Column.distinct` of a column, until that of another one is asked for."""
-        if self._latest.get("texts", (-1, None))[0] != column:
-            self._latest["texts"] = column, self.columns[column].distinct()
-        return self._latest["texts"][1]
 
 
 def check_width(columns: int, where: str) -> None:

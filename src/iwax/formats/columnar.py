@@ -11,7 +11,7 @@ from iwax.formats.cell import Cell, as_text, number
 
 __all__ = ["Column", "Levels", "Numbers", "Packed", "joined", "packed"]
 
-PIECE = 2**16  # cells that are texts of their own at once
+FIRST, PIECE = 2**8, 2**16  # cells that are texts of their own at once: of the first piece, and at most
 DIGITS = 15  # of any whole number that float64 tells from the next one
 MOST_DIGITS = 309  # of any that is not infinite there
 
@@ -41,8 +41,11 @@ class Column(Sequence[Cell]):
         return self.part(at, at + 1).cells()[0]
 
     def pieces(self) -> Iterator[list[Cell]]:
-        """The cells as lists of at most ``PIECE`` cells, one after the other."""
-        return (self.part(at, at + PIECE).cells() for at in range(0, len(self), PIECE))
+        """The cells as lists of at most ``PIECE`` cells; the first are short, for those who look at a few cells."""
+        at, size = 0, FIRST
+        while at < len(self):
+            yield self.part(at, at + size).cells()
+            at, size = at + size, min(2 * size, PIECE)
 
     def __iter__(self) -> Iterator[Cell]:
         return chain.from_iterable(self.pieces())
@@ -115,6 +118,9 @@ class Packed(Column):
     def part(self, start: int, stop: int) -> "Packed":
         """The cells from ``start`` to ``stop``, of the same text."""
         return Packed(self.text, self.starts[start : stop + 1])
+
+    def __contains__(self, cell: object) -> bool:
+        return (not isinstance(cell, str) or cell in self.text) and super().__contains__(cell)
 
     def cells(self) -> list[Cell]:
         """All cells, each a text of its own."""

@@ -1,6 +1,6 @@
 """Likelihoods around another one."""
 
-from typing import Any, Self
+from typing import Any
 
 import equinox as eqx
 
@@ -21,7 +21,7 @@ class Nested(Likelihood):
         """That of the likelihood inside."""
         return self.likelihood.support
 
-    def bind(self, model: Any, *, key: PRNGKey) -> Self:
+    def bind(self, model: Any, *, key: PRNGKey) -> "Nested":
         """With the likelihood inside bound."""
         return eqx.tree_at(lambda part: part.likelihood, self, self.likelihood.bind(model, key=key))
 

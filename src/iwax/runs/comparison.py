@@ -60,12 +60,13 @@ def gain(run: Path, baseline: Path) -> dict[str, tuple[float, float]]:
 
 def _alike(runs: Sequence[Path], split: str) -> tuple[Setting, list[Measured]]:
     """The measurements of all runs that can be paired up, and their setting."""
-    stored = [_stored(Path(run), split) for run in runs]
+    opened = [Run(run) for run in runs]
+    stored = [_stored(run, split) for run in opened]
     common = set.intersection(*(set(found) for found in stored))
     if not common:
         raise ValueError(_nothing_alike(runs, stored, split))
     setting = max(common, key=_preferred)
-    chosen = [_read(Path(run), *found[setting]) for run, found in zip(runs, stored, strict=True)]
+    chosen = [_read(run, *found[setting]) for run, found in zip(opened, stored, strict=True)]
     for other in chosen[1:]:
         _refuse_unlike(chosen[0], other)
     return setting, chosen
@@ -84,12 +85,11 @@ def over_seeds(compared: Mapping[str, Any], difference: Mapping[str, Any]) -> st
     )
 
 
-def _stored(run: Path, split: str) -> dict[Setting, Stored]:
+def _stored(run: Run, split: str) -> dict[Setting, Stored]:
     """The measurements of a split by importance sampling, by setting."""
     found: dict[Setting, Stored] = {}
-    folder = Run(run).folder
-    states = _states(run)
-    for path, summary in measurements.summaries(folder, NEEDED):
+    states = _states(run.path)
+    for path, summary in measurements.summaries(run.folder, NEEDED):
         if (summary.get("method", "importance"), summary["split"]) == ("importance", split):
             for state in states.get(summary["checkpoint"], (summary["checkpoint"],)):
                 found[(summary["n"], summary["k"], summary["evaluation_seed"], state)] = path, summary
@@ -109,11 +109,10 @@ def _states(run: Path) -> dict[str, tuple[str, ...]]:
     return {last: ("last",) if best.skipped else ("best", "last")}
 
 
-def _read(run: Path, path: Path, summary: dict[str, Any]) -> Measured:
-    opened = Run(run)
-    columns = measurements.read(opened.folder, path, summary, COLUMNS).columns
+def _read(run: Run, path: Path, summary: dict[str, Any]) -> Measured:
+    columns = measurements.read(run.folder, path, summary, COLUMNS).columns
     summary |= {name: math.nan for name in NUMBERS if summary[name] is None}  # for which JSON has no word
-    return Measured(run, opened.config, opened.about.sha256, summary, *(columns[name] for name in COLUMNS))
+    return Measured(run.path, run.config, run.about.sha256, summary, *(columns[name] for name in COLUMNS))
 
 
 def _refuse_unlike(first: Measured, other: Measured) -> None:

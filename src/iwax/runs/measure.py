@@ -25,9 +25,9 @@ def measure(method: Method, task: Task) -> dict[str, Any]:
 
     Raises ValueError if rows have missing cells and the method takes none.
     """
-    run, reporter = task.run, task.reporter
-    if run.dataset().missing and not method.takes_missing:
-        got = f"{run.dataset().name} has {run.dataset().missing:,} missing cells"
+    run, reporter, dataset = task.run, task.reporter, task.run.dataset()
+    if dataset.missing and not method.takes_missing:
+        got = f"{dataset.name} has {dataset.missing:,} missing cells"
         raise ValueError(f"method {method.name} needs whole rows, {got}; use importance")
     for words in large(run.model):
         reporter.warning(
@@ -50,14 +50,14 @@ def measure(method: Method, task: Task) -> dict[str, Any]:
 
 def measured(method: Method, task: Task) -> tuple[dict[str, Any], Outcome]:
     """The rows of a task measured by a method: the summary, and what the method gave."""
-    run, config, begun = task.run, task.run.config, time.perf_counter()
+    run, config, about, begun = task.run, task.run.config, task.run.about, time.perf_counter()
     outcome = method.measure(task)
     sums = summed_up(outcome.columns) | outcome.about
-    observed = math.prod(run.shape) * (1 - sums.get("missing", 0.0))  # values per row, on average
+    observed = math.prod(about.shape) * (1 - sums.get("missing", 0.0))  # values per row, on average
     summary = {
         "dataset": run.dataset().name,
-        "data_sha256": run.about.sha256,
-        "shape": list(run.shape),
+        "data_sha256": about.sha256,
+        "shape": list(about.shape),
         "method": method.name,
         "split": task.split,
         **dict.fromkeys(("n", "k", "log_evidence", "standard_error", "monte_carlo_error", *SHARED)),

@@ -1,7 +1,6 @@
 """The measurements in the evaluation/ folder of a run: a summary, and values per row of the data."""
 
 import io
-import math
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from iwax.storage import strict_json
 from iwax.storage.checkpoint import CorruptCheckpointError
 from iwax.storage.sealed import Sealed
 
-__all__ = ["Measurement", "finite", "parse", "read", "summaries", "write"]
+__all__ = ["Measurement", "parse", "read", "summaries", "write"]
 
 ROW, REST = 4096, 1 << 20  # bytes of the values of a row, and of all else in their file, at most
 _TYPES = {"a number": (int, float), "a whole number": (int,), "a text": (str,), "null": (type(None),)}
@@ -48,17 +47,8 @@ def write(folder: Sealed, name: str, summary: Mapping[str, Any], columns: Mappin
     """Store a measurement, each file whole or not at all; the same measurement again replaces it."""
     stream = io.BytesIO()
     np.savez(stream, allow_pickle=False, **columns)
-    about = strict_json.canonical(finite(dict(summary)))
+    about = strict_json.canonical(strict_json.finite(dict(summary)))
     folder.write({f"evaluation/{name}.npz": stream.getvalue(), f"evaluation/{name}.json": about})
-
-
-def finite(value: Any) -> Any:
-    """The same value with NaN and infinities as None, for which JSON has a word."""
-    if isinstance(value, dict):
-        return {name: finite(entry) for name, entry in value.items()}
-    if isinstance(value, list):
-        return [finite(entry) for entry in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def summaries(folder: Sealed, needed: Sequence[str], *, prefix: str = "") -> list[tuple[Path, dict[str, Any]]]:
@@ -140,7 +130,7 @@ def read(folder: Sealed, path: Path, summary: dict[str, Any], columns: Sequence[
 
 
 def _refuse_packing(data: bytes) -> None:
-    """A measurement is stored as it is: what claims more bytes than its file has was made by somebody else."""
+    """A measurement is stored as it is: what claims more bytes than its file has was not made by iwax."""
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         declared = sum(member.file_size for member in archive.infolist())
     if declared > len(data):

@@ -17,7 +17,7 @@ class Reporter(Protocol):
         ...
 
     def warning(self, text: str) -> None:
-        """A line that matters even to somebody who wants no others."""
+        """A line that matters even where no others are wanted."""
         ...
 
     def begun(self, work: Work) -> None:

@@ -138,7 +138,8 @@ class Run:
     def model(self) -> LatentVariableModel:
         """The trained model. CorruptCheckpointError where it does not verify, or is not of this run."""
         with self.placed():
-            return load_model(self.checkpoint, self.config, shape=self.shape, columns=self.about.columns)
+            about = self.about
+            return load_model(self.checkpoint, self.config, shape=about.shape, columns=about.columns)
 
     # -- data --------------------------------------------------------------------------------------------------------
 

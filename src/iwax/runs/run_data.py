@@ -38,6 +38,26 @@ class DataRecord(BaseModel):
     path: str | None = None
     left_out: tuple[str, ...] | None = None  # of the table's columns, though no setting says so
 
+    @property
+    def features(self) -> int:
+        """Values per row."""
+        return prod(self.shape)
+
+    @property
+    def images(self) -> bool:
+        """Whether rows are images."""
+        return 2 <= len(self.shape) <= 3
+
+    @property
+    def noun(self) -> str:
+        """What a row is called: an image, or a row."""
+        return "image" if self.images else "row"
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the columns; x1, x2 ... where they have none."""
+        return [column.name for column in self.columns or ()] or [f"x{j + 1}" for j in range(self.features)]
+
 
 def portable(name: str) -> str | None:
     """The absolute path behind a data name, with the home folder as ~; None for a registered data set.

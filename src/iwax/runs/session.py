@@ -1,4 +1,4 @@
-"""One sitting of a training run: rows written, checkpoints saved, and the wish to stop heard."""
+"""One sitting of a training run: writes rows, saves checkpoints, and handles requests to stop."""
 
 import time
 from collections.abc import Callable
@@ -49,7 +49,7 @@ class Session:
         self._timing.close()
 
     def segment(self, state: State, progress: Progress) -> bool:
-        """Tell, save where it is time, and stop where that was asked for."""
+        """Report, save where it is time, and stop where that was asked for."""
         self._begun()
         now = time.monotonic()
         row = {"step": int(progress.step), "seconds": now - self._spoken}

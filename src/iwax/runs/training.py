@@ -83,8 +83,9 @@ def resume(run: str | Path, *, data_path: Path | None = None, reporter: Reporter
         step = int(state.step)
         for name in (METRICS, TIMING):
             folder.cut(name, step)
-        if step >= config.training.epochs * steps_per_epoch(len(work.dataset.train), config.training.batch):
-            reporter.note(_finished(opened, step))
+        if step >= config.training.epochs * work.steps:
+            end = f"run {opened.path} is trained to its end, step {step}: nothing is left of its {work.epochs}"
+            reporter.note(f"{end}; {initial.longer(opened.path)}")
         folder.log(f"resumed at step {step}")
         validation = (step, found.validation) if found and found.validation is not None else None
         sound = step if found else None
@@ -102,6 +103,16 @@ class _Work:
     objective: AbstractObjective
     optimizer: optax.GradientTransformation
     schedule: optax.Schedule
+
+    @property
+    def steps(self) -> int:
+        """Steps of an epoch."""
+        return steps_per_epoch(len(self.dataset.train), self.config.training.batch)
+
+    @property
+    def epochs(self) -> str:
+        """The planned epochs in words."""
+        return f"{self.config.training.epochs} {'epoch' if self.config.training.epochs == 1 else 'epochs'}"
 
     def start(self, model: LatentVariableModel | None = None) -> State:
         """The state before the first step, of the untrained model or of another."""
@@ -135,11 +146,11 @@ def _first_state(work: _Work, start: Path | None) -> State:
     if start is None:
         return work.start()
     source = start.parent.parent
-    theirs, ours = Run(source).config.model.flat(), work.config.model.flat()
+    theirs, ours = Run(source).config.flat(), work.config.flat()
     for key in theirs | ours:
-        if theirs.get(key) != ours.get(key):
+        if key.startswith("model.") and theirs.get(key) != ours.get(key):
             raise ValueError(
-                f"--from {source}: model.{key} needs to be {theirs.get(key)!r} as in that run, got {ours.get(key)!r}"
+                f"--from {source}: {key} needs to be {theirs.get(key)!r} as in that run, got {ours.get(key)!r}"
             )
     checkpoint.verify(start)
     try:
@@ -171,11 +182,9 @@ def _write_down(folder: Sealed, work: _Work, source: Path | None, reporter: Repo
     start = None if source is None else initial.recorded(source)
     write_down(folder, work.config, Environment(**environment(), data=about, start=start))
     size = sum(leaf.size for leaf in jax.tree.leaves(eqx.filter(work.model, eqx.is_inexact_array)))
-    training, rows = work.config.training, len(dataset.train)
-    epochs = f"{training.epochs} {'epoch' if training.epochs == 1 else 'epochs'}"
     text = (
-        f"{naming.display_name(work.config)} on {dataset.name}: {rows} training rows, {size} parameters, "
-        f"{epochs} of {steps_per_epoch(rows, training.batch)} steps"
+        f"{naming.display_name(work.config)} on {dataset.name}: {len(dataset.train)} training rows, {size} parameters, "
+        f"{work.epochs} of {work.steps} steps"
     )
     if dataset.missing:
         cells = sum(split.values.size for split in dataset.splits().values())
@@ -190,15 +199,6 @@ def _write_down(folder: Sealed, work: _Work, source: Path | None, reporter: Repo
         reporter.note("the bound is below log p(x) on average, in nats per row: the higher, the better")
     for warning in work.config.warnings():
         folder.log(f"warning: {warning}")
-
-
-def _finished(run: Run, step: int) -> str:
-    """That nothing is left of a run, and the command that goes on from its weights."""
-    epochs = run.config.training.epochs
-    return (
-        f"run {run.path} is trained to its end, step {step}: nothing is left of its "
-        f"{epochs} {'epoch' if epochs == 1 else 'epochs'}; {initial.longer(run.path)}"
-    )
 
 
 def _say_what_was_read(dataset: data.Dataset, reporter: Reporter) -> None:
@@ -267,7 +267,7 @@ def _go(
 
 def _say_patience(folder: Sealed, work: _Work, state: State, reporter: Reporter) -> None:
     """That the training ended before its plan, where it did, and whose weights are the best."""
-    steps, epochs = steps_per_epoch(len(work.dataset.train), work.config.training.batch), work.config.training.epochs
+    steps, epochs = work.steps, work.config.training.epochs
     if int(state.step) < epochs * steps:
         message = (
             f"stopped after epoch {int(state.step) // steps} of {epochs}: no better validation bound since epoch "
@@ -292,6 +292,5 @@ def _ascended(work: _Work, state: State, session: Session) -> State:
             learning_rate=work.schedule,
         )
     except NumericalStop as error:
-        session.folder.log(str(error))
         session.keep(error)
         raise

@@ -30,7 +30,7 @@ class Verdict:
 def verify(run: str | Path) -> list[Verdict]:
     """Compare every file of a run folder with its seal, and every checkpoint with its manifest; nothing is parsed.
 
-    A file that no seal knows is "not sealed": one of an earlier version, or of somebody else. Nothing is written.
+    A file that no seal knows is "not sealed": one of an earlier version, or of another program. Nothing is written.
     Raises FileNotFoundError where there is no such folder.
     """
     path = Path(run)

@@ -69,7 +69,7 @@ def canonical_name(name: str) -> str:
 
 
 def feature_statistics(config: Config, dataset: Dataset) -> FeatureStatistics:
-    """What the untrained model gives for every datum.
+    """What the untrained model gives for every data point.
 
     >>> from iwax import data
     >>> feature_statistics(Config(), data.load("digits")).mean.shape

@@ -33,7 +33,7 @@ class Objective(Parted):
     beta_warmup: int = integer(0, 0, 1_000_000, "epochs in which beta rises to 1")
     denominator: Literal["own", "mixture"] | None = Field(
         default=None,
-        description="what a draw is weighed against where the encoder's weights are random: own (its posterior), "
+        description="density q in the weight of a draw where the encoder's weights are random: own (its posterior), "
         "mixture (the mean of the k posteriors), or null (own)",
     )
     weight_draws: Literal["every_sample", "shared"] | None = Field(

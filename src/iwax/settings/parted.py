@@ -116,17 +116,6 @@ class Parted(Section):
             f"{dict(self)[part]} with {name}={value}; take it away with --set {section}.{path}=null"
         )
 
-    def flat(self) -> dict[str, Any]:
-        """Every setting by its dotted name, as JSON has it.
-
-        >>> from iwax.settings.model import Model
-        >>> Model(posterior="planar").flat()["posterior.steps"]
-        4
-        """
-        section = type(self).__name__.lower()
-        found = paths({section: self.model_dump(mode="json")}, heads(section, type(self)))
-        return {path.partition(".")[2]: value for path, (_, value) in found.items()}
-
 
 @cache
 def parts_of(section: type[Section]) -> Mapping[str, tuple[type[Kind], ...]]:

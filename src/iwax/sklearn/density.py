@@ -85,12 +85,6 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, Laten
     n_score_samples: int = 500
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any = None) -> Self:
-        """Train on the rows of X [n, D]; NaN is a missing value."""
-        self._fit_rows(X)
-        return self
-
-    @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X: Any, y: Any = None) -> Self:
         """One more epoch on the rows of X, at a constant rate; the first call sets the units of the features.
 

@@ -3,12 +3,12 @@
 from dataclasses import KW_ONLY, dataclass, replace
 from functools import partial
 from numbers import Integral, Real
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import jax
 import numpy as np
 import optax
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, _fit_context
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -84,6 +84,12 @@ class LatentVariableEstimator(FittedAttributes):
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
         return tags
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Train on the observed values of X [n, D]; NaN is a missing value."""
+        self._fit_rows(X)
+        return self
 
     def _fit_rows(self, X: Any) -> np.ndarray:
         """Fit a new model to the rows; gives them as numbers."""

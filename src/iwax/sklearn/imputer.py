@@ -2,10 +2,10 @@
 
 from dataclasses import KW_ONLY, dataclass
 from numbers import Integral
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import numpy as np
-from sklearn.base import OneToOneFeatureMixin, TransformerMixin, _fit_context
+from sklearn.base import OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils import check_scalar
 from sklearn.utils.validation import check_is_fitted
 
@@ -55,12 +55,6 @@ class IWAEImputer(OneToOneFeatureMixin, TransformerMixin, LatentVariableEstimato
     _: KW_ONLY
     k: int = 5
     n_impute_samples: int = 1000
-
-    @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any = None) -> Self:
-        """Train on the observed values of X [n, D]."""
-        self._fit_rows(X)
-        return self
 
     def transform(self, X: Any) -> np.ndarray:
         """X with its NaN filled; other values are untouched."""

@@ -15,7 +15,7 @@ from iwax.storage.enclosed import Enclosed
 from iwax.storage.tensors import CorruptCheckpointError
 
 LARGEST = 1 << 30  # bytes of a record
-NUMBERS = ("epoch", "bound", "validation", "learning_rate", "beta", "seconds", "images_per_second")  # beside the step
+NUMBERS = ("epoch", "bound", "validation", "learning_rate", "beta", "seconds", "images_per_second")  # besides the step
 MOST = 20_000  # rows of a curve
 SELDOM = b'"validation"'  # a key that only some rows have: these are thinned by themselves
 

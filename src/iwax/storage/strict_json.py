@@ -40,6 +40,19 @@ def scalars(row: Mapping[str, object]) -> dict[str, Scalar]:
     return {name: scalar(name, value) for name, value in row.items()}
 
 
+def finite(value: Any) -> Any:
+    """The same value with NaN and the infinities, which JSON has not, as None; tuples as lists.
+
+    >>> finite({"ess": float("nan"), "n": [1, 2.5]})
+    {'ess': None, 'n': [1, 2.5]}
+    """
+    if isinstance(value, dict):
+        return {str(name): finite(entry) for name, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(entry) for entry in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
 def canonical(value: object) -> bytes:
     """The one JSON text of `value`: sorted keys, two spaces, a final newline, ASCII; floats by `repr`, exactly.
 

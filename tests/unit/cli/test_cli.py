@@ -16,11 +16,12 @@ import pytest
 import typer
 from jax.errors import JaxRuntimeError
 
-from iwax.cli import failure, main, output, terminal
+from iwax.cli import failure, main, output
 from iwax.cli.app import VERBS, app
 from iwax.data.fetch import ChecksumError, UnavailableError
 from iwax.runs import export
 from iwax.runs.interrupt import Interrupted
+from iwax.storage import strict_json
 from iwax.storage.checkpoint import CorruptCheckpointError
 from iwax.training.loop import NumericalStop
 
@@ -295,7 +296,7 @@ def test_no_colour_without_a_terminal(iwax, monkeypatch):
 
 
 def test_json_has_no_words_for_nan():
-    assert terminal.finite({"a": [float("inf"), (1, float("nan"))]}) == {"a": [None, [1, None]]}
+    assert strict_json.finite({"a": [float("inf"), (1, float("nan"))]}) == {"a": [None, [1, None]]}
 
 
 def test_outputs_are_refused_before_any_work(tmp_path):

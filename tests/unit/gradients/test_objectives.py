@@ -57,7 +57,7 @@ OLD = {  # what was written, and what is
 }
 
 
-@pytest.mark.parametrize("name", OLD)
+@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow) if n == "pieces" else n for n in OLD])
 def test_a_partial_of_the_function_of_before_trains_to_the_same_bits(name: str):
     old, new = OLD[name]
     fit = partial(training.fit, model(), x_train=X, optimizer=optax.sgd(0.1), epochs=1, key=KEY)

@@ -28,7 +28,7 @@ def test_a_region_of_highest_density_holds_its_mass():
         assert highest_density_level(log_prob, mass) == pytest.approx(np.log(1 - mass), abs=0.01)
 
 
-@pytest.mark.parametrize("shape", [(4, 4), (16,)])
+@pytest.mark.parametrize("shape", [(4, 4), pytest.param((16,), marks=pytest.mark.slow)])
 def test_writes_the_same_picture_twice_with_a_text_in_it(tmp_path, shape: tuple[int, ...]):
     data = np.eye(2, 16)
     first = posterior_shape(plane(2), data, shape).write(tmp_path / "a.png")

@@ -5,8 +5,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from iwax.report.page import panel, words
+from iwax.report.page import verdict as words
 from iwax.report.page.comparison import refuse_unlike
+from iwax.report.view import panel
 
 GOOD = {
     "log_evidence": -88.604,
@@ -48,7 +49,7 @@ def test_the_verdict_tells_the_gap_to_the_elbo():
 def test_runs_on_different_data_are_refused_with_both_protocols():
     def subject(name, digest):
         about = SimpleNamespace(sha256=digest, name=name, protocol=f"made as {name}")
-        return SimpleNamespace(path=Path(name), trained=SimpleNamespace(about=about))
+        return SimpleNamespace(run=SimpleNamespace(path=Path(name), about=about))
 
     refuse_unlike([subject("a", "1"), subject("b", "1")])
     with pytest.raises(ValueError, match=r"made as a.*made as b"):

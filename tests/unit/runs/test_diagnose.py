@@ -16,6 +16,7 @@ from iwax import evaluation, likelihoods, posteriors, priors, runs
 from iwax.cli import findings, main
 from iwax.model import LatentVariableModel
 from iwax.report.figures import diagnosis as pictures
+from iwax.report.figures import runs as of_run
 from iwax.runs import diagnosis, open_run
 from iwax.runs.diagnosis import Effort, diagnose
 from iwax.runs.reporter import Silent
@@ -90,7 +91,7 @@ def test_the_numbers_are_those_of_the_functions(trained, found):
 def test_the_verb_prints_draws_and_writes_and_does_not_overwrite(trained, tmp_path, monkeypatch, capsys):
     run = shutil.copytree(trained, tmp_path / "run")
     monkeypatch.setattr(diagnosis, "Effort", partial(Effort, steps=5, latent_rows=20, signal_rows=3, signal_ks=(1, 3)))
-    monkeypatch.setattr(findings, "SHAPED", 1)
+    monkeypatch.setattr(of_run, "SHAPED", 1)
     words = ["diagnose", str(run), "--limit", "6", "--k", "40", "--repeats", "40"]
     with pytest.raises(SystemExit) as left:
         main(words)

@@ -87,6 +87,7 @@ def test_bidirectional(run):
         assert columns["x"].shape == (3, 6)
 
 
+@pytest.mark.slow
 def test_jackknife(run):
     options = {"method": "jackknife", "limit": 3, "k": 4, "repeats": 10, "reporter": Silent()}
     first, second = (runs.evaluate(run, order=order, **options) for order in (1, 2))
@@ -177,7 +178,7 @@ def test_every_method_is_asked():
 def test_what_a_method_stores_is_read_back(stored, name):
     folder, report, _ = stored(name)
     ((path, summary),) = measurements.summaries(folder, (*SHARED, "n", "log_evidence", "standard_error", "warnings"))
-    assert {key: summary[key] for key in report} == measurements.finite(report)
+    assert {key: summary[key] for key in report} == strict_json.finite(report)
     columns = measurements.read(folder, path, summary, ("rows", "log_evidence", "monte_carlo_error")).columns
     assert columns["log_evidence"].mean() == report["log_evidence"]
     found = STORED[name][2]
@@ -210,7 +211,7 @@ def test_a_value_takes_no_settings_beside_it_and_none_out_of_range(run):
 def test_what_an_early_version_stored_is_read(stored, name):
     """Without where chains began, and without the ELBO of a jackknife's draws, which were null."""
     folder, report, file = stored(name)
-    early = measurements.finite(report) | dict.fromkeys(SHARED[1:])
+    early = strict_json.finite(report) | dict.fromkeys(SHARED[1:])
     early.pop("origin", None)
     folder.write({f"evaluation/{file.name}": strict_json.canonical(early)})
     ((path, summary),) = measurements.summaries(folder, ("n", "log_evidence"))

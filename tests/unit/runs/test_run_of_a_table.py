@@ -131,6 +131,7 @@ def test_draws_stay_in_the_support_of_their_columns(run):
     assert (drawn[:, 7] < 0).any()
 
 
+@pytest.mark.slow
 def test_a_run_keeps_the_kinds_that_it_began_with(tmp_path, monkeypatch):
     """Whole numbers that were continuous when it was trained: the data are the same still, and it goes on."""
     rng = np.random.default_rng(4)
@@ -440,6 +441,7 @@ def test_a_constant_column_is_refused_by_name(capsys, tmp_path):
     assert "--kind same=drop" in err
 
 
+@pytest.mark.slow
 def test_nan_in_an_array_are_missing_values(tmp_path):
     rng = np.random.default_rng(0)
     x = rng.normal(size=(60, 4)).astype(np.float32)

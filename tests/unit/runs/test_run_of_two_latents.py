@@ -42,6 +42,7 @@ def test_a_picture_says_which_method_made_it(run: Path, tmp_path: Path, method: 
         assert picture.info["Description"].endswith(f"stands: {names}.")
 
 
+@pytest.mark.slow
 def test_hidden_pixels_are_filled_in_a_picture_and_compared(run: Path, tmp_path: Path, capsys):
     path = tmp_path / "half.png"
     iwax("impute", run, "--mask", "half", "--limit", 12, "--k", 9, "-o", path, "--json")
@@ -54,6 +55,7 @@ def test_hidden_pixels_are_filled_in_a_picture_and_compared(run: Path, tmp_path:
     assert np.load(tmp_path / "a.npy").shape == (3, 64)
 
 
+@pytest.mark.slow
 def test_noisy_images_come_back_in_a_picture_and_are_compared(run: Path, tmp_path: Path, capsys):
     path = tmp_path / "noisy.png"
     iwax("denoise", run, "--flips", 0.3, "--limit", 12, "--k", 9, "--iterations", 2, "-o", path, "--json")

@@ -128,17 +128,17 @@ def test_training_rows_are_drawn_once_to_be_measured():
     "objective",
     [
         pytest.param(Objective(bound="elbo", k=2), marks=pytest.mark.slow),
-        Objective(bound="iwae", k=3),
+        pytest.param(Objective(bound="iwae", k=3), marks=pytest.mark.slow),
         pytest.param(Objective(bound="iwae", k=3, gradient="doubly_reparameterized"), marks=pytest.mark.slow),
         pytest.param(Objective(bound="elbo", k=3, gradient="sticking_the_landing"), marks=pytest.mark.slow),
         pytest.param(Objective(bound="miwae", k=4, m=2), marks=pytest.mark.slow),
-        Objective(bound="elbo", k=1, gradient="closed_form_kl", free_bits=0.1),
+        pytest.param(Objective(bound="elbo", k=1, gradient="closed_form_kl", free_bits=0.1), marks=pytest.mark.slow),
         Objective(bound="iwae", k=4, m=2, posterior_bound="miwae", gradient="doubly_reparameterized"),
         pytest.param(Objective(bound="jackknife", order=2, k=4, backward=2), marks=pytest.mark.slow),
         Objective(bound="renyi", alpha=0.5, k=2, gradient="score_function", control_variate="learned"),
         pytest.param(Objective(bound="thermodynamic", intervals=3, k=3, gradient="covariance"), marks=pytest.mark.slow),
         pytest.param(Objective(bound="sumo", m=1, k=3), marks=pytest.mark.slow),
-        Objective(bound="iwae", k=3, gradient="wake"),
+        pytest.param(Objective(bound="iwae", k=3, gradient="wake"), marks=pytest.mark.slow),
     ],
     ids=lambda objective: f"{objective.bound.kind}-{objective.gradient.kind}",
 )
@@ -271,7 +271,9 @@ def test_nets_that_no_memory_would_take_are_refused():
     [
         ((6, 4), {"channels": (3, 5)}),
         # a remainder is cut off; colours, last in a row
-        ((7, 5), {"channels": (3, 4), "stride": 3, "kernel": 5, "likelihood": "gaussian"}),
+        pytest.param(
+            (7, 5), {"channels": (3, 4), "stride": 3, "kernel": 5, "likelihood": "gaussian"}, marks=pytest.mark.slow
+        ),
         pytest.param((6, 5, 3), {"channels": (4,), "likelihood": "gaussian", "hidden": ()}, marks=pytest.mark.slow),
         pytest.param((6, 4), {"channels": (3,), "latent": (4, 2), "order": "top_down"}, marks=pytest.mark.slow),
     ],

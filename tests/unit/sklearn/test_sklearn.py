@@ -6,7 +6,7 @@ import pickle
 import jax
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
@@ -95,6 +95,7 @@ def test_what_is_missing_is_not_a_number_that_stands_there(iwae):
     assert np.isfinite(iwae.transform(OTHERS)).all()
 
 
+@settings(max_examples=10)
 @given(st.lists(st.integers(0, 6), min_size=4, max_size=4))
 def test_observed_cells_are_left_untouched(imputer, masks):
     """Whatever is missing, short of a whole row: bits 0 to 2 of a row's number say which of its cells are."""
@@ -161,6 +162,7 @@ def test_a_vae_is_an_iwae_of_one_draw(iwae):
     assert iwae.get_feature_names_out().tolist() == ["iwae0", "iwae1"]
 
 
+@pytest.mark.slow
 def test_units_are_only_units(scaled, iwae):
     """Scales of a power of two change nothing but the density's volume; a far origin not even that."""
     volume = np.log(1024) * (~np.isnan(OTHERS)).sum(axis=1)
@@ -191,6 +193,7 @@ def test_a_copy_scores_alike(iwae, imputer):
 # -- rows without an observed value -----------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_an_empty_row_is_no_reason_to_refuse_the_others(iwae, imputer, detector):
     """A pipeline cannot drop it: left out of a fit, with a warning; filled from p(x), log p of nothing is 0."""
     with_empty = np.vstack([X[:3], np.full((1, 3), np.nan), X[3:]])

@@ -1,7 +1,6 @@
 """Checks of numbers against exact answers: the processor, and the libraries that compile for it."""
 
 import math
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ import numpy as np
 
 from iwax import bounds, evaluation, gradients, inference
 from iwax.cli.self_check.check import Finding
-from iwax.cli.self_check.oracle import Oracle, binary
+from iwax.cli.self_check.oracle import Oracle
 from iwax.evaluation.statistics import standard_error
 from iwax.numerics import StreamingLogMeanExp
 
@@ -219,19 +218,3 @@ def imputation(folder: Path) -> Finding:
     return Finding(
         largest <= 5 and 0.8 <= spread <= 1.25, f"z of imputed means: spread {spread:.2f}, largest {largest:.1f}"
     )
-
-
-def refused(folder: Path, values: Sequence[float] = (0.5, 255.0, -1.0, math.nan, math.inf)) -> Finding:
-    """I2."""
-    passed = [value for value in values if not _refuses(value)]
-    return Finding(not passed, f"{len(values) - len(passed)} of {len(values)} values outside 0 and 1 refused")
-
-
-def _refuses(value: float) -> bool:
-    x = np.zeros((2, 3))
-    x[1, 2] = value
-    try:
-        evaluation.log_evidence(binary(), x, k=2, key=KEY)
-    except ValueError as error:
-        return "row 1, column 2" in str(error)
-    return False

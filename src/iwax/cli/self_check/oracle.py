@@ -14,7 +14,7 @@ import numpy as np
 from iwax import likelihoods, nn, posteriors, priors
 from iwax.model import LatentVariableModel
 
-__all__ = ["Oracle", "binary"]
+__all__ = ["Oracle"]
 
 
 class Oracle(NamedTuple):
@@ -58,15 +58,6 @@ class Oracle(NamedTuple):
             likelihood=likelihoods.Gaussian.fixed(_affine(self.weight, np.zeros(features)), self.scale),
             posterior=posteriors.Gaussian(_affine(encoder, np.concatenate([np.zeros(latent), log_scale]))),
         )
-
-
-def binary(features: int = 3) -> LatentVariableModel:
-    """A model of rows of 0 and 1."""
-    return LatentVariableModel(
-        prior=priors.StandardNormal(1),
-        likelihood=likelihoods.Bernoulli(_affine(np.ones((1, features)), np.zeros(features))),
-        posterior=posteriors.Gaussian(_affine(np.ones((features, 2)), np.zeros(2))),
-    )
 
 
 def _affine(weight: np.ndarray, bias: np.ndarray) -> nn.Linear:

@@ -122,11 +122,6 @@ def uncompiled(folder: Path) -> Finding:
     return Finding(off <= 1e-5, f"log-weights {off:.0e} relative apart")
 
 
-def devices(folder: Path) -> Finding:
-    """P2."""
-    raise NotHere(f"a run computes on one device, and here on {jax.devices()[0].device_kind}")
-
-
 def memory(folder: Path) -> Finding:
     """U2."""
     if sys.platform == "win32":

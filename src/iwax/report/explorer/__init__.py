@@ -1,3 +1,5 @@
 """The decoder in the reader's browser: its arrays, what it can draw, and its page."""
 
-__all__: list[str] = []
+from iwax.report.explorer.explorer import LARGEST_WEIGHTS, explorer
+
+__all__ = ["LARGEST_WEIGHTS", "explorer"]

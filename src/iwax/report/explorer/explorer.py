@@ -10,8 +10,8 @@ from iwax.data import Column
 from iwax.parts import layers_of
 from iwax.report.explorer import dense
 from iwax.report.explorer.grid import grid
-from iwax.report.page.latents import embedded, order, used_by
-from iwax.report.page.subject import Subject
+from iwax.report.view import RunView
+from iwax.report.view.units import order, posterior_means, used_by
 from iwax.storage.tensors import encode
 
 __all__ = ["LARGEST_WEIGHTS", "explorer"]
@@ -23,43 +23,43 @@ _BARS = "reach from the 1st to the 99th percentile of the {} data, on a logarith
 REACH = 3.0  # standard deviations to either side that a slider goes
 
 
-def explorer(subject: Subject, *, room: int) -> dict[str, Any] | None:
+def explorer(view: RunView, *, room: int) -> dict[str, Any] | None:
     """The settings and the weights of a dense model; or a grid decoded beforehand, and why.
 
     ``room`` is how many bytes of weights there may be; the encoder is left out before the decoder is.
     """
     try:
-        program, likelihood = dense.decoder(subject.model.likelihood)
+        program, likelihood = dense.decoder(view.run.model.likelihood)
         if program.size > room:
             raise TypeError(f"its {program.size:,} bytes of weights would make the page too large")
-        return _live(subject, program, likelihood, room=room - program.size)
+        return _live(view, program, likelihood, room=room - program.size)
     except TypeError as error:
-        panels = grid(subject)
+        panels = grid(view)
         why = f"This page cannot decode for itself: {error}. What follows was decoded when it was written."
         return {"live": False, "why": why, "panels": panels} if panels else None
 
 
-def _live(subject: Subject, program: dense.Program, likelihood: dict[str, Any], *, room: int) -> dict[str, Any]:
-    means = embedded(subject, MEANS)
-    shown = (subject.whole[subject.whole < len(means)] if subject.pictures else np.arange(len(means)))[:ROWS]
+def _live(view: RunView, program: dense.Program, likelihood: dict[str, Any], *, room: int) -> dict[str, Any]:
+    means = posterior_means(view, MEANS)
+    shown = (view.whole[view.whole < len(means)] if view.run.about.images else np.arange(len(means)))[:ROWS]
     if not len(shown):
-        raise TypeError(f"there is no {subject.row} without holes to begin with")
-    z = inference.generate(subject.model, DRAWS, key=subject.key).z
-    prior = dense.prior(subject.model, subject.key)
+        raise TypeError(f"there is no {view.run.about.noun} without holes to begin with")
+    z = inference.generate(view.run.model, DRAWS, key=view.key).z
+    prior = dense.prior(view.run.model, view.key)
     tensors = program.tensors | {
         "draws": np.asarray(layers_of(z)[0], np.float32),
         "means": means.astype(np.float32),
-        "rows": subject.x[shown].astype(np.float32),
+        "rows": view.x[shown].astype(np.float32),
         **(prior or {}),
     }
-    layers = len(subject.trained.config.model.latents)
+    layers = len(view.run.config.model.latents)
     lacking = (
         "its prior is no mixture of normals"
         if layers == 1
         else f"the model has {layers} layers of latents, and the page weighs draws of one alone"
     )
-    steps, why = _encoder(subject, tensors, room) if prior else (None, lacking)
-    spec = _shown(subject, means, shown, tensors["draws"]) | {
+    steps, why = _encoder(view, tensors, room) if prior else (None, lacking)
+    spec = _shown(view, means, shown, tensors["draws"]) | {
         "likelihood": likelihood,
         "decoder": program.steps,
         "encoder": steps,
@@ -68,42 +68,42 @@ def _live(subject: Subject, program: dense.Program, likelihood: dict[str, Any], 
     }
     about = {
         "live": True,
-        "by": used_by(subject, means),
+        "by": used_by(view, means),
         "erase": steps is not None,
         "why_not_erase": why,
         "layers": layers,
     }
-    about |= {"pictures": subject.pictures, "bars": _BARS.format(subject.split)}
-    about |= {"plane": means.shape[1] == 2 and subject.pictures, "pad": means.shape[1] > 1, "spec": spec}
+    about |= {"pictures": view.run.about.images, "bars": _BARS.format(view.split)}
+    about |= {"plane": means.shape[1] == 2 and view.run.about.images, "pad": means.shape[1] > 1, "spec": spec}
     return about | {"weights": base64.b64encode(encode(tensors)).decode()}
 
 
-def _shown(subject: Subject, means: np.ndarray, shown: np.ndarray, draws: np.ndarray) -> dict[str, Any]:
+def _shown(view: RunView, means: np.ndarray, shown: np.ndarray, draws: np.ndarray) -> dict[str, Any]:
     """What the page says beside what it computes: names, ranges of sliders, columns."""
     return {
-        "shape": list(subject.shape),
-        "span": list(subject.span) if subject.pictures else None,
-        "columns": None if subject.pictures else _columns(subject),
-        "split": subject.split,
-        "row": subject.row,
-        "taught": bool(subject.trained.config.model.mask),
-        "units": order(subject, means)[:SLIDERS].tolist(),
+        "shape": list(view.run.shape),
+        "span": list(view.span) if view.run.about.images else None,
+        "columns": None if view.run.about.images else _columns(view),
+        "split": view.split,
+        "row": view.run.about.noun,
+        "taught": bool(view.run.config.model.mask),
+        "units": order(view, means)[:SLIDERS].tolist(),
         "ranges": _ranges(means, draws).tolist(),
         "shown": shown.tolist(),
-        "labels": None if subject.labels is None else [str(label) for label in subject.labels[: len(means)]],
+        "labels": None if view.labels is None else [str(label) for label in view.labels[: len(means)]],
     }
 
 
-def _columns(subject: Subject) -> list[dict[str, Any]]:
+def _columns(view: RunView) -> list[dict[str, Any]]:
     """Name, levels and range of every column that is shown: from the 1st to the 99th percentile of its cells."""
-    binary = subject.trained.about.kind == "binary"
-    columns = subject.columns or [
+    binary = view.run.about.kind == "binary"
+    columns = view.run.about.columns or [
         Column(f"x{j + 1}", "binary", ("0", "1")) if binary else Column(f"x{j + 1}", "continuous")
-        for j in range(subject.features)
+        for j in range(view.run.about.features)
     ]
     found = []
     for j, column in enumerate(columns[:COLUMNS]):
-        cells = subject.x[:, j].astype(np.float64)
+        cells = view.x[:, j].astype(np.float64)
         cells = cells[np.isfinite(cells)]
         low, high = np.quantile(cells, (0.01, 0.99)).tolist() if len(cells) else (0.0, 1.0)
         about = {"name": column.name, "levels": list(column.levels) or None, "low": low, "high": high}
@@ -117,10 +117,10 @@ def _is_standard(prior: dense.Tensors) -> bool:
     return len(loc) == 1 and bool((loc == 0).all() and (scale == 1).all())
 
 
-def _encoder(subject: Subject, tensors: dense.Tensors, room: int) -> tuple[list[dict[str, Any]] | None, str]:
+def _encoder(view: RunView, tensors: dense.Tensors, room: int) -> tuple[list[dict[str, Any]] | None, str]:
     """The encoder's steps, its tensors added; or None, and why it is not in the page."""
     try:
-        program = dense.encoder(subject.model.posterior)
+        program = dense.encoder(view.run.model.posterior)
     except TypeError as error:
         return None, str(error)
     if program.size > room:

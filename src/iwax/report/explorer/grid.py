@@ -6,11 +6,11 @@ import numpy as np
 
 from iwax import inference
 from iwax.parts import latent_of, layers_of
-from iwax.report.page.latents import embedded, order
-from iwax.report.page.learned import MOST_COLUMNS, first_of, written
-from iwax.report.page.mosaic import mosaic
-from iwax.report.page.panel import Panel, bands, gathered, table
-from iwax.report.page.subject import Subject
+from iwax.report.view import RunView
+from iwax.report.view.cells import MOST_COLUMNS, cells, column_note
+from iwax.report.view.mosaic import strips
+from iwax.report.view.panel import Panel, gathered, table
+from iwax.report.view.units import order, posterior_means
 
 __all__ = ["grid"]
 
@@ -19,79 +19,72 @@ OF_ROWS = 3  # units of a table: five lines each
 Rows = list[tuple[str, np.ndarray]]
 
 
-def grid(subject: Subject) -> list[Panel]:
+def grid(view: RunView) -> list[Panel]:
     """Along the most used units, and from one row of the data to another."""
-    if not len(subject.whole):
+    if not len(view.whole):
         return []
-    if subject.features == 2 and subject.trained.config.model.latents == (2,):
+    if view.run.about.features == 2 and view.run.config.model.latents == (2,):
         return []  # the whole plane is drawn as a net
-    return gathered(lambda: _along_units(subject), lambda: _between(subject))
+    return gathered(lambda: _along_units(view), lambda: _between(view))
 
 
-def _base(subject: Subject, rows: np.ndarray) -> Any:
+def _base(view: RunView, rows: np.ndarray) -> Any:
     """The posterior means of rows in every layer, as the decoder takes them."""
-    layers = len(subject.trained.config.model.latents)
-    x = subject.x[rows]
-    found = tuple(inference.embed(subject.model, x, key=subject.key, layer=i + 1) for i in range(layers))
+    layers = len(view.run.config.model.latents)
+    x = view.x[rows]
+    found = tuple(inference.embed(view.run.model, x, key=view.key, layer=i + 1) for i in range(layers))
     return latent_of(found)
 
 
-def _along_units(subject: Subject) -> Panel:
+def _along_units(view: RunView) -> Panel:
     """Along latent units: decoded."""
-    means, base = embedded(subject, 300), _base(subject, subject.whole[:1])
+    means, base = posterior_means(view, 300), _base(view, view.whole[:1])
     first, *above = layers_of(base)
-    units = order(subject, means)[: UNITS if subject.pictures else OF_ROWS]
+    units = order(view, means)[: UNITS if view.run.about.images else OF_ROWS]
     rows: Rows = []
     for unit in units:
         middle, reach = float(means[:, unit].mean()), REACH * max(float(means[:, unit].std()), 0.1)
         moved = np.repeat(first, STEPS, axis=0)
         moved[:, unit] = np.linspace(middle - reach, middle + reach, STEPS)
         z = latent_of((moved, *(np.repeat(each, STEPS, axis=0) for each in above)))
-        rows.append((f"unit {unit + 1}", inference.decode(subject.model, z, key=subject.key)))
+        rows.append((f"unit {unit + 1}", inference.decode(view.run.model, z, key=view.key)))
     layer = " of the layer next to the data" if above else ""
     words = (
-        f"One unit{layer} moves from low to high, the others stay at the posterior mean of row {subject.whole[0]} of "
-        f"the {subject.split} data. Shown is the mean of p(x|z)."
+        f"One unit{layer} moves from low to high, the others stay at the posterior mean of row {view.whole[0]} of "
+        f"the {view.split} data. Shown is the mean of p(x|z)."
     )
-    return _panel(subject, "Along the most used latent units", rows, words)
+    return _panel(view, "Along the most used latent units", rows, words)
 
 
-def _between(subject: Subject) -> Panel | None:
+def _between(view: RunView) -> Panel | None:
     """Between two rows: decoded."""
-    if len(subject.whole) < 2:
+    if len(view.whole) < 2:
         return None
-    ends = _base(subject, subject.whole[:2])
+    ends = _base(view, view.whole[:2])
     along = np.linspace(0.0, 1.0, STEPS)[:, None]
 
     def line(each: np.ndarray) -> np.ndarray:
         return ((1 - along) * each[:1] + along * each[1:]).astype(each.dtype)
 
     z = latent_of(tuple(map(line, layers_of(ends))))
-    rows: Rows = [("decoded", inference.decode(subject.model, z, key=subject.key))]
-    words = f"From row {subject.whole[0]} to row {subject.whole[1]} on a straight line between their posterior means."
-    return _panel(subject, f"Between two {subject.row}s of the data", rows, words)
+    rows: Rows = [("decoded", inference.decode(view.run.model, z, key=view.key))]
+    words = f"From row {view.whole[0]} to row {view.whole[1]} on a straight line between their posterior means."
+    return _panel(view, f"Between two {view.run.about.noun}s of the data", rows, words)
 
 
-def _panel(subject: Subject, title: str, rows: Rows, words: str) -> Panel:
-    if subject.pictures:
-        strips = [
-            (
-                name,
-                mosaic(values, subject.shape, across=STEPS, span=subject.span, alt=f"{name}: {STEPS} decoded images."),
-            )
-            for name, values in rows
-        ]
-        return Panel(title, bands(strips), words)
-    names = [column.name for column in subject.columns or ()] or [f"x{j + 1}" for j in range(subject.features)]
+def _panel(view: RunView, title: str, rows: Rows, words: str) -> Panel:
+    if view.run.about.images:
+        return Panel(title, strips(view, dict(rows)), words)
+    names = view.run.about.names
     some = range(0, STEPS, 2)
-    cells = [[name if i == 0 else "", *row] for name, values in rows for i, row in _some(subject, values, some)]
-    return Panel(title, table(["", *names[:MOST_COLUMNS]], cells), words + first_of(subject), wide=True)
+    cells = [[name if i == 0 else "", *row] for name, values in rows for i, row in _some(view, values, some)]
+    return Panel(title, table(["", *names[:MOST_COLUMNS]], cells), words + column_note(view), wide=True)
 
 
-def _some(subject: Subject, values: np.ndarray, places: range) -> list[tuple[int, list[str]]]:
+def _some(view: RunView, values: np.ndarray, places: range) -> list[tuple[int, list[str]]]:
     """Some rows as their owner writes them; a probability of a class as the class that it is nearest."""
     kept = values[list(places)]
-    if subject.columns is not None:
-        levels = np.array([bool(column.levels) for column in subject.columns])
+    if view.run.about.columns is not None:
+        levels = np.array([bool(column.levels) for column in view.run.about.columns])
         kept = np.where(levels, np.round(kept), kept)
-    return list(enumerate(written(subject, kept)))
+    return list(enumerate(cells(view, kept)))

@@ -39,6 +39,7 @@ __all__ = [
     "logarithmic",
     "number",
     "quiet",
+    "several",
     "sheet",
     "short",
     "shortened",
@@ -63,7 +64,6 @@ class Picture:
     title: str
     description: str
 
-    @_plain
     def write(self, path: str | Path) -> Path:
         """Write a .png or an .svg and return its path: the same bytes for the same figure, with no date or version.
 
@@ -73,7 +73,7 @@ class Picture:
         path = Path(path)
         if path.suffix.lower() not in (".png", ".svg"):
             raise ValueError(f"a picture is written as PNG or SVG: got the name {str(path)!r}; end it in .png or .svg")
-        durable.replace(path, self._png() if path.suffix.lower() == ".png" else self._svg().encode())
+        durable.replace(path, self.png() if path.suffix.lower() == ".png" else self._svg().encode())
         return path
 
     @_plain
@@ -81,10 +81,7 @@ class Picture:
         """As an element of a page, which has the colours as CSS variables (`palette.VARIABLES`)."""
         return self._element('class="chart" ', VARIABLES)
 
-    def _repr_png_(self) -> bytes:
-        """In a notebook."""
-        return _plain(self._png)()
-
+    @_plain
     def _svg(self) -> str:
         text = self._element('xmlns="http://www.w3.org/2000/svg" ', {})
         return text.replace("</desc>", f"</desc><style>{_STYLE}</style>", 1)
@@ -94,7 +91,9 @@ class Picture:
         with _any_script():
             return str(svg(self.figure, title=self.title, description=self.description, variables=variables, root=root))
 
-    def _png(self) -> bytes:
+    @_plain
+    def png(self) -> bytes:
+        """The bytes of the PNG."""
         canvas = FigureCanvasAgg(self.figure)
         with _any_script():
             canvas.draw()
@@ -107,6 +106,8 @@ class Picture:
         buffer = BytesIO()
         image.save(buffer, format="PNG", pnginfo=words, optimize=True, dpi=(DPI, DPI))
         return buffer.getvalue()
+
+    _repr_png_ = png  # in a notebook
 
 
 @contextmanager
@@ -125,7 +126,7 @@ def drawing(draw: Callable[P, R]) -> Callable[P, R]:
     plain = _plain(draw)
 
     @wraps(draw)
-    def drawn(*args: P.args, **settings: P.kwargs) -> Any:
+    def _drawn(*args: P.args, **settings: P.kwargs) -> Any:
         if not (args and isinstance(args[0], str | Path)):
             return plain(*args, **settings)
         name = draw.__name__
@@ -134,7 +135,7 @@ def drawing(draw: Callable[P, R]) -> Callable[P, R]:
         path, *others = args
         return plain(*others, **settings).write(path)  # type: ignore[call-arg]
 
-    return drawn
+    return _drawn
 
 
 def sheet(width: float = WIDTH, height: float = 3.0, *, fitted: bool = True) -> Figure:
@@ -203,6 +204,15 @@ def number(value: float, digits: int = 2) -> str:
     '−88.60'
     """
     return f"{value:.{digits}f}".replace("-", "\N{MINUS SIGN}")
+
+
+def several(count: int, what: str) -> str:
+    """A count with its noun.
+
+    >>> several(1, "row"), several(1200, "row")
+    ('1 row', '1,200 rows')
+    """
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def short(value: float) -> str:

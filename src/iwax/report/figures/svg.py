@@ -34,8 +34,8 @@ def svg(figure: Figure, *, title: str, description: str, variables: Mapping[str,
     element has.
 
     >>> made = svg(Figure((1, 1)), title="A & B", description="", variables={"#ffffff": "ground"}, root="")
-    >>> made.partition("<desc>")[0]
-    '<svg viewBox="0 0 72 72" role="img"><title>A &amp; B</title>'
+    >>> print(made.partition("<desc>")[0])
+    <svg viewBox="0 0 72 72" role="img"><title>A &amp; B</title>
     """
     drawing = _Drawing(*figure.bbox.size, figure.dpi, variables)
     figure.draw(drawing)

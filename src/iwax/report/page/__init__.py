@@ -1,3 +1,5 @@
 """One run, or several, as a page that a person reads from top to bottom: one HTML file that asks for nothing else."""
 
-__all__: list[str] = []
+from iwax.report.page.compose import LARGEST, compose
+
+__all__ = ["LARGEST", "compose"]

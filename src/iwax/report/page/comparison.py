@@ -6,12 +6,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from markupsafe import Markup
 
-from iwax.report.figures.canvas import number
+from iwax.report.figures.canvas import number, several
 from iwax.report.figures.curves import trainings
 from iwax.report.figures.histograms import histogram
-from iwax.report.page.panel import Panel, table
-from iwax.report.page.subject import Subject
-from iwax.report.page.words import several
+from iwax.report.view import RunView
+from iwax.report.view.panel import Panel, table
 from iwax.runs import comparison
 from iwax.settings.naming import display_name
 
@@ -26,26 +25,26 @@ class Compared(NamedTuple):
     panels: list[Panel]
 
 
-def refuse_unlike(subjects: Sequence[Subject]) -> None:
+def refuse_unlike(views: Sequence[RunView]) -> None:
     """Raise ValueError, naming both protocols, unless all runs are on the same data."""
-    first = subjects[0]
-    for other in subjects[1:]:
-        ours, theirs = first.trained.about, other.trained.about
+    first = views[0]
+    for other in views[1:]:
+        ours, theirs = first.run.about, other.run.about
         if ours.sha256 != theirs.sha256:
             raise ValueError(
-                f"runs on the same data are needed for one report; got {first.path} on {ours.name} ({ours.protocol}) "
-                f"and {other.path} on {theirs.name} ({theirs.protocol}); write a report of each"
+                f"runs on the same data are needed for one report; got {first.run.path} on {ours.name} "
+                f"({ours.protocol}) and {other.run.path} on {theirs.name} ({theirs.protocol}); write a report of each"
             )
 
 
-def compared(subjects: Sequence[Subject]) -> Compared:
+def compared(views: Sequence[RunView]) -> Compared:
     """The runs side by side; without measurements of the same rows, k and seed, a sentence says what lacks."""
-    panels = [panel for panel in (_trainings(subjects), _over_each_other(subjects)) if panel is not None]
+    panels = [panel for panel in (_trainings(views), _over_each_other(views)) if panel is not None]
     try:
-        found = comparison.compare([each.path for each in subjects], split=subjects[0].split)
+        found = comparison.compare([each.run.path for each in views], split=views[0].split)
     except ValueError as error:
-        return Compared(_alone(subjects), f"No paired differences: {error}.", panels)
-    names = [each.name for each in subjects]
+        return Compared(_alone(views), f"No paired differences: {error}.", panels)
+    names = [each.run.name for each in views]
     rows = [_row(name, entry, first=i == 0) for i, (name, entry) in enumerate(zip(names, found["runs"], strict=True))]
     headers = ["run", "log p(x), nats", "difference", "ELBO", "active units", "seed", "preset"]
     words = (
@@ -83,25 +82,27 @@ def _plus_minus(value: float, error: float, *, signed: bool = False) -> str:
     return f"{text} ± {spread}".replace("-", "\N{MINUS SIGN}")
 
 
-def _alone(subjects: Sequence[Subject]) -> Markup:
+def _alone(views: Sequence[RunView]) -> Markup:
     rows = []
-    for each in subjects:
-        found = each.measured.summary if each.measured else {"log_evidence": None}
+    for each in views:
+        found = each.measurement.summary if each.measurement else {"log_evidence": None}
         value = "not measured"
         if found["log_evidence"] is not None:
             error = np.nan if found["standard_error"] is None else found["standard_error"]
             value = _plus_minus(float(found["log_evidence"]), error)
-        rows.append([each.name, display_name(each.trained.config), str(each.trained.config.seed), value])
+        rows.append([each.run.name, display_name(each.run.config), str(each.run.config.seed), value])
     return table(["run", "preset", "seed", "log p(x), nats"], rows, numeric=2)
 
 
-def _trainings(subjects: Sequence[Subject]) -> Panel | None:
-    drawing = trainings({each.name: each.metrics for each in subjects})
+def _trainings(views: Sequence[RunView]) -> Panel | None:
+    drawing = trainings({each.run.name: each.run.metrics for each in views})
     return drawing and Panel("Training", drawing, f"{drawing.description} Each run ascends its own objective.")
 
 
-def _over_each_other(subjects: Sequence[Subject]) -> Panel | None:
-    found = {each.name: each.measured.columns["log_evidence"].astype(np.float64) for each in subjects if each.measured}
+def _over_each_other(views: Sequence[RunView]) -> Panel | None:
+    found = {
+        each.run.name: each.measurement.columns["log_evidence"].astype(np.float64) for each in views if each.measurement
+    }
     if len(found) < 2:
         return None
     words = "; ".join(f"{name}: mean {number(float(values.mean()))}" for name, values in found.items())

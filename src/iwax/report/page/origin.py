@@ -3,22 +3,22 @@
 import shlex
 from typing import Any
 
-from iwax.report.page.subject import Subject
+from iwax.report.view import RunView
 from iwax.runs.environment import in_words
 from iwax.settings.named import defaults
 
 __all__ = ["command", "made_with", "settings"]
 
 
-def command(subject: Subject) -> str:
+def command(view: RunView) -> str:
     """The words that began the run, as a shell takes them: those of `iwax`, or of a program that called it."""
-    return shlex.join(subject.environment.command)
+    return shlex.join(view.run.environment.command)
 
 
-def settings(subject: Subject) -> list[tuple[str, str, bool]]:
+def settings(view: RunView) -> list[tuple[str, str, bool]]:
     """Every setting with its value, and whether it is another than the default."""
     usual = defaults()
-    flat = subject.trained.config.flat()
+    flat = view.run.config.flat()
     return [(name, _said(each), name in usual and usual[name] != each) for name, each in flat.items()]
 
 
@@ -28,9 +28,9 @@ def _said(value: Any) -> str:
     return "none" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def made_with(subject: Subject) -> list[tuple[str, str]]:
+def made_with(view: RunView) -> list[tuple[str, str]]:
     """Data, protocol, model, device, precision and versions, by name."""
-    about, made = subject.trained.about, subject.environment
+    about, made = view.run.about, view.run.environment
     rows = ", ".join(f"{count:,} {part}" for part, count in about.rows.items())
     shape = " x ".join(map(str, about.shape))
     found = [
@@ -39,23 +39,23 @@ def made_with(subject: Subject) -> list[tuple[str, str]]:
         ("SHA-256 of the data", about.sha256),
         (
             "checkpoint shown",
-            f"{subject.trained.checkpoint.name}, the best on the validation data where it was validated",
+            f"{view.run.checkpoint.name}, the best on the validation data where it was validated",
         ),
         ("device", " ".join(dict.fromkeys(str(made.device.get(word)) for word in ("platform", "kind")))),
-        ("precision", _precision(subject)),
+        ("precision", _precision(view)),
         ("versions", ", ".join(f"{name} {version}" for name, version in made.versions.items())),
     ]
     if made.git:
         changed = ", with changes that are not committed" if made.git.get("changed") else ""  # of older runs
         found.append(("commit of the folder it was started in", f"{made.git.get('commit')}{changed}"))
     if made.start:
-        found.append(("started at the weights of", f"{subject.trained.config.start}, {made.start.checkpoint}"))
+        found.append(("started at the weights of", f"{view.run.config.start}, {made.start.checkpoint}"))
     return found
 
 
-def _precision(subject: Subject) -> str:
+def _precision(view: RunView) -> str:
     """Of the training, and of the measurement if that was another."""
-    trained = subject.environment.arithmetic
-    words = f"float{subject.trained.config.precision}" if trained is None else in_words(trained)
-    measured = subject.measured.summary.get("precision") if subject.measured else None
+    trained = view.run.environment.arithmetic
+    words = f"float{view.run.config.precision}" if trained is None else in_words(trained)
+    measured = view.measurement.summary.get("precision") if view.measurement else None
     return words if measured in (None, words) else f"{words}; measured in {measured}"

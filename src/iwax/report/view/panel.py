@@ -7,7 +7,7 @@ from markupsafe import Markup
 
 from iwax.report.figures.canvas import Picture
 
-__all__ = ["Panel", "bands", "gathered", "table"]
+__all__ = ["Panel", "gathered", "table"]
 
 
 class Panel(NamedTuple):
@@ -31,12 +31,6 @@ def gathered(*makers: Callable[[], Panel | None]) -> list[Panel]:
         if panel is not None:
             found.append(panel)
     return found
-
-
-def bands(rows: list[tuple[str, Markup]]) -> Markup:
-    """Strips of images under each other, each with its name."""
-    lines = [Markup('<div class="band"><span>{0}</span>{1}</div>').format(*row) for row in rows]
-    return Markup("").join(lines)
 
 
 def table(

@@ -1,12 +1,16 @@
 """Images of the data as one PNG inside the page, pixel for pixel, with clear gutters that show the page's ground."""
 
+from collections.abc import Mapping
+
 import numpy as np
 from markupsafe import Markup
 
 from iwax.report.figures import images as pictures
+from iwax.report.figures.canvas import several
 from iwax.report.figures.svg import data_address
+from iwax.report.view.run_view import RunView
 
-__all__ = ["mosaic"]
+__all__ = ["mosaic", "strips"]
 
 Array = np.ndarray
 SIDE, GUTTER = 28, 2  # pixels: an image is enlarged to about the first, by a whole number
@@ -26,3 +30,13 @@ def mosaic(
     return Markup('<img class="tiles" src="{0}" alt="{1}" style="width:{2}px" width="{3}" height="{4}">').format(
         data_address(np.concatenate([page, 255 - clear[..., None]], axis=-1)), alt, width, page.shape[1], page.shape[0]
     )
+
+
+def strips(view: RunView, rows: Mapping[str, Array]) -> Markup:
+    """Images of the data under each other, [n, D] for each name, a line per name."""
+    lines = []
+    for name, values in rows.items():
+        alt = f"{several(len(values), 'image')}: {name}."
+        body = mosaic(values, view.run.shape, across=len(values), span=view.span, alt=alt)
+        lines.append(Markup('<div class="band"><span>{0}</span>{1}</div>').format(name, body))
+    return Markup("").join(lines)

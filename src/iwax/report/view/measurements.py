@@ -1,4 +1,4 @@
-"""What the evaluation/ folder of a run says: the measurement that a report tells of, and all others."""
+"""The measurements in the evaluation/ folder of a run: which a report is about, and whether they are of its data."""
 
 from pathlib import Path
 from typing import Any
@@ -6,25 +6,20 @@ from typing import Any
 import numpy as np
 
 from iwax.data import Dataset
-from iwax.runs.measurements import Measurement, read, summaries
+from iwax.runs.measurements import Measurement, read
 from iwax.storage.checkpoint import CorruptCheckpointError
 from iwax.storage.sealed import Sealed
 
-__all__ = ["check_rows", "measurements", "of_importance", "of_these_data"]
+__all__ = ["COLUMNS", "NEEDED", "check_rows", "of_importance", "of_these_data"]
 
 NEEDED = ("method", "split", "n", "log_evidence", "standard_error", "checkpoint", "warnings")
 COLUMNS = ("rows", "log_evidence", "monte_carlo_error", "elbo", "ess", "pareto_k")
 
 
-def measurements(folder: Sealed) -> list[tuple[Path, dict[str, Any]]]:
-    """All summaries of a run, oldest first. CorruptCheckpointError names a file that is none."""
-    return summaries(folder, NEEDED)
-
-
 def of_these_data(
     found: list[tuple[Path, dict[str, Any]]], *, sha256: str
 ) -> tuple[list[tuple[Path, dict[str, Any]]], list[str]]:
-    """The measurements on data of this SHA-256, or that do not say of which; and in words those left out.
+    """The measurements on data of this SHA-256, or that do not say of which; and a sentence for each left out.
 
     >>> of_these_data([(Path("a.json"), {"data_sha256": "12"})], sha256="34")[1]
     ['a.json was left out: it was measured on other data (SHA-256 12..., those of the run are 34...)']

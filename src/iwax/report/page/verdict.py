@@ -5,9 +5,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from iwax.report.figures.canvas import number
+from iwax.report.figures.canvas import number, several
 
-__all__ = ["Verdict", "key_numbers", "range_of", "several", "verdict"]
+__all__ = ["Verdict", "key_numbers", "range_of", "verdict"]
 
 TRUSTED, DOUBTED = 0.05, 0.25  # shares of rows with a Pareto k above 0.7
 WIDE = 10.0  # nats between log p(x) and the ELBO
@@ -24,15 +24,6 @@ class Verdict(NamedTuple):
     level: str
     answer: str
     reasons: list[str]
-
-
-def several(count: int, what: str) -> str:
-    """A count with its noun.
-
-    >>> several(1, "row"), several(1200, "row")
-    ('1 row', '1,200 rows')
-    """
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def range_of(values: np.ndarray) -> str:
