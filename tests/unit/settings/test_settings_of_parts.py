@@ -105,7 +105,7 @@ def test_flat_dotted_and_nested_objectives_are_the_same(flat, own, tmp_path):
         ({"bound": "miwae", "m": 5, "alpha": 0.5}, r"objective\.bound=renyi, got miwae m=5 with alpha=0\.5"),
         ({"free_bits": 0.5}, r"objective\.gradient=closed_form_kl, got pathwise with free_bits=0\.5"),
         ({"gradient": "doubly_reparameterized", "bound": "vr_max"}, r"gradient=doubly_reparameterized .* has a kink"),
-        ({"denominator": "mixture", "backward": 2}, r"the mixture sampler needs a pathwise, sticking_the_landing or wake estimator"),
+        ({"denominator": "mixture", "backward": 2}, r"the mixture sampler needs a pathwise, .* or wake estimator"),
         ({"backward": 9}, r"objective\.k=5 do not go together: backward"),
         ({"gradient": "covariance"}, r"needs a thermodynamic bound, got iwae"),
     ],
