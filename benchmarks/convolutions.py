@@ -1,4 +1,4 @@
-"""The time of a training step of convolutional networks, beside their own products and beside eager PyTorch.
+"""The time of a training step of convolutional networks, relative to their own products and to eager PyTorch.
 
     python benchmarks/convolutions.py --save    a plain convolutional IWAE, and a VAE with a PixelCNN decoder
 

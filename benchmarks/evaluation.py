@@ -1,4 +1,4 @@
-"""The time of an evaluation of log p(x), beside the decoder's own products.
+"""The time of an evaluation of log p(x), relative to the decoder's own products.
 
     python benchmarks/evaluation.py --save
 
@@ -20,7 +20,7 @@ PIECES = (500, 1000, 2500, 5000)  # rows of latents multiplied at once
 
 
 def fastest_piece(block: float) -> tuple[int, ceilings.Run]:
-    """The number of rows at which the decoder's products take least time a row, and those products."""
+    """The number of rows at which the decoder's products take least time per row, and those products."""
     runs = {rows: ceilings.decoder_products(rows) for rows in PIECES}
     steps = {rows: calibrated(run, block) for rows, run in runs.items()}
     rows = max(runs, key=lambda rows: rows * steps[rows])

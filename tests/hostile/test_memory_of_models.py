@@ -34,7 +34,7 @@ GREEDY = {
     "mixture prior": {"prior": "mixture", "prior_components": 65_536, "latent": 65_536, "hidden": (10,)},
     "memory": {"memory": (65_536, 65_536), "hidden": (65_536, 10), "latent": 10, "activation": "relu"},
     "channels": CONV | {"channels": (65_536, 65_536), "kernel": 255},
-    "random weights": {"hidden": (20_000, 20_000), "latent": 50, "uncertain": "both"},
+    "random weights": {"hidden": (20_000, 20_000), "latent": 50, "stochastic_weights": "both"},
 }
 
 
