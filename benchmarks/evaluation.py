@@ -33,7 +33,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=11)
     parser.add_argument("--images", type=int, default=40)
     parser.add_argument("--k", type=int, default=5000)
-    parser.add_argument("--block", type=float, default=0.25, help="seconds in which the fastest piece is sought")
+    parser.add_argument("--block", type=float, default=0.25, help="seconds in which the fastest piece is searched for")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--save", action="store_true", help="write results/evaluation.json and the table of README.md")
     return parser.parse_args()

@@ -1,10 +1,10 @@
-"""The time of a training step with stochastic weights, or with memory, relative to the same net without.
+"""The time of a training step with uncertain weights, or with memory, beside the same net without.
 
     python benchmarks/networks.py --save        784-400 and back at k = 25; 784-500-500 and back at k = 1; batch 100
 
-A round times a block of steps of each preset of a family, one after the other, through the compiled segment that
+A round times a block of steps of each preset of a family, one after the other, through the compiled stretch that
 every run uses. Ratios are taken within a round, to the family's first, and their median over the rounds is reported;
-next to it is the ratio of the matrix products: a stochastic layer takes two for one, of means and of variances.
+beside it stands the ratio of the matrix products: an uncertain layer takes two for one, of means and of variances.
 """
 
 from functools import partial
@@ -21,26 +21,26 @@ from iwax.model import LatentVariableModel
 
 # memory's local reconstruction is another objective, not a part of the net: its price is not asked here
 FAMILIES: dict[str, dict[str, list[str]]] = {
-    "stochastic weights": {"iwae-400": [], "iwaeu-rec": [], "iwaeu-dec": [], "iwaeu": []},
+    "uncertain weights": {"iwae-400": [], "iwaeu-rec": [], "iwaeu-dec": [], "iwaeu": []},
     "memory": {"vae-500": [], "vae-530": [], "mem-vae": ["objective.local_reconstruction=null"]},
 }
 
 
 def products(model: LatentVariableModel, k: int) -> float:
-    """Multiply-adds of the matrices per data point, forward: the decoder's and a stochastic encoder's k times.
+    """Multiply-adds of the matrices a datum, forward: the decoder's k times, an uncertain encoder's too but its first.
 
-    A deterministic encoder reads a data point once for all its samples. A stochastic one has its own noise for each
-    sample; the products of its first layer, whose input is the data point, are still taken once.
+    A certain encoder reads a datum once for all its samples. An uncertain one has noise of its own for each sample; the
+    products of its first layer, whose input is the datum, are still taken once.
     """
     leaves = jax.tree.leaves(model.posterior, is_leaf=lambda each: isinstance(each, nn.StochasticLinear))
-    stochastic = [each for each in leaves if isinstance(each, nn.StochasticLinear)]
+    uncertain = [each for each in leaves if isinstance(each, nn.StochasticLinear)]
     total = weights(model.posterior)
-    once = weights(stochastic[0]) if stochastic else total
+    once = weights(uncertain[0]) if uncertain else total
     return k * weights(model.likelihood) + once + k * (total - once)
 
 
 def family(name: str, options: Any) -> dict[str, Any]:
-    """The steps of a family's presets, taking interleaved."""
+    """The steps of the presets of a family, timed interleaved."""
     made = {each: preset(each, *sets) for each, sets in FAMILIES[name].items()}
     reference, k = next((each, k) for each, (_, _, k) in made.items())
     steps = {
@@ -53,7 +53,7 @@ def family(name: str, options: Any) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Compile all, time in turn, print the table."""
+    """Compile all, time them interleaved, print the table."""
     options = interleaved.parser((__doc__ or "").partition("\n")[0], "networks", batch=100).parse_args()
     threads = machine.use_processors(options.threads)
     result = machine.description(threads, ["iwax", "jax", "jaxlib", "equinox", "optax", "numpy"])

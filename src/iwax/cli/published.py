@@ -102,8 +102,8 @@ def _made(
 def obtained(terminal: Terminal, table: PublishedTable, results: list[Result]) -> None:
     """What was obtained, with its error, next to what was published; of several evaluators, a line for each."""
     if table.evaluators is None:
-        columns, lines = results_page.columns_of(results)
-        notes = results_page.signs(results)
+        found, notes = results_page.columns_of(results), results_page.signs(results)
+        columns, lines = tuple(found), list(zip(*found.values(), strict=True))
     else:
         columns = ("row", "seed", "epochs", "evaluator", "obtained", "Monte Carlo", "minus AIS", "published", "images")
         columns, lines = (*columns, "seconds"), [line for result in results for line in _evaluators(result)]

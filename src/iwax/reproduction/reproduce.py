@@ -134,13 +134,12 @@ def reproduce_row(row: PublishedRow, request: Request, *, seed: int, reporter: R
             return begun
     folder = run_folder(row, request, seed=seed)
     before = _newest(folder)
-    _train(folder, config, minutes=request.minutes, reporter=reporter)
+    run = _train(folder, config, minutes=request.minutes, reporter=reporter).at("last")
     earlier = find(request.results, request.table.name, row.name, request.recipe, config.training.epochs, seed)
-    trained_so = earlier is not None and before == _newest(folder) and earlier.epochs == _epochs(folder)
+    trained_so = earlier is not None and before == _newest(folder) and earlier.epochs == _epochs(run)
     if earlier is not None and trained_so and _measured_so(earlier, request):
         reporter.note(f"{row.name}: trained and measured before, {request.results / earlier.file_name}")
-        return Run(folder, checkpoint="last"), earlier, request.results / earlier.file_name
-    run = Run(folder, checkpoint="last")
+        return run, earlier, request.results / earlier.file_name
     result = _result(row, request, run, _measure(run, row, request, reporter), seed=seed)
     return run, result, write(result, request.results)
 
@@ -164,20 +163,19 @@ def _measure(run: Run, row: PublishedRow, request: Request, reporter: Reporter) 
     return measure_side_by_side(run, table.evaluators, k=k, published=row.evaluators, reporter=reporter)
 
 
-def _train(folder: Path, config: Config, *, minutes: float | None, reporter: Reporter) -> None:
-    """Go on until the run is finished or its time is up."""
+def _train(folder: Path, config: Config, *, minutes: float | None, reporter: Reporter) -> Run:
+    """Go on until the run is finished or its time is up; the run."""
     end = None if minutes is None else time.monotonic() + 60.0 * minutes
     stop = None if end is None else lambda: time.monotonic() >= end
     if Sealed(folder).files.kind("config.json") is None:
-        train(config, folder, reporter=reporter, stop=stop)
-        return
+        return train(config, folder, reporter=reporter, stop=stop)
     there = Run(folder).config
     if _identity(there) != _identity(config):
         raise ValueError(
             f"run {folder}: a run of this row, with these settings, was needed to go on with; got another; "
             "name another folder with --output"
         )
-    resume(folder, reporter=reporter, stop=stop)
+    return resume(folder, reporter=reporter, stop=stop)
 
 
 def _identity(config: Config) -> dict[str, object]:
@@ -200,15 +198,14 @@ def _newest(folder: Path) -> int | None:
     return steps[-1] if steps else None
 
 
-def _epochs(folder: Path) -> int:
+def _epochs(run: Run) -> int:
     """Whole epochs that a run has made."""
-    run = Run(folder)
-    return (_newest(folder) or 0) // steps_per_epoch(run.about.rows["train"], run.config.training.batch)
+    return (_newest(run.path) or 0) // steps_per_epoch(run.about.rows["train"], run.config.training.batch)
 
 
 def _result(row: PublishedRow, request: Request, run: Run, measured: dict[str, Any], *, seed: int) -> Result:
     dataset, place = run.dataset(), environment()["device"]
-    epochs = _epochs(run.path)
+    epochs = _epochs(run)
     active = published_activity(run.model, run.rows("train"))
     return Result(
         limit=request.limit,

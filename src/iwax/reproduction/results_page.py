@@ -1,6 +1,6 @@
 """The page of results: a Markdown table for each published table, made from the files of trained rows."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 from pathlib import Path
 
@@ -52,25 +52,22 @@ def signs(results: list[Result]) -> list[str]:
     return lines
 
 
-def columns_of(results: list[Result]) -> tuple[list[str], list[list[str]]]:
-    """The columns that are not empty, and a row of cells for each result."""
-    columns = dict(zip(COLUMNS, zip(*map(_cells, results), strict=True), strict=True))
-    shown = [column for column in COLUMNS if any(columns[column])]
-    return shown, [list(cells) for cells in zip(*(columns[column] for column in shown), strict=True)]
+def columns_of(results: list[Result]) -> dict[str, tuple[str, ...]]:
+    """The columns that are not empty, by name, with a cell for each result."""
+    columns = zip(COLUMNS, zip(*map(_cells, results), strict=True), strict=True)
+    return {name: cells for name, cells in columns if any(cells)}
 
 
 def _section(name: str, results: list[Result]) -> list[str]:
     """One published table: heading, source, and its rows without columns that are empty or the same throughout."""
-    names, cells = columns_of(results)
-    columns = dict(zip(names, zip(*cells, strict=True), strict=True))
+    columns = columns_of(results)
     alike = [words.format(columns[column][0]) for column, words in ALIKE.items() if len(set(columns[column])) == 1]
-    shown = [column for column in names if column not in ALIKE or len(set(columns[column])) > 1]
+    shown = {name: cells for name, cells in columns.items() if name not in ALIKE or len(set(cells)) > 1}
     caption = f"{_sources(results)}. Here: {', '.join(alike)}." if alike else f"{_sources(results)}."
     baselines = sorted({result.against.row for result in results if result.against})
     if baselines:
         caption += f" Gain over baseline: log p(x) less that of {', '.join(baselines)}, image by image."
-    rows = [list(cells) for cells in zip(*(columns[column] for column in shown), strict=True)]
-    return [f"### {name}", "", caption, "", *_table(shown, rows)]
+    return [f"### {name}", "", caption, "", *_table(tuple(shown), zip(*shown.values(), strict=True))]
 
 
 def evaluators_markdown(results: list[Result]) -> str:
@@ -142,7 +139,7 @@ def plus_minus(value: float | None, error: float | None, *, digits: int = 2) -> 
     return "" if value is None or error is None else f"{value:.{digits}f} +/- {error:.{digits}f}"
 
 
-def _table(columns: Sequence[str], rows: list[list[str]]) -> list[str]:
+def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     head, *body = (_escaped("| " + " | ".join(cells) + " |") for cells in (columns, *rows))
     return [head, "|" + "---|" * len(columns), *body]
 

@@ -9,7 +9,7 @@ from iwax.settings.config import Training
 from iwax.storage.record import Record
 from iwax.storage.sealed import METRICS, TIMING, Sealed
 from iwax.training import NumericalStop, Progress, State
-from iwax.training.saved_state import save_state
+from iwax.training.saved_state import Resumed, save_state
 
 __all__ = ["Session"]
 
@@ -29,22 +29,27 @@ class Session:
         reporter: Reporter,
         asked: Callable[[], bool],
         begun: Callable[[], None] = lambda: None,
-        validation: tuple[int, float] | None = None,
-        sound: int | None = None,
+        resumed: Resumed | None = None,
     ) -> None:
         self.folder, self.settings, self.reporter, self.asked = folder, settings, reporter, asked
         self._begun = begun  # called once a step is done, which a signal must not lose
         self.epochs = settings.epochs
         self.stopped = False
-        self._validation = validation  # the last one, with the step at which it was taken
-        self._sound = sound  # the step of the newest checkpoint, which was read, or saved
+        self._sound: int | None = None  # the step of the newest checkpoint, which was read, or saved
+        self._validation: tuple[int, float] | None = None  # the last one, with the step at which it was taken
+        if resumed is not None:
+            self._sound = int(resumed.state.step)
+            self._validation = None if resumed.validation is None else (self._sound, resumed.validation)
 
     def __enter__(self) -> Self:
         self._metrics, self._timing = (Record(self.folder.path / name) for name in (METRICS, TIMING))
         self._saved = self._spoken = time.monotonic()
         return self
 
-    def __exit__(self, *error: object) -> None:
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        """Close the records; of a training that a number stopped, the last finite state is saved first."""
+        if isinstance(error, NumericalStop):
+            self.keep(error)
         self._metrics.close()
         self._timing.close()
 

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import equinox as eqx
 import jax
@@ -29,7 +28,7 @@ from iwax.settings.objective import build_objective
 from iwax.storage import checkpoint
 from iwax.storage.checkpoint import CorruptCheckpointError
 from iwax.storage.sealed import METRICS, TIMING, Sealed
-from iwax.training import NumericalStop, State, initial_state, saved_state, steps_per_epoch
+from iwax.training import State, initial_state, saved_state, steps_per_epoch
 from iwax.training import train as ascend
 from iwax.training.finite import NotFiniteError
 
@@ -87,9 +86,7 @@ def resume(run: str | Path, *, data_path: Path | None = None, reporter: Reporter
             end = f"run {opened.path} is trained to its end, step {step}: nothing is left of its {work.epochs}"
             reporter.note(f"{end}; {initial.longer(opened.path)}")
         folder.log(f"resumed at step {step}")
-        validation = (step, found.validation) if found and found.validation is not None else None
-        sound = step if found else None
-        _go(opened, work, state, reporter=reporter, stop=stop, validation=validation, sound=sound)
+        _go(opened, work, state, reporter=reporter, stop=stop, resumed=found)
     return opened
 
 
@@ -118,6 +115,19 @@ class _Work:
         """The state before the first step, of the untrained model or of another."""
         control = self.objective.init()
         return initial_state(self.model if model is None else model, self.optimizer, control=control)
+
+    def ascended(self, state: State, session: Session) -> State:
+        """The state at the end of the plan, or where the session stopped."""
+        return ascend(
+            state,
+            self.objective,
+            build.values(self.config, self.dataset, "train"),
+            optimizer=self.optimizer,
+            plan=build.build_plan(self.config, self.dataset),
+            valid=build.values(self.config, self.dataset, "valid") if self.config.training.validate_every else None,
+            observer=session,
+            learning_rate=self.schedule,
+        )
 
 
 def _prepare(config: Config, dataset: data.Dataset) -> _Work:
@@ -238,21 +248,20 @@ def _go(
     *,
     reporter: Reporter,
     stop: Stop | None,
-    validation: tuple[int, float] | None = None,
-    sound: int | None = None,
+    resumed: saved_state.Resumed | None = None,
 ) -> None:
-    """Train from a state to the end of the plan, or to the first wish to stop."""
-    folder = run.folder
+    """Train from a state to the end of the plan, or to the first request to stop."""
+    folder, settings = run.folder, work.config.training
     with watch(partial(_end, folder, state, reporter)) as signals:
 
         def asked() -> bool:
             return signals() is not None or (stop is not None and stop())
 
-        how: dict[str, Any] = {"begun": signals.begun, "validation": validation, "sound": sound}
-        with Session(folder, work.config.training, reporter=reporter, asked=asked, **how) as session:
+        session = Session(folder, settings, reporter=reporter, asked=asked, begun=signals.begun, resumed=resumed)
+        with session:
             session.save(state)
             reporter.begun("training")
-            state = _ascended(work, state, session)
+            state = work.ascended(state, session)
             session.save(state)
     if (signum := signals()) is not None:  # after the last segment too: whoever sent it wants what follows to end
         error = Interrupted(signum, int(state.step), folder.path)
@@ -275,22 +284,3 @@ def _say_patience(folder: Sealed, work: _Work, state: State, reporter: Reporter)
         )
         folder.log(message)
         reporter.note(message)
-
-
-def _ascended(work: _Work, state: State, session: Session) -> State:
-    """The state at the end of the plan, or where the session stopped; a numerical stop keeps the last finite one."""
-    config, dataset = work.config, work.dataset
-    try:
-        return ascend(
-            state,
-            work.objective,
-            build.values(config, dataset, "train"),
-            optimizer=work.optimizer,
-            plan=build.build_plan(config, dataset),
-            valid=build.values(config, dataset, "valid") if config.training.validate_every else None,
-            observer=session,
-            learning_rate=work.schedule,
-        )
-    except NumericalStop as error:
-        session.keep(error)
-        raise
