@@ -1,4 +1,4 @@
-"""The time of annealed importance sampling, beside the decoder's own products.
+"""The time of annealed importance sampling, relative to the decoder's own products.
 
     python benchmarks/annealed.py --save
 

@@ -131,7 +131,7 @@ def adam_update() -> Run:
 
 
 def random_numbers(batch: int, k: int) -> Run:
-    """The step's standard normals, one for each unit, draw and datum."""
+    """The step's standard normals, one for each unit, draw and data point."""
 
     def draw(counter: jax.Array, key: jax.Array, _: Any) -> jax.Array:
         step = jax.lax.bitcast_convert_type(counter[0], jnp.int32)

@@ -1,4 +1,4 @@
-"""The time of a training step of convolutional networks, beside their own products and beside eager PyTorch.
+"""The time of a training step of convolutional networks, relative to their own products and to eager PyTorch.
 
     python benchmarks/convolutions.py --save    a plain convolutional IWAE, and a VAE with a PixelCNN decoder
 
@@ -13,12 +13,12 @@ from contextlib import ExitStack
 from typing import Any, NamedTuple
 
 import ceilings
+import interleaved
 import jax
 import jax.numpy as jnp
 import machine
 import peers
 import tables
-import turns
 from presets import preset
 from step import timed_loop, timed_peer
 
@@ -68,11 +68,11 @@ def products(layers: tuple[tuple[int, int, int], ...]) -> ceilings.Run:
     return ceilings.looped(body, inputs, weights, jax.tree.map(lambda leaf: jnp.zeros(leaf.shape), shapes))
 
 
-def steps_of(case: Case) -> turns.Steps:
+def steps_of(case: Case) -> interleaved.Steps:
     """Further steps of the real training path."""
     sets = ("model.latent=50", "model.hidden=[200,200]", f"objective.k={case.k}", *case.sets)
     model, objective, k = preset("iwae-1-k5" if case.k > 1 else "vae-1", *sets)
-    return turns.training_steps(objective, case.batch, model, k)
+    return interleaved.training_steps(objective, case.batch, model, k)
 
 
 def measured(name: str, case: Case, threads: int, options: argparse.Namespace) -> dict[str, Any]:
@@ -80,7 +80,7 @@ def measured(name: str, case: Case, threads: int, options: argparse.Namespace) -
     print(f"compiling {name}", file=sys.stderr)
     with ExitStack() as stack:
         timed = {
-            "iwax": turns.timed(steps_of(case), options.block),
+            "iwax": interleaved.timed(steps_of(case), options.block),
             "products": timed_loop(products(case.layers), options.block),
         }
         if options.peers:
@@ -101,7 +101,7 @@ def measured(name: str, case: Case, threads: int, options: argparse.Namespace) -
 
 def main() -> None:
     """Measure, print the table, and save it where that is asked for."""
-    parser = turns.parser((__doc__ or "").partition("\n")[0], "convolutions", batch=0)
+    parser = interleaved.parser((__doc__ or "").partition("\n")[0], "convolutions", batch=0)
     parser.add_argument("--no-peers", dest="peers", action="store_false", help="iwax and its products alone")
     options = parser.parse_args()
     threads = machine.use_processors(options.threads)

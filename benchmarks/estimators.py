@@ -10,10 +10,10 @@ import sys
 from collections.abc import Callable
 from functools import partial
 
+import interleaved
 import jax
 import machine
 import tables
-import turns
 from network import PIXELS
 
 from iwax import bounds, control_variates, gradients, nn
@@ -80,17 +80,17 @@ def _rows(k: int) -> dict[str, Callable[[], gradients.Objective]]:
 
 
 def main() -> None:
-    """Compile all, take turns, print the table."""
-    parser = turns.parser((__doc__ or "").partition("\n")[0], "estimators", batch=20)
+    """Compile all, time them interleaved, print the table."""
+    parser = interleaved.parser((__doc__ or "").partition("\n")[0], "estimators", batch=20)
     parser.add_argument("--k", type=int, default=50)
     options = parser.parse_args()
     threads = machine.use_processors(options.threads)
     made = {
-        name: partial(turns.training_steps, objective, options.batch)
+        name: partial(interleaved.training_steps, objective, options.batch)
         for name, objective in objectives(options.k).items()
     }
     result = machine.description(threads, ["iwax", "jax", "jaxlib", "equinox", "optax", "numpy"])
-    result |= {"k": options.k} | turns.taken(made, REFERENCE, options)
+    result |= {"k": options.k} | interleaved.taken(made, REFERENCE, options)
     print(tables.estimators(result))
     if options.save:
         machine.save("estimators", result)

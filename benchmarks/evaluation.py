@@ -1,4 +1,4 @@
-"""The time of an evaluation of log p(x), beside the decoder's own products.
+"""The time of an evaluation of log p(x), relative to the decoder's own products.
 
     python benchmarks/evaluation.py --save
 
@@ -20,7 +20,7 @@ PIECES = (500, 1000, 2500, 5000)  # rows of latents multiplied at once
 
 
 def fastest_piece(block: float) -> tuple[int, ceilings.Run]:
-    """The number of rows at which the decoder's products take least time a row, and those products."""
+    """The number of rows at which the decoder's products take least time per row, and those products."""
     runs = {rows: ceilings.decoder_products(rows) for rows in PIECES}
     steps = {rows: calibrated(run, block) for rows, run in runs.items()}
     rows = max(runs, key=lambda rows: rows * steps[rows])
@@ -33,7 +33,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=11)
     parser.add_argument("--images", type=int, default=40)
     parser.add_argument("--k", type=int, default=5000)
-    parser.add_argument("--block", type=float, default=0.25, help="seconds in which the fastest piece is sought")
+    parser.add_argument("--block", type=float, default=0.25, help="seconds in which the fastest piece is searched for")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--save", action="store_true", help="write results/evaluation.json and the table of README.md")
     return parser.parse_args()

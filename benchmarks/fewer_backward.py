@@ -2,8 +2,9 @@
 
     python benchmarks/fewer_backward.py --save        MNIST, k = 50, ten minutes a method
 
-The methods take turns in one process, a few seconds each, so that they share the machine alike; evaluation does not
-count as training time. Adam at a constant rate, batches of 20. Writes results/fewer_backward.json and a figure.
+The methods are timed interleaved in one process, a few seconds each, so that they share the machine alike; evaluation
+does not count as training time. Adam at a constant rate, batches of 20. Writes results/fewer_backward.json and a
+figure.
 """
 
 import argparse
@@ -28,7 +29,7 @@ METHODS = {f"{m} of {K}": m for m in (K, 5, 1)}
 
 
 class Point(NamedTuple):
-    """Where a method stands: seconds trained, passes through the data, test log p(x) and its standard error."""
+    """Where a method stands: seconds trained, epochs, test log p(x) and its standard error."""
 
     seconds: float
     epochs: float

@@ -10,10 +10,10 @@ beside it stands the ratio of the matrix products: an uncertain layer takes two 
 from functools import partial
 from typing import Any
 
+import interleaved
 import jax
 import machine
 import tables
-import turns
 from presets import preset, weights
 
 from iwax import nn
@@ -40,21 +40,21 @@ def products(model: LatentVariableModel, k: int) -> float:
 
 
 def family(name: str, options: Any) -> dict[str, Any]:
-    """The steps of a family's presets, taking turns."""
+    """The steps of the presets of a family, timed interleaved."""
     made = {each: preset(each, *sets) for each, sets in FAMILIES[name].items()}
     reference, k = next((each, k) for each, (_, _, k) in made.items())
     steps = {
-        each: partial(turns.training_steps, objective, options.batch, model, k)
+        each: partial(interleaved.training_steps, objective, options.batch, model, k)
         for each, (model, objective, k) in made.items()
     }
     work = {each: products(model, k) for each, (model, _, k) in made.items()}
-    result = turns.taken(steps, reference, options)
+    result = interleaved.taken(steps, reference, options)
     return result | {"k": k, "products": {each: value / work[reference] for each, value in work.items()}}
 
 
 def main() -> None:
-    """Compile all, take turns, print the table."""
-    options = turns.parser((__doc__ or "").partition("\n")[0], "networks", batch=100).parse_args()
+    """Compile all, time them interleaved, print the table."""
+    options = interleaved.parser((__doc__ or "").partition("\n")[0], "networks", batch=100).parse_args()
     threads = machine.use_processors(options.threads)
     result = machine.description(threads, ["iwax", "jax", "jaxlib", "equinox", "optax", "numpy"])
     result["families"] = {name: family(name, options) for name in FAMILIES}

@@ -27,7 +27,7 @@ def layers(widths: tuple[int, ...]) -> nn.Sequential:
 
 
 class Eager(nn.Module):
-    """An IWAE as one writes it by hand in PyTorch: the encoder once a datum, the k draws on an axis of their own."""
+    """An IWAE as one writes it by hand in PyTorch: the encoder once per data point, the k draws on their own axis."""
 
     def __init__(self, k: int) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""The peers: an environment of their own, made once, and a process for each that trains when told to.
+"""The peers: an environment of their own, made once, and a process for each that trains when asked to.
 
     python benchmarks/peers.py      makes the environment
 
@@ -47,7 +47,7 @@ def versions(*names: str) -> dict[str, str]:
 
 
 class Peer:
-    """A process that holds a peer's model and trains it for so many steps when told to; a context manager."""
+    """A process that holds a peer's model and trains it for a number of steps when asked to; a context manager."""
 
     def __init__(self, name: str, threads: int) -> None:
         self.name = name

@@ -11,9 +11,9 @@ of the plain net's and of the bare products of as many more encoder rows, forwar
 from functools import partial
 
 import ceilings
+import interleaved
 import machine
 import tables
-import turns
 from network import PIXELS
 from presets import preset, weights
 
@@ -50,19 +50,21 @@ def products(model: LatentVariableModel, batch: int) -> float:
 
 
 def main() -> None:
-    """Compile all, take turns, print the table."""
-    options = turns.parser((__doc__ or "").partition("\n")[0], "posteriors", batch=100).parse_args()
+    """Compile all, time them interleaved, print the table."""
+    options = interleaved.parser((__doc__ or "").partition("\n")[0], "posteriors", batch=100).parse_args()
     threads = machine.use_processors(options.threads)
     work: dict[str, float] = {}
 
-    def made(name: str) -> turns.Steps:
+    def made(name: str) -> interleaved.Steps:
         model, objective, _ = preset(name)
         work[name] = products(model, options.batch)
-        return turns.training_steps(objective, options.batch, model)
+        return interleaved.training_steps(objective, options.batch, model)
 
     result = machine.description(threads, ["iwax", "jax", "jaxlib", "equinox", "optax", "numpy"])
     steps = {name: partial(made, name) for name in PRESETS}
-    result |= turns.taken(steps | {ROWS: partial(ceilings.gated_products, PSEUDO_INPUTS, ENCODER)}, REFERENCE, options)
+    result |= interleaved.taken(
+        steps | {ROWS: partial(ceilings.gated_products, PSEUDO_INPUTS, ENCODER)}, REFERENCE, options
+    )
     result["products"] = {name: each / work[REFERENCE] for name, each in work.items()}
     rounds = result["rounds"]
     if {"vamp", ROWS} <= rounds.keys():

@@ -14,7 +14,7 @@ from iwax.settings import build
 from iwax.settings.objective import build_objective
 from iwax.settings.parts.networks import FeatureStatistics
 
-TRAINED = 50_000  # rows, of which a divergence of weights takes its share a datum
+TRAINED = 50_000  # rows, of which a divergence of weights takes its share per data point
 
 
 def preset(name: str, *sets: str) -> tuple[LatentVariableModel, AbstractObjective, int]:

@@ -1,8 +1,8 @@
-"""The time of a training step, beside what it cannot do without and beside two peers.
+"""The time of a training step, relative to what it cannot do without and to two peers.
 
     python benchmarks/step.py --save        six cells: batch 20 and 100 by k = 1, 5 and 50
 
-A round times, one after the other: an epoch of `iwax.training.train` (permutation, compiled stretch, record), the
+A round times, one after the other: an epoch of `iwax.training.train` (permutation, compiled segment, record), the
 step's own matrix products, an Adam update, the random numbers, and a block of steps of each peer. Ratios are taken
 within a round, and their median over the rounds is reported.
 """

@@ -56,7 +56,7 @@ def step(result: dict[str, Any]) -> str:
 
 
 def evaluation(result: dict[str, Any]) -> str:
-    """One row: an evaluation beside the decoder's products."""
+    """One row: an evaluation relative to the decoder's products."""
     head = ["images", "k", "evaluation, ms an image", "decoder's products, ms an image", "ratio"]
     milliseconds = result["milliseconds"]
     row = [str(result["images"]), str(result["k"])]
@@ -65,7 +65,7 @@ def evaluation(result: dict[str, Any]) -> str:
 
 
 def annealed(result: dict[str, Any]) -> str:
-    """One row: images annealed in a minute, beside the decoder's products of as many leapfrog steps."""
+    """One row: images annealed in a minute, relative to the decoder's products of as many leapfrog steps."""
     names = ["images", "chains", "temperatures", "leapfrog"]
     head = [*names[:3], "leapfrog steps", "images a minute", "by the products alone", "ratio"]
     rate = result["images_per_minute"]
@@ -75,7 +75,7 @@ def annealed(result: dict[str, Any]) -> str:
 
 
 def estimators(result: dict[str, Any]) -> str:
-    """A row for each bound and estimator: its step beside that of pathwise IWAE."""
+    """A row for each bound and estimator: its step relative to that of pathwise IWAE."""
     rows = [
         [name, f"{result['milliseconds'][name]['median']:.2f}", spread(ratio)]
         for name, ratio in result["ratio"].items()
@@ -85,7 +85,7 @@ def estimators(result: dict[str, Any]) -> str:
 
 
 def posteriors(result: dict[str, Any]) -> str:
-    """A row for each preset: its step, and its products, beside those of the plain net."""
+    """A row for each preset: its step, and its products, relative to those of the plain net."""
     rows = [
         [name, f"{result['milliseconds'][name]['median']:.2f}", spread(ratio), f"{result['products'][name]:.2f}"]
         for name, ratio in result["ratio"].items()
@@ -103,7 +103,7 @@ def posteriors(result: dict[str, Any]) -> str:
 
 
 def networks(result: dict[str, Any]) -> str:
-    """A row for each preset of each family: its step, and its products, beside those of the family's first."""
+    """A row for each preset of each family: its step, and its products, relative to those of the family's first."""
     head = ["family", "preset", "k", "step, ms", "ratio", "ratio of its products"]
     rows = [
         [
@@ -117,7 +117,7 @@ def networks(result: dict[str, Any]) -> str:
 
 
 def convolutions(result: dict[str, Any]) -> str:
-    """A row for each network: its step beside its own products, and beside eager PyTorch."""
+    """A row for each network: its step relative to its own products, and to eager PyTorch."""
     head = ["network", "batch", "k", "step, ms", "products, ms", "(a)", "eager PyTorch, ms", "step / eager PyTorch"]
     rows = []
     for name, one in result["networks"].items():

@@ -50,7 +50,9 @@ def main() -> None:
                 name = part if len(given.runs) == 1 else f"{run.name}, {part}"
                 found[name] = described(network, key=jax.random.key(given.seed))
     if not found:
-        raise SystemExit(f"{given.runs[0]}: a run with stochastic weights was needed (--set model.uncertain=both)")
+        raise SystemExit(
+            f"{given.runs[0]}: a run with stochastic weights was needed (--set model.stochastic_weights=both)"
+        )
     for name, each in found.items():
         spread = "  ".join(f"{float(share):.0%} {sigma:.4f}" for share, sigma in each["quantiles"].items())
         sys.stdout.write(f"{name}: {each['weights_in_all']:,} weights; standard deviations {spread}; ")

@@ -35,7 +35,7 @@ def key() -> jax.Array:
 
 
 def exact() -> LatentVariableModel:
-    """Its q(z|x) is p(z|x): the weights are all alike, and estimates of log p(x) hang on no noise."""
+    """Its q(z|x) is p(z|x): the weights are all alike, and estimates of log p(x) depend on no noise."""
     return ORACLE.model()
 
 
@@ -56,7 +56,7 @@ def binary(*, vamp: bool = False, memory: bool = False) -> LatentVariableModel:
 
 
 class Case(NamedTuple):
-    """A call; of what it gives, the leaves that hang on no noise, with their tolerance (None: all are drawn)."""
+    """A call; of what it gives, the leaves that depend on no noise, with their tolerance (None: all are drawn)."""
 
     call: Callable[[], Any]
     fixed: Callable[[Any], Any] | None = None

@@ -124,7 +124,7 @@ def test_a_flat_image_is_channels_of_rows():
     np.testing.assert_allclose(call(back, jnp.ones(4)), expected, rtol=1e-4, atol=1e-5)
 
 
-def test_an_output_bias_is_one_a_pixel():
+def test_an_output_bias_is_one_per_pixel():
     bias = jnp.linspace(-1, 1, 24)
     shapes = {"image": (1, 4, 6), "start": (3, 2, 3), "key": KEY}
     made = (DeconvNet(2, layers=[(1, 3, 2)], output_bias=b, **shapes) for b in (bias, None))

@@ -18,14 +18,14 @@ from iwax.nn import MLP, PixelCNN
 from iwax.storage.tensors import decode, encode
 
 
-def uncertain(inputs: int, outputs: int, seed: int, heads: int = 1) -> MLP:
-    """A network with random weights: another function for every key."""
+def stochastic(inputs: int, outputs: int, seed: int, heads: int = 1) -> MLP:
+    """A network with stochastic weights: another function for every key."""
     return MLP(inputs, (4,), outputs, key=jax.random.key(seed), heads=heads, sigma=0.3)
 
 
 LIKELIHOODS: dict[str, Callable] = {
     "bernoulli": lambda: likelihoods.Bernoulli(network(LATENT, FEATURES, 3)),
-    "bernoulli, uncertain": lambda: likelihoods.Bernoulli(uncertain(LATENT, FEATURES, 9)),
+    "bernoulli, stochastic": lambda: likelihoods.Bernoulli(stochastic(LATENT, FEATURES, 9)),
     "gaussian, fixed": lambda: likelihoods.Gaussian.fixed(network(LATENT, FEATURES, 4), 0.7),
     "gaussian, fixed a feature": lambda: likelihoods.Gaussian.fixed(
         network(LATENT, FEATURES, 4), jnp.arange(1.0, 1.0 + FEATURES)
@@ -83,8 +83,8 @@ CASES |= {
     for name, make in LIKELIHOODS.items()
 }
 CASES |= {f"posterior {name}": Case(make, None, X) for name, make in POSTERIORS.items()}
-CASES["posterior gaussian, uncertain"] = Case(
-    lambda: posteriors.Gaussian(uncertain(FEATURES, 2 * LATENT, 10, heads=2)), None, X
+CASES["posterior gaussian, stochastic"] = Case(
+    lambda: posteriors.Gaussian(stochastic(FEATURES, 2 * LATENT, 10, heads=2)), None, X
 )
 QUICK = (
     "mixture",
@@ -116,7 +116,7 @@ every_part = pytest.mark.parametrize("name", list(map(slowly, CASES)))
 DRAWS, WIDTH, SIDE, CELLS = 10_000, 10.0, 500, 50  # a grid of SIDE^2 nodes on [-WIDTH, WIDTH]^2, in CELLS^2 cells
 RARE = 2e-5  # how often a right program may fail
 # discrete, in more dimensions, without a density, or with another one for every key
-ELSEWHERE = ("bernoulli", "chain", "hamiltonian", "uncertain")
+ELSEWHERE = ("bernoulli", "chain", "hamiltonian", "stochastic")
 ON_THE_PLANE = [name for name in CASES if not name.startswith("likelihood") and not name.endswith(ELSEWHERE)]
 
 

@@ -80,7 +80,7 @@ def test_the_encoder_has_its_gradient(kind: str):
         assert ((of_rows == 0) == ((rows < 0) | (rows > 1))).all()
 
 
-def test_pseudo_inputs_start_where_they_are_told():
+def test_pseudo_inputs_start_where_asked():
     loc, scale = np.linspace(0, 1, FEATURES), np.array([1e-6, 0.1, 0.1, 0.1, 0.3])
     many = priors.Vamp.at_random(4000, FEATURES, loc=loc, scale=scale, key=KEY).pseudo_inputs
     np.testing.assert_allclose(many.mean(axis=0), loc, atol=5 * 0.3 / np.sqrt(4000))

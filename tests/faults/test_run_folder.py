@@ -109,7 +109,7 @@ def test_what_is_missing_left_over_or_unknown_is_reported(run: Path):
         read_all(run)
 
 
-def test_rows_after_the_seal_are_told_of_and_a_torn_one_is_nothing(run: Path):
+def test_rows_after_the_seal_are_reported_and_a_torn_one_is_nothing(run: Path):
     with (run / "metrics.jsonl").open("a") as stream:
         stream.write('{"step": 9, "bound": 0.5}\n{"st')
     with pytest.warns(RunFolderWarning, match="the last 1 rows of metrics.jsonl are not sealed yet"):
@@ -172,8 +172,8 @@ def test_a_damaged_checkpoint_is_passed_over_where_that_is_asked_for(run: Path, 
         runs.open_run(run, fallback=True)
 
 
-def test_measurements_by_several_processes_are_all_kept(run: Path):
-    """Threads open the lock anew as processes do."""
+def test_measurements_by_several_processes_are_all_saved(run: Path):
+    """Threads open the lock again as processes do."""
     folder = Sealed(run)
 
     def write(writer: int) -> None:
@@ -190,7 +190,7 @@ def test_measurements_by_several_processes_are_all_kept(run: Path):
     assert set(found.values()) == {"whole"}
 
 
-def test_a_reader_beside_a_writer_sees_the_old_file_or_the_new_one(run: Path):
+def test_a_reader_next_to_a_writer_sees_the_old_file_or_the_new_one(run: Path):
     folder, ended = Sealed(run), threading.Event()
 
     def write() -> None:

@@ -124,7 +124,7 @@ def enter(target: str, contents: bytes, folder: Path) -> bool:
 
 
 def _check(error: BaseException) -> None:
-    """That a refusal is one of ours: raised by a line of ours, told in one line."""
+    """That a refusal is one of ours: raised by a line of ours, in one line."""
     at = error.__traceback__
     while at is not None and at.tb_next is not None:
         at = at.tb_next

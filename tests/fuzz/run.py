@@ -1,9 +1,9 @@
 """Fuzz what reads files of others, guided by coverage: ``python tests/fuzz/run.py --seconds 60 [TARGET ...]``.
 
 Each target (fuzz_targets.py) runs in a process of its own under a limit of memory, starting from its corpus. What it
-finds is told; an input that breaks it is kept in ``tests/fuzz/found/``, and comes into the corpus, which the tests
-replay, when it is mended. ``--grow N`` adds the N smallest inputs that reached new code to the corpus. Needs Atheris,
-for releases alone: ``pip install atheris``, beside iwax itself (``pip install -e '.[test]'``).
+finds is printed; an input that breaks it is kept in ``tests/fuzz/found/``, and comes into the corpus, which the tests
+replay, when it is corrected. ``--grow N`` adds the N smallest inputs that reached new code to the corpus. Needs
+Atheris, for releases alone: ``pip install atheris``, beside iwax itself (``pip install -e '.[test]'``).
 """
 
 import argparse

@@ -7,7 +7,7 @@ Writes what configurations.json lacks, with the code whose settings later ones h
     models      by the same names, of each distinct model: how many arrays, how many numbers, digest of shapes
     weights     of some models, untrained at a fixed seed: three figures of each array
 
-Models are told by their arrays alone, in whatever order: parts and fields may be renamed and moved.
+Models are identified by their arrays alone, in whatever order: parts and fields may be renamed and moved.
 """
 
 import hashlib

@@ -34,7 +34,7 @@ GREEDY = {
     "mixture prior": {"prior": "mixture", "prior_components": 65_536, "latent": 65_536, "hidden": (10,)},
     "memory": {"memory": (65_536, 65_536), "hidden": (65_536, 10), "latent": 10, "activation": "relu"},
     "channels": CONV | {"channels": (65_536, 65_536), "kernel": 255},
-    "random weights": {"hidden": (20_000, 20_000), "latent": 50, "uncertain": "both"},
+    "random weights": {"hidden": (20_000, 20_000), "latent": 50, "stochastic_weights": "both"},
 }
 
 
@@ -78,7 +78,7 @@ def test_every_preset_is_allowed():
     ],
 )
 def test_the_size_is_that_of_the_model_that_is_made(settings):
-    """Of more than four maps too, where sizes take turns from one to the next."""
+    """Of more than four maps too, where sizes alternate from one to the next."""
     sizes = Model(**{"latent": 4, "hidden": (6,), "likelihood": "bernoulli"} | settings)
     start = FeatureStatistics(np.full(6, 0.4), np.ones(6), (6,))
     made = assemble(sizes, start, key=jax.random.key(0))

@@ -83,7 +83,7 @@ def test_many_rows_give_the_closed_form_of_all_data():
 
 
 @pytest.mark.usefixtures("float64")
-def test_rows_far_apart_are_told_apart_and_that_is_said():
+def test_rows_far_apart_are_distinguished_and_that_is_reported():
     """I = log N exactly, and never more; with an encoder that ignores x, 0 exactly."""
     x = np.arange(30.0)[:, None]
     apart = evaluation.aggregate_posterior(one_layer(100.0, 0.01), x, key=KEY, draws=2, batch=7)

@@ -1,4 +1,4 @@
-"""Anomaly scores where the answer is known: two normals, the origin of many dimensions, and a law of perturbation."""
+"""Anomaly scores where the answer is known: two normals, many dimensions, and a distribution of perturbations."""
 
 import jax
 import numpy as np
@@ -95,7 +95,7 @@ def test_a_share_is_replaced_by_uniform_values(levels: int, start: int):
     assert abs(((counts - each) ** 2 / each).sum() - (levels - 2)) <= 4.5 * np.sqrt(2 * (levels - 2))
 
 
-def test_real_values_are_replaced_within_the_range_of_their_column_and_holes_stay():
+def test_real_values_are_replaced_within_the_range_of_their_column_and_missing_cells_stay():
     x = np.array([[-1.0, 5.0], [3.0, 5.0]], np.float32).repeat(4000, axis=0)
     x[0, 0] = np.nan
     found = data.perturb(x, 1.0, levels=None, seed=0)

@@ -113,7 +113,7 @@ def test_imputation_is_the_same_whatever_the_encoder_reads():
     assert not np.array_equal(each[0].values, each[1].values)
 
 
-def test_the_law_of_what_is_seen_and_of_what_is_behind_it():
+def test_the_distribution_of_observed_and_of_clean_values():
     p = distributions.FlippedBernoulli(jnp.array([0.4, -2.0]), jnp.array(FLIPS))
     seen = np.array(list(itertools.product((0.0, 1.0), repeat=2)))
     log_p = jax.vmap(p.log_prob)(seen)

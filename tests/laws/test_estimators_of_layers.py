@@ -1,4 +1,4 @@
-"""Estimators on two stochastic layers, and on a posterior with uncertain weights, by quadrature: IWAE with k = 2.
+"""Estimators on two stochastic layers, and on a posterior with stochastic weights, by quadrature: IWAE with k = 2.
 
 Either has two noises per draw, so that the expectation is an integral over four: the trapezoid rule on 28 nodes from -7
 to 7 each, float64, pairs of draws that differ by their order taken once. The exact gradient is that of log w written
@@ -65,7 +65,7 @@ def two_layers(words, noise) -> LatentVariableModel:
     )
 
 
-def uncertain(words, noise) -> LatentVariableModel:
+def stochastic(words, noise) -> LatentVariableModel:
     parameters = (jnp.asarray([v]) for v in (0.3, 0.5, -0.4))
     return LatentVariableModel(
         prior=priors.StandardNormal(1),
@@ -89,7 +89,7 @@ def log_w_of_two_layers(model, noise, beta):
     return log_bernoulli(X, model.likelihood.likelihood.network, z1[..., None]) + beta * (log_p - log_q)
 
 
-def log_w_of_uncertain(model, noise, beta):
+def log_w_of_stochastic(model, noise, beta):
     q = model.posterior
     loc = q.loc + q.spread * noise[..., 0]
     z = loc + jnp.exp(q.log_scale) * noise[..., 1]
@@ -99,7 +99,7 @@ def log_w_of_uncertain(model, noise, beta):
 
 MODELS = {
     "two layers": (two_layers, log_w_of_two_layers, posteriors.Chain(KeyReader(), (KeyReader(),))),
-    "uncertain weights": (uncertain, log_w_of_uncertain, KeyReader()),
+    "stochastic weights": (stochastic, log_w_of_stochastic, KeyReader()),
 }
 
 

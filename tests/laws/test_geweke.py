@@ -2,7 +2,7 @@
 
 Geweke (2004), "Getting it right", JASA 99: (z, x) is drawn from the model in two ways, at once (marginal-conditional),
 and by going on from one draw to the next, z by the kernel given x and x by the model given z (successive-conditional).
-Both are of one law where the kernel is right. The model is the linear-Gaussian one, tempered: with x of variance
+Both have one distribution where the kernel is right. The model is the linear-Gaussian one, tempered: with x of variance
 psi / beta, p(z) p(x|z)^beta is the posterior. Many short chains run next to each other, so that errors are those of
 independent draws.
 """
@@ -43,7 +43,7 @@ def drawn_x(key, z):
 
 
 def statistics(z, x):
-    """First and second moments of (z, x): nothing of a Gaussian law is missed."""
+    """First and second moments of (z, x): nothing of a Gaussian distribution is missed."""
     both = jnp.concatenate([z, x - jnp.asarray(oracle().bias)])
     return jnp.concatenate([both, jnp.outer(both, both)[jnp.triu_indices(LATENT + FEATURES)]])
 
@@ -151,7 +151,7 @@ def test_moves_that_are_always_accepted_are_found(monkeypatch: pytest.MonkeyPatc
 )
 @pytest.mark.slow
 def test_short_steps_keep_the_energy(trajectory, right: bool, monkeypatch: pytest.MonkeyPatch):
-    """A wrong gradient, or a missing half in both kicks, leaves the law alone and shows in the acceptance only."""
+    """A wrong gradient, or a missing half in both kicks, leaves the distribution as it is; the acceptance shows it."""
     if trajectory is not None:
         monkeypatch.setattr(hamiltonian, "_trajectory", trajectory)
     _, acceptance = deviations(step=0.05)

@@ -95,7 +95,7 @@ def test_what_is_missing_is_filled_in_given_the_label(conditional):
     assert found.values[:, [0, 2]].tolist() == [[0, 1], [0, 1]]
 
 
-def test_noisy_values_are_given_back_given_the_label(conditional):
+def test_noisy_values_are_denoised_given_the_label(conditional):
     y, labels, flips = np.array([[0, 1, 1], [0, 1, 1]]), np.array([0, 1]), 0.3
     found = inference.denoise(
         conditional, Datum.of(y, given={"label": labels}), flips=flips, k=2000, key=KEY, iterations=2

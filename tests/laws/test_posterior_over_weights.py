@@ -68,7 +68,7 @@ def test_a_mixture_of_equals_is_the_normal():
     np.testing.assert_allclose(mixture.log_prob(w), weights.Normal(0.5).log_prob(w), rtol=1e-4, atol=1e-5)
 
 
-def test_draws_are_of_the_law_and_their_divergence_has_the_mean_of_the_closed_form():
+def test_draws_follow_the_distribution_and_their_divergence_has_the_mean_of_the_closed_form():
     net, keys = network(), jax.random.split(jax.random.key(2), 4000)
     nets, found = jax.jit(jax.vmap(lambda key: weights.drawn_with_divergence(net, PRIOR, key)))(keys)
     exact = float(weights.kl(net, PRIOR))

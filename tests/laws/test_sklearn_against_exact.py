@@ -1,4 +1,4 @@
-"""The scikit-learn estimators on rows whose law is known, and scikit-learn's own checks of what an estimator is."""
+"""The scikit-learn estimators on rows whose distribution is known, and scikit-learn's own checks of estimators."""
 
 import sys
 
@@ -73,7 +73,7 @@ def test_densities_of_new_rows_are_close_to_exact(iwae):
     assert iwae.bounds_[-1] == pytest.approx(ORACLE.log_evidence(x).mean(), abs=0.3)
 
 
-def test_densities_of_rows_with_holes_are_the_marginal_ones(imputer):
+def test_densities_of_rows_with_missing_cells_are_the_marginal_ones(imputer):
     whole = IWAE(k=5, max_iter=60, n_iter_no_change=None, **AFFINE).fit(holed(ORACLE.sample(4_000, seed=0), 1))
     x = holed(ORACLE.sample(1_000, seed=8), 9)
     off = exact(x)[0] - whole.score_samples(x)

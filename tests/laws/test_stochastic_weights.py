@@ -128,7 +128,7 @@ def test_a_floor_stays():
 NOISE, AT = 0.5, 0.8
 
 
-def uncertain_model() -> LatentVariableModel:
+def stochastic_model() -> LatentVariableModel:
     def net(inputs, outputs, sigma, means, key):
         made = MLP(inputs, (), outputs, key=key, sigma=sigma, heads=outputs)
         return eqx.tree_at(lambda each: (each.layers[0].weight, each.layers[0].bias), made, means)
@@ -151,7 +151,7 @@ def test_the_evidence_integrates_the_weights():
         return norm.logpdf(AT, 1.2 * z[:, 0] - 0.3, spread) + norm.logpdf(z[:, 0])
 
     exact = log_integral(log_joint, 1)
-    model, x = uncertain_model(), Datum(values=jnp.array([[AT]]))
+    model, x = stochastic_model(), Datum(values=jnp.array([[AT]]))
     log_w = np.asarray(jax.jit(lambda: batched.log_weights(model, KEY, x, k=100_000))())[:, 0]
     w = np.exp(log_w - exact)
     assert abs(w.mean() - 1) < 4.5 * w.std() / np.sqrt(len(w))

@@ -145,7 +145,7 @@ def test_in_float32_a_path_weight_survives_where_the_models_underflows():
 @pytest.mark.usefixtures("float64")
 @pytest.mark.parametrize(("m", "chunk"), [(1, None), (3, None), (3, 2)])
 @pytest.mark.slow
-def test_few_draws_backward_are_those_chosen_weighed_by_their_probability(m: int, chunk: int | None):
+def test_few_draws_backward_are_those_chosen_with_weights_of_their_probability(m: int, chunk: int | None):
     noise, weights = noise_of_draws(ROWS, K), some_weights()
     draws, chosen = objective._chosen(jax.random.key(KEY_SEED), rows(ROWS), weights, m)
     taken = np.take_along_axis(noise, np.asarray(draws).T, axis=0)

@@ -38,11 +38,11 @@ def test_derivatives_of_a_solution():
 @pytest.mark.parametrize("exponent", [-6, 0, 6])
 def test_bisection_goes_to_the_last_digits(dtype: type, exponent: int):
     with jax.enable_x64(dtype is np.float64):
-        sought = np.array([0.3, -0.7, 0.0], dtype) * dtype(10.0) ** exponent
-        low, high = jnp.asarray(sought - dtype(10.0) ** exponent), jnp.asarray(sought + dtype(2 * 10.0**exponent))
-        found = bisect(lambda a: jnp.sinh((a - sought) / dtype(10.0) ** exponent), low, high)
+        zero = np.array([0.3, -0.7, 0.0], dtype) * dtype(10.0) ** exponent
+        low, high = jnp.asarray(zero - dtype(10.0) ** exponent), jnp.asarray(zero + dtype(2 * 10.0**exponent))
+        found = bisect(lambda a: jnp.sinh((a - zero) / dtype(10.0) ** exponent), low, high)
         assert found.dtype == dtype
-        np.testing.assert_allclose(found, sought, rtol=0, atol=4 * np.finfo(dtype).eps * 10.0**exponent)
+        np.testing.assert_allclose(found, zero, rtol=0, atol=4 * np.finfo(dtype).eps * 10.0**exponent)
 
 
 def test_above_minus_one():

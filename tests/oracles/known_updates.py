@@ -21,7 +21,7 @@ class Weights(eqx.Module):
 
 
 class Watcher:
-    """Keeps what it is told, and stops the run after a number of stretches."""
+    """Records what it is given, and stops the run after a number of compiled segments."""
 
     def __init__(self, stop_after: int | None = None) -> None:
         self.rows, self.progress, self.best, self.stop_after = [], [], [], stop_after

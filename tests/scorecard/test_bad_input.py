@@ -136,8 +136,8 @@ def test_bad_arrays_of_estimators(name, figure):
             trials[f"inverse_transform of {thing}"] = (
                 f"{kind} {found}" if kind in ("inside", "other") or strange else ""
             )
-    told, bad = counted(trials)
-    figure(f"{name} {told}")
+    reported, bad = counted(trials)
+    figure(f"{name} {reported}")
     assert bad == {}
 
 
@@ -180,8 +180,8 @@ def test_bad_arrays_of_functions(name, figure):
     FUNCTIONS[name](np.float32(bad_arrays.good(6)))  # it takes what is good
     things = (*bad_arrays.BAD, *(() if missing else bad_arrays.NOT_MISSING))
     trials = {thing: judged(thing, FUNCTIONS[name], missing=missing) for thing in things}
-    told, bad = counted(trials)
-    figure(f"{name} {told}")
+    reported, bad = counted(trials)
+    figure(f"{name} {reported}")
     assert bad == {}
 
 
@@ -282,7 +282,7 @@ REFUSED: dict[str, tuple[bytes, str]] = {  # a file by its name, and what the re
     "infinite.csv": (table(*GOOD_LINES, "inf,5,a"), r":6:1\b"),
     "beyond.csv": (table(*GOOD_LINES, "1e400,5,a"), r":6:1\b"),
     "huge.csv": (table(*GOOD_LINES, "1e39,5,a"), r":6:1\b"),
-    "hole.csv": (b"x,n\n,1\n,2\n,3\n,4\n,5\n", "'x'"),
+    "missing.csv": (b"x,n\n,1\n,2\n,3\n,4\n,5\n", "'x'"),
     "latin.csv": (table(*GOOD_LINES).replace(b"a", b"\xe9"), "UTF-8|encoding"),
     "utf16.csv": (table(*GOOD_LINES).decode().encode("utf-16-le"), "UTF|encoding|NUL|zero byte"),
     "binary.csv": (bytes(range(256)) * 20, ""),
@@ -348,8 +348,8 @@ try:
     found = data.load(path)
     if {fill!r}:
         rows = data.read_rows(path, found.columns)
-        holes = np.isnan(rows.values)
-        filled = data.filled_table(path, found.columns, np.where(holes, 1.0, rows.values), holes)
+        blanks = np.isnan(rows.values)
+        filled = data.filled_table(path, found.columns, np.where(blanks, 1.0, rows.values), blanks)
         before, after = path.read_text().splitlines(), filled.decode().splitlines()
         changed = [a for a, b in zip(before, after, strict=True) if len(a.split(",")) != len(b.split(",")) or
                    any(x and x != y for x, y in zip(a.split(","), b.split(",")))]
@@ -362,7 +362,7 @@ except BaseException as error:
 
 
 def large(folder: Path) -> Iterator[tuple[Path, bool]]:
-    """Files that are large, or declare to be, and whether they are a table whose holes can be filled."""
+    """Files that are large, or declare to be, and whether they are a table whose missing cells can be filled."""
     chance = np.random.default_rng(0)
     for name, rows, columns in (("long.csv", 200_000, 5), ("wide.csv", 60, 10_000)):
         cells = np.char.mod("%.5f", chance.normal(size=(rows, columns)))
@@ -388,16 +388,16 @@ def large(folder: Path) -> Iterator[tuple[Path, bool]]:
     "I3", "tables, arrays and archives that are wrong or large", "exit 2, file:row:column; bounded memory"
 )
 def test_memory_of_large_files(program, tmp_path, figure):
-    wrong, told = [], []
+    wrong, reported = [], []
     for path, fill in large(tmp_path):
         text = READS.format(path=str(path), fill=fill)
         done = program.python(text, limits={"RLIMIT_AS": 12 << 30}, patience=90)
         size = path.stat().st_size / 1e6
         code, said = json.loads(done.out) if done.out else (done.code, done.last)
         bad = done.megabytes > 1.5 * size + 200 or code not in (0, 2) or (fill and said != "0 rows changed")
-        told.append(f"{path.name} ({size:.1f} MB) {done.megabytes:.0f} MB")
+        reported.append(f"{path.name} ({size:.1f} MB) {done.megabytes:.0f} MB")
         wrong += [(path.name, code, said[:200], round(done.megabytes))] if bad else []
-    figure(", ".join(told))
+    figure(", ".join(reported))
     assert wrong == []
 
 
@@ -494,8 +494,8 @@ def tables(draw):
         levels = draw(st.lists(LEVEL, min_size=2, max_size=4, unique=True))
         cell = {"number": NUMBER, "level": st.sampled_from(levels), "whole": st.integers(0, 50).map(str)}[kind]
         cells = draw(st.lists(cell, min_size=height, max_size=height))
-        holes = draw(st.lists(st.integers(0, 9), min_size=height, max_size=height))
-        columns.append(["" if hole == 0 else cell for cell, hole in zip(cells, holes, strict=True)])
+        blanks = draw(st.lists(st.integers(0, 9), min_size=height, max_size=height))
+        columns.append(["" if blank == 0 else cell for cell, blank in zip(cells, blanks, strict=True)])
     how = {"delimiter": draw(st.sampled_from(",;\t|")), "lineterminator": draw(st.sampled_from(["\n", "\r\n"]))}
     how["quoting"] = draw(st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]))
     return columns, how, draw(st.booleans())
@@ -535,9 +535,9 @@ def test_tables_keep_what_was_observed(tmp_path_factory, figure):
             assert {cell for cells in columns for cell in cells} <= {"0", "1"}
             return
         rows = data.read_rows(path, found.columns, empty=True, dropped=[each.name for each in found.left_out])
-        holes = np.isnan(rows.values)
-        middle = np.nanmax(rows.values, axis=0, initial=0.0, where=~holes)
-        filled = data.filled_table(path, found.columns, np.where(holes, middle, rows.values), holes)
+        blanks = np.isnan(rows.values)
+        middle = np.nanmax(rows.values, axis=0, initial=0.0, where=~blanks)
+        filled = data.filled_table(path, found.columns, np.where(blanks, middle, rows.values), blanks)
         text = filled.decode("utf-8-sig")
         after = list(csv.reader(io.StringIO(text, newline=""), delimiter=how["delimiter"]))[1:]
         kept = {column.name for column in found.columns}
@@ -558,7 +558,7 @@ def test_tables_keep_what_was_observed(tmp_path_factory, figure):
 
 
 def rows_of(rng: np.random.Generator) -> np.ndarray:
-    """Rows of any scale and any number up to 60, with holes."""
+    """Rows of any scale and any number up to 60, with missing cells."""
     n = int(rng.integers(4, 60))
     x = rng.normal(rng.normal(0, 10), 10.0 ** rng.uniform(-3, 3), (n, bad_arrays.FEATURES))
     x[rng.random(x.shape) < rng.uniform(0, 0.4)] = np.nan
@@ -583,7 +583,7 @@ def test_laws_of_estimators(figure):
     @given(st.integers(0, 2**32 - 1), st.integers(1, 70))
     def check(seed, draws):
         x = rows_of(np.random.default_rng(seed))
-        holes = np.isnan(x)
+        blanks = np.isnan(x)
         if counts["fits"] % 10 == 0:  # another number of rows, another program to compile
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
@@ -596,12 +596,12 @@ def test_laws_of_estimators(figure):
         assert new.shape == (draws, bad_arrays.FEATURES)
         assert back.shape == filled.shape == x.shape
         assert all(np.isfinite(each).all() for each in (z, scores, new, back, filled))
-        assert np.array_equal(filled[~holes], x[~holes])
-        assert np.array_equal(np.isnan(x), holes)
-        counts["holes"] += int(holes.sum())
+        assert np.array_equal(filled[~blanks], x[~blanks])
+        assert np.array_equal(np.isnan(x), blanks)
+        counts["blanks"] += int(blanks.sum())
 
     check()
     figure(
         f"{counts['fits']} tables of rows through transform, inverse, sample, score, impute: "
-        f"{counts['holes']} cells filled"
+        f"{counts['blanks']} cells filled"
     )

@@ -337,10 +337,10 @@ for trial in range({rounds}):
                         rows.write(b"%d\\n" % number)
                         time.sleep(0.002)
                 others = [each.name for each in folder.path.glob("owner-*") if each != mine]
-                told = "second" if others else "owner"
+                reported = "second" if others else "owner"
         except (FileExistsError, BlockingIOError, FileNotFoundError) as error:
-            told = f"refused {{type(error).__name__}}: {{error}}"
-        print(f"{{kind}} {{told}}", flush=True)
+            reported = f"refused {{type(error).__name__}}: {{error}}"
+        print(f"{{kind}} {{reported}}", flush=True)
 """
 
 
@@ -353,12 +353,12 @@ def test_claims_of_one_folder(program, whole, tmp_path, figure):
     texts = [CLAIMS.format(place=str(place), number=n, owners=OWNERS, rounds=ROUNDS) for n in range(OWNERS)]
     ended = [call.wait() for call in [program.begin(text) for text in texts]]
     assert [done.code for done in ended] == [0] * OWNERS, ended
-    told = [line for done in ended for line in done.out.splitlines()]
+    reported = [line for done in ended for line in done.out.splitlines()]
     mixed = [file for file in place.rglob("rows") if len(set(file.read_text().split())) != 1]
-    owners, second = sum(line.endswith(" owner") for line in told), sum("second" in line for line in told)
-    met = [line for line in told if "BlockingIOError" in line]
+    owners, second = sum(line.endswith(" owner") for line in reported), sum("second" in line for line in reported)
+    met = [line for line in reported if "BlockingIOError" in line]
     nameless = [line for line in met if not re.search(r'"pid": \d+.*"host"', line)]
-    other = [line for line in told if "FileNotFoundError" in line]
+    other = [line for line in reported if "FileNotFoundError" in line]
 
     run = run_folders.copied(whole, tmp_path / "run")
     for each in sorted((run / "checkpoints").iterdir())[1:]:
@@ -372,10 +372,10 @@ def test_claims_of_one_folder(program, whole, tmp_path, figure):
     holder.wait()
     taken = program.iwax("resume", run, "--quiet")
     figure(
-        f"{len(told)} claims: {owners} owners, {len(told) - owners - second} refusals, {second} second owners, "
+        f"{len(reported)} claims: {owners} owners, {len(reported) - owners - second} refusals, {second} second owners, "
         f"{len(mixed)} mixed folders; the lock of a killed holder is taken over"
     )
-    assert (len(told), mixed, second, nameless, other) == (2 * OWNERS * ROUNDS, [], 0, [], [])
+    assert (len(reported), mixed, second, nameless, other) == (2 * OWNERS * ROUNDS, [], 0, [], [])
     assert refused.code == 2
     assert f'"pid": {holder.pid}' in refused.err
     assert taken.code == 0, taken.err
@@ -513,13 +513,13 @@ def readings(run: Path, *, of_model: bool) -> dict[str, object]:
         pieces |= {which: lambda which=which: weights(which) for which in ("best", "last")}
     found = {}
     for name, read in pieces.items():
-        with warnings.catch_warnings(record=True) as told:
+        with warnings.catch_warnings(record=True) as reported:
             warnings.simplefilter("always")
             try:
                 value = read()
             except (CorruptCheckpointError, FileNotFoundError) as error:
                 value = Said(str(error))
-        found[name] = Said(str(told[0].message)) if told and not isinstance(value, Said) else value
+        found[name] = Said(str(reported[0].message)) if reported and not isinstance(value, Said) else value
     return found
 
 

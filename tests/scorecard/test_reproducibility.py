@@ -31,7 +31,7 @@ from iwax.storage import checkpoint
 
 folder, epochs, steps = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
 data, key = Oracle.of().rows(20 * steps, seed=2).astype(np.float32), jax.random.key(0)
-told = []
+reported = []
 
 class Watch:
     def segment(self, state, progress):
@@ -48,14 +48,14 @@ class Watch:
         evaluation.log_evidence(state.model, data[:40], k=50, key=key)
         pages = int(Path("/proc/self/statm").read_text().split()[1])
         megabytes = pages * os.sysconf("SC_PAGE_SIZE") / 2**20
-        told.append((step, megabytes, len(os.listdir("/proc/self/fd")), len(checkpoint.steps(folder))))
+        reported.append((step, megabytes, len(os.listdir("/proc/self/fd")), len(checkpoint.steps(folder))))
 
 objective = gradients.Objective(gradients.doubly_reparameterized(bounds.iwae), k=5)
 training.fit(
     Oracle.of().model(wider=1.5), objective, data, optimizer=optax.adam(1e-3), epochs=epochs, batch=20, key=key,
     callbacks=[Watch()], progress=False,
 )
-print(json.dumps(told))
+print(json.dumps(reported))
 """
 
 
@@ -94,17 +94,17 @@ def run(tmp_path_factory) -> Path:
 
 @pytest.mark.scorecard("P1", "the same seed twice, and on one processor", "identical hashes; <= 1e-6 on one processor")
 def test_the_same_seed(run, tmp_path, figure):
-    wanted, told = digests(run), []
+    wanted, reported = digests(run), []
     for name, before in (("again", ()), ("one-processor", ("taskset", "-c", "0"))):
         iwax("train", "digits", *TINY, "--output", tmp_path / name, before=before)
         iwax("evaluate", tmp_path / name, "--limit", 20, "--k", 20, before=before)
-        told.append(digests(tmp_path / name))
+        reported.append(digests(tmp_path / name))
     figure(
-        f"{len(wanted)} files: {sum(told[0][name] == wanted[name] for name in wanted)} equal again, "
-        f"{sum(told[1][name] == wanted[name] for name in wanted)} on one processor"
+        f"{len(wanted)} files: {sum(reported[0][name] == wanted[name] for name in wanted)} equal again, "
+        f"{sum(reported[1][name] == wanted[name] for name in wanted)} on one processor"
     )
     assert len(wanted) >= 4
-    assert told[0] == told[1] == wanted
+    assert reported[0] == reported[1] == wanted
 
 
 @pytest.mark.scorecard("P2", "several devices", "same noise per row; first gradient <= 1e-5 relative")
@@ -171,14 +171,14 @@ def test_a_long_run(tmp_path, figure):
     command = [sys.executable, "-c", LONG, str(tmp_path / "checkpoints"), "200", "100"]
     found = subprocess.run(command, capture_output=True, text=True, env=environment(), timeout=360, check=False)
     assert found.returncode == 0, found.stderr[-2000:]
-    told = np.array(json.loads(found.stdout.strip().splitlines()[-1]))
-    steps, megabytes, files, kept = told[50:].T  # less a warm-up
+    reported = np.array(json.loads(found.stdout.strip().splitlines()[-1]))
+    steps, megabytes, files, kept = reported[50:].T  # less a warm-up
     slope = stats.linregress(steps, megabytes).slope * 10_000
     figure(
         f"{int(steps[-1]):,} steps: {slope:+.2f} MB per 10,000 steps, {int(files.min())} to {int(files.max())} files "
         f"open, at most {int(kept.max())} checkpoints"
     )
-    assert len(told) == 200
+    assert len(reported) == 200
     assert steps[-1] == 20_000
     assert slope <= 1
     assert files.max() == files.min()

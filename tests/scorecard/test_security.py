@@ -309,8 +309,8 @@ def test_a_run_folder_that_names_what_is_private(program, tmp_path, figure):
         for verb, *words in (("report", "{run}", "-o", "{out}"), ("evaluate", "{run}"), ("diagnose", "{run}")):
             out = tmp_path / f"{kind}.html"
             done = program.iwax(verb, *(word.format(run=run, out=out) for word in words), "--quiet", patience=30)
-            told = out.exists() and "77" in out.read_text(errors="replace") and done.code == 0
-            read += [(kind, verb, done.code, done.last)] if done.code not in (0, 2, 3) or told else []
+            reported = out.exists() and "77" in out.read_text(errors="replace") and done.code == 0
+            read += [(kind, verb, done.code, done.last)] if done.code not in (0, 2, 3) or reported else []
             read += [(kind, verb, "evaluated")] if verb == "evaluate" and done.code == 0 else []
     figure(f"{6 - len(read)} of 6 verbs do not read what a sent folder names")
     assert read == []
@@ -414,8 +414,8 @@ def test_fuzzing(target, figure):
     names = sorted(path.name for path in (FUZZ.parent / "corpus").iterdir() if path.name.startswith(target))
     words = [python, str(FUZZ), "--seconds", str(60 // len(names)), *names]
     done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=280)
-    told = [" ".join(line.split()) for line in done.stdout.splitlines() if re.match(r"\S+ +(held|BROKEN)", line)]
-    figure("; ".join(told))
+    reported = [" ".join(line.split()) for line in done.stdout.splitlines() if re.match(r"\S+ +(held|BROKEN)", line)]
+    figure("; ".join(reported))
     assert done.returncode == 0, done.stdout[-2000:]
 
 

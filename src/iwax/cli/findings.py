@@ -26,7 +26,7 @@ AGGREGATE = {
 
 
 def show(terminal: Terminal, found: dict[str, Any]) -> None:
-    """Every part that there is, as a table, with the errors beside the numbers."""
+    """Every part that there is, as a table, with the errors next to the numbers."""
     if found["gap"]:
         gap = found["gap"]
         title = f"inference gap, {gap['rows']} rows, q(z) a {gap['family']}"

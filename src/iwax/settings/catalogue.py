@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from os.path import commonprefix
 from types import MappingProxyType
 
-from iwax.settings.presets import LADDER, MEMORY, PRESETS, TOMCZAK, UNCERTAIN, Settings
+from iwax.settings.presets import LADDER, MEMORY, PRESETS, STOCHASTIC, TOMCZAK, Settings
 
 __all__ = ["DEFAULT_PRESET", "RECIPES", "default_preset", "names", "settings"]
 
@@ -85,7 +85,7 @@ def _own_recipe(preset: str, recipe: str) -> Settings:
     if preset in TOMCZAK:
         normalised = {"training.normalise": True} if preset in _NORMALISED else {}
         return _PATHWISE if quick else {**_FLOW_PAPER, **normalised}
-    if preset in UNCERTAIN:  # the paper recipe is the quick one for longer: nothing of it was printed
+    if preset in STOCHASTIC:  # the paper recipe is the quick one for longer: nothing of it was printed
         return _PATHWISE if quick else {**RECIPES["quick"], **_PATHWISE, "training.epochs": 500}
     if preset in MEMORY:
         return _PATHWISE if quick else {**_PATHWISE, **_MEMORY_PAPER}

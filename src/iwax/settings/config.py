@@ -167,14 +167,17 @@ class Config(Section):
             )
 
     def _weights_agree(self) -> None:
-        of_weights, uncertain = self.objective.of_random_weights, self.model.uncertain
-        if of_weights and uncertain is None:
+        of_weights, stochastic = self.objective.of_random_weights, self.model.stochastic_weights
+        if of_weights and stochastic is None:
             raise ValueError(
-                f"objective.{of_weights[0]} is about random weights: model.uncertain needs to be encoder, decoder or "
-                "both, got null"
+                f"objective.{of_weights[0]} is about stochastic weights: model.stochastic_weights needs to be encoder, "
+                "decoder or both, got null"
             )
-        if self.objective.denominator == "mixture" and uncertain is not None and uncertain.of == "decoder":
-            raise ValueError("objective.denominator=mixture needs an uncertain encoder, got model.uncertain=decoder")
+        if self.objective.denominator == "mixture" and stochastic is not None and stochastic.of == "decoder":
+            raise ValueError(
+                "objective.denominator=mixture needs an encoder of stochastic weights, got "
+                "model.stochastic_weights=decoder"
+            )
 
     def flat(self) -> dict[str, Any]:
         """Every setting by its dotted name, as JSON has it; those of a part by the part's.

@@ -25,8 +25,12 @@ FORMER: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "model.posterior_steps": ("model.posterior.steps",),
         "model.posterior_components": ("model.posterior.components", "model.posterior.planes"),
         "model.flow_hidden": ("model.posterior.hidden", "model.prior.hidden"),
-        "model.sigma": ("model.uncertain.sigma",),
-        "model.sigma_floor": ("model.uncertain.floor",),
+        "model.sigma": ("model.stochastic_weights.sigma",),
+        "model.sigma_floor": ("model.stochastic_weights.floor",),
+        "model.uncertain": ("model.stochastic_weights",),
+        "model.uncertain.of": ("model.stochastic_weights",),
+        "model.uncertain.sigma": ("model.stochastic_weights.sigma",),
+        "model.uncertain.floor": ("model.stochastic_weights.floor",),
         "model.attention": ("model.memory.attention",),
         "model.composition": ("model.memory.composition",),
         "objective.m": ("objective.bound.m", "objective.posterior_bound.m"),
@@ -63,7 +67,7 @@ def paths(given: Mapping[str, Any], heads: Mapping[str, str]) -> dict[str, tuple
 def _named(name: str, value: Any, heads: Mapping[str, str]) -> Iterator[tuple[str, Any]]:
     """What is inside a section or a part, each by its own name."""
     part = name.rpartition(".")[0]
-    if isinstance(value, Mapping | BaseModel) and ("." not in name or name in heads):
+    if isinstance(value, Mapping | BaseModel) and ("." not in name or FORMER.get(name, (name,))[0] in heads):
         for key, each in dict(value).items():
             yield from _named(f"{name}.{key}", each, heads)
     else:

@@ -13,7 +13,7 @@ from iwax.settings.parts.memory import Memory
 from iwax.settings.parts.networks import Dense, Network
 from iwax.settings.parts.posteriors import Factorized, Flow, Posterior
 from iwax.settings.parts.priors import Prior, StandardNormal
-from iwax.settings.parts.uncertain import Uncertain
+from iwax.settings.parts.stochastic_weights import StochasticWeights
 
 __all__ = ["LARGEST_WEIGHTS", "Model"]
 
@@ -68,10 +68,10 @@ class Model(Parted):
         default=None,
         description=f"of several layers, how the posterior is drawn: {one_of(Order, 'bottom_up')}",
     )
-    uncertain: Uncertain | None = Field(
+    stochastic_weights: StochasticWeights | None = Field(
         default=None,
-        description="whose dense networks have random weights: encoder (of the posterior), decoder (of the likelihood "
-        "and of priors of layers), both, or null (none)",
+        description="whose dense networks have stochastic weights: encoder (of the posterior), decoder (of the "
+        "likelihood and of priors of layers), both, or null (none)",
     )
     memory: Memory | None = Field(
         default=None,
@@ -120,7 +120,7 @@ class Model(Parted):
             raise ValueError(
                 "model.hidden needs at least one layer here, off whose output the parameters are read, got []"
             )
-        for part in (self.network, self.posterior, self.prior, self.uncertain, self.memory):
+        for part in (self.network, self.posterior, self.prior, self.stochastic_weights, self.memory):
             if part is not None:
                 part.check(self)
         weights = self.weights(features=1)

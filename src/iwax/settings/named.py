@@ -103,7 +103,7 @@ def _explain(error: ValidationError, found: Given, origin: Mapping[str, str]) ->
             name, value = found.get(key, (key, None))
             return complaint(name, origin.get(key, ""), known[key], value)
     message = str(first["msg"]).removeprefix("Value error, ")
-    for path, (name, _) in found.items():
+    for path, (name, _) in sorted(found.items(), key=lambda item: -len(item[0])):  # a part's settings before the part
         if message.startswith(f"{path}: ") and path in origin:
             return f"{name} (from {origin[path]}){message.removeprefix(path)}"
         message = message.replace(path, name) if name != path else message

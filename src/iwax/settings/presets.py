@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
-__all__ = ["LADDER", "MEMORY", "PRESETS", "TOMCZAK", "UNCERTAIN", "Settings", "burda_name"]
+__all__ = ["LADDER", "MEMORY", "PRESETS", "STOCHASTIC", "TOMCZAK", "Settings", "burda_name"]
 
 Settings: TypeAlias = Mapping[str, Any]
 
@@ -80,17 +80,17 @@ LADDER: Mapping[str, Settings] = {
 
 # Hernandez-Lobato et al. 2016 name widths and k; activation, rates and the start of sigma are ours.
 _400: Settings = {"model.latent": 40, "model.hidden": [400], "model.activation": "tanh", **_iwae(25)}
-_BOTH: Settings = {**_400, "model.uncertain": "both"}
-UNCERTAIN: Mapping[str, Settings] = {
+_BOTH: Settings = {**_400, "model.stochastic_weights": "both"}
+STOCHASTIC: Mapping[str, Settings] = {
     "iwae-400": _400,
     "iwaeu": _BOTH,
-    "iwaeu-rec": {**_400, "model.uncertain": "encoder"},
-    "iwaeu-dec": {**_400, "model.uncertain": "decoder"},
+    "iwaeu-rec": {**_400, "model.stochastic_weights": "encoder"},
+    "iwaeu-dec": {**_400, "model.stochastic_weights": "decoder"},
     "iwaeu-kl": {**_BOTH, "objective.weight_kl": 1.0},
     "iwaeu-mixture": {**_BOTH, "objective.denominator": "mixture"},
     "iwaeu-alpha": {**_BOTH, "objective.bound": "renyi", "objective.bound.alpha": 0.5, "objective.weight_kl": 1.0},
     "bayesian-iwae": {**_BOTH, "objective.weight_draws": "shared"},
-    "iwaeu-2": {**_BURDA[2], **_iwae(25), "model.uncertain": "both"},
+    "iwaeu-2": {**_BURDA[2], **_iwae(25), "model.stochastic_weights": "both"},
 }
 
 # Li, Zhu and Zhang 2016: batch normalisation replaced by one that is defined for a single datum.
@@ -126,7 +126,7 @@ PRESETS: Mapping[str, Settings] = MappingProxyType(
         },
         **TOMCZAK,
         **LADDER,
-        **UNCERTAIN,
+        **STOCHASTIC,
         **MEMORY,
         # For tables of your own: the bound of Mattei and Frellsen (2019, arXiv:1812.02633) where cells are missing.
         "table": {"model.latent": 10, "model.hidden": [128, 128], "model.activation": "relu", **_iwae(20)},

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from oracles.parts import FEATURES, LATENT, POSTERIORS, PRIORS, conditional, hamiltonian, ladder
+from oracles.parts import FEATURES, LATENT, POSTERIORS, PRIORS, conditional, hamiltonian, ladder, network
 
 import iwax
 from iwax import likelihoods, nn, posteriors, priors
@@ -77,7 +77,9 @@ def earlier() -> dict:
 
 @pytest.mark.parametrize("name", MADE)
 def test_what_is_made_of_iwax_parts_is_built_from_its_description_alone_of_this_version_or_an_earlier_one(name: str):
+    network.cache_clear()
     shapes = eqx.filter_eval_shape(MADE[name])
+    network.cache_clear()  # what is built while shapes are evaluated is of no use to others
     descriptions = [describe(shapes), *([renewed(DESCRIBED[name])] if name in DESCRIBED else [])]
     for found in map(build, descriptions):
         assert jax.tree.structure(found) == jax.tree.structure(shapes)

@@ -1,4 +1,4 @@
-"""Every pixel of the data is where it should be, the same input gives the same bytes, and words stand beside it."""
+"""Every pixel of the data is where it should be, the same input gives the same bytes, with a text alternative."""
 
 import json
 import re
@@ -29,8 +29,8 @@ RNG = np.random.default_rng(0)
 POINTS = RNG.normal(size=(50, 2))
 ROWS = [{"epoch": e, "step": 10 * e, "bound": -90.0 - 200.0 / e**2, "beta": 1.0} for e in range(1, 41)]
 FULL_ROWS = [row | {"validation": row["bound"] - 1.0, "learning_rate": 1 / row["epoch"]} for row in ROWS]
-HOLED = np.where(DIGITS[:3] > 0.5, np.nan, DIGITS[:3])
-HOLE = np.where(np.arange(8) == 5, np.nan, 0.0)
+PIXELS_MISSING = np.where(DIGITS[:3] > 0.5, np.nan, DIGITS[:3])
+ONE_MISSING = np.where(np.arange(8) == 5, np.nan, 0.0)
 
 NAMES = ["iwae-1-k5", "iwae-1-k5 with k=50"]
 COMPARED = {
@@ -66,7 +66,7 @@ CALLS = {
     "one feature": lambda: figures.samples(WINE[:5, :1], (1,)),
     "pairs": lambda: figures.reconstructions(DIGITS[:13], DIGITS[1:14], (8, 8)),
     "bands": lambda: figures.reconstructions(DIGITS[:3], {"one": DIGITS[1:4], "two $": DIGITS[2:5]}, (8, 8)),
-    "holes": lambda: figures.imputations(DIGITS[:3], HOLED, {"made": DIGITS[1:4]}, (8, 8)),
+    "missing pixels": lambda: figures.imputations(DIGITS[:3], PIXELS_MISSING, {"made": DIGITS[1:4]}, (8, 8)),
     "moved points": lambda: figures.reconstructions(POINTS, 0.5 * POINTS, (2,)),
     "moved twice": lambda: figures.reconstructions(POINTS, {"a": 0.5 * POINTS, "b": 2.0 * POINTS}, (2,)),
     "two tables": lambda: figures.reconstructions(WINE[:9], WINE[1:10], (13,)),
@@ -344,12 +344,12 @@ def test_the_first_epochs_do_not_squash_the_rest():
 
 
 @pytest.mark.parametrize(
-    ("call", "said"),
+    ("call", "message"),
     [
         (lambda: figures.samples(DIGITS[:3], (8, 9)), r"samples must be \[n, 72\].*\(3, 64\)"),
         (lambda: figures.samples(DIGITS[:0], (8, 8)), r"n of 1 or more: got shape \(0, 64\)"),
-        (lambda: figures.samples(HOLE, (2, 2)), r"samples must be \[n, 4\]"),
-        (lambda: figures.samples(HOLE.reshape(2, 4), (2, 2)), "row 1, column 1"),
+        (lambda: figures.samples(ONE_MISSING, (2, 2)), r"samples must be \[n, 4\]"),
+        (lambda: figures.samples(ONE_MISSING.reshape(2, 4), (2, 2)), "row 1, column 1"),
         (lambda: figures.samples(DIGITS[:3], (2, 2, 4, 4)), r"shape \(h, w\)"),
         (lambda: figures.reconstructions(DIGITS[:3], DIGITS[:2], (8, 8)), "got 3 and 2 rows"),
         (lambda: figures.reconstructions(DIGITS[:3], {"a": DIGITS[:3], "b": DIGITS[:4]}, (8, 8)), "3 and 4 rows"),
@@ -366,8 +366,8 @@ def test_the_first_epochs_do_not_squash_the_rest():
         (lambda: figures.scatter(POINTS, POINTS).write("x.jpg"), r"end it in \.png or \.svg"),
     ],
 )
-def test_errors_say_what_was_got_in_one_line(call, said: str, tmp_path: Path):
-    with pytest.raises(ValueError, match=said) as error:
+def test_errors_say_what_was_got_in_one_line(call, message: str, tmp_path: Path):
+    with pytest.raises(ValueError, match=message) as error:
         call()
     assert "\n" not in str(error.value)
     assert not list(tmp_path.iterdir())

@@ -47,5 +47,5 @@ def test_a_density_on_one_node_is_drawn(tmp_path):
 
 
 def test_refuses_other_numbers_of_rows(tmp_path):
-    with pytest.raises(ValueError, match="a plane of 2 data needs as many rows to show beside it: got 3"):
+    with pytest.raises(ValueError, match="a plane of 2 data needs as many rows to show next to it: got 3"):
         posterior_shape(plane(2), np.eye(3, 16), (4, 4)).write(tmp_path / "a.png")

@@ -25,7 +25,7 @@ GOOD = {
 
 
 @pytest.mark.parametrize(
-    ("change", "level", "said"),
+    ("change", "level", "reason"),
     [
         ({}, "good", "of 5,000 samples 120 count"),
         ({"pareto_k_over_0_7": 0.12}, "care", "for 12 % of the images"),
@@ -36,10 +36,10 @@ GOOD = {
         ({"log_evidence": None}, "none", "not finite for at least one row"),
     ],
 )
-def test_the_verdict_follows_the_weights(change, level, said):
+def test_the_verdict_follows_the_weights(change, level, reason):
     found = words.verdict(GOOD | change, rows="image")
     assert found.level == level
-    assert said in " ".join(found.reasons)
+    assert reason in " ".join(found.reasons)
 
 
 def test_the_verdict_tells_the_gap_to_the_elbo():

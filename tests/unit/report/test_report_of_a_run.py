@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from oracles import chromium
 
-from iwax import inference, likelihoods, nn, posteriors, priors, runs
+from iwax import inference, likelihoods, nn, posteriors, priors, report, runs
 from iwax.cli import main
 from iwax.model import LatentVariableModel
 from iwax.parts import Datum
@@ -84,6 +84,24 @@ def test_a_report_of_what_was_not_measured_says_what_to_run(run: Path, tmp_path:
     assert "New images" in page
 
 
+def test_python_writes_what_the_command_line_does(run: Path, tmp_path: Path):
+    path = report.write(runs.Run(run), tmp_path / "a.html")
+    assert path == tmp_path / "a.html"
+    assert path.read_bytes() == (run / "report.html").read_bytes()
+    with pytest.raises(FileExistsError, match="overwrite=True"):
+        report.write(run)
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        report.write(tmp_path / "nowhere")
+
+
+def test_the_pictures_of_a_run_are_values(run: Path, tmp_path: Path):
+    pictures = report.figures.of_run(runs.Run(run))
+    assert set(pictures) == {"samples", "reconstructions", "training", "latents", "manifold"}
+    for name, picture in pictures.items():
+        assert picture.write(tmp_path / f"{name}.svg").read_text("utf-8").startswith("<svg ")
+        assert picture.description
+
+
 def test_two_runs_stand_side_by_side(run: Path, tmp_path: Path):
     copy = Path(shutil.copytree(run, tmp_path / "twin", ignore=shutil.ignore_patterns("report.html")))
     assert called("report", run, copy, "-o", tmp_path / "both.html") == 0
@@ -151,8 +169,8 @@ def test_what_is_erased_is_filled_in(page: chromium.Page):
     after = pixels(page, "filled")
     hidden = [not seen for seen in page.value(f"[...{EXPLORER}.eraser.observed]")]
     assert 3 <= sum(hidden) <= 8
-    assert all(a == b for a, b, hole in zip(whole, after, hidden, strict=True) if not hole)
-    assert any(0 < a < 255 for a, hole in zip(after, hidden, strict=True) if hole)
+    assert all(a == b for a, b, missing in zip(whole, after, hidden, strict=True) if not missing)
+    assert any(0 < a < 255 for a, missing in zip(after, hidden, strict=True) if missing)
     before = sum(hidden)
     page.press("ArrowDown")
     page.press(" ")
@@ -185,7 +203,7 @@ def test_imputation_is_the_conditional_mean(run: Path, page: chromium.Page):
     wanted = (w[:, None] * p).sum(axis=0) / w.sum()
     found = page.value(
         f"Array.from({{length: 20}}, (_, seed) => [...{EXPLORER}.model.impute({x.tolist()},"
-        f" {observed.astype(int).tolist()}, {{chains: 10, sweeps: 8, seed}}).values])"
+        f" {observed.astype(int).tolist()}, {{chains: 10, iterations: 8, seed}}).values])"
     )
     mean, error = np.mean(found, axis=0), np.std(found, axis=0, ddof=1) / np.sqrt(20)
     assert np.array_equal(mean[observed], x[observed])
@@ -217,7 +235,7 @@ def test_every_dense_network_gives_what_python_gives(page: chromium.Page):
 
 @in_a_browser
 def test_log_weights_are_those_of_python(page: chromium.Page):
-    """Of a Gaussian likelihood, a mixture as the prior, and an encoder that is told what was observed."""
+    """Of a Gaussian likelihood, a mixture as the prior, and an encoder that reads what was observed."""
     key = jax.random.key(5)
     encoder = posteriors.Gaussian(nn.MLP(2 * FEATURES, (5,), 2 * LATENT, key=key, heads=2))
     model = LatentVariableModel(

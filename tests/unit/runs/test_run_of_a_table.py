@@ -282,7 +282,7 @@ def test_a_blank_cell_gets_the_conditional_mean(run, page):
     found = np.array(
         page.value(
             f"Array.from({{length: 20}}, (_, seed) => {{const m = {EXPLORER}.model;"
-            f"const f = m.impute({cells}, {seen}, {{chains: 200, sweeps: 1, seed}});"
+            f"const f = m.impute({cells}, {seen}, {{chains: 200, iterations: 1, seed}});"
             "return [f.values[0], ...f.average(d => m.likelihood.chances(d.outputs, 4))]})"
         )
     )
@@ -300,7 +300,7 @@ def test_a_box_blanks_a_cell_and_restores_it(page):
     blank = page.value(values)
     assert blank[0][0] == "blank"
     assert "\N{PLUS-MINUS SIGN}" in blank[0][1]
-    assert page.value("document.querySelector('.said').textContent").endswith("count")
+    assert page.value("document.querySelector('.summary').textContent").endswith("count")
     page.value("document.querySelector('.given-row input').click()")
     assert page.value(values) == before
     assert page.value("document.documentElement.scrollWidth") <= 390

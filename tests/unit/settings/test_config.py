@@ -117,7 +117,7 @@ def test_a_run_of_before_there_was_a_plain_convolutional_network_keeps_the_publi
     [
         (["model.network=conv", "model.kernel=4"], r"model\.kernel .* to be odd, .* got 4"),
         (["model.network=conv", "model.channels=[]"], "model.channels"),
-        (["model.network=conv", "model.uncertain=both"], "dense networks, got model.network=conv"),
+        (["model.network=conv", "model.stochastic_weights=both"], "dense networks, got model.network=conv"),
     ],
 )
 def test_what_a_convolutional_network_cannot_be_is_refused(sets, words):

@@ -28,7 +28,11 @@ FORMS = (
     ),
     (
         {"uncertain": "both", "sigma": 0.1, "sigma_floor": 0.05},
+        {"stochastic_weights": {"of": "both", "sigma": 0.1, "floor": 0.05}},
+    ),
+    (
         {"uncertain": {"of": "both", "sigma": 0.1, "floor": 0.05}},
+        {"stochastic_weights": {"of": "both", "sigma": 0.1, "floor": 0.05}},
     ),
     (
         {"memory": (3, 2), "attention": "softmax", "activation": "relu"},
@@ -198,7 +202,7 @@ def test_differences_of_runs_are_those_of_meaning():
 
 
 def test_every_setting_of_a_part_has_a_key():
-    assert {"model.prior.pseudo_inputs", "model.memory.attention", "model.uncertain.floor"} <= keys().keys()
+    assert {"model.prior.pseudo_inputs", "model.memory.attention", "model.stochastic_weights.floor"} <= keys().keys()
 
 
 @pytest.mark.parametrize(

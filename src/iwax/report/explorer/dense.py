@@ -60,7 +60,7 @@ def decoder(likelihood: Any) -> tuple[Program, dict[str, Any]]:
 
 
 def _group(family: Family, columns: list[int], program: Program) -> dict[str, Any]:
-    """One family and its columns, with its numbers by name; its arrays are added to the tensors, one a column."""
+    """One family and its columns, with its numbers by name; its arrays are added to the tensors, one per column."""
     found: dict[str, Any] = {"family": family.explorer, "columns": columns, "outputs": family.outputs_per_feature}
     for name, value in vars(family).items():
         if eqx.is_array(value):
@@ -73,20 +73,20 @@ def _group(family: Family, columns: list[int], program: Program) -> dict[str, An
 
 def encoder(posterior: Any) -> Program:
     """The network from a row to (loc, log scale) of q(z|x). TypeError where q is another, or the network not dense."""
-    coding, part = None, posterior
+    encoding, part = None, posterior
     if isinstance(posterior, Encoded):
-        coding, part = posterior.encoding, posterior.posterior
+        encoding, part = posterior.encoding, posterior.posterior
     if not isinstance(part, GaussianPosterior):
         raise TypeError(f"q(z|x) is of kind {_named(part)}, and the page evaluates mean-field normal ones alone")
     program = _network(part.network, "encoder")
     if part.floor:
         program.steps.append({"kind": "floored", "floor": part.floor})
-    if coding is None:
+    if encoding is None:
         return program
-    names = {"loc": "coding.loc", "scale": "coding.scale"}
-    tensors = {names["loc"]: _single(coding.loc), names["scale"]: _single(coding.scale)}
-    readings = [reading if isinstance(reading, str) else reading[1] for reading in coding.encodings]
-    first = {"kind": "coding", "readings": readings, "marks": coding.mask, **names}
+    names = {"loc": "encoding.loc", "scale": "encoding.scale"}
+    tensors = {names["loc"]: _single(encoding.loc), names["scale"]: _single(encoding.scale)}
+    encodings = [reading if isinstance(reading, str) else reading[1] for reading in encoding.encodings]
+    first = {"kind": "encoding", "encodings": encodings, "marks": encoding.mask, **names}
     return Program([first, *program.steps], tensors | program.tensors)
 
 

@@ -11,13 +11,13 @@ class Pictures {
     return Math.round(255 * Math.min(1, Math.max(0, (value - this.low) / (this.high - this.low))));
   }
 
-  // One image onto a canvas, at a place counted in pixels; `holes` (1 where something is missing) are drawn striped.
-  draw(canvas, values, { left = 0, top = 0, holes = null } = {}) {
+  // One image onto a canvas, at a place counted in pixels; `missing` (1 where something is missing) are drawn striped.
+  draw(canvas, values, { left = 0, top = 0, missing = null } = {}) {
     const image = new ImageData(this.width, this.height);
     for (let i = 0; i < this.width * this.height; i++) {
       for (let c = 0; c < 3; c++) image.data[4 * i + c] = this.shade(values[i * this.channels + (this.channels === 3 ? c : 0)]);
       image.data[4 * i + 3] = 255;
-      if (holes?.[i]) {
+      if (missing?.[i]) {
         const light = (i % this.width + Math.floor(i / this.width)) % 2;
         image.data.set(light ? [86, 140, 190, 255] : [52, 100, 150, 255], 4 * i);
       }

@@ -1,6 +1,6 @@
 // An image under a brush: what is erased is missing, what is painted is observed, and what is missing is filled in.
-const QUICK = { chains: 6, sweeps: 8, milliseconds: 30 };
-const THOROUGH = { chains: 30, sweeps: 10, milliseconds: 800 };
+const QUICK = { chains: 6, iterations: 8, milliseconds: 30 };
+const THOROUGH = { chains: 30, iterations: 10, milliseconds: 800 };
 
 class Eraser {
   constructor(root, model, pictures, images) {
@@ -76,19 +76,19 @@ class Eraser {
     clearTimeout(this.rest);
     if (effort === QUICK) this.rest = setTimeout(() => this.fill(THOROUGH), 250);
     const { channels, width } = this.pictures;
-    const holes = Uint8Array.from({ length: this.x.length / channels }, (_, i) => Number(!this.observed[i * channels]));
-    this.pictures.draw(this.canvas, this.x, { holes });
+    const missing = Uint8Array.from({ length: this.x.length / channels }, (_, i) => Number(!this.observed[i * channels]));
+    this.pictures.draw(this.canvas, this.x, { missing });
     if (this.cursor.shown) {
       const draw = this.canvas.getContext("2d");
       draw.fillStyle = "#ffb73b";
       draw.fillRect(this.cursor.x, this.cursor.y, 1, 1);
     }
-    const hidden = holes.reduce((sum, hole) => sum + hole, 0);
+    const hidden = missing.reduce((sum, one) => sum + one, 0);
     const found = hidden ? this.model.impute(this.x, this.observed, effort) : { values: this.x };
     this.values = found.values;
     this.pictures.draw(this.root.querySelector(".filled"), found.values);
-    const share = `${hidden} of ${holes.length} pixels missing`;
-    this.root.querySelector(".said").textContent = hidden
+    const share = `${hidden} of ${missing.length} pixels missing`;
+    this.root.querySelector(".summary").textContent = hidden
       ? `${share}; of ${found.count} draws ${found.ess.toFixed(1)} count`
       : "nothing is missing: drag over the image";
     this.root.querySelector(".filled").setAttribute("aria-label", `image filled in, ${share}`);

@@ -43,7 +43,7 @@ def _live(view: RunView, program: dense.Program, likelihood: dict[str, Any], *, 
     means = posterior_means(view, MEANS)
     shown = (view.whole[view.whole < len(means)] if view.run.about.images else np.arange(len(means)))[:ROWS]
     if not len(shown):
-        raise TypeError(f"there is no {view.run.about.noun} without holes to begin with")
+        raise TypeError(f"there is no {view.run.about.noun} without missing values to begin with")
     z = inference.generate(view.run.model, DRAWS, key=view.key).z
     prior = dense.prior(view.run.model, view.key)
     tensors = program.tensors | {
@@ -56,7 +56,7 @@ def _live(view: RunView, program: dense.Program, likelihood: dict[str, Any], *, 
     lacking = (
         "its prior is no mixture of normals"
         if layers == 1
-        else f"the model has {layers} layers of latents, and the page weighs draws of one alone"
+        else f"the model has {layers} layers of latents, and the page computes importance weights for one alone"
     )
     steps, why = _encoder(view, tensors, room) if prior else (None, lacking)
     spec = _shown(view, means, shown, tensors["draws"]) | {
@@ -79,14 +79,14 @@ def _live(view: RunView, program: dense.Program, likelihood: dict[str, Any], *, 
 
 
 def _shown(view: RunView, means: np.ndarray, shown: np.ndarray, draws: np.ndarray) -> dict[str, Any]:
-    """What the page says beside what it computes: names, ranges of sliders, columns."""
+    """What the page shows next to what it computes: names, ranges of sliders, columns."""
     return {
         "shape": list(view.run.shape),
         "span": list(view.span) if view.run.about.images else None,
         "columns": None if view.run.about.images else _columns(view),
         "split": view.split,
         "row": view.run.about.noun,
-        "taught": bool(view.run.config.model.mask),
+        "trained_on_missing": bool(view.run.config.model.mask),
         "units": order(view, means)[:SLIDERS].tolist(),
         "ranges": _ranges(means, draws).tolist(),
         "shown": shown.tolist(),

@@ -24,7 +24,7 @@ def grid(view: RunView) -> list[Panel]:
     if not len(view.whole):
         return []
     if view.run.about.features == 2 and view.run.config.model.latents == (2,):
-        return []  # the whole plane is drawn as a net
+        return []  # the whole plane is drawn as a mesh
     return gathered(lambda: _along_units(view), lambda: _between(view))
 
 
@@ -83,8 +83,8 @@ def _panel(view: RunView, title: str, rows: Rows, words: str) -> Panel:
 
 def _some(view: RunView, values: np.ndarray, places: range) -> list[tuple[int, list[str]]]:
     """Some rows as their owner writes them; a probability of a class as the class that it is nearest."""
-    kept = values[list(places)]
+    chosen = values[list(places)]
     if view.run.about.columns is not None:
         levels = np.array([bool(column.levels) for column in view.run.about.columns])
-        kept = np.where(levels, np.round(kept), kept)
-    return list(enumerate(cells(view, kept)))
+        chosen = np.where(levels, np.round(chosen), chosen)
+    return list(enumerate(cells(view, chosen)))

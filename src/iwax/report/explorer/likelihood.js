@@ -1,4 +1,4 @@
-// p(x|z): columns that are independent given z, each of one family with one to three parameters (or a logit a class).
+// p(x|z): columns that are independent given z, each of one family with one to three parameters (or a logit per class).
 // A column's x is loc + scale y; families know y alone.
 const LOG_2_PI = Math.log(2 * Math.PI);
 const normalLog = (y, loc, logScale) => -0.5 * ((y - loc) / Math.exp(logScale)) ** 2 - logScale - 0.5 * LOG_2_PI;

@@ -73,16 +73,16 @@ class Model {
   }
 
   // E[x | what is observed], by importance weights: z ~ q(z|f), w = p(x_observed, z) / q(z|f), where f is x with its
-  // holes filled from p(x|z) of the draw before. Whatever f is, w is right; a better f makes more of the draws count.
-  // After so many milliseconds no further chain of draws is begun.
-  impute(x, observed, { chains = 8, sweeps = 8, seed = 1, milliseconds = Infinity } = {}) {
+  // missing values filled from p(x|z) of the draw before. Whatever f is, w is right; a better f makes more of the draws count.
+  // No further chain of draws begins after `milliseconds`.
+  impute(x, observed, { chains = 8, iterations = 8, seed = 1, milliseconds = Infinity } = {}) {
     const random = randomNumbers(seed);
     const draws = [];
     const end = performance.now() + milliseconds;
     for (let chain = 0; chain < chains && (chain === 0 || performance.now() < end); chain++) {
       let filled = Float64Array.from(x, (a, j) => (observed[j] ? a : 0));
-      for (let sweep = 0; sweep < sweeps; sweep++) {
-        const q = this.posterior(filled, sweep ? undefined : observed);
+      for (let i = 0; i < iterations; i++) {
+        const q = this.posterior(filled, i ? undefined : observed);
         const z = q.loc.map((loc, d) => loc + q.scale[d] * random.normal());
         const found = this.decode(z);
         const logW = this.likelihood.logProb(found.outputs, x, observed) + this.logPrior(z) - logNormal(z, q.loc, q.scale);
@@ -94,7 +94,7 @@ class Model {
     const most = Math.max(...draws.map((draw) => draw.logW));
     const weights = draws.map((draw) => Math.exp(draw.logW - most));
     const total = weights.reduce((sum, w) => sum + w, 0);
-    const average = (of) => { // E[f(z) | what is observed] of an f with so many values
+    const average = (of) => { // E[f(z) | what is observed] of an f with several values
       const sum = new Float64Array(of(draws[0]).length);
       draws.forEach((draw, i) => of(draw).forEach((a, j) => { sum[j] += weights[i] * a; }));
       return sum.map((a) => a / total);

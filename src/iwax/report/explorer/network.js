@@ -23,7 +23,7 @@ class Network {
     });
   }
 
-  // The output at x; an encoder that is told what was observed (1 or 0 a value) is given that too.
+  // The output at x; an encoder that reads what was observed (1 or 0 per value) gets that too.
   forward(x, observed) {
     return this.steps.reduce((h, step) => this.apply(step, h, observed), Float64Array.from(x));
   }
@@ -36,7 +36,7 @@ class Network {
       return x.subarray(0, half).map((a, i) => a * sigmoid(x[half + i]));
     }
     if (step.kind === "floored") return x.map((s, i) => (i < x.length / 2 ? s : floored(s, step.floor)));
-    if (step.kind === "coding") return this.coding(x, step, observed);
+    if (step.kind === "encoding") return this.encoding(x, step, observed);
     return x.map(ELEMENTWISE[step.kind]);
   }
 
@@ -62,13 +62,13 @@ class Network {
     return x.map((a, i) => (gain[i] * (a - mean)) / Math.sqrt(variance + 1e-5) + shift[i]);
   }
 
-  // A row of a table as the encoder is given it: numbers, then classes as marks, then, if it is told, what was observed.
-  coding(x, step, observed) {
+  // A row of a table as the encoder is given it: numbers, then classes as marks, then, if it reads it, what was observed.
+  encoding(x, step, observed) {
     const seen = observed ?? x.map(() => 1);
     const read = { linear: (a) => a, log: (a) => Math.log(Math.max(a, 1e-30)), log1p: (a) => Math.log1p(Math.max(a, 0)) };
     read.log_or_zero = read.log;
     const numbers = [], classes = [];
-    step.readings.forEach((reading, j) => {
+    step.encodings.forEach((reading, j) => {
       const zero = reading === "log_or_zero" && x[j] === 0;
       if (read[reading]) numbers.push(seen[j] && !zero ? (read[reading](x[j]) - step.loc[j]) / step.scale[j] : 0);
       if (reading === "log_or_zero") classes.push(seen[j] && zero ? 1 : 0);

@@ -1,4 +1,4 @@
-// Rows of a table, a column a line: its value, and where that lies among the data or how probable every level is.
+// Rows of a table, a line per column: its value, and where that lies among the data or how probable every level is.
 const LEVELS = 12; // of a column that are shown, in the order of the data; the others are added up in a line
 
 function made(name, parent, { className = "", text = "" } = {}) {
@@ -19,7 +19,7 @@ function figures(value, spread = 0) {
 }
 
 class RowView {
-  // With `blank` every line has a box, and blank(j, whether) is told when it is ticked.
+  // With `blank` every line has a box, and blank(j, whether) is called when it is ticked.
   constructor(body, columns, blank = null) {
     this.lines = columns.map((column, j) => this.line(body, column, j, blank));
   }
@@ -115,7 +115,7 @@ class RowExplorer extends Explorer {
     this.blankFirst();
   }
 
-  // A row of the data; its own holes stay holes.
+  // A row of the data; its own missing cells stay missing.
   take(i) {
     this.x = Float64Array.from(this.model.row("rows", i));
     this.observed = Uint8Array.from(this.x, (a) => Number(!Number.isNaN(a)));
@@ -134,13 +134,13 @@ class RowExplorer extends Explorer {
   fill() {
     const { likelihood } = this.model;
     const hidden = this.observed.filter((seen) => !seen).length;
-    const effort = this.spec.taught ? { chains: 400, sweeps: 1 } : { chains: 50, sweeps: 8 };
+    const effort = this.spec.trained_on_missing ? { chains: 400, iterations: 1 } : { chains: 50, iterations: 8 };
     const found = hidden ? this.model.impute(this.x, this.observed, effort) : null;
     const squares = found?.average(({ mean, outputs }) => likelihood.variance(outputs).map((a, j) => a + mean[j] ** 2));
     this.values = found ? found.values : this.x;
     this.spreads = found ? squares.map((a, j) => Math.sqrt(Math.max(0, a - found.values[j] ** 2))) : null;
     this.spec.columns.forEach((column, j) => this.cell(column, j, found));
-    this.find(".said").textContent = found
+    this.find(".summary").textContent = found
       ? `${hidden} of ${this.x.length} cells missing; of ${found.count} draws ${found.ess.toFixed(1)} count`
       : "nothing is missing: tick a column to blank its cell";
   }

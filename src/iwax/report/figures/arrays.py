@@ -70,7 +70,7 @@ def reconstructions(
 
 @drawing
 def generations(pseudo_inputs: ArrayLike, generated: Mapping[str, ArrayLike], shape: tuple[int, ...]) -> Picture:
-    """Each pseudo-input of a VampPrior above what was generated from it, a row a draw. Raises as `reconstructions`."""
+    """Each pseudo-input of a VampPrior above what is generated from it, a draw per row. Raises as `reconstructions`."""
     given = _rows("pseudo_inputs", pseudo_inputs, prod(shape))
     made = {name: _rows("generated", rows, prod(shape)) for name, rows in generated.items()}
     if not _pictures(shape):
@@ -87,7 +87,7 @@ def imputations(
     *,
     title: str = "Imputations",
 ) -> Picture:
-    """Each image above what was given of it, its NaN in mid grey, and above what was made of that, a row a name.
+    """Each image above what was given of it, its NaN in mid grey, and above what was made of that, one row per name.
 
     Raises as `reconstructions`, and ValueError for a shape that is no image's.
     """
@@ -113,7 +113,7 @@ def latents(means: ArrayLike, labels: ArrayLike | None) -> Picture:
     table = _rows("means", means, 2)
     names = None if labels is None else np.asarray(labels).reshape(-1)
     if names is not None and len(names) != len(table):
-        raise ValueError(f"latents needs one label a row: got {len(table)} means and {len(names)} labels")
+        raise ValueError(f"latents needs one label per row: got {len(table)} means and {len(names)} labels")
     return latent.plane(table, names)
 
 
@@ -121,17 +121,17 @@ def latents(means: ArrayLike, labels: ArrayLike | None) -> Picture:
 def manifold(decoded: ArrayLike, side: int, shape: tuple[int, ...]) -> Picture:
     """What the decoder makes of ``manifold_grid(side)``, [side*side, D] in its order: z₁ to the right, z₂ upwards.
 
-    Rows of shape (2,) become a net in the plane, other rows a map a feature. Raises ValueError.
+    Rows of shape (2,) become a mesh in the plane, other rows a map per feature. Raises ValueError.
     """
     rows = _rows("manifold", decoded, prod(shape))
     if side < 1 or len(rows) != side * side:
         raise ValueError(f"a manifold of side {side} needs {side * side} rows: got {len(rows)}")
     if _pictures(shape):
         return latent.decoded(rows, side, shape)
-    return latent.decoded_net(rows, side) if shape == (2,) else latent.decoded_maps(rows, side)
+    return latent.decoded_mesh(rows, side) if shape == (2,) else latent.decoded_maps(rows, side)
 
 
 @drawing
 def scatter(data: ArrayLike, drawn: ArrayLike) -> Picture:
-    """Data [n, 2] beside samples [m, 2], on the same equal axes. Raises ValueError."""
-    return features.two_clouds(_rows("data", data, 2), _rows("samples", drawn, 2))
+    """Data [n, 2] next to samples [m, 2], on the same equal axes. Raises ValueError."""
+    return features.data_and_samples(_rows("data", data, 2), _rows("samples", drawn, 2))

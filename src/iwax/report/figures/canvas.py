@@ -226,7 +226,7 @@ def short(value: float) -> str:
 
 
 def shortened(name: str, most: int) -> str:
-    """A name of at most so many letters, cut in its middle.
+    """A name of at most ``most`` letters, cut in its middle.
 
     >>> shortened("a long name", 7)
     'a l…ame'

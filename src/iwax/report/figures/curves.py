@@ -117,8 +117,8 @@ def rounded(value: float) -> str:
 def training(rows: Rows) -> Picture:
     """Draw the bound in nats against the epoch, from rows with "epoch", "bound" and perhaps "validation".
 
-    Below it stand "learning_rate" and "beta" where they changed. The steep start may fall below the axis, and is said
-    to. Raises ValueError where no row has a finite bound.
+    Below it stand "learning_rate" and "beta" where they changed. The steep start may fall below the axis; a note
+    counts it. Raises ValueError where no row has a finite bound.
     """
     found = {name: curve(rows, key) for name, key in (("training", "bound"), ("validation", "validation"))}
     if not len(found["training"][0]):

@@ -27,7 +27,7 @@ __all__ = ["convergence", "kl_per_unit", "signal_to_noise"]
 
 Array = np.ndarray
 MARKERS = "os^Dv<"
-SHOWN = 200  # units of a layer that a bar each can still be seen for
+SHOWN = 200  # units of a layer whose bars can still be seen
 
 
 def _logarithmic(axes: Axes, ks: Sequence[int]) -> None:
@@ -38,7 +38,7 @@ def _logarithmic(axes: Axes, ks: Sequence[int]) -> None:
     axes.set_xticks(ticks)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda k, _: f"{k:,.0f}"))
     axes.xaxis.set_minor_locator(NullLocator())
-    axes.set_xlabel("k, importance samples a datum")
+    axes.set_xlabel("k, importance samples per data point")
 
 
 @drawing
@@ -67,15 +67,15 @@ def convergence(found: Mapping[str, Any], *, levels: Mapping[str, float] | None 
     words = f"mean over {found['rows']} rows; bars: error over draws"
     if np.isfinite(data_error):
         words += f"\nerror over data ±{data_error:.2f}, common to all k"
-    said = above.text(0.985, 0.04, words, transform=above.transAxes, fontsize=9, color=MUTED, ha="right", va="bottom")
-    said.set_bbox({"facecolor": GROUND, "edgecolor": "none", "pad": 1.0})
+    note = above.text(0.985, 0.04, words, transform=above.transAxes, fontsize=9, color=MUTED, ha="right", va="bottom")
+    note.set_bbox({"facecolor": GROUND, "edgecolor": "none", "pad": 1.0})
     _gains(gridded(below), ks, gain, gain_error)
     _logarithmic(below, ks.tolist())
     above.tick_params(labelbottom=False)
-    said = (
+    ends = (
         f"The expected IWAE bound rises from {number(bound[0])} at k = {ks[0]} to {number(bound[-1])} at k = {ks[-1]}"
     )
-    return Picture(figure, "Convergence in k", f"{said} nats; below, the gain at each step.")
+    return Picture(figure, "Convergence in k", f"{ends} nats; below, the gain at each step.")
 
 
 def _gains(axes: Axes, ks: Array, gain: Array, gain_error: Array) -> None:
@@ -99,7 +99,7 @@ def signal_to_noise(panels: Mapping[str, Sequence[Mapping[str, Any]]], *, note: 
     """The signal-to-noise ratio of gradients against k, a panel for each name; both axes logarithmic.
 
     A curve has a "name" and lists "k", "rms", "low" and "high" (one standard error down and up). Where a ratio cannot
-    be told from zero an arrow points down from its upper end. Raises ValueError where there is no curve.
+    be distinguished from zero an arrow points down from its upper end. Raises ValueError where there is no curve.
     """
     if not panels or not all(panels.values()):
         raise ValueError("a picture of signal-to-noise needs a panel, and every panel a curve")
@@ -124,13 +124,13 @@ def signal_to_noise(panels: Mapping[str, Sequence[Mapping[str, Any]]], *, note: 
     legend(figure, dict(zip(labels, handles, strict=True)), most=2)
     if note:
         figure.supxlabel(note, fontsize=9, color=MUTED)
-    said = "; ".join(
+    ends = "; ".join(
         f"{title}, {curve['name']}: {curve['rms'][0]:.2g} at k = {curve['k'][0]}, "
         f"{curve['rms'][-1]:.2g} at k = {curve['k'][-1]}"
         for title, curves in panels.items()
         for curve in curves
     )
-    return Picture(figure, "Signal-to-noise of gradients", f"{said}.")
+    return Picture(figure, "Signal-to-noise of gradients", f"{ends}.")
 
 
 def _curve(axes: Axes, curve: Mapping[str, Any], i: int) -> None:

@@ -65,10 +65,10 @@ def differences(compared: Mapping[str, Any]) -> Picture:
         fontsize=9,
     )
     panels[-1].xaxis.set_major_locator(MaxNLocator(7, steps=[1, 2, 2.5, 5, 10]))
-    said = "; ".join(
+    words = "; ".join(
         f"{Path(each['run']).name}: {each['difference']:+.3f} ± {_error(each['difference_error'], 3)}" for each in runs
     )
-    return Picture(figure, "Comparison", f"Differences in log p(x) to the first run, nats: {said}")
+    return Picture(figure, "Comparison", f"Differences in log p(x) to the first run, nats: {words}")
 
 
 def _over_seeds(axes: Axes, compared: Mapping[str, Any], colours: Mapping[str, str]) -> None:

@@ -19,7 +19,7 @@ from iwax.report.figures.canvas import (
     sheet,
 )
 
-__all__ = ["equal_axes", "heat_maps", "marker_area", "moved_points", "points", "two_clouds"]
+__all__ = ["data_and_samples", "equal_axes", "heat_maps", "marker_area", "moved_points", "points"]
 
 Array = np.ndarray
 
@@ -35,15 +35,15 @@ def marker_area(n: int) -> float:
     return float(np.clip(9000.0 / max(n, 1), 3.0, 24.0))
 
 
-def equal_axes(axes: Axes, cloud: Array, names: tuple[str, str]) -> Axes:
-    """A square window with equal axes around the cloud; a few points very far out stay outside and are said to."""
-    low, high = cloud.min(axis=0), cloud.max(axis=0)
-    inner = np.quantile(cloud, (0.005, 0.995), axis=0)
+def equal_axes(axes: Axes, points: Array, names: tuple[str, str]) -> Axes:
+    """A square window with equal axes around the points; a few very far out stay outside, and a note counts them."""
+    low, high = points.min(axis=0), points.max(axis=0)
+    inner = np.quantile(points, (0.005, 0.995), axis=0)
     middle, half = (low + high) / 2.0, float((high - low).max()) / 2.0
     usual = 0.65 * float((inner[1] - inner[0]).max())
     if half > 3.0 * usual > 0.0:
         middle, half = inner.mean(axis=0), usual
-        outside = int((np.abs(cloud - middle) > half).any(axis=1).sum())
+        outside = int((np.abs(points - middle) > half).any(axis=1).sum())
         note = f"{outside} point{'s' * (outside > 1)} outside"
         axes.text(0.98, 0.02, note, transform=axes.transAxes, fontsize=9, color=MUTED, ha="right")
     half = 1.06 * half or 1.0
@@ -56,9 +56,9 @@ def equal_axes(axes: Axes, cloud: Array, names: tuple[str, str]) -> Axes:
     return axes
 
 
-def _frame(axes: Axes, clouds: tuple[Array, ...], title: str | None) -> Axes:
+def _frame(axes: Axes, sets: tuple[Array, ...], title: str | None) -> Axes:
     """Axes of the plane of the data, the same in each panel."""
-    equal_axes(axes, np.concatenate(clouds), ("x₁", "x₂"))
+    equal_axes(axes, np.concatenate(sets), ("x₁", "x₂"))
     if title:
         axes.set_title(title, fontsize=11, color=INK, loc="left", parse_math=False)
     return axes
@@ -66,7 +66,7 @@ def _frame(axes: Axes, clouds: tuple[Array, ...], title: str | None) -> Axes:
 
 @drawing
 def points(samples: Array, *, title: str | None) -> Picture:
-    """One cloud of points in the plane."""
+    """Points in the plane."""
     figure = sheet(height=4.8)
     axes = _frame(figure.subplots(), (samples,), title)
     axes.scatter(*samples.T, s=marker_area(len(samples)), color=PALETTE[0], linewidths=0, alpha=0.8)
@@ -75,7 +75,7 @@ def points(samples: Array, *, title: str | None) -> Picture:
 
 
 @drawing
-def two_clouds(data: Array, samples: Array) -> Picture:
+def data_and_samples(data: Array, samples: Array) -> Picture:
     """Data on the left, samples on the right over a faint copy of the data; equal axes, the same limits."""
     figure = sheet(5.8, 3.1)
     left, right = figure.subplots(1, 2)
@@ -95,7 +95,7 @@ def two_clouds(data: Array, samples: Array) -> Picture:
 
 @drawing
 def moved_points(originals: Array, reconstructions: Mapping[str, Array]) -> Picture:
-    """Each point of the data joined by a line to what was made of it, a colour a name."""
+    """Each point of the data joined by a line to what was made of it, a colour per name."""
     figure = sheet(height=4.8)
     axes = _frame(figure.subplots(), (originals, *reconstructions.values()), None)
     area = marker_area(len(originals))
@@ -121,7 +121,7 @@ def _colours(values: Array) -> tuple[str, float, float]:
 
 @drawing
 def heat_maps(tables: dict[str, Array], *, title: str) -> Picture:
-    """Named tables of equal shape side by side, a row of pixels a datum and a column a feature, with one colour bar."""
+    """Tables of equal shape side by side, one row of pixels per data point, one column per feature, one colour bar."""
     first = next(iter(tables.values()))
     n, features = first.shape
     shown = min(n, LONGEST_TABLE)

@@ -67,7 +67,7 @@ def resized(block: Array, across: int) -> Array:
 
 
 def tile(block: Array, across: int, *, gutter: int = GUTTER) -> Array:
-    """[n, h, w, 3] -> one [H, W, 3] picture, ``across`` images a row, row by row from the top, white gutters between.
+    """[n, h, w, 3] -> one [H, W, 3] picture, ``across`` images per row, row by row from the top, white gutters between.
 
     >>> tile(np.zeros((3, 2, 2, 3), np.uint8), 2, gutter=1).shape
     (5, 5, 3)

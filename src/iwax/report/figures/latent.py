@@ -26,7 +26,7 @@ from iwax.report.figures.canvas import (
 )
 from iwax.report.figures.features import equal_axes, marker_area
 
-__all__ = ["decoded", "decoded_maps", "decoded_net", "manifold_grid", "plane"]
+__all__ = ["decoded", "decoded_maps", "decoded_mesh", "manifold_grid", "plane"]
 
 Array = np.ndarray
 MARKERS = "o^sD"
@@ -135,13 +135,13 @@ def decoded(images: Array, side: int, shape: tuple[int, ...]) -> Picture:
 
 
 @drawing
-def decoded_net(means: Array, side: int) -> Picture:
-    """Decoded points of the plane as the net that the grid of latents becomes: a colour for either latent's lines."""
-    net = means.reshape(side, side, 2)
+def decoded_mesh(means: Array, side: int) -> Picture:
+    """Decoded points of the plane as the mesh that the grid of latents becomes: a colour for either latent's lines."""
+    mesh = means.reshape(side, side, 2)
     figure = sheet(height=4.6)
     axes = equal_axes(figure.subplots(), means, ("x₁", "x₂"))
     drawn = {}
-    for lines, colour, name in ((net, LINES[0], "z₁ varies"), (net.swapaxes(0, 1), LINES[1], "z₂ varies")):
+    for lines, colour, name in ((mesh, LINES[0], "z₁ varies"), (mesh.swapaxes(0, 1), LINES[1], "z₂ varies")):
         for line in lines:
             (drawn[name],) = axes.plot(*line.T, color=colour, linewidth=0.9, alpha=0.85)
     legend(figure, drawn)
@@ -151,7 +151,7 @@ def decoded_net(means: Array, side: int) -> Picture:
 
 @drawing
 def decoded_maps(means: Array, side: int) -> Picture:
-    """Decoded features, a small map each (the first sixteen): z₁ to the right, z₂ upwards, colour the value."""
+    """Decoded features, one small map each (the first sixteen): z₁ to the right, z₂ upwards, colour the value."""
     shown = min(means.shape[1], 16)
     across = pictures.columns(shown)
     down = -(-shown // across)

@@ -35,7 +35,7 @@ def highest_density_level(log_prob: Array, mass: float) -> float:
 
 @drawing
 def posterior_shape(plane: PosteriorPlane, data: ArrayLike, shape: tuple[int, ...]) -> Picture:
-    """One row a datum: the datum, then q_EW(z|x) for each k, and p(z|x), as densities with 50 % and 95 % regions.
+    """One row per data point: x, then q_EW(z|x) for each k, and p(z|x), as densities with 50 % and 95 % regions.
 
     The 95 % region of p(z|x) is drawn in every panel; each states its KL(. || p(z|x)) in nats. data are the rows
     [n, *shape] of the plane, shown where they are images. Raises ValueError where their number is not the plane's,
@@ -43,7 +43,7 @@ def posterior_shape(plane: PosteriorPlane, data: ArrayLike, shape: tuple[int, ..
     """
     rows, wanted = np.asarray(data), plane.log_prob.shape[0]
     if len(rows) != wanted:
-        raise ValueError(f"a plane of {wanted} data needs as many rows to show beside it: got {len(rows)}")
+        raise ValueError(f"a plane of {wanted} data needs as many rows to show next to it: got {len(rows)}")
     across = len(plane.ks) + 1
     width, height = BESIDE + across * PANEL + 0.12, HEAD + wanted * PANEL + FOOT
     figure = sheet(width, height, fitted=False)
@@ -59,11 +59,11 @@ def posterior_shape(plane: PosteriorPlane, data: ArrayLike, shape: tuple[int, ..
                 axes.set_title(_name(plane, j), fontsize=10, color=INK, pad=6)
     _legend(figure, BESIDE / width, height)
     ks = ", ".join(map(str, plane.ks))
-    said = (
-        f"Densities over two latents for {wanted} data, a row each: the importance-weighted posterior with k = {ks}, "
+    words = (
+        f"Densities over two latents for {wanted} data, one row each: the importance-weighted posterior with k = {ks}, "
         "then the exact posterior by quadrature; each panel states its KL divergence from the exact one."
     )
-    return Picture(figure, "Shape of the posterior", said)
+    return Picture(figure, "Shape of the posterior", words)
 
 
 def _legend(figure: Figure, left: float, height: float) -> None:
@@ -126,7 +126,7 @@ def _divergence(kl: float) -> str:
 def _regions(
     axes: Axes, first: Array, second: Array, log_prob: Array, masses: tuple[float, ...], *, colour: str, width: float
 ) -> None:
-    """The outlines of the smallest regions that hold so much of the mass; none where one node holds it all."""
+    """The outlines of the smallest regions that hold these shares of the mass; none where one node holds it all."""
     levels = {highest_density_level(log_prob, mass) for mass in masses}
     levels = sorted(level for level in levels if level < log_prob.max())
     if levels:

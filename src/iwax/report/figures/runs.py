@@ -73,7 +73,7 @@ def _columns(run: Run, columns: Sequence[Column]) -> Picture:
 
 
 def _pseudo_inputs(run: Run) -> Pictures:
-    """The pseudo-inputs of a VampPrior; and below some of them, a column each, what is generated from them."""
+    """The pseudo-inputs of a VampPrior; and below some of them, one column each, what is generated from them."""
     vamp = inference.vamp_of(run.model)
     shown = np.asarray(vamp.shown())[:SAMPLES] if vamp is not None else np.empty((0, 0))
     count = min(COMPONENTS, len(shown))

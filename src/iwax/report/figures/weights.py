@@ -1,4 +1,4 @@
-"""Networks with a law over their weights: how the weights are spread, and what is left without most of them."""
+"""Bayesian neural networks: how the weights are spread, and what is left without most of them."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -17,7 +17,7 @@ _NAMES = {"weights": "a draw of the weights", "means": "their means", "sigmas": 
 def histograms(found: Mapping[str, Mapping[str, Sequence[float]]]) -> Picture:
     """Densities of weights, a panel for each of draws, means and standard deviations, a line for each network.
 
-    ``found`` maps a network's name to lists "bins" (edges), "weights" and, of a law, "means", "sigmas" and
+    ``found`` maps a network's name to lists "bins" (edges), "weights" and, of a distribution, "means", "sigmas" and
     "sigma_bins".
     """
     kinds = [kind for kind in _NAMES if any(kind in each for each in found.values())]

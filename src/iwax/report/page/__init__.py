@@ -1,4 +1,4 @@
-"""One run, or several, as a page that a person reads from top to bottom: one HTML file that asks for nothing else."""
+"""One run, or several, as a page that a person reads from top to bottom: one self-contained HTML file."""
 
 from iwax.report.page.compose import LARGEST, compose
 

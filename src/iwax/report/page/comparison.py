@@ -14,14 +14,14 @@ from iwax.report.view.panel import Panel, table
 from iwax.runs import comparison
 from iwax.settings.naming import display_name
 
-__all__ = ["Compared", "compared", "refuse_unlike"]
+__all__ = ["Comparison", "refuse_unlike", "side_by_side"]
 
 
-class Compared(NamedTuple):
-    """The table of runs, what it says, and the panels beside it."""
+class Comparison(NamedTuple):
+    """The table of runs, what it says, and the panels below it."""
 
     body: Markup
-    words: str
+    caption: str
     panels: list[Panel]
 
 
@@ -37,13 +37,13 @@ def refuse_unlike(views: Sequence[RunView]) -> None:
             )
 
 
-def compared(views: Sequence[RunView]) -> Compared:
+def side_by_side(views: Sequence[RunView]) -> Comparison:
     """The runs side by side; without measurements of the same rows, k and seed, a sentence says what lacks."""
     panels = [panel for panel in (_trainings(views), _over_each_other(views)) if panel is not None]
     try:
         found = comparison.compare([each.run.path for each in views], split=views[0].split)
     except ValueError as error:
-        return Compared(_alone(views), f"No paired differences: {error}.", panels)
+        return Comparison(_alone(views), f"No paired differences: {error}.", panels)
     names = [each.run.name for each in views]
     rows = [_row(name, entry, first=i == 0) for i, (name, entry) in enumerate(zip(names, found["runs"], strict=True))]
     headers = ["run", "log p(x), nats", "difference", "ELBO", "active units", "seed", "preset"]
@@ -60,7 +60,7 @@ def compared(views: Sequence[RunView]) -> Compared:
         words += f"standard deviation {group['sd']:.2f} nats."
     for each in found["seed_differences"]:
         words += f" {comparison.over_seeds(found, each)}.".replace("+/-", "±").replace(": -", ": \N{MINUS SIGN}")
-    return Compared(table(headers, rows), words, panels)
+    return Comparison(table(headers, rows), words, panels)
 
 
 def _row(name: str, entry: dict[str, Any], *, first: bool) -> list[str]:

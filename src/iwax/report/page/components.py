@@ -18,7 +18,7 @@ SHOWN, ACROSS, ATTENDED = 60, 10, 500
 
 
 def components(view: RunView) -> list[Panel]:
-    """The panels of a VampPrior, of a decoder with memory, and of uncertain weights, as far as the model has them."""
+    """The panels of a VampPrior, of a decoder with memory, and of stochastic weights, as far as the model has them."""
     return gathered(
         lambda: _pseudo_inputs(view),
         lambda: _slots(view),

@@ -1,4 +1,4 @@
-"""The whole page: every part of a run in the order in which a reader asks for it, in one file that asks for nothing."""
+"""The whole page: every part of a run in the order in which a reader asks for it, in one self-contained file."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -14,7 +14,7 @@ from markupsafe import Markup
 from iwax.report.explorer import LARGEST_WEIGHTS, explorer
 from iwax.report.figures.canvas import number
 from iwax.report.figures.curves import curve, training
-from iwax.report.page.comparison import compared, refuse_unlike
+from iwax.report.page.comparison import refuse_unlike, side_by_side
 from iwax.report.page.components import components
 from iwax.report.page.draws import draws
 from iwax.report.page.imputations import imputations
@@ -43,7 +43,7 @@ def compose(
 ) -> str:
     """The report of one run, or of several on the same data, as one HTML document.
 
-    ``note`` and ``warn`` are told what is being done and what a reader should know. The data are those of
+    ``note`` gets what is being done, ``warn`` what a reader should know. The data are those of
     ``data_path``, or looked for as `runs.open_run` does; so is a damaged checkpoint passed over, or refused.
     Raises ValueError for runs on different data, naming
     both protocols, and for data that have changed; CorruptCheckpointError for what is stored and damaged; and
@@ -56,7 +56,7 @@ def compose(
         with view.run.placed():
             note(f"drawing     {view.run.path}")
             parts.append(_of_run(view, warn, room=LARGEST_WEIGHTS // len(views)))
-    several = compared(views) if len(views) > 1 else None
+    several = side_by_side(views) if len(views) > 1 else None
     title = f"{display_name(views[0].run.config)} on {views[0].run.about.name}"
     heading = title if several is None else f"{len(views)} runs on {views[0].run.about.name}"
     template = _environment().get_template("page.html")
@@ -87,7 +87,7 @@ def _of_run(view: RunView, warn: Say, *, room: int) -> dict[str, Any]:
     if view.measurement and view.measurement.summary["checkpoint"] != view.run.checkpoint.name:
         notes.append(
             f"The numbers are those of {view.measurement.summary['checkpoint']}, the pictures of "
-            f"{view.run.checkpoint.name}: measure it anew with iwax evaluate {view.run.path}."
+            f"{view.run.checkpoint.name}: measure it again with iwax evaluate {view.run.path}."
         )
     for text in notes[measured:]:
         warn(text)
@@ -138,7 +138,7 @@ def _closing(view: RunView) -> dict[str, Any] | None:
         "k": f"{summary['k']:,}",
         "rows": view.run.about.noun,
         "verdict": verdict(summary, rows=view.run.about.noun),
-        "beside": key_numbers(summary, rows=view.run.about.noun, independent=independent(view)) if known else [],
+        "numbers": key_numbers(summary, rows=view.run.about.noun, independent=independent(view)) if known else [],
         "line": closing_line(summary) if known else "",
         "file": f"evaluation/{view.measurement.file.name}",
     }

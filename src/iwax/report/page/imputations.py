@@ -28,8 +28,8 @@ def _pixels(view: RunView) -> Panel | None:
     hidden = np.zeros(view.run.shape, bool)
     hidden[view.run.shape[0] // 2 :] = True
     given = np.where(hidden.reshape(-1), np.nan, x)
-    taught = bool(view.run.config.model.mask)  # its encoder has seen holes
-    found = inference.impute(view.run.model, given, k=K, key=view.key, iterations=0 if taught else SWEEPS)
+    trained_on_missing = bool(view.run.config.model.mask)
+    found = inference.impute(view.run.model, given, k=K, key=view.key, iterations=0 if trained_on_missing else SWEEPS)
     shown = {"data": x, "given": np.where(np.isnan(given), np.mean(view.span), given), "filled in": found.values}
     error = float(np.mean((found.values[:, hidden.reshape(-1)] - x[:, hidden.reshape(-1)]) ** 2))
     words = (

@@ -7,7 +7,7 @@ from iwax import inference
 from iwax.report.figures.canvas import number, several
 from iwax.report.figures.diagnosis import kl_per_unit
 from iwax.report.figures.histograms import Mark, histogram
-from iwax.report.figures.latent import decoded_net, manifold_grid, plane
+from iwax.report.figures.latent import decoded_mesh, manifold_grid, plane
 from iwax.report.view import RunView
 from iwax.report.view.mosaic import mosaic
 from iwax.report.view.panel import Panel, gathered
@@ -99,7 +99,7 @@ def _manifold(view: RunView) -> Panel | None:
     if view.run.about.features == 2:
         decoded = inference.decode(view.run.model, manifold_grid(SIDE), key=view.key)
         words = f"The {SIDE} by {SIDE} grid of equal steps of probability in z, as it is decoded: the mean of p(x|z)."
-        return Panel("The plane of the two latents, decoded", decoded_net(decoded, SIDE), words)
+        return Panel("The plane of the two latents, decoded", decoded_mesh(decoded, SIDE), words)
     if not view.run.about.images:
         return None
     decoded = inference.decode(view.run.model, manifold_grid(SIDE), key=view.key)

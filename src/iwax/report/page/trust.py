@@ -105,7 +105,7 @@ def _pareto(view: RunView) -> Panel:
 
 def _ess(view: RunView) -> Panel:
     values, k = _column(view, "ess"), view.measurement.summary["k"] if view.measurement else 0
-    words = f"Of k = {k:,} importance samples for each {view.run.about.noun} so many count: {range_of(values)}."
+    words = f"Of k = {k:,} importance samples per {view.run.about.noun}, this many count: {range_of(values)}."
     drawing = histogram(
         {"": values},
         name="effective sample size",

@@ -95,7 +95,7 @@ def _noise(error: float | None) -> str:
 def key_numbers(
     summary: Mapping[str, Any], *, rows: str, independent: float | None = None
 ) -> list[tuple[str, str, str]]:
-    """Name, value and meaning of the numbers beside log p(x); ``independent`` is that of a model without latents."""
+    """Name, value and meaning of the numbers next to log p(x); ``independent`` is that of a model without latents."""
     active, units = summary["active_units"], summary["units"]
     counted = f"{active[0]} of {units[0]}" if len(units) == 1 else " + ".join(
         f"{a} of {u}" for a, u in zip(active, units, strict=True)

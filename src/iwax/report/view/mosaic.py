@@ -20,7 +20,7 @@ SHOWN = 54  # CSS pixels of an image's longer side, where there is room
 def mosaic(
     images: Array, shape: tuple[int, ...], *, across: int, span: tuple[float, float], alt: str, gutter: int = GUTTER
 ) -> Markup:
-    """[n, D] images, ``across`` a row; ``span`` are the values shown as black and as white."""
+    """[n, D] images, ``across`` per row; ``span`` are the values shown as black and as white."""
     block = pictures.pixels(images, shape, span=span)
     times = max(1, round(SIDE / max(block.shape[1:3])))
     block = block.repeat(times, axis=1).repeat(times, axis=2)

@@ -15,7 +15,7 @@ class Panel(NamedTuple):
 
     title: str
     body: Markup | Picture
-    words: str
+    caption: str
     wide: bool = False
 
 

@@ -34,9 +34,9 @@ class Memory(Kind):
                 "model.memory needs one stochastic layer and a dense decoder (network=mlp), got "
                 f"latent={model.latent}, likelihood={model.likelihood.kind} and network={model.network.kind}"
             )
-        of = None if model.uncertain is None else model.uncertain.of
+        of = None if model.stochastic_weights is None else model.stochastic_weights.of
         if model.activation != "relu" or of in ("decoder", "both"):
             raise ValueError(
-                "model.memory needs model.activation=relu and a decoder whose weights are not random, got "
-                f"activation={model.activation} and uncertain={of}"
+                "model.memory needs model.activation=relu and a decoder without stochastic weights, got "
+                f"activation={model.activation} and stochastic_weights={of}"
             )

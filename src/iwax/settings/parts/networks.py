@@ -154,7 +154,7 @@ class Networks(NamedTuple):
         ``of`` names the part that they belong to, whose weights may be random; None: they are not.
         """
         gated = self.sizes.network.kind in ("gated", "conv_hvae")
-        random = self.sizes.uncertain if of else None
+        random = self.sizes.stochastic_weights if of else None
         of_weights = None if random is None or random.of not in (of, "both") else random
         return nn.MLP(
             inputs,

@@ -1,4 +1,4 @@
-"""Random weights in dense networks."""
+"""Stochastic weights in dense networks."""
 
 from __future__ import annotations
 
@@ -12,36 +12,36 @@ from iwax.settings.parted import Kind
 if TYPE_CHECKING:
     from iwax.settings.model import Model
 
-__all__ = ["Uncertain"]
+__all__ = ["StochasticWeights"]
 
 
-class Uncertain(Kind):
-    """Whose dense networks have random weights, and where their standard deviation starts and ends."""
+class StochasticWeights(Kind):
+    """Whose dense networks have stochastic weights, and where their standard deviation starts and ends."""
 
     HEAD: ClassVar[str] = "of"
 
     of: Literal["encoder", "decoder", "both"] = Field(description="one of encoder, decoder, both")
-    sigma: float = number(0.01, "standard deviation at which random weights start, from 0 to 10", ge=0.0, le=10.0)
-    floor: float = number(0.0, "what random weights keep of it at least, from 0 to sigma", ge=0.0, le=10.0)
+    sigma: float = number(0.01, "standard deviation at which stochastic weights start, from 0 to 10", ge=0.0, le=10.0)
+    floor: float = number(0.0, "a lower limit on it, from 0 to sigma", ge=0.0, le=10.0)
 
     def check(self, model: Model) -> None:
-        asked = f"model.uncertain={self.of}"
+        asked = f"model.stochastic_weights={self.of}"
         if model.network.convolutional:
             raise ValueError(f"{asked} needs dense networks, got model.network={model.network.kind}: use mlp or gated")
         if model.likelihood.pictures and self.of != "encoder":
             raise ValueError(
                 f"{asked} needs a decoder that is dense, got model.likelihood={model.likelihood.kind}: use "
-                "uncertain=encoder, or another likelihood"
+                "stochastic_weights=encoder, or another likelihood"
             )
         if self.floor > self.sigma:
             raise ValueError(
-                f"model.uncertain.floor needs to be at most model.uncertain.sigma={self.sigma:g}, where it starts, "
-                f"got {self.floor:g}"
+                f"model.stochastic_weights.floor needs to be at most model.stochastic_weights.sigma={self.sigma:g}, "
+                f"where it starts, got {self.floor:g}"
             )
         if model.posterior.kind == "prior" and self.of != "decoder":
-            raise ValueError(f"{asked} needs an encoder, got model.posterior=prior: use uncertain=decoder")
+            raise ValueError(f"{asked} needs an encoder, got model.posterior=prior: use stochastic_weights=decoder")
         if model.prior.kind in ("vamp", "exemplar") and self.of != "decoder":
             raise ValueError(
                 f"{asked} has no density q(z|x) that model.prior={model.prior.kind} could be a mixture of: use "
-                "uncertain=decoder, or another prior"
+                "stochastic_weights=decoder, or another prior"
             )

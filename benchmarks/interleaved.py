@@ -1,4 +1,4 @@
-"""Training steps that take turns: each timed for a block at a time, round after round, beside one of them."""
+"""Interleaved timing of training steps: each for a block at a time, round after round, next to one of them."""
 
 import argparse
 import sys
@@ -15,7 +15,7 @@ from step import Timed, calibrated, model
 from iwax import gradients, training
 from iwax.model import LatentVariableModel
 
-Steps = Callable[[int], Any]  # runs so many further steps, and waits for them
+Steps = Callable[[int], Any]  # runs a number of further steps, and waits for them
 
 
 def parser(what: str, name: str, batch: int) -> argparse.ArgumentParser:
