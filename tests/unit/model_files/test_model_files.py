@@ -22,7 +22,7 @@ import iwax
 from iwax import likelihoods, nn, posteriors, priors
 from iwax.model import LatentVariableModel
 from iwax.model_files import ModelFileError
-from iwax.model_files.description import arrays, build, describe, difference
+from iwax.model_files.description import Unreadable, arrays, build, describe, difference
 from iwax.model_files.earlier import renewed
 from iwax.model_files.table import NAMES
 from iwax.nn import MLP
@@ -251,3 +251,19 @@ def test_a_network_of_an_earlier_file_gives_what_it_gave(earlier, name):
         x = (inputs(2), inputs(3)) if name == "joined" else inputs(network.in_features)
         found = eqx.filter_jit(network)(x, key=KEY)
     np.testing.assert_allclose(found, OUTPUTS[name], rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("part", "fields"),
+    [
+        ("nn.GatedMLP", {"hidden": 5, "output": None}),
+        ("nn.GatedMLP", {"hidden": {"tuple": 5}, "output": None}),
+        ("nn.GatedMLP", {"hidden": {"tuple": ["both"]}, "output": None}),
+        ("nn.GatedLinear", {"both": None, "more": None}),
+        ("nn.Conv", {"channels": 1, "kernel": 3, "stride": 1, "padding": "same", "pool": 2}),
+        ("nn.UncertainConv", {}),
+    ],
+)
+def test_an_earlier_part_that_is_none_or_is_gone_is_refused(part, fields):
+    with pytest.raises(Unreadable, match=part):
+        build(renewed({"part": part, "fields": fields}))
