@@ -23,7 +23,7 @@ def compare(
     runs: Annotated[list[Path], argument("RUN RUN ...", "Two or more evaluated runs.")],
     split: Annotated[str, option("--split", "NAME", "The evaluated split to compare.")] = "test",
     output: Annotated[
-        Path | None, option("-o --output", "FILE.png", "Draw the differences, with their errors.")
+        Path | None, option("-o --output", "FILE.png", "Draw the differences, with their errors; .svg too.")
     ] = None,
     force: Force = False,
 ) -> None:
@@ -36,7 +36,7 @@ def compare(
 
     Example: iwax compare runs/a runs/b -o differences.png
     """
-    check(output, force=force, endings=(".png",))
+    check(output, force=force, endings=(".png", ".svg"))
 
     terminal: Terminal = context.obj
     result = comparison.compare(runs, split=split)
