@@ -59,6 +59,11 @@ def commands() -> Iterator[tuple[str, Any]]:
         yield from [(f"{verb} {name}", each) for name, each in inner.items()] if inner else [(verb, command)]
 
 
+def bare(metavar: str | None) -> str:
+    """The name of an argument without the brackets of one that may be left out."""
+    return (metavar or "")[1:-1] if (metavar or "").startswith("[") else metavar or ""
+
+
 def parameters(command: Any, words: str) -> tuple[list[tuple[str, ...]], list[tuple[str, ...]]]:
     """The arguments and the options of a command, each as a row of a table."""
     context = typer.Context(command, info_name=f"iwax {words}")
@@ -68,9 +73,7 @@ def parameters(command: Any, words: str) -> tuple[list[tuple[str, ...]], list[tu
             continue
         metavar = each.metavar or ""
         if each.param_type_name == "argument":
-            arguments.append(
-                (code(metavar.strip("[]")), plain(each.help or "") + " May be left out." * (not each.required))
-            )
+            arguments.append((code(bare(metavar)), plain(each.help or "") + " May be left out." * (not each.required)))
             continue
         flags = ", ".join(code(flag) for flag in sorted(each.opts, key=len))
         default = each.get_default(context)
@@ -86,8 +89,9 @@ def command_line() -> str:
         text = "\n".join(line.strip() for line in (command.help or "").splitlines())
         example = EXAMPLE.search(text)
         arguments, options = parameters(command, called)
-        given = [each.metavar or "" for each in command.params if each.param_type_name == "argument"]
-        usage = " ".join(["iwax", called, *given, *(["[OPTIONS]"] if options else [])])
+        given = [each for each in command.params if each.param_type_name == "argument"]
+        shown = [bare(each.metavar) if each.required else f"[{bare(each.metavar)}]" for each in given]
+        usage = " ".join(["iwax", called, *shown, *(["[OPTIONS]"] if options else [])])
         parts = [f"## iwax {called}", plain(EXAMPLE.sub("", text)), f"```text\n{usage}\n```"]
         parts += [table(("argument", "what it is"), arguments)] if arguments else []
         parts += [table(("option", "what it is"), options)] if options else []

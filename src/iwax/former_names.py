@@ -42,7 +42,13 @@ FORMER: dict[str, dict[str, str]] = {  # module: former name: where it is today
         "glorot_uniform": "iwax.nn.dense_weight",
     },
     "iwax.posteriors": {"Coded": "iwax.posteriors.Encoded"},
+    "iwax.samplers": {"Weighed": "iwax.samplers.StateTerms"},
     "iwax.storage": {name: f"iwax.model_files.{name}" for name in ("ModelFileError", "load", "save")},
+    "iwax.streams": {
+        "Beside": "iwax.streams.Proposal",
+        "Sweep": "iwax.streams.GibbsIteration",
+        "SweptRow": "iwax.streams.GibbsRow",
+    },
     "iwax.training": {
         **{name: f"iwax.storage.{name}" for name in ("checkpoint", "record")},
         "compile_stretch": "iwax.training.compile_segment",

@@ -26,6 +26,8 @@ weights, whose layers have the numbers of the row's draws.
 
 from enum import IntEnum, unique
 
+from iwax import former_names
+
 __all__ = [
     "Aggregate",
     "Annealing",
@@ -279,3 +281,6 @@ class Weights(IntEnum):
     """Folded into the key of a draw of random weights, next to the numbers of its tensors."""
 
     LIKELIHOOD = 2**31  # what log p(D|w) draws itself: activations, row by row
+
+
+__getattr__ = former_names.of(__name__)
