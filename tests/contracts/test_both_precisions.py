@@ -107,7 +107,7 @@ INFERENCE: dict[str, Case] = {
     "resample": Case(lambda: inference.resample(wide(), X, key=key(), k=5)),
     "resampling_weights": Case(lambda: inference.resampling_weights(wide(), X, key=key(), k=30)),
     "score": Case(lambda: inference.score(exact(), X, k=5, key=key()), evidence),
-    "scores": Case(
+    "score_table": Case(
         lambda: inference.score_table(exact(), X, Rows(X, (3,), "binary"), k=5, key=key()),
         lambda found: found.columns["log_evidence"],
     ),
@@ -171,7 +171,7 @@ CASES |= {f"evaluation.{name}": case for name, case in EVALUATION.items()}
 LONG = [  # compiled, in both precisions
     *(
         "comparable_scores",
-        "scores",
+        "score_table",
         "aggregate_posterior",
         "annealed_evidence",
         "bidirectional_evidence",

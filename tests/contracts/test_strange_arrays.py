@@ -104,6 +104,7 @@ ANY = NONE | {"active_units": ("three axes", "no rows"), "error_of_mean": ("thre
 WITHOUT = {
     *("bidirectional_evidence", "mean_field_normal", "posterior_sampler", "resampling_sampler", "tail_size"),
     *("simulation_based_calibration", "generate", "generate_from_pseudo_inputs", "vamp_of"),
+    "score_table",  # of rows that `data.read_rows` read, and refused where they are none
 }
 
 
