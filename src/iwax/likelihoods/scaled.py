@@ -24,6 +24,7 @@ class Scaled(Nested):
     stay as they are. log p(x) is that of the data in their own units, ``- log scale_j`` per column. Raises ValueError
     unless there is a loc and a positive scale per column.
 
+    >>> import jax.numpy as jnp
     >>> from iwax.likelihoods import Gaussian
     >>> from iwax.nn import MLP
     >>> inner = Gaussian.scalar(MLP(2, (8,), 3, key=jax.random.key(0)))
