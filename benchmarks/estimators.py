@@ -1,8 +1,8 @@
-"""The time of a training step with every bound and every gradient estimator, beside pathwise IWAE at the same k.
+"""The time of a training step with every bound and every gradient estimator, relative to pathwise IWAE at the same k.
 
     python benchmarks/estimators.py --save        batch 20, k = 50
 
-A round times a block of steps of each, one after the other, through the compiled stretch that every run uses. Ratios
+A round times a block of steps of each, one after the other, through the compiled segment that every run uses. Ratios
 are taken within a round, to pathwise IWAE, and their median over the rounds is reported.
 """
 

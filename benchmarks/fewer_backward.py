@@ -2,7 +2,7 @@
 
     python benchmarks/fewer_backward.py --save        MNIST, k = 50, ten minutes a method
 
-The methods are timed interleaved in one process, a few seconds each, so that they share the machine alike; evaluation
+The methods are timed interleaved in one process, a few seconds each, so that they share the machine equally; evaluation
 does not count as training time. Adam at a constant rate, batches of 20. Writes results/fewer_backward.json and a
 figure.
 """
@@ -38,7 +38,7 @@ class Point(NamedTuple):
 
 
 class Training:
-    """One method, trained for so many seconds at a time through the compiled stretch of every run."""
+    """One method, trained for some seconds at a time through the compiled segments of every run."""
 
     def __init__(self, m: int, images: Any) -> None:
         self.rows, self.images = images.shape[0], jnp.asarray(images)
@@ -47,7 +47,7 @@ class Training:
         state = training.initial_state(model(jax.random.key(0)), optimizer)
         self.advance = training.compile_segment(training.updates(objective, optimizer, plan, self.rows), state)
         self.state = jax.tree.map(lambda leaf: jnp.array(leaf) if isinstance(leaf, jax.Array) else leaf, state)
-        self.steps, self.seconds, self.stretch = training.steps_per_epoch(self.rows, BATCH), 0.0, 20
+        self.steps, self.seconds, self.segment = training.steps_per_epoch(self.rows, BATCH), 0.0, 20
         self._run(20)  # compiles; these few steps are not counted as time
         self._run(20)
 
@@ -67,9 +67,9 @@ class Training:
         end = self.seconds + seconds
         while self.seconds < end:
             before = int(self.state.step)
-            each = self._run(self.stretch)
+            each = self._run(self.segment)
             self.seconds += each * (int(self.state.step) - before)
-            self.stretch = max(1, int(min(1.0, end - self.seconds) / each))
+            self.segment = max(1, int(min(1.0, end - self.seconds) / each))
 
     def measure(self, test: Any, k: int) -> Point:
         """log p(x) of the test images."""

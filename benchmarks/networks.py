@@ -1,10 +1,10 @@
-"""The time of a training step with uncertain weights, or with memory, beside the same net without.
+"""The time of a training step with stochastic weights, or with memory, relative to the same net without.
 
     python benchmarks/networks.py --save        784-400 and back at k = 25; 784-500-500 and back at k = 1; batch 100
 
-A round times a block of steps of each preset of a family, one after the other, through the compiled stretch that
+A round times a block of steps of each preset of a family, one after the other, through the compiled segment that
 every run uses. Ratios are taken within a round, to the family's first, and their median over the rounds is reported;
-beside it stands the ratio of the matrix products: an uncertain layer takes two for one, of means and of variances.
+next to it is the ratio of the matrix products: a stochastic layer takes two for one, of means and of variances.
 """
 
 from functools import partial
@@ -21,21 +21,21 @@ from iwax.model import LatentVariableModel
 
 # memory's local reconstruction is another objective, not a part of the net: its price is not asked here
 FAMILIES: dict[str, dict[str, list[str]]] = {
-    "uncertain weights": {"iwae-400": [], "iwaeu-rec": [], "iwaeu-dec": [], "iwaeu": []},
+    "stochastic weights": {"iwae-400": [], "iwaeu-rec": [], "iwaeu-dec": [], "iwaeu": []},
     "memory": {"vae-500": [], "vae-530": [], "mem-vae": ["objective.local_reconstruction=null"]},
 }
 
 
 def products(model: LatentVariableModel, k: int) -> float:
-    """Multiply-adds of the matrices a datum, forward: the decoder's k times, an uncertain encoder's too but its first.
+    """Multiply-adds of the matrices per data point, forward: the decoder's and a stochastic encoder's k times.
 
-    A certain encoder reads a datum once for all its samples. An uncertain one has noise of its own for each sample; the
-    products of its first layer, whose input is the datum, are still taken once.
+    A deterministic encoder reads a data point once for all its samples. A stochastic one has its own noise for each
+    sample; the products of its first layer, whose input is the data point, are still taken once.
     """
     leaves = jax.tree.leaves(model.posterior, is_leaf=lambda each: isinstance(each, nn.StochasticLinear))
-    uncertain = [each for each in leaves if isinstance(each, nn.StochasticLinear)]
+    stochastic = [each for each in leaves if isinstance(each, nn.StochasticLinear)]
     total = weights(model.posterior)
-    once = weights(uncertain[0]) if uncertain else total
+    once = weights(stochastic[0]) if stochastic else total
     return k * weights(model.likelihood) + once + k * (total - once)
 
 

@@ -1,9 +1,9 @@
-"""The time of a training step with every flow posterior, the VampPrior and others, beside the same net without.
+"""The time of a training step with every flow posterior, the VampPrior and others, relative to the same net without.
 
     python benchmarks/posteriors.py --save        784-300-300 gated, 40 latents, batch 100, k = 1
 
-A round times a block of steps of each preset, one after the other, through the compiled stretch that every run uses.
-Ratios are taken within a round, to `gated-vae`, and their median over the rounds is reported; beside it stands the
+A round times a block of steps of each preset, one after the other, through the compiled segment that every run uses.
+Ratios are taken within a round, to `gated-vae`, and their median over the rounds is reported; next to it is the
 ratio of the matrix products that the preset cannot do without. A VampPrior's step stands, besides, against the sum
 of the plain net's and of the bare products of as many more encoder rows, forward and back, as it has pseudo-inputs.
 """
@@ -32,7 +32,7 @@ PRESETS = (
 
 
 def products(model: LatentVariableModel, batch: int) -> float:
-    """Multiply-adds of the matrices a datum, forward: each weight once, but where a part asks for its net again.
+    """Multiply-adds of the matrices per data point, forward: each weight once, but where a part asks for its net again.
 
     A VampPrior encodes its pseudo-inputs; T leapfrog steps take T + 1 gradients of the decoder, each a pass forward and
     one back, and are themselves differentiated.

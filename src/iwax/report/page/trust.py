@@ -55,9 +55,7 @@ def _comparable(view: RunView, values: np.ndarray, numbers: np.ndarray) -> tuple
         return order, ""
     if whole.sum() < 2 * EXTREMES:
         return order, " log p(x) rises with every cell that is missing: emptier rows come first."
-    return order[
-        whole[order]
-    ], f" The {several(int(whole.sum()), view.run.about.noun)} without a missing cell are compared."
+    return order[whole[order]], f" Rows without a missing cell are compared, {int(whole.sum()):,} of them."
 
 
 def _extremes(view: RunView) -> Panel | None:
@@ -75,14 +73,11 @@ def _extremes(view: RunView) -> Panel | None:
             for name, rows in shown.items()
             for i, row in zip(rows[:5], cells(view, view.x[numbers[rows[:5]]]), strict=True)
         ]
-        names = view.run.about.names
-        headers = ["", "row", "log p(x)", *names[:MOST_COLUMNS]]
+        headers = ["", "row", "log p(x)", *view.run.about.names[:MOST_COLUMNS]]
         return Panel("The easiest and the hardest rows", table(headers, lines), words + column_note(view), wide=True)
     whole = np.nan_to_num(view.x.astype(np.float64), nan=float(np.mean(view.span)))
-    lines = {
-        f"{name} (rows {', '.join(map(str, numbers[rows]))})": whole[numbers[rows]] for name, rows in shown.items()
-    }
-    return Panel("The easiest and the hardest images", strips(view, lines), words)
+    named = {f"{name}: rows {', '.join(map(str, numbers[rows]))}": whole[numbers[rows]] for name, rows in shown.items()}
+    return Panel("The easiest and the hardest images", strips(view, named), words)
 
 
 def _pareto(view: RunView) -> Panel:
