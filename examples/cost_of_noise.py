@@ -63,7 +63,7 @@ def main() -> None:
     asked.add_argument("plain", type=Path, metavar="PLAIN")
     asked.add_argument("runs", type=Path, nargs="+", metavar="RUN")
     asked.add_argument("--k", type=int, default=1000)
-    asked.add_argument("--limit", type=int, help="the first so many test rows")
+    asked.add_argument("--limit", type=int, help="at most this many test rows")
     asked.add_argument("--seed", type=int, default=0)
     asked.add_argument("-o", "--output", type=Path, default=Path("cost_of_noise.json"))
     given = asked.parse_args()

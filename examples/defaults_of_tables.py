@@ -49,7 +49,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "N(0, I), 4e-3, 8,000 steps": {**LARGE, "steps": 8000, "prior_components": 1, "learning_rate_init": 4e-3},
     "N(0, I), 2e-3, 5,000 steps": {**LARGE, "steps": 5000, "prior_components": 1, "learning_rate_init": 2e-3},
 }
-BESIDE = "others"  # no setting: the mixture and the best of scikit-learn's imputers
+PEERS = "others"  # no setting: the mixture and the best of scikit-learn's imputers
 
 
 def main() -> None:
@@ -71,7 +71,7 @@ def main() -> None:
         for name in names:
             x = OURS[name]() if name in OURS else keel(folder / f"{name}.dat")
             x = StandardScaler().fit_transform(x[:, x.std(axis=0) > 0])
-            measure(given.output, f"{name} | {BESIDE} | {seed}", partial(others, x, seed))
+            measure(given.output, f"{name} | {PEERS} | {seed}", partial(others, x, seed))
             for setting in list(SETTINGS)[: given.settings]:
                 measure(given.output, f"{name} | {setting} | {seed}", partial(both, x, seed, setting))
 
@@ -158,9 +158,9 @@ def tables(file: Path) -> str:
 def _table(found: dict[tuple[str, ...], dict[str, Any]], names: tuple[str, ...]) -> str:
     """Means over seeds, of the settings that were measured on these tables."""
     measured = {each[1] for each in found if each[0] in names}
-    settings = [each for each in (BESIDE, *SETTINGS) if each in measured]
+    settings = [each for each in (PEERS, *SETTINGS) if each in measured]
     lines = ["| | " + " | ".join(settings) + " |", "|---" * (1 + len(settings)) + "|"]
-    ranks = np.zeros(len(settings) - (BESIDE in measured))
+    ranks = np.zeros(len(settings) - (PEERS in measured))
     for value, sign, head in (("rmse", 1, "RMSE"), ("log_p", -1, "log p")):
         for name in names:
             rows = [[row[value] for each, row in found.items() if each[:2] == (name, of)] for of in settings]

@@ -190,7 +190,7 @@ class LatentVariableModel(eqx.Module):
                 "a model of missingness needs a likelihood whose draws have a derivative, as Gaussian, StudentT and "
                 f"LogNormal have, got {type(self.likelihood).__name__}"
             )
-        return jnp.where(x.observed, x.values, p_x.draw(jax.random.fold_in(keys[1], streams.Likelihood.HOLES))[0])
+        return jnp.where(x.observed, x.values, p_x.draw(jax.random.fold_in(keys[1], streams.Likelihood.MISSING))[0])
 
     def generate(self, key: PRNGKey, given: Any = None) -> tuple[Latent, Array, Array]:
         """``z ~ p(z)``, the mean of ``p(x|z)``, and ``x ~ p(x|z)``, of a model that is bound, at covariates."""

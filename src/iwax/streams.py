@@ -272,7 +272,7 @@ class Generated(IntEnum):
 class Likelihood(IntEnum):
     """Folded into the likelihood's key of a draw, next to the numbers of the layers of its network."""
 
-    HOLES = 2**32 - 6  # missing values x ~ p(x|z), of which what is observed depends
+    MISSING = 2**32 - 6  # missing values x ~ p(x|z), of which what is observed depends
     MARKS = 2**32 - 7  # random networks of p(observed|x)
 
 

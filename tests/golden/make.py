@@ -4,14 +4,14 @@ Run from the tree of that version, and committed: a folder that is there is neve
 ``tests/golden/<version>/`` stand
 
     images/     binary images of one latent layer; IWAE with 5 draws
-    table/      columns of several kinds with missing cells, of table.csv beside it
+    table/      columns of several kinds with missing cells, of table.csv next to it
     flow/       an inverse autoregressive posterior and a VampPrior, in double precision
 
 and from 0.2.0 on
 
-    columns/    a column of every kind, each with missing cells, of columns.csv beside it
+    columns/    a column of every kind, each with missing cells, of columns.csv next to it
     gated/      gated networks with random weights
-    heavy/      real numbers under a Student's t likelihood, with missing values, of heavy.npy beside it
+    heavy/      real numbers under a Student's t likelihood, with missing values, of heavy.npy next to it
     layers/     two latent layers, drawn from the top down, under a VampPrior
 
 each with the log p(x) of its first test rows in evaluation/. They are made in a temporary folder that is the home

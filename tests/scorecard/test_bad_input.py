@@ -170,13 +170,13 @@ FUNCTIONS: dict[str, Callable[[Any], Any]] = {
     "impute": lambda x: inference.impute(MODEL, x, k=2, key=KEY),
     "impute_gibbs": lambda x: inference.impute_gibbs(MODEL, x, key=KEY, iterations=1),
 }
-HOLES = ("impute", "impute_gibbs")
+MISSING = ("impute", "impute_gibbs")
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 @pytest.mark.scorecard(*I1)
 def test_bad_arrays_of_functions(name, figure):
-    missing = name in HOLES
+    missing = name in MISSING
     FUNCTIONS[name](np.float32(bad_arrays.good(6)))  # it takes what is good
     things = (*bad_arrays.BAD, *(() if missing else bad_arrays.NOT_MISSING))
     trials = {thing: judged(thing, FUNCTIONS[name], missing=missing) for thing in things}

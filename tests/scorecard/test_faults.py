@@ -148,7 +148,7 @@ class Killed:
         self.end(name, self.begin(run_folders.killed_at(event, word, count)))
 
     def strike(self, rows: int, pause: float) -> None:
-        """Kill it a moment after so many stretches more."""
+        """Kill it a moment after `n` further compiled segments."""
         file = self.run / "timing.jsonl"
         call, wanted = self.begin(run_folders.slowed_at("open", "state.json", 0.01)), lines(file) + rows
         while not call.ended() and lines(file) < wanted:

@@ -57,8 +57,8 @@ def test_streaming(figure):
     sizes = [(1, 1), (10_000, 1), (10**6, 1_000), (10**6, 12_345), (10**6, 10**6)]
     double = max(arithmetic.streaming_error(offset, *size) for offset in offsets for size in sizes)
     single = max(arithmetic.streaming_error(offset, *size, np.float32) for offset in offsets for size in sizes)
-    beside = nodes.passed("tests/numerics/test_numerics.py")
-    figure(f"error {double:.0e} (float64), {single:.0e} (float32 in), k to 1e6, chunk 1 to 1e6; {beside}")
+    others = nodes.passed("tests/numerics/test_numerics.py")
+    figure(f"error {double:.0e} (float64), {single:.0e} (float32 in), k to 1e6, chunk 1 to 1e6; {others}")
     assert double <= 1e-9
     assert single <= 6e-4
 
@@ -75,7 +75,7 @@ def test_memory(run, figure):
     "U3", "extremes of densities", "finite value and gradient; equals mpmath <= 1e-6 relative or nats"
 )
 def test_extremes(figure):
-    beside = nodes.passed(
+    others = nodes.passed(
         "tests/contracts/test_feature_extremes.py",
         "tests/contracts/test_distributions.py::test_bernoulli_at_any_logit",
         "tests/contracts/test_distributions.py::test_normal_at_any_scale",
@@ -83,7 +83,7 @@ def test_extremes(figure):
     makes = (likelihoods.Bernoulli, likelihoods.ContinuousBernoulli, likelihoods.Poisson)
     trials = [(make, size, value) for make in makes for size in (1e-30, 1e2, 1e4, 1e6) for value in (0.0, 1.0)]
     finite = [gradient_is_finite(*trial) for trial in trials]
-    figure(f"{sum(finite)} of {len(finite)} networks of weights up to 1e6 finite with finite gradients; {beside}")
+    figure(f"{sum(finite)} of {len(finite)} networks of weights up to 1e6 finite with finite gradients; {others}")
     assert all(finite)
 
 
@@ -159,10 +159,10 @@ def stored(path: Path) -> list[np.ndarray]:
 @pytest.mark.scorecard("U6", "evaluation does not depend on the batch", "log p(x) <= 1e-6 relative apart; order: equal")
 def test_invariance(figure):
     apart, order = repetition.batches_apart((1, 7, 64, 512), rows=600)
-    beside = nodes.passed(
+    others = nodes.passed(
         "tests/laws/test_oracle_evidence.py::test_a_row_keeps_its_value_whatever_rows_stand_around_it"
     )
     words = "equal" if order else "not equal"
-    figure(f"{apart:.0e} relative apart in batches of 1, 7, 64, 512; other order {words}; {beside}")
+    figure(f"{apart:.0e} relative apart in batches of 1, 7, 64, 512; other order {words}; {others}")
     assert apart <= 1e-6
     assert order

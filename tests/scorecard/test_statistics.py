@@ -26,7 +26,7 @@ LAWS = "tests/laws/"
 )
 def test_bounds(figure):
     gap, error, gain, gain_error = arithmetic.bounds_below(5000, rows=200)
-    beside = nodes.passed(
+    others = nodes.passed(
         LAWS + "test_enumerable.py::test_lower_bounds_lie_below_log_p_and_iwae_rises_with_k_exactly",
         LAWS + "test_families_on_linear_gaussian.py",
         *(
@@ -39,7 +39,7 @@ def test_bounds(figure):
             )
         ),
     )
-    figure(f"IWAE at k=1 {gap[0]:+.3f}, at k=5000 {gap[-1]:+.4f} nats of log p(x); {beside}")
+    figure(f"IWAE at k=1 {gap[0]:+.3f}, at k=5000 {gap[-1]:+.4f} nats of log p(x); {others}")
     assert (gap <= 4 * error).all()
     assert (gain >= -4 * gain_error).all()
     assert abs(gap[-1]) <= 0.01
@@ -64,13 +64,13 @@ def test_sandwich(figure):
 @pytest.mark.scorecard("T4", "gradients", "unbiased ones z < 4 beside finite differences; a biased control z > 10")
 def test_gradients(figure):
     off, (unbiased, biased) = arithmetic.gradient_off(), arithmetic.gradient_z(20_000)
-    beside = nodes.passed(
+    others = nodes.passed(
         LAWS + "test_estimators.py",
         LAWS + "test_enumerable.py::test_the_score_function_is_unbiased_for_every_bound_and_control_variate",
         LAWS + "test_enumerable.py::test_a_baseline_that_sees_its_own_draw_is_caught",
         LAWS + "test_oracle_evidence.py::test_the_gradient_of_the_iwae_bound_tends_to_the_exact_score",
     )
-    figure(f"pathwise off by {off:.0e} relative; DReG z {unbiased:.1f}; sticking the landing z {biased:.0f}; {beside}")
+    figure(f"pathwise off by {off:.0e} relative; DReG z {unbiased:.1f}; sticking the landing z {biased:.0f}; {others}")
     assert off <= 1e-6
     assert unbiased < 4
     assert biased > 10
@@ -84,7 +84,7 @@ def test_samplers(figure):
         nodes.passed(
             LAWS + "test_calibration.py",
             LAWS + "test_geweke.py",
-            LAWS + "test_missing_values.py::test_sweeps_that_draw_are_a_gibbs_sampler_where_the_encoder_is_exact",
+            LAWS + "test_missing_values.py::test_iterations_that_draw_are_a_gibbs_sampler_if_the_encoder_is_exact",
         )
     )
 
@@ -103,8 +103,8 @@ def test_imputation(figure):
         "nine_tenths_of_the_cells_lie_in_intervals_of_nine_tenths",
         "draws_have_the_conditional_mean_and_spread",
     )
-    beside = nodes.passed(*(LAWS + f"test_missing_values.py::test_{name}" for name in names))
-    figure(f"z of the means: spread {spread:.2f}, largest {largest:.1f}; {beside}")
+    others = nodes.passed(*(LAWS + f"test_missing_values.py::test_{name}" for name in names))
+    figure(f"z of the means: spread {spread:.2f}, largest {largest:.1f}; {others}")
     assert 0.9 < spread < 1.1
     assert largest < 6
 

@@ -166,21 +166,21 @@ def _correlated(x: Array, y: Array, size: tuple[int, int], window: _Window) -> A
         costs |= {"y": rows * columns * outs, "both": columns * ins + rows * outs}
     cheapest = min(costs, key=lambda how: costs[how])
     if cheapest == "x":
-        beside = [
+        shifted = [
             x[:, i : i + s * (height - 1) + 1 : s, j : j + s * (width - 1) + 1 : s]
             for i in range(rows)
             for j in range(columns)
         ]
-        return _product(jnp.concatenate(beside, -1), y).reshape(rows, columns, ins, outs)
+        return _product(jnp.concatenate(shifted, -1), y).reshape(rows, columns, ins, outs)
     if cheapest == "y":
         around = jnp.pad(y, ((0, 0), (rows - 1, rows - 1), (columns - 1, columns - 1), (0, 0)))
         tall, wide = x.shape[1:3]
-        beside = [
+        shifted = [
             around[:, rows - 1 - i : rows - 1 - i + tall, columns - 1 - j : columns - 1 - j + wide]
             for i in range(rows)
             for j in range(columns)
         ]
-        return _product(x, jnp.concatenate(beside, -1)).reshape(ins, rows, columns, outs).transpose(1, 2, 0, 3)
+        return _product(x, jnp.concatenate(shifted, -1)).reshape(ins, rows, columns, outs).transpose(1, 2, 0, 3)
     along = jnp.concatenate([x[:, :, j : j + width] for j in range(columns)], -1)
     around = jnp.pad(y, ((0, 0), (rows - 1, rows - 1), (0, 0), (0, 0)))
     down = jnp.concatenate([around[:, rows - 1 - i : rows - 1 - i + x.shape[1]] for i in range(rows)], -1)

@@ -36,7 +36,7 @@ class Frozen(BaseModel):
 
 
 class PublishedValue(Frozen):
-    """A number as it is printed, nats, with the error printed beside it."""
+    """A number as it is printed, nats, with the error printed next to it."""
 
     value: float
     error: float

@@ -52,7 +52,7 @@ class Against(Frozen):
 
 
 class Result(Frozen):
-    """A trained and measured row: enough to make it again, and the number beside the published one.
+    """A trained and measured row: enough to make it again, and the number next to the published one.
 
     Measured on the first `n` test rows where a `limit` asked for that, on all of them without. Where several evaluators
     stand side by side, `log_evidence` is that of the k given.

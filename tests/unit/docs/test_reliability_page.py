@@ -52,3 +52,15 @@ def test_rows_that_were_not_run_stay_as_they_were(scorecard, tmp_path):
     passed, rows = table(page, scorecard)
     assert passed == 2
     assert [" ".join(row[::4]) for row in rows] == ["F2 4", "F10 no tmpfs", "S1 0"]
+
+
+def test_every_test_that_the_scorecard_names_exists():
+    """Named in full, as ``test_file.py::test_name``: a renamed test would else be missed until the next release."""
+    tests = {path.name: path.read_text("utf-8") for path in (ROOT / "tests").rglob("test_*.py")}
+    named = [
+        match
+        for path in (ROOT / "tests" / "scorecard").glob("*.py")
+        for match in re.findall(r"(test_\w+\.py)::(test_\w+)", path.read_text("utf-8"))
+    ]
+    assert len(named) > 10
+    assert [f"{file}::{name}" for file, name in named if f"def {name}(" not in tests.get(file, "")] == []

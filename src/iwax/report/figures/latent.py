@@ -31,7 +31,7 @@ __all__ = ["decoded", "decoded_maps", "decoded_mesh", "manifold_grid", "plane"]
 Array = np.ndarray
 MARKERS = "o^sD"
 MOST_CLASSES = 10 * len(MARKERS)
-BESIDE, BELOW, EDGE = 112, 84, 20  # pixels: room for the axes and the margin
+LEFT, BELOW, EDGE = 112, 84, 20  # pixels: room for the axes and the margin
 
 
 def manifold_grid(side: int) -> Array:
@@ -118,10 +118,10 @@ def decoded(images: Array, side: int, shape: tuple[int, ...]) -> Picture:
     block = pictures.pixels(images, shape, span=pictures.limits(images))
     page = pictures.tile(pictures.resized(block, side), side, gutter=0)
     tall, wide = page.shape[:2]
-    width, height = wide + BESIDE + EDGE, tall + BELOW + EDGE
+    width, height = wide + LEFT + EDGE, tall + BELOW + EDGE
     figure = sheet(width / DPI, height / DPI, fitted=False)
-    figure.figimage(page, xo=BESIDE, yo=BELOW, origin="upper")
-    axes = quiet(figure.add_axes((BESIDE / width, BELOW / height, wide / width, tall / height), facecolor="none"))
+    figure.figimage(page, xo=LEFT, yo=BELOW, origin="upper")
+    axes = quiet(figure.add_axes((LEFT / width, BELOW / height, wide / width, tall / height), facecolor="none"))
     axes.patch.set_alpha(0.0)
     values = np.array([-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0])
     ticks, names = side * ndtr(values), [f"{v:g}".replace("-", "\N{MINUS SIGN}") for v in values]

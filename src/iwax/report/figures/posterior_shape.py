@@ -19,7 +19,7 @@ SHADES = LinearSegmentedColormap.from_list("density", ["#ffffff", "#c5dbf2", PAL
 EXACT = PALETTE[6]
 SEEN = 3.7  # nats below its peak that a density is in the window at least: for a Gaussian 97.5 % of the mass
 INNER, OUTER = 0.5, 0.95  # of the mass, within the contours
-PANEL, BESIDE, HEAD, FOOT = 1.62, 1.28, 0.24, 0.60  # inches
+PANEL, LEFT, HEAD, FOOT = 1.62, 1.28, 0.24, 0.60  # inches
 
 
 def highest_density_level(log_prob: Array, mass: float) -> float:
@@ -45,19 +45,19 @@ def posterior_shape(plane: PosteriorPlane, data: ArrayLike, shape: tuple[int, ..
     if len(rows) != wanted:
         raise ValueError(f"a plane of {wanted} data needs as many rows to show next to it: got {len(rows)}")
     across = len(plane.ks) + 1
-    width, height = BESIDE + across * PANEL + 0.12, HEAD + wanted * PANEL + FOOT
+    width, height = LEFT + across * PANEL + 0.12, HEAD + wanted * PANEL + FOOT
     figure = sheet(width, height, fitted=False)
     for i in range(wanted):
         bottom = FOOT + (wanted - 1 - i) * PANEL
         _datum(figure.add_axes((0.1 / width, (bottom + 0.36) / height, 0.72 / width, 1.02 / height)), rows[i], shape, i)
         for j in range(across):
-            left = BESIDE + j * PANEL
+            left = LEFT + j * PANEL
             size = PANEL - 0.28
             axes = figure.add_axes((left / width, (bottom + 0.2) / height, size / width, size / height))
             _panel(axes, plane, i, j)
             if i == 0:
                 axes.set_title(_name(plane, j), fontsize=10, color=INK, pad=6)
-    _legend(figure, BESIDE / width, height)
+    _legend(figure, LEFT / width, height)
     ks = ", ".join(map(str, plane.ks))
     words = (
         f"Densities over two latents for {wanted} data, one row each: the importance-weighted posterior with k = {ks}, "

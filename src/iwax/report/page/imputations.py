@@ -11,7 +11,7 @@ from iwax.report.view.panel import Panel, gathered, table
 
 __all__ = ["imputations"]
 
-IMAGES, ROWS, K, SWEEPS = 10, 8, 500, 20
+IMAGES, ROWS, K, ITERATIONS = 10, 8, 500, 20
 
 
 def imputations(view: RunView) -> list[Panel]:
@@ -29,7 +29,9 @@ def _pixels(view: RunView) -> Panel | None:
     hidden[view.run.shape[0] // 2 :] = True
     given = np.where(hidden.reshape(-1), np.nan, x)
     trained_on_missing = bool(view.run.config.model.mask)
-    found = inference.impute(view.run.model, given, k=K, key=view.key, iterations=0 if trained_on_missing else SWEEPS)
+    found = inference.impute(
+        view.run.model, given, k=K, key=view.key, iterations=0 if trained_on_missing else ITERATIONS
+    )
     shown = {"data": x, "given": np.where(np.isnan(given), np.mean(view.span), given), "filled in": found.values}
     error = float(np.mean((found.values[:, hidden.reshape(-1)] - x[:, hidden.reshape(-1)]) ** 2))
     words = (

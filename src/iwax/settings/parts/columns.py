@@ -63,7 +63,7 @@ def table_start(
 
 
 def in_units(start: TableStart) -> families.Columns:
-    """The families, made anew; whole numbers have the training rows' mean and spread as units."""
+    """The families, recreated; whole numbers have the training rows' mean and spread as units."""
     return start.families.in_units(*_read(start))
 
 
