@@ -42,6 +42,11 @@ def usual(key: str) -> object:
     return next((named.defaults()[name] for name in FORMER.get(key, [key])), None)
 
 
+def paths(key: str) -> set[str]:
+    """What a key, of today or of before, sets."""
+    return set(FORMER.get(key, [key]))
+
+
 def test_the_file_has_every_preset_recipe_and_list_of_settings():
     names = {name for name, _ in requests()}
     assert {name.split(" ")[0] for name in names} >= set(catalogue.names())
@@ -65,7 +70,8 @@ def test_names_and_flat_settings_resolve_to_the_stored_configuration():
         now, before = flat(config), whole(name)
         other = {key: (value, now.get(key)) for key, value in before.items() if now.get(key) != value}
         assert {key: both for key, both in other.items() if both != (None, usual(key))} == {}, name
-        assert not {key: value for key, value in now.items() if key not in before and value is not None}, name
+        later = {key for key in now if not paths(key) <= set().union(*map(paths, before))}
+        assert not {key: now[key] for key in later if now[key] is not None}, name
 
 
 def test_a_configuration_stored_with_flat_keys_is_read_as_the_same_one(tmp_path):
