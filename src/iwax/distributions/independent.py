@@ -1,7 +1,7 @@
 """Random variables whose features are independent: what all of them share."""
 
 from abc import abstractmethod
-from typing import ClassVar, Self
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -47,7 +47,7 @@ class AbstractIndependent(Distribution):
             return jnp.sum(self._wider(features, more).each(longer(value, more)), axis=-1, where=_marked(marks, more))
         return jnp.sum(self.each(value), axis=-1, where=where)
 
-    def _wider(self, features: int, more: int) -> Self:
+    def _wider(self, features: int, more: int) -> "AbstractIndependent":
         """This many ones after the last feature: the compiler vectorises loops over few features at multiples of 8.
 
         Eleven features take a fifth of the time as sixteen (on the CPU; elsewhere it is no matter). Ones, and not the
