@@ -70,7 +70,7 @@ Fallback = Annotated[
     bool, typer.Option("--fallback", help="Where the checkpoint is damaged, use the newest sound one, with a warning.")
 ]
 Binarize = Annotated[
-    str | None, option("--binarize", "threshold|sample", "Make grey values binary; as the run did without.")
+    str | None, option("--binarize", "threshold|sample", "Make grey values binary. Default: as the run did.")
 ]
 
 

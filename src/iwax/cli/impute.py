@@ -27,7 +27,7 @@ IMAGES = 100  # of the test data, unless a limit is given
 SHOWN = 50
 READ = 50  # iterations whose result an encoder that never saw hidden pixels reads, before its draws get their weights
 
-File = Annotated[Path | None, argument("FILE", "Rows; with --mask the first test images of the run without.")]
+File = Annotated[Path | None, argument("FILE", "Rows. Default with --mask: the run's first test images.")]
 Copies = Annotated[int, option("--draws", "N", "N whole tables, drawn, in place of one of means (0).")]
 Mask = Annotated[
     str | None, option("--mask", "rectangle|half|random:SHARE", "Hide pixels of images, fill them, compare.")

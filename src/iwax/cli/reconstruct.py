@@ -20,7 +20,7 @@ with later():
 __all__ = ["reconstruct"]
 
 SHOWN = 50
-File = Annotated[Path | None, argument("FILE", "Rows; the first test rows of the run's data without.")]
+File = Annotated[Path | None, argument("FILE", "Rows. Default: the first test rows of the run's data.")]
 Method = Annotated[
     str,
     option(

@@ -17,14 +17,14 @@ with later():
 
 __all__ = ["reproduce"]
 
-Table = Annotated[str | None, argument("TABLE", "A published table; all are listed without.", names="tables")]
-Rows = Annotated[str | None, option("--rows", "PATTERN", "Which rows, e.g. 'mnist-1-*'; listed without.")]
+Table = Annotated[str | None, argument("TABLE", "A published table. Default: list all.", names="tables")]
+Rows = Annotated[str | None, option("--rows", "PATTERN", "Which rows, e.g. 'mnist-1-*'. Default: list them.")]
 Recipe = Annotated[str, option("--recipe", "quick|paper", "Minutes per row, or the published schedule.")]
 Epochs = Annotated[int | None, option("--epochs", "N", "Instead of the recipe's.")]
 Minutes = Annotated[
     float | None, option("--minutes", "N", "Stop training a row after N minutes; it is measured all the same.")
 ]
-Limit = Annotated[int | None, option("--limit", "N", "Measure on the first N test rows; on all of them without.")]
+Limit = Annotated[int | None, option("--limit", "N", "Measure on the first N test rows. Default: all.")]
 Seeds = Annotated[int, option("--seeds", "N", "Train every row with seeds 0 to N-1.")]
 Output = Annotated[Path, option("--output", "DIR", "Where the runs live.")]
 Results = Annotated[Path, option("--results", "DIR", "Where the results go.")]

@@ -19,12 +19,15 @@ with later():
 __all__ = ["train"]
 
 Data = Annotated[
-    str | None, argument("DATA", "A registered name or a file; scikit-learn's digits without.", names="data")
+    str | None, argument("DATA", "A registered name or a file. Default: scikit-learn's digits.", names="data")
 ]
-Preset = Annotated[str | None, option("--preset", "NAME", "A row of the catalogue.", names="presets")]
+Preset = Annotated[
+    str | None,
+    option("--preset", "NAME", "A named combination of settings: iwax settings --presets lists them.", names="presets"),
+]
 File = Annotated[Path | None, option("-c --config", "FILE", "Settings, .json or .toml.")]
 Sets = Annotated[list[str] | None, option("--set", "KEY=VALUE", "One setting; may be repeated.", names="settings")]
-Folder = Annotated[Path | None, option("--output", "DIR", "The run folder; a new one in runs/ without.")]
+Folder = Annotated[Path | None, option("--output", "DIR", "The run folder. Default: a new one in runs/.")]
 Number = Annotated[int | None, option("--seed", "N", "Seed of everything random (0).")]
 Epochs = Annotated[int | None, option("--epochs", "N", "Epochs of training.")]
 Draws = Annotated[int | None, option("--k", "N", "Importance samples per data point.")]
@@ -56,7 +59,7 @@ Levels = Annotated[
 ]
 Header = Annotated[str | None, option("--header", "first|none", "Whether a table's first line names its columns.")]
 Delimiter = Annotated[str | None, option("--delimiter", "TEXT", "Between a table's cells: ; , | tab, space ...")]
-Encoding = Annotated[str | None, option("--encoding", "NAME", "Of a table's text, e.g. latin-1; UTF-8 without.")]
+Encoding = Annotated[str | None, option("--encoding", "NAME", "Of a table's text, e.g. latin-1. Default: UTF-8.")]
 Thousands = Annotated[str | None, option("--thousands", "TEXT", "Between a number's thousands: , . ' or space.")]
 Device = Annotated[str | None, option("--device", "cpu|gpu", "Where to compute.")]
 Precision = Annotated[int | None, option("--precision", "32|64", "Bits of a number.")]

@@ -151,7 +151,7 @@ def _moments(
 
         return jax.grad(mean)(parameters)
 
-    def step(i: Array, state: tuple[Any, Any]) -> tuple[Any, Any]:
+    def step(i: int | Array, state: tuple[Any, Any]) -> tuple[Any, Any]:
         mean, squares = state
         found = gradient(jax.random.fold_in(key, first + i))
         off = jax.tree.map(jnp.subtract, found, mean)

@@ -1,5 +1,7 @@
 """Means and their errors: over rows, over draws, and of the difference between two models on the same rows."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -17,7 +19,7 @@ __all__ = [
 ]
 
 
-def standard_error(values: np.ndarray, *, axis: int = -1) -> np.ndarray:
+def standard_error(values: np.ndarray, *, axis: int = -1) -> Any:  # np.float64 of one axis, np.ndarray of more
     """``sqrt(sum_i (v_i - mean)^2 / (n - 1) / n)`` of the n values along an axis; NaN of a single one.
 
     >>> standard_error(np.array([[0.0, 1.0, 2.0, 3.0], [1.0, 1.0, 1.0, 1.0]])).round(3).tolist()

@@ -95,7 +95,7 @@ def row_numbers(rows: ArrayLike | None, n: int) -> np.ndarray:
     return found
 
 
-def numeric(name: str, values: ArrayLike, *, missing: bool = False) -> np.ndarray:
+def numeric(name: str, values: Any, *, missing: bool = False) -> np.ndarray:
     """An array of booleans, whole or real numbers, of any shape and native byte order; NaN and infinity may be there.
 
     With ``missing`` a masked cell becomes NaN. Raises TypeError for what holds no numbers and for complex ones,
