@@ -2,7 +2,6 @@
 
 from functools import cache
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -12,6 +11,7 @@ from oracles.linear_gaussian import LinearGaussian, linear
 from iwax import evaluation, likelihoods, posteriors, priors
 from iwax.evaluation import Family, gap_estimate
 from iwax.model import LatentVariableModel
+from iwax.parts import Distribution
 
 KEY = jax.random.key(7)
 STEPS = {"k": 2000, "steps": 300, "draws": 4, "learning_rate": 0.1, "batch": 3}
@@ -90,7 +90,7 @@ def test_the_parts_add_up_and_the_errors_are_those_of_repetition():
         assert error.mean() == pytest.approx(value.std(ddof=1), rel=0.2)  # the sd of an sd of 200 numbers is 5 per cent
 
 
-class FullNormal(eqx.Module):
+class FullNormal(Distribution):
     """N(loc, L L')."""
 
     loc: jax.Array

@@ -58,6 +58,8 @@ def values(likelihood: str) -> np.ndarray:
 
 def config(posterior: str, prior: str, likelihood: str, bound: str, gradient: str) -> Config:
     """ValueError where these cannot go together."""
+    if likelihood == "columns":
+        raise ValueError("these rows are no table")
     stepped = {"posterior_steps": 2, "posterior_components": 2, "flow_hidden": (3,)}
     model = Model(
         latent=2, hidden=(3,), posterior=posterior, prior=prior, likelihood=likelihood, **stepped, **USES.get(prior, {})
