@@ -10,6 +10,7 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
+from oracles.recorder import Recorder
 from PIL import Image
 
 from iwax import evaluation, likelihoods, posteriors, priors, runs
@@ -30,19 +31,6 @@ EXAMPLE, NUMBERS = ROOT / "examples" / "signal_to_noise.py", ROOT / "results" / 
 TINY = ["model.hidden=[4]", "model.latent=2", "objective.k=2", "training.batch=500", "training.epochs=1"]
 EFFORT = Effort(limit=6, k=40, steps=5, latent_rows=20, signal_rows=3, signal_ks=(1, 3), repeats=40)
 PARTS = ("gap", "convergence", "units", "aggregate", "signal_to_noise")
-
-
-class Recorder(Silent):
-    """Remembers what was reported."""
-
-    def __init__(self):
-        self.notes, self.warnings = [], []
-
-    def note(self, text):
-        self.notes.append(text)
-
-    def warning(self, text):
-        self.warnings.append(text)
 
 
 @pytest.fixture(scope="module")

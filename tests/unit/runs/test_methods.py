@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from oracles.recorder import Recorder
 
 from iwax import evaluation, runs
 from iwax.reproduction import evaluators, published
@@ -20,19 +21,6 @@ from iwax.storage import strict_json
 
 TINY = ["model.hidden=[4]", "model.latent=2", "objective.k=2", "training.batch=10", "evaluation.k=20"]
 SHORT = {"chains": 4, "temperatures": 20, "leapfrog": 2}
-
-
-class Recorder(Silent):
-    """Remembers what was reported."""
-
-    def __init__(self):
-        self.notes, self.rows = [], []
-
-    def note(self, text):
-        self.notes.append(text)
-
-    def evaluation(self, done, total):
-        self.rows.append((done, total))
 
 
 @pytest.fixture(scope="module")

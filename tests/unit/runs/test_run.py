@@ -17,6 +17,7 @@ import jax
 import numpy as np
 import pytest
 import safetensors.numpy
+from oracles.recorder import Recorder
 from oracles.resealing import sealed_again
 
 from iwax import data, runs
@@ -39,25 +40,6 @@ JSON_KEYS = {
     *("bits_per_dim", "ess_median", "pareto_k_over_0_7", "active_units", "active_units_threshold", "seconds"),
     *("preset", "seed", "checkpoint", "versions"),
 }
-
-
-class Recorder(Silent):
-    """Remembers what was reported."""
-
-    def __init__(self):
-        self.notes, self.warnings, self.stretches, self.rows = [], [], [], []
-
-    def note(self, text):
-        self.notes.append(text)
-
-    def warning(self, text):
-        self.warnings.append(text)
-
-    def training(self, progress):
-        self.stretches.append(progress)
-
-    def evaluation(self, done, total):
-        self.rows.append((done, total))
 
 
 def saved(path, values):
@@ -105,7 +87,7 @@ def test_digits_from_nothing_to_the_closing_line(tmp_path):
     assert checkpoint.steps(run / "checkpoints") == [0, 13]
     (row,) = record.read(run / "metrics.jsonl")
     assert (row["epoch"], row["step"]) == (1, 13)
-    assert reporter.stretches[-1].step == 13
+    assert reporter.progress[-1].step == 13
 
     report = runs.evaluate(run, k=30, limit=25, reporter=reporter)
     assert report.keys() >= JSON_KEYS

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from oracles import chromium
+from oracles.recorder import Recorder
 from oracles.resealing import changed
 
 from iwax import data, inference, runs
@@ -460,20 +461,6 @@ def test_nan_in_an_array_are_missing_values(tmp_path):
         runs.evaluate(run, method="jackknife", reporter=Silent())
 
 
-class Notes(Silent):
-    """A reporter that remembers what is reported."""
-
-    def __init__(self) -> None:
-        self.notes: list[str] = []
-        self.warnings: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.notes.append(text)
-
-    def warning(self, text: str) -> None:
-        self.warnings.append(text)
-
-
 def test_what_was_read_is_said_and_stored(tmp_path, monkeypatch, capsys):
     """From the flags to the run folder, and to the rows of later files, without a step of training."""
     lines = [f"w{i}|{i % 7 + 1},500|{('NA', 'Köln', 'köln')[i % 3]}" for i in range(30)]
@@ -490,7 +477,7 @@ def test_what_was_read_is_said_and_stored(tmp_path, monkeypatch, capsys):
     assert (code, "no training here" in err) == (2, True)
     monkeypatch.undo()
     monkeypatch.setattr("iwax.runs.training._go", lambda *_, **__: None)
-    reporter = Notes()
+    reporter = Recorder()
     folder = Run(runs.train(asked[0], tmp_path / "run", reporter=reporter))
     assert [line.split() for line in reporter.notes[2:5]] == [
         ["column", "kind", "missing", "values"],

@@ -8,6 +8,7 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
+from oracles.recorder import Recorder
 
 from iwax import evaluation, runs
 from iwax.cli import published as printed
@@ -23,20 +24,6 @@ NAMES = ["ELBO", "IWAE", "JVI-1", "JVI-2", "L_50", "AIS"]
 PLAN = published.SideBySide(
     rows=8, k=4, repeats=3, orders=[1, 2], chains=2, temperatures=3, leapfrog=2, start="posterior"
 )
-
-
-class Heard(Silent):
-    """A reporter that remembers."""
-
-    def __init__(self) -> None:
-        self.notes: list[str] = []
-        self.warnings: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.notes.append(text)
-
-    def warning(self, text: str) -> None:
-        self.warnings.append(text)
 
 
 @pytest.fixture(scope="module")
@@ -165,7 +152,7 @@ def test_the_numbers_are_those_of_the_evaluators(measured, table, result):
 def test_what_was_measured_is_not_measured_again(table, again, result, monkeypatch):
     for name in ("jackknife_evidence", "log_evidence", "annealed_evidence"):
         monkeypatch.setattr(evaluation, name, None)
-    heard = Heard()
+    heard = Recorder()
     _, entry, _ = ask(table, again, heard)
     assert entry.evaluators == result.evaluators
     assert entry.evaluation_seconds == result.evaluation_seconds > 0
@@ -185,7 +172,7 @@ def test_an_interruption_loses_one_pass_at_most(table, measured, again, result, 
             ask(table, again, Silent())
     assert not (again / "results").exists()
     assert len(list(run.glob("evaluation/*.npz"))) == 2
-    heard = Heard()
+    heard = Recorder()
     _, entry, _ = ask(table, again, heard)
     assert sum("measured before" in note for note in heard.notes) == 2
     assert [each.mean for each in entry.evaluators] == [each.mean for each in result.evaluators]
@@ -196,7 +183,7 @@ def test_a_saved_pass_that_is_not_it_is_measured_again(table, again, result, spo
     (run,) = (again / "runs").iterdir()
     annealed, other = next(run.glob("evaluation/*annealed*.npz")), next(run.glob("evaluation/*importance*.npz"))
     annealed.write_bytes(annealed.read_bytes()[:300] if spoilt == "cut short" else other.read_bytes())
-    heard = Heard()
+    heard = Recorder()
     _, entry, _ = ask(table, again, heard)
     assert any(annealed.name in warning and "measured again" in warning for warning in heard.warnings)
     assert entry.evaluators[-1].mean == result.evaluators[-1].mean
@@ -205,13 +192,13 @@ def test_a_saved_pass_that_is_not_it_is_measured_again(table, again, result, spo
 def test_another_plan_is_another_measurement(table, again, result):
     ask(table, again, Silent())
     more = table.model_copy(update={"evaluators": PLAN.model_copy(update={"repeats": 4})})
-    heard = Heard()
+    heard = Recorder()
     _, entry, _ = ask(more, again, heard)
     assert sum("measured before" in note for note in heard.notes) == 2
     assert entry.evaluators[1].mean != result.evaluators[1].mean
     assert entry.evaluators[-1] == result.evaluators[-1]
     assert results.read(again / "results") == [entry]
-    heard = Heard()
+    heard = Recorder()
     ask(more, again, heard)
     assert any("trained and measured before" in note for note in heard.notes)
 
