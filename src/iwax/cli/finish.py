@@ -45,12 +45,26 @@ def finish(run: Run, terminal: Terminal, *, stopped: str | None = None) -> None:
     for path in draw(run):
         terminal.say(f"picture     {path}")
     terminal.say(f"run folder  {run.path}")
-    ending = "csv" if run.about.columns else "png"
-    terminal.say(f"what next   iwax report {run.path}            a page of what was learned, for any browser")
-    if run.config.model.mask:  # cells of the data are missing
-        terminal.say(f"            iwax impute {run.path} FILE -o filled.{ending}        its missing cells filled in")
-    terminal.say(f"            iwax sample {run.path} -n 100 -o more.{ending}")
-    terminal.say(f"            iwax score {run.path} FILE        log p(x) of your own rows")
-    terminal.say(f"            iwax compare {run.path} RUN       next to another run on the same data")
+    for line in what_next(run):
+        terminal.say(line)
     terminal.data(runs.closing_line(report))
     terminal.document({**report, "run": str(run.path)} | ({} if stopped is None else {"stopped": stopped}))
+
+
+def what_next(run: Run) -> list[str]:
+    """The lines of commands that a trained run invites, each with what it gives."""
+    ending = "csv" if run.about.columns else "png"
+    commands = {f"report {run.path}": "a page of what was learned, for any browser"}
+    if run.config.model.mask:  # cells of the data are missing
+        commands[f"impute {run.path} FILE -o filled.{ending}"] = "its missing cells filled in"
+    commands |= {
+        f"sample {run.path} -n 100 -o more.{ending}": "rows drawn from the model",
+        f"score {run.path} FILE": "log p(x) of your own rows",
+        f"compare {run.path} RUN": "next to another run on the same data",
+    }
+    wide = max(map(len, commands))
+    heads = ["what next", *[""] * (len(commands) - 1)]
+    return [
+        f"{head:<12}iwax {command:<{wide}}  {gives}"
+        for head, (command, gives) in zip(heads, commands.items(), strict=True)
+    ]

@@ -1,5 +1,6 @@
 """Tables: the values of every column, of data and of draws, side by side."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -78,7 +79,8 @@ def _numbers(axes: Axes, column: Column, series: dict[str, Array]) -> dict[str, 
     low, high = (float(seen.min()), float(seen.max())) if seen.size else (0.0, 1.0)
     high = high if high > low else low + 1.0
     positive = column.kind == "positive" and low > 0
-    edges = bin_edges(low, high, _BINS, logarithmic=positive, whole=column.whole)
+    bins = min(_BINS, math.ceil(2 * max(1, seen.size) ** (1 / 3)))  # few rows fill few bins: the Rice rule
+    edges = bin_edges(low, high, bins, logarithmic=positive, whole=column.whole)
     drawn = outlines(axes, {name: np.clip(each, edges[0], edges[-1]) for name, each in series.items()}, edges)
     axes.set_xlim(edges[0], edges[-1])
     if positive:
