@@ -58,7 +58,7 @@ def what_next(run: Run) -> list[str]:
     if run.config.model.mask:  # cells of the data are missing
         commands[f"impute {run.path} FILE -o filled.{ending}"] = "its missing cells filled in"
     commands |= {
-        f"sample {run.path} -n 100 -o more.{ending}": "rows drawn from the model",
+        f"sample {run.path} -n 100 -o more.{ending}": "new ones, drawn from the model",
         f"score {run.path} FILE": "log p(x) of your own rows",
         f"compare {run.path} RUN": "next to another run on the same data",
     }
