@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 from oracles.linear_gaussian import LinearGaussian
 
-from iwax import bounds, evaluation, gradients
+from iwax import bounds, evaluation, gradients, likelihoods, posteriors, priors
+from iwax.model import LatentVariableModel
+from iwax.nn import Linear
 from iwax.parts import Datum
 
 ORACLE = LinearGaussian.random(5, 2, seed=1)
@@ -18,18 +20,16 @@ KEY = jax.random.key(3)
 KS = (4, 32)
 
 
-class Numbers(eqx.Module):
-    w: jax.Array
+# an encoder of 300 parameters, and a decoder: of both `known` decides the gradients: what they compute is not asked
+KNOWN = LatentVariableModel(
+    prior=priors.StandardNormal(30),
+    likelihood=likelihoods.Bernoulli(network=Linear(30, 4, key=KEY)),
+    posterior=posteriors.Gaussian(network=Linear(4, 60, key=KEY)),
+)
 
 
-class Two(eqx.Module):
-    """What is trained, and generates nothing."""
-
-    likelihood: Numbers
-    posterior: Numbers
-
-    def refuse_outside(self, values, *, missing=False):
-        """Every row will do."""
+def flat(part) -> jax.Array:
+    return jnp.concatenate([jnp.ravel(leaf) for leaf in jax.tree.leaves(eqx.filter(part, eqx.is_inexact_array))])
 
 
 MEAN = np.array([1.0, -0.5, 0.25, 0.0, 3.0], np.float32)
@@ -39,24 +39,25 @@ SD = np.array([1.0, 2.0, 0.5, 1.0, 6.0], np.float32)
 def known(model, key, x, *, sd: np.ndarray) -> gradients.Surrogate:
     """A gradient of known mean and standard deviation in the decoder, and of noise alone in the encoder."""
     gradient = MEAN + sd * jax.random.normal(key, MEAN.shape)
-    noise = sd[0] * jax.random.normal(jax.random.fold_in(key, 1), model.posterior.w.shape)
-    total = jnp.sum(model.likelihood.w[:5] * gradient) + jnp.sum(model.posterior.w * noise)
+    noise = sd[0] * jax.random.normal(jax.random.fold_in(key, 1), flat(model.posterior).shape)
+    total = jnp.sum(flat(model.likelihood)[:5] * gradient) + jnp.sum(flat(model.posterior) * noise)
     return gradients.Surrogate(total + 0 * x.values[:, 0], 0 * x.values[:, 0])
 
 
 def of_known(objective, seed: int) -> evaluation.SignalToNoise:
-    model = Two(Numbers(jnp.zeros(7)), Numbers(jnp.zeros(300)))
-    x = np.zeros((2, 1), np.float32)
-    return evaluation.gradient_signal_to_noise(model, x, objective, repeats=200, key=jax.random.key(seed))
+    x = np.zeros((2, 4), np.float32)
+    return evaluation.gradient_signal_to_noise(KNOWN, x, objective, repeats=200, key=jax.random.key(seed))
 
 
 def test_what_never_has_a_gradient_is_left_out():
     found = of_known(partial(known, sd=0 * SD), 0)
     assert list(found.groups) == ["encoder", "decoder"]
-    assert found.groups["decoder"].parameters == 4  # of seven: one has the mean 0
+    assert found.groups["decoder"].parameters == 4  # of five that have a gradient one has the mean 0
     assert found.groups["encoder"].parameters == 0
     assert np.isnan(found.groups["encoder"].ratio)
-    assert list(found.tensors) == ["likelihood.w", "posterior.w"]
+    assert list(found.tensors) == [
+        f"{part}.network.{name}" for part in ("likelihood", "posterior") for name in ("weight", "bias")
+    ]
     assert found.groups["decoder"].ratio == np.inf, "a gradient without noise is all signal"
 
 
