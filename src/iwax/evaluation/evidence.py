@@ -20,6 +20,7 @@ from iwax.evaluation.trust import FEW, TRUSTED_K_HAT, Estimate, unknown, unknown
 from iwax.model import LatentVariableModel
 from iwax.numerics import StreamingLogMeanExp
 from iwax.parts import Datum
+from iwax.printed import printed, with_error
 
 __all__ = ["Evidence", "in_chunks", "log_evidence", "log_weight_calls", "statistics"]
 
@@ -28,6 +29,7 @@ Of = TypeVar("Of")
 _DRAWS_PER_CALL = 10_000  # bounds the memory: log-weights leave the device in calls of at most this many draws per row
 
 
+@printed(lambda found: "mean=" + with_error(found.mean, found.standard_error, "nats"))
 @dataclass(frozen=True)
 class Evidence(Estimate):
     """Estimates of log p(x) from k importance samples per row. Arrays are float64 [n], nats; `rows` are row numbers.

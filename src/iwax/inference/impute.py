@@ -21,10 +21,12 @@ from iwax.inference.proposals import has_cheap_density
 from iwax.inference.self_normalised import Sampling, SelfNormalised, estimated
 from iwax.model import LatentVariableModel
 from iwax.parts import Datum
+from iwax.printed import printed
 
 __all__ = ["Imputation", "impute"]
 
 
+@printed()
 @dataclass(frozen=True)
 class Imputation(SelfNormalised):
     """Rows [n, *event] with their missing values filled; observed cells are those that were given, untouched.

@@ -16,10 +16,12 @@ from iwax.likelihoods import Likelihood
 from iwax.model import LatentVariableModel
 from iwax.nn import MemoryMLP
 from iwax.parts import Datum
+from iwax.printed import printed
 
 __all__ = ["SlotPreferences", "memory_of", "slot_pictures", "slot_preferences"]
 
 
+@printed()
 class SlotPreferences(NamedTuple):
     """``mean`` [classes, slots]: how much the rows of each class of ``classes`` read every slot, on average."""
 

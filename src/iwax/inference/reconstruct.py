@@ -15,6 +15,7 @@ from iwax.evaluation import evidence, importance_posterior, trust
 from iwax.evaluation.rows import Block, at_least, by_row, checked
 from iwax.model import LatentVariableModel
 from iwax.parts import Datum, Latent
+from iwax.printed import printed
 
 __all__ = ["ResamplingWeights", "reconstruct", "resample", "resampling_weights"]
 
@@ -52,6 +53,7 @@ def resample(
     return by_row(of_block, points, batch)
 
 
+@printed()
 class ResamplingWeights(NamedTuple):
     """Of the k draws that `resample` chooses among: how many count [n], and the tail index of their weights [n]."""
 

@@ -77,6 +77,9 @@ class Run:
 
     __str__ = __fspath__
 
+    def __repr__(self) -> str:
+        return f"Run({str(self.path)!r}, checkpoint={self._which!r})"
+
     def __truediv__(self, name: str) -> Path:
         warnings.warn(f"train and resume return a Run: write run.path / {name!r}", DeprecationWarning, stacklevel=2)
         return self.path / name

@@ -13,6 +13,7 @@ from iwax._typing import PRNGKey
 from iwax.evaluation.rows import DataPoints, check_points, host_datum, rows_at
 from iwax.gradients import AnyObjective, as_objective
 from iwax.parts import Datum
+from iwax.printed import printed
 from iwax.training.keeping import Keeper, digest
 from iwax.training.loop import train
 from iwax.training.objective import piece_of
@@ -22,6 +23,7 @@ from iwax.training.watching import Callback, ProgressLine, Watchers
 __all__ = ["Result", "fit"]
 
 
+@printed()
 class Result(NamedTuple):
     """A trained model and its history, one row an epoch: epoch, step, bound (nats) and, if it was taken, validation.
 
