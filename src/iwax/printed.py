@@ -51,10 +51,10 @@ def with_error(value: float, error: float, unit: str = "") -> str:
 
 
 def _inside(result: Any, headline: Callable[[Any], str] | None) -> str:
-    names = result._fields if isinstance(result, tuple) else [field.name for field in dataclasses.fields(result)]
+    record = dataclasses.is_dataclass(result)
+    values = {each.name: vars(result)[each.name] for each in dataclasses.fields(result)} if record else result._asdict()
     first, arrays = [] if headline is None else [headline(result)], dict[str, list[str]]()
-    for name in names:
-        value = vars(result)[name] if not isinstance(result, tuple) else result[names.index(name)]
+    for name, value in values.items():
         if _is_array(value):
             arrays.setdefault(_written(value), []).append(name)
         else:

@@ -9,10 +9,9 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from numpy.typing import ArrayLike
 
 from iwax import samplers
-from iwax._typing import PRNGKey
+from iwax._typing import ArrayLike, PRNGKey
 from iwax.evaluation.pareto import Tail
 from iwax.evaluation.rows import at_least, blocks, prepared
 from iwax.evaluation.statistics import StreamingMean, standard_error

@@ -12,11 +12,10 @@ from dataclasses import dataclass
 
 import jax
 import numpy as np
-from numpy.typing import ArrayLike
 from PIL import Image
 
 from iwax import evaluation, streams
-from iwax._typing import PRNGKey
+from iwax._typing import ArrayLike, PRNGKey
 from iwax.evaluation.tables import numeric
 from iwax.model import LatentVariableModel
 from iwax.parts import Datum

@@ -4,10 +4,9 @@ from dataclasses import dataclass
 
 import equinox as eqx
 import numpy as np
-from numpy.typing import ArrayLike
 
 from iwax import former_names, likelihoods
-from iwax._typing import PRNGKey
+from iwax._typing import ArrayLike, PRNGKey
 from iwax.evaluation.rows import at_least, blocks, prepared
 from iwax.inference.self_normalised import Sampling, SelfNormalised, estimated
 from iwax.model import LatentVariableModel

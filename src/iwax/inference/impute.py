@@ -11,10 +11,9 @@ from dataclasses import dataclass
 import equinox as eqx
 import jax
 import numpy as np
-from numpy.typing import ArrayLike
 
 from iwax import batched, former_names, posteriors
-from iwax._typing import PRNGKey
+from iwax._typing import ArrayLike, PRNGKey
 from iwax.data import Column
 from iwax.evaluation.rows import as_one_table, at_least, blocks, checked
 from iwax.inference.proposals import has_cheap_density

@@ -6,10 +6,9 @@ import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
-from numpy.typing import ArrayLike
 
 from iwax import batched
-from iwax._typing import PRNGKey
+from iwax._typing import ArrayLike, PRNGKey
 from iwax.evaluation.rows import at_least, blocks, by_row, checked
 from iwax.evaluation.tables import refusal, unmasked
 from iwax.likelihoods import Likelihood

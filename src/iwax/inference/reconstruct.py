@@ -7,10 +7,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
-from numpy.typing import ArrayLike
 
 from iwax import batched, streams
-from iwax._typing import PRNGKey
+from iwax._typing import ArrayLike, PRNGKey
 from iwax.evaluation import evidence, importance_posterior, trust
 from iwax.evaluation.rows import Block, at_least, by_row, checked
 from iwax.model import LatentVariableModel

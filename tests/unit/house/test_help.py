@@ -1,0 +1,24 @@
+"""What `help()` shows of a public function can be read: types have their names, and no argument takes three lines."""
+
+import importlib
+import inspect
+
+PACKAGES = (
+    "bounds control_variates data evaluation gradients inference likelihoods nn posteriors priors report.figures runs "
+    "samplers training"
+)
+
+
+def signatures():
+    for name in PACKAGES.split():
+        package = importlib.import_module(f"iwax.{name}")
+        for each in package.__all__:
+            found = getattr(package, each)
+            is_error = inspect.isclass(found) and issubclass(found, BaseException)
+            if (inspect.isfunction(found) or inspect.isclass(found)) and not is_error:
+                yield f"{name}.{each}", inspect.signature(found)
+
+
+def test_types_print_by_their_names():
+    shown = [f"{name}: {each}" for name, signature in signatures() for each in signature.parameters.values()]
+    assert [each for each in shown if len(each) > 240 or "numpy._typing" in each] == []
