@@ -57,13 +57,8 @@ class Run:
         """The same run, its data read once, with the model of another checkpoint."""
         if checkpoint == self._which:
             return self
-        return Run(
-            self.path,
-            checkpoint=checkpoint,
-            data_path=self._data_path,
-            fallback=self._fallback,
-            dataset=self._dataset,
-        )
+        known: dict[str, Any] = {"data_path": self._data_path, "fallback": self._fallback, "dataset": self._dataset}
+        return Run(self.path, checkpoint=checkpoint, **known)
 
     def __fspath__(self) -> str:
         """The folder, so that a run serves where its path does."""
