@@ -6,7 +6,7 @@ import typer
 
 from iwax.cli.arguments import Checkpoint, Fallback, Run, Seed, option
 from iwax.cli.later import later
-from iwax.cli.output import TABLES, Force, Output, check
+from iwax.cli.output import PICTURES, TABLES, Force, Output, check, is_picture
 from iwax.cli.terminal import Terminal
 
 with later():
@@ -30,12 +30,12 @@ def sample(
 ) -> None:
     """Draw new data from a run's model: z from the prior, x from p(x|z).
 
-    FILE ends in .png (a picture of the means), .npy (the draws), .npz (draws, means and latents) or .csv;
+    FILE ends in .png or .svg (a picture of the means), .npy (the draws), .npz (draws, means and latents) or .csv;
     without one the draws go to stdout as CSV.
 
     Example: iwax sample RUN -n 100 -o more.png
     """
-    check(output, force=force, endings=(".png", *TABLES))
+    check(output, force=force, endings=(*PICTURES, *TABLES))
     if not 1 <= n <= 1_000_000:
         raise ValueError(f"-n must be from 1 to 1000000, got {n}")
     terminal: Terminal = context.obj
@@ -44,7 +44,7 @@ def sample(
         shape, columns = opened.shape, opened.about.columns
     if output is None:
         terminal.data(export.rows_as_csv(drawn.sample, columns).rstrip())
-    elif output.suffix.lower() == ".png":
+    elif is_picture(output):
         figures.samples(drawn.mean, shape).write(output)
     elif columns is None or output.suffix.lower() == ".npz":
         layers = parts.layers_of(drawn.z)

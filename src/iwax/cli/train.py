@@ -91,7 +91,7 @@ def train(
     device: Device = None,
     precision: Precision = None,
 ) -> None:
-    """Train a model, measure it on the test data, and draw what it has learnt.
+    """Train a model, measure it on the test data, and draw what it has learned.
 
     Without any argument: an IWAE with k=5 on scikit-learn's digits, about half a minute. Every setting of a run
     can be given by --set, e.g. --set model.latent=20 --set training.batch=50.
