@@ -31,7 +31,7 @@ def sample(
     """Draw new data from a run's model: z from the prior, x from p(x|z).
 
     FILE ends in .png or .svg (a picture of the means), .npy (the draws), .npz (draws, means and latents) or .csv;
-    without one the draws go to stdout as CSV.
+    without one the draws go to stdout as CSV. Rows of a table are written as it is: delimiter, encoding, names.
 
     Example: iwax sample RUN -n 100 -o more.png
     """
@@ -41,9 +41,9 @@ def sample(
     terminal: Terminal = context.obj
     with trained.opened(run, checkpoint=checkpoint, fallback=fallback) as opened:
         drawn = inference.generate(opened.model, n, key=trained.key_of(seed))
-        shape, columns = opened.shape, opened.about.columns
+        shape, columns, dialect = opened.shape, opened.about.columns, opened.dialect
     if output is None:
-        terminal.data(export.rows_as_csv(drawn.sample, columns).rstrip())
+        terminal.data(export.rows_as_csv(drawn.sample, columns, dialect=dialect).rstrip())
     elif is_picture(output):
         figures.samples(drawn.mean, shape).write(output)
     elif columns is None or output.suffix.lower() == ".npz":
@@ -51,7 +51,7 @@ def sample(
         latents = {f"z{i}_" if len(layers) > 1 else "z": z for i, z in enumerate(layers, start=1)}
         export.write(output, {"x": drawn.sample, "mean": drawn.mean, **latents}, main="x")
     else:
-        export.write_rows(output, drawn.sample, columns)
+        export.write_rows(output, drawn.sample, columns, dialect=dialect)
     if output is not None:
         terminal.say(f"wrote {n} draws to {output}")
     listed = None if output else drawn.sample.tolist()

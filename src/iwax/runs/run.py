@@ -96,6 +96,11 @@ class Run:
         return self.environment.data
 
     @property
+    def dialect(self) -> data.Dialect:
+        """How the text table is written that it was trained on; of runs before this was recorded, what settings say."""
+        return self.about.written(self.config.data.dialect)
+
+    @property
     def name(self) -> str:
         """The name of the folder."""
         return self.path.resolve().name
@@ -209,11 +214,10 @@ class Run:
         What is None is as configured: importance sampling, all rows. ``Bidirectional`` measures ``limit`` rows that are
         simulated from the model. ``seed`` is that of the noise, 0 where it is None whatever the seed of the run: runs
         measured with the same noise can be compared pair by pair.
-        Values for each row go to the run's evaluation/ folder, one .npz and one .json for each measurement. Rows keep
-        their numbers under ``limit``, so that two measurements can be compared row by row. The summary has
-        `log_evidence`, `standard_error`, `elbo` ... in nats, and `data_sha256`, that of the data. Raises ValueError for
-        a split with a method that takes none, a wrong number, or data that have changed since the run was trained;
-        FileNotFoundError where they are nowhere.
+        Values for each row go to the run's evaluation/ folder, an .npz and a .json for each measurement. Rows keep
+        their numbers under ``limit``: two measurements can be compared row by row. The summary has `log_evidence`,
+        `standard_error`, `elbo` ... in nats, and `data_sha256`. Raises ValueError for a split with a method that takes
+        none, a wrong number, or data that have changed since training; FileNotFoundError where they are nowhere.
         """
         writable.check(self.path / "evaluation" / "new", what="measurement")
         settings = self.config.evaluation

@@ -37,6 +37,13 @@ class DataRecord(BaseModel):
     columns: tuple[Column, ...] | None = None
     path: str | None = None
     left_out: tuple[str, ...] | None = None  # of the table's columns, though no setting says so
+    delimiter: str | None = None  # of a text table, as it showed it
+    encoding: str | None = None
+
+    def written(self, dialect: data.Dialect) -> data.Dialect:
+        """The dialect with the delimiter and the encoding that the table showed."""
+        known = {"delimiter": self.delimiter, "encoding": self.encoding}
+        return replace(dialect, **{name: word for name, word in known.items() if word is not None})
 
     @property
     def features(self) -> int:

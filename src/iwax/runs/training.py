@@ -177,7 +177,13 @@ def _first_state(work: _Work, start: Path | None) -> State:
 
 def _write_down(folder: Sealed, work: _Work, source: Path | None, reporter: Reporter) -> None:
     """env.json and config.json, and what a reader of the log should know of both."""
-    dataset = work.dataset
+    dataset, location = work.dataset, run_data.portable(work.config.data.name)
+    is_table = dataset.columns is not None and location is not None
+    dialect = (
+        data.written_as(Path(work.config.data.name).expanduser(), work.config.data.dialect)
+        if is_table
+        else data.Dialect()
+    )
     about = DataRecord(
         name=dataset.name,
         protocol=dataset.protocol,
@@ -186,8 +192,10 @@ def _write_down(folder: Sealed, work: _Work, source: Path | None, reporter: Repo
         rows={part: len(rows) for part, rows in dataset.splits().items()},
         sha256=dataset.digest(),
         columns=dataset.columns,
-        path=run_data.portable(work.config.data.name),
+        path=location,
         left_out=tuple(each.name for each in dataset.left_out) or None,
+        delimiter=dialect.delimiter,
+        encoding=dialect.encoding,
     )
     start = None if source is None else initial.recorded(source)
     write_down(folder, work.config, Environment(**environment(), data=about, start=start))
