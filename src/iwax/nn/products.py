@@ -46,13 +46,13 @@ def mixed_precision(on: bool = True) -> Iterator[None]:
         yield
 
 
-def product(x: Float[AnyArray, "*batch in"], w: Float[Array, "in out"]) -> Float[Array, "*batch out"]:
+def product(x: Float[AnyArray, "*batch in"], w: Float[AnyArray, "in out"]) -> Float[Array, "*batch out"]:
     """``x w``, of factors rounded to bfloat16 inside `mixed_precision`.
 
     >>> product(jnp.ones(2), jnp.eye(2)).tolist()
     [1.0, 1.0]
     """
-    x = jnp.asarray(x)
+    x, w = jnp.asarray(x), jnp.asarray(w)
     if not _rounded.value or x.dtype != jnp.float32 or w.dtype != jnp.float32:
         return x @ w
     return _product.bind(x, w, form="x w")
