@@ -8,7 +8,7 @@ REFUSED = {
     "--epochs five": "--epochs: needs a whole number, got 'five'",
     "--k 2.5": "--k: needs a whole number, got '2.5'",
     "--seed x": "--seed: needs a whole number, got 'x'",
-    "--precision 16": "--precision: needs 32 or 64, got 16",
+    "--precision 16": "--precision: needs 32, 64 or mixed, got '16'",
     "--k 0": "--k: needs an integer from 1 to 10000000 (importance samples per data point), got 0",
     "--device tpu": '--device: needs cpu or gpu, got "tpu"; did you mean gpu?',
     "--bound iwea": "did you mean iwae?",
