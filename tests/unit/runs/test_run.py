@@ -319,7 +319,7 @@ def test_folders_in_the_way_are_refused(tmp_path, binary):
     config = config_of(binary)
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "mine.txt").write_text("mine")
-    with pytest.raises(FileExistsError, match="this one holds mine[.]txt; name another folder"):
+    with pytest.raises(FileExistsError, match=r"this one holds mine\.txt; name another folder"):
         runs.train(config, tmp_path / "full", reporter=Silent())
     (tmp_path / "fit").mkdir()
     (tmp_path / "fit" / "fit.json").write_text("{}")
