@@ -121,8 +121,9 @@ def _needed(error: Any, text: str) -> str | None:
 
     Newer Typers check by pydantic, older ones by click.
     """
-    if isinstance(error.__cause__, ValueError) and hasattr(error.__cause__, "errors"):
-        first = error.__cause__.errors()[0]
+    errors = getattr(error.__cause__, "errors", None)
+    if errors is not None:
+        first = errors()[0]
         words = NUMBERS.get(first["type"])
         return words and f"{words.format(**first.get('ctx', {}))}, got {first['input']!r}"
     found = CLICK.search(text)
