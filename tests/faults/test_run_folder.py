@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import re
 import shutil
 import threading
 from pathlib import Path
@@ -332,7 +333,7 @@ def test_killed_before_there_is_a_configuration(made: Path, tmp_path: Path, monk
 def test_a_person_s_own_files_are_not_taken_for_left_over(tmp_path: Path, name: str, data: str):
     (tmp_path / "run.lock").touch()
     (tmp_path / name).write_text(data)
-    with pytest.raises(FileExistsError, match="not empty"):
+    with pytest.raises(FileExistsError, match=rf"this one holds .*{re.escape(name)}"):
         claimed(tmp_path, name="a", data="b", seed=0).__enter__()
     with pytest.raises(FileNotFoundError, match=r"config\.json was needed"):
         Run(tmp_path)

@@ -196,7 +196,7 @@ def test_outputs_are_refused_before_training(capsys):
     refused(capsys, "train", "digits", "--output", "file/below", *TINY, says=("file",))
     Path("full").mkdir()
     Path("full/mine").write_text("mine")
-    refused(capsys, "train", "digits", "--output", "full", *TINY, says=("full", "not empty"))
+    refused(capsys, "train", "digits", "--output", "full", *TINY, says=("full", "holds mine"))
     assert Path("file").read_text() == Path("full/mine").read_text() == "mine"
 
 

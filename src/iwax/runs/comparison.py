@@ -61,6 +61,8 @@ def gain(run: Path, baseline: Path) -> dict[str, tuple[float, float]]:
 def _alike(runs: Sequence[Path], split: str) -> tuple[Setting, list[Measured]]:
     """The measurements of all runs that can be paired up, and their setting."""
     opened = [Run(run) for run in runs]
+    for other in opened[1:]:
+        _refuse_other_data(opened[0], other)
     stored = [_stored(run, split) for run in opened]
     common = set.intersection(*(set(found) for found in stored))
     if not common:
@@ -115,13 +117,17 @@ def _read(run: Run, path: Path, summary: dict[str, Any]) -> Measured:
     return Measured(run.path, run.config, run.about.sha256, summary, *(columns[name] for name in COLUMNS))
 
 
-def _refuse_unlike(first: Measured, other: Measured) -> None:
-    names = [measured.summary["dataset"] for measured in (first, other)]
-    if names[0] != names[1] or first.digest != other.digest:
+def _refuse_other_data(first: Run, other: Run) -> None:
+    """Before measurements are looked at: no measurement makes runs on different data comparable."""
+    one, two = first.about, other.about
+    if (one.name, one.sha256) != (two.name, two.sha256):
         raise ValueError(
-            f"runs measured on the same data, split and binarised alike, are needed; got {first.run} on {names[0]} "
-            f"(SHA-256 {first.digest[:12]}...) and {other.run} on {names[1]} ({other.digest[:12]}...)"
+            f"runs measured on the same data, split and binarised alike, are needed; got {first.path} on {one.name} "
+            f"(SHA-256 {one.sha256[:12]}...) and {other.path} on {two.name} ({two.sha256[:12]}...)"
         )
+
+
+def _refuse_unlike(first: Measured, other: Measured) -> None:
     if not np.array_equal(first.rows, other.rows):
         raise ValueError(f"measurements of the same rows are needed; those of {first.run} and {other.run} differ")
 

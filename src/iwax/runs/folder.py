@@ -61,7 +61,8 @@ def check_begun(folder: Sealed) -> None:
     """FileNotFoundError where no run was begun, naming what is missing."""
     path = folder.path
     if not path.is_dir():
-        raise FileNotFoundError(f"run {path}: a run folder was needed, there is none")
+        got = "got a file" if path.exists() else "there is none"
+        raise FileNotFoundError(f"run {path}: a run folder was needed, {got}")
     folder.files.refuse_links()
     for name in ("config.json", "env.json"):
         if folder.files.kind(name) != "file":

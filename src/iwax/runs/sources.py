@@ -60,14 +60,7 @@ def from_sources(
     chosen |= {key: value for key, value in (inherited | values).items() if key in chosen and value is not None}
     if isinstance(chosen["data.name"], str) and (inherited | values).get("preset") is None:
         chosen["preset"] = catalogue.default_preset(chosen["data.name"])
-    for key, value in chosen.items():
-        if not isinstance(value, str):
-            raise ValueError(complaint(options.get(key, key), origin.get(key, ""), keys()[key], value))
-    try:
-        sizes = dict(catalogue.settings(chosen["preset"], recipe=chosen["recipe"], data=chosen["data.name"]))
-    except ValueError as error:
-        key, _, words = str(error).partition(": ")
-        raise ValueError(f"{options.get(key, key)}: {words}") from error
+    sizes = _sizes(chosen, options, origin)
     if values.get("preset") is not None:
         recorded = {"preset": chosen["preset"]}
         where = options.get("preset", f"preset (from {origin['preset']})")
@@ -78,6 +71,18 @@ def from_sources(
     config = validated({**below, **given, **above}, origin)
     fits.check(config)
     return config
+
+
+def _sizes(chosen: Mapping[str, Any], options: Mapping[str, str], origin: Mapping[str, str]) -> dict[str, Any]:
+    """What a preset, a recipe and data set. ValueError for a name that is none, as it was given."""
+    for key, value in chosen.items():
+        if not isinstance(value, str):
+            raise ValueError(complaint(options.get(key, key), origin.get(key, ""), keys()[key], value))
+    try:
+        return dict(catalogue.settings(chosen["preset"], recipe=chosen["recipe"], data=chosen["data.name"]))
+    except ValueError as error:
+        key, _, words = str(error).partition(": ")
+        raise ValueError(f"{options.get(key, key)}: {words}") from error
 
 
 def _refuse_other_sizes(

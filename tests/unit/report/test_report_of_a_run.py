@@ -122,6 +122,13 @@ def test_the_pictures_of_a_run_are_values(run: Path, tmp_path: Path):
         assert picture.description
 
 
+def test_draws_are_written_as_svg_too(run: Path, tmp_path: Path, capsys):
+    assert called("sample", run, "-n", 4, "-o", tmp_path / "more.svg") == 0
+    assert (tmp_path / "more.svg").read_text("utf-8").startswith("<svg ")
+    assert called("sample", run, "-n", 4, "-o", tmp_path / "more.jpg") == 2
+    assert "the ending must be one of .png, .svg, .npy, .npz, .csv, got .jpg" in capsys.readouterr().err
+
+
 def test_two_runs_stand_side_by_side(run: Path, tmp_path: Path):
     copy = Path(shutil.copytree(run, tmp_path / "twin", ignore=shutil.ignore_patterns("report.html")))
     assert called("report", run, copy, "-o", tmp_path / "both.html") == 0

@@ -80,7 +80,7 @@ def test_a_stop_that_no_row_makes_alone_names_the_batch():
         value = 3e38 * model.w[0] * x.values[:, 0]  # two of them are too much
         return Surrogate(value, jnp.ones(x.index.shape))
 
-    words = "in the batch of rows 0, 1, 2 of the training data (counted from 0), in none"
+    words = r"in the batch of rows 0, 1, 2 of the training data \(counted from 0\), in none"
     with pytest.raises(training.NumericalStop, match=words) as stop:
         train(Weights(jnp.ones(1)), objective, np.ones((3, 1), np.float32), Plan(epochs=1, batch=3, seed=0))
     assert stop.value.rows == (0, 1, 2)
