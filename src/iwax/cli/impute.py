@@ -5,15 +5,16 @@ from typing import Annotated, Any
 
 import typer
 
-from iwax.cli.arguments import Checkpoint, DataPath, Draws, Fallback, Limit, Run, Seed, argument, option
+from iwax.cli.arguments import Checkpoint, DataPath, Draws, Fallback, Limit, Run, Seed, argument, check_seed, option
 from iwax.cli.later import later
 from iwax.cli.output import TABLES, Force, Output, check
+from iwax.cli.several import Address, BlockRows, Engine, Several, Workers
 from iwax.cli.terminal import Terminal
 
 with later():
     import numpy as np
 
-    from iwax import evaluation, inference
+    from iwax import blocks, evaluation, inference
     from iwax.cli import trained
     from iwax.data import masks
     from iwax.report import figures
@@ -27,7 +28,10 @@ IMAGES = 100  # of the test data, unless a limit is given
 SHOWN = 50
 READ = 50  # iterations whose result an encoder that never saw hidden pixels reads, before its draws get their weights
 
-File = Annotated[Path | None, argument("FILE", "Rows. Default with --mask: the run's first test images.")]
+Files = Annotated[
+    list[Path] | None,
+    argument("FILE...", "Rows; several, or 'part-*.parquet'. Default with --mask: the run's first test images."),
+]
 Copies = Annotated[int, option("--draws", "N", "N whole tables, drawn, in place of one of means (0).")]
 Mask = Annotated[
     str | None, option("--mask", "rectangle|half|random:SHARE", "Hide pixels of images, fill them, compare.")
@@ -39,7 +43,7 @@ Errors = Annotated[Path | None, option("--errors", "FILE", "Also write each row'
 def impute(
     context: typer.Context,
     run: Run,
-    file: File = None,
+    files: Files = None,
     output: Output = None,
     errors: Errors = None,
     mask: Mask = None,
@@ -51,6 +55,10 @@ def impute(
     checkpoint: Checkpoint = "best",
     fallback: Fallback = False,
     data_path: DataPath = None,
+    engine: Engine = None,
+    address: Address = None,
+    workers: Workers = None,
+    block_rows: BlockRows = 100_000,
     force: Force = False,
 ) -> None:
     """FILE with its missing cells filled: the mean of p(x_missing | x_observed), or the most probable class.
@@ -62,14 +70,24 @@ def impute(
     pixels of images are hidden first (the encoder reads what 50 pseudo-Gibbs iterations fill in), the mean squared
     error of what fills them is printed, and -o FILE.png is a picture of data, what was given, and result. Rows whose
     weights do not show the error of what fills them (ess below 10, or khat above 0.7) are named; --errors FILE has
-    every row's.
+    every row's. Of several files, a pattern, or with --engine, -o is a folder with a file for each block of rows (see
+    iwax score).
 
     Example: iwax impute RUN incomplete.csv -o filled.csv
     """
+    terminal: Terminal = context.obj
+    state = {"checkpoint": checkpoint, "data_path": data_path, "fallback": fallback}
+    several = Several(files or [], output, engine, address, workers, block_rows, force)
+    if several.asked:
+        _refuse_of_one(
+            {"--errors": errors, "--mask": mask, "--iterations": iterations, "--draws": draws, "--limit": limit}
+        )
+        several.apply(terminal, run, lambda: blocks.Impute(check_seed(seed), k), **state)
+        return
+    file = files[0] if files else None
     _check(file, output, errors, mask, iterations, draws)
     paths = _paths(file, output, errors, draws, force=force)
-    terminal: Terminal = context.obj
-    with trained.opened(run, checkpoint=checkpoint, data_path=data_path, fallback=fallback) as opened:
+    with trained.opened(run, **state) as opened:
         x = opened.read(file, empty=True)[:limit] if file else opened.rows("test", final=False)[: limit or IMAGES]
         given = x if mask is None else np.where(masks.mask(mask, opened.shape, n=len(x), seed=seed), np.nan, x)
         missing = np.isnan(given) if given.dtype.kind == "f" else np.zeros(given.shape, bool)
@@ -88,6 +106,15 @@ def impute(
         listed = _give(terminal, paths, own, tables, x, given, missing, opened.shape)
     _say(terminal, about, paths, missing)
     terminal.document({**about, "filled": int(missing.sum()), "files": [*map(str, paths)], "x": listed})
+
+
+def _refuse_of_one(given: dict[str, Any]) -> None:
+    """ValueError for an option that serves one file alone."""
+    for name, value in given.items():
+        if value:
+            raise ValueError(
+                f"{name} {value}: serves one file; leave it out where results go to a folder, block by block"
+            )
 
 
 def _check(

@@ -5,15 +5,17 @@ from typing import Annotated
 
 import typer
 
-from iwax.cli.arguments import Binarize, Checkpoint, DataPath, Draws, Fallback, Rows, Run, Seed, option
+from iwax.cli.arguments import Binarize, Checkpoint, DataPath, Draws, Fallback, Run, Seed, check_seed, option
 from iwax.cli.later import later
 from iwax.cli.output import Force, Output, check
+from iwax.cli.several import Address, BlockRows, Engine, Files, Several, Workers
 from iwax.cli.terminal import Terminal
 
 with later():
-    from iwax import inference
+    from iwax import blocks, inference
     from iwax.cli import reporter as progress
     from iwax.cli import trained
+    from iwax.runs import background as backgrounds
     from iwax.runs import export
 
 __all__ = ["score"]
@@ -32,7 +34,7 @@ Typical = Annotated[
 def score(
     context: typer.Context,
     run: Run,
-    file: Rows,
+    files: Files,
     output: Output = None,
     k: Draws = 1000,
     background: Background = None,
@@ -42,6 +44,10 @@ def score(
     checkpoint: Checkpoint = "best",
     fallback: Fallback = False,
     data_path: DataPath = None,
+    engine: Engine = None,
+    address: Address = None,
+    workers: Workers = None,
+    block_rows: BlockRows = 100_000,
     force: Force = False,
 ) -> None:
     """log p(x) of every row of FILE in nats, with its Monte-Carlo error: a density, and an anomaly score.
@@ -50,16 +56,25 @@ def score(
     is log p(x) brought to that of a whole row; log p(x) itself rises with every cell that is missing. Rows are numbered
     from 1, columns that training left out come along, and a cell that its column cannot hold gives -inf with a reason.
     log p(x) is also high for rows that are simpler than the training data, which --background and --typical may tell
-    apart. Goes to -o FILE (.npy holds log p(x) alone), or to stdout as CSV.
+    apart. Goes to -o FILE (.npy holds log p(x) alone), or to stdout as CSV. Of several files, a pattern such as
+    'part-*.parquet', or with --engine, -o is a folder with a file for each block of rows; what is whole there is passed
+    over, so that the same command goes on after a stop.
 
     Example: iwax score RUN rows.csv -o scores.csv
     """
-    check(output, force=force)
     terminal: Terminal = context.obj
     state = {"checkpoint": checkpoint, "fallback": fallback}
+    several = Several(files, output, engine, address, workers, block_rows, force)
+    if several.asked:
+        other = None if background is None else str(background.absolute())
+        how = {"k": k, "binarize": binarize, "background": other, "typical": typical}
+        several.apply(terminal, run, lambda: blocks.Score(check_seed(seed), **how), data_path=data_path, **state)
+        return
+    (file,) = files
+    check(output, force=force)
     with trained.opened(run, data_path=data_path, **state) as opened, progress.Reporter(terminal) as reporter:
         x, read = opened.read_each(file, binarize=binarize)
-        other = None if background is None else trained.background_model(opened, background, **state)
+        other = None if background is None else backgrounds.background_model(opened, background, **state)
         known = opened.typical_rows(_REFERENCE) if typical else None
         of_row = "log p(x) is that of the observed values of a row, score that of a whole row as unusual"
         trained.warn_of_missing(terminal, x, of_row, refused=len(read.refused))
