@@ -1,10 +1,13 @@
 """The folder of results: what they are results of, which blocks are whole, and what another call would not mix in.
 
-out/part-1.parquet ...           one file for each block, written whole or not at all
-out/manifest.json                verb, run and settings; in the end the files read and written, with their digests
-out/.blocks/NAME.json            of a block that is whole: what its values depend on, and its bytes and SHA-256
-out/.blocks/files/NAME.json      what a first reading found of a file
-out/.blocks/shared.npz           what is estimated once for all blocks
+    out/part-1.parquet ...           one file for each block, written whole or not at all
+    out/manifest.json                verb, run and settings; in the end the files read and written, with their digests
+    out/.blocks/NAME.json            of a block that is whole: what its values depend on, and its bytes and SHA-256
+    out/.blocks/NAME.begun           how often a block was begun, until it is whole
+    out/.blocks/files/NAME.json      what a first reading found of a file
+    out/.blocks/shared.npz           what is estimated once for all blocks
+
+Workers share nothing but this folder and the files that they read.
 """
 
 import os
@@ -59,6 +62,8 @@ class Folder:
         with lock.held(self.own / "lock", what="output folder"):
             if force:
                 self._clear()
+            for path in self.own.glob("*.begun"):
+                path.unlink()
             durable.replace(self.manifest, strict_json.canonical(dict(settings)))
             self.sweep()
             yield
@@ -96,6 +101,14 @@ class Folder:
         size, sha256 = digest(self.path / part.output)
         record = {"part": part.record, "size": size, "sha256": sha256, "said": dict(said)}
         durable.replace(self.own / f"{part.output}.json", strict_json.canonical(record))
+        (self.own / f"{part.output}.begun").unlink(missing_ok=True)
+
+    def begun(self, part: Part) -> int:
+        """Note that a block is begun, and return how often it was begun before without an end."""
+        path = self.own / f"{part.output}.begun"
+        before = int(path.read_text() or 0) if path.is_file() else 0
+        durable.replace(path, str(before + 1).encode())
+        return before
 
     def seen(self, name: str) -> dict[str, Any] | None:
         """What a first reading found of a file, where it is known."""

@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import logging
 import os
 import socket
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,15 +16,15 @@ from iwax.blocks.worker import Setup, Worker
 __all__ = ["OnRay"]
 
 _PATIENCE = 10.0  # seconds in which an address must answer
-_RETRIES = 3  # of a block whose worker has died
 _SHARE = 0.9  # of a processor, that a worker asks for: the readers of Ray Data need what is left
-_STORE = 2**28  # bytes of shared memory: what goes through it are words
+_STORE, _WORDS = 2**28, 2**20  # bytes of shared memory, and of a result: what goes through it are words
 
 
 class OnRay:
     """``workers`` that each open the run once, of a Ray of our own or, at an ``address``, of a cluster.
 
-    A worker that dies is started again, and its block computed again, up to three times.
+    Ray Data starts a worker that dies again, and gives it its block again; a block at which workers keep dying is given
+    up by the `Worker`.
     """
 
     def __init__(self, workers: int, address: str | None = None) -> None:
@@ -41,8 +42,6 @@ class OnRay:
                 batch_size=1,
                 compute=self.ray.data.ActorPoolStrategy(size=min(self.workers, len(items))),
                 num_cpus=_SHARE,
-                max_restarts=-1,
-                max_task_retries=_RETRIES,
             )
             try:
                 for row in rows.iter_rows():
@@ -53,8 +52,8 @@ class OnRay:
             except self.ray.exceptions.RayError as error:
                 words = " ".join(str(error).split())[:300]
                 raise RuntimeError(
-                    f"a worker of Ray died {_RETRIES + 1} times at one block or could not be started; what is whole is "
-                    f"kept, and the same command goes on from there; Ray says: {words}"
+                    "the workers of Ray could not go on; what is whole is kept, and the same command goes on from "
+                    f"there; Ray says: {words}"
                 ) from error
 
     @contextmanager
@@ -78,7 +77,8 @@ class OnRay:
         try:
             self._check_room()
             context = self.ray.data.DataContext.get_current()
-            context.enable_progress_bars = False
+            context.enable_progress_bars, context.target_max_block_size = False, _WORDS
+            logging.getLogger("ray.data").setLevel(logging.ERROR)
             yield
         finally:
             self.ray.shutdown()

@@ -18,6 +18,8 @@ from iwax.runs.run import Run, open_run
 
 __all__ = ["Setup", "Worker"]
 
+_DEATHS = 3  # of workers at one block
+
 
 class Setup(TypedDict):
     """All that a worker is told, plain values: paths are looked up where it runs."""
@@ -95,10 +97,15 @@ class Worker:
     def compute(self, part: Part) -> dict[str, Any]:
         """Compute and write one block, unless that was done, and return what is to be said of it.
 
-        Raises ValueError where its file has changed since it was looked at.
+        Raises ValueError where its file has changed since it was looked at, or where workers keep dying at it.
         """
         said = self.folder.whole(part)
         if said is None:
+            if (before := self.folder.begun(part)) > _DEATHS:
+                raise ValueError(
+                    f"{part.file}: {before} workers have died at its block {part.output}, as where memory is not "
+                    "enough; take fewer --workers or --block-rows, or give them more memory"
+                )
             path = Path(part.file)
             rows: Read = self.task.read(self.run, path, part.span)
             size = path.stat().st_size if path.is_file() else part.bytes
