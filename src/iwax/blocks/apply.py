@@ -80,7 +80,7 @@ def apply(
         checkpoint=checkpoint,
         fallback=fallback,
     )
-    with folder.taken(settings, force=force):
+    with folder.taken(settings, force=force), engine.running():
         seen = _looked_at(engine, setup, paths)
         parts = parts_of(seen, task.batches)
         folder.refuse_others(parts)

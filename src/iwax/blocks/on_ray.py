@@ -17,6 +17,11 @@ __all__ = ["OnRay"]
 
 _PATIENCE = 10.0  # seconds in which an address must answer
 _SHARE = 0.9  # of a processor, that a worker asks for: the readers of Ray Data need what is left
+_ENVIRONMENT = {  # unless it says otherwise
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_BACKEND_LOG_LEVEL": "fatal",
+    "RAY_worker_niceness": "0",  # of a Ray of our own: with its 15, workers starve next to anything else
+}
 _STORE, _WORDS = 2**28, 2**20  # bytes of shared memory, and of a result: what goes through it are words
 
 
@@ -32,38 +37,15 @@ class OnRay:
             raise ValueError(f"--workers must be 1 or more, got {workers}")
         self.workers, self.address, self.ray = workers, address, _ray()
 
-    def map(self, setup: Setup, items: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
-        """The results as they are there. Raises ValueError with the words of a worker that could not do its part."""
-        with self._started():
-            texts = [{"item": json.dumps(item)} for item in items]
-            rows = self.ray.data.from_items(texts, override_num_blocks=len(texts)).map_batches(
-                _OfRay,
-                fn_constructor_kwargs={"setup": dict(setup)},
-                batch_size=1,
-                compute=self.ray.data.ActorPoolStrategy(size=min(self.workers, len(items))),
-                num_cpus=_SHARE,
-            )
-            try:
-                for row in rows.iter_rows():
-                    found = json.loads(row["result"])
-                    if "failed" in found:
-                        raise ValueError(found["failed"])
-                    yield found
-            except self.ray.exceptions.RayError as error:
-                words = " ".join(str(error).split())[:300]
-                raise RuntimeError(
-                    "the workers of Ray could not go on; what is whole is kept, and the same command goes on from "
-                    f"there; Ray says: {words}"
-                ) from error
-
     @contextmanager
-    def _started(self) -> Iterator[None]:
+    def running(self) -> Iterator[None]:
         """A Ray with room for the workers and for the readers of Ray Data, ended afterwards."""
         if self.ray.is_initialized():  # by who calls this
             self._check_room()
             yield
             return
-        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        for name, value in _ENVIRONMENT.items():
+            os.environ.setdefault(name, value)
         quiet = {"include_dashboard": False, "log_to_driver": False, "logging_level": "ERROR"}
         if self.address is None:
             room = {"num_cpus": self.workers + 1, "object_store_memory": _STORE}
@@ -82,6 +64,29 @@ class OnRay:
             yield
         finally:
             self.ray.shutdown()
+
+    def map(self, setup: Setup, items: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+        """The results as they are there. Raises ValueError with the words of a worker that could not do its part."""
+        texts = [{"item": json.dumps(item)} for item in items]
+        rows = self.ray.data.from_items(texts, override_num_blocks=len(texts)).map_batches(
+            _OfRay,
+            fn_constructor_kwargs={"setup": dict(setup)},
+            batch_size=1,
+            compute=self.ray.data.ActorPoolStrategy(size=min(self.workers, len(items))),
+            num_cpus=_SHARE,
+        )
+        try:
+            for row in rows.iter_rows():
+                found = json.loads(row["result"])
+                if "failed" in found:
+                    raise ValueError(found["failed"])
+                yield found
+        except self.ray.exceptions.RayError as error:
+            words = " ".join(str(error).split())[:300]
+            raise RuntimeError(
+                "the workers of Ray could not go on; what is whole is kept, and the same command goes on from there; "
+                f"Ray says: {words}"
+            ) from error
 
     def _check_room(self) -> None:
         """Refuse what would hang: workers that leave no processor to the readers of Ray Data."""

@@ -1,6 +1,7 @@
 """Blocks one after another, in this process."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Protocol
 
 from iwax.blocks.worker import Setup, Worker
@@ -9,7 +10,11 @@ __all__ = ["Engine", "Process"]
 
 
 class Engine(Protocol):
-    """What has workers do what items ask for."""
+    """What has workers do what items ask for, while it is running."""
+
+    def running(self) -> AbstractContextManager[None]:
+        """Have what workers need, and end it."""
+        ...
 
     def map(self, setup: Setup, items: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
         """The results, in any order, one after another as they are there."""
@@ -21,6 +26,10 @@ class Process:
 
     def __init__(self) -> None:
         self._worker: Worker | None = None
+
+    def running(self) -> AbstractContextManager[None]:
+        """Nothing is needed."""
+        return nullcontext()
 
     def map(self, setup: Setup, items: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
         """The results, in order."""

@@ -38,15 +38,13 @@ def embed(
     Example: iwax embed RUN rows.npy -o z.csv
     """
     terminal: Terminal = context.obj
-    several = Several(files, output, engine, address, workers, block_rows, force)
+    several = Several.of(context)
     if several.asked:
-        state = {"checkpoint": checkpoint, "fallback": fallback}
-        several.apply(terminal, run, lambda: blocks.Embed(check_seed(seed), binarize), **state)
+        several.apply(terminal, lambda: blocks.Embed(check_seed(seed), binarize))
         return
-    (file,) = files
     check(output, force=force)
     with trained.opened(run, checkpoint=checkpoint, fallback=fallback) as opened:
-        x = opened.read(file, binarize=binarize)
+        x = opened.read(files[0], binarize=binarize)
         missing = trained.warn_of_missing(terminal, x, "posterior means are given the observed values of a row")
         means = inference.embed(opened.model, x, key=trained.key_of(seed), missing=missing)
     if output is not None:

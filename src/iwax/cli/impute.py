@@ -14,7 +14,7 @@ from iwax.cli.terminal import Terminal
 with later():
     import numpy as np
 
-    from iwax import blocks, evaluation, inference
+    from iwax import blocks, evaluation, inference, runs
     from iwax.cli import trained
     from iwax.data import masks
     from iwax.report import figures
@@ -76,45 +76,53 @@ def impute(
     Example: iwax impute RUN incomplete.csv -o filled.csv
     """
     terminal: Terminal = context.obj
-    state = {"checkpoint": checkpoint, "data_path": data_path, "fallback": fallback}
-    several = Several(files or [], output, engine, address, workers, block_rows, force)
-    if several.asked:
-        _refuse_of_one(
-            {"--errors": errors, "--mask": mask, "--iterations": iterations, "--draws": draws, "--limit": limit}
-        )
-        several.apply(terminal, run, lambda: blocks.Impute(check_seed(seed), k), **state)
+    if (several := Several.of(context)).asked:
+        _refuse(context.params)
+        several.apply(terminal, lambda: blocks.Impute(check_seed(seed), k))
         return
     file = files[0] if files else None
     _check(file, output, errors, mask, iterations, draws)
     paths = _paths(file, output, errors, draws, force=force)
-    with trained.opened(run, **state) as opened:
+    with trained.opened(run, checkpoint=checkpoint, data_path=data_path, fallback=fallback) as opened:
         x = opened.read(file, empty=True)[:limit] if file else opened.rows("test", final=False)[: limit or IMAGES]
         given = x if mask is None else np.where(masks.mask(mask, opened.shape, n=len(x), seed=seed), np.nan, x)
         missing = np.isnan(given) if given.dtype.kind == "f" else np.zeros(given.shape, bool)
-        about: dict[str, Any] = {"n": len(x), "k": None if iterations else k}
-        about |= {"iterations": iterations or None, "sweeps": iterations or None}  # the second as it was called before
-        if iterations:
-            tables = [inference.impute_gibbs(opened.model, given, key=trained.key_of(seed), iterations=iterations)]
-        else:
-            how = {"k": k, "key": trained.key_of(seed), "draws": draws, "iterations": 0 if mask is None else READ}
-            found = inference.impute(opened.model, given, **how)
-            tables = [found.values] if found.draws is None else list(found.draws)
-            about |= _weights(terminal, found, errors, opened.about.columns, k)
+        how = {"k": k, "draws": draws, "iterations": iterations, "read": 0 if mask is None else READ}
+        tables, about = _filled(terminal, opened, given, errors, trained.key_of(seed), **how)
         about |= {"left_out": opened.left_out} if file is not None and opened.left_out else {}
         about |= {} if mask is None else _compared(tables[0], x, missing)
         own = export.Table(file, opened.about.columns, opened.config.data.dialect)
         listed = _give(terminal, paths, own, tables, x, given, missing, opened.shape)
-    _say(terminal, about, paths, missing)
-    terminal.document({**about, "filled": int(missing.sum()), "files": [*map(str, paths)], "x": listed})
+    _say(terminal, {**about, "filled": int(missing.sum()), "files": [*map(str, paths)], "x": listed}, missing)
 
 
-def _refuse_of_one(given: dict[str, Any]) -> None:
+def _refuse(given: dict[str, Any]) -> None:
     """ValueError for an option that serves one file alone."""
-    for name, value in given.items():
-        if value:
-            raise ValueError(
-                f"{name} {value}: serves one file; leave it out where results go to a folder, block by block"
-            )
+    for name in ("errors", "mask", "iterations", "draws", "limit"):
+        if given[name]:
+            raise ValueError(f"--{name} {given[name]}: serves one file; leave it out where results go to a folder")
+
+
+def _filled(
+    terminal: Terminal,
+    run: "runs.Run",
+    given: "np.ndarray",
+    errors: Path | None,
+    key: Any,
+    *,
+    k: int,
+    draws: int,
+    iterations: int,
+    read: int,
+) -> "tuple[list[np.ndarray], dict[str, Any]]":
+    """The tables filled, by pseudo-Gibbs iterations or by weights, and what is known of them, of which it warns."""
+    about: dict[str, Any] = {"n": len(given), "k": None if iterations else k}
+    about |= {"iterations": iterations or None, "sweeps": iterations or None}  # the second as it was called before
+    if iterations:
+        return [inference.impute_gibbs(run.model, given, key=key, iterations=iterations)], about
+    found = inference.impute(run.model, given, k=k, key=key, draws=draws, iterations=read)
+    about |= _weights(terminal, found, errors, run.about.columns, k)
+    return [found.values] if found.draws is None else list(found.draws), about
 
 
 def _check(
@@ -189,10 +197,10 @@ def _give(
     return None if paths else [table.tolist() for table in tables]
 
 
-def _say(terminal: Terminal, about: dict[str, Any], paths: list[Path], missing: "np.ndarray") -> None:
+def _say(terminal: Terminal, about: dict[str, Any], missing: "np.ndarray") -> None:
     how = f"by {about['iterations']} iterations" if about["iterations"] else f"with k={about['k']}"
     ess = f"; ESS median {about['ess_median']:.0f}" if about.get("ess_median") is not None else ""
-    wrote = f"; wrote {', '.join(map(str, paths))}" if paths else ""
+    wrote = f"; wrote {', '.join(about['files'])}" if about["files"] else ""
     unsure = trained.unsure(about.get("unknown", []))
     terminal.say(f"filled {missing.sum():,} of {missing.size:,} cells {how}{ess}{unsure}{wrote}")
     if about.get("left_out"):
@@ -200,3 +208,4 @@ def _say(terminal: Terminal, about: dict[str, Any], paths: list[Path], missing: 
     if "squared_error" in about:
         error = f"{about['squared_error']:.5f} +/- {about['standard_error']:.5f}"
         terminal.say(f"mean squared error of the hidden pixels {error} ({about['n']:,} images)")
+    terminal.document(about)

@@ -63,17 +63,16 @@ def score(
     Example: iwax score RUN rows.csv -o scores.csv
     """
     terminal: Terminal = context.obj
-    state = {"checkpoint": checkpoint, "fallback": fallback}
-    several = Several(files, output, engine, address, workers, block_rows, force)
+    several = Several.of(context)
     if several.asked:
         other = None if background is None else str(background.absolute())
         how = {"k": k, "binarize": binarize, "background": other, "typical": typical}
-        several.apply(terminal, run, lambda: blocks.Score(check_seed(seed), **how), data_path=data_path, **state)
+        several.apply(terminal, lambda: blocks.Score(check_seed(seed), **how))
         return
-    (file,) = files
     check(output, force=force)
+    state = {"checkpoint": checkpoint, "fallback": fallback}
     with trained.opened(run, data_path=data_path, **state) as opened, progress.Reporter(terminal) as reporter:
-        x, read = opened.read_each(file, binarize=binarize)
+        x, read = opened.read_each(files[0], binarize=binarize)
         other = None if background is None else backgrounds.background_model(opened, background, **state)
         known = opened.typical_rows(_REFERENCE) if typical else None
         of_row = "log p(x) is that of the observed values of a row, score that of a whole row as unusual"
@@ -81,6 +80,11 @@ def score(
         reporter.begun("evaluation")
         how = {"k": k, "key": trained.key_of(seed), "progress": reporter.evaluation}
         found = inference.score_table(opened.model, x, read, background=other, known=known, **how)
+    _give(terminal, found, output, k)
+
+
+def _give(terminal: Terminal, found: "inference.ScoreTable", output: Path | None, k: int) -> None:
+    """The scores to their file, or to stdout, and what is to be said of them."""
     for warning in found.warnings:
         terminal.warn(warning)
     if found.unsure:
@@ -88,8 +92,8 @@ def score(
     columns, unknown = found.columns, trained.numbered(found.unknown)
     if output is not None:
         export.write(output, columns, main="log_evidence")
-        terminal.say(f"wrote {', '.join(columns)} of {len(x)} rows to {output}{trained.unsure(unknown)}")
+        terminal.say(f"wrote {', '.join(columns)} of {len(found.unknown)} rows to {output}{trained.unsure(unknown)}")
     else:
         terminal.data(export.as_csv(columns).rstrip())
     lists = {} if output else {name: values.tolist() for name, values in columns.items()}
-    terminal.document({"n": len(x), "k": k, "unknown": unknown, "file": output and str(output), **lists})
+    terminal.document({"n": len(found.unknown), "k": k, "unknown": unknown, "file": output and str(output), **lists})

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
+import typer
+
 from iwax.cli.arguments import argument, option
 from iwax.cli.later import later
 from iwax.cli.terminal import Terminal
@@ -40,8 +42,9 @@ BlockRows = Annotated[int, option("--block-rows", "N", "Rows of a .parquet that 
 
 @dataclass(frozen=True)
 class Several:
-    """The files of a verb, and how they are worked on."""
+    """The run and the files of a verb, how they are worked on, and how the run is opened (``state``)."""
 
+    run: Path
     files: list[Path]
     output: Path | None
     engine: str | None
@@ -49,6 +52,15 @@ class Several:
     workers: int | None
     rows: int
     force: bool
+    state: dict[str, Any]
+
+    @classmethod
+    def of(cls, context: typer.Context) -> "Several":
+        """What was given to a verb with these options."""
+        given = context.params
+        state = {name: given[name] for name in ("checkpoint", "fallback", "data_path") if name in given}
+        engine = (given["engine"], given["address"], given["workers"], given["block_rows"])
+        return cls(given["run"], list(given["files"] or ()), given["output"], *engine, given["force"], state)
 
     @property
     def asked(self) -> bool:
@@ -56,14 +68,14 @@ class Several:
         patterns = any(glob.has_magic(str(file)) and not os.path.lexists(file) for file in self.files)
         return patterns or len(self.files) > 1 or (self.engine, self.address, self.workers) != (None, None, None)
 
-    def apply(self, terminal: Terminal, run: Path, task: "Callable[[], blocks.Task]", **state: Any) -> None:
+    def apply(self, terminal: Terminal, task: "Callable[[], blocks.Task]") -> None:
         """Compute a task of all rows, and say what was done."""
         into = self._checked()
         files = blocks.matched(self.files)
         engine = blocks.OnRay(self.workers or 2, self.address) if self.engine == "ray" else blocks.Process()
-        with trained.opened(run, **state) as opened, progress.Reporter(terminal) as reporter:
+        with trained.opened(self.run, **self.state) as opened, progress.Reporter(terminal) as reporter:
             terminal.say(f"reading {len(files):,} files, to count their rows")
-            how: dict[str, Any] = {"rows": self.rows, "engine": engine, "force": self.force, **state}
+            how: dict[str, Any] = {"rows": self.rows, "engine": engine, "force": self.force, **self.state}
             found = blocks.apply(task(), opened, files, into, progress=reporter.evaluation, **how)
         if found.cells:
             terminal.say(f"{found.cells:,} of {found.rows * found.features:,} cells are missing")

@@ -73,13 +73,11 @@ def score_table(
     numbers["error"][empty] = 0
     numbers["missing"] = missing.sum(axis=1) - np.bincount([row for row, _ in read.refused], minlength=len(x))
     numbers["score"] = numbers["log_evidence"].copy()
-    if not refused.all():
-        given = numbers["log_evidence"][~refused]
-        if whole is None:
-            numbers["score"][~refused], more = comparable_scores(model, x[~refused], given, key=key)
-            warnings += more
-        elif whole.moments is not None:
-            numbers["score"][~refused] = comparable(given, ~missing[~refused], whole.moments)
+    if whole is not None and whole.moments is not None:
+        numbers["score"][~refused] = comparable(numbers["score"][~refused], ~missing[~refused], whole.moments)
+    elif whole is None and not refused.all():
+        numbers["score"][~refused], more = comparable_scores(model, x[~refused], numbers["score"][~refused], key=key)
+        warnings += more
     reference = reference_scores(model, known, **how) if known is not None else None if whole is None else whole.known
     if reference is not None:
         numbers["typicality"] = typicality(numbers["score"], reference)
@@ -91,10 +89,8 @@ def score_table(
         unsure = f"{words}, which is a lower bound ({named}); a larger k helps, slowly"
     reasons = _reasons(read, empty, np.isfinite(numbers["log_evidence"]))
     if refused.any():
-        warnings.append(
-            f"{refused.sum():,} of {len(x):,} rows have a cell that its column cannot hold, and log p(x) = -inf; the "
-            f"first: {reasons[int(np.argmax(refused))]}"
-        )
+        words = f"{refused.sum():,} of {len(x):,} rows have a cell that its column cannot hold, and log p(x) = -inf"
+        warnings.append(f"{words}; the first: {reasons[int(np.argmax(refused))]}")
     return ScoreTable(columns(read, numbers, reasons, first=place.first), unknown, unsure, warnings)
 
 

@@ -3,6 +3,7 @@
 import itertools
 import json
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import jax
@@ -120,6 +121,9 @@ def test_latents_and_imputations_are_those_of_one_file(run, tmp_path, rows):
 
 class Stopped:
     """An engine that is stopped after three blocks."""
+
+    def running(self):
+        return nullcontext()
 
     def map(self, setup, items) -> Iterator[dict]:
         for i, each in enumerate(blocks.Process().map(setup, items)):
