@@ -46,9 +46,13 @@ def matched(words: Sequence[str | os.PathLike[str]]) -> list[Path]:
 
 
 def blocks_of(path: Path, rows: int | None) -> list[Block]:
-    """The blocks of a file: of a .parquet, parts of so many ``rows``, unless it has no more or they are None."""
-    if rows is None or path.suffix.lower() != ".parquet" or (total := parquet_rows(path)) <= rows:
+    """The blocks of a file: of a .parquet, parts of so many ``rows``, unless it has no more or they are None.
+
+    A .parquet without rows, as other programs write them among many, has no block.
+    """
+    if path.suffix.lower() != ".parquet" or 0 < (total := parquet_rows(path)) <= (rows or total):
         return [Block(None, path.stem)]
+    rows = rows or 1
     starts = range(0, total, rows)
     return [Block((at, min(at + rows, total)), f"{path.stem}-{i:05}") for i, at in enumerate(starts)]
 

@@ -82,9 +82,11 @@ def parts_of(files: Sequence[SeenFile], batches: Mapping[str, int]) -> list[Part
     """The parts of a table of files, whose rows are numbered file by file.
 
     A place holds how many rows of its group come before only as far as they matter: the row's place in a batch.
-    Raises ValueError where there are too many rows to number.
+    Raises ValueError where there is no row, or there are too many to number.
     """
     blocks, sets = [block for file in files for block in file.blocks], observed_sets(files)
+    if not blocks:
+        raise ValueError(f"needed at least one row, got none in {len(files):,} files")
     if (rows := sum(block.rows for block in blocks)) > _LARGEST:
         raise ValueError(f"needed at most {_LARGEST:,} rows, as many as have numbers of their own; got {rows:,}")
     totals = {name: sum(block.groups[name] for block in blocks) for name in batches}

@@ -212,6 +212,10 @@ def test_files_are_named_or_refused(run, tmp_path):
     with pytest.raises(ValueError, match=r"other\.parquet.* lacks 'kind'.* it also has 'colour'"):
         applied(blocks.Embed(0), run, [*parts[:1], tmp_path / "other.parquet"], tmp_path / "out")
     assert not list((tmp_path / "out").glob("*.parquet"))
+    pq.write_table(table().slice(0, 0), tmp_path / "empty.parquet")
+    with pytest.raises(ValueError, match="needed at least one row, got none in 1 files"):
+        applied(blocks.Embed(0), run, [tmp_path / "empty.parquet"], tmp_path / "none")
+    assert applied(blocks.Embed(0), run, [parts[0], tmp_path / "empty.parquet"], tmp_path / "some").blocks == 1
 
 
 def test_rows_of_a_parquet_are_a_parquet(run, tmp_path):
