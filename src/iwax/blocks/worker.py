@@ -101,7 +101,7 @@ class Worker:
         """
         said = self.folder.whole(part)
         if said is None:
-            if (before := self.folder.begun(part)) > _DEATHS:
+            if (before := self.folder.begun(part)) >= _DEATHS:
                 raise ValueError(
                     f"{part.file}: {before} workers have died at its block {part.output}, as where memory is not "
                     "enough; take fewer --workers or --block-rows, or give them more memory"

@@ -176,7 +176,10 @@ def test_a_worker_computes_nothing_that_is_whole(run, tmp_path, monkeypatch):
     monkeypatch.setattr(blocks.Embed, "compute", None)
     assert worker({"part": record["part"]}) == {"output": "part-0.parquet", "rows": 8}
     changed = {**record["part"], "rows": 7, "output": "other.parquet"}
-    with pytest.raises(ValueError, match="has changed while it was read"):
+    for _ in range(3):  # as if the worker had died each time
+        with pytest.raises(ValueError, match="has changed while it was read"):
+            worker({"part": changed})
+    with pytest.raises(ValueError, match=r"3 workers have died at its block other\.parquet.* fewer --workers"):
         worker({"part": changed})
 
 
