@@ -31,7 +31,7 @@ def embed(
     block_rows: BlockRows = 100_000,
     force: Force = False,
 ) -> None:
-    """Posterior means of the rows of FILE, a line for each (.npy, .npz, .csv; stdout as CSV without -o).
+    """Give the posterior mean of each row of FILE, a line for each (.npy, .npz, .csv; stdout as CSV without -o).
 
     Of several files, a pattern, or with --engine, -o is a folder with a file for each block of rows (see iwax score).
 

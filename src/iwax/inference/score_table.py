@@ -14,12 +14,14 @@ from iwax.inference.anomaly import likelihood_ratio, score, typicality
 from iwax.inference.comparable import comparable, comparable_scores
 from iwax.inference.place import Place, placed
 from iwax.model import LatentVariableModel
+from iwax.printed import printed
 
 __all__ = ["ScoreTable", "WholeTable", "columns", "kinds_of_rows", "reference_scores", "score_table"]
 
 _NUMBERS = ("log_evidence", "error", "ess", "khat", "missing", "score", "typicality", "ratio", "ratio_error")
 
 
+@printed()
 @dataclass(frozen=True)
 class WholeTable:
     """What the rows of a part need of the whole table: their place in it, and what is estimated once for all.
