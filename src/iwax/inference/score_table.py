@@ -21,7 +21,6 @@ __all__ = ["ScoreTable", "WholeTable", "columns", "kinds_of_rows", "reference_sc
 _NUMBERS = ("log_evidence", "error", "ess", "khat", "missing", "score", "typicality", "ratio", "ratio_error")
 
 
-@printed()
 @dataclass(frozen=True)
 class WholeTable:
     """What the rows of a part need of the whole table: their place in it, and what is estimated once for all.
@@ -35,6 +34,7 @@ class WholeTable:
     known: np.ndarray | None
 
 
+@printed()
 @dataclass(frozen=True)
 class ScoreTable:
     """Scores of n rows: columns [n] by name, and whether the error of log p(x) is ``unknown`` [n].

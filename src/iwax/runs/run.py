@@ -236,8 +236,6 @@ class Run:
         with self.placed():
             return inference.generate(self.model, n, key=key, given=given)
 
-    # -- records -----------------------------------------------------------------------------------------------------
-
     @cached_property
     def metrics(self) -> list[dict[str, Any]]:
         """The rows of metrics.jsonl, one per epoch, no more than a curve needs."""
@@ -253,8 +251,7 @@ def open_run(
         run: the run folder, as ``iwax train`` and `train` make it.
         checkpoint: "best", by the validation bound (the last, if nothing was validated), or "last".
         data_path: where its data are. None: they are looked for where they lay then, by name, and next to the run.
-        fallback: whether another sound checkpoint serves in place of a damaged one, with a RunFolderWarning: the best
-            that was validated, or else the newest.
+        fallback: whether the best sound one, or else the newest, serves for a damaged one, with a RunFolderWarning.
 
     Raises FileNotFoundError if there is no run, CorruptCheckpointError if a file is a link or not as it was written.
     """
