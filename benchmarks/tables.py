@@ -148,6 +148,21 @@ def memory(result: dict[str, Any]) -> str:
     return "\n".join([table(head, rows), "", provenance(result)])
 
 
+def large_table(result: dict[str, Any]) -> str:
+    """A row for one process, and one for workers of which one was killed."""
+    names = {"process": "one process", "ray": f"{result['workers']} workers of Ray, one killed"}
+    head = ["engine", "rows", "columns", "k", "files written", "seconds", "rows a second"]
+    rows = [
+        [
+            *(name, f"{result['rows']:,}", str(result["columns"]), str(result["k"]), str(result["files"])),
+            *(f"{result['seconds'][engine]:.0f}", f"{result['rows'] / result['seconds'][engine]:,.0f}"),
+        ]
+        for engine, name in names.items()
+    ]
+    words = "Both wrote the same bytes. Seconds hold both readings, the compilation and, of Ray, its start."
+    return "\n".join([table(head, rows), "", words, "", provenance(result)])
+
+
 RENDER: dict[str, Callable[[dict[str, Any]], str]] = {
     "step": step,
     "evaluation": evaluation,
@@ -157,6 +172,7 @@ RENDER: dict[str, Callable[[dict[str, Any]], str]] = {
     "networks": networks,
     "convolutions": convolutions,
     "memory": memory,
+    "large_table": large_table,
 }
 
 

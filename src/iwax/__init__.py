@@ -10,6 +10,7 @@ if TYPE_CHECKING:  # for editors and type checkers, which cannot follow `__getat
     from iwax import (
         batched,
         bijections,
+        blocks,
         bounds,
         control_variates,
         data,
@@ -55,6 +56,7 @@ __all__ = [
     "__version__",
     "batched",
     "bijections",
+    "blocks",
     "bounds",
     "control_variates",
     "data",

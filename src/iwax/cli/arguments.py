@@ -15,7 +15,6 @@ __all__ = [
     "Draws",
     "Fallback",
     "Limit",
-    "Rows",
     "Run",
     "Seed",
     "argument",
@@ -56,9 +55,6 @@ def _offered(metavar: str, kind: str | None) -> Callable[[str], list[str]] | Non
 
 
 Run = Annotated[Path, argument("RUN", "A run folder, as `iwax train` makes them.")]
-Rows = Annotated[
-    Path, argument("FILE", "Rows to work on: .npy, .npz, .csv, .tsv, .parquet, a folder or zip of pictures.")
-]
 Seed = Annotated[int, option("--seed", "N", "Seed of the noise, 0 to 2^32 - 1.")]
 Checkpoint = Annotated[str, option("--checkpoint", "best|last", "Which stored state.")]
 Draws = Annotated[int, option("--k", "N", "Importance samples per row.")]

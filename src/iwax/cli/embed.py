@@ -2,13 +2,14 @@
 
 import typer
 
-from iwax.cli.arguments import Binarize, Checkpoint, Fallback, Rows, Run, Seed
+from iwax.cli.arguments import Binarize, Checkpoint, Fallback, Run, Seed, check_seed
 from iwax.cli.later import later
 from iwax.cli.output import Force, Output, check
+from iwax.cli.several import Address, BlockRows, Engine, Files, Several, Workers
 from iwax.cli.terminal import Terminal
 
 with later():
-    from iwax import inference
+    from iwax import blocks, inference
     from iwax.cli import trained
     from iwax.runs import export
 
@@ -18,22 +19,32 @@ __all__ = ["embed"]
 def embed(
     context: typer.Context,
     run: Run,
-    file: Rows,
+    files: Files,
     output: Output = None,
     binarize: Binarize = None,
     seed: Seed = 0,
     checkpoint: Checkpoint = "best",
     fallback: Fallback = False,
+    engine: Engine = None,
+    address: Address = None,
+    workers: Workers = None,
+    block_rows: BlockRows = 100_000,
     force: Force = False,
 ) -> None:
     """Give the posterior mean of each row of FILE, a line for each (.npy, .npz, .csv; stdout as CSV without -o).
 
+    Of several files, a pattern, or with --engine, -o is a folder with a file for each block of rows (see iwax score).
+
     Example: iwax embed RUN rows.npy -o z.csv
     """
-    check(output, force=force)
     terminal: Terminal = context.obj
+    several = Several.of(context)
+    if several.asked:
+        several.apply(terminal, lambda: blocks.Embed(check_seed(seed), binarize))
+        return
+    check(output, force=force)
     with trained.opened(run, checkpoint=checkpoint, fallback=fallback) as opened:
-        x = opened.read(file, binarize=binarize)
+        x = opened.read(files[0], binarize=binarize)
         missing = trained.warn_of_missing(terminal, x, "posterior means are given the observed values of a row")
         means = inference.embed(opened.model, x, key=trained.key_of(seed), missing=missing)
     if output is not None:

@@ -5,15 +5,16 @@ from typing import Annotated, Any
 
 import typer
 
-from iwax.cli.arguments import Checkpoint, DataPath, Draws, Fallback, Limit, Run, Seed, argument, option
+from iwax.cli.arguments import Checkpoint, DataPath, Draws, Fallback, Limit, Run, Seed, argument, check_seed, option
 from iwax.cli.later import later
 from iwax.cli.output import PICTURES, TABLES, Force, Output, check, is_picture
+from iwax.cli.several import Address, BlockRows, Engine, Several, Workers
 from iwax.cli.terminal import Terminal
 
 with later():
     import numpy as np
 
-    from iwax import evaluation, inference
+    from iwax import blocks, evaluation, inference, runs
     from iwax.cli import trained
     from iwax.data import masks
     from iwax.report import figures
@@ -27,7 +28,10 @@ IMAGES = 100  # of the test data, unless a limit is given
 SHOWN = 50
 READ = 50  # iterations whose result an encoder that never saw hidden pixels reads, before its draws get their weights
 
-File = Annotated[Path | None, argument("FILE", "Rows. Default with --mask: the run's first test images.")]
+Files = Annotated[
+    list[Path] | None,
+    argument("FILE...", "Rows; several, or 'part-*.parquet'. Default with --mask: the run's first test images."),
+]
 Copies = Annotated[int, option("--draws", "N", "Write N whole tables of draws; 0 for one of means.")]
 Mask = Annotated[
     str | None, option("--mask", "rectangle|half|random:SHARE", "Hide pixels of images, fill them, compare.")
@@ -41,7 +45,7 @@ Errors = Annotated[Path | None, option("--errors", "FILE", "Also write each row'
 def impute(
     context: typer.Context,
     run: Run,
-    file: File = None,
+    files: Files = None,
     output: Output = None,
     errors: Errors = None,
     mask: Mask = None,
@@ -53,6 +57,10 @@ def impute(
     checkpoint: Checkpoint = "best",
     fallback: Fallback = False,
     data_path: DataPath = None,
+    engine: Engine = None,
+    address: Address = None,
+    workers: Workers = None,
+    block_rows: BlockRows = 100_000,
     force: Force = False,
 ) -> None:
     """Fill the missing cells of FILE by the mean of p(x_missing | x_observed), or by the most probable class.
@@ -64,32 +72,59 @@ def impute(
     pixels of images are hidden first (the encoder reads what 50 pseudo-Gibbs iterations fill in), the mean squared
     error of what fills them is printed, and -o FILE.png (or .svg) is a picture of data, what was given, and result.
     Rows whose weights do not show the error of what fills them (ess below 10, or khat above 0.7) are named; --errors
-    FILE has every row's.
+    FILE has every row's. Of several files, a pattern, or with --engine, -o is a folder with a file for each block of
+    rows (see iwax score).
 
     Example: iwax impute RUN incomplete.csv -o filled.csv
     """
+    terminal: Terminal = context.obj
+    if (several := Several.of(context)).asked:
+        _refuse(context.params)
+        several.apply(terminal, lambda: blocks.Impute(check_seed(seed), k))
+        return
+    file = files[0] if files else None
     _check(file, output, errors, mask, iterations, draws)
     paths = _paths(file, output, errors, draws, force=force)
-    terminal: Terminal = context.obj
     with trained.opened(run, checkpoint=checkpoint, data_path=data_path, fallback=fallback) as opened:
         x = opened.read(file, empty=True)[:limit] if file else opened.rows("test", final=False)[: limit or IMAGES]
         given = x if mask is None else np.where(masks.mask(mask, opened.shape, n=len(x), seed=seed), np.nan, x)
         missing = np.isnan(given) if given.dtype.kind == "f" else np.zeros(given.shape, bool)
-        about: dict[str, Any] = {"n": len(x), "k": None if iterations else k}
-        about |= {"iterations": iterations or None, "sweeps": iterations or None}  # the second as it was called before
-        if iterations:
-            tables = [inference.impute_gibbs(opened.model, given, key=trained.key_of(seed), iterations=iterations)]
-        else:
-            how = {"k": k, "key": trained.key_of(seed), "draws": draws, "iterations": 0 if mask is None else READ}
-            found = inference.impute(opened.model, given, **how)
-            tables = [found.values] if found.draws is None else list(found.draws)
-            about |= _weights(terminal, found, errors, opened.about.columns, k)
+        how = {"k": k, "draws": draws, "iterations": iterations, "read": 0 if mask is None else READ}
+        tables, about = _filled(terminal, opened, given, errors, trained.key_of(seed), **how)
         about |= {"left_out": opened.left_out} if file is not None and opened.left_out else {}
         about |= {} if mask is None else _compared(tables[0], x, missing)
         own = export.Table(file, opened.about.columns, opened.config.data.dialect)
         listed = _give(terminal, paths, own, tables, x, given, missing, opened.shape)
-    _say(terminal, about, paths, missing)
-    terminal.document({**about, "filled": int(missing.sum()), "files": [*map(str, paths)], "x": listed})
+    _say(terminal, {**about, "filled": int(missing.sum()), "files": [*map(str, paths)], "x": listed}, missing)
+
+
+def _refuse(given: dict[str, Any]) -> None:
+    """ValueError for an option that serves one file alone."""
+    for name in ("errors", "mask", "iterations", "draws", "limit"):
+        if given[name]:
+            raise ValueError(f"--{name} {given[name]}: serves one file; leave it out where results go to a folder")
+
+
+def _filled(
+    terminal: Terminal,
+    run: "runs.Run",
+    given: "np.ndarray",
+    errors: Path | None,
+    key: Any,
+    *,
+    k: int,
+    draws: int,
+    iterations: int,
+    read: int,
+) -> "tuple[list[np.ndarray], dict[str, Any]]":
+    """The tables filled, by pseudo-Gibbs iterations or by weights, and what is known of them, of which it warns."""
+    about: dict[str, Any] = {"n": len(given), "k": None if iterations else k}
+    about |= {"iterations": iterations or None, "sweeps": iterations or None}  # the second as it was called before
+    if iterations:
+        return [inference.impute_gibbs(run.model, given, key=key, iterations=iterations)], about
+    found = inference.impute(run.model, given, k=k, key=key, draws=draws, iterations=read)
+    about |= _weights(terminal, found, errors, run.about.columns, k)
+    return [found.values] if found.draws is None else list(found.draws), about
 
 
 def _check(
@@ -164,10 +199,10 @@ def _give(
     return None if paths else [table.tolist() for table in tables]
 
 
-def _say(terminal: Terminal, about: dict[str, Any], paths: list[Path], missing: "np.ndarray") -> None:
+def _say(terminal: Terminal, about: dict[str, Any], missing: "np.ndarray") -> None:
     how = f"by {about['iterations']} iterations" if about["iterations"] else f"with k={about['k']}"
     ess = f"; ESS median {about['ess_median']:.0f}" if about.get("ess_median") is not None else ""
-    wrote = f"; wrote {', '.join(map(str, paths))}" if paths else ""
+    wrote = f"; wrote {', '.join(about['files'])}" if about["files"] else ""
     unsure = trained.unsure(about.get("unknown", []))
     terminal.say(f"filled {missing.sum():,} of {missing.size:,} cells {how}{ess}{unsure}{wrote}")
     if about.get("left_out"):
@@ -175,3 +210,4 @@ def _say(terminal: Terminal, about: dict[str, Any], paths: list[Path], missing: 
     if "squared_error" in about:
         error = f"{about['squared_error']:.5f} +/- {about['standard_error']:.5f}"
         terminal.say(f"mean squared error of the hidden pixels {error} ({about['n']:,} images)")
+    terminal.document(about)

@@ -5,15 +5,17 @@ from typing import Annotated
 
 import typer
 
-from iwax.cli.arguments import Binarize, Checkpoint, DataPath, Draws, Fallback, Rows, Run, Seed, option
+from iwax.cli.arguments import Binarize, Checkpoint, DataPath, Draws, Fallback, Run, Seed, check_seed, option
 from iwax.cli.later import later
 from iwax.cli.output import Force, Output, check
+from iwax.cli.several import Address, BlockRows, Engine, Files, Several, Workers
 from iwax.cli.terminal import Terminal
 
 with later():
-    from iwax import inference
+    from iwax import blocks, inference
     from iwax.cli import reporter as progress
     from iwax.cli import trained
+    from iwax.runs import background as backgrounds
     from iwax.runs import export
 
 __all__ = ["score"]
@@ -32,7 +34,7 @@ Typical = Annotated[
 def score(
     context: typer.Context,
     run: Run,
-    file: Rows,
+    files: Files,
     output: Output = None,
     k: Draws = 1000,
     background: Background = None,
@@ -42,6 +44,10 @@ def score(
     checkpoint: Checkpoint = "best",
     fallback: Fallback = False,
     data_path: DataPath = None,
+    engine: Engine = None,
+    address: Address = None,
+    workers: Workers = None,
+    block_rows: BlockRows = 100_000,
     force: Force = False,
 ) -> None:
     """Compute log p(x) of every row of FILE in nats, with its Monte-Carlo error: a density, and an anomaly score.
@@ -50,22 +56,35 @@ def score(
     `score`, which allows for them: log p(x) itself rises with every cell that is missing. Rows are numbered from 1,
     columns that training left out come along, and a cell that its column cannot hold gives -inf with a reason.
     log p(x) is also high for rows that are simpler than the training data, which --background and --typical may tell
-    apart. Goes to -o FILE (.npy holds log p(x) alone), or to stdout as CSV.
+    apart. Goes to -o FILE (.npy holds log p(x) alone), or to stdout as CSV. Of several files, a pattern such as
+    'part-*.parquet', or with --engine, -o is a folder with a file for each block of rows; what is whole there is passed
+    over, so that the same command goes on after a stop.
 
     Example: iwax score RUN rows.csv -o scores.csv
     """
-    check(output, force=force)
     terminal: Terminal = context.obj
+    several = Several.of(context)
+    if several.asked:
+        other = None if background is None else str(background.absolute())
+        how = {"k": k, "binarize": binarize, "background": other, "typical": typical}
+        several.apply(terminal, lambda: blocks.Score(check_seed(seed), **how))
+        return
+    check(output, force=force)
     state = {"checkpoint": checkpoint, "fallback": fallback}
     with trained.opened(run, data_path=data_path, **state) as opened, progress.Reporter(terminal) as reporter:
-        x, read = opened.read_each(file, binarize=binarize)
-        other = None if background is None else trained.background_model(opened, background, **state)
+        x, read = opened.read_each(files[0], binarize=binarize)
+        other = None if background is None else backgrounds.background_model(opened, background, **state)
         known = opened.typical_rows(_REFERENCE) if typical else None
         of_row = "log p(x) is of the cells a row has; compare rows by the column score, which allows for the others"
         trained.warn_of_missing(terminal, x, of_row, refused=len(read.refused))
         reporter.begun("evaluation")
         how = {"k": k, "key": trained.key_of(seed), "progress": reporter.evaluation}
         found = inference.score_table(opened.model, x, read, background=other, known=known, **how)
+    _give(terminal, found, output, k)
+
+
+def _give(terminal: Terminal, found: "inference.ScoreTable", output: Path | None, k: int) -> None:
+    """The scores to their file, or to stdout, and what is to be said of them."""
     for warning in found.warnings:
         terminal.warn(warning)
     if found.unsure:
@@ -73,8 +92,8 @@ def score(
     columns, unknown = found.columns, trained.numbered(found.unknown)
     if output is not None:
         export.write(output, columns, main="log_evidence")
-        terminal.say(f"wrote {', '.join(columns)} of {len(x)} rows to {output}{trained.unsure(unknown)}")
+        terminal.say(f"wrote {', '.join(columns)} of {len(found.unknown)} rows to {output}{trained.unsure(unknown)}")
     else:
         terminal.data(export.as_csv(columns).rstrip())
     lists = {} if output else {name: values.tolist() for name, values in columns.items()}
-    terminal.document({"n": len(x), "k": k, "unknown": unknown, "file": output and str(output), **lists})
+    terminal.document({"n": len(found.unknown), "k": k, "unknown": unknown, "file": output and str(output), **lists})

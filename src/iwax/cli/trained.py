@@ -10,10 +10,9 @@ import numpy as np
 
 from iwax.cli.arguments import check_seed
 from iwax.cli.terminal import Terminal
-from iwax.model import LatentVariableModel
 from iwax.runs.run import Run, open_run
 
-__all__ = ["background_model", "key_of", "numbered", "opened", "unsure", "warn_of_errors", "warn_of_missing"]
+__all__ = ["key_of", "numbered", "opened", "unsure", "warn_of_errors", "warn_of_missing"]
 
 _MORE = 10  # times as many draws are suggested
 
@@ -24,23 +23,6 @@ def opened(run: Path, *, checkpoint: str, data_path: Path | None = None, fallbac
     found = open_run(run, checkpoint=checkpoint, data_path=data_path, fallback=fallback)
     with found.placed():
         yield found
-
-
-def background_model(run: Run, background: Path, *, checkpoint: str, fallback: bool = False) -> LatentVariableModel:
-    """The model of another run, whose log p(x) can be subtracted: ValueError unless it is of the same numbers."""
-    other = open_run(background, checkpoint=checkpoint, fallback=fallback)
-    for name, ours, theirs in (
-        ("rows of shape", run.shape, other.shape),
-        ("data of kind", run.about.kind, other.about.kind),
-        ("a likelihood", run.config.model.likelihood.kind, other.config.model.likelihood.kind),
-        ("values binarised by", run.config.data.binarize, other.config.data.binarize),
-    ):
-        if ours != theirs:
-            raise ValueError(
-                f"--background {background}: needs {name} {ours}, as {run.path} has, got {theirs}; "
-                "train it alike, with --set data.perturb=0.2"
-            )
-    return other.model
 
 
 def warn_of_missing(terminal: Terminal, x: np.ndarray, meaning: str, *, refused: int = 0) -> bool:

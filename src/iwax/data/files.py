@@ -12,7 +12,7 @@ from iwax.data.bits import permutation
 from iwax.data.columns import DROP, Column, listed, summary
 from iwax.data.dataset import Dataset, Kind, Split
 from iwax.data.rows import Rows, rows_of
-from iwax.data.tables import TABLES, rows_of_new_table, rows_of_table
+from iwax.data.tables import TABLES, Span, rows_of_new_table, rows_of_table
 from iwax.formats.dialect import AS_SHOWN, Dialect
 from iwax.formats.images import read_images
 from iwax.formats.npy import read_npy, read_npz
@@ -78,6 +78,7 @@ def read_rows(
     empty: bool = False,
     each: bool = False,
     dialect: Dialect = AS_SHOWN,
+    span: Span | None = None,
 ) -> Rows:
     """All rows of a file or folder, unsplit: what a trained model is applied to. Errors as in ``load_file``.
 
@@ -85,7 +86,7 @@ def read_rows(
     were ``dropped`` from it. Without ``columns`` those of a table are inferred from the file alone. From an .npz file
     with parts, the test rows. ``dialect`` as the table of training was read, with ``missing`` in place of its own. Of a
     table with ``columns``, rows without a value are read if ``empty`` is set, and cells that their columns cannot hold
-    if ``each`` is set, with the reason (`Rows.refused`).
+    if ``each`` is set, with the reason (`Rows.refused`); of a .parquet only the rows of a ``span`` if one is given.
     """
     dialect = replace(dialect, missing=missing) if missing else dialect
     if columns is None:
@@ -96,7 +97,7 @@ def read_rows(
         names = listed([column.name for column in columns])
         raise ValueError(f"{path}: needed a table ({' or '.join(TABLES)}) with the columns {names}; got another file")
     with _readable(path):
-        return rows_of_table(path, columns, dropped=dropped, dialect=dialect, empty=empty, each=each)
+        return rows_of_table(path, columns, dropped=dropped, dialect=dialect, empty=empty, each=each, span=span)
 
 
 def _common_kind(parts: dict[str, Rows], path: Path) -> Kind:

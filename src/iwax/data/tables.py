@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 
@@ -13,13 +14,14 @@ from iwax.data.rows import Rows, refuse_empty_rows
 from iwax.data.schema import typed
 from iwax.formats.cells import Cells
 from iwax.formats.dialect import AS_SHOWN, NAMED, Dialect
-from iwax.formats.parquet import fill_parquet, parquet_shape, read_parquet
+from iwax.formats.parquet import cut_parquet, fill_parquet, parquet_shape, read_parquet
 from iwax.formats.table import read_cells, replace_cells
 from iwax.formats.text import parted
 from iwax.formats.whole import read_whole
 
 TEXTS = (".csv", ".tsv", ".txt")
 TABLES = (*TEXTS, ".parquet")
+Span: TypeAlias = tuple[int, int]  # rows of a file: the first, and the one after the last
 
 
 def rows_of_new_table(path: Path, *, kinds: Mapping[str, str] | None = None, dialect: Dialect = AS_SHOWN) -> Rows:
@@ -54,19 +56,21 @@ def rows_of_table(
     dialect: Dialect = AS_SHOWN,
     empty: bool = False,
     each: bool = False,
+    span: Span | None = None,
 ) -> Rows:
     """The rows of a table with the columns of another one, and perhaps those that were ``dropped`` from that.
 
     Rows without a value are read if ``empty`` is set, and cells that their columns cannot hold if ``each`` is set
-    (`encode_each`), with the columns that are not read.
+    (`encode_each`), with the columns that are not read. Of a .parquet, only the rows of a ``span`` are read if one is
+    given, (start, stop).
     """
     names, dialect = [column.name for column in columns], _with_levels(dialect, columns)
     if not each:
-        return _encoded(tuple(columns), _cells(path, dialect, dropped, names), dropped, empty=empty)
+        return _encoded(tuple(columns), _cells(path, dialect, dropped, names, span), dropped, empty=empty)
     try:
-        cells = _cells(path, dialect, (), names)
+        cells = _cells(path, dialect, (), names, span)
     except ValueError:  # perhaps only for a left-out column of Parquet, of a type that is not read
-        cells = _cells(path, dialect, dropped, names)
+        cells = _cells(path, dialect, dropped, names, span)
     values, refused = encode_each(columns, cells, dropped=dropped)
     unread = {name: part for name, part in zip(cells.names, cells.columns, strict=True) if name not in names}
     return Rows(values, (len(columns),), "table", columns=tuple(columns), refused=refused, unread=unread)
@@ -81,14 +85,16 @@ def filled_table(
     *,
     as_csv: bool = False,
     dialect: Dialect = AS_SHOWN,
+    span: Span | None = None,
 ) -> bytes:
     """The first n rows of a table file, with the cells that are ``missing`` [n, D] filled by ``values``.
 
     A text table stays as it is to the byte: delimiter, encoding, names, other columns and the digits of other cells.
-    A .parquet keeps the types of its columns (`fill_parquet`), or is returned as CSV. ``dialect`` as it was read.
+    A .parquet keeps the types of its columns (`fill_parquet`), or is returned as CSV; of one, the first rows of a
+    ``span`` if it is given. ``dialect`` as it was read.
     Raises ValueError where the file no longer has these columns or as many rows.
     """
-    names, dialect, contents = [column.name for column in columns], _with_levels(dialect, columns), read_whole(path)
+    names, dialect, contents = [column.name for column in columns], _with_levels(dialect, columns), _bytes(path, span)
     if _is_text(path):
         cells = read_cells(contents, name=str(path), names=names, dialect=dialect)
         there, rows = list(cells.names), len(cells)
@@ -134,10 +140,23 @@ def _is_text(path: Path) -> bool:
     return path.suffix.lower() in TEXTS
 
 
-def _cells(path: Path, dialect: Dialect, left_out: Collection[str], names: Collection[str]) -> Cells:
+def _bytes(path: Path, span: Span | None) -> bytes:
+    """The bytes of a file or, with a ``span``, of a .parquet of those rows alone."""
+    if span is None:
+        return read_whole(path)
     if _is_text(path):
-        return read_cells(read_whole(path), name=str(path), names=names, dialect=dialect)
-    return read_parquet(read_whole(path), name=str(path), left_out=left_out, dialect=dialect)
+        raise ValueError(f"{path}: a part of the rows can be read of a .parquet alone")
+    return cut_parquet(path, *span)
+
+
+def _cells(
+    path: Path, dialect: Dialect, left_out: Collection[str], names: Collection[str], span: Span | None = None
+) -> Cells:
+    contents = _bytes(path, span)
+    if _is_text(path):
+        return read_cells(contents, name=str(path), names=names, dialect=dialect)
+    first = 0 if span is None else span[0]
+    return read_parquet(contents, name=str(path), left_out=left_out, dialect=dialect, first=first)
 
 
 def _encoded(columns: tuple[Column, ...], cells: Cells, dropped: Collection[str], *, empty: bool = False) -> Rows:

@@ -21,10 +21,11 @@ from iwax.numerics import StreamingLogMeanExp
 from iwax.parts import Datum
 from iwax.printed import printed, with_error
 
-__all__ = ["Evidence", "in_chunks", "log_evidence", "log_weight_calls", "statistics"]
+__all__ = ["BATCH", "Evidence", "in_chunks", "log_evidence", "log_weight_calls", "statistics"]
 
 Of = TypeVar("Of")
 
+BATCH = 20  # rows computed at once
 _DRAWS_PER_CALL = 10_000  # bounds the memory: log-weights leave the device in calls of at most this many draws per row
 
 
@@ -48,6 +49,11 @@ class Evidence(Estimate):
     elbo_error: np.ndarray
     ess: np.ndarray
     pareto_k: np.ndarray
+
+    def of(self, places: slice) -> "Evidence":
+        """The estimates of some of the rows."""
+        parts = (self.rows, self.log_evidence, self.monte_carlo_error, self.elbo, self.elbo_error)
+        return Evidence(self.k, *(part[places] for part in (*parts, self.ess, self.pareto_k)))
 
     @property
     def known_error(self) -> np.ndarray:
@@ -110,7 +116,7 @@ def log_evidence(
     rows: np.ndarray | None = None,
     missing: bool = False,
     sampler: samplers.Sampler = samplers.independent,
-    batch: int = 20,
+    batch: int = BATCH,
     chunk: int = 50,
     progress: Callable[[int, int], None] | None = None,
 ) -> Evidence:

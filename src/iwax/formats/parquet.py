@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,13 +25,16 @@ _NUMBERS, _TIMES = ("is_integer", "is_floating"), ("is_date", "is_timestamp")  #
 _TEXTS, _OTHERS = ("is_string", "is_large_string"), ("is_boolean", "is_null")
 
 
-def read_parquet(contents: bytes, *, name: str, left_out: Collection[str] = (), dialect: Dialect = AS_SHOWN) -> Cells:
+def read_parquet(
+    contents: bytes, *, name: str, left_out: Collection[str] = (), dialect: Dialect = AS_SHOWN, first: int = 0
+) -> Cells:
     """The cells of a Parquet file as text, so that a table means the same here and as csv.
 
     Columns hold booleans (True and False), whole or real numbers, texts, dates and times, or dictionaries of these,
     which are read by value. Null, NaN and what is missing in text tables (``mark_missing``) are missing. Columns
     ``left_out`` may be of any type: their cells are not read and count as missing. The index of a frame that pandas
-    has written is known by its notes. Raises ValueError naming file and columns, and where pyarrow is not installed.
+    has written is known by its notes. ``first`` rows of the file stand before these, and count in the numbers of lines.
+    Raises ValueError naming file and columns, and where pyarrow is not installed.
     """
     file = _opened(contents, name)
     rows, found = file.metadata.num_rows, file.schema_arrow
@@ -53,7 +57,8 @@ def read_parquet(contents: bytes, *, name: str, left_out: Collection[str] = (), 
         marks.append(words)
     raise_all(errors, name)
     index = tuple(column for column in _index(found) if column in set(names))
-    return Cells(name, tuple(names), tuple(columns), range(1, rows + 1), index=index, marks=tuple(marks))
+    lines = range(first + 1, first + rows + 1)
+    return Cells(name, tuple(names), tuple(columns), lines, index=index, marks=tuple(marks))
 
 
 def _index(schema: Any) -> list[str]:
@@ -70,6 +75,47 @@ def parquet_shape(contents: bytes, *, name: str) -> tuple[list[str], int]:
     """The names of a Parquet file's columns, as they are read, and how many rows it has; ValueError as above."""
     file = _opened(contents, name)
     return [column.strip() for column in file.schema_arrow.names], file.metadata.num_rows
+
+
+def parquet_rows(path: Path) -> int:
+    """How many rows a Parquet file has, by its closing words; ValueError as above."""
+    with _whole(str(path)):
+        return _arrow(str(path)).parquet.read_metadata(path).num_rows
+
+
+def cut_parquet(path: Path, start: int, stop: int) -> bytes:
+    """The rows from ``start`` to ``stop`` of a Parquet file as one of their own: only their row groups are read.
+
+    Types, dictionaries and notes stay. Raises ValueError where the file is damaged or has fewer rows.
+    """
+    arrow, stream = _arrow(str(path)), io.BytesIO()
+    with _whole(str(path)), arrow.parquet.ParquetFile(path) as file:
+        about, at, there = file.metadata, 0, []
+        if stop > about.num_rows:
+            raise ValueError(f"needed rows {start + 1} to {stop}; got {about.num_rows}: it has changed since")
+        for group in range(about.num_row_groups):
+            end = at + about.row_group(group).num_rows
+            there += [(group, at)] if at < stop and end > start else []
+            at = end
+        with arrow.parquet.ParquetWriter(stream, file.schema_arrow, compression="NONE") as cut:
+            at = there[0][1]
+            for batch in file.iter_batches(batch_size=BATCH, row_groups=[group for group, _ in there]):
+                low, high = max(start - at, 0), min(stop - at, len(batch))
+                if low < high:
+                    cut.write_batch(batch.slice(low, high - low))
+                at += len(batch)
+    return stream.getvalue()
+
+
+def as_parquet(columns: Mapping[str, np.ndarray]) -> bytes:
+    """Arrays [n] of numbers or texts as the columns of a Parquet file.
+
+    >>> parquet_shape(as_parquet({"a": np.array([1, 2]), "b": np.array(["x", ""])}), name="new.parquet")
+    (['a', 'b'], 2)
+    """
+    arrow, stream = _arrow("a table of results"), io.BytesIO()
+    arrow.parquet.write_table(arrow.table({name: arrow.array(part) for name, part in columns.items()}), stream)
+    return stream.getvalue()
 
 
 def fill_parquet(

@@ -55,6 +55,11 @@ class LikelihoodRatio:
     evidence: evaluation.Evidence
     background: evaluation.Evidence
 
+    def of(self, places: slice) -> "LikelihoodRatio":
+        """The ratios of some of the rows."""
+        evidence, background = self.evidence.of(places), self.background.of(places)
+        return LikelihoodRatio(self.ratio[places], self.monte_carlo_error[places], evidence, background)
+
     def warnings(self) -> list[str]:
         """Warnings, in plain words; empty if the ratio can be trusted."""
         of_background = [f"of the background model: {each}" for each in self.background.warnings()]
@@ -64,7 +69,7 @@ class LikelihoodRatio:
 def likelihood_ratio(
     model: LatentVariableModel,
     background: LatentVariableModel,
-    x: ArrayLike,
+    x: ArrayLike | Datum,
     *,
     k: int,
     key: PRNGKey,

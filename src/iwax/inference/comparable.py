@@ -13,7 +13,9 @@ from iwax.evaluation.tables import numeric
 from iwax.model import LatentVariableModel
 from iwax.parts import Datum
 
-__all__ = ["comparable_scores"]
+__all__ = ["comparable", "comparable_scores", "moments_of"]
+
+ROWS, DRAWS = 1000, 100  # of the model, by which the moments are estimated
 
 
 def comparable_scores(
@@ -22,8 +24,8 @@ def comparable_scores(
     log_prob: ArrayLike,
     *,
     key: PRNGKey,
-    rows: int = 1000,
-    k: int = 100,
+    rows: int = ROWS,
+    k: int = DRAWS,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[np.ndarray, list[str]]:
     """``m + d (log p(x_S) - m_S) / d_S``, nats, [n]: log p(x) that a whole row as unusual as this one would have.
@@ -41,18 +43,51 @@ def comparable_scores(
     if scores.shape != observed.shape[:1]:
         raise ValueError(f"log_prob must be [{len(observed)}], one per row of x, got shape {scores.shape}")
     whole = np.asarray(observed.reshape(len(points), -1).all(axis=1))
-    key, comparable, warnings = jax.random.fold_in(key, streams.Score.REFERENCE), scores.copy(), []
+    found, warnings = scores.copy(), []
     for at, given in _by_covariates(points.given, len(points)):
         if whole[at].all():
             continue
-        sets, of_row = np.unique(observed[at], axis=0, return_inverse=True)
-        sets = np.concatenate([np.ones_like(sets[:1]), sets])
-        found = evaluation.marginal_moments(model, sets, key=key, rows=rows, k=k, given=given, progress=progress)
-        mean, deviation = (part[1:][of_row.reshape(-1)] for part in (found.mean, found.deviation))
-        known = observed[at].reshape(len(at), -1).any(axis=1)
-        comparable[at] = found.mean[0] + found.deviation[0] * np.where(known, (scores[at] - mean) / deviation, 0.0)
-        warnings += [each for each in found.warnings() if each not in warnings]
-    return np.where(whole, scores, comparable), warnings
+        sets = np.unique(observed[at], axis=0)
+        moments = moments_of(model, sets, key=key, rows=rows, k=k, given=given, progress=progress)
+        found[at] = comparable(scores[at], observed[at], moments)
+        warnings += [each for each in moments.warnings() if each not in warnings]
+    return found, warnings
+
+
+def moments_of(
+    model: LatentVariableModel,
+    sets: np.ndarray,
+    *,
+    key: PRNGKey,
+    rows: int = ROWS,
+    k: int = DRAWS,
+    given: Any = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> evaluation.MarginalMoments:
+    """Compute the moments by which rows become `comparable`: of log p(x), and of log p(x_S) for each of the ``sets``.
+
+    ``sets`` [P, *event] are sorted and different, as `numpy.unique` gives them.
+    """
+    key, sets = jax.random.fold_in(key, streams.Score.REFERENCE), np.concatenate([np.ones_like(sets[:1]), sets])
+    return evaluation.marginal_moments(model, sets, key=key, rows=rows, k=k, given=given, progress=progress)
+
+
+def comparable(log_prob: np.ndarray, observed: np.ndarray, moments: evaluation.MarginalMoments) -> np.ndarray:
+    """``m + d (log p(x_S) - m_S) / d_S``, nats, [n], by the `moments_of` sets among which is that of every row.
+
+    ``observed`` [n, *event] marks the cells that are not missing. Raises ValueError where a row has another set.
+    """
+    n = len(observed)
+    own, of_row = np.unique(observed, axis=0, return_inverse=True)
+    bits = [np.packbits(marks.reshape(len(marks), -1), axis=1) for marks in (moments.sets[1:], own)]
+    places = {marks.tobytes(): place for place, marks in enumerate(bits[0])}
+    absent = sum(marks.tobytes() not in places for marks in bits[1])
+    if absent:
+        raise ValueError(f"needed the moments of all {len(own)} sets of observed features, {absent} are not there")
+    at = 1 + np.array([places[marks.tobytes()] for marks in bits[1]], int)[of_row.reshape(-1)]
+    known, whole = observed.reshape(n, -1).any(axis=1), observed.reshape(n, -1).all(axis=1)
+    distance = np.where(known, (log_prob - moments.mean[at]) / moments.deviation[at], 0.0)
+    return np.where(whole, log_prob, moments.mean[0] + moments.deviation[0] * distance)
 
 
 def _by_covariates(given: Any, n: int) -> Iterator[tuple[np.ndarray, Any]]:

@@ -11,7 +11,9 @@ from iwax.evaluation.rows import at_least, by_row, checked
 from iwax.model import LatentVariableModel
 from iwax.parts import Datum, layers_of
 
-__all__ = ["embed"]
+__all__ = ["BATCH", "embed"]
+
+BATCH = 500  # rows computed at once
 
 
 @eqx.filter_jit
@@ -30,7 +32,7 @@ def embed(
     key: PRNGKey,
     layer: int = 1,
     missing: bool = False,
-    batch: int = 500,
+    batch: int = BATCH,
 ) -> np.ndarray:
     """Compute the means [n, latent] of q(z|x) for data [n, D].
 

@@ -22,7 +22,9 @@ from iwax.model import LatentVariableModel
 from iwax.parts import Datum
 from iwax.printed import printed
 
-__all__ = ["Imputation", "impute"]
+__all__ = ["BATCH", "Imputation", "impute", "proposed_for"]
+
+BATCH = 100  # rows computed at once
 
 
 @printed()
@@ -73,7 +75,7 @@ def impute(
     iterations: int = 0,
     defensive: bool = True,
     rows: np.ndarray | None = None,
-    batch: int = 100,
+    batch: int = BATCH,
 ) -> Imputation:
     """``sum_i w̃_i E[x_missing | z_i]``, z_i ~ q(z|x_observed), for every NaN of x [n, *event]; w̃_i = w_i / sum w.
 
@@ -128,14 +130,21 @@ def impute(
 def _proposals(
     model: LatentVariableModel, missing: np.ndarray, how: Sampling
 ) -> list[tuple[LatentVariableModel, np.ndarray, Sampling]]:
-    """The model, the rows with missing values that its posterior proposes for, and how.
+    """The model, the rows with missing values that its posterior or its prior proposes for, and how."""
+    by_posterior, by_prior = proposed_for(model, missing)
+    of_prior = eqx.tree_at(lambda model: model.posterior, model, posteriors.Prior())
+    plain = how._replace(iterations=0, defensive=False)
+    found = [(model, np.flatnonzero(by_posterior), how), (of_prior, np.flatnonzero(by_prior), plain)]
+    return [(proposing, numbers, sampling) for proposing, numbers, sampling in found if len(numbers)]
+
+
+def proposed_for(model: LatentVariableModel, missing: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Which rows the posterior proposes for, and which the prior, [n] each, where cells [n, *event] are missing.
 
     For a row without an observed value p(z|x) is p(z), which no encoder was trained to know: there the prior itself
     proposes. Of such a row a model of missingness still knows that all is missing: its posterior proposes for all.
     """
     cells = missing.reshape(len(missing), -1)
-    some, empty = cells.any(axis=1), cells.all(axis=1) & (model.missingness is None)
-    of_prior = eqx.tree_at(lambda model: model.posterior, model, posteriors.Prior())
-    plain = how._replace(iterations=0, defensive=False)
-    found = [(model, np.flatnonzero(some & ~empty), how), (of_prior, np.flatnonzero(empty), plain)]
-    return [(proposing, numbers, sampling) for proposing, numbers, sampling in found if len(numbers)]
+    some = np.asarray(cells.any(axis=1))
+    empty = np.asarray(cells.all(axis=1) & (model.missingness is None))
+    return some & ~empty, empty

@@ -8,8 +8,9 @@ import numpy as np
 
 from iwax import data
 from iwax.data import encoding
-from iwax.data.tables import TABLES, TEXTS
+from iwax.data.tables import TABLES, TEXTS, Span
 from iwax.formats.dialect import AS_SHOWN
+from iwax.formats.parquet import as_parquet
 from iwax.formats.table import quoted
 from iwax.storage import durable
 
@@ -19,10 +20,10 @@ HEADER = 128  # bytes before the numbers of an array
 
 
 def write(path: Path, arrays: Mapping[str, np.ndarray], *, main: str) -> None:
-    """Write named arrays [n, ...] whole or not at all: all of them (.npz, .csv), or the ``main`` one (.npy)."""
+    """Write named arrays [n, ...] whole or not at all: all (.npz, .csv, .parquet), or the ``main`` one (.npy)."""
     ending = path.suffix.lower()
-    if ending == ".csv":
-        durable.replace(path, as_csv(arrays).encode())
+    if ending in (".csv", ".parquet"):
+        durable.replace(path, as_csv(arrays).encode() if ending == ".csv" else as_parquet(_by_column(arrays)))
         return
     written = {main: arrays[main]} if ending == ".npy" else dict(arrays)
     with durable.replacing(path, sum(HEADER + np.asarray(values).nbytes for values in written.values())) as stream:
@@ -54,14 +55,23 @@ def as_csv(arrays: Mapping[str, np.ndarray]) -> str:
     1,0.5,1
     2,2,0.333333333
     """
-    names, parts = [], []
+    columns = _by_column(arrays)
+    how = {
+        name: {"U": quoted, "O": quoted, "i": str}.get(part.dtype.kind, "{:.9g}".format)
+        for name, part in columns.items()
+    }
+    parts = [[how[name](cell) for cell in part.tolist()] for name, part in columns.items()]
+    lines = [",".join(cells) for cells in zip(*parts, strict=True)]
+    return "\n".join([",".join(map(quoted, columns)), *lines]) + "\n"
+
+
+def _by_column(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Each array [n] by its name, and z [n, 2] as z0 and z1."""
+    columns: dict[str, np.ndarray] = {}
     for name, values in arrays.items():
         flat = np.asarray(values).reshape(len(values), -1)
-        names += [name] if np.ndim(values) == 1 else [f"{name}{i}" for i in range(flat.shape[1])]
-        written = {"U": quoted, "O": quoted, "i": str}.get(flat.dtype.kind, "{:.9g}".format)
-        parts += [[written(cell) for cell in column] for column in flat.T.tolist()]
-    lines = [",".join(cells) for cells in zip(*parts, strict=True)]
-    return "\n".join([",".join(map(quoted, names)), *lines]) + "\n"
+        columns |= {name if np.ndim(values) == 1 else f"{name}{i}": part for i, part in enumerate(flat.T)}
+    return columns
 
 
 def rows_as_csv(rows: np.ndarray, columns: Sequence[data.Column] | None, *, dialect: data.Dialect = AS_SHOWN) -> str:
@@ -81,12 +91,14 @@ class Table:
     """A person's own table, whose missing cells are filled and whose other cells go out as they came in.
 
     ``columns`` and ``dialect`` are those of the run that fills it (``run.about.columns``, ``run.config.data.dialect``).
-    Rows that are of no file, or of a run without columns, are written as the model knows them.
+    Rows that are of no file, or of a run without columns, are written as the model knows them; those of a .parquet may
+    be a ``span`` of its rows (start, stop).
     """
 
     file: Path | None
     columns: Sequence[data.Column] | None
     dialect: data.Dialect
+    span: Span | None = None
 
     def write(self, path: Path, values: np.ndarray, missing: np.ndarray) -> None:
         """Write ``values`` [n, D], of which those marked ``missing`` [n, D] are new, as the ending of the path says.
@@ -113,4 +125,5 @@ class Table:
         if file is None or self.columns is None:
             return rows_as_csv(values, self.columns).encode()
         whole, as_csv = _whole_counts(values, self.columns), ending in TEXTS
-        return data.filled_table(file, self.columns, whole, missing, as_csv=as_csv, dialect=self.dialect)
+        how = {"as_csv": as_csv, "dialect": self.dialect, "span": self.span}
+        return data.filled_table(file, self.columns, whole, missing, **how)

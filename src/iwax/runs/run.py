@@ -14,6 +14,7 @@ from iwax import data, inference, writable
 from iwax._typing import PRNGKey
 from iwax.data.files import read_rows
 from iwax.data.rows import Rows
+from iwax.data.tables import Span
 from iwax.model import LatentVariableModel
 from iwax.runs import run_data, support
 from iwax.runs.environment import Environment, placed
@@ -177,25 +178,28 @@ class Run:
         warnings.warn("Run.as_taken is now Run.to_model_scale", DeprecationWarning, stacklevel=2)
         return self.to_model_scale(rows, source=source)
 
-    def read(self, file: str | Path, *, binarize: str | None = None, empty: bool = False) -> np.ndarray:
-        """All rows of a file [n, D] as the likelihood takes them, made binary as asked or as those of the run were.
+    def read(
+        self, file: str | Path, *, binarize: str | None = None, empty: bool = False, span: Span | None = None
+    ) -> np.ndarray:
+        """All rows of a file [n, D], or of a .parquet a ``span`` of them, as the likelihood takes them.
 
-        Rows of a table may be ``empty``, without a value. Raises ValueError where they are of another width or the
-        model has no density for them, or a table has not the columns that the run was trained on.
+        They are made binary as asked or as those of the run were; rows of a table may be ``empty``, without a value.
+        Raises ValueError for rows of another width, or other columns, or without a density.
         """
-        return self._read(Path(file), binarize, empty=empty, each=False)[0]
+        return self._read(file, binarize, span, empty=empty, each=False)[0]
 
-    def read_each(self, file: str | Path, *, binarize: str | None = None) -> tuple[np.ndarray, Rows]:
-        """The same of rows that stand each for itself: of a table, cells that their column cannot hold are NaN.
+    def read_each(
+        self, file: str | Path, *, binarize: str | None = None, span: Span | None = None
+    ) -> tuple[np.ndarray, Rows]:
+        """The same, but cells of a table that their column cannot hold are NaN: the rows as read say why (`Rows`)."""
+        return self._read(file, binarize, span, empty=True, each=True)
 
-        The rows as read say why (`Rows.refused`), and have the columns that training left out (`Rows.unread`).
-        """
-        return self._read(Path(file), binarize, empty=True, each=True)
-
-    def _read(self, file: Path, binarize: str | None, *, empty: bool, each: bool) -> tuple[np.ndarray, Rows]:
-        table, settings = self.about.columns, self.config.data
-        found = read_rows(file, table, dropped=self.left_out, dialect=settings.dialect, empty=empty, each=each)
-        values = run_data.values(file, found, self.about, binarize or settings.binarize)
+    def _read(
+        self, file: str | Path, how: str | None, span: Span | None, *, empty: bool, each: bool
+    ) -> tuple[np.ndarray, Rows]:
+        path, table, dialect = Path(file), self.about.columns, self.config.data.dialect
+        found = read_rows(path, table, dropped=self.left_out, dialect=dialect, empty=empty, each=each, span=span)
+        values = run_data.values(path, found, self.about, how or self.config.data.binarize)
         return self.to_model_scale(values, source=str(file)), found
 
     # -- use ---------------------------------------------------------------------------------------------------------
@@ -213,11 +217,10 @@ class Run:
 
         What is None is as configured: importance sampling, all rows. ``Bidirectional`` measures ``limit`` rows that are
         simulated from the model. ``seed`` is that of the noise, 0 where it is None whatever the seed of the run: runs
-        measured with the same noise can be compared pair by pair.
-        Values for each row go to the run's evaluation/ folder, an .npz and a .json for each measurement. Rows keep
-        their numbers under ``limit``: two measurements can be compared row by row. The summary has `log_evidence`,
-        `standard_error`, `elbo` ... in nats, and `data_sha256`. Raises ValueError for a split with a method that takes
-        none, a wrong number, or data that have changed since training; FileNotFoundError where they are nowhere.
+        measured with the same noise can be compared pair by pair. Values for each row go to the run's evaluation/
+        folder, one .npz and one .json for each measurement; rows keep their numbers under ``limit``. The summary has
+        `log_evidence`, `standard_error`, `elbo` ... in nats, and `data_sha256`, that of the data. Raises ValueError for
+        a split with a method that takes none, a wrong number, or data that have changed; FileNotFoundError for none.
         """
         writable.check(self.path / "evaluation" / "new", what="measurement")
         settings = self.config.evaluation
@@ -232,8 +235,6 @@ class Run:
         """Draw n new rows from the model, z ~ p(z), x ~ p(x|z)."""
         with self.placed():
             return inference.generate(self.model, n, key=key, given=given)
-
-    # -- records -----------------------------------------------------------------------------------------------------
 
     @cached_property
     def metrics(self) -> list[dict[str, Any]]:
@@ -250,8 +251,7 @@ def open_run(
         run: the run folder, as ``iwax train`` and `train` make it.
         checkpoint: "best", by the validation bound (the last, if nothing was validated), or "last".
         data_path: where its data are. None: they are looked for where they lay then, by name, and next to the run.
-        fallback: whether another sound checkpoint serves in place of a damaged one, with a RunFolderWarning: the best
-            that was validated, or else the newest.
+        fallback: whether the best sound one, or else the newest, serves for a damaged one, with a RunFolderWarning.
 
     Raises FileNotFoundError if there is no run, CorruptCheckpointError if a file is a link or not as it was written.
     """

@@ -18,11 +18,12 @@ __all__ = ["held"]
 
 
 @contextmanager
-def held(path: Path, *, wait: bool = False) -> Iterator[None]:
+def held(path: Path, *, wait: bool = False, what: str = "run") -> Iterator[None]:
     """Hold the folder of the lock file at ``path`` alone. BlockingIOError names the process that holds it already.
 
-    With ``wait`` it is waited for instead. The lock dies with its process, however that ends, so that none is ever
-    stale; the file says who, for a reader. It is never a link: CorruptCheckpointError where one lies there.
+    ``what`` is the word for the folder in that error; with ``wait`` it is waited for instead. The lock dies with its
+    process, however that ends, so that none is ever stale; the file says who, for a reader. It is never a link:
+    CorruptCheckpointError where one lies there.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder, held(Path(folder) / "run.lock"):
@@ -33,7 +34,7 @@ def held(path: Path, *, wait: bool = False) -> Iterator[None]:
         yield
         return
     files = Enclosed(path.parent)
-    descriptor = _lock(files, path.name, wait=wait)
+    descriptor = _lock(files, path.name, what, wait=wait)
     try:
         owner = json.dumps({"pid": os.getpid(), "host": os.uname().nodename}) + "\n"
         with durable.disk_full(path, len(owner)):
@@ -47,7 +48,7 @@ def held(path: Path, *, wait: bool = False) -> Iterator[None]:
             os.close(descriptor)
 
 
-def _lock(files: Enclosed, name: str, *, wait: bool) -> int:
+def _lock(files: Enclosed, name: str, what: str, *, wait: bool) -> int:
     while True:
         with durable.disk_full(files.path / name, 0):
             descriptor = files.open(name, os.O_RDWR | os.O_CREAT)
@@ -60,7 +61,7 @@ def _lock(files: Enclosed, name: str, *, wait: bool) -> int:
             owner = _owner(descriptor)
             os.close(descriptor)
             raise BlockingIOError(
-                f"run {files.path}: is in use by {owner}; wait for it, or stop that process first"
+                f"{what} {files.path}: is in use by {owner}; wait for it, or stop that process first"
             ) from error
         os.close(descriptor)  # the file was removed between opening and locking: try the new one
 
