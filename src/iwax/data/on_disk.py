@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from iwax.data.bits import epoch_order
 from iwax.data.block_order import BlockOrder
 from iwax.memory_limit import in_words
 
-__all__ = ["RowsOnDisk", "Source"]
+__all__ = ["Reading", "RowsOnDisk", "Source"]
 
 AT_ONCE = 2**29  # bytes that are read as one array, at most
 CHUNK = 2**25  # bytes of a chunk of a whole pass
@@ -29,6 +29,7 @@ class Source(Protocol):
     event: tuple[int, ...]
     dtype: np.dtype
     bounds: np.ndarray | None
+    starts: np.ndarray  # the number of the first row of each file, and of all rows
 
     def __len__(self) -> int:
         """The number of rows."""
@@ -43,25 +44,39 @@ class Source(Protocol):
         ...
 
 
+class Reading(NamedTuple):
+    """What is done to rows as they are read: ``of(values [m, ...], places [m])``, under a name for the digest."""
+
+    name: str
+    of: Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+
 @dataclass(frozen=True, eq=False)
 class RowsOnDisk:
-    """Rows ``values`` [n, D] that are read when they are needed: those of a ``source`` at ``numbers``, then ``read``.
+    """Rows ``values`` [n, D] that are read when they are needed: those of a ``source`` with the ``numbers`` of a split.
 
-    A slice is another such view, and reads nothing; rows by their numbers are an array. As an array of NumPy it is read
-    whole, which is refused beyond 512 MB. ``missing`` cells were counted, and ``source_digest`` taken, when the files
-    were looked through.
+    A slice is another such view, ``at`` other places of the split, and reads nothing; rows by their numbers are an
+    array. As an array of NumPy all are read, which is refused beyond 512 MB. ``missing`` cells were counted, and the
+    ``source_digest`` was taken, when the files were looked through.
     """
 
     source: Source
-    numbers: np.ndarray | range
-    read: tuple[Callable[[np.ndarray], np.ndarray], ...]
+    numbers: np.ndarray
+    at: range
+    read: tuple[Reading, ...]
     dtype: np.dtype
     features: int
     missing: int = 0
     source_digest: str = ""
 
+    @classmethod
+    def of(cls, source: Source, numbers: np.ndarray, reading: Reading, dtype: Any, **counted: Any) -> "RowsOnDisk":
+        """The rows of a source with these numbers."""
+        features = int(np.prod(source.event))
+        return cls(source, numbers, range(len(numbers)), (reading,), np.dtype(dtype), features, **counted)
+
     def __len__(self) -> int:
-        return len(self.numbers)
+        return len(self.at)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -88,9 +103,13 @@ class RowsOnDisk:
         """Whether rows are read in blocks, and an epoch's order is a shuffle of blocks."""
         return self.source.bounds is not None
 
-    def take(self, rows: Sequence[int] | np.ndarray | range) -> np.ndarray:
-        """The rows [m, D] at these places."""
-        return self._of(_at(self.numbers, rows))
+    def take(self, rows: Sequence[int] | np.ndarray) -> np.ndarray:
+        """The rows [m, D] of these numbers, counted in this view from 0."""
+        wanted = np.asarray(rows)
+        if wanted.size and (wanted.min() < 0 or wanted.max() >= len(self)):
+            raise IndexError(f"rows 0..{len(self) - 1} were needed; got {wanted.min()}..{wanted.max()}")
+        places = self.at.start + self.at.step * wanted
+        return self._read(self.source.take(self.numbers[places]), places)
 
     def order(self, seed: int, epoch: int) -> Any:
         """The order of the rows in an epoch, a function of (seed, epoch), which an array of places indexes.
@@ -99,38 +118,51 @@ class RowsOnDisk:
         """
         if self.source.bounds is None:
             return epoch_order(seed, epoch, len(self))
-        bounds = np.searchsorted(np.asarray(self.numbers), self.source.bounds)
+        bounds = np.searchsorted(self._chosen, self.source.bounds)
         return BlockOrder(seed, epoch, bounds, row_bytes=self.features * self.dtype.itemsize)
 
-    def mapped(self, function: Callable[[np.ndarray], np.ndarray], dtype: Any) -> "RowsOnDisk":
-        """The same rows, of which ``function`` is taken as they are read; its name is a part of the `digest`."""
-        return replace(self, read=(*self.read, function), dtype=np.dtype(dtype))
+    def mapped(self, reading: Reading, dtype: Any) -> "RowsOnDisk":
+        """The same rows, to which something more is done as they are read."""
+        return replace(self, read=(*self.read, reading), dtype=np.dtype(dtype))
 
     def chunks(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """All rows once, as they follow each other in the files: their numbers there [m], and their values [m, D]."""
-        ascending = np.sort(self.numbers) if isinstance(self.numbers, np.ndarray) else np.asarray(self.numbers)
+        chosen = self._chosen
+        order = np.argsort(chosen, kind="stable")
         length = max(1, CHUNK // (self.features * max(self.dtype.itemsize, self.source.dtype.itemsize)))
-        for first in range(0, len(ascending), length):
-            wanted = ascending[first : first + length]
-            low, high = int(wanted[0]), int(wanted[-1]) + 1
-            if high - low <= DENSE * len(wanted):
-                found = self.source.take(np.arange(low, high))[wanted - low]
+        for first in range(0, len(order), length):
+            here = order[first : first + length]
+            numbers = chosen[here]
+            low, high = int(numbers[0]), int(numbers[-1]) + 1
+            if high - low <= DENSE * len(numbers):
+                found = self.source.take(np.arange(low, high))[numbers - low]
             else:
-                found = self.source.take(wanted)
-            for function in self.read:
-                found = function(found)
-            yield wanted, found
+                found = self.source.take(numbers)
+            yield numbers, self._read(found, self.at.start + self.at.step * here)
 
     def digest(self) -> str:
         """The SHA-256 of what the files held, which rows of them these are, and how they are read."""
-        found = hashlib.sha256(f"{self.source_digest} {self.dtype.name} {self.shape}".encode())
-        found.update(np.ascontiguousarray(self.numbers, np.int64).data)
-        found.update(" ".join(function.__qualname__ for function in self.read).encode())
+        names = " ".join(reading.name for reading in self.read)
+        found = hashlib.sha256(f"{self.source_digest} {self.dtype.name} {self.shape} {names}".encode())
+        found.update(np.ascontiguousarray(self._chosen, np.int64).data)
         return found.hexdigest()
+
+    @property
+    def _chosen(self) -> np.ndarray:
+        """The numbers in the source of these rows."""
+        return self.numbers[self.at.start : self.at.stop : self.at.step] if self.at else self.numbers[:0]
+
+    def _read(self, found: np.ndarray, places: np.ndarray) -> np.ndarray:
+        for reading in self.read:
+            found = reading.of(found, places)
+        return found
 
     def __getitem__(self, rows: Any) -> Any:
         if isinstance(rows, slice):
-            return replace(self, numbers=self.numbers[rows])
+            chosen = self.at[rows]
+            if chosen.step < 0:
+                raise ValueError(f"rows on disk are sliced upwards, got a step of {rows.step}")
+            return replace(self, at=chosen)
         if isinstance(rows, int | np.integer):
             return self.take([range(len(self))[int(rows)]])[0]
         if isinstance(rows, np.ndarray | list) and np.ndim(rows) == 1:
@@ -146,19 +178,3 @@ class RowsOnDisk:
             )
         found = self.take(np.arange(len(self)))
         return found if dtype is None else found.astype(dtype, copy=False)
-
-    def _of(self, numbers: np.ndarray) -> np.ndarray:
-        found = self.source.take(numbers)
-        for function in self.read:
-            found = function(found)
-        return found
-
-
-def _at(numbers: np.ndarray | range, rows: Sequence[int] | np.ndarray | range) -> np.ndarray:
-    """The numbers in the source of the rows at these places."""
-    places = np.asarray(rows)
-    if isinstance(numbers, np.ndarray):
-        return numbers[places]
-    if places.size and (places.min() < 0 or places.max() >= len(numbers)):
-        raise IndexError(f"rows 0..{len(numbers) - 1} were needed; got {places.min()}..{places.max()}")
-    return numbers.start + numbers.step * places

@@ -16,7 +16,7 @@ class NpyShards:
     Raises ValueError naming the file of another type or row, or without rows.
     """
 
-    bounds = None
+    bounds: np.ndarray | None = None
 
     def __init__(self, paths: Sequence[Path], *, name: str) -> None:
         self.name, self.files = name, [NpyRows(path) for path in paths]

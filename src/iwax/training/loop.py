@@ -17,15 +17,14 @@ import optax
 from iwax import streams
 from iwax._typing import PRNGKey
 from iwax.compiler import compiler_options
-from iwax.data.on_disk import RowsOnDisk
-from iwax.evaluation.rows import DataPoints, blocks
+from iwax.evaluation.rows import blocks
 from iwax.gradients import AbstractObjective, AnyObjective, as_objective
 from iwax.parts import Datum
 from iwax.training.culprits import culprits
 from iwax.training.fault import NumericalStop, all_finite, first_fault
 from iwax.training.state import Plan, State, Tally, steps_per_epoch
 from iwax.training.step import compile_segment, updates
-from iwax.training.windows import windows
+from iwax.training.windows import TrainingRows, windows
 
 __all__ = ["NumericalStop", "Observer", "Progress", "as_observer", "train"]
 
@@ -89,11 +88,11 @@ def as_observer(observer: Any) -> Any:
 def train(
     state: State,
     objective: AnyObjective,
-    data: DataPoints | RowsOnDisk,
+    data: TrainingRows,
     *,
     optimizer: optax.GradientTransformation,
     plan: Plan,
-    valid: DataPoints | RowsOnDisk | None = None,
+    valid: TrainingRows | None = None,
     observer: Observer | None = None,
     learning_rate: optax.Schedule | None = None,
 ) -> State:
@@ -129,7 +128,7 @@ def train(
     return state
 
 
-def _rows(data: DataPoints | RowsOnDisk, plan: Plan, valid: DataPoints | RowsOnDisk | None) -> int:
+def _rows(data: TrainingRows, plan: Plan, valid: TrainingRows | None) -> int:
     """How many training rows there are, of data that can serve the plan."""
     if len(data) < 1:
         raise ValueError("training needs at least one row of data, got none")
@@ -183,8 +182,8 @@ class _Run:
         optimizer: optax.GradientTransformation,
         plan: Plan,
         model: Any,
-        data: DataPoints | RowsOnDisk,
-        valid: DataPoints | RowsOnDisk | None,
+        data: TrainingRows,
+        valid: TrainingRows | None,
         observer: Observer | None,
         learning_rate: optax.Schedule | None,
     ) -> None:
@@ -222,7 +221,7 @@ class _Run:
 
 
 def _validator(
-    objective: AbstractObjective, root: PRNGKey, template: Any, valid: DataPoints | RowsOnDisk | None, *, missing: bool
+    objective: AbstractObjective, root: PRNGKey, template: Any, valid: TrainingRows | None, *, missing: bool
 ) -> Callable[[Any], float]:
     """``validate(model)``: the mean bound on the validation rows, always with the same noise."""
     key, start = jax.random.fold_in(root, streams.Run.VALIDATION), objective.init()

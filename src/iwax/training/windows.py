@@ -9,7 +9,7 @@ import importlib
 import threading
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -22,7 +22,9 @@ from iwax.evaluation.rows import DataPoints
 from iwax.training.state import Plan, steps_per_epoch
 from iwax.training.step import Window
 
-__all__ = ["Loaded", "Windows", "windows"]
+__all__ = ["Loaded", "TrainingRows", "Windows", "windows"]
+
+TrainingRows: TypeAlias = DataPoints | RowsOnDisk
 
 BYTES = 2**25  # of the rows of a window, unless those of one step are more
 AHEAD = 3  # windows read ahead on the host
@@ -48,7 +50,7 @@ class Windows(Protocol):
         ...
 
 
-def windows(data: DataPoints | RowsOnDisk, plan: Plan) -> Windows:
+def windows(data: TrainingRows, plan: Plan) -> Windows:
     """The windows of a run: of data in memory one, the same for all steps, of rows on disk one after another."""
     return _OnDisk(data, plan) if isinstance(data, RowsOnDisk) else _InMemory(data, plan)
 
