@@ -79,8 +79,9 @@ def _real(flat: np.ndarray, where: str, before: int) -> tuple[Kind, np.ndarray]:
     if np.isinf(single).any():
         row, column = np.argwhere(np.isinf(single))[0]
         raise ValueError(
-            f"{where}:{before + row + 1}:{column + 1}: needed finite float32 numbers; got {flat[row, column]} (row:column of "
-            f"{flat.shape}, counted from 1); leave such rows out, fill them in, or mark the cell as missing by NaN"
+            f"{where}:{before + row + 1}:{column + 1}: needed finite float32 numbers; got {flat[row, column]} "
+            f"(row:column of {flat.shape}, counted from 1); leave such rows out, fill them in, or mark the cell as "
+            "missing by NaN"
         )
     missing = np.isnan(single)
     single[missing] = np.nan  # one pattern of bits for all, so that equal data have equal digests
@@ -94,8 +95,8 @@ def _whole(flat: np.ndarray, where: str, before: int) -> tuple[Kind, np.ndarray]
     if flat.min() < 0 or flat.max() > 255:
         row, column = np.argwhere((flat < 0) | (flat > 255))[0]
         raise ValueError(
-            f"{where}:{before + row + 1}:{column + 1}: needed whole numbers 0..255; got {flat[row, column]} (row:column of "
-            f"{flat.shape}, counted from 1); save real values as float32"
+            f"{where}:{before + row + 1}:{column + 1}: needed whole numbers 0..255; got {flat[row, column]} "
+            f"(row:column of {flat.shape}, counted from 1); save real values as float32"
         )
     own = flat.dtype == np.uint8 and flat.flags.writeable  # what is read in place is not
     return ("binary" if flat.max() <= 1 else "grey"), flat if own else flat.astype(np.uint8)

@@ -59,7 +59,9 @@ def check_values(
 ) -> None:
     """Refuse rows [n, D] outside the support of a likelihood, to be ``trained`` or so already; ValueError names a cell.
 
-    ``before`` counts the rows of the source before these. NaN marks a value that was not observed, and passes; the columns of a table have been checked as they were read.
+    ``before`` counts the rows of the source before these.
+
+    NaN marks a value that was not observed, and passes; the columns of a table have been checked as they were read.
 
     >>> from iwax.settings.model import Model
     >>> likelihood = Model(likelihood="bernoulli").likelihood
@@ -71,8 +73,8 @@ def check_values(
     if likelihood.pictures and np.isnan(values).any():
         row, column = np.argwhere(np.isnan(values))[0]
         raise ValueError(
-            f"{source}:{before + row + 1}:{column + 1}: model.likelihood={likelihood.kind} needs whole pictures, as every pixel "
-            "depends on those before it, got a missing one; use model.likelihood=bernoulli"
+            f"{source}:{before + row + 1}:{column + 1}: model.likelihood={likelihood.kind} needs whole pictures, as "
+            "every pixel depends on those before it, got a missing one; use model.likelihood=bernoulli"
         )
     support, family = likelihood.support, likelihood.family
     cell = support.first_outside(values, missing=True)

@@ -102,7 +102,7 @@ def test_no_more_than_half_a_gigabyte_is_read_at_once(tmp_path: Path):
     found = rows(data.load(tmp_path / "x.npy", on_disk=True), "train")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("iwax.data.on_disk.AT_ONCE", 100)
-        with pytest.raises(ValueError, match="43 rows, 1.03 kB; take fewer, as by --limit N"):
+        with pytest.raises(ValueError, match=r"43 rows, 1\.03 kB; take fewer, as by --limit N"):
             np.asarray(found)
         assert np.asarray(found[:4]).shape == (4, 6)
 
