@@ -53,8 +53,9 @@ def load(
     ``perturb`` is the share of the values of training and validation rows that uniform ones replace, last of all, as a
     background model needs it (`perturb`).
 
-    ``on_disk`` leaves the rows of a .npy file, or of a folder of .npy shards, on disk, to be read as they are needed;
-    None does so where they would take more than a quarter of this machine's memory, or 8 GB.
+    ``on_disk`` leaves the rows of a .npy or .parquet file, or of a folder of .npy, .npz or .parquet shards, on disk,
+    to be read as they are needed; None does so where they would take more than a quarter of this machine's memory, or
+    8 GB.
 
     Raises ValueError (unknown name, with the nearest ones; unusable values, with their place),
     FileNotFoundError, PermissionError, UnavailableError or ChecksumError.
@@ -74,7 +75,7 @@ def load(
         path = Path(name_or_path).expanduser()
         stays = stays_on_disk(path) if on_disk is None else on_disk
         if stays or (path.is_dir() and shards(path)):
-            loaded = load_from_disk(path, as_table=bool(kinds) or dialect != AS_SHOWN)
+            loaded = load_from_disk(path, kinds=kinds, dialect=dialect, columns=columns, left_out=left_out)
             loaded = loaded if stays else in_memory(loaded)
         else:
             loaded = load_file(path, kinds=kinds, dialect=dialect, columns=columns, left_out=left_out)

@@ -8,7 +8,7 @@ import numpy as np
 
 from iwax.data.dataset import Kind
 from iwax.data.on_disk import CHUNK, RowsOnDisk, Source
-from iwax.data.rows import rows_of
+from iwax.data.rows import Rows, rows_of
 
 __all__ = ["Survey", "moments", "spread", "survey"]
 
@@ -25,13 +25,14 @@ class Survey:
     @property
     def dtype(self) -> np.dtype:
         """float32 where values are real or any cell is missing, else uint8: as rows in memory have it."""
-        return np.dtype(np.float32 if self.kind == "real" or any(self.missing.values()) else np.uint8)
+        return np.dtype(np.float32 if self.kind in ("real", "table") or any(self.missing.values()) else np.uint8)
 
 
-def survey(source: Source, parts: Mapping[str, np.ndarray]) -> Survey:
+def survey(source: Source, parts: Mapping[str, np.ndarray], *, table: bool = False) -> Survey:
     """Look through all rows in the order of the files; ``parts`` are the numbers of the rows of each split.
 
-    Raises ValueError, with file, row and column, for what rows in memory would be refused for.
+    Rows of a ``table`` are checked as they are encoded. Raises ValueError, with file, row and column, for what rows in
+    memory would be refused for.
     """
     names = list(parts)
     part_of = np.zeros(len(source), np.uint8)
@@ -43,7 +44,7 @@ def survey(source: Source, parts: Mapping[str, np.ndarray]) -> Survey:
     seen: np.ndarray = np.zeros(int(np.prod(source.event)), bool)
     for first, raw, where, before in _pieces(source):
         found.update(np.ascontiguousarray(raw).data)
-        rows = rows_of(raw, None, where=where, before=before)
+        rows = Rows(raw, source.event, "table") if table else rows_of(raw, None, where=where, before=before)
         kinds.add(rows.kind)
         here = part_of[first : first + len(raw)]
         absent = np.isnan(rows.values) if rows.values.dtype == np.float32 else None
@@ -52,16 +53,18 @@ def survey(source: Source, parts: Mapping[str, np.ndarray]) -> Survey:
             seen = seen | ~absent[here == names.index("train")].all(axis=0)
         elif not seen.all():
             seen = seen | bool((here == names.index("train")).any())
-    kind: Kind = "real" if "real" in kinds else "grey" if "grey" in kinds else "binary"
+    kind: Kind = next(kind for kind in ("table", "real", "grey", "binary") if kind in kinds)
     return Survey(kind, dict(zip(names, missing.astype(int).tolist(), strict=True)), found.hexdigest(), seen)
 
 
 def moments(rows: RowsOnDisk) -> tuple[np.ndarray, np.ndarray]:
     """The mean and the standard deviation [D] of every feature in float64, over the values that are not missing.
 
-    Chunk by chunk, which are merged as by Chan, Golub and LeVeque (1983): the last digits may differ from those of
-    all rows at once.
+    Whole numbers are added up without rounding; of others chunks are merged as by Chan, Golub and LeVeque (1983), and
+    the last digits may differ from those of all rows at once.
     """
+    if rows.dtype == np.uint8:
+        return _of_whole_numbers(rows)
     count, mean = np.zeros(rows.features), np.zeros(rows.features)
     squares = np.zeros(rows.features)
     for _, values in rows.chunks():
@@ -80,6 +83,17 @@ def moments(rows: RowsOnDisk) -> tuple[np.ndarray, np.ndarray]:
         mean += (of - mean) * share
         count = total
     return mean, np.sqrt(squares / np.maximum(count, 1))
+
+
+def _of_whole_numbers(rows: RowsOnDisk) -> tuple[np.ndarray, np.ndarray]:
+    """The same of uint8 rows, in whole numbers: of 2^16 rows the sum of squares is below 2^32."""
+    sums, squares, n = np.zeros(rows.features, np.int64), np.zeros(rows.features, np.int64), len(rows)
+    for _, values in rows.chunks():
+        for part in np.array_split(values, -(-len(values) // 2**16)):
+            sums += np.add.reduce(part, axis=0, dtype=np.uint32)
+            squares += np.add.reduce(np.multiply(part, part, dtype=np.uint16), axis=0, dtype=np.uint32)
+    spread = [n * b - a * a for a, b in zip(sums.tolist(), squares.tolist(), strict=True)]
+    return sums / n, np.sqrt(np.array(spread, np.float64)) / n
 
 
 def spread(rows: int, most: int) -> np.ndarray:

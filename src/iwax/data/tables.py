@@ -59,7 +59,7 @@ def rows_of_table(
     Rows without a value are read if ``empty`` is set, and cells that their columns cannot hold if ``each`` is set
     (`encode_each`), with the columns that are not read.
     """
-    names, dialect = [column.name for column in columns], _with_levels(dialect, columns)
+    names, dialect = [column.name for column in columns], with_levels(dialect, columns)
     if not each:
         return _encoded(tuple(columns), _cells(path, dialect, dropped, names), dropped, empty=empty)
     try:
@@ -87,7 +87,7 @@ def filled_table(
     A .parquet keeps the types of its columns (`fill_parquet`), or is returned as CSV. ``dialect`` as it was read.
     Raises ValueError where the file no longer has these columns or as many rows.
     """
-    names, dialect, contents = [column.name for column in columns], _with_levels(dialect, columns), read_whole(path)
+    names, dialect, contents = [column.name for column in columns], with_levels(dialect, columns), read_whole(path)
     if _is_text(path):
         cells = read_cells(contents, name=str(path), names=names, dialect=dialect)
         there, rows = list(cells.names), len(cells)
@@ -107,7 +107,7 @@ def filled_table(
     return fill_parquet(contents, filled, name=str(path), limit=len(values), as_csv=as_csv)
 
 
-def _with_levels(dialect: Dialect, columns: Sequence[Column]) -> Dialect:
+def with_levels(dialect: Dialect, columns: Sequence[Column]) -> Dialect:
     """The dialect in which no level of a column is a word for missing cells."""
     levels = {column.name: column.levels for column in columns if column.levels}
     return replace(dialect, levels={**dialect.levels, **levels})

@@ -14,7 +14,7 @@ import numpy as np
 
 from iwax.formats.npy import read_npy_header
 
-__all__ = ["NpyRows"]
+__all__ = ["NpyRows", "state"]
 
 
 class NpyRows:
@@ -42,7 +42,7 @@ class NpyRows:
             )
         self.rows, self.event = shape[0], shape[1:]
         self.row_bytes = self.dtype.itemsize * math.prod(self.event)
-        self.began = _state(found)
+        self.began = state(found)
 
     def __len__(self) -> int:
         return self.rows
@@ -54,7 +54,7 @@ class NpyRows:
         found = np.empty((len(numbers), self.row_bytes), np.uint8)
         opened = os.open(self.path, os.O_RDONLY)
         try:
-            if _state(os.fstat(opened)) != self.began:
+            if state(os.fstat(opened)) != self.began:
                 raise ValueError(f"{self.path}: it has changed since it was opened; its rows are needed as they were")
             for first, stop in _runs(ascending):
                 self._read(opened, found[first:stop].reshape(-1), int(ascending[first]))
@@ -76,7 +76,7 @@ class NpyRows:
             left, place = left[got:], place + got
 
 
-def _state(found: os.stat_result) -> tuple[int, int, int]:
+def state(found: os.stat_result) -> tuple[int, int, int]:
     """What changes with the contents of a file."""
     return found.st_size, found.st_mtime_ns, found.st_ino
 
