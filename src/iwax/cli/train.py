@@ -62,7 +62,9 @@ Delimiter = Annotated[str | None, option("--delimiter", "TEXT", "Between a table
 Encoding = Annotated[str | None, option("--encoding", "NAME", "Of a table's text, e.g. latin-1. Default: UTF-8.")]
 Thousands = Annotated[str | None, option("--thousands", "TEXT", "Between a number's thousands: , . ' or space.")]
 Device = Annotated[str | None, option("--device", "cpu|gpu", "Where to compute.")]
-Precision = Annotated[int | None, option("--precision", "32|64", "Bits of a number.")]
+Precision = Annotated[
+    str | None, option("--precision", "32|64|mixed", "Bits of a number, or bfloat16 products in training.")
+]
 
 
 def train(
@@ -99,7 +101,7 @@ def train(
     """
     writable.check_new_folder(output or Path("runs") / "new")  # before JAX is loaded
     _have(data)
-    flags = {"seed": seed, "start": start, "device": device, "precision": precision, "data.binarize": binarize}
+    flags = {"seed": seed, "start": start, "device": device, "data.binarize": binarize, **_precision(precision)}
     flags |= {"training.epochs": epochs, "objective.k": k, "objective.bound": bound, "objective.gradient": gradient}
     flags |= {"data.kinds": _kinds(kind), "data.levels": _levels(level), "data.missing": missing or None}
     flags |= _written(header, delimiter, encoding, thousands)
@@ -126,6 +128,15 @@ def _written(
     """How a table is written; a space as the word for it."""
     found = {"header": header, "delimiter": delimiter, "encoding": encoding, "thousands": thousands}
     return {f"data.{name}": "space" if value == " " else value for name, value in found.items()}
+
+
+def _precision(word: str | None) -> dict[str, str | int | None]:
+    """The setting that a precision belongs to: of all numbers, or of the products in training."""
+    if word == "mixed":
+        return {"training.precision": word}
+    if word not in (None, "32", "64"):
+        raise ValueError(f"--precision: needs 32, 64 or mixed, got {word!r}")
+    return {"precision": None if word is None else int(word)}
 
 
 def _kinds(words: list[str] | None) -> dict[str, str] | None:

@@ -20,6 +20,7 @@ from iwax.nn.memory import Memory, MemoryMLP
 from iwax.nn.mlp import ACTIVATIONS, MLP, gate
 from iwax.nn.normalisation import ChannelNorm, LayerNorm
 from iwax.nn.pixelcnn import PixelCNN
+from iwax.nn.products import mixed_precision, product
 from iwax.nn.published import conv_hvae_decoder, conv_hvae_encoder
 from iwax.nn.stochastic_linear import StochasticLinear
 
@@ -54,6 +55,8 @@ __all__ = [
     "hidden_layers",
     "kernel",
     "mean_logits",
+    "mixed_precision",
+    "product",
 ]
 
 __getattr__ = former_names.of(__name__)

@@ -6,6 +6,7 @@ from jaxtyping import Array, Float
 
 from iwax._typing import AnyArray, PRNGKey
 from iwax.nn.init import dense_weight
+from iwax.nn.products import product
 from iwax.nn.sizes import check_inputs, check_output_bias
 
 __all__ = ["Linear"]
@@ -56,4 +57,4 @@ class Linear(eqx.Module):
     def __call__(self, x: Float[AnyArray, "*batch in"], *, key: PRNGKey | None = None) -> Float[Array, "*batch out"]:
         """``x W + b``; ``key`` is ignored. Raises ValueError where x has another number of features."""
         check_inputs(x, self.in_features, "a linear layer")
-        return jnp.asarray(x) @ self.weight + self.bias
+        return product(x, self.weight) + self.bias

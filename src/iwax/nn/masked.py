@@ -13,6 +13,7 @@ from iwax._typing import AnyArray, PRNGKey
 from iwax.nn.init import dense_weight
 from iwax.nn.linear import Linear
 from iwax.nn.mlp import ACTIVATIONS, check_activation
+from iwax.nn.products import product
 from iwax.nn.sizes import check_inputs
 
 __all__ = ["MaskedMLP"]
@@ -104,7 +105,7 @@ class MaskedMLP(eqx.Module):
         hidden = tuple(layer.out_features for layer in self.layers[:-1])
         masks = _masks(self.in_features, hidden, self.heads, self.context_weight is not None, self.reverse)
         for i, (layer, mask) in enumerate(zip(self.layers, masks, strict=True)):
-            h = h @ jnp.where(mask, layer.weight, 0) + layer.bias
+            h = product(h, jnp.where(mask, layer.weight, 0)) + layer.bias
             h = h + self._of_context(context) if i == 0 else h
             h = ACTIVATIONS[self.activation](h) if i < last else h
         return h.reshape(*h.shape[:-1], self.heads, self.in_features)
@@ -117,7 +118,7 @@ class MaskedMLP(eqx.Module):
             got = "none" if context is None else f"one of shape {jnp.shape(context)}"
             raise ValueError(f"a masked network of {self.context_features} context features needs as many, got {got}")
         check_inputs(context, self.context_features, "the context of a masked network")
-        return jnp.asarray(context) @ self.context_weight
+        return product(context, self.context_weight)
 
 
 @lru_cache(maxsize=64)

@@ -12,6 +12,7 @@ from iwax.nn.layered import Layered
 from iwax.nn.linear import Linear
 from iwax.nn.mlp import MLP
 from iwax.nn.normalisation import standardized
+from iwax.nn.products import product
 from iwax.nn.sizes import check_inputs, check_positive
 
 __all__ = ["Attention", "Composition", "Memory", "MemoryMLP"]
@@ -90,7 +91,7 @@ class Memory(eqx.Module):
     ) -> Float[Array, "*batch features"]:
         """The composed layer; ``key`` is ignored. Raises ValueError where h has another number of features."""
         check_inputs(h, self.in_features, "a memory")
-        return self.composed(jnp.asarray(h), self.attend(h) @ self.slots)
+        return self.composed(jnp.asarray(h), product(self.attend(h), self.slots))
 
     def composed(self, h: Array, read: Array) -> Array:
         """h composed with what is read."""

@@ -11,6 +11,7 @@ from jaxtyping import Array, Float
 
 from iwax._typing import AnyArray, PRNGKey
 from iwax.nn.linear import Linear
+from iwax.nn.products import product
 from iwax.nn.sizes import check_inputs
 
 __all__ = [
@@ -125,13 +126,13 @@ class StochasticLinear(eqx.Module):
         """The outputs at x, random by ``key``. Raises ValueError without one, unless the sampling is "mean"."""
         check_inputs(x, self.in_features, "a linear layer")
         if self.sampling == "mean":
-            return jnp.asarray(x) @ self.weight + self.bias
+            return product(x, self.weight) + self.bias
         key = needed(key)
         if self.sampling == "weights":
             return self.drawn(key)(x)
         x = jnp.asarray(x)
-        variance = x**2 @ self.weight_sigma**2 + self.bias_sigma**2
-        return noisy(x @ self.weight + self.bias, root(variance), key)
+        variance = product(x**2, self.weight_sigma**2) + self.bias_sigma**2
+        return noisy(product(x, self.weight) + self.bias, root(variance), key)
 
 
 def call(layer: Any, x: AnyArray, *, key: PRNGKey | None, number: int) -> Array:

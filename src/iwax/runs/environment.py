@@ -62,7 +62,7 @@ def versions() -> dict[str, str]:
     return found
 
 
-def environment(command: list[str] | None = None) -> dict[str, Any]:
+def environment(command: list[str] | None = None, *, mixed: bool = False) -> dict[str, Any]:
     """Versions, the commit of the current folder's repository, device, precision, platform and command.
 
     The home folder is ~ in it.
@@ -79,7 +79,7 @@ def environment(command: list[str] | None = None) -> dict[str, Any]:
             "kind": getattr(device, "device_kind", str(device)),
             "cpus": os.cpu_count(),
         },
-        "arithmetic": arithmetic(),
+        "arithmetic": arithmetic(mixed=mixed),
         "platform": {"system": platform.system(), "release": platform.release(), "machine": platform.machine()},
         "command": [_anonymous(word) for word in (sys.argv if command is None else command)],
     }
@@ -93,8 +93,10 @@ def _anonymous(word: str) -> str:
     return word.replace(home, "~") if len(home) > 1 else word
 
 
-def arithmetic() -> dict[str, str]:
+def arithmetic(*, mixed: bool = False) -> dict[str, str]:
     """The type of a number, and of the factors of a product where these are rounded first, as computed now and here.
+
+    In ``mixed`` precision those of the products in training too.
 
     TF32 keeps 10 bits of a fraction of 23: JAX takes it for products of single precision on GPUs of compute capability
     8 and more unless ``jax_default_matmul_precision`` says "highest".
@@ -103,7 +105,8 @@ def arithmetic() -> dict[str, str]:
     {'numbers': 'float32', 'products': 'float32'}
     """
     zero = jnp.zeros(())
-    return {"numbers": zero.dtype.name, "products": _products(zero.dtype.name, zero.device)}
+    found = {"numbers": zero.dtype.name, "products": _products(zero.dtype.name, zero.device)}
+    return found | ({"training": "bfloat16"} if mixed else {})
 
 
 def _products(numbers: str, device: Any) -> str:
@@ -117,12 +120,12 @@ def _products(numbers: str, device: Any) -> str:
 
 
 def in_words(found: Mapping[str, Any]) -> str:
-    """The precision in a few words.
+    """The precision in a few words, that of the training where it was another.
 
     >>> in_words({"numbers": "float64", "products": "float64"}), in_words({"numbers": "float32", "products": "TF32"})
     ('float64', 'float32 with products in TF32')
     """
-    numbers, products = found["numbers"], found["products"]
+    numbers, products = found["numbers"], found.get("training", found["products"])
     return numbers if products == numbers else f"{numbers} with products in {products}"
 
 

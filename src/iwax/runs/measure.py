@@ -66,6 +66,7 @@ def measured(method: Method, task: Task) -> tuple[dict[str, Any], Outcome]:
         "warnings": outcome.warnings,
         "bits_per_dim": -sums["log_evidence"] / (observed * math.log(2)),
         "precision": in_words(arithmetic()),
+        "training_products": (run.environment.arithmetic or {}).get("training"),
         "seconds": time.perf_counter() - begun,
         "preset": config.preset,
         "name": display_name(config),
@@ -87,5 +88,12 @@ def closing_line(summary: Mapping[str, Any]) -> str:
     head, *details = METHODS[summary["method"]].line(summary)
     precision, name, start = (summary.get(each) for each in ("precision", "name", "start"))
     name = None if name == summary.get("preset") else name
-    details += [precision, f"{summary['seconds']:.0f} s", name, start and f"started at {start}"]
+    products = summary.get("training_products")
+    details += [
+        precision,
+        products and f"trained with products in {products}",
+        f"{summary['seconds']:.0f} s",
+        name,
+        start and f"started at {start}",
+    ]
     return f"{head} ({'; '.join(filter(None, details))})"

@@ -26,7 +26,7 @@ _NAMES = {  # what is needed, under which names
     "a whole number": ("n", "seed", "evaluation_seed"),
     "a whole number or null": ("k",),
     "a text": ("method", "dataset", "checkpoint", "origin"),
-    "a text or null": ("split", "preset", "name", "start", "data_sha256", "precision"),
+    "a text or null": ("split", "preset", "name", "start", "data_sha256", "precision", "training_products"),
     "a list of texts": ("warnings",),
     "a list of whole numbers": ("shape",),
     "a list of whole numbers or null": ("active_units", "units"),

@@ -11,6 +11,7 @@ import jax
 import optax
 
 from iwax import data, streams
+from iwax.bfloat16 import no_units
 from iwax.gradients import AbstractObjective
 from iwax.model import LatentVariableModel
 from iwax.runs import initial, run_data, support
@@ -28,7 +29,7 @@ from iwax.settings.objective import build_objective
 from iwax.storage import checkpoint
 from iwax.storage.checkpoint import CorruptCheckpointError
 from iwax.storage.sealed import METRICS, TIMING, Sealed
-from iwax.training import State, initial_state, saved_state, steps_per_epoch
+from iwax.training import Plan, State, initial_state, saved_state, steps_per_epoch
 from iwax.training import train as ascend
 from iwax.training.finite import NotFiniteError
 
@@ -102,6 +103,11 @@ class _Work:
     schedule: optax.Schedule
 
     @property
+    def plan(self) -> Plan:
+        """Epochs, batches and pieces, and the precision that this device has."""
+        return build.build_plan(self.config, self.dataset)
+
+    @property
     def steps(self) -> int:
         """Steps of an epoch."""
         return steps_per_epoch(len(self.dataset.train), self.config.training.batch)
@@ -123,7 +129,7 @@ class _Work:
             self.objective,
             build.values(self.config, self.dataset, "train"),
             optimizer=self.optimizer,
-            plan=build.build_plan(self.config, self.dataset),
+            plan=self.plan,
             valid=build.values(self.config, self.dataset, "valid") if self.config.training.validate_every else None,
             observer=session,
             learning_rate=self.schedule,
@@ -190,7 +196,9 @@ def _write_down(folder: Sealed, work: _Work, source: Path | None, reporter: Repo
         left_out=tuple(each.name for each in dataset.left_out) or None,
     )
     start = None if source is None else initial.recorded(source)
-    write_down(folder, work.config, Environment(**environment(), data=about, start=start))
+    write_down(
+        folder, work.config, Environment(**environment(mixed=work.plan.precision == "mixed"), data=about, start=start)
+    )
     size = sum(leaf.size for leaf in jax.tree.leaves(eqx.filter(work.model, eqx.is_inexact_array)))
     text = (
         f"{naming.display_name(work.config)} on {dataset.name}: {len(dataset.train)} training rows, {size} parameters, "
@@ -252,6 +260,9 @@ def _go(
 ) -> None:
     """Train from a state to the end of the plan, or to the first request to stop."""
     folder, settings = run.folder, work.config.training
+    if settings.precision == "mixed" and work.plan.precision != "mixed":
+        folder.log(no_units())
+        reporter.warning(no_units())
     with watch(partial(_end, folder, state, reporter)) as signals:
 
         def asked() -> bool:

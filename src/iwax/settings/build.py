@@ -13,6 +13,7 @@ import optax
 from jaxtyping import Num
 
 from iwax._typing import PRNGKey
+from iwax.bfloat16 import has_units
 from iwax.data import Dataset, names
 from iwax.data import info as registered
 from iwax.data.binarization import binarize_once
@@ -230,4 +231,5 @@ def build_plan(config: Config, dataset: Dataset) -> Plan:
         piece=None if config.objective.whole_batch else rows_per_piece(settings.batch, config.objective.k),
         validate_every=settings.validate_every,
         patience=settings.patience,
+        precision="mixed" if settings.precision == "mixed" and has_units() else "full",
     )

@@ -103,6 +103,9 @@ class Training(Section):
     keep: int = integer(3, 1, 1_000, "newest checkpoints that stay, besides the best")
     checkpoint_seconds: float = number(60.0, "seconds, a number from 0 to 1e6", ge=0.0, le=1e6)
     record: int = integer(1, 1, 1_000_000, "epochs between rows of metrics.jsonl")
+    precision: Literal["mixed"] | None = Field(
+        default=None, description="mixed (products of bfloat16 factors, added up in float32), or null"
+    )
 
     @model_validator(mode="after")
     def _parts_agree(self) -> Self:
@@ -148,6 +151,8 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _sections_agree(self) -> Self:
+        if self.training.precision == "mixed" and self.precision != 32:
+            raise ValueError(f"training.precision=mixed needs precision=32, got {self.precision}")
         self._weights_agree()
         self._columns_agree()
         rows = self.objective.k * self.training.batch

@@ -1,15 +1,17 @@
 """Training from Python in one call."""
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax
 import numpy as np
 import optax
 
 from iwax._typing import PRNGKey
+from iwax.bfloat16 import has_units, no_units
 from iwax.data.on_disk import RowsOnDisk
 from iwax.evaluation.rows import check_points, host_datum, rows_at
 from iwax.gradients import AnyObjective, as_objective
@@ -52,6 +54,7 @@ def fit(
     callbacks: Sequence[Callback] = (),
     progress: bool | None = None,
     checkpoint: str | Path | None = None,
+    precision: Literal["full", "mixed"] = "full",
 ) -> Result:
     """Train a model and return the trained one, with its history; the model given is not changed.
 
@@ -74,6 +77,8 @@ def fit(
         checkpoint: a folder. The same call continues a fit that was stopped, to the same bits, or returns at once if
             the fit had ended. Data, model, key and batch are compared with those of its beginning; objective and
             optimiser cannot be. Callbacks see new epochs only.
+        precision: "mixed" for losses and gradients inside `nn.mixed_precision`; where the device has no units for it,
+            full precision, with a warning.
 
     Raises ValueError if rows are not a table of finite numbers in the likelihood's support (of uint8 to binarise), if
     a row or column has no value, if the key is not one of `jax.random.key`, or if the folder holds another fit;
@@ -90,12 +95,21 @@ def fit(
         piece=piece_of(ascended, batch, model=model, x=_first(x_train)) if piece is None else piece,
         validate_every=0 if x_valid is None else validate_every,
         patience=_patience(patience, x_valid, validate_every),
+        precision=_precision(precision),
     )
     start = initial_state(model, optimizer, control=ascended.init())
     with _keeper(start, plan, x_train, x_valid, checkpoint) as keeper, ProgressLine.asked(progress) as line:
         watchers = Watchers([keeper, *callbacks, line])
         end = train(keeper.start, ascended, x_train, optimizer=optimizer, plan=plan, valid=x_valid, observer=watchers)
     return Result(end.model if keeper.best is None else keeper.best, keeper.history)
+
+
+def _precision(asked: Literal["full", "mixed"]) -> Literal["full", "mixed"]:
+    """The precision asked for, or full precision where the device has no units for another."""
+    if asked == "full" or has_units():
+        return asked
+    warnings.warn(no_units(), stacklevel=3)
+    return "full"
 
 
 def _checked(

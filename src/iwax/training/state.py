@@ -24,8 +24,8 @@ class Plan:
     ``beta_warmup`` is the number of epochs over which the KL temperature rises linearly to 1. ``piece`` splits a batch
     into pieces of that many rows whose gradients are added up (None: the whole at once); it must divide the batch.
     ``validate_every`` epochs (0: never) the bound is taken on validation data; ``patience`` validations without a new
-    best end the training. Segments of compiled steps last about ``segment_seconds``. Raises ValueError on what cannot
-    be.
+    best end the training. Segments of compiled steps last about ``segment_seconds``. In the ``precision`` "mixed"
+    losses and gradients are taken inside `nn.mixed_precision`. Raises ValueError on what cannot be.
     """
 
     epochs: int
@@ -39,6 +39,7 @@ class Plan:
     validate_every: int = 0
     patience: int | None = None
     segment_seconds: float = 1.0
+    precision: Literal["full", "mixed"] = "full"
 
     def __post_init__(self) -> None:
         for name, least in (("epochs", 0), ("batch", 1), ("beta_warmup", 0), ("validate_every", 0)):

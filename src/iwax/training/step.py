@@ -1,6 +1,7 @@
 """One update, and whole segments of them in one compiled loop."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -14,6 +15,7 @@ from iwax._typing import PRNGKey
 from iwax.compiler import compiler_options
 from iwax.data.binarization import binarize_grey
 from iwax.gradients import AbstractObjective, AnyObjective, as_objective
+from iwax.nn import mixed_precision
 from iwax.parts import Datum
 from iwax.threefry import in_one_pass
 from iwax.training.state import Plan, State, Tally, steps_per_epoch
@@ -179,7 +181,8 @@ def _gradient(
 
     def at(control: Any, piece: Datum, weight: Array | None) -> _Ascent:
         gradient_of = eqx.filter_value_and_grad(loss, has_aux=True)
-        (value, (bound, control)), gradient = gradient_of(state.model, control, piece, weight)
+        with mixed_precision() if plan.precision == "mixed" else nullcontext():
+            (value, (bound, control)), gradient = gradient_of(state.model, control, piece, weight)
         return _Ascent(gradient, value, bound, control)
 
     pieces = 1 if plan.piece is None else plan.batch // plan.piece

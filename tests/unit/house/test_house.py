@@ -30,7 +30,7 @@ FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 FILE_LINES = 300
 CODE_LINES = 40  # of a function, without its docstring
-FUNCTION_LINES = 60  # of a function, with its docstring
+FUNCTION_LINES = 70  # with its docstring, which names every argument
 REASON = re.compile(r"\blonger than \d+ lines\b", re.IGNORECASE)
 EMPTY_NAMES = {"utils", "util", "core", "base", "common", "helpers", "helper", "mixins", "misc"}
 UNSAFE_MODULES = {"pickle", "cPickle", "_pickle", "cloudpickle", "dill", "joblib", "marshal", "shelve"}
