@@ -6,22 +6,26 @@ A .npy file of 20 GB (sparse, so that it takes no disk) and a folder of 100 Parq
 import argparse
 import json
 import resource
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import interleaved
 import jax
 import machine
 import numpy as np
 import optax
-from interleaved import Steps, taken
+import tables
 from numpy.lib import format as npy
 from step import model
 
-from iwax import bounds, data, gradients, runs, training
+from iwax import bounds, data, gradients, likelihoods, nn, posteriors, priors, runs, training
 from iwax.data.on_disk import RowsOnDisk
+from iwax.model import LatentVariableModel
 from iwax.runs.reporter import Silent
 from iwax.training.windows import windows
 
@@ -76,7 +80,7 @@ def peak(path: Path, seconds: float) -> None:
     print(json.dumps({**found, "peak_resident_gb": kilobytes * 1024 / 1e9}))
 
 
-def steps_from(rows: Any, objective: gradients.Objective, net: Any) -> Steps:
+def steps_from(rows: Any, objective: gradients.Objective, net: Any) -> interleaved.Steps:
     """Further steps of the path of every run, in the windows that its rows come in."""
     plan = training.Plan(epochs=1000, batch=BATCH, seed=0, piece=training.rows_per_piece(BATCH, K))
     optimizer = optax.adam(1e-4)
@@ -97,15 +101,60 @@ def steps_from(rows: Any, objective: gradients.Objective, net: Any) -> Steps:
     return run
 
 
+def gaussian(features: int) -> LatentVariableModel:
+    """A Gaussian model of as many real features, its networks as wide as Burda's."""
+    of_decoder, of_encoder = jax.random.split(jax.random.key(0))
+    return LatentVariableModel(
+        prior=priors.StandardNormal(50),
+        likelihood=likelihoods.Gaussian.of_network(nn.MLP(50, (200, 200), 2 * features, key=of_decoder, heads=2)),
+        posterior=posteriors.Gaussian(nn.MLP(features, (200, 200), 100, key=of_encoder, heads=2)),
+    )
+
+
 def rates(path: Path, options: argparse.Namespace) -> dict[str, Any]:
     """Interleaved timing of steps on rows from disk, and on the first 50,000 of them in memory."""
     rows = data.load(path, on_disk=True).train.values
     if not isinstance(rows, RowsOnDisk):
         raise TypeError(f"{path}: needed rows on disk")
     objective = gradients.Objective(gradients.pathwise(bounds.iwae), k=K)
-    net = model(jax.random.key(0)) if rows.features == PIXELS else machine.gaussian(rows.features)
-    made: dict[str, Callable[[], Steps]] = {
+    net = model(jax.random.key(0)) if rows.features == PIXELS else gaussian(rows.features)
+    made: dict[str, Callable[[], interleaved.Steps]] = {
         "in memory": lambda: steps_from(np.asarray(rows[:50_000]), objective, net),
         "from disk": lambda: steps_from(rows, objective, net),
     }
-    return taken(made, "in memory", options)
+    return interleaved.taken(made, "in memory", options)
+
+
+def main() -> None:
+    """Measure, print the table, and save it where that is asked for."""
+    parser = interleaved.parser((__doc__ or "").partition("\n")[0], "on_disk", batch=BATCH)
+    parser.add_argument("--peak", type=Path, help="only train from this path, and print what it took")
+    parser.add_argument("--seconds", type=float, default=60, help="that a run is trained for its peak of memory")
+    options = parser.parse_args()
+    if options.peak is not None:
+        peak(options.peak, options.seconds)
+        return
+    threads = machine.use_processors(options.threads)
+    result = machine.description(threads, ["iwax", "jax", "jaxlib", "grain", "pyarrow", "numpy"])
+    result["data"] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for name, make in {"a .npy file": sparse, "Parquet shards": parquet}.items():
+            if not options.only or any(word in name for word in options.only):
+                result["data"][name] = measured(make(Path(folder)), options)
+    print(tables.on_disk(result))
+    if options.save:
+        machine.save("on_disk", result)
+        tables.write()
+
+
+def measured(path: Path, options: argparse.Namespace) -> dict[str, Any]:
+    """The sizes of data, the peak of a run on them in a process of its own, and the rates of steps."""
+    files = [path] if path.is_file() else sorted(path.iterdir())
+    command = [sys.executable, __file__, "--peak", str(path), "--seconds", str(options.seconds)]
+    found = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
+    sizes = {"files": len(files), "bytes": sum(file.stat().st_size for file in files)}
+    return {**sizes, "run": found, "steps": rates(path, options)}
+
+
+if __name__ == "__main__":
+    main()

@@ -11,7 +11,7 @@ from iwax.data.bits import epoch_order
 from iwax.data.block_order import BlockOrder
 from iwax.memory_limit import in_words
 
-__all__ = ["Reading", "RowsOnDisk", "Source"]
+__all__ = ["Reading", "RowsOnDisk", "Source", "spread"]
 
 AT_ONCE = 2**29  # bytes that are read as one array, at most
 CHUNK = 2**25  # bytes of a chunk of a whole pass
@@ -178,3 +178,12 @@ class RowsOnDisk:
             )
         found = self.take(np.arange(len(self)))
         return found if dtype is None else found.astype(dtype, copy=False)
+
+
+def spread(rows: int, most: int) -> np.ndarray:
+    """The numbers of at most so many of the rows, ascending at equal distances: all where there are no more.
+
+    >>> spread(3, 5).tolist(), spread(10, 4).tolist()
+    ([0, 1, 2], [0, 2, 5, 7])
+    """
+    return np.arange(min(rows, most)) * rows // min(rows, most)

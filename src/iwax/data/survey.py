@@ -10,7 +10,7 @@ from iwax.data.dataset import Kind
 from iwax.data.on_disk import CHUNK, RowsOnDisk, Source
 from iwax.data.rows import Rows, rows_of
 
-__all__ = ["Survey", "moments", "spread", "survey"]
+__all__ = ["Survey", "moments", "survey"]
 
 
 @dataclass(frozen=True)
@@ -94,15 +94,6 @@ def _of_whole_numbers(rows: RowsOnDisk) -> tuple[np.ndarray, np.ndarray]:
             squares += np.add.reduce(np.multiply(part, part, dtype=np.uint16), axis=0, dtype=np.uint32)
     spread = [n * b - a * a for a, b in zip(sums.tolist(), squares.tolist(), strict=True)]
     return sums / n, np.sqrt(np.array(spread, np.float64)) / n
-
-
-def spread(rows: int, most: int) -> np.ndarray:
-    """The numbers of at most so many of the rows, ascending at equal distances: all where there are no more.
-
-    >>> spread(3, 5).tolist(), spread(10, 4).tolist()
-    ([0, 1, 2], [0, 2, 5, 7])
-    """
-    return np.arange(min(rows, most)) * rows // min(rows, most)
 
 
 def _pieces(source: Source) -> Iterator[tuple[int, np.ndarray, str, int]]:

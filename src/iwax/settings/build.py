@@ -20,8 +20,8 @@ from iwax.data.binarization import binarize_once
 from iwax.data.binarization_on_disk import drawn_once
 from iwax.data.bits import permutation
 from iwax.data.dataset import Kind
-from iwax.data.on_disk import Reading, RowsOnDisk
-from iwax.data.survey import moments, spread
+from iwax.data.on_disk import Reading, RowsOnDisk, spread
+from iwax.data.survey import moments
 from iwax.memory_limit import allow
 from iwax.model import LatentVariableModel
 from iwax.settings.config import Config, Training

@@ -11,7 +11,7 @@ import optax
 import pytest
 
 from iwax import bounds, gradients, likelihoods, posteriors, priors, training
-from iwax.data.on_disk import RowsOnDisk
+from iwax.data.on_disk import Reading, RowsOnDisk
 from iwax.data.shards import NpyShards
 from iwax.model import LatentVariableModel
 from iwax.nn import Linear
@@ -48,7 +48,8 @@ def on_disk(x: np.ndarray, folder: Path, *, files: int = 1) -> RowsOnDisk:
     paths = [folder / f"{i}.npy" for i in range(files)]
     for path, part in zip(paths, np.array_split(x, files), strict=True):
         np.save(path, part)
-    return RowsOnDisk(NpyShards(paths, name="x"), range(len(x)), (), x.dtype, FEATURES)
+    as_stored = Reading("as stored", lambda values, places: values)
+    return RowsOnDisk.of(NpyShards(paths, name="x"), np.arange(len(x)), as_stored, x.dtype)
 
 
 def train(data, plan: Plan, *, state: training.State | None = None, **options) -> training.State:
