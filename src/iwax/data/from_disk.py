@@ -85,9 +85,11 @@ def load_from_disk(
     numbers = {part: _numbered(part, piece.astype(np.int32), source) for part, piece in parts.items()}
     found = survey(source, numbers, table=schema is not None)
     read = SINGLE if found.dtype == np.float32 else WHOLE
-    counted = {part: {"missing": found.missing[part], "source_digest": found.digest} for part in numbers}
     splits = {
-        part: Split(RowsOnDisk.of(source, of, read, found.dtype, **counted[part])) for part, of in numbers.items()
+        part: Split(
+            RowsOnDisk.of(source, of, read, found.dtype, missing=found.missing[part], source_digest=found.digest)
+        )
+        for part, of in numbers.items()
     }
     refuse_unseen(found.seen, len(parts["train"]), None if schema is None else schema.columns, path)
     return Dataset(

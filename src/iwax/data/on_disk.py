@@ -66,14 +66,23 @@ class RowsOnDisk:
     read: tuple[Reading, ...]
     dtype: np.dtype
     features: int
-    missing: int = 0
-    source_digest: str = ""
+    missing: int
+    source_digest: str
 
     @classmethod
-    def of(cls, source: Source, numbers: np.ndarray, reading: Reading, dtype: Any, **counted: Any) -> "RowsOnDisk":
+    def of(
+        cls,
+        source: Source,
+        numbers: np.ndarray,
+        reading: Reading,
+        dtype: Any,
+        *,
+        missing: int = 0,
+        source_digest: str = "",
+    ) -> "RowsOnDisk":
         """The rows of a source with these numbers."""
-        features = int(np.prod(source.event))
-        return cls(source, numbers, range(len(numbers)), (reading,), np.dtype(dtype), features, **counted)
+        features, at = int(np.prod(source.event)), range(len(numbers))
+        return cls(source, numbers, at, (reading,), np.dtype(dtype), features, missing, source_digest)
 
     def __len__(self) -> int:
         return len(self.at)

@@ -153,10 +153,7 @@ class Run:
         return self._dataset
 
     def rows(self, split: str, *, final: bool = True, first: int | None = None) -> np.ndarray:
-        """The rows of a split [n, D] as a density is evaluated at them or, not ``final``, as training takes them.
-
-        With ``first`` no more than so many are read. Raises ValueError for rows on disk that are too many at once.
-        """
+        """The ``first`` rows of a split [n, D] as a density takes them or, not ``final``, as training does."""
         return np.asarray(build.values(self.config, self.dataset(), split, final=final)[:first])
 
     def typical_rows(self, n: int) -> np.ndarray:
