@@ -84,13 +84,7 @@ def load_from_disk(
     parts, how = split_of(len(source), path)
     numbers = {part: _numbered(part, piece.astype(np.int32), source) for part, piece in parts.items()}
     found = survey(source, numbers, table=schema is not None)
-    read = SINGLE if found.dtype == np.float32 else WHOLE
-    splits = {
-        part: Split(
-            RowsOnDisk.of(source, of, read, found.dtype, missing=found.missing[part], source_digest=found.digest)
-        )
-        for part, of in numbers.items()
-    }
+    splits = {part: Split(_rows(source, of, found, found.missing[part])) for part, of in numbers.items()}
     refuse_unseen(found.seen, len(parts["train"]), None if schema is None else schema.columns, path)
     return Dataset(
         name=re.sub(r"[^A-Za-z0-9._-]+", "-", path.resolve().name.removesuffix(path.suffix)) or "data",
@@ -105,6 +99,11 @@ def load_from_disk(
         left_out=() if schema is None else schema.left_out,
         warnings=() if schema is None else schema.warnings,
     )
+
+
+def _rows(source: Source, numbers: np.ndarray, found: Survey, missing: int) -> RowsOnDisk:
+    read = SINGLE if found.dtype == np.float32 else WHOLE
+    return RowsOnDisk.of(source, numbers, read, found.dtype, missing=missing, source_digest=found.digest)
 
 
 def _arrays(files: Sequence[Path], path: Path) -> Source:
