@@ -122,7 +122,7 @@ def rates(path: Path, options: argparse.Namespace) -> dict[str, Any]:
         "in memory": lambda: steps_from(np.asarray(rows[:50_000]), objective, net),
         "from disk": lambda: steps_from(rows, objective, net),
     }
-    return interleaved.taken(made, "in memory", options)
+    return interleaved.taken(made, "in memory", argparse.Namespace(**{**vars(options), "only": None}))
 
 
 def main() -> None:
@@ -152,6 +152,7 @@ def measured(path: Path, options: argparse.Namespace) -> dict[str, Any]:
     files = [path] if path.is_file() else sorted(path.iterdir())
     command = [sys.executable, __file__, "--peak", str(path), "--seconds", str(options.seconds)]
     found = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
+    print(found, file=sys.stderr)
     sizes = {"files": len(files), "bytes": sum(file.stat().st_size for file in files)}
     return {**sizes, "run": found, "steps": rates(path, options)}
 
