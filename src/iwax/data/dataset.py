@@ -10,10 +10,12 @@ from iwax.data.columns import Column
 from iwax.data.on_disk import RowsOnDisk
 from iwax.data.recognition import LeftOut
 from iwax.formats.refusals import Words
+from iwax.printed import printed
 
 Kind = Literal["binary", "grey", "real", "table"]
 
 
+@printed()
 @dataclass(frozen=True)
 class Split:
     """Rows ``values`` [n, D], in memory or on disk, and, where there are any, one integer label per row [n].
@@ -49,6 +51,7 @@ class Split:
         return int(np.isnan(self.values).sum()) if self.values.dtype == np.float32 else 0
 
 
+@printed()
 @dataclass(frozen=True)
 class Dataset:
     """Train, validation and test rows under one name whose ``protocol`` says how they were made.

@@ -228,7 +228,7 @@ def _seen(values: np.ndarray) -> np.ndarray:
 
 
 def refuse_unseen(seen: np.ndarray, rows: int, columns: Sequence[Column] | None, path: Path) -> None:
-    """Refuse a column without a value in the training rows: nothing can be learnt of it."""
+    """Refuse a column without a value in the training rows: nothing can be learned of it."""
     if not seen.all():
         column = int(np.argmin(seen))
         name = f"{column + 1}" if columns is None else repr(columns[column].name)
