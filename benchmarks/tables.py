@@ -163,6 +163,33 @@ def large_table(result: dict[str, Any]) -> str:
     return "\n".join([table(head, rows), "", words, "", provenance(result)])
 
 
+def on_disk(result: dict[str, Any]) -> str:
+    """A row for each kind of data: what a run takes before its first step and at its peak, and how fast steps are."""
+    head = [
+        "data",
+        "files",
+        "GB",
+        "rows",
+        "peak, GB",
+        "passes before the first step, s",
+        "step, ms",
+        "rate / in memory",
+    ]
+    rows = []
+    for name, each in result["data"].items():
+        run, steps = each["run"], each["steps"]
+        rate = {key: 1 / value for key, value in steps["ratio"]["from disk"].items()}
+        rate["lower"], rate["upper"] = rate["upper"], rate["lower"]
+        rows.append(
+            [
+                *(name, f"{each['files']:,}", f"{each['bytes'] / 1e9:.3g}", f"{sum(run['rows'].values()):,}"),
+                *(f"{run['peak_resident_gb']:.2f}", f"{run['before_first_step_seconds']:.0f}"),
+                *(f"{steps['milliseconds']['from disk']['median']:.2f}", spread(rate)),
+            ]
+        )
+    return "\n".join([table(head, rows), "", provenance(result)])
+
+
 RENDER: dict[str, Callable[[dict[str, Any]], str]] = {
     "step": step,
     "evaluation": evaluation,
@@ -173,6 +200,7 @@ RENDER: dict[str, Callable[[dict[str, Any]], str]] = {
     "convolutions": convolutions,
     "memory": memory,
     "large_table": large_table,
+    "on_disk": on_disk,
 }
 
 

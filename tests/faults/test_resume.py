@@ -24,6 +24,8 @@ PROGRAM = """
 import sys
 from pathlib import Path
 from iwax import runs
+from iwax.training import windows
+windows.BYTES = 200  # of data on disk: many windows an epoch
 config, run = runs.from_sources(file=sys.argv[1]), Path(sys.argv[2])
 if (run / "config.json").is_file():
     runs.resume(run, reporter=runs.Silent())
@@ -32,12 +34,12 @@ else:
 """
 
 
-def settings(folder, *, epochs, save_seconds):
+def settings(folder, *, epochs, save_seconds, on_disk="null"):
     values = np.random.default_rng(0).integers(0, 2, (100, 6), np.uint8)
     np.save(folder / "rows.npy", values)
     sets = [
         *("model.hidden=[4]", "model.latent=2", "objective.k=2", "objective.beta_warmup=3", "training.batch=7"),
-        *("training.validate_every=2", f"training.checkpoint_seconds={save_seconds}"),
+        *("training.validate_every=2", f"training.checkpoint_seconds={save_seconds}", f"data.on_disk={on_disk}"),
     ]
     config = runs.from_sources(data=str(folder / "rows.npy"), sets=sets, flags={"training.epochs": epochs})
     (folder / "given.json").write_text(config.model_dump_json())
@@ -129,8 +131,8 @@ def after_rows(run: Path, rows: int, more: float):
     return wait
 
 
-def killed_and_resumed(folder, *, moments, epochs, seed):
-    config = settings(folder, epochs=epochs, save_seconds=0)
+def killed_and_resumed(folder, *, moments, epochs, seed, on_disk="null"):
+    config = settings(folder, epochs=epochs, save_seconds=0, on_disk=on_disk)
     whole = runs.train(config, folder / "whole", reporter=Silent()).path
     run, chance = folder / "killed", random.Random(seed)
     kills = 0
@@ -148,6 +150,12 @@ def killed_and_resumed(folder, *, moments, epochs, seed):
 @pytest.mark.slow
 def test_kill_minus_nine_at_a_random_moment(tmp_path):
     killed_and_resumed(tmp_path, moments=1, epochs=20, seed=1)
+
+
+@pytest.mark.slow
+def test_kill_minus_nine_while_rows_are_read_from_disk(tmp_path):
+    pytest.importorskip("grain")
+    killed_and_resumed(tmp_path, moments=2, epochs=40, seed=3, on_disk="true")
 
 
 @pytest.mark.slow

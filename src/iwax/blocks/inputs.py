@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from iwax.data.tables import Span
-from iwax.formats.parquet import parquet_rows
+from iwax.formats.parquet_parts import parquet_rows
 
 __all__ = ["Block", "blocks_of", "digest", "matched"]
 

@@ -84,7 +84,7 @@ def task_named(name: str) -> Task:
     dataset = data.load(name)
     parts = {part: dataset.split(part) for part in ("train", "valid", "test")}
     labelled = {
-        part: Part(split.values.astype(np.float32) / np.float32(_SCALE), np.asarray(split.labels, np.int32))
+        part: Part(split.array.astype(np.float32) / np.float32(_SCALE), np.asarray(split.labels, np.int32))
         for part, split in parts.items()
     }
     protocol = f"{dataset.protocol} Inputs: grey / 126."

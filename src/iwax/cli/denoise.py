@@ -56,7 +56,7 @@ def denoise(
     check(output, force=force, endings=(*PICTURES, *TABLES))
     terminal: Terminal = context.obj
     with trained.opened(run, checkpoint=checkpoint, data_path=data_path, fallback=fallback) as opened:
-        given = opened.rows("test", final=False)[: limit or IMAGES] if file is None else opened.read(file)[:limit]
+        given = opened.rows("test", final=False, first=limit or IMAGES) if file is None else opened.read(file)[:limit]
         truth = given if file is None else None
         if truth is not None:
             opened.model.refuse_outside(truth)

@@ -86,7 +86,7 @@ def impute(
     _check(file, output, errors, mask, iterations, draws)
     paths = _paths(file, output, errors, draws, force=force)
     with trained.opened(run, checkpoint=checkpoint, data_path=data_path, fallback=fallback) as opened:
-        x = opened.read(file, empty=True)[:limit] if file else opened.rows("test", final=False)[: limit or IMAGES]
+        x = opened.read(file, empty=True)[:limit] if file else opened.rows("test", final=False, first=limit or IMAGES)
         given = x if mask is None else np.where(masks.mask(mask, opened.shape, n=len(x), seed=seed), np.nan, x)
         missing = np.isnan(given) if given.dtype.kind == "f" else np.zeros(given.shape, bool)
         how = {"k": k, "draws": draws, "iterations": iterations, "read": 0 if mask is None else READ}

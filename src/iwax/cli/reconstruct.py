@@ -55,7 +55,7 @@ def reconstruct(
     check(output, force=force, endings=(*PICTURES, *TABLES))
     terminal: Terminal = context.obj
     with trained.opened(run, checkpoint=checkpoint, data_path=data_path, fallback=fallback) as opened:
-        x = opened.read(file, binarize=binarize) if file is not None else opened.rows("test", final=False)[:SHOWN]
+        x = opened.read(file, binarize=binarize) if file is not None else opened.rows("test", final=False, first=SHOWN)
         x, key, made, weights = x[:SHOWN] if picture else x, trained.key_of(seed), {}, {}
         for name, how, draws in _asked(method, k):
             made[name] = inference.reconstruct(opened.model, x, key=key, method=how, k=draws)

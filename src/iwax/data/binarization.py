@@ -5,7 +5,7 @@ from typing import Any, Literal
 import numpy as np
 
 from iwax import former_names
-from iwax.data.bits import bits16
+from iwax.data.bits import bits16, bits16_from
 from iwax.streams import Bits
 
 BINARIZE_SEED = 0
@@ -25,19 +25,24 @@ def binarized(values: np.ndarray, how: str, *, stream: Bits | None, where: str) 
     if how not in ("threshold", "sample"):
         raise ValueError(f"{where}: binarize must be 'threshold' or 'sample'; got {how!r}")
     if values.dtype != np.uint8:
-        low, high = np.nanmin(values), np.nanmax(values)
-        if low < 0 or high > 1:
-            raise ValueError(
-                f"{where}: binarize={how!r} needs real values in [0, 1], or grey ones in uint8; got {low:g} to {high:g}"
-            )
-        if how == "sample" and (missing := np.count_nonzero(np.isnan(values))):
-            raise ValueError(
-                f"{where}: binarize='sample' needs data without missing cells; got {missing} of them; use 'threshold'"
-            )
+        missing = int(np.count_nonzero(np.isnan(values)))
+        check_range(np.nanmin(values), np.nanmax(values), missing, how, where=where)
     if how == "threshold":
         return threshold(values)
     grey = values if values.dtype == np.uint8 else as_grey(values)
     return grey if stream is None else binarize_once(grey, seed=BINARIZE_SEED, stream=stream)
+
+
+def check_range(low: float, high: float, missing: int, how: str, *, where: str) -> None:
+    """Refuse real values of this range, and so many missing cells, that cannot be made binary: ValueError."""
+    if low < 0 or high > 1:
+        raise ValueError(
+            f"{where}: binarize={how!r} needs real values in [0, 1], or grey ones in uint8; got {low:g} to {high:g}"
+        )
+    if how == "sample" and missing:
+        raise ValueError(
+            f"{where}: binarize='sample' needs data without missing cells; got {missing} of them; use 'threshold'"
+        )
 
 
 def binarize_grey(x: Any, bits: Any) -> Any:  # NumPy or JAX arrays, without loading JAX here
@@ -51,6 +56,19 @@ def binarize_grey(x: Any, bits: Any) -> Any:  # NumPy or JAX arrays, without loa
     [0, 1]
     """
     return (bits.astype("uint32") * 255 < x.astype("uint32") * 65536).astype("uint8")
+
+
+def binarize_places(grey: np.ndarray, places: np.ndarray, *, seed: int, stream: Bits) -> np.ndarray:
+    """The rows [m, D] of `binarize_once` at these places, of grey rows of which no other is at hand.
+
+    >>> grey, draw = np.full((5, 3), 99, np.uint8), {"seed": 1, "stream": Bits.TEST}
+    >>> bool((binarize_places(grey[:2], np.array([4, 1]), **draw) == binarize_once(grey, **draw)[[4, 1]]).all())
+    True
+    """
+    found = np.empty(grey.shape, np.uint16)
+    for row, place in zip(found, places.tolist(), strict=True):
+        row[:] = bits16_from(seed, stream, place * grey.shape[1], grey.shape[1])
+    return binarize_grey(grey, found)
 
 
 @former_names.argument("purpose", "stream")

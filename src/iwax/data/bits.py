@@ -34,6 +34,17 @@ def bits16(seed: int, stream: Bits, shape: tuple[int, ...]) -> np.ndarray:
     return words.view("<u2")[:n].astype(np.uint16).reshape(shape)
 
 
+def bits16_from(seed: int, stream: Bits, first: int, n: int) -> np.ndarray:
+    """n of the numbers of `bits16` from the one at ``first`` on, as if all before had been drawn.
+
+    >>> bits16_from(0, Bits.TEST, 21, 2).tolist() == bits16(0, Bits.TEST, (23,))[21:].tolist()
+    True
+    """
+    block, skipped = divmod(first, 16)  # numbers in one output of Philox
+    words = np.random.Philox(key=seed + (int(stream) << 64), counter=block).random_raw(-(-(skipped + n) // 4))
+    return words.astype("<u8").view("<u2")[skipped : skipped + n].astype(np.uint16)
+
+
 def permutation(seed: int, stream: Bits, n: int) -> np.ndarray:
     """A permutation of 0..n-1: the order that sorts n 64-bit numbers.
 
@@ -41,3 +52,23 @@ def permutation(seed: int, stream: Bits, n: int) -> np.ndarray:
     [0, 1, 2, 3, 4]
     """
     return np.argsort(bits64(seed, stream, n), kind="stable")
+
+
+def epoch_order(seed: int, epoch: int, rows: int) -> np.ndarray:
+    """The order of the rows in an epoch, a function of (seed, epoch) alone: the ranks of raw Philox words, int32.
+
+    >>> sorted(epoch_order(0, 3, 5).tolist())
+    [0, 1, 2, 3, 4]
+    """
+    words = np.random.Philox(key=seed + ((Bits.EPOCHS | epoch) << 64)).random_raw(rows)
+    return np.argsort(words, kind="stable").astype(np.int32)
+
+
+def buffer_order(seed: int, epoch: int, buffer: int, rows: int) -> np.ndarray:
+    """The order of the rows in a buffer of an epoch, a function of (seed, epoch, buffer) alone.
+
+    >>> sorted(buffer_order(0, 3, 1, 5).tolist())
+    [0, 1, 2, 3, 4]
+    """
+    words = np.random.Philox(key=seed + ((Bits.BUFFERS | epoch << 32 | buffer) << 64)).random_raw(rows)
+    return np.argsort(words, kind="stable").astype(np.int32)

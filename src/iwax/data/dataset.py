@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 
 from iwax.data.columns import Column
+from iwax.data.on_disk import RowsOnDisk
 from iwax.data.recognition import LeftOut
 from iwax.formats.refusals import Words
 from iwax.printed import printed
@@ -17,13 +18,13 @@ Kind = Literal["binary", "grey", "real", "table"]
 @printed()
 @dataclass(frozen=True)
 class Split:
-    """Rows ``values`` [n, D] and, where there are any, one integer label per row [n].
+    """Rows ``values`` [n, D], in memory or on disk, and, where there are any, one integer label per row [n].
 
     >>> len(Split(np.zeros((3, 4), np.uint8)))
     3
     """
 
-    values: np.ndarray
+    values: np.ndarray | RowsOnDisk
     labels: np.ndarray | None = None
 
     def __post_init__(self) -> None:
@@ -36,6 +37,18 @@ class Split:
 
     def __len__(self) -> int:
         return len(self.values)
+
+    @property
+    def array(self) -> np.ndarray:
+        """The rows in memory. Raises ValueError for rows on disk that are more than should be read at once."""
+        return np.asarray(self.values)
+
+    @property
+    def missing(self) -> int:
+        """How many cells are missing."""
+        if isinstance(self.values, RowsOnDisk):
+            return self.values.missing
+        return int(np.isnan(self.values).sum()) if self.values.dtype == np.float32 else 0
 
 
 @printed()
@@ -95,7 +108,7 @@ class Dataset:
             raise ValueError(
                 f"{self.name}: {part} of kind {self.kind!r} needs {np.dtype(dtype)} values; got {split.values.dtype}"
             )
-        if not drawn_later:
+        if not drawn_later and isinstance(split.values, np.ndarray):  # those on disk were looked through
             self._check_support(part, split.values)
 
     def _check_support(self, part: str, values: np.ndarray) -> None:
@@ -122,8 +135,12 @@ class Dataset:
     @property
     def missing(self) -> int:
         """How many cells of all splits are missing."""
-        values = [split.values for split in self.splits().values()]
-        return sum(int(np.isnan(part).sum()) for part in values if part.dtype == np.float32)
+        return sum(split.missing for split in self.splits().values())
+
+    @property
+    def on_disk(self) -> bool:
+        """Whether rows stay on disk, and are read as they are needed."""
+        return isinstance(self.train.values, RowsOnDisk)
 
     def splits(self) -> dict[str, Split]:
         """The splits that exist, by name: train, valid, test."""
@@ -138,11 +155,17 @@ class Dataset:
         return found[part]
 
     def digest(self) -> str:
-        """SHA-256 of all values, their types, shapes and columns: equal digests mean equal data."""
+        """SHA-256 of all values, their types, shapes and columns: equal digests mean equal data.
+
+        Of rows on disk it is that of the files in their order, and of the split: not that of the same rows in memory.
+        """
         state = hashlib.sha256()
         for part, split in self.splits().items():
             state.update(f"{part} {split.values.dtype.name} {split.values.shape}".encode())
-            state.update(np.ascontiguousarray(split.values).data)
+            if isinstance(split.values, RowsOnDisk):
+                state.update(split.values.digest().encode())
+            else:
+                state.update(np.ascontiguousarray(split.values).data)
         for column in self.columns or ():
             state.update(repr((column.name, column.kind, column.levels)).encode())
         return state.hexdigest()

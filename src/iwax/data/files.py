@@ -50,8 +50,13 @@ def load_file(
     splits = _stored(parts, kind)
     how = "the parts that the file gives"
     if "x" in splits:
-        splits, how = _split(splits["x"], path)
-    _refuse_unseen(splits["train"].values, first, path)
+        rows = splits["x"]
+        numbers, how = split_of(len(rows), path)
+        splits = {
+            part: Split(rows.values[piece], None if rows.labels is None else rows.labels[piece])
+            for part, piece in numbers.items()
+        }
+    refuse_unseen(_seen(splits["train"].array), len(splits["train"]), first.columns, path)
     unused = f" {first.unused}." if first.unused else ""
     dropped += left_out if columns is not None else [each.name for each in first.left_out]
     return Dataset(
@@ -218,15 +223,19 @@ def _stored(parts: dict[str, Rows], kind: Kind) -> dict[str, Split]:
     return {part: Split(rows.values.astype(dtype, copy=False), rows.labels) for part, rows in parts.items()}
 
 
-def _refuse_unseen(values: np.ndarray, rows: Rows, path: Path) -> None:
+def _seen(values: np.ndarray) -> np.ndarray:
+    """Whether every column has a value."""
+    return ~np.all(np.isnan(values), axis=0) if values.dtype == np.float32 else np.ones(values.shape[1], bool)
+
+
+def refuse_unseen(seen: np.ndarray, rows: int, columns: Sequence[Column] | None, path: Path) -> None:
     """Refuse a column without a value in the training rows: nothing can be learned of it."""
-    unseen = np.isnan(values).all(axis=0) if values.dtype == np.float32 else np.zeros(1, bool)
-    if unseen.any():
-        column = int(np.argmax(unseen))
-        name = f"{column + 1}" if rows.columns is None else repr(rows.columns[column].name)
+    if not seen.all():
+        column = int(np.argmin(seen))
+        name = f"{column + 1}" if columns is None else repr(columns[column].name)
         raise ValueError(
-            f"{path}: column {name} needs at least one value in the {len(values)} training rows; all are missing "
-            f"there ({np.count_nonzero(unseen)} such columns in all); leave such columns out"
+            f"{path}: column {name} needs at least one value in the {rows} training rows; all are missing "
+            f"there ({np.count_nonzero(~seen)} such columns in all); leave such columns out"
         )
 
 
@@ -242,9 +251,8 @@ def _described(splits: dict[str, Split], kind: Kind, columns: Sequence[Column] |
     return f"{summary(columns)}{left_out}; {missing}; nothing scaled, nothing redrawn."
 
 
-def _split(rows: Split, path: Path) -> tuple[dict[str, Split], str]:
-    """80/10/10 by a permutation with a fixed seed."""
-    n = len(rows)
+def split_of(n: int, path: Path) -> tuple[dict[str, np.ndarray], str]:
+    """The numbers of the rows of each split, 80/10/10 by a permutation with a fixed seed, and how in words."""
     if n < SMALLEST:
         raise ValueError(
             f"{path}: needed at least {SMALLEST} rows, one each for training, validation and test; got {n}"
@@ -252,12 +260,8 @@ def _split(rows: Split, path: Path) -> tuple[dict[str, Split], str]:
     held_out = max(1, n // 10)
     order = permutation(SPLIT_SEED, Bits.SPLIT, n)
     pieces = np.split(order, [n - 2 * held_out, n - held_out])
-    splits = {
-        part: Split(rows.values[piece], None if rows.labels is None else rows.labels[piece])
-        for part, piece in zip(PARTS, pieces, strict=True)
-    }
     how = (
         f"rows permuted with seed {SPLIT_SEED}, the first {n - 2 * held_out} training, the next {held_out} "
         f"validation, the last {held_out} test"
     )
-    return splits, how
+    return dict(zip(PARTS, pieces, strict=True)), how

@@ -68,7 +68,7 @@ class Info:
         """Rows as they are evaluated: drawn once where training rows are drawn at every access."""
         if self.seed is None:
             return split
-        return Split(binarize_once(split.values, seed=self.seed, stream=stream), split.labels)
+        return Split(binarize_once(split.array, seed=self.seed, stream=stream), split.labels)
 
 
 def take(values: np.ndarray, labels: np.ndarray | None, rows: np.ndarray | slice) -> Split:

@@ -6,7 +6,9 @@ import numpy as np
 
 from iwax.data.columns import Column
 from iwax.data.dataset import Dataset
+from iwax.data.on_disk import RowsOnDisk, spread
 
+SEEN = 100_000  # rows of a split on disk
 SHOWN = 40  # columns with a line of their own
 WIDEST = 24  # letters of a name or of all levels of a line that are shown
 LEVELS = 60
@@ -15,7 +17,8 @@ LEVELS = 60
 def listing(dataset: Dataset) -> list[str]:
     """Name, kind, missing cells and range or levels of every column of a table, over all of its rows, in line.
 
-    For a wide table, the first columns, and how many more there are of which kind. For other data, no line.
+    Of each split on disk 100,000 rows are taken, in even steps, and the last line says so. For a wide table, the first
+    columns, and how many more there are of which kind. For other data, no line.
 
     >>> rows = np.array([[3.0, 0], [0, np.nan], [9, 1]], np.float32)
     >>> from iwax.data.dataset import Split
@@ -28,22 +31,29 @@ def listing(dataset: Dataset) -> list[str]:
     columns = dataset.columns or ()
     if not columns:
         return []
-    values = np.concatenate([split.values for split in dataset.splits().values()])
+    values = np.concatenate([_seen(split.values) for split in dataset.splits().values()])
     shown = columns[:SHOWN] if len(columns) > SHOWN + 1 else columns
-    rows = [("column", "kind", "missing", "values")]
+    lines_of = [("column", "kind", "missing", "values")]
     for i, column in enumerate(shown):
         cells = values[:, i]
-        rows.append((_cut(column.name, WIDEST), column.kind, f"{np.isnan(cells).sum():,}", _values(column, cells)))
-    wide = [max(_width(row[j]) for row in rows) for j in range(3)]
+        lines_of.append((_cut(column.name, WIDEST), column.kind, f"{np.isnan(cells).sum():,}", _values(column, cells)))
+    wide = [max(_width(row[j]) for row in lines_of) for j in range(3)]
     lines = []
-    for name, kind, missing, text in rows:
+    for name, kind, missing, text in lines_of:
         lines.append(f"{name}{' ' * (wide[0] - _width(name))}  {kind:<{wide[1]}}  {missing:>{wide[2]}}  {text}")
     if len(shown) < len(columns):
         rest = [column.kind for column in columns[len(shown) :]]
         kinds = ", ".join(f"{rest.count(kind)} {kind}" for kind in dict.fromkeys(rest))
         missing = int(np.isnan(values[:, len(shown) :]).sum())
         lines.append(f"and {len(rest):,} more: {kinds}; {missing:,} of their cells missing")
+    if len(values) < (rows := sum(map(len, dataset.splits().values()))):
+        lines.append(f"as {len(values):,} of the {rows:,} rows show")
     return lines
+
+
+def _seen(values: np.ndarray | RowsOnDisk) -> np.ndarray:
+    """The rows, or some of them where they are on disk."""
+    return values.take(spread(len(values), SEEN)) if isinstance(values, RowsOnDisk) else values
 
 
 def _values(column: Column, cells: np.ndarray) -> str:

@@ -5,9 +5,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from iwax.data.binarization import BINARIZE_SEED, Binarize, binarized
+from iwax.data.binarization_on_disk import binarized_on_disk
 from iwax.data.columns import Column
 from iwax.data.dataset import Dataset, Split
 from iwax.data.files import PICKLES, SUFFIXES, load_file
+from iwax.data.from_disk import in_memory, load_from_disk, shards, stays_on_disk
+from iwax.data.on_disk import RowsOnDisk
 from iwax.data.perturbation import perturbed
 from iwax.data.registry import info, load_registered, names
 from iwax.formats.dialect import AS_SHOWN, Dialect
@@ -30,6 +33,7 @@ def load(
     perturb: float | None = None,
     columns: Sequence[Column] | None = None,
     left_out: Collection[str] = (),
+    on_disk: bool | None = False,
 ) -> Dataset:
     """Load a registered data set by name, or your own by path: arrays, tables, or pictures in a folder or zip file.
 
@@ -49,6 +53,10 @@ def load(
     ``perturb`` is the share of the values of training and validation rows that uniform ones replace, last of all, as a
     background model needs it (`perturb`).
 
+    ``on_disk`` leaves the rows of a .npy or .parquet file, or of a folder of .npy, .npz or .parquet shards, on disk,
+    to be read as they are needed; None does so where they would take more than a quarter of this machine's memory, or
+    8 GB.
+
     Raises ValueError (unknown name, with the nearest ones; unusable values, with their place),
     FileNotFoundError, PermissionError, UnavailableError or ChecksumError.
 
@@ -61,9 +69,16 @@ def load(
     dialect = Dialect(header, delimiter, encoding, thousands, missing, levels or {})
     if isinstance(name_or_path, str) and (name_or_path in names() or not _looks_like_path(name_or_path)):
         loaded = _registered(name_or_path, binarize, as_table=bool(kinds) or dialect != AS_SHOWN)
+        if on_disk:
+            raise ValueError(f"{name_or_path}: a registered data set is read into memory; leave out on_disk=True")
     else:
         path = Path(name_or_path).expanduser()
-        loaded = load_file(path, kinds=kinds, dialect=dialect, columns=columns, left_out=left_out)
+        stays = stays_on_disk(path) if on_disk is None else on_disk
+        if stays or (path.is_dir() and shards(path)):
+            loaded = load_from_disk(path, kinds=kinds, dialect=dialect, columns=columns, left_out=left_out)
+            loaded = loaded if stays else in_memory(loaded)
+        else:
+            loaded = load_file(path, kinds=kinds, dialect=dialect, columns=columns, left_out=left_out)
         loaded = loaded if binarize is None else _binarized(loaded, binarize)
     return loaded if perturb is None else perturbed(loaded, perturb)
 
@@ -105,8 +120,7 @@ def _binarized(dataset: Dataset, how: Binarize) -> Dataset:
             f"seed {BINARIZE_SEED}"
         )
     drawn = {
-        part: Split(binarized(split.values, how, stream=STREAMS[part], where=f"{dataset.name} ({part})"), split.labels)
-        for part, split in dataset.splits().items()
+        part: _drawn(split, how, part, where=f"{dataset.name} ({part})") for part, split in dataset.splits().items()
     }
     return replace(
         dataset,
@@ -118,3 +132,9 @@ def _binarized(dataset: Dataset, how: Binarize) -> Dataset:
         test=drawn["test"],
         columns=None,
     )
+
+
+def _drawn(split: Split, how: Binarize, part: str, *, where: str) -> Split:
+    if isinstance(split.values, RowsOnDisk):
+        return Split(binarized_on_disk(split.values, how, stream=STREAMS[part], where=where), split.labels)
+    return Split(binarized(split.values, how, stream=STREAMS[part], where=where), split.labels)

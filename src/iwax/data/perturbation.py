@@ -47,11 +47,13 @@ def perturbed(dataset: Dataset, share: float) -> Dataset:
     """
     if dataset.kind == "table":
         raise ValueError(f"{dataset.name}: perturbing needs binary, grey or real rows, got a table")
+    if dataset.on_disk:
+        raise ValueError(f"{dataset.name}: perturbing needs rows in memory, got rows on disk; save perturbed ones")
 
     def of(part: str, split: Split) -> Split:
         grey = dataset.kind == "grey" or (part == "train" and dataset.binarize_training)
         levels = None if dataset.kind == "real" else 256 if grey else 2
-        return Split(perturb(split.values, share, levels=levels, seed=_SEEDS[part]), split.labels)
+        return Split(perturb(split.array, share, levels=levels, seed=_SEEDS[part]), split.labels)
 
     return replace(
         dataset,

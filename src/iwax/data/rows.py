@@ -37,12 +37,12 @@ class Rows:
     unread: Mapping[str, Sequence[str | None]] = field(default_factory=dict)
 
 
-def rows_of(values: np.ndarray, labels: np.ndarray | None, *, where: str) -> Rows:
+def rows_of(values: np.ndarray, labels: np.ndarray | None, *, where: str, before: int = 0) -> Rows:
     """An array [n, D], [n, h, w] or [n, h, w, c] as checked rows.
 
     bool, and whole numbers all 0 or 1, are binary; other whole numbers 0..255 are grey; floats are real, or
     binary if all are 0 or 1. NaN marks a missing cell. Raises ValueError for anything else, for infinity, and for
-    a row of which every cell is missing.
+    a row of which every cell is missing. ``before`` counts the rows of the file before these.
 
     >>> rows_of(np.zeros((5, 2, 3)), None, where="x").shape
     (2, 3)
@@ -60,8 +60,8 @@ def rows_of(values: np.ndarray, labels: np.ndarray | None, *, where: str) -> Row
     if 0 in values.shape:
         raise ValueError(f"{where}: needed at least one row and one column; got shape {values.shape}")
     flat = values.reshape(len(values), -1)
-    kind, checked = _real(flat, where) if values.dtype.kind == "f" else _whole(flat, where)
-    refuse_empty_rows(checked, range(1, len(flat) + 1), where)
+    kind, checked = (_real if values.dtype.kind == "f" else _whole)(flat, where, before)
+    refuse_empty_rows(checked, range(before + 1, before + len(flat) + 1), where)
     return Rows(np.ascontiguousarray(checked), values.shape[1:], kind, labels)
 
 
@@ -75,14 +75,15 @@ def refuse_empty_rows(values: np.ndarray, lines: Sequence[int], where: str) -> N
         )
 
 
-def _real(flat: np.ndarray, where: str) -> tuple[Kind, np.ndarray]:
+def _real(flat: np.ndarray, where: str, before: int) -> tuple[Kind, np.ndarray]:
     with np.errstate(over="ignore"):
         single = flat.astype(np.float32)
     if np.isinf(single).any():
         row, column = np.argwhere(np.isinf(single))[0]
         raise ValueError(
-            f"{where}:{row + 1}:{column + 1}: needed finite float32 numbers; got {flat[row, column]} (row:column of "
-            f"{flat.shape}, counted from 1); leave such rows out, fill them in, or mark the cell as missing by NaN"
+            f"{where}:{before + row + 1}:{column + 1}: needed finite float32 numbers; got {flat[row, column]} "
+            f"(row:column of {flat.shape}, counted from 1); leave such rows out, fill them in, or mark the cell as "
+            "missing by NaN"
         )
     missing = np.isnan(single)
     single[missing] = np.nan  # one pattern of bits for all, so that equal data have equal digests
@@ -92,12 +93,12 @@ def _real(flat: np.ndarray, where: str) -> tuple[Kind, np.ndarray]:
     return "binary" if binary else "real", single
 
 
-def _whole(flat: np.ndarray, where: str) -> tuple[Kind, np.ndarray]:
+def _whole(flat: np.ndarray, where: str, before: int) -> tuple[Kind, np.ndarray]:
     if flat.min() < 0 or flat.max() > 255:
         row, column = np.argwhere((flat < 0) | (flat > 255))[0]
         raise ValueError(
-            f"{where}:{row + 1}:{column + 1}: needed whole numbers 0..255; got {flat[row, column]} (row:column of "
-            f"{flat.shape}, counted from 1); save real values as float32"
+            f"{where}:{before + row + 1}:{column + 1}: needed whole numbers 0..255; got {flat[row, column]} "
+            f"(row:column of {flat.shape}, counted from 1); save real values as float32"
         )
     own = flat.dtype == np.uint8 and flat.flags.writeable  # what is read in place is not
     return ("binary" if flat.max() <= 1 else "grey"), flat if own else flat.astype(np.uint8)

@@ -14,7 +14,8 @@ from iwax.data.rows import Rows, refuse_empty_rows
 from iwax.data.schema import typed
 from iwax.formats.cells import Cells
 from iwax.formats.dialect import AS_SHOWN, NAMED, Dialect
-from iwax.formats.parquet import cut_parquet, fill_parquet, parquet_shape, read_parquet
+from iwax.formats.parquet import fill_parquet, parquet_shape, read_parquet
+from iwax.formats.parquet_parts import cut_parquet
 from iwax.formats.table import read_cells, replace_cells
 from iwax.formats.text import parted
 from iwax.formats.whole import read_whole
@@ -64,7 +65,7 @@ def rows_of_table(
     (`encode_each`), with the columns that are not read. Of a .parquet, only the rows of a ``span`` are read if one is
     given, (start, stop).
     """
-    names, dialect = [column.name for column in columns], _with_levels(dialect, columns)
+    names, dialect = [column.name for column in columns], with_levels(dialect, columns)
     if not each:
         return _encoded(tuple(columns), _cells(path, dialect, dropped, names, span), dropped, empty=empty)
     try:
@@ -94,7 +95,7 @@ def filled_table(
     ``span`` if it is given. ``dialect`` as it was read.
     Raises ValueError where the file no longer has these columns or as many rows.
     """
-    names, dialect, contents = [column.name for column in columns], _with_levels(dialect, columns), _bytes(path, span)
+    names, dialect, contents = [column.name for column in columns], with_levels(dialect, columns), _bytes(path, span)
     if _is_text(path):
         cells = read_cells(contents, name=str(path), names=names, dialect=dialect)
         there, rows = list(cells.names), len(cells)
@@ -130,7 +131,7 @@ def written_as(path: Path, dialect: Dialect = AS_SHOWN) -> Dialect:
     )
 
 
-def _with_levels(dialect: Dialect, columns: Sequence[Column]) -> Dialect:
+def with_levels(dialect: Dialect, columns: Sequence[Column]) -> Dialect:
     """The dialect in which no level of a column is a word for missing cells."""
     levels = {column.name: column.levels for column in columns if column.levels}
     return replace(dialect, levels={**dialect.levels, **levels})

@@ -36,8 +36,23 @@ def read_parquet(
     has written is known by its notes. ``first`` rows of the file stand before these, and count in the numbers of lines.
     Raises ValueError naming file and columns, and where pyarrow is not installed.
     """
-    file = _opened(contents, name)
-    rows, found = file.metadata.num_rows, file.schema_arrow
+    file = opened(contents, name)
+    lines = range(first + 1, first + file.metadata.num_rows + 1)
+    return cells_of(file, name, len(contents), lines, left_out=left_out, dialect=dialect)
+
+
+def cells_of(
+    file: Any,
+    name: str,
+    size: int,
+    lines: range,
+    *,
+    left_out: Collection[str] = (),
+    dialect: Dialect = AS_SHOWN,
+    group: int | None = None,
+) -> Cells:
+    """The cells of an `opened` file of a ``size``, or of one group of its rows, whose numbers are ``lines``."""
+    rows, found = len(lines), file.schema_arrow
     if not rows or not len(found):
         raise ValueError(f"{name}: needed at least one row and one column; got {rows} x {len(found)}")
     names, columns, marks = [column.strip() for column in found.names], [], []
@@ -49,7 +64,7 @@ def read_parquet(
             marks.append({})
             continue
         try:
-            cells, words = _cells(file, i, (name, len(contents)), dialect)
+            cells, words = _cells(file, i, (name, size), dialect, group)
         except TableError as error:
             errors.append(error)
             continue
@@ -57,7 +72,6 @@ def read_parquet(
         marks.append(words)
     raise_all(errors, name)
     index = tuple(column for column in _index(found) if column in set(names))
-    lines = range(first + 1, first + rows + 1)
     return Cells(name, tuple(names), tuple(columns), lines, index=index, marks=tuple(marks))
 
 
@@ -73,49 +87,15 @@ def _index(schema: Any) -> list[str]:
 
 def parquet_shape(contents: bytes, *, name: str) -> tuple[list[str], int]:
     """The names of a Parquet file's columns, as they are read, and how many rows it has; ValueError as above."""
-    file = _opened(contents, name)
+    file = opened(contents, name)
     return [column.strip() for column in file.schema_arrow.names], file.metadata.num_rows
 
 
-def parquet_rows(path: Path) -> int:
-    """How many rows a Parquet file has, by its closing words; ValueError as above."""
-    with _whole(str(path)):
-        return _arrow(str(path)).parquet.read_metadata(path).num_rows
-
-
-def cut_parquet(path: Path, start: int, stop: int) -> bytes:
-    """The rows from ``start`` to ``stop`` of a Parquet file as one of their own: only their row groups are read.
-
-    Types, dictionaries and notes stay. Raises ValueError where the file is damaged or has fewer rows.
-    """
-    arrow, stream = _arrow(str(path)), io.BytesIO()
-    with _whole(str(path)), arrow.parquet.ParquetFile(path) as file:
-        about, at, there = file.metadata, 0, []
-        if stop > about.num_rows:
-            raise ValueError(f"needed rows {start + 1} to {stop}; got {about.num_rows}: it has changed since")
-        for group in range(about.num_row_groups):
-            end = at + about.row_group(group).num_rows
-            there += [(group, at)] if at < stop and end > start else []
-            at = end
-        with arrow.parquet.ParquetWriter(stream, file.schema_arrow, compression="NONE") as cut:
-            at = there[0][1]
-            for batch in file.iter_batches(batch_size=BATCH, row_groups=[group for group, _ in there]):
-                low, high = max(start - at, 0), min(stop - at, len(batch))
-                if low < high:
-                    cut.write_batch(batch.slice(low, high - low))
-                at += len(batch)
-    return stream.getvalue()
-
-
-def as_parquet(columns: Mapping[str, np.ndarray]) -> bytes:
-    """Arrays [n] of numbers or texts as the columns of a Parquet file.
-
-    >>> parquet_shape(as_parquet({"a": np.array([1, 2]), "b": np.array(["x", ""])}), name="new.parquet")
-    (['a', 'b'], 2)
-    """
-    arrow, stream = _arrow("a table of results"), io.BytesIO()
-    arrow.parquet.write_table(arrow.table({name: arrow.array(part) for name, part in columns.items()}), stream)
-    return stream.getvalue()
+def parquet_bytes(path: Path) -> int:
+    """The bytes that the cells of a Parquet file take as float32, or as it packs them if that is more."""
+    about = opened(path, str(path)).metadata
+    packed = sum(about.row_group(i).total_byte_size for i in range(about.num_row_groups))
+    return max(4 * about.num_rows * about.num_columns, packed)
 
 
 def fill_parquet(
@@ -127,8 +107,8 @@ def fill_parquet(
     the number is too large for it). All other values, columns and notes stay as they are; pandas' notes on types go
     where a type has changed. With ``as_csv`` it is written as CSV: dictionaries by their values, what is missing empty.
     """
-    arrow, file = _arrow(name), _opened(contents, name, levels=False)
-    with _whole(name):
+    arrow, file = arrow_of(name), opened(contents, name, levels=False)
+    with whole_parquet(name):
         table = file.read()
         table.validate(full=True)  # texts that are no UTF-8, places that a dictionary does not have
     table = table.slice(0, limit) if limit is not None else table
@@ -154,7 +134,7 @@ def fill_parquet(
 
 def _filled(column: Any, new: Mapping[int, str]) -> Any:
     """A column with the cells of some rows replaced, given as texts; the values of a dictionary stay in their order."""
-    arrow, kind = _arrow(""), column.type
+    arrow, kind = arrow_of(""), column.type
     types = arrow.types
     if types.is_dictionary(kind):
         whole = column.unify_dictionaries().combine_chunks()
@@ -186,10 +166,10 @@ def _value(text: str, kind: Any, types: Any) -> object:
     return float(text) if types.is_floating(kind) else text
 
 
-def _arrow(name: str) -> Any:
+def arrow_of(name: str) -> Any:
     """pyarrow and those of its modules that are used here. Raises ValueError where it is not installed."""
     try:
-        for module in ("csv", "parquet", "types"):
+        for module in ("compute", "csv", "parquet", "types"):
             importlib.import_module(f"pyarrow.{module}")
         return importlib.import_module("pyarrow")
     except ImportError as error:
@@ -199,58 +179,70 @@ def _arrow(name: str) -> Any:
         ) from error
 
 
-def _opened(contents: bytes, name: str, *, levels: bool = True) -> Any:
-    """A Parquet file of which only the closing words are read; its texts will be, as ``levels`` and their places.
+def opened(contents: bytes | Path, name: str, *, levels: bool = True) -> Any:
+    """A Parquet file, or its bytes, of which only the closing words are read; its texts will be, as ``levels``.
 
     Raises MemoryLimitError where the rows and columns that they declare would be too many for such a file.
     """
-    arrow = _arrow(name)
-    with _whole(name):
-        found = arrow.parquet.read_schema(arrow.BufferReader(contents)) if levels else ()
+    arrow = arrow_of(name)
+    source = (lambda: contents) if isinstance(contents, Path) else lambda: arrow.BufferReader(contents)
+    size = contents.stat().st_size if isinstance(contents, Path) else len(contents)
+    with whole_parquet(name):
+        found = arrow.parquet.read_schema(source()) if levels else ()
         texts = [field.name for field in found if _is(field.type, _TEXTS)]
-        file = arrow.parquet.ParquetFile(arrow.BufferReader(contents), read_dictionary=texts)
+        file = arrow.parquet.ParquetFile(source(), read_dictionary=texts)
         _ = file.schema_arrow.names  # names that are no UTF-8
     about = file.metadata
     check_width(about.num_columns, name)
     groups = [about.row_group(i) for i in range(about.num_row_groups)]
-    needed = CELL * about.num_rows * about.num_columns + sum(group.total_byte_size for group in groups)
-    allow(needed, f"{name}: its {about.num_rows:,} rows of {about.num_columns:,} columns", held=len(contents))
+    of_file = isinstance(contents, bytes)  # of one that stays on disk a group of rows is read at a time
+    rows = about.num_rows if of_file else max((group.num_rows for group in groups), default=0)
+    needed = CELL * rows * about.num_columns
+    needed += (sum if of_file else max)([0, *(group.total_byte_size for group in groups)])
+    allow(needed, f"{name}: its {rows:,} rows of {about.num_columns:,} columns", held=size)
     return file
 
 
-def _whole(name: str) -> AbstractContextManager[None]:
+def value_type(kind: Any) -> Any:
+    """The type of the values of a column, be they in a dictionary or not."""
+    return kind.value_type if arrow_of("").types.is_dictionary(kind) else kind
+
+
+def whole_parquet(name: str) -> AbstractContextManager[None]:
     """Say which file it is that Arrow cannot read."""
-    return naming(name, "a whole Parquet file", _arrow(name).ArrowException, OSError, ValueError)
+    return naming(name, "a whole Parquet file", arrow_of(name).ArrowException, OSError, ValueError)
 
 
 def _is(kind: Any, questions: Sequence[str]) -> bool:
     """Whether a type is one of those that these functions of pyarrow.types ask for."""
-    types = _arrow("").types
+    types = arrow_of("").types
     return any(getattr(types, question)(kind) for question in questions)
 
 
-def _cells(file: Any, place: int, source: tuple[str, int], dialect: Dialect) -> tuple[Column, dict[str, int]]:
+def _cells(
+    file: Any, place: int, source: tuple[str, int], dialect: Dialect, group: int | None
+) -> tuple[Column, dict[str, int]]:
     """One column as cells, numbers as they are and all else as levels, and the words in it that count as missing."""
-    types, about = _arrow(source[0]).types, file.schema_arrow.field(place)
+    types, about = arrow_of(source[0]).types, file.schema_arrow.field(place)
     name, kind = about.name.strip(), about.type
-    kind = kind.value_type if types.is_dictionary(kind) else kind
+    kind = value_type(kind)
     if not _is(kind, (*_NUMBERS, *_TEXTS, *_TIMES, *_OTHERS)):
         raise TableError(
             f"{source[0]}: column {name!r} needs numbers, booleans or texts; got {about.type}; turn it into "
             "numbers (lists into a column for each item), or leave it out with ",
             Option("kinds", "drop", name),
         )
-    column = _read(file, about, source)
+    column = _read(file, about, source, None if group is None else [group])
     if not types.is_dictionary(about.type) and _is(kind, _NUMBERS):
         return _numbers(column, dialect.missing, dialect.levels.get(name, ())), {}
     return _levels(column, dialect, dialect.levels.get(name, ()))
 
 
-def _read(file: Any, about: Any, source: tuple[str, int]) -> Any:
+def _read(file: Any, about: Any, source: tuple[str, int], groups: list[int] | None) -> Any:
     """One column, read by itself, a batch at a time; refused where it grows beyond what such a file may hold."""
-    arrow, chunks, size = _arrow(source[0]), [], 0
-    with _whole(source[0]):
-        for batch in file.iter_batches(batch_size=BATCH, columns=[about.name]):
+    arrow, chunks, size = arrow_of(source[0]), [], 0
+    with whole_parquet(source[0]):
+        for batch in file.iter_batches(batch_size=BATCH, columns=[about.name], row_groups=groups):
             chunks.append(batch.column(batch.schema.get_field_index(about.name)))
             size += chunks[-1].nbytes
             allow(size, f"{source[0]}: column {about.name!r}", held=source[1])
@@ -271,7 +263,7 @@ def _numbers(column: Any, missing: Sequence[str], levels: Collection[str]) -> Nu
 
 
 def _levels(column: Any, dialect: Dialect, levels: Collection[str]) -> tuple[Levels, dict[str, int]]:
-    types = _arrow("").types
+    types = arrow_of("").types
     whole = column if types.is_dictionary(column.type) else column.dictionary_encode()
     whole = whole.unify_dictionaries().combine_chunks()
     values = whole.dictionary.cast("string") if _is(whole.dictionary.type, _TIMES) else whole.dictionary

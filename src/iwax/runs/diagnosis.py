@@ -75,8 +75,9 @@ def diagnose(
     _check(effort, seed)
     split, dataset = split or settings.evaluation.split, run.dataset()
     with run.placed():
-        x = run.rows(split)
-        _check_whole(x[: max(effort.limit, effort.latent_rows, effort.signal_rows)], dataset, split)
+        needed = max(effort.limit, effort.latent_rows, effort.signal_rows)
+        x = run.rows(split, first=needed if dataset.on_disk else None)
+        _check_whole(x[:needed], dataset, split)
         seconds = cost.forecast(settings, run.shape, effort.products(len(chosen)))
         reporter.note(
             f"diagnosing {min(effort.limit, len(x))} rows with k={effort.k}, gradients {effort.repeats} times at "

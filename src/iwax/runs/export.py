@@ -10,7 +10,7 @@ from iwax import data
 from iwax.data import encoding
 from iwax.data.tables import TABLES, TEXTS, Span
 from iwax.formats.dialect import AS_SHOWN
-from iwax.formats.parquet import as_parquet
+from iwax.formats.parquet_parts import as_parquet
 from iwax.formats.table import quoted
 from iwax.storage import durable
 

@@ -150,13 +150,13 @@ class Run:
             self._dataset = run_data.find(self.config.data, self.about, run=self.path, given=self._data_path)
         return self._dataset
 
-    def rows(self, split: str, *, final: bool = True) -> np.ndarray:
-        """The rows of a split [n, D] as a density is evaluated at them or, not ``final``, as training takes them."""
-        return build.values(self.config, self.dataset(), split, final=final)
+    def rows(self, split: str, *, final: bool = True, first: int | None = None) -> np.ndarray:
+        """The ``first`` rows of a split [n, D] as a density takes them or, not ``final``, as training does."""
+        return np.asarray(build.values(self.config, self.dataset(), split, final=final)[:first])
 
     def typical_rows(self, n: int) -> np.ndarray:
         """The first n validation rows [n, D]; training rows where there are none."""
-        return self.rows("train" if self.dataset().valid is None else "valid")[:n]
+        return self.rows("train" if self.dataset().valid is None else "valid", first=n)
 
     @property
     def left_out(self) -> list[str]:

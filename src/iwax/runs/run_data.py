@@ -189,7 +189,7 @@ def _checked(places: Sequence[str], settings: Data, record: DataRecord, *, run: 
     others: dict[str, str] = {}
     failed: Exception | None = None
     for place in places:
-        moved = settings.model_copy(update={"name": place})
+        moved = settings.model_copy(update={"name": place, "on_disk": bool(settings.on_disk)})
         try:
             found = moved.load(columns=record.columns, left_out=record.left_out)
         except (ValueError, OSError) as error:

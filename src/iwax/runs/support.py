@@ -6,6 +6,7 @@ import numpy as np
 
 from iwax import supports
 from iwax.data import Dataset
+from iwax.data.on_disk import RowsOnDisk
 from iwax.settings.parts.likelihoods import Likelihood
 
 __all__ = ["check", "check_values"]
@@ -28,14 +29,37 @@ def check(likelihood: Likelihood, dataset: Dataset, *, source: str) -> None:
     for part, split in dataset.splits().items():
         if not (dataset.binarize_training and part == "train"):
             fractions = dataset.kind == "grey" and likelihood.family is not None and likelihood.family.grey
-            values = split.values / np.float32(255) if fractions else split.values
             if (likelihood.kind == "columns") != (dataset.kind == "table"):
                 _refuse_kind(likelihood, dataset, source)
-            check_values(likelihood, values, source=f"{source} ({part})")
+            if isinstance(split.values, RowsOnDisk):
+                _check_on_disk(likelihood, dataset.kind, split.values, unit=255 if fractions else 1)
+            else:
+                values = split.values / np.float32(255) if fractions else split.values
+                check_values(likelihood, values, source=f"{source} ({part})")
 
 
-def check_values(likelihood: Likelihood, values: np.ndarray, *, source: str, trained: bool = False) -> None:
+def _check_on_disk(likelihood: Likelihood, kind: str, rows: RowsOnDisk, *, unit: int) -> None:
+    """The same of rows on disk, which are read only where their kind does not say it."""
+    possible = {"binary": np.arange(2), "grey": np.arange(256)}.get(kind)
+    finite = likelihood.support in (supports.real, supports.anything)  # which was seen
+    inside = possible is not None and likelihood.support.first_outside(possible / np.float32(unit)) is None
+    if (finite or inside) and not (likelihood.pictures and rows.missing):
+        return
+    for numbers, values in rows.chunks():
+        values = values if unit == 1 else values / np.float32(unit)
+        outside = likelihood.support.first_outside(values, missing=True)
+        missing = np.argwhere(np.isnan(values))[:1] if likelihood.pictures and rows.missing else ()
+        for row in (*(() if outside is None else (outside[0],)), *(place[0] for place in missing)):
+            file, number = rows.source.place(int(numbers[row]))
+            check_values(likelihood, values[row : row + 1], source=file, before=number - 1)
+
+
+def check_values(
+    likelihood: Likelihood, values: np.ndarray, *, source: str, trained: bool = False, before: int = 0
+) -> None:
     """Refuse rows [n, D] outside the support of a likelihood, to be ``trained`` or so already; ValueError names a cell.
+
+    ``before`` counts the rows of the source before these.
 
     NaN marks a value that was not observed, and passes; the columns of a table have been checked as they were read.
 
@@ -49,14 +73,14 @@ def check_values(likelihood: Likelihood, values: np.ndarray, *, source: str, tra
     if likelihood.pictures and np.isnan(values).any():
         row, column = np.argwhere(np.isnan(values))[0]
         raise ValueError(
-            f"{source}:{row + 1}:{column + 1}: model.likelihood={likelihood.kind} needs whole pictures, as every pixel "
-            "depends on those before it, got a missing one; use model.likelihood=bernoulli"
+            f"{source}:{before + row + 1}:{column + 1}: model.likelihood={likelihood.kind} needs whole pictures, as "
+            "every pixel depends on those before it, got a missing one; use model.likelihood=bernoulli"
         )
     support, family = likelihood.support, likelihood.family
     cell = support.first_outside(values, missing=True)
     if cell is not None:
         who = f"model.likelihood={likelihood.kind}" if family is None else family.who
-        place = ":".join([source, *(str(i + 1) for i in cell)])
+        place = ":".join([source, str(before + cell[0] + 1), *(str(i + 1) for i in cell[1:])])
         advice = _advice(support, values[cell], trained=trained)
         raise ValueError(f"{place}: {support.refusal(values[cell], who=who, advice=advice)}")
 

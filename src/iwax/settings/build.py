@@ -4,6 +4,8 @@ Networks follow the configuration from the data up: layer l of the posterior goe
 and a log-scale, and the generative net of the same layer goes back through the same widths reversed.
 """
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -15,8 +17,11 @@ from iwax.bfloat16 import has_units
 from iwax.data import Dataset, names
 from iwax.data import info as registered
 from iwax.data.binarization import binarize_once
+from iwax.data.binarization_on_disk import drawn_once
 from iwax.data.bits import permutation
 from iwax.data.dataset import Kind
+from iwax.data.on_disk import Reading, RowsOnDisk, spread
+from iwax.data.survey import moments
 from iwax.memory_limit import allow
 from iwax.model import LatentVariableModel
 from iwax.settings.config import Config, Training
@@ -43,6 +48,8 @@ __all__ = [
 _LIKELIHOODS = {"real": "gaussian", "table": "columns"}  # of data that are neither binary nor grey
 FINAL_SEED = 0  # of the one draw at which training rows binarised at every access are measured
 COPIES = 3  # of every number: itself, and two moments of Adam
+TABLE_ROWS = 100_000  # of a table on disk whose columns say where the untrained model starts
+ROWS_ON_DISK = 10_000  # of data on disk that are measured, where nothing is said
 SMALLEST_SCALE = 0.05  # of a constant feature, as a fraction of that of all: no density starts infinite
 
 
@@ -56,8 +63,11 @@ def resolve(config: Config, dataset: Dataset) -> Config:
     model = config.model.with_likelihood(_LIKELIHOODS.get(dataset.kind, "bernoulli")).model_dump()
     if dataset.missing and model["mask"] is None:
         model["mask"] = True
-    named = config.data.model_dump() | {"name": canonical_name(config.data.name)}
-    return Config.model_validate(config.model_dump() | {"data": named, "model": model})
+    named = config.data.model_dump() | {"name": canonical_name(config.data.name), "on_disk": dataset.on_disk or None}
+    measured = config.evaluation.model_dump()
+    if dataset.on_disk and measured["limit"] is None and len(dataset.split(measured["split"])) > ROWS_ON_DISK:
+        measured["limit"] = ROWS_ON_DISK
+    return Config.model_validate(config.model_dump() | {"data": named, "model": model, "evaluation": measured})
 
 
 def canonical_name(name: str) -> str:
@@ -78,7 +88,9 @@ def feature_statistics(config: Config, dataset: Dataset) -> FeatureStatistics:
     """
     shown = values(config, dataset, "train")
     unit = 255.0 if dataset.binarize_training else 1.0
-    if dataset.missing:
+    if isinstance(shown, RowsOnDisk):
+        mean, scale = (each / unit for each in moments(shown))
+    elif dataset.missing:
         wide = shown.astype(np.float64)
         mean, scale = np.nanmean(wide, axis=0) / unit, np.nanstd(wide, axis=0) / unit
     else:
@@ -88,11 +100,12 @@ def feature_statistics(config: Config, dataset: Dataset) -> FeatureStatistics:
     scale = np.maximum(scale, SMALLEST_SCALE * overall)
     table = None
     if config.model.likelihood.kind == "columns" and dataset.columns is not None:
-        table = table_start(dataset.columns, shown, floor=config.model.scale_floor or 0.0, source=config.data.name)
+        seen = shown.take(spread(len(shown), TABLE_ROWS)) if isinstance(shown, RowsOnDisk) else shown
+        table = table_start(dataset.columns, seen, floor=config.model.scale_floor or 0.0, source=config.data.name)
     return FeatureStatistics(mean, scale, dataset.shape, _examples(config, shown, unit), table)
 
 
-def _examples(config: Config, shown: Num[np.ndarray, "rows features"], unit: float) -> np.ndarray | None:
+def _examples(config: Config, shown: Any, unit: float) -> np.ndarray | None:
     """Rows drawn without replacement, as a function of the run's seed; all there are, if they are too few."""
     count = config.model.prior.examples
     if not count:
@@ -101,8 +114,8 @@ def _examples(config: Config, shown: Num[np.ndarray, "rows features"], unit: flo
     return shown[np.sort(order[:count])].astype(np.float32) / np.float32(unit)
 
 
-def values(config: Config, dataset: Dataset, part: str, *, final: bool = False) -> Num[np.ndarray, "rows features"]:
-    """The rows of a split as training takes them or, ``final``, as a density is evaluated at them.
+def values(config: Config, dataset: Dataset, part: str, *, final: bool = False) -> Any:
+    """The rows of a split [n, D], an array or `RowsOnDisk`, as training takes them or, ``final``, as a density does.
 
     They differ for training rows that are binarised again at every access: their final form is one fixed draw.
     Raises ValueError where the data have no such split.
@@ -113,8 +126,13 @@ def values(config: Config, dataset: Dataset, part: str, *, final: bool = False) 
     """
     rows = dataset.split(part).values
     if final and part == "train" and dataset.binarize_training:
+        if isinstance(rows, RowsOnDisk):
+            return drawn_once(rows, seed=FINAL_SEED, stream=Bits.SAMPLE)
         return binarize_once(rows, seed=FINAL_SEED, stream=Bits.SAMPLE)
-    return to_model_scale(config, dataset.kind, rows)
+    if not isinstance(rows, RowsOnDisk):
+        return to_model_scale(config, dataset.kind, rows)
+    grey = dataset.kind == "grey" and _fractions(config)
+    return rows.mapped(Reading("fractions of 255", _as_fractions), np.float32) if grey else rows
 
 
 def to_model_scale(
@@ -127,10 +145,17 @@ def to_model_scale(
     array([[1.]], dtype=float32)
     """
     whole = rows.dtype == np.uint8 or np.isnan(rows).any()
+    return _as_fractions(rows) if kind == "grey" and _fractions(config) and whole else rows
+
+
+def _fractions(config: Config) -> bool:
+    """Whether the likelihood takes grey values as fractions."""
     family = config.model.likelihood.family
-    if kind == "grey" and family is not None and family.grey and whole:
-        return rows.astype(np.float32) / np.float32(255)
-    return rows
+    return family is not None and family.grey
+
+
+def _as_fractions(rows: np.ndarray, places: np.ndarray | None = None) -> np.ndarray:
+    return rows.astype(np.float32) / np.float32(255)
 
 
 def build_model(config: Config, start: FeatureStatistics, *, key: PRNGKey) -> LatentVariableModel:

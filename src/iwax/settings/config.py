@@ -55,6 +55,11 @@ class Data(Section):
     thousands: Literal[",", ".", "'", "space"] | None = Field(
         default=None, description="of a table, what stands between thousands (, . ' or space), or null (nothing)"
     )
+    on_disk: bool | None = Field(
+        default=None,
+        description="true (rows stay on disk, read as they are needed), false (all are read into memory), or null "
+        "(on disk where they would take more than a quarter of this machine's memory, or 8 GB)",
+    )
     perturb: float | None = number(
         None,
         "a number from 2^-16 to 1 (share of training values made random, for a background model), or null",

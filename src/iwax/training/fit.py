@@ -12,7 +12,8 @@ import optax
 
 from iwax._typing import PRNGKey
 from iwax.bfloat16 import has_units, no_units
-from iwax.evaluation.rows import DataPoints, check_points, host_datum, rows_at
+from iwax.data.on_disk import RowsOnDisk
+from iwax.evaluation.rows import check_points, host_datum, rows_at
 from iwax.gradients import AnyObjective, as_objective
 from iwax.parts import Datum
 from iwax.printed import printed
@@ -21,6 +22,7 @@ from iwax.training.loop import train
 from iwax.training.objective import piece_of
 from iwax.training.state import Plan, State, initial_state, steps_per_epoch
 from iwax.training.watching import Callback, ProgressLine, Watchers
+from iwax.training.windows import TrainingRows
 
 __all__ = ["Result", "fit"]
 
@@ -39,7 +41,7 @@ class Result(NamedTuple):
 def fit(
     model: Any,
     objective: AnyObjective,
-    x_train: DataPoints,
+    x_train: TrainingRows,
     *,
     optimizer: optax.GradientTransformation,
     epochs: int,
@@ -48,7 +50,7 @@ def fit(
     binarize: bool = False,
     missing: bool = False,
     piece: int | None = None,
-    x_valid: DataPoints | None = None,
+    x_valid: TrainingRows | None = None,
     validate_every: int = 1,
     patience: int | None = None,
     callbacks: Sequence[Callback] = (),
@@ -61,7 +63,9 @@ def fit(
     Args:
         model: a `LatentVariableModel`, or any Equinox module that the objective takes.
         objective: what is ascended: a `gradients.Objective`, or a function of (model, key, x, beta=).
-        x_train: rows [n, *event], as the likelihood takes them, or a `Datum` of rows with covariates.
+        x_train: rows [n, *event], as the likelihood takes them, a `Datum` of rows with covariates, or rows on disk, as
+            ``data.load(path, on_disk=True).train.values``, which are read while the device works (``iwax[disk]``) and
+            give the bits that they give in memory.
         optimizer: any optimiser of Optax, such as ``optax.adam(1e-3)``.
         epochs: passes over x_train, each in an order of its own.
         key: the key of all randomness, from `jax.random.key`.
@@ -115,13 +119,13 @@ def _precision(asked: Literal["full", "mixed"]) -> Literal["full", "mixed"]:
 
 
 def _checked(
-    model: Any, x_train: DataPoints, x_valid: DataPoints | None, *, binarize: bool, missing: bool
-) -> tuple[DataPoints, DataPoints | None]:
+    model: Any, x_train: TrainingRows, x_valid: TrainingRows | None, *, binarize: bool, missing: bool
+) -> tuple[TrainingRows, TrainingRows | None]:
     """Both sets of rows, in the support of the model's likelihood and of as many features."""
     x_train = _rows(x_train, "x_train", model, missing=missing, support=not binarize)
     for seen in jax.tree.leaves(_observed(x_train)):
-        if not seen.any(axis=0).all():
-            place = np.argwhere(~seen.any(axis=0))[0].tolist()
+        if not seen.all():
+            place = np.argwhere(~seen)[0].tolist()
             where = f"column {place[0]}" if len(place) == 1 else f"place {place}"
             raise ValueError(f"x_train needs at least one observed value in every column, got none in {where}")
     if x_valid is None:
@@ -133,8 +137,13 @@ def _checked(
     return x_train, x_valid
 
 
-def _rows(rows: DataPoints, name: str, model: Any, *, missing: bool, support: bool = True) -> DataPoints:
+def _rows(rows: TrainingRows, name: str, model: Any, *, missing: bool, support: bool = True) -> TrainingRows:
     """Rows [n, *event of the model] that were checked; also for its likelihood's support, where it has to be."""
+    if isinstance(rows, RowsOnDisk):
+        for numbers, values in rows.chunks():
+            file, first = rows.source.place(int(numbers[0]))
+            _rows(values, f"{name} from {file}, row {first} on,", model, missing=missing, support=support)
+        return rows
     rows = check_points(model, rows, name=name, missing=missing)
     rows = replace(rows, index=None) if isinstance(rows, Datum) else rows
     if support:
@@ -142,20 +151,26 @@ def _rows(rows: DataPoints, name: str, model: Any, *, missing: bool, support: bo
     return rows
 
 
-def _first(rows: DataPoints) -> Datum:
+def _first(rows: TrainingRows) -> Datum:
     """The first row, on the device."""
     first = np.zeros(1, int)
-    return rows_at(host_datum(rows), first, first)
+    return rows_at(host_datum(rows[first] if isinstance(rows, RowsOnDisk) else rows), first, first)
 
 
-def _observed(rows: DataPoints) -> Any:
-    """Marks of what was observed, of rows with missing values; else None."""
+def _observed(rows: TrainingRows) -> Any:
+    """Whether each feature was ever observed, of rows with missing values; else None."""
     if isinstance(rows, Datum):
-        return rows.observed
-    return ~np.isnan(rows) if _has_missing(rows) else None
+        return jax.tree.map(lambda marks: marks.any(axis=0), rows.observed)
+    if not _has_missing(rows):
+        return None
+    if isinstance(rows, RowsOnDisk):
+        return np.any([~np.isnan(values).all(axis=0) for _, values in rows.chunks()], axis=0)
+    return ~np.isnan(rows).all(axis=0)
 
 
-def _has_missing(rows: DataPoints | None) -> bool:
+def _has_missing(rows: TrainingRows | None) -> bool:
+    if isinstance(rows, RowsOnDisk):
+        return rows.missing > 0
     return isinstance(rows, np.ndarray) and rows.dtype.kind == "f" and bool(np.isnan(rows).any())
 
 
@@ -174,7 +189,7 @@ def _seed(key: PRNGKey) -> int:
     return int(words[0]) << 32 | int(words[1])
 
 
-def _patience(patience: int | None, x_valid: DataPoints | None, validate_every: int) -> int | None:
+def _patience(patience: int | None, x_valid: TrainingRows | None, validate_every: int) -> int | None:
     if patience is not None and x_valid is None:
         raise ValueError(f"patience={patience} needs validation data: give x_valid")
     if x_valid is not None and validate_every < 1:
@@ -183,7 +198,7 @@ def _patience(patience: int | None, x_valid: DataPoints | None, validate_every: 
 
 
 def _keeper(
-    start: State, plan: Plan, x_train: DataPoints, x_valid: DataPoints | None, folder: str | Path | None
+    start: State, plan: Plan, x_train: TrainingRows, x_valid: TrainingRows | None, folder: str | Path | None
 ) -> Keeper:
     """The keeper of the fit, which is identified by all that its bits depend on, but for its end."""
     names = ("batch", "piece", "binarize", "missing", "validate_every")

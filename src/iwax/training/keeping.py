@@ -14,6 +14,7 @@ from typing import Any, Self
 import jax
 import numpy as np
 
+from iwax.data.on_disk import RowsOnDisk
 from iwax.storage import checkpoint, lock, record, strict_json, tensors
 from iwax.storage.enclosed import Enclosed
 from iwax.storage.record import Record
@@ -31,11 +32,13 @@ _FORMAT = "iwax fit 1"
 def digest(rows: Any) -> str | None:
     """The SHA-256 of the types, shapes and values of an array, or of all arrays of a tree; None of none.
 
+    That of rows on disk was taken when they were looked through.
+
     >>> digest(np.zeros(2)) == digest(np.zeros(2)), digest(np.zeros(2)) == digest(np.zeros((2, 1))), digest(None)
     (True, False, None)
     """
-    if rows is None:
-        return None
+    if rows is None or isinstance(rows, RowsOnDisk):
+        return None if rows is None else rows.digest()
     found = hashlib.sha256()
     for path, leaf in jax.tree.leaves_with_path(rows):
         found.update(f"{jax.tree_util.keystr(path)}{leaf.dtype.name} {leaf.shape}".encode())

@@ -17,7 +17,7 @@ from iwax.blocks import on_ray
 from iwax.blocks.worker import Worker
 from iwax.cli.app import main
 from iwax.data.tables import filled_table
-from iwax.formats.parquet import cut_parquet
+from iwax.formats.parquet_parts import cut_parquet
 from iwax.runs.reporter import Silent
 
 ROWS = 61  # three batches of scores, and a row

@@ -11,7 +11,7 @@ import optax
 import pytest
 from oracles.known_updates import Watcher, Weights
 
-from iwax import bounds, control_variates, gradients, training
+from iwax import bounds, control_variates, data, gradients, training
 from iwax.gradients import Surrogate
 from iwax.storage import checkpoint
 from iwax.storage.checkpoint import CorruptCheckpointError
@@ -237,3 +237,29 @@ def test_progress_is_written_where_it_is_asked_for(capsys):
 def test_what_cannot_be_is_refused(options, message):
     with pytest.raises(ValueError, match=message):
         fit(**options)
+
+
+def test_a_fit_of_rows_on_disk_is_the_fit_of_rows_in_memory(tmp_path):
+    pytest.importorskip("grain")
+    np.save(tmp_path / "x.npy", np.concatenate([TRAIN, VALID]))
+    on_disk, memory = (data.load(tmp_path / "x.npy", on_disk=how) for how in (True, False))
+    models = []
+    for rows in (on_disk, memory):
+        options = {"optimizer": optax.adam(0.05), "epochs": 4, "key": jax.random.key(5), "batch": 8}
+        options |= {"x_valid": rows.valid.values, "checkpoint": tmp_path / f"fit-{rows.on_disk}"}
+        model = Means(jnp.zeros(3))
+        found = training.fit(model, noisy, rows.train.values, **options)
+        again = training.fit(model, noisy, rows.train.values, **options | {"epochs": 4})
+        np.testing.assert_array_equal(again.model.w, found.model.w)
+        models.append(found)
+    np.testing.assert_array_equal(models[0].model.w, models[1].model.w)
+    assert models[0].history == models[1].history
+    with pytest.raises(ValueError, match="another x_train and x_valid"):
+        training.fit(model, noisy, TRAIN, **options | {"x_valid": VALID, "checkpoint": tmp_path / "fit-True"})
+
+
+def test_rows_on_disk_are_checked_as_rows_in_memory_are(tmp_path):
+    np.save(tmp_path / "x.npy", np.where(np.arange(90).reshape(30, 3) == 17, np.nan, 1.5))
+    rows = data.load(tmp_path / "x.npy", on_disk=True).train.values
+    with pytest.raises(ValueError, match=r"x_train from .*x\.npy, row 1 on, must be finite, got nan"):
+        training.fit(Means(jnp.zeros(3)), noisy, rows, optimizer=optax.adam(0.05), epochs=1, key=jax.random.key(5))

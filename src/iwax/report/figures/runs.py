@@ -57,7 +57,7 @@ def _rows(run: Run) -> Pictures:
     """Draws; and the first test rows of which nothing is missing with their reconstructions, if there are any."""
     drawn = inference.generate(run.model, SAMPLES, key=jax.random.key(SEED))
     pictures = {"samples": arrays.samples(drawn.mean, run.shape)}
-    x = run.rows("test", final=False)[:MEASURED]
+    x = run.rows("test", final=False, first=MEASURED)
     x = x[~np.isnan(x).any(axis=1)][:PAIRS]
     if len(x):
         means = inference.reconstruct(run.model, x, key=jax.random.key(SEED))
@@ -67,7 +67,7 @@ def _rows(run: Run) -> Pictures:
 
 def _columns(run: Run, columns: Sequence[Column]) -> Picture:
     """For a table, the values of every column in test rows and in as many draws."""
-    x = run.rows("test", final=False)[:MEASURED]
+    x = run.rows("test", final=False, first=MEASURED)
     drawn = inference.generate(run.model, max(len(x), LEAST_DRAWS), key=jax.random.key(SEED))
     return marginals(columns, x, drawn.sample)
 
@@ -88,7 +88,7 @@ def _pseudo_inputs(run: Run) -> Pictures:
 def _plane(run: Run) -> Pictures:
     """Where the data lie in the plane of latents, and what is decoded from it."""
     labels = run.dataset().test.labels
-    x = run.rows("test", final=False)[:EMBEDDED]
+    x = run.rows("test", final=False, first=EMBEDDED)
     means = inference.embed(run.model, x, key=jax.random.key(SEED), missing=bool(np.isnan(x).any()))
     decoded = inference.decode(run.model, manifold_grid(SIDE), key=jax.random.key(SEED))
     return {
@@ -111,7 +111,7 @@ def of_diagnosis(run: Run, found: Mapping[str, Any]) -> Pictures:
         pictures["signal_to_noise"] = _signal(found["signal_to_noise"])
     if run.latents == (2,):
         with run.placed():
-            x = run.rows(found["split"])[:SHAPED]
+            x = run.rows(found["split"], first=SHAPED)
             plane = evaluation.posterior_plane(run.model, x, key=jax.random.key(found["seed"]))
         pictures["posterior_shape"] = posterior_shape(plane, x, run.shape)
     return pictures

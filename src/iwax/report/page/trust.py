@@ -3,6 +3,8 @@
 import numpy as np
 from markupsafe import Markup
 
+from iwax.data.on_disk import RowsOnDisk
+from iwax.data.survey import moments
 from iwax.report.figures.canvas import number, several
 from iwax.report.figures.histograms import Mark, histogram
 from iwax.report.page.verdict import RULE, range_of
@@ -122,7 +124,8 @@ def independent(view: RunView) -> float | None:
     if view.measurement is None or view.run.about.kind != "binary" or view.run.dataset().missing:
         return None
     rows = build.values(view.run.config, view.run.dataset(), "train")
-    ones = rows.sum(axis=0, dtype=np.float64) / (255.0 if view.run.dataset().binarize_training else 1.0)
+    total = len(rows) * moments(rows)[0] if isinstance(rows, RowsOnDisk) else rows.sum(axis=0, dtype=np.float64)
+    ones = total / (255.0 if view.run.dataset().binarize_training else 1.0)
     p = (ones + 0.5) / (len(rows) + 1.0)
     x = view.x[_column(view, "rows").astype(int)].astype(np.float64)
     return float((x @ np.log(p) + (1.0 - x) @ np.log1p(-p)).mean())

@@ -44,8 +44,9 @@ class RunView:
 
     @cached_property
     def x(self) -> np.ndarray:
-        """All rows of the split as a density is evaluated at them."""
-        return self.run.rows(self.split)
+        """All rows of the split as a density is evaluated at them; of rows on disk, those that were measured."""
+        measured = self.run.config.evaluation.limit if self.measurement is None else self.measurement.summary["n"]
+        return self.run.rows(self.split, first=measured if self.run.dataset().on_disk else None)
 
     @cached_property
     def whole(self) -> np.ndarray:

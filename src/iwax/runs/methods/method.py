@@ -54,11 +54,11 @@ class Task:
     @cached_property
     def x(self) -> np.ndarray:
         """The rows of the split [n, D], as the likelihood takes them, up to the limit."""
-        rows = self.run.rows(self.split)
+        rows = self.run.rows(self.split, first=self.limit)
         if self.limit is not None and self.limit > len(rows):
             name = f"{self.run.dataset().name} ({self.split})"
             self.reporter.note(f"{name} has {len(rows):,} rows, fewer than the limit {self.limit:,}")
-        return rows[: self.limit]
+        return rows
 
     def key(self, stream: Stream) -> PRNGKey:
         """The key of a random stream."""
