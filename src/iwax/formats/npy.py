@@ -58,17 +58,19 @@ def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str) -
 
 
 def _read_array(stream: IO[bytes], *, size: int, name: str) -> np.ndarray:
-    shape, fortran, dtype, start = _read_header(stream, name)
-    needed = dtype.itemsize * math.prod(shape)  # Python integers: a forged shape cannot overflow them
-    if start + needed != size:
-        raise ValueError(f"{name}: shape {shape} of {dtype} needs {start + needed} bytes; the file has {size}")
+    shape, fortran, dtype, start = read_npy_header(stream, size=size, name=name)
+    needed = size - start
     contents = stream.read(needed)
     if len(contents) != needed:
         raise ValueError(f"{name}: shape {shape} of {dtype} needs {needed} bytes of data; got {len(contents)}")
     return np.frombuffer(contents, dtype).reshape(shape, order="F" if fortran else "C")
 
 
-def _read_header(stream: IO[bytes], name: str) -> tuple[tuple, bool, np.dtype, int]:
+def read_npy_header(stream: IO[bytes], *, size: int, name: str) -> tuple[tuple[int, ...], bool, np.dtype, int]:
+    """Shape, whether in Fortran order, type, and where the numbers begin, of an array in a file of ``size`` bytes.
+
+    Raises ValueError for what is no array of numbers, or where the file is shorter or longer than the header says.
+    """
     try:
         version = npy.read_magic(stream)
         if version not in HEADERS:
@@ -83,7 +85,10 @@ def _read_header(stream: IO[bytes], name: str) -> tuple[tuple, bool, np.dtype, i
         )
     if any(length < 0 for length in shape):
         raise ValueError(f"{name}: needed a shape of positive lengths; got {shape}")
-    return shape, fortran, dtype, stream.tell()
+    start, needed = stream.tell(), dtype.itemsize * math.prod(shape)  # Python integers: no forged shape overflows them
+    if start + needed != size:
+        raise ValueError(f"{name}: shape {shape} of {dtype} needs {start + needed} bytes; the file has {size}")
+    return shape, fortran, dtype, start
 
 
 def _damage(error: Exception) -> str:

@@ -3,8 +3,9 @@
 import time
 import warnings
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import equinox as eqx
@@ -16,13 +17,15 @@ import optax
 from iwax import streams
 from iwax._typing import PRNGKey
 from iwax.compiler import compiler_options
+from iwax.data.on_disk import RowsOnDisk
 from iwax.evaluation.rows import DataPoints, blocks
 from iwax.gradients import AbstractObjective, AnyObjective, as_objective
 from iwax.parts import Datum
 from iwax.training.culprits import culprits
 from iwax.training.fault import NumericalStop, all_finite, first_fault
 from iwax.training.state import Plan, State, Tally, steps_per_epoch
-from iwax.training.step import compile_segment, permutation, updates
+from iwax.training.step import compile_segment, updates
+from iwax.training.windows import windows
 
 __all__ = ["NumericalStop", "Observer", "Progress", "as_observer", "train"]
 
@@ -86,50 +89,56 @@ def as_observer(observer: Any) -> Any:
 def train(
     state: State,
     objective: AnyObjective,
-    data: DataPoints,
+    data: DataPoints | RowsOnDisk,
     *,
     optimizer: optax.GradientTransformation,
     plan: Plan,
-    valid: DataPoints | None = None,
+    valid: DataPoints | RowsOnDisk | None = None,
     observer: Observer | None = None,
     learning_rate: optax.Schedule | None = None,
 ) -> State:
     """Ascend the objective on ``data`` [n, *event], or a datum, from ``state``, left as it is, to the end of the plan.
 
+    Rows on disk are read in windows while the device works, and give the bits that they would give in memory.
     The result is a function of the starting state, the data and the plan: a run that was stopped and taken up again
     ends in the same bits. ``learning_rate`` is only recorded. Raises NumericalStop at a loss or gradient that is not
     finite, ValueError where there are no rows, no grey values to binarise, no validation data to validate on, or pieces
     of a batch for an objective that looks at the whole of it.
     """
-    rows = len(data)
-    if rows < 1:
+    ascended, steps = as_objective(objective), steps_per_epoch(_rows(data, plan, valid), plan.batch)
+    _refuse_pieces(ascended, plan)
+    run = _Run(ascended, optimizer, plan, state.model, data, valid, observer, learning_rate)
+    # of the types that a segment returns, or it would be compiled a second time
+    state = jax.tree.map(lambda leaf: jnp.asarray(leaf, leaf.dtype) if eqx.is_array(leaf) else leaf, state)
+    advance, clock = compile_segment(run.update, state), _Clock(plan)
+    with closing(run.windows):
+        while int(state.step) < plan.epochs * steps and not _out_of_patience(state, plan):
+            epoch, before = int(state.step) // steps, int(state.step)
+            rows, order, end = run.windows.at(before)
+            stop = min(before + clock.length, end)
+            clock.start()
+            after, finite = advance(state, rows, order, stop)
+            if not (bool(finite) and all_finite(eqx.filter(after.model, eqx.is_inexact_array))):
+                raise first_fault(run.update, run.culprits, state, (rows, order), stop)
+            state = after
+            progress = clock.progress(state, stop - before, steps)
+            if stop == (epoch + 1) * steps:
+                state = run.close_epoch(state, epoch, steps)
+            if run.observer is not None and run.observer.segment(state, progress):
+                break
+    return state
+
+
+def _rows(data: DataPoints | RowsOnDisk, plan: Plan, valid: DataPoints | RowsOnDisk | None) -> int:
+    """How many training rows there are, of data that can serve the plan."""
+    if len(data) < 1:
         raise ValueError("training needs at least one row of data, got none")
     kinds = {leaf.dtype for leaf in jax.tree.leaves(data.values if isinstance(data, Datum) else data)}
     if plan.binarize and kinds != {np.dtype(np.uint8)}:
         raise ValueError(f"binarize needs grey values 0..255 of type uint8, got {', '.join(map(str, kinds))}")
     if plan.validate_every and valid is None:
         raise ValueError("validate_every needs validation data, got none")
-    ascended, steps = as_objective(objective), steps_per_epoch(rows, plan.batch)
-    _refuse_pieces(ascended, plan)
-    run = _Run(ascended, optimizer, plan, state.model, jax.tree.map(jnp.asarray, data), valid, observer, learning_rate)
-    # of the types that a segment returns, or it would be compiled a second time
-    state = jax.tree.map(lambda leaf: jnp.asarray(leaf, leaf.dtype) if eqx.is_array(leaf) else leaf, state)
-    advance, clock = compile_segment(run.update, state), _Clock(plan)
-    while int(state.step) < plan.epochs * steps and not _out_of_patience(state, plan):
-        epoch, before = int(state.step) // steps, int(state.step)
-        order = run.order(epoch)
-        stop = min(before + clock.length, (epoch + 1) * steps)
-        clock.start()
-        after, finite = advance(state, run.data, order, stop)
-        if not (bool(finite) and all_finite(eqx.filter(after.model, eqx.is_inexact_array))):
-            raise first_fault(run.update, run.culprits, state, (run.data, order), stop)
-        state = after
-        progress = clock.progress(state, stop - before, steps)
-        if stop == (epoch + 1) * steps:
-            state = run.close_epoch(state, epoch, steps)
-        if run.observer is not None and run.observer.segment(state, progress):
-            return state
-    return state
+    return len(data)
 
 
 def _refuse_pieces(objective: AbstractObjective, plan: Plan) -> None:
@@ -174,18 +183,17 @@ class _Run:
         optimizer: optax.GradientTransformation,
         plan: Plan,
         model: Any,
-        data: Any,
-        valid: DataPoints | None,
+        data: DataPoints | RowsOnDisk,
+        valid: DataPoints | RowsOnDisk | None,
         observer: Observer | None,
         learning_rate: optax.Schedule | None,
     ) -> None:
-        self.plan, self.data = plan, data
+        self.plan, self.windows = plan, windows(data, plan)
         self.observer, self.learning_rate = as_observer(observer), learning_rate
         rows = len(data)
         self.update = updates(objective, optimizer, plan, rows)
         self.culprits = culprits(objective, plan, rows)
         self.validate = _validator(objective, plan.key, model, valid, missing=plan.missing)
-        self.order = lru_cache(maxsize=1)(lambda epoch: jnp.asarray(permutation(plan.seed, epoch, rows)))
 
     def close_epoch(self, state: State, epoch: int, steps: int) -> State:
         """Record the epoch, validate where it is due, and start the next one's tally."""
@@ -214,7 +222,7 @@ class _Run:
 
 
 def _validator(
-    objective: AbstractObjective, root: PRNGKey, template: Any, valid: DataPoints | None, *, missing: bool
+    objective: AbstractObjective, root: PRNGKey, template: Any, valid: DataPoints | RowsOnDisk | None, *, missing: bool
 ) -> Callable[[Any], float]:
     """``validate(model)``: the mean bound on the validation rows, always with the same noise."""
     key, start = jax.random.fold_in(root, streams.Run.VALIDATION), objective.init()

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
 from jaxtyping import Array, Float, Int, PyTree
 
@@ -21,11 +20,21 @@ from iwax.parts import Datum
 from iwax.threefry import in_one_pass
 from iwax.training.state import Plan, State, Tally, steps_per_epoch
 
-__all__ = ["Segment", "StepInputs", "Update", "compile_segment", "permutation", "step_inputs", "updates"]
+__all__ = ["Segment", "StepInputs", "Update", "Window", "compile_segment", "step_inputs", "updates"]
 
 
 Segment = Callable[[State, Any, Array, int], tuple[State, Array]]
 Update = Callable[[State, Any, Array], tuple[State, Array, PyTree]]
+
+
+class Window(NamedTuple):
+    """The rows of some steps of an epoch, in its order, from the step ``first`` of the epoch on.
+
+    It takes the place of all rows where these are on disk, and ``order`` then holds the numbers of its rows alone.
+    """
+
+    rows: Array
+    first: Int[Array, ""]
 
 
 class StepInputs(NamedTuple):
@@ -37,25 +46,16 @@ class StepInputs(NamedTuple):
     beta: Array | float
 
 
-def permutation(seed: int, epoch: int, rows: int) -> Int[np.ndarray, " rows"]:
-    """The order of the rows in an epoch, a function of (seed, epoch) alone: the ranks of raw Philox words.
-
-    >>> sorted(permutation(0, 3, 5).tolist())
-    [0, 1, 2, 3, 4]
-    """
-    words = np.random.Philox(key=seed + ((streams.Bits.EPOCHS | epoch) << 64)).random_raw(rows)
-    return np.argsort(words, kind="stable").astype(np.int32)
-
-
 def compile_segment(update: Update, template: State) -> Segment:
     """``segment(state, data, order, stop)``: updates until ``stop`` steps are done, or the loss is not finite.
 
-    Gives the new state, and whether every loss was finite. ``order`` is the epoch's `permutation`, and a
-    segment must not cross the end of an epoch. How a run is cut into segments does not change a bit of it.
+    Gives the new state, and whether every loss was finite. ``data`` are all rows and ``order`` is the epoch's
+    `training.permutation`, or they are a `Window` of the epoch and the numbers of its rows; a segment must not cross
+    the end of either. How a run is cut into segments does not change a bit of it.
     """
     _, static = eqx.partition(template, eqx.is_array)
 
-    def run(arrays: Any, data: Array | Datum, order: Array, stop: Array) -> tuple[Any, Array]:
+    def run(arrays: Any, data: Array | Datum | Window, order: Array, stop: Array) -> tuple[Any, Array]:
         def body(carry: tuple[Any, Array]) -> tuple[Any, Array]:
             state, loss, _ = update(eqx.combine(carry[0], static), data, order)
             return eqx.filter(state, eqx.is_array), jnp.isfinite(loss)
@@ -67,7 +67,7 @@ def compile_segment(update: Update, template: State) -> Segment:
 
     compiled = jax.jit(run, compiler_options=compiler_options())
 
-    def segment(state: State, data: Array | Datum, order: Array, stop: int) -> tuple[State, Array]:
+    def segment(state: State, data: Array | Datum | Window, order: Array, stop: int) -> tuple[State, Array]:
         arrays, finite = compiled(eqx.filter(state, eqx.is_array), data, order, jnp.int32(stop))
         return eqx.combine(arrays, static), finite
 
@@ -79,10 +79,10 @@ def step_inputs(plan: Plan, rows: int) -> Callable[[Array, Any, Array], StepInpu
     steps = steps_per_epoch(rows, plan.batch)
     root = in_one_pass(plan.key)
 
-    def of_step(step: Array, data: Array | Datum, order: Array) -> StepInputs:
+    def of_step(step: Array, data: Array | Datum | Window, order: Array) -> StepInputs:
         drawn = (streams.Run.NOISE, streams.Run.BINARIZATION)
         keys = [jax.random.fold_in(jax.random.fold_in(root, stream), step) for stream in drawn]
-        x, weight = _batch(data, order, step % steps, plan, keys[1])
+        x, weight = _batch(data, order, step % steps, rows, plan, keys[1])
         beta = jnp.minimum(1.0, (step + 1) / (plan.beta_warmup * steps)) if plan.beta_warmup else 1.0
         return StepInputs(keys[0], x, weight, beta)
 
@@ -93,7 +93,7 @@ def updates(objective: AnyObjective, optimizer: optax.GradientTransformation, pl
     """``update(state, data, order) -> (state, loss, gradient)``: one step of the optimiser."""
     of_step, ascended = step_inputs(plan, rows), as_objective(objective)
 
-    def update(state: State, data: Array | Datum, order: Array) -> tuple[State, Array, PyTree]:
+    def update(state: State, data: Array | Datum | Window, order: Array) -> tuple[State, Array, PyTree]:
         key, x, weight, beta = of_step(state.step, data, order)
         gradient, loss, bound, control = _gradient(ascended, state, key, x, weight, beta, plan)
         parameters = eqx.filter(state.model, eqx.is_inexact_array)
@@ -125,18 +125,21 @@ def _together(gradient: PyTree) -> PyTree:
 
 
 def _batch(
-    data: Array | Datum, order: Array, position: Array, plan: Plan, key: PRNGKey
+    data: Array | Datum | Window, order: Array, position: Array, rows: int, plan: Plan, key: PRNGKey
 ) -> tuple[Datum, Float[Array, " batch"] | None]:
     """The rows at a position of the epoch, and their weights: 0 for those that fill up a short last batch."""
-    rows = order.shape[0]
     places = position * plan.batch + jnp.arange(plan.batch)
-    index = order[places % rows]
+    if isinstance(data, Window):
+        found = places - data.first * plan.batch
+        data, index = data.rows, order[found]
+    else:
+        found = index = order[places % rows]
     if isinstance(data, Datum):
-        x = jax.tree.map(lambda leaf: leaf[index], data)
+        x = jax.tree.map(lambda leaf: leaf[found], data)
         values = jax.tree.map(lambda leaf: _floating(leaf, plan, key), x.values)
         x = Datum(values, x.observed, x.given, index, x.inputs)
     else:
-        x = Datum.of(_floating(data[index], plan, key), missing=plan.missing, index=index)
+        x = Datum.of(_floating(data[found], plan, key), missing=plan.missing, index=index)
     dtype = jax.tree.leaves(x.values)[0].dtype
     return x, None if rows % plan.batch == 0 else (places < rows).astype(dtype)
 
