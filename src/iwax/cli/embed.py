@@ -2,7 +2,7 @@
 
 import typer
 
-from iwax.cli.arguments import Binarize, Checkpoint, Fallback, Rows, Run, Seed
+from iwax.cli.arguments import Binarize, Checkpoint, Devices, Fallback, Rows, Run, Seed
 from iwax.cli.later import later
 from iwax.cli.output import Force, Output, check
 from iwax.cli.terminal import Terminal
@@ -24,6 +24,7 @@ def embed(
     seed: Seed = 0,
     checkpoint: Checkpoint = "best",
     fallback: Fallback = False,
+    devices: Devices = None,
     force: Force = False,
 ) -> None:
     """Posterior means of the rows of FILE, a line for each (.npy, .npz, .csv; stdout as CSV without -o).
@@ -32,7 +33,7 @@ def embed(
     """
     check(output, force=force)
     terminal: Terminal = context.obj
-    with trained.opened(run, checkpoint=checkpoint, fallback=fallback) as opened:
+    with trained.opened(run, checkpoint=checkpoint, fallback=fallback, devices=devices) as opened:
         x = opened.read(file, binarize=binarize)
         missing = trained.warn_of_missing(terminal, x, "posterior means are given the observed values of a row")
         means = inference.embed(opened.model, x, key=trained.key_of(seed), missing=missing)

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from iwax.cli.arguments import Checkpoint, DataPath, Draws, Fallback, Limit, Run, Seed, argument, option
+from iwax.cli.arguments import Checkpoint, DataPath, Devices, Draws, Fallback, Limit, Run, Seed, argument, option
 from iwax.cli.later import later
 from iwax.cli.output import TABLES, Force, Output, check
 from iwax.cli.terminal import Terminal
@@ -50,6 +50,7 @@ def impute(
     seed: Seed = 0,
     checkpoint: Checkpoint = "best",
     fallback: Fallback = False,
+    devices: Devices = None,
     data_path: DataPath = None,
     force: Force = False,
 ) -> None:
@@ -69,7 +70,7 @@ def impute(
     _check(file, output, errors, mask, iterations, draws)
     paths = _paths(file, output, errors, draws, force=force)
     terminal: Terminal = context.obj
-    with trained.opened(run, checkpoint=checkpoint, data_path=data_path, fallback=fallback) as opened:
+    with trained.opened(run, checkpoint=checkpoint, data_path=data_path, fallback=fallback, devices=devices) as opened:
         x = opened.read(file, empty=True)[:limit] if file else opened.rows("test", final=False)[: limit or IMAGES]
         given = x if mask is None else np.where(masks.mask(mask, opened.shape, n=len(x), seed=seed), np.nan, x)
         missing = np.isnan(given) if given.dtype.kind == "f" else np.zeros(given.shape, bool)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from iwax.cli.arguments import Binarize, Checkpoint, DataPath, Draws, Fallback, Rows, Run, Seed, option
+from iwax.cli.arguments import Binarize, Checkpoint, DataPath, Devices, Draws, Fallback, Rows, Run, Seed, option
 from iwax.cli.later import later
 from iwax.cli.output import Force, Output, check
 from iwax.cli.terminal import Terminal
@@ -41,6 +41,7 @@ def score(
     seed: Seed = 0,
     checkpoint: Checkpoint = "best",
     fallback: Fallback = False,
+    devices: Devices = None,
     data_path: DataPath = None,
     force: Force = False,
 ) -> None:
@@ -57,7 +58,10 @@ def score(
     check(output, force=force)
     terminal: Terminal = context.obj
     state = {"checkpoint": checkpoint, "fallback": fallback}
-    with trained.opened(run, data_path=data_path, **state) as opened, progress.Reporter(terminal) as reporter:
+    with (
+        trained.opened(run, data_path=data_path, devices=devices, **state) as opened,
+        progress.Reporter(terminal) as reporter,
+    ):
         x, read = opened.read_each(file, binarize=binarize)
         other = None if background is None else trained.background_model(opened, background, **state)
         known = opened.typical_rows(_REFERENCE) if typical else None

@@ -6,12 +6,12 @@ from typing import Annotated
 import typer
 
 from iwax import writable
-from iwax.cli.arguments import argument, option
+from iwax.cli.arguments import Devices, argument, check_devices, option
 from iwax.cli.later import later
 from iwax.cli.terminal import Terminal
 
 with later():
-    from iwax import runs
+    from iwax import parallel, runs
     from iwax.cli import finish
     from iwax.data import registry
     from iwax.runs import training
@@ -90,6 +90,7 @@ def train(
     encoding: Encoding = None,
     thousands: Thousands = None,
     device: Device = None,
+    devices: Devices = None,
     precision: Precision = None,
 ) -> None:
     """Train a model, measure it on the test data, and draw what it has learnt.
@@ -109,7 +110,8 @@ def train(
     terminal: Terminal = context.obj
     for warning in config.warnings():
         terminal.warn(warning)
-    finish.train_and_finish(terminal, lambda reporter: training.train(config, output, reporter=reporter))
+    with parallel.over(check_devices(devices)):
+        finish.train_and_finish(terminal, lambda reporter: training.train(config, output, reporter=reporter))
 
 
 def _have(name: str | None) -> None:

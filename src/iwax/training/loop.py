@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from iwax import streams
+from iwax import parallel, streams
 from iwax._typing import PRNGKey
 from iwax.compiler import compiler_options
 from iwax.data.on_disk import RowsOnDisk
@@ -110,6 +110,7 @@ def train(
     run = _Run(ascended, optimizer, plan, state.model, data, valid, observer, learning_rate)
     # of the types that a segment returns, or it would be compiled a second time
     state = jax.tree.map(lambda leaf: jnp.asarray(leaf, leaf.dtype) if eqx.is_array(leaf) else leaf, state)
+    state = parallel.copied(state)
     advance, clock = compile_segment(run.update, state), _Clock(plan)
     with closing(run.windows):
         while int(state.step) < plan.epochs * steps and not _out_of_patience(state, plan):
