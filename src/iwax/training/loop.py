@@ -105,7 +105,7 @@ def train(
     finite, ValueError where there are no rows, no grey values to binarise, no validation data to validate on, or pieces
     of a batch for an objective that looks at the whole of it.
     """
-    ascended, steps = as_objective(objective), steps_per_epoch(_rows(data, plan, valid), plan.batch)
+    steps, ascended = steps_per_epoch(_rows(data, plan, valid), plan.batch), as_objective(objective)
     _refuse_pieces(ascended, plan)
     run = _Run(ascended, optimizer, plan, state.model, data, valid, observer, learning_rate)
     # of the types that a segment returns, or it would be compiled a second time
