@@ -1,11 +1,11 @@
-"""Several devices: each holds the model and computes a share of the rows, and their gradients are added up.
+"""Several devices, of one process or more: each has the model, computes a share of the rows, and gradients are added.
 
 Noise is a function of a row's number, so that one device and eight draw the same numbers; what differs are the last
 digits of sums, which are taken in another order.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, Literal, TypeVar
 
 import jax
@@ -13,7 +13,9 @@ import numpy as np
 from jax.core import Tracer
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-__all__ = ["copied", "count", "over", "shared", "whole"]
+from iwax import processes
+
+__all__ = ["copied", "count", "everywhere", "over", "shared", "whole"]
 
 Tree = TypeVar("Tree")
 
@@ -41,13 +43,24 @@ def over(devices: int | Literal["all"] | None) -> Iterator[None]:
         yield
 
 
+def everywhere() -> AbstractContextManager[None]:
+    """Where several processes train together, share out the rows among the devices of all inside the block.
+
+    Whatever is computed there is computed by all of them alike, or they wait for each other. With one process it does
+    nothing.
+    """
+    return nullcontext() if processes.count() == 1 else _devices("everywhere")
+
+
 def _mesh() -> Mesh | None:
     """The devices that share the rows; None where it is one."""
-    if _devices.value == 1:
+    asked = _devices.value
+    if asked == 1:
         return None
     default = jax.config.jax_default_device  # pyright: ignore[reportAttributeAccessIssue]
-    have = jax.devices(jax.default_backend() if default is None else getattr(default, "platform", default))
-    wanted = len(have) if _devices.value == "all" else _devices.value
+    kind = jax.default_backend() if default is None else getattr(default, "platform", default)
+    have = jax.devices(kind) if asked == "everywhere" else jax.local_devices(backend=kind)
+    wanted = len(have) if isinstance(asked, str) else asked
     if wanted > len(have):
         raise ValueError(
             f"devices: {wanted} were asked for, JAX has {len(have)} here ({have[0].device_kind}); a processor is one "
@@ -90,9 +103,16 @@ def _placed(tree: Tree, how: PartitionSpec) -> Tree:
     if mesh is None:
         return tree
     sharding = NamedSharding(mesh, how)
-    place = jax.lax.with_sharding_constraint if _traced(tree) else jax.device_put
-    return jax.tree.map(lambda leaf: place(leaf, sharding) if isinstance(leaf, jax.Array | np.ndarray) else leaf, tree)
 
+    def place(leaf: Any) -> Any:
+        if isinstance(leaf, Tracer):
+            return jax.lax.with_sharding_constraint(leaf, sharding)
+        if not isinstance(leaf, jax.Array | np.ndarray):
+            return leaf
+        if isinstance(leaf, jax.Array) and not leaf.is_fully_addressable:  # placed before
+            return leaf
+        if mesh.is_multi_process:  # each process has the whole, and gives its devices their part
+            return jax.make_array_from_callback(leaf.shape, sharding, lambda index: np.asarray(leaf)[index])
+        return jax.device_put(leaf, sharding)
 
-def _traced(tree: Any) -> bool:
-    return any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(tree))
+    return jax.tree.map(place, tree)

@@ -11,11 +11,14 @@ __all__ = [
     "NAMES",
     "Binarize",
     "Checkpoint",
+    "Coordinator",
     "DataPath",
     "Devices",
     "Draws",
     "Fallback",
     "Limit",
+    "Process",
+    "Processes",
     "Rows",
     "Run",
     "Seed",
@@ -62,6 +65,11 @@ Rows = Annotated[
     Path, argument("FILE", "Rows to work on: .npy, .npz, .csv, .tsv, .parquet, a folder or zip of pictures.")
 ]
 Devices = Annotated[str | None, option("--devices", "N|all", "Share the rows among N devices of this machine.")]
+Coordinator = Annotated[
+    str | None, option("--coordinator", "HOST:PORT", "Of several processes: a free port where process 0 runs.")
+]
+Processes = Annotated[int | None, option("--processes", "N", "How many train together; Slurm and Open MPI say so.")]
+Process = Annotated[int | None, option("--process", "I", "Which of them this is, from 0.")]
 Seed = Annotated[int, option("--seed", "N", "Seed of the noise, 0 to 2^32 - 1.")]
 Checkpoint = Annotated[str, option("--checkpoint", "best|last", "Which stored state.")]
 Draws = Annotated[int, option("--k", "N", "Importance samples per row.")]

@@ -4,12 +4,13 @@ from typing import Annotated
 
 import typer
 
-from iwax.cli.arguments import DataPath, Devices, Run, check_devices
+from iwax.cli.arguments import Coordinator, DataPath, Devices, Process, Processes, Run, check_devices
 from iwax.cli.later import later
 from iwax.cli.terminal import Terminal
 
 with later():
     from iwax import parallel
+    from iwax import processes as together
     from iwax.cli import finish
     from iwax.runs import initial, training
     from iwax.runs import run as runs
@@ -21,7 +22,14 @@ Epochs = Annotated[int | None, typer.Option("--epochs", metavar="N", hidden=True
 
 
 def resume(
-    context: typer.Context, run: Run, data_path: DataPath = None, devices: Devices = None, epochs: Epochs = None
+    context: typer.Context,
+    run: Run,
+    data_path: DataPath = None,
+    devices: Devices = None,
+    coordinator: Coordinator = None,
+    processes: Processes = None,
+    process: Process = None,
+    epochs: Epochs = None,
 ) -> None:
     """Continue a run where it stopped, bit for bit as if it had never been stopped; then measure it.
 
@@ -37,7 +45,7 @@ def resume(
             f"{initial.longer(run, epochs)}"
         )
     terminal: Terminal = context.obj
-    with parallel.over(check_devices(devices)):
+    with together.joined(coordinator, processes, process), parallel.over(check_devices(devices)):
         finish.train_and_finish(
             terminal,
             lambda reporter: training.resume(run, data_path=data_path, reporter=reporter),

@@ -6,12 +6,13 @@ from typing import Annotated
 import typer
 
 from iwax import writable
-from iwax.cli.arguments import Devices, argument, check_devices, option
+from iwax.cli.arguments import Coordinator, Devices, Process, Processes, argument, check_devices, option
 from iwax.cli.later import later
 from iwax.cli.terminal import Terminal
 
 with later():
     from iwax import parallel, runs
+    from iwax import processes as together
     from iwax.cli import finish
     from iwax.data import registry
     from iwax.runs import training
@@ -91,6 +92,9 @@ def train(
     thousands: Thousands = None,
     device: Device = None,
     devices: Devices = None,
+    coordinator: Coordinator = None,
+    processes: Processes = None,
+    process: Process = None,
     precision: Precision = None,
 ) -> None:
     """Train a model, measure it on the test data, and draw what it has learnt.
@@ -106,11 +110,11 @@ def train(
     flags |= {"training.epochs": epochs, "objective.k": k, "objective.bound": bound, "objective.gradient": gradient}
     flags |= {"data.kinds": _kinds(kind), "data.levels": _levels(level), "data.missing": missing or None}
     flags |= _written(header, delimiter, encoding, thousands)
-    config = runs.from_sources(preset=preset, recipe=recipe, data=data, file=file, sets=sets or (), flags=flags)
-    terminal: Terminal = context.obj
-    for warning in config.warnings():
-        terminal.warn(warning)
-    with parallel.over(check_devices(devices)):
+    with together.joined(coordinator, processes, process), parallel.over(check_devices(devices)):
+        config = runs.from_sources(preset=preset, recipe=recipe, data=data, file=file, sets=sets or (), flags=flags)
+        terminal: Terminal = context.obj
+        for warning in config.warnings():
+            terminal.warn(warning)
         finish.train_and_finish(terminal, lambda reporter: training.train(config, output, reporter=reporter))
 
 

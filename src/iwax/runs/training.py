@@ -10,14 +10,14 @@ import equinox as eqx
 import jax
 import optax
 
-from iwax import data, streams
+from iwax import data, processes, streams
 from iwax.bfloat16 import no_units
 from iwax.gradients import AbstractObjective
 from iwax.model import LatentVariableModel
 from iwax.runs import initial, run_data, support
 from iwax.runs.environment import Environment, environment, placed, versions
 from iwax.runs.folder import claimed, held, write_down
-from iwax.runs.interrupt import Interrupted, watch
+from iwax.runs.interrupt import Interrupted, Signals, watch
 from iwax.runs.reporter import Reporter
 from iwax.runs.run import Run
 from iwax.runs.run_data import DataRecord
@@ -29,7 +29,7 @@ from iwax.settings.objective import build_objective
 from iwax.storage import checkpoint
 from iwax.storage.checkpoint import CorruptCheckpointError
 from iwax.storage.sealed import METRICS, TIMING, Sealed
-from iwax.training import Plan, State, initial_state, saved_state, steps_per_epoch
+from iwax.training import Observer, Plan, Progress, State, initial_state, saved_state, steps_per_epoch
 from iwax.training import train as ascend
 from iwax.training.finite import NotFiniteError
 
@@ -40,8 +40,10 @@ LEFT_OUT_SHOWN = 20
 Stop = Callable[[], bool]
 
 
-def train(config: Config, output: Path | None = None, *, reporter: Reporter, stop: Stop | None = None) -> Run:
+def train(config: Config, output: Path | None = None, *, reporter: Reporter, stop: Stop | None = None) -> Run | None:
     """Train a model in a new run folder, exactly `output` or a fresh one below runs/, and return the run.
+
+    Of several processes that train together (`processes.joined`) the first one does; the others return None.
 
     Everything that can be wrong with settings, data or folder is found before the first step. `stop` is called
     after every compiled segment of at most two seconds; if it returns True the run ends as if finished, and can be
@@ -50,6 +52,9 @@ def train(config: Config, output: Path | None = None, *, reporter: Reporter, sto
     checkpoint written).
     """
     fits.check(config)
+    if not processes.is_first():
+        with placed(device=config.device, precision=config.precision):
+            return _follow(_prepare(config, config.data.load()))
     with (
         claimed(output, name=naming.folder_name(config), data=config.data.name, seed=config.seed) as folder,
         placed(device=config.device, precision=config.precision),
@@ -63,7 +68,9 @@ def train(config: Config, output: Path | None = None, *, reporter: Reporter, sto
     return run
 
 
-def resume(run: str | Path, *, data_path: Path | None = None, reporter: Reporter, stop: Stop | None = None) -> Run:
+def resume(
+    run: str | Path, *, data_path: Path | None = None, reporter: Reporter, stop: Stop | None = None
+) -> Run | None:
     """Continue a run from its newest sound checkpoint: bit for bit what a run never stopped would have given.
 
     Its data are those of ``data_path``, or looked for as `open_run` does. Raises as `train`, FileNotFoundError where
@@ -71,6 +78,9 @@ def resume(run: str | Path, *, data_path: Path | None = None, reporter: Reporter
     """
     opened = Run(run, data_path=data_path)
     folder, config = opened.folder, opened.config
+    if not processes.is_first():
+        with opened.placed():
+            return _follow(_prepare(config, opened.dataset()))
     with held(folder), opened.placed():
         work = _prepare(config, opened.dataset())
         _say_versions(opened.environment, reporter)
@@ -122,8 +132,16 @@ class _Work:
         control = self.objective.init()
         return initial_state(self.model if model is None else model, self.optimizer, control=control)
 
-    def ascended(self, state: State, session: Session) -> State:
-        """The state at the end of the plan, or where the session stopped."""
+    def ascended(self, state: State, observer: Observer) -> State:
+        """The state at the end of the plan, or where the observer stopped it, of several processes where they are."""
+        with processes.watched("iwax resume goes on from the last checkpoint, with any number of processes"):
+            processes.same(self.config.model_dump_json(), "the settings")
+            processes.same(self.dataset.digest(), "the data")
+            state = self._ascended(processes.of_first(state), observer)
+            processes.leave()
+        return state
+
+    def _ascended(self, state: State, observer: Observer) -> State:
         return ascend(
             state,
             self.objective,
@@ -131,7 +149,7 @@ class _Work:
             optimizer=self.optimizer,
             plan=self.plan,
             valid=build.values(self.config, self.dataset, "valid") if self.config.training.validate_every else None,
-            observer=session,
+            observer=observer,
             learning_rate=self.schedule,
         )
 
@@ -239,6 +257,30 @@ def _say_versions(before: Environment, reporter: Reporter) -> None:
     changed = [name for name, version in before.versions.items() if now.get(name) != version]
     if changed:
         reporter.warning(f"other versions than the run began with ({', '.join(changed)}): the last bits may differ")
+
+
+class _Follower:
+    """The observer of a process that is not the first: it writes nothing, and stops where a signal asks for it."""
+
+    def __init__(self, signals: Signals) -> None:
+        self.signals = signals
+
+    def segment(self, state: State, progress: Progress) -> bool:
+        """Whether a signal has arrived."""
+        self.signals.begun()
+        return self.signals() is not None
+
+    def epoch(self, state: State, row: dict[str, int | float]) -> None:
+        """The first process writes it."""
+
+    def improved(self, state: State) -> None:
+        """The first process saves it."""
+
+
+def _follow(work: _Work) -> None:
+    """Train along with the first process, from its state."""
+    with watch() as signals:
+        work.ascended(work.start(), _Follower(signals))
 
 
 def _end(folder: Sealed, state: State, reporter: Reporter, signum: int) -> None:

@@ -63,7 +63,7 @@ def compile_segment(update: Update, template: State) -> Segment:
         def unfinished(carry: tuple[Any, Array]) -> Array:
             return (carry[0].step < stop) & carry[1]
 
-        return jax.lax.while_loop(unfinished, body, (arrays, jnp.array(True)))
+        return parallel.copied(jax.lax.while_loop(unfinished, body, (arrays, jnp.array(True))))
 
     compiled = jax.jit(run, compiler_options=compiler_options())
 
