@@ -1,14 +1,20 @@
-"""The vocabulary of shapes: axes are ordered draws ``k``, ``batch``, event."""
+"""The vocabulary of shapes: axes are ordered draws ``k``, ``batch``, event.
+
+Those made by `TypeAliasType` print by their names in a signature, as ``help(iwax.inference.impute)`` shows it.
+"""
 
 from typing import TypeAlias
 
 import numpy as np
+import numpy.typing
 from jaxtyping import Array, Float, Key
+from typing_extensions import TypeAliasType
 
 AnyArray: TypeAlias = Array | np.ndarray
-PRNGKey: TypeAlias = Key[Array, ""]
-LogWeights: TypeAlias = Float[AnyArray, "k *batch"]
-PerDatum: TypeAlias = Float[AnyArray, "*batch"]
+ArrayLike = TypeAliasType("ArrayLike", numpy.typing.ArrayLike)  # what np.asarray takes
+PRNGKey = TypeAliasType("PRNGKey", Key[Array, ""])
+LogWeights = TypeAliasType("LogWeights", Float[AnyArray, "k *batch"])
+PerDatum = TypeAliasType("PerDatum", Float[AnyArray, "*batch"])
 Scalar: TypeAlias = Float[Array, ""]
 
-__all__ = ["AnyArray", "LogWeights", "PRNGKey", "PerDatum", "Scalar"]
+__all__ = ["AnyArray", "ArrayLike", "LogWeights", "PRNGKey", "PerDatum", "Scalar"]

@@ -6,9 +6,11 @@ import shutil
 import tempfile
 from pathlib import Path
 
-__all__ = ["check", "check_new_folder", "in_the_way"]
+__all__ = ["OF_FIT", "check", "check_new_folder", "in_the_way"]
 
+OF_FIT = "fit.json"  # in a folder of training.fit
 _PROBE = b"iwax"
+_SHOWN = 3  # names in a folder that a sentence has
 _NAME, _PATH = 255, 4096  # bytes of a name and of a path, where the system does not say
 
 
@@ -43,16 +45,24 @@ def check_new_folder(path: Path) -> None:
     """
     if os.path.lexists(path) and not path.is_dir():
         raise NotADirectoryError(f"output {path}: a folder was needed, got a file")
-    if os.path.lexists(path / "config.json"):
+    if any(os.path.lexists(path / name) for name in ("config.json", OF_FIT)):
         raise in_the_way(path)
     check(path, what="output folder")
 
 
 def in_the_way(path: Path) -> FileExistsError:
-    """That a folder is not empty, and what to do."""
-    return FileExistsError(
-        f"output {path}: an empty or new folder was needed, this one is not empty; iwax resume {path} continues a run"
-    )
+    """That a folder is not empty, what it holds, and what to do."""
+    if os.path.lexists(path / "config.json"):
+        found = f"this one holds a run: iwax resume {path} continues it; or name another folder"
+    elif os.path.lexists(path / OF_FIT):
+        found = (
+            "this one holds a checkpoint of training.fit, which the same call in Python continues; name another folder"
+        )
+    else:
+        names = sorted(os.listdir(path))
+        some = ", ".join(names[:_SHOWN]) + (" ..." if len(names) > _SHOWN else "")
+        found = f"this one holds {some}; name another folder"
+    return FileExistsError(f"output {path}: an empty or new folder was needed, {found}")
 
 
 def _check_lengths(path: Path, whole: Path, there: Path, what: str) -> None:

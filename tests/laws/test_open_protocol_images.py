@@ -141,6 +141,17 @@ def test_there_and_back(flat):
     same(drawn.sample, rows.sample)
 
 
+def test_hidden_pixels_of_a_decoder_that_reads_no_latent_are_filled_with_its_means(flat):
+    """There E[x_missing | x_observed] is sigmoid(bias), whatever is observed and however few draws there are."""
+    pictures = of_pictures(flat)
+    bias = jnp.linspace(-2.0, 2.0, FEATURES).reshape(EVENT)
+    constant = LatentVariableModel(flat.prior, Painter(0 * pictures.likelihood.weight, bias), pictures.posterior)
+    hidden = np.random.default_rng(1).random((2, *EVENT)) < 0.3
+    found = inference.impute(constant, np.where(hidden, np.nan, X[:2]), k=2, key=KEY)
+    np.testing.assert_allclose(found.values, np.where(hidden, jax.nn.sigmoid(bias), X[:2]), rtol=1e-5)
+    np.testing.assert_array_equal(found.missing, hidden)
+
+
 @pytest.mark.slow
 def test_pixels_are_filled_in(flat):
     holed = np.where(np.random.default_rng(1).random(X.shape) < 0.3, np.nan, X)

@@ -14,7 +14,8 @@ __all__ = ["Householder"]
 class Householder(eqx.Module):
     """``y = z - 2 v (v'z) / |v|^2``: the reflection at the plane with normal v; log-determinant 0, its own inverse.
 
-    Tomczak and Welling (2016, arXiv:1611.09630). A normal of length zero stands for the identity.
+    ``normal`` is v [features], of any length, which a network may give as it is; one of length zero stands for the
+    identity. Tomczak and Welling (2016, arXiv:1611.09630).
 
     >>> y, log_det = Householder(jnp.array([1.0, 0.0])).forward(jnp.array([3.0, 4.0]))
     >>> y.tolist(), float(log_det)

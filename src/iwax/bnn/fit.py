@@ -16,6 +16,7 @@ from iwax.bnn.settings import Settings
 from iwax.bnn.task import Task
 from iwax.memory_limit import allow
 from iwax.nn import MLP
+from iwax.printed import printed
 from iwax.runs.reporter import Reporter
 from iwax.training import NumericalStop, Progress, permutation
 
@@ -24,6 +25,7 @@ __all__ = ["Fit", "fit"]
 COPIES = 3  # of every number: itself, and two moments of Adam
 
 
+@printed()
 class Fit(NamedTuple):
     """A trained network, the free energy per data point in every epoch (nats), and the seconds it took."""
 

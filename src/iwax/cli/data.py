@@ -14,7 +14,12 @@ with later():
 
 __all__ = ["data"]
 
-data = typer.Typer(no_args_is_help=True, help="List the data sets, describe one, or get one.")
+data = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    help="List the data sets, describe one, or get one.",
+)
 
 Name = Annotated[str, argument("NAME", "A registered name: see `iwax data list`.", names="data")]
 

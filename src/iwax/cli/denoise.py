@@ -7,7 +7,7 @@ import typer
 
 from iwax.cli.arguments import Checkpoint, DataPath, Draws, Fallback, Limit, Run, Seed, argument, option
 from iwax.cli.later import later
-from iwax.cli.output import TABLES, Force, Output, check
+from iwax.cli.output import PICTURES, TABLES, Force, Output, check, is_picture
 from iwax.cli.terminal import Terminal
 
 with later():
@@ -25,9 +25,7 @@ SHOWN = 50
 
 File = Annotated[Path | None, argument("FILE", "Noisy rows; without, test rows of the run, made noisy here.")]
 Flips = Annotated[float, option("--flips", "P", "The chance that a value was replaced by 0 or 1, either as likely.")]
-Iterations = Annotated[
-    int, option("--iterations", "N", "Pseudo-Gibbs iterations, before draws get their weights (50).")
-]
+Iterations = Annotated[int, option("--iterations", "N", "Pseudo-Gibbs iterations, before draws get their weights.")]
 
 
 def denoise(
@@ -45,17 +43,17 @@ def denoise(
     data_path: DataPath = None,
     force: Force = False,
 ) -> None:
-    """P(x = 1 | what is seen) of binary rows in which values were replaced by 0 or 1, it is not known which.
+    """Compute P(x = 1 | what is seen) for binary rows in which noise replaced some values by 0 or 1, unknown which.
 
     Without FILE test rows are made noisy, and how many of their values are wrong before and after is printed. FILE of
-    -o ends in .png (a picture), .npy, .npz or .csv (these two with error, ess and khat; the error is nan where the
-    weights do not show it); without it the probabilities go to stdout as CSV.
+    -o ends in .png or .svg (a picture), .npy, .npz or .csv (these two with error, ess and khat; the error is nan where
+    the weights do not show it); without it the probabilities go to stdout as CSV.
 
     Example: iwax denoise RUN --flips 0.1 -o denoised.png
     """
     if not 0 < flips < 1:
         raise ValueError(f"--flips must lie in 0 < P < 1, got {flips}")
-    check(output, force=force, endings=(".png", *TABLES))
+    check(output, force=force, endings=(*PICTURES, *TABLES))
     terminal: Terminal = context.obj
     with trained.opened(run, checkpoint=checkpoint, data_path=data_path, fallback=fallback) as opened:
         given = opened.rows("test", final=False)[: limit or IMAGES] if file is None else opened.read(file)[:limit]
@@ -90,7 +88,7 @@ def _give(
     shown = {"denoised": found.values[:SHOWN]}
     if output is None:
         terminal.data(export.as_csv({"x": found.values}).rstrip())
-    elif output.suffix.lower() != ".png":
+    elif not is_picture(output):
         columns = {"x": found.values, "error": found.known_error, "ess": found.ess, "khat": found.pareto_k}
         export.write(output, columns, main="x")
     elif truth is None:

@@ -52,7 +52,7 @@ def diagnose(
     output: Folder = None,
     force: Force = False,
 ) -> None:
-    """The inference gap in two, KL of the latent units, mutual information, convergence in k, gradient noise.
+    """Measure the inference gap in two, KL of the latent units, mutual information, convergence in k, gradient noise.
 
     Gradients are those of the run's bound and estimator, or of every --bound with every --gradient. Pictures and all
     numbers, each with its error, go to RUN/diagnosis.

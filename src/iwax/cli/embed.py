@@ -27,7 +27,7 @@ def embed(
     devices: Devices = None,
     force: Force = False,
 ) -> None:
-    """Posterior means of the rows of FILE, a line for each (.npy, .npz, .csv; stdout as CSV without -o).
+    """Give the posterior mean of each row of FILE, a line for each (.npy, .npz, .csv; stdout as CSV without -o).
 
     Example: iwax embed RUN rows.npy -o z.csv
     """

@@ -8,6 +8,7 @@ import errno
 import re
 import signal
 import traceback
+from typing import Any
 
 import typer
 
@@ -27,6 +28,14 @@ BY_NAME = {
 DEVICE = ("XlaRuntimeError", "JaxRuntimeError")  # the one kind JAX has for whatever its compiler or device reports
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 KEPT = 48  # of a long word, at each end
+NUMBERS = {  # what pydantic refuses, in our words
+    "int_parsing": "a whole number",
+    "int_from_float": "a whole number",
+    "float_parsing": "a number",
+    "greater_than_equal": "{ge} or more",
+    "less_than_equal": "{le} or less",
+}
+CLICK = re.compile(r"('.*') is not a valid (integer|float)")
 LONG = re.compile(r"[^\s,;]{121,}")
 USAGE = typer.BadParameter.__mro__[2]  # click's own root, from whichever copy of click Typer uses
 
@@ -95,11 +104,28 @@ def _shortened(text: str) -> str:
     return LONG.sub(lambda word: f"{word[0][:KEPT]}...{word[0][-KEPT:]}", text)
 
 
-def _usage(error: BaseException) -> str:
-    context = getattr(error, "ctx", None)
-    path = context.command_path if context is not None else "iwax"
-    text = " ".join(error.format_message().split()).rstrip(".")  # pyright: ignore[reportAttributeAccessIssue]
-    errors = getattr(error.__cause__, "errors", None)  # newer Typers check by pydantic, whose words lack the value
+def _usage(error: Any) -> str:
+    """The words of what Typer refuses. A value of another kind than its option's: as settings are refused."""
+    path = "iwax" if error.ctx is None else error.ctx.command_path
+    text = " ".join(error.format_message().split()).rstrip(".")
+    needed = _needed(error, text)
+    if needed is not None:
+        return f"{max(error.param.opts, key=len)}: needs {needed}"
+    if type(error).__name__ == "NoSuchOption":
+        near = f"; did you mean {' or '.join(error.possibilities)}?" if error.possibilities else ";"
+        text = f"{path} has no option {error.option_name}{near}"
+    return f"{text}{'' if text.endswith(('?', ';')) else ';'} '{path} --help' lists what there is"
+
+
+def _needed(error: Any, text: str) -> str | None:
+    """What an option needs and what it got, where it is a number; None of other refusals.
+
+    Newer Typers check by pydantic, older ones by click.
+    """
+    errors = getattr(error.__cause__, "errors", None)
     if errors is not None:
-        text += f", got {errors()[0].get('input')!r}"
-    return f"{text}{'' if text.endswith('?') else ';'} '{path} --help' lists what there is"
+        first = errors()[0]
+        words = NUMBERS.get(first["type"])
+        return words and f"{words.format(**first.get('ctx', {}))}, got {first['input']!r}"
+    found = CLICK.search(text)
+    return found and f"{'a whole number' if found[2] == 'integer' else 'a number'}, got {found[1]}"

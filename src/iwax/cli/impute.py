@@ -7,7 +7,7 @@ import typer
 
 from iwax.cli.arguments import Checkpoint, DataPath, Devices, Draws, Fallback, Limit, Run, Seed, argument, option
 from iwax.cli.later import later
-from iwax.cli.output import TABLES, Force, Output, check
+from iwax.cli.output import PICTURES, TABLES, Force, Output, check, is_picture
 from iwax.cli.terminal import Terminal
 
 with later():
@@ -28,11 +28,13 @@ SHOWN = 50
 READ = 50  # iterations whose result an encoder that never saw hidden pixels reads, before its draws get their weights
 
 File = Annotated[Path | None, argument("FILE", "Rows. Default with --mask: the run's first test images.")]
-Copies = Annotated[int, option("--draws", "N", "N whole tables, drawn, in place of one of means (0).")]
+Copies = Annotated[int, option("--draws", "N", "Write N whole tables of draws; 0 for one of means.")]
 Mask = Annotated[
     str | None, option("--mask", "rectangle|half|random:SHARE", "Hide pixels of images, fill them, compare.")
 ]
-Iterations = Annotated[int, option("--iterations", "N", "Pseudo-Gibbs iterations, in place of importance weights (0).")]
+Iterations = Annotated[
+    int, option("--iterations", "N", "Pseudo-Gibbs iterations in place of importance weights; 0 for none.")
+]
 Errors = Annotated[Path | None, option("--errors", "FILE", "Also write each row's ess, khat and errors (.csv, .npz).")]
 
 
@@ -54,16 +56,16 @@ def impute(
     data_path: DataPath = None,
     force: Force = False,
 ) -> None:
-    """FILE with its missing cells filled: the mean of p(x_missing | x_observed), or the most probable class.
+    """Fill the missing cells of FILE by the mean of p(x_missing | x_observed), or by the most probable class.
 
     Missing are NaN, empty cells, and the texts that marked them in training; a row of nothing else is filled from p(x).
     A text table goes out as it came in but for them: delimiter, encoding, columns dropped in training, digits of other
     cells; a .parquet likewise, with its types. With --draws N the cells are drawn, N times, and -o a.csv becomes
     a-1.csv to a-N.csv: what is computed from each varies as it should. Goes to -o FILE, or to stdout. With --mask
     pixels of images are hidden first (the encoder reads what 50 pseudo-Gibbs iterations fill in), the mean squared
-    error of what fills them is printed, and -o FILE.png is a picture of data, what was given, and result. Rows whose
-    weights do not show the error of what fills them (ess below 10, or khat above 0.7) are named; --errors FILE has
-    every row's.
+    error of what fills them is printed, and -o FILE.png (or .svg) is a picture of data, what was given, and result.
+    Rows whose weights do not show the error of what fills them (ess below 10, or khat above 0.7) are named; --errors
+    FILE has every row's.
 
     Example: iwax impute RUN incomplete.csv -o filled.csv
     """
@@ -103,7 +105,7 @@ def _check(
         raise ValueError(f"--iterations must be 0 or more, and 0 with --draws; got {iterations} and --draws {draws}")
     if errors is not None and iterations:
         raise ValueError(f"--errors {errors}: of pseudo-Gibbs iterations no error is known; leave out --iterations")
-    if output is not None and output.suffix.lower() == ".png" and (mask is None or draws):
+    if is_picture(output) and (mask is None or draws):
         raise ValueError(f"-o {output}: a picture needs --mask, and no --draws; rows go to .npy, .npz or .csv")
 
 
@@ -115,7 +117,7 @@ def _paths(file: Path | None, output: Path | None, errors: Path | None, draws: i
     if _is(output, PARQUET) and not _is(file, PARQUET):
         came = "none" if file is None else file.name
         raise ValueError(f"-o {output}: a {PARQUET} goes out where one comes in, got {came}; name a .csv, .npy or .npz")
-    endings = (".png", *TABLES, PARQUET, *(TEXTS if _is(file, *TEXTS) else ()))
+    endings = (*PICTURES, *TABLES, PARQUET, *(TEXTS if _is(file, *TEXTS) else ()))
     check(output, force=force, endings=endings)
     paths = [output.with_stem(f"{output.stem}-{i + 1}") for i in range(draws)] if draws else [output]
     for path in paths:
@@ -154,7 +156,7 @@ def _give(
 ) -> list[list[list[float]]] | None:
     """The tables to their files, or the picture; else to stdout, and what a document has of them."""
     for path, table in zip(paths, tables, strict=False):
-        if path.suffix.lower() == ".png":
+        if is_picture(path):
             figures.imputations(x[:SHOWN], given[:SHOWN], {"imputed": table[:SHOWN]}, shape).write(path)
         else:
             own.write(path, table, missing)

@@ -9,12 +9,22 @@ import typer
 from iwax import writable
 from iwax.cli.arguments import option
 
-__all__ = ["TABLES", "Force", "Output", "check"]
+__all__ = ["PICTURES", "TABLES", "Force", "Output", "check", "is_picture"]
 
 Output = Annotated[Path | None, option("-o --output", "FILE", "Where it goes; the ending says how.")]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite what is there.")]
 
 TABLES = (".npy", ".npz", ".csv")
+PICTURES = (".png", ".svg")
+
+
+def is_picture(path: Path | None) -> bool:
+    """Whether the ending is that of a picture.
+
+    >>> is_picture(Path("a.SVG")), is_picture(Path("a.csv")), is_picture(None)
+    (True, False, False)
+    """
+    return path is not None and path.suffix.lower() in PICTURES
 
 
 def check(path: Path | None, *, force: bool, endings: tuple[str, ...] = TABLES) -> None:

@@ -7,7 +7,7 @@ import typer
 
 from iwax.cli.arguments import Binarize, Checkpoint, DataPath, Draws, Fallback, Run, Seed, argument, option
 from iwax.cli.later import later
-from iwax.cli.output import TABLES, Force, Output, check
+from iwax.cli.output import PICTURES, TABLES, Force, Output, check, is_picture
 from iwax.cli.terminal import Terminal
 
 with later():
@@ -45,14 +45,14 @@ def reconstruct(
     data_path: DataPath = None,
     force: Force = False,
 ) -> None:
-    """The mean of p(x|z) at a z inferred from each row.
+    """Infer a z from each row, and give the mean of p(x|z) there.
 
-    FILE of -o ends in .png (a picture), .npy, .npz or .csv; without it the means go to stdout as CSV.
+    FILE of -o ends in .png or .svg (a picture), .npy, .npz or .csv; without it the means go to stdout as CSV.
 
     Example: iwax reconstruct RUN --method compare -o reconstructions.png
     """
     picture = _is_picture(method, output)
-    check(output, force=force, endings=(".png", *TABLES))
+    check(output, force=force, endings=(*PICTURES, *TABLES))
     terminal: Terminal = context.obj
     with trained.opened(run, checkpoint=checkpoint, data_path=data_path, fallback=fallback) as opened:
         x = opened.read(file, binarize=binarize) if file is not None else opened.rows("test", final=False)[:SHOWN]
@@ -81,9 +81,9 @@ def _is_picture(method: str, output: Path | None) -> bool:
     """Whether a picture is asked for; ValueError for a method that is none, or that makes nothing else."""
     if method not in ("posterior", "resample", "compare"):
         raise ValueError(f"--method must be posterior, resample or compare, got {method!r}")
-    picture = output is not None and output.suffix.lower() == ".png"
+    picture = is_picture(output)
     if method == "compare" and not picture:
-        raise ValueError("--method compare makes a picture: name one with -o FILE.png")
+        raise ValueError("--method compare makes a picture: name one with -o FILE.png or .svg")
     return picture
 
 

@@ -6,7 +6,7 @@ import typer
 
 from iwax.cli.arguments import Checkpoint, Fallback, Run, Seed, option
 from iwax.cli.later import later
-from iwax.cli.output import TABLES, Force, Output, check
+from iwax.cli.output import PICTURES, TABLES, Force, Output, check, is_picture
 from iwax.cli.terminal import Terminal
 
 with later():
@@ -30,28 +30,28 @@ def sample(
 ) -> None:
     """Draw new data from a run's model: z from the prior, x from p(x|z).
 
-    FILE ends in .png (a picture of the means), .npy (the draws), .npz (draws, means and latents) or .csv;
-    without one the draws go to stdout as CSV.
+    FILE ends in .png or .svg (a picture of the means), .npy (the draws), .npz (draws, means and latents) or .csv;
+    without one the draws go to stdout as CSV. Rows of a table are written as it is: delimiter, encoding, names.
 
     Example: iwax sample RUN -n 100 -o more.png
     """
-    check(output, force=force, endings=(".png", *TABLES))
+    check(output, force=force, endings=(*PICTURES, *TABLES))
     if not 1 <= n <= 1_000_000:
         raise ValueError(f"-n must be from 1 to 1000000, got {n}")
     terminal: Terminal = context.obj
     with trained.opened(run, checkpoint=checkpoint, fallback=fallback) as opened:
         drawn = inference.generate(opened.model, n, key=trained.key_of(seed))
-        shape, columns = opened.shape, opened.about.columns
+        shape, columns, dialect = opened.shape, opened.about.columns, opened.dialect
     if output is None:
-        terminal.data(export.rows_as_csv(drawn.sample, columns).rstrip())
-    elif output.suffix.lower() == ".png":
+        terminal.data(export.rows_as_csv(drawn.sample, columns, dialect=dialect).rstrip())
+    elif is_picture(output):
         figures.samples(drawn.mean, shape).write(output)
     elif columns is None or output.suffix.lower() == ".npz":
         layers = parts.layers_of(drawn.z)
         latents = {f"z{i}_" if len(layers) > 1 else "z": z for i, z in enumerate(layers, start=1)}
         export.write(output, {"x": drawn.sample, "mean": drawn.mean, **latents}, main="x")
     else:
-        export.write_rows(output, drawn.sample, columns)
+        export.write_rows(output, drawn.sample, columns, dialect=dialect)
     if output is not None:
         terminal.say(f"wrote {n} draws to {output}")
     listed = None if output else drawn.sample.tolist()

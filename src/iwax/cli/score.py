@@ -45,11 +45,11 @@ def score(
     data_path: DataPath = None,
     force: Force = False,
 ) -> None:
-    """log p(x) of every row of FILE in nats, with its Monte-Carlo error: a density, and an anomaly score.
+    """Compute log p(x) of every row of FILE in nats, with its Monte-Carlo error: a density, and an anomaly score.
 
-    The higher a value, the more a row is like the training data. Where cells are missing compare rows by `score`, which
-    is log p(x) brought to that of a whole row; log p(x) itself rises with every cell that is missing. Rows are numbered
-    from 1, columns that training left out come along, and a cell that its column cannot hold gives -inf with a reason.
+    The higher a value, the more a row is like the training data. Where cells are missing, compare rows by the column
+    `score`, which allows for them: log p(x) itself rises with every cell that is missing. Rows are numbered from 1,
+    columns that training left out come along, and a cell that its column cannot hold gives -inf with a reason.
     log p(x) is also high for rows that are simpler than the training data, which --background and --typical may tell
     apart. Goes to -o FILE (.npy holds log p(x) alone), or to stdout as CSV.
 
@@ -65,7 +65,7 @@ def score(
         x, read = opened.read_each(file, binarize=binarize)
         other = None if background is None else trained.background_model(opened, background, **state)
         known = opened.typical_rows(_REFERENCE) if typical else None
-        of_row = "log p(x) is that of the observed values of a row, score that of a whole row as unusual"
+        of_row = "log p(x) is of the cells a row has; compare rows by the column score, which allows for the others"
         trained.warn_of_missing(terminal, x, of_row, refused=len(read.refused))
         reporter.begun("evaluation")
         how = {"k": k, "key": trained.key_of(seed), "progress": reporter.evaluation}

@@ -20,7 +20,7 @@ DATA_OF_THE_SIZES = "mnist"  # whose nets are the published ones; smaller data h
 
 def settings(
     context: typer.Context,
-    word: Annotated[str, argument("[WORD]", "Only what has this word in name, default or description.")] = "",
+    word: Annotated[str, argument("WORD", "Only what has this word in name, default or description.")] = "",
     presets: Annotated[bool, typer.Option("--presets", help="The presets, and what each sets, instead.")] = False,
 ) -> None:
     """List every setting with its default and what it needs to be: for --set KEY=VALUE, or sections of a file.

@@ -1,5 +1,6 @@
 """`iwax train`: from a name to a trained, measured and pictured model."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -97,7 +98,7 @@ def train(
     process: Process = None,
     precision: Precision = None,
 ) -> None:
-    """Train a model, measure it on the test data, and draw what it has learnt.
+    """Train a model, measure it on the test data, and draw what it has learned.
 
     Without any argument: an IWAE with k=5 on scikit-learn's digits, about half a minute. Every setting of a run
     can be given by --set, e.g. --set model.latent=20 --set training.batch=50.
@@ -110,12 +111,25 @@ def train(
     flags |= {"training.epochs": epochs, "objective.k": k, "objective.bound": bound, "objective.gradient": gradient}
     flags |= {"data.kinds": _kinds(kind), "data.levels": _levels(level), "data.missing": missing or None}
     flags |= _written(header, delimiter, encoding, thousands)
+    chosen = {"preset": preset, "recipe": recipe, "data": data}
     with together.joined(coordinator, processes, process), parallel.over(check_devices(devices)):
-        config = runs.from_sources(preset=preset, recipe=recipe, data=data, file=file, sets=sets or (), flags=flags)
+        config = runs.from_sources(**chosen, file=file, sets=sets or (), flags=flags, typed=_options(flags))
         terminal: Terminal = context.obj
         for warning in config.warnings():
             terminal.warn(warning)
         finish.train_and_finish(terminal, lambda reporter: training.train(config, output, reporter=reporter))
+
+
+def _options(flags: Iterable[str]) -> dict[str, str]:
+    """What each setting is called on the command line.
+
+    >>> found = _options(["training.epochs", "data.kinds"])
+    >>> found["preset"], found["training.epochs"], found["data.kinds"]
+    ('--preset', '--epochs', '--kind')
+    """
+    own = {"start": "--from", "data.kinds": "--kind", "data.levels": "--level"}
+    named = {key: own.get(key, f"--{key.rpartition('.')[2]}") for key in flags}
+    return {"preset": "--preset", "recipe": "--recipe", "data.name": "DATA", **named}
 
 
 def _have(name: str | None) -> None:

@@ -11,7 +11,7 @@ from iwax.data.loading import load
 from iwax.data.perturbation import perturb
 from iwax.data.registry import availability, get, info, names, nearest
 from iwax.data.rows import Rows
-from iwax.data.tables import filled_table
+from iwax.data.tables import filled_table, written_as
 from iwax.formats.dialect import Dialect
 from iwax.formats.refusals import TableError
 
@@ -35,6 +35,7 @@ __all__ = [
     "nearest",
     "perturb",
     "read_rows",
+    "written_as",
 ]
 
 __getattr__ = former_names.of(__name__)

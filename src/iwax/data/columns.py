@@ -1,5 +1,6 @@
 """The columns of a table: the kind of values in each, inferred from its cells or given by the owner of the table."""
 
+import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -25,6 +26,28 @@ WHOLE = {"count": 0, "integer": -LARGEST_COUNT, "nonnegative_integer": 0}  # kin
 WIDE = 10.0  # largest over smallest value of a column that is positive rather than continuous
 MANY_ZEROS = 0.05  # share of zeros from which on a column is taken for one that has a mass there
 NARROW = 1e-5  # standard deviation over mean below which float32 keeps too few digits
+
+
+_ALIKE = {  # what a kind is called elsewhere
+    **dict.fromkeys(("float", "real", "number", "numeric", "normal", "gaussian"), "continuous"),
+    **dict.fromkeys(("lognormal", "gamma", "exponential"), "positive"),
+    **dict.fromkeys(("poisson", "counts"), "count"),
+    **dict.fromkeys(("int", "whole", "ordinal"), "integer"),
+    **dict.fromkeys(("bool", "boolean", "bernoulli"), "binary"),
+    **dict.fromkeys(("category", "class", "factor", "string", "text", "nominal"), "categorical"),
+    **dict.fromkeys(("ignore", "skip", "id"), DROP),
+}
+
+
+def meant_kind(word: str) -> str | None:
+    """The kind that was perhaps meant by a word that is none.
+
+    >>> meant_kind("poison"), meant_kind("catgorical"), meant_kind("xyz")
+    ('count', 'categorical', None)
+    """
+    names = {name: name for name in (*KINDS, DROP)} | _ALIKE
+    near = difflib.get_close_matches(word.lower(), names, n=1)
+    return names[near[0]] if near else None
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,12 @@ import numpy as np
 from iwax.data.columns import Column
 from iwax.data.recognition import LeftOut
 from iwax.formats.refusals import Words
+from iwax.printed import printed
 
 Kind = Literal["binary", "grey", "real", "table"]
 
 
+@printed()
 @dataclass(frozen=True)
 class Split:
     """Rows ``values`` [n, D] and, where there are any, one integer label per row [n].
@@ -36,6 +38,7 @@ class Split:
         return len(self.values)
 
 
+@printed()
 @dataclass(frozen=True)
 class Dataset:
     """Train, validation and test rows under one name whose ``protocol`` says how they were made.

@@ -9,8 +9,10 @@ from iwax.data.columns import Column, listed
 from iwax.data.oddities import separators
 from iwax.formats.cell import as_text, exact, number
 from iwax.formats.cells import Cells
+from iwax.formats.dialect import AS_SHOWN, Dialect
 from iwax.formats.refusals import TableError, cut, raise_all
 from iwax.formats.table import quoted
+from iwax.formats.text import DELIMITERS
 
 BOOLEANS = {"True", "False", "0", "1"}
 
@@ -81,18 +83,30 @@ def texts(columns: Sequence[Column], values: np.ndarray) -> list[list[str]]:
     return [["" if (text := as_text(value)) == "nan" else text for value in part] for part in single]
 
 
-def written(columns: Sequence[Column], values: np.ndarray) -> str:
-    """``values`` [n, D] as csv text with a header that ``read_cells`` reads back; the cells are those of `texts`.
+def written(columns: Sequence[Column], values: np.ndarray, *, dialect: Dialect = AS_SHOWN) -> str:
+    """``values`` [n, D] as text that ``read_cells`` reads back with this ``dialect``; the cells are those of `texts`.
 
-    >>> print(written([Column("a", "continuous"), Column("b", "count")], np.array([[0.1, 3], [np.nan, 0]])), end="")
+    Between cells stands what the dialect says, or else a comma; without a line of names if it says so.
+
+    >>> columns, rows = [Column("a", "continuous"), Column("b", "count")], np.array([[0.1, 3], [np.nan, 0]])
+    >>> print(written(columns, rows), end="")
     a,b
     0.1,3
     ,0
+    >>> written(columns, rows, dialect=Dialect(header="none", delimiter=";"))
+    '0.1;3\\n;0\\n'
     """
-    alone = len(columns) == 1
-    cells = [[quoted(text, alone=alone) for text in part] for part in texts(columns, values)]
-    rows = [[quoted(column.name, alone=alone) for column in columns], *zip(*cells, strict=True)]
-    return "".join((",".join(row) or '""') + "\n" for row in rows)
+    between = dialect.between or ","
+    alone = len(columns) == 1 or between not in DELIMITERS
+    parts = texts(columns, values)
+    parts = [
+        part if column.levels else [dialect.number(text) for text in part]
+        for column, part in zip(columns, parts, strict=True)
+    ]
+    header = [] if dialect.header == "none" else [[column.name for column in columns]]
+    empty = '""' if alone else ""
+    rows = [[quoted(text, alone=alone) or empty for text in row] for row in (*header, *zip(*parts, strict=True))]
+    return "".join(between.join(row) + "\n" for row in rows)
 
 
 def _match(wanted: Sequence[str], table: Cells, dropped: Collection[str]) -> None:

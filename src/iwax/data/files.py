@@ -218,7 +218,7 @@ def _stored(parts: dict[str, Rows], kind: Kind) -> dict[str, Split]:
 
 
 def _refuse_unseen(values: np.ndarray, rows: Rows, path: Path) -> None:
-    """Refuse a column without a value in the training rows: nothing can be learnt of it."""
+    """Refuse a column without a value in the training rows: nothing can be learned of it."""
     unseen = np.isnan(values).all(axis=0) if values.dtype == np.float32 else np.zeros(1, bool)
     if unseen.any():
         column = int(np.argmax(unseen))

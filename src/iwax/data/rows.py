@@ -9,10 +9,12 @@ from iwax.data.columns import Column
 from iwax.data.dataset import Kind
 from iwax.data.recognition import LeftOut
 from iwax.formats.refusals import Words
+from iwax.printed import printed
 
 _CHANNELS = 4  # of a picture, at most: fewer in the place of a height are taken for channels
 
 
+@printed()
 @dataclass(frozen=True)
 class Rows:
     """Rows [n, D] as stored, the shape of one of them, their kind, and labels where there are any.

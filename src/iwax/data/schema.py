@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from iwax.data.columns import DROP, KINDS, LARGEST_COUNT, Column, ColumnKind, infer, listed
+from iwax.data.columns import DROP, KINDS, LARGEST_COUNT, Column, ColumnKind, infer, listed, meant_kind
 from iwax.data.oddities import refuse_oddities
 from iwax.data.recognition import LeftOut, set_apart, tells_rows_apart
 from iwax.formats.cells import Cells
@@ -72,8 +72,10 @@ def _check_kinds(table: Cells, given: Mapping[str, str]) -> None:
             meant = f"did you mean {lower[near[0]]!r}? " if near else ""
             raise ValueError(f"{table.source}: no column is called {name!r}; {meant}there are {listed(table.names)}")
         if kind not in (*KINDS, DROP):
+            near = meant_kind(kind)
             raise ValueError(
                 f"{table.source}: the kind of column {name!r} must be one of {', '.join(KINDS)} or {DROP}; got {kind!r}"
+                + (f"; did you mean {near}?" if near else "")
             )
 
 

@@ -12,9 +12,10 @@ from iwax.data.encoding import encode, encode_each, texts
 from iwax.data.rows import Rows, refuse_empty_rows
 from iwax.data.schema import typed
 from iwax.formats.cells import Cells
-from iwax.formats.dialect import AS_SHOWN, Dialect
+from iwax.formats.dialect import AS_SHOWN, NAMED, Dialect
 from iwax.formats.parquet import fill_parquet, parquet_shape, read_parquet
 from iwax.formats.table import read_cells, replace_cells
+from iwax.formats.text import parted
 from iwax.formats.whole import read_whole
 
 TEXTS = (".csv", ".tsv", ".txt")
@@ -105,6 +106,22 @@ def filled_table(
     if _is_text(path):
         return replace_cells(contents, filled, rows=rows, limit=len(values), dialect=dialect, names=names)
     return fill_parquet(contents, filled, name=str(path), limit=len(values), as_csv=as_csv)
+
+
+def written_as(path: Path, dialect: Dialect = AS_SHOWN) -> Dialect:
+    """The dialect in which a table is written: with the delimiter and the encoding of a text table, as it shows them.
+
+    The encoding is one that gives its mark of the order of bytes back, if it has one (utf-8-sig, utf-16).
+    """
+    if not _is_text(path):
+        return dialect
+    table = parted(read_whole(path), name=str(path), dialect=dialect)
+    marked = {"utf-8": "utf-8-sig"}.get(table.encoding, "utf-16")
+    return replace(
+        dialect,
+        delimiter=next((name for name, mark in NAMED.items() if mark == table.delimiter), table.delimiter),
+        encoding=marked if table.prefix.startswith("\ufeff") else table.encoding,
+    )
 
 
 def _with_levels(dialect: Dialect, columns: Sequence[Column]) -> Dialect:

@@ -21,12 +21,14 @@ from iwax.evaluation.rows import Block, DataPoints, at_least, blocks, by_row, ch
 from iwax.evaluation.statistics import mean_with_errors, standard_error
 from iwax.model import LatentVariableModel
 from iwax.parts import Datum, Distribution, Latent
+from iwax.printed import printed
 
 __all__ = ["AggregatePosterior", "aggregate_posterior"]
 
 PARTS = ("mutual_information", "divergence", "kl")
 
 
+@printed()
 @dataclass(frozen=True)
 class AggregatePosterior:
     """What every row adds to I_q(n; z), to KL(q(z) || p(z)), and to their sum; float64 [n], nats, with the errors of

@@ -12,6 +12,7 @@ from iwax.evaluation.rows import Block, DataPoints, at_least, by_row, prepared
 from iwax.evaluation.trust import Estimate
 from iwax.model import LatentVariableModel
 from iwax.numerics import StreamingLogMeanExp
+from iwax.printed import printed, with_error
 
 __all__ = ["AnnealedEvidence", "annealed_evidence", "rows_at_once", "summed", "within"]
 
@@ -19,6 +20,7 @@ _ROWS = 640  # chains of all rows of a block: about where a matrix product is fa
 _ACCEPTED = (0.4, 0.9)  # outside of it the steps were not what the chains needed
 
 
+@printed(lambda found: "mean=" + with_error(found.mean, found.standard_error, "nats"))
 @dataclass(frozen=True)
 class AnnealedEvidence(Estimate):
     """An estimate of log p(x) from n chains per row. Arrays are float64 [n], in nats; `rows` are the row numbers.

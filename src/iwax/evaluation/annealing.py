@@ -22,6 +22,7 @@ from iwax.evaluation.hamiltonian import TARGET_ACCEPTANCE, Path, Point, at, tran
 from iwax.evaluation.rows import at_least
 from iwax.model import LatentVariableModel
 from iwax.parts import Datum, Latent
+from iwax.printed import printed
 
 __all__ = ["LADDERS", "STARTS", "Chains", "Plan", "anneal", "betas", "refuse_discrete", "tuned"]
 
@@ -61,6 +62,7 @@ class Plan:
         return replace(self, temperatures=1, ladder="linear", step=None)
 
 
+@printed()
 class Chains(NamedTuple):
     """The chains of some rows: ``log_w`` [chains, rows] in nats, float64, and the mean acceptance [rows]."""
 

@@ -3,9 +3,9 @@
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike
 from scipy.stats import rankdata
 
+from iwax._typing import ArrayLike
 from iwax.evaluation.tables import numeric
 
 __all__ = ["Auroc", "auroc"]

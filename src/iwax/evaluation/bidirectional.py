@@ -19,10 +19,12 @@ from iwax.evaluation.rows import Block, at_least, by_row
 from iwax.evaluation.statistics import standard_error
 from iwax.model import LatentVariableModel
 from iwax.parts import Latent
+from iwax.printed import printed, with_error
 
 __all__ = ["BidirectionalEvidence", "bidirectional_evidence"]
 
 
+@printed(lambda found: "gap=" + with_error(found.gap_mean, found.gap_error, "nats"))
 @dataclass(frozen=True)
 class BidirectionalEvidence:
     """Bounds of log p(x) from chains in both directions, for n simulated rows; arrays are float64 [n], nats.

@@ -22,6 +22,7 @@ from iwax.evaluation.importance_posterior import resampled
 from iwax.evaluation.rows import at_least
 from iwax.model import LatentVariableModel
 from iwax.parts import Datum, Latent
+from iwax.printed import printed
 
 __all__ = [
     "Calibration",
@@ -39,6 +40,7 @@ _LEAST_EXPECTED = 5  # counts per bin, below which a chi-square statistic has no
 _NOTED = 3.5  # standard errors from which a unit's ranks are described
 
 
+@printed()
 @dataclass(frozen=True)
 class Calibration:
     """How often each rank came, by bins of equal width: ``counts`` [units, bins], units of all layers from z_1 upwards.

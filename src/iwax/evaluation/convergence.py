@@ -17,10 +17,12 @@ from iwax.evaluation.rows import Block, DataPoints, at_least, by_row, prepared
 from iwax.evaluation.statistics import Means, StreamingMean, standard_error
 from iwax.model import LatentVariableModel
 from iwax.numerics import StreamingLogMeanExp
+from iwax.printed import printed
 
 __all__ = ["Convergence", "convergence_in_k", "ladder"]
 
 
+@printed()
 @dataclass(frozen=True)
 class Convergence(Means):
     """The expected IWAE bound of every row at every k of a ladder; float64, nats.

@@ -9,10 +9,9 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from numpy.typing import ArrayLike
 
 from iwax import samplers
-from iwax._typing import PRNGKey
+from iwax._typing import ArrayLike, PRNGKey
 from iwax.evaluation.pareto import Tail
 from iwax.evaluation.rows import at_least, blocks, prepared
 from iwax.evaluation.statistics import StreamingMean, standard_error
@@ -20,6 +19,7 @@ from iwax.evaluation.trust import FEW, TRUSTED_K_HAT, Estimate, unknown, unknown
 from iwax.model import LatentVariableModel
 from iwax.numerics import StreamingLogMeanExp
 from iwax.parts import Datum
+from iwax.printed import printed, with_error
 
 __all__ = ["Evidence", "in_chunks", "log_evidence", "log_weight_calls", "statistics"]
 
@@ -28,6 +28,7 @@ Of = TypeVar("Of")
 _DRAWS_PER_CALL = 10_000  # bounds the memory: log-weights leave the device in calls of at most this many draws per row
 
 
+@printed(lambda found: "mean=" + with_error(found.mean, found.standard_error, "nats"))
 @dataclass(frozen=True)
 class Evidence(Estimate):
     """Estimates of log p(x) from k importance samples per row. Arrays are float64 [n], nats; `rows` are row numbers.

@@ -8,6 +8,7 @@ from scipy.special import logsumexp
 from iwax.evaluation.pareto import Tail
 from iwax.evaluation.statistics import mean_with_errors, standard_error
 from iwax.evaluation.trust import TRUSTED_K_HAT
+from iwax.printed import printed
 
 __all__ = ["InferenceGap", "gap_columns"]
 
@@ -15,6 +16,7 @@ PARTS = ("log_evidence", "best", "amortised", "approximation", "amortisation")
 NOTEWORTHY = 0.05  # nats that the last quarter of the steps may gain
 
 
+@printed()
 @dataclass(frozen=True)
 class InferenceGap:
     """log p(x) = amortised + amortisation + approximation, per row; float64 [n], nats, each with its Monte-Carlo error.

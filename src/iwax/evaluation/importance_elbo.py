@@ -13,12 +13,14 @@ from iwax.evaluation.rows import Block, DataPoints, at_least, by_row, prepared
 from iwax.evaluation.statistics import standard_error
 from iwax.model import LatentVariableModel
 from iwax.parts import Datum
+from iwax.printed import printed
 
 __all__ = ["ImportancePosteriorElbo", "elbo_terms", "importance_posterior_elbo"]
 
 _HELD = 2_000_000  # terms held at once: what bounds the memory
 
 
+@printed()
 @dataclass(frozen=True)
 class ImportancePosteriorElbo:
     """``E_{q_EW}[log p(x, z) - log q_EW(z|x)]`` from both sides. Arrays are float64 [n], nats; errors are over draws.

@@ -28,6 +28,7 @@ from iwax.evaluation.tables import check_cells, numeric
 from iwax.model import LatentVariableModel
 from iwax.numerics import StreamingLogMeanExp
 from iwax.parts import Datum, Latent, latent_of, layers_of
+from iwax.printed import printed
 
 __all__ = [
     "DensityEstimate",
@@ -46,6 +47,7 @@ _AT_ONCE = 4000  # rows times draws that a decoder works on in one go: what boun
 _HELD = 2_000_000  # log-weights, or terms of a density, held at once
 
 
+@printed()
 class DensityEstimate(NamedTuple):
     """``log_prob`` [n, m], nats, from ``outer`` sets of other draws; ``error`` [n, m] is its standard error over them.
 

@@ -21,10 +21,12 @@ from iwax.evaluation.evidence import log_weight_calls
 from iwax.evaluation.rows import Block, DataPoints, at_least, by_row, prepared
 from iwax.evaluation.statistics import Means, StreamingMean, standard_error
 from iwax.model import LatentVariableModel
+from iwax.printed import printed
 
 __all__ = ["JackknifeEvidence", "jackknife_evidence"]
 
 
+@printed()
 @dataclass(frozen=True)
 class JackknifeEvidence(Means):
     """Means over ``repeats`` sets of k draws of the jackknife estimates of log p(x), nats; [orders, n], float64.

@@ -30,6 +30,7 @@ from iwax.evaluation.rows import at_least
 from iwax.evaluation.statistics import standard_error
 from iwax.model import LatentVariableModel
 from iwax.parts import Datum, Latent
+from iwax.printed import printed
 
 __all__ = ["MarginalMoments", "marginal_moments"]
 
@@ -38,6 +39,7 @@ _IMPOSSIBLE = -1e30  # for a log-density of -inf, which is NaN times 0; its expo
 _FEW = 5  # effective draws below which an estimate of log p(x_S) is too low by more than a tenth of a nat
 
 
+@printed()
 @dataclass(frozen=True)
 class MarginalMoments:
     """Over rows of the model: mean and standard deviation of log p(x_S) for P sets of features [P, *event], nats.

@@ -13,6 +13,7 @@ from iwax.evaluation.importance_posterior import Points, joint_and_posterior, lo
 from iwax.evaluation.rows import DataPoints, at_least, blocks, prepared
 from iwax.model import LatentVariableModel
 from iwax.parts import Datum, layers_of
+from iwax.printed import printed
 
 __all__ = ["PosteriorPlane", "posterior_plane"]
 
@@ -22,6 +23,7 @@ _WIDEST = 10.0  # the first window is [-10, 10]^2: beyond it N(0, I) has 1e-23 o
 _DEPTH = 14.0  # nats below the peak that a window reaches: for a Gaussian it leaves out e^-14 of the mass
 
 
+@printed()
 @dataclass(frozen=True)
 class PosteriorPlane:
     """Densities over the plane of two latents, for n rows of data. Float64; a density's logarithm is in nats.

@@ -10,9 +10,9 @@ from typing import Any, NamedTuple, TypeAlias
 import jax
 import jax.numpy as jnp
 import numpy as np
-from numpy.typing import ArrayLike
 
 from iwax import batched, parallel
+from iwax._typing import ArrayLike
 from iwax.evaluation import tables
 from iwax.model import LatentVariableModel
 from iwax.parts import Datum

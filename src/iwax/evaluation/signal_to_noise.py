@@ -24,6 +24,7 @@ from iwax.evaluation.rows import DataPoints, at_least, blocks, checked
 from iwax.gradients import AbstractObjective, AnyObjective, as_objective
 from iwax.model import LatentVariableModel
 from iwax.parts import Datum
+from iwax.printed import printed
 
 __all__ = ["GroupSignal", "SignalToNoise", "check_repeats", "gradient_signal_to_noise"]
 
@@ -31,6 +32,7 @@ FOLDS = 10  # of the repeats, one at a time left out for an error
 GROUPS = {"encoder": "posterior", "decoder": "likelihood", "prior": "prior"}
 
 
+@printed()
 @dataclass(frozen=True)
 class GroupSignal:
     """Of a group of parameters: how many of them ever have a gradient, and their ratios of |mean| to sd.
@@ -57,6 +59,7 @@ class GroupSignal:
         return float(np.sqrt(max(low, 0.0))), float(np.sqrt(max(high, 0.0)))
 
 
+@printed()
 @dataclass(frozen=True)
 class SignalToNoise:
     """By group ("encoder", "decoder", "prior"; those that have parameters) and by tensor, over ``repeats`` repeats of

@@ -3,8 +3,8 @@
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
+from iwax._typing import ArrayLike
 from iwax.evaluation.tables import check_cells, marks, numeric
 
 __all__ = [

@@ -10,7 +10,8 @@ from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
-from numpy.typing import ArrayLike
+
+from iwax._typing import ArrayLike
 
 __all__ = ["check_cells", "marks", "numeric", "refusal", "row_numbers", "table", "unmasked"]
 

@@ -30,6 +30,7 @@ from iwax._typing import LogWeights, PRNGKey, Scalar
 from iwax.batched import Hold
 from iwax.bounds import Bound, iwae
 from iwax.control_variates import ControlVariate
+from iwax.printed import printed
 
 __all__ = [
     "Estimator",
@@ -45,6 +46,7 @@ __all__ = [
 ]
 
 
+@printed()
 class Weights(NamedTuple):
     """The weights of model (a), path (b) and score (c), each [k, *batch]; None where they are zero."""
 

@@ -24,15 +24,24 @@ class Objective(AbstractObjective):
     """A function of the model whose gradient is the estimator's, from k draws per row.
 
     ``objective(model, key, x)`` takes x as a `Datum`, or as an array of complete rows [batch, *event] (``Datum.of(x,
-    missing=True)`` where some are not). ``bound`` in the result is the bound of the same draws at beta = 1, nats,
-    without a gradient. ``sampler`` is how the draws come about (`iwax.samplers`); others than `samplers.independent`
-    need all draws at once, and an estimator that they serve (`samplers.Sampler`). With ``backward`` = m the gradient is
-    that of m of the k draws, chosen with probability in proportion to their weights |a| + |b| + |c| and weighted by its
-    inverse: unbiased, and forward for k but backward for m (m = 1, pathwise: Burda, Grosse and Salakhutdinov 2016,
-    section 3). With ``chunk`` at most that many draws of a row are in memory at once; the forward pass is then made
-    twice. ``penalties`` are subtracted from the value and not from the bound. Raises ValueError if k does not suit the
-    bound, backward is not in 1..k, or chunk is below 1; and, when it is called, if the draws of the posterior have
-    no derivative and the estimator needs one, or the state of a control variate is missing.
+    missing=True)`` where some are not), and gives a `Surrogate`: ``value`` [batch] is to be differentiated, and means
+    nothing by itself; ``bound`` [batch] is the bound of the same draws at beta = 1, nats, without a gradient.
+
+    Args:
+        estimator: a bound and how its gradient is estimated, such as ``gradients.pathwise(bounds.iwae)``.
+        k: draws of z per row.
+        sampler: how the draws are made (`iwax.samplers`). Those other than `samplers.independent` exclude ``backward``
+            and ``chunk``, and take the pathwise estimator, some also `sticking_the_landing` and `wake`.
+        backward: m of the k draws that are differentiated (None: all). All k are made and weighted; m of them are
+            chosen at random, draw i with a probability proportional to ``|a_i| + |b_i| + |c_i|``, its three weights in
+            the gradient (`gradients.estimators`), and divided by it: the gradient stays unbiased, and the backward
+            pass costs m draws (m = 1, pathwise: Burda, Grosse and Salakhutdinov 2016, section 3).
+        chunk: draws of a row that are in memory at once (None: all k); the forward pass is then made twice.
+        penalties: functions of (model, key, x), nats per data point, subtracted from the value and not from the bound.
+
+    Raises ValueError if k does not suit the bound, backward is not in 1..k, chunk is below 1, or the sampler does not
+    go with the others; and, when it is called, if the draws of the posterior have no derivative and the estimator needs
+    one, or the state of a control variate is missing.
 
     >>> from iwax import bounds, gradients
     >>> Objective(gradients.doubly_reparameterized(bounds.iwae), k=50)

@@ -9,6 +9,7 @@ from jaxtyping import Array
 from iwax._typing import AnyArray, PerDatum, PRNGKey, Scalar
 from iwax.model import LatentVariableModel
 from iwax.parts import Datum
+from iwax.printed import printed
 
 __all__ = ["AbstractObjective", "Beta", "Penalty", "Rows", "Surrogate", "WithPenalties", "Wrapper", "less"]
 
@@ -17,6 +18,7 @@ Rows: TypeAlias = Datum | AnyArray
 Penalty: TypeAlias = Callable[[LatentVariableModel, PRNGKey, Datum], Array]  # nats per data point, or one for all
 
 
+@printed()
 class Surrogate(NamedTuple):
     """What is differentiated (``value``, [batch]; its value means nothing) and the bound itself ([batch], nats).
 

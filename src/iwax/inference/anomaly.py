@@ -12,14 +12,14 @@ from dataclasses import dataclass
 
 import jax
 import numpy as np
-from numpy.typing import ArrayLike
 from PIL import Image
 
 from iwax import evaluation, streams
-from iwax._typing import PRNGKey
+from iwax._typing import ArrayLike, PRNGKey
 from iwax.evaluation.tables import numeric
 from iwax.model import LatentVariableModel
 from iwax.parts import Datum
+from iwax.printed import printed
 
 __all__ = ["LikelihoodRatio", "code_length", "likelihood_ratio", "score", "typicality"]
 
@@ -45,6 +45,7 @@ def score(
     return evaluation.log_evidence(model, x, k=k, key=key, rows=rows, missing=missing, progress=progress)
 
 
+@printed()
 @dataclass(frozen=True)
 class LikelihoodRatio:
     """``log p(x) - log p_background(x)``, nats, [n] with its Monte-Carlo error, and both terms."""

@@ -5,10 +5,9 @@ from typing import Any
 
 import jax
 import numpy as np
-from numpy.typing import ArrayLike
 
 from iwax import evaluation, streams
-from iwax._typing import PRNGKey
+from iwax._typing import ArrayLike, PRNGKey
 from iwax.evaluation.rows import as_one_table, checked
 from iwax.evaluation.tables import numeric
 from iwax.model import LatentVariableModel

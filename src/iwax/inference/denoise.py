@@ -4,18 +4,19 @@ from dataclasses import dataclass
 
 import equinox as eqx
 import numpy as np
-from numpy.typing import ArrayLike
 
 from iwax import former_names, likelihoods
-from iwax._typing import PRNGKey
+from iwax._typing import ArrayLike, PRNGKey
 from iwax.evaluation.rows import at_least, blocks, prepared
 from iwax.inference.self_normalised import Sampling, SelfNormalised, estimated
 from iwax.model import LatentVariableModel
 from iwax.parts import Datum
+from iwax.printed import printed
 
 __all__ = ["Denoised", "denoise"]
 
 
+@printed()
 @dataclass(frozen=True)
 class Denoised(SelfNormalised):
     """Rows [n, *event] as they were before noise, as far as can be known.

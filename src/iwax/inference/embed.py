@@ -4,10 +4,9 @@ import equinox as eqx
 import jax
 import numpy as np
 from jaxtyping import Array
-from numpy.typing import ArrayLike
 
 from iwax import batched, streams
-from iwax._typing import PRNGKey
+from iwax._typing import ArrayLike, PRNGKey
 from iwax.evaluation.rows import at_least, by_row, checked
 from iwax.model import LatentVariableModel
 from iwax.parts import Datum, layers_of

@@ -14,10 +14,12 @@ from iwax.evaluation.rows import Block, at_least, by_row, check_key
 from iwax.evaluation.tables import table
 from iwax.model import LatentVariableModel
 from iwax.parts import Datum, layers_of
+from iwax.printed import printed
 
 __all__ = ["Generated", "decode", "generate"]
 
 
+@printed()
 class Generated(NamedTuple):
     """``mean`` [n, D] of p(x|z), ``sample`` [n, D] from it, and ``z`` [n, latent] (a tuple of layers for a chain)."""
 

@@ -8,10 +8,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
-from numpy.typing import ArrayLike
 
 from iwax import batched, former_names, streams, supports
-from iwax._typing import PRNGKey
+from iwax._typing import ArrayLike, PRNGKey
 from iwax.evaluation.rows import Block, as_one_table, at_least, by_row, checked
 from iwax.evaluation.tables import check_cells, numeric
 from iwax.model import LatentVariableModel

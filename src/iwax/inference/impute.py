@@ -11,20 +11,21 @@ from dataclasses import dataclass
 import equinox as eqx
 import jax
 import numpy as np
-from numpy.typing import ArrayLike
 
 from iwax import batched, former_names, posteriors
-from iwax._typing import PRNGKey
+from iwax._typing import ArrayLike, PRNGKey
 from iwax.data import Column
 from iwax.evaluation.rows import as_one_table, at_least, blocks, checked
 from iwax.inference.proposals import has_cheap_density
 from iwax.inference.self_normalised import Sampling, SelfNormalised, estimated
 from iwax.model import LatentVariableModel
 from iwax.parts import Datum
+from iwax.printed import printed
 
 __all__ = ["Imputation", "impute"]
 
 
+@printed()
 @dataclass(frozen=True)
 class Imputation(SelfNormalised):
     """Rows [n, *event] with their missing values filled; observed cells are those that were given, untouched.

@@ -6,20 +6,21 @@ import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
-from numpy.typing import ArrayLike
 
 from iwax import batched
-from iwax._typing import PRNGKey
+from iwax._typing import ArrayLike, PRNGKey
 from iwax.evaluation.rows import at_least, blocks, by_row, checked
 from iwax.evaluation.tables import refusal, unmasked
 from iwax.likelihoods import Likelihood
 from iwax.model import LatentVariableModel
 from iwax.nn import MemoryMLP
 from iwax.parts import Datum
+from iwax.printed import printed
 
 __all__ = ["SlotPreferences", "memory_of", "slot_pictures", "slot_preferences"]
 
 
+@printed()
 class SlotPreferences(NamedTuple):
     """``mean`` [classes, slots]: how much the rows of each class of ``classes`` read every slot, on average."""
 

@@ -12,12 +12,14 @@ from iwax import batched
 from iwax._typing import PRNGKey
 from iwax.evaluation.rows import at_least, check_key
 from iwax.model import LatentVariableModel
+from iwax.printed import printed
 from iwax.priors import Fixed, Vamp
 from iwax.priors.vamp import components_of
 
 __all__ = ["OfPseudoInputs", "generate_from_pseudo_inputs", "vamp_of"]
 
 
+@printed()
 class OfPseudoInputs(NamedTuple):
     """``pseudo_inputs`` [components, D], and ``mean`` [components, n, D] of p(x|z) at draws z of q(z|u_c)."""
 

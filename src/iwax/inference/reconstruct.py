@@ -7,14 +7,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
-from numpy.typing import ArrayLike
 
 from iwax import batched, streams
-from iwax._typing import PRNGKey
+from iwax._typing import ArrayLike, PRNGKey
 from iwax.evaluation import evidence, importance_posterior, trust
 from iwax.evaluation.rows import Block, at_least, by_row, checked
 from iwax.model import LatentVariableModel
 from iwax.parts import Datum, Latent
+from iwax.printed import printed
 
 __all__ = ["ResamplingWeights", "reconstruct", "resample", "resampling_weights"]
 
@@ -52,6 +52,7 @@ def resample(
     return by_row(of_block, points, batch)
 
 
+@printed()
 class ResamplingWeights(NamedTuple):
     """Of the k draws that `resample` chooses among: how many count [n], and the tail index of their weights [n]."""
 

@@ -12,12 +12,14 @@ from iwax.evaluation import trust
 from iwax.inference.anomaly import likelihood_ratio, score, typicality
 from iwax.inference.comparable import comparable_scores
 from iwax.model import LatentVariableModel
+from iwax.printed import printed
 
 __all__ = ["ScoreTable", "columns", "score_table"]
 
 _NUMBERS = ("log_evidence", "error", "ess", "khat", "missing", "score", "typicality", "ratio", "ratio_error")
 
 
+@printed()
 @dataclass(frozen=True)
 class ScoreTable:
     """Scores of n rows: columns [n] by name, and whether the error of log p(x) is ``unknown`` [n].

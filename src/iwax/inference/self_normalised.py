@@ -28,6 +28,7 @@ from iwax.inference.gibbs import filled_in
 from iwax.inference.proposals import EVERY
 from iwax.model import LatentVariableModel
 from iwax.parts import Datum
+from iwax.printed import printed
 
 __all__ = ["Estimates", "Sampling", "SelfNormalised", "estimated"]
 
@@ -79,6 +80,7 @@ class SelfNormalised:
         return [f"{words} ({trust.named(self.unknown, first=first)}); {advice}"]
 
 
+@printed()
 class Estimates(NamedTuple):
     """Means and errors [batch, *event], effective sample sizes and k-hat [batch], and m draws of a block of rows.
 

@@ -64,12 +64,25 @@ class MLP(Layered):
     Tomczak and Welling (2018, arXiv:1705.07120), who start them with ``initial="he_normal"``, and of their Householder
     flow (2016, arXiv:1611.09630), with ``"glorot_normal"``.
 
-    ``output_bias`` replaces the zeros that the last bias starts at. With ``out_features=None`` there is no affine
-    layer: the output is the last hidden layer, a trunk for other heads. With ``sigma`` all weights and biases are
-    random, of that standard deviation at the start and of ``floor`` at least (`StochasticLinear`); a call then needs a
-    key. With ``norm`` what goes into f is normalised over the features of the layer first (`LayerNorm`). Raises
-    ValueError on sizes below 1, an unknown activation or name of initial weights, a misfitting bias, a trunk of no
-    layers, and normalised gates.
+    Args:
+        in_features: numbers that it takes.
+        hidden: the width of each hidden layer, from the input on.
+        out_features: numbers that it gives. None: there is no last affine layer, and the output is the last hidden
+            layer, a trunk for layers of your own.
+        key: of the initial weights.
+        activation: f, by its name.
+        heads: how many quantities of equal width the outputs hold side by side, as a mean and a log scale (2). Each
+            starts as a layer of its own would, and nothing else depends on it.
+        output_bias: what the last bias starts at [out_features]. None: zeros.
+        initial: the distribution that all weights start from: glorot_uniform, glorot_normal or he_normal
+            (`nn.init.dense_weight`).
+        sigma: with it, all weights and biases are random, normal and of this standard deviation at the start
+            (`StochasticLinear`); a call then needs a key.
+        floor: below which no standard deviation falls, where there is a ``sigma``.
+        norm: whether what goes into f is normalised over the features of the layer first (`LayerNorm`).
+
+    Raises ValueError on sizes below 1, an unknown activation or name of initial weights, a misfitting bias, a trunk of
+    no layers, and normalised gates.
 
     >>> net = MLP(784, (200, 200), 2 * 50, key=jax.random.key(0), heads=2)
     >>> net(jnp.zeros(784)).shape

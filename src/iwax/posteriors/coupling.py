@@ -33,6 +33,7 @@ class Conditioned(eqx.Module):
 def nice(network: Any, latent: int, *, steps: int, hidden: tuple[int, ...], key: PRNGKey) -> Flow:
     """``(a, b) -> (a, b + m_t(a))`` after a fixed permutation, T times; the nets m_t are shared by all data.
 
+    The network gives h, of any size (`flow`), which the Gaussian of z_0 alone reads; the m_t have ``hidden`` layers.
     Dinh, Krueger and Bengio (2014, arXiv:1410.8516); as a posterior, Rezende and Mohamed (2015, arXiv:1505.05770).
     Raises ValueError with fewer than one step or two latents.
 
@@ -50,7 +51,8 @@ def nice(network: Any, latent: int, *, steps: int, hidden: tuple[int, ...], key:
 def real_nvp(network: Any, latent: int, *, steps: int, hidden: tuple[int, ...], key: PRNGKey) -> Flow:
     """``(a, b) -> (a, b exp s_t(a, h) + m_t(a, h))`` after a fixed permutation, T times, with h the network's output.
 
-    Dinh, Sohl-Dickstein and Bengio (2017, arXiv:1605.08803). Raises ValueError as `nice`.
+    h may be of any size (`flow`); s_t and m_t have ``hidden`` layers. Dinh, Sohl-Dickstein and Bengio (2017,
+    arXiv:1605.08803). Raises ValueError as `nice`.
 
     >>> trunk = MLP(4, (8,), 6, key=jax.random.key(0))
     >>> q = real_nvp(trunk, 3, steps=2, hidden=(5,), key=jax.random.key(1))

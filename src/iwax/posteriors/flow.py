@@ -50,5 +50,9 @@ class Shared(eqx.Module):
 
 
 def flow(network: Any, latent: int, map: Any, *, key: PRNGKey) -> Flow:
-    """A `Flow` whose Gaussian is read linearly off the network's output h."""
+    """A `Flow` whose Gaussian is linear in h = network(x): it makes the layer from h to ``loc`` and ``log scale``.
+
+    The ``network`` is the trunk of an encoder, with ``out_features`` as `nn.MLP` has it: h may be of any size, whatever
+    ``latent`` is. ``map(h)`` gives the bijection.
+    """
     return Flow(network, Linear(network.out_features, 2 * latent, key=key, heads=2), map)

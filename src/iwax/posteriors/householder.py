@@ -16,7 +16,7 @@ __all__ = ["Normals", "householder"]
 
 
 class Normals(eqx.Module):
-    """``v_1 = h W_1 + c_1, v_t = v_{t-1} W_t + c_t``: each plane follows from the one before."""
+    """``v_1 = h W_1 + c_1, v_t = v_{t-1} W_t + c_t``: normals of planes, each from the one before, at h [hidden]."""
 
     first: Linear
     following: tuple[Linear, ...]
@@ -32,8 +32,10 @@ class Normals(eqx.Module):
 def householder(network: Any, latent: int, *, reflections: int, key: PRNGKey) -> Flow:
     """``z = H_T ... H_1 z_0, H_t = I - 2 v_t v_t' / |v_t|^2``: a Gaussian with a covariance that is turned.
 
-    Tomczak and Welling (2016, arXiv:1611.09630); as many reflections as latents reach every covariance. Raises
-    ValueError with fewer than one reflection.
+    The ``network`` gives h, of any size (`flow`): the mean and the log scale of z_0 and the first normal v_1 are linear
+    in h, by layers that are made here with the ``key``, and each further v_t is linear in the one before. Tomczak and
+    Welling (2016, arXiv:1611.09630); as many reflections as latents reach every covariance. Raises ValueError with
+    fewer than one reflection.
 
     >>> from iwax.nn import MLP
     >>> q = householder(MLP(4, (8,), 6, key=jax.random.key(0)), 3, reflections=2, key=jax.random.key(1))

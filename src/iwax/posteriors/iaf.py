@@ -17,7 +17,8 @@ __all__ = ["autoregressive_layers", "iaf"]
 def iaf(network: Any, latent: int, *, steps: int, hidden: tuple[int, ...], key: PRNGKey) -> Flow:
     """``z_i -> z_i exp s_i(z_<i, h) + t_i(z_<i, h)`` for all i at once, T times, the order reversed in between.
 
-    Kingma et al. (2016, arXiv:1606.04934); h is the network's output. Raises ValueError with fewer than one step.
+    Kingma et al. (2016, arXiv:1606.04934). The network gives h, of any size (`flow`); s and t are masked networks of
+    their own, with ``hidden`` layers. Raises ValueError with fewer than one step.
 
     >>> import jax.numpy as jnp
     >>> from iwax.nn import MLP

@@ -42,7 +42,8 @@ def linear_iaf(network: Any, latent: int, *, key: PRNGKey) -> Flow:
     """``z = L(x) z_0``, L lower triangular with unit diagonal: ``q = N(L loc, L diag(scale^2) L')``.
 
     The linear inverse autoregressive flow (Kingma et al. 2016, arXiv:1606.04934; Tomczak and Welling 2017,
-    arXiv:1706.02326). Raises ValueError with fewer than two latents, which no matrix can mix.
+    arXiv:1706.02326). The network gives h, of any size (`flow`), and L is linear in it. Raises ValueError with fewer
+    than two latents, which no matrix can mix.
 
     >>> import jax.numpy as jnp
     >>> from iwax.nn import MLP
@@ -58,7 +59,8 @@ def linear_iaf(network: Any, latent: int, *, key: PRNGKey) -> Flow:
 def convex_linear_iaf(network: Any, latent: int, *, components: int, key: PRNGKey) -> Flow:
     """``z = (sum_c y_c(x) L_c(x)) z_0, y = softmax``: the convex combination linear inverse autoregressive flow.
 
-    Tomczak and Welling (2017, arXiv:1706.02326). Raises ValueError with fewer than two latents or one component.
+    Tomczak and Welling (2017, arXiv:1706.02326). The network gives h, of any size (`flow`), in which the L_c and what y
+    is made of are linear. Raises ValueError with fewer than two latents or one component.
 
     >>> import jax.numpy as jnp
     >>> from iwax.nn import MLP

@@ -45,8 +45,9 @@ class Shells(eqx.Module):
 def planar(network: Any, latent: int, *, steps: int, amortised: bool = True, key: PRNGKey) -> Flow:
     """``z_t = z_{t-1} + u_t tanh(w_t'z_{t-1} + b_t)``, T times, invertible by construction (`bijections.Planar`).
 
-    Rezende and Mohamed (2015, arXiv:1505.05770). ``amortised``: u, w and b are linear in the network's output, one map
-    a datum; else they are shared by all data. Raises ValueError with fewer than one step.
+    The network gives h, of any size (`flow`). ``amortised``: u, w and b are linear in h, one map per data point; else
+    they are shared by all data. Rezende and Mohamed (2015, arXiv:1505.05770). Raises ValueError with fewer than one
+    step.
 
     >>> import jax.numpy as jnp
     >>> from iwax.nn import MLP
@@ -65,7 +66,7 @@ def planar(network: Any, latent: int, *, steps: int, amortised: bool = True, key
 def radial(network: Any, latent: int, *, steps: int, amortised: bool = True, key: PRNGKey) -> Flow:
     """``z_t = z_{t-1} + beta_t (z_{t-1} - c_t) / (alpha_t + |z_{t-1} - c_t|)``, T times (`bijections.Radial`).
 
-    Rezende and Mohamed (2015, arXiv:1505.05770); ``amortised`` and errors as for `planar`.
+    Rezende and Mohamed (2015, arXiv:1505.05770); network, ``amortised`` and errors as for `planar`.
 
     >>> import jax.numpy as jnp
     >>> from iwax.nn import MLP

@@ -35,10 +35,10 @@ class Sylvesters(eqx.Module):
 
 
 def sylvester(network: Any, latent: int, *, steps: int, planes: int, key: PRNGKey) -> Flow:
-    """``z_t = z_{t-1} + Q_t R_t tanh(R~_t Q_t'z_{t-1} + b_t)``, T times, every matrix given by the network's output.
+    """``z_t = z_{t-1} + Q_t R_t tanh(R~_t Q_t'z_{t-1} + b_t)``, T times, every matrix linear in h = network(x).
 
-    Van den Berg et al. (2018, arXiv:1803.05649), with as many Householder reflections as planes. Raises ValueError with
-    fewer than one step, or planes outside 1..latent.
+    The network gives h, of any size (`flow`). Van den Berg et al. (2018, arXiv:1803.05649), with as many Householder
+    reflections as planes. Raises ValueError with fewer than one step, or planes outside 1..latent.
 
     >>> from iwax.nn import MLP
     >>> q = sylvester(MLP(4, (8,), 6, key=jax.random.key(0)), 3, steps=2, planes=2, key=jax.random.key(1))

@@ -107,12 +107,12 @@ def _check_whole(x: np.ndarray, dataset: data.Dataset, split: str) -> None:
     if not len(missing):
         return
     row, column = missing[0]
-    named = repr(dataset.columns[column].name) if dataset.columns else str(column)
+    named = repr(dataset.columns[column].name) if dataset.columns else str(column + 1)
     raise ValueError(
         f"a diagnosis needs rows without missing cells; of {dataset.name}, {len(np.unique(missing[:, 0])):,} of "
-        f"{len(x):,} {split} rows have some, the first in {split} row {row}, column {named} (both from 0). Log p(x) of "
-        "such rows is measured by iwax evaluate; to diagnose, name a split without any by --split, or train and "
-        "diagnose on a file of whole rows"
+        f"{len(x):,} {split} rows have some, the first in {split} row {row + 1}, column {named} (counted from 1). Log "
+        "p(x) of such rows is measured by iwax evaluate; to diagnose, name a split without any by --split, or train "
+        "and diagnose on a file of whole rows"
     )
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from iwax import data
 from iwax.data import encoding
 from iwax.data.tables import TABLES, TEXTS
+from iwax.formats.dialect import AS_SHOWN
 from iwax.formats.table import quoted
 from iwax.storage import durable
 
@@ -31,10 +32,16 @@ def write(path: Path, arrays: Mapping[str, np.ndarray], *, main: str) -> None:
             np.savez(stream, allow_pickle=False, **written)
 
 
-def write_rows(path: Path, rows: np.ndarray, columns: Sequence[data.Column] | None) -> None:
-    """Write rows [n, D]: those of a table with columns as its owner writes them, where the ending is .csv."""
+def write_rows(
+    path: Path, rows: np.ndarray, columns: Sequence[data.Column] | None, *, dialect: data.Dialect = AS_SHOWN
+) -> None:
+    """Write rows [n, D]: those of a table with columns as its owner writes them (`Run.dialect`), where it is a .csv.
+
+    Raises ValueError for a level that the encoding of the dialect does not have.
+    """
     if columns is not None and path.suffix.lower() == ".csv":
-        durable.replace(path, rows_as_csv(rows, columns).encode())
+        text = rows_as_csv(rows, columns, dialect=dialect)
+        durable.replace(path, text.encode(dialect.encoding or "utf-8"))
     else:
         write(path, {"x": rows}, main="x")
 
@@ -57,9 +64,11 @@ def as_csv(arrays: Mapping[str, np.ndarray]) -> str:
     return "\n".join([",".join(map(quoted, names)), *lines]) + "\n"
 
 
-def rows_as_csv(rows: np.ndarray, columns: Sequence[data.Column] | None) -> str:
+def rows_as_csv(rows: np.ndarray, columns: Sequence[data.Column] | None, *, dialect: data.Dialect = AS_SHOWN) -> str:
     """Rows [n, D] as CSV: those of a table with its names, levels and whole numbers (a mean count is rounded)."""
-    return as_csv({"x": rows}) if columns is None else encoding.written(columns, _whole_counts(rows, columns))
+    if columns is None:
+        return as_csv({"x": rows})
+    return encoding.written(columns, _whole_counts(rows, columns), dialect=dialect)
 
 
 def _whole_counts(rows: np.ndarray, columns: Sequence[data.Column]) -> np.ndarray:

@@ -65,11 +65,12 @@ def check_begun(folder: Sealed) -> None:
     folder.files.refuse_links()
     for name in ("config.json", "env.json"):
         if folder.files.kind(name) != "file":
-            again = f"; it was killed before it began: iwax train DATA --output {path} begins it again"
-            raise FileNotFoundError(
-                f"run {path}: {name} was needed to know the run, there is none in this folder"
-                f"{again if was_cut_off(folder) else ''}"
-            )
+            why = ""
+            if was_cut_off(folder):
+                why = f"; it was killed before it began: iwax train DATA --output {path} begins it again"
+            elif folder.files.kind(writable.OF_FIT) == "file":
+                why = ", which holds a checkpoint of training.fit: the same call in Python continues it"
+            raise FileNotFoundError(f"run {path}: {name} was needed to know the run, there is none in this folder{why}")
     if not folder.exists:
         warn(
             f"run folder {path}: was begun before run folders were sealed, or its seal.json was taken away; "

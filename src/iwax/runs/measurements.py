@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from iwax.formats.npy import read_npz
+from iwax.printed import printed
 from iwax.storage import strict_json
 from iwax.storage.checkpoint import CorruptCheckpointError
 from iwax.storage.sealed import Sealed
@@ -34,6 +35,7 @@ _NAMES = {  # what is needed, under which names
 _NEEDED = {name: needed for needed, names in _NAMES.items() for name in names}
 
 
+@printed()
 @dataclass(frozen=True)
 class Measurement:
     """A stored measurement: its summary, and its values per row of the data, [n] for every column, from a file."""

@@ -33,16 +33,10 @@ __all__ = ["Run", "evaluate", "load", "open_run"]
 
 
 class Run:
-    """A run in a folder. What it holds is read at its first use, and checked against its seal.
-
-    ``checkpoint`` is best (on the validation data; where nothing was validated, the last) or last; ``data_path`` says
-    where the data are that it was trained on, without it they are looked for where they lay then, by their name, and
-    next to the run folder. With ``fallback`` a checkpoint that is damaged is passed over, with a RunFolderWarning, for
-    the best sound one that was validated, or else the newest sound one.
+    """A run in a folder. What it holds is read at its first use, and checked against its seal. Options: `open_run`.
 
     Raises FileNotFoundError, naming what is missing, where no run was begun, and CorruptCheckpointError where a link, a
-    pipe or a device lies anywhere in the folder, or its seal is damaged; of a folder without a seal a warning says
-    that nothing but its checkpoints can be checked.
+    pipe or a device lies in the folder, or its seal is damaged; a warning says what an unsealed one leaves unchecked.
     """
 
     def __init__(
@@ -63,19 +57,17 @@ class Run:
         """The same run, its data read once, with the model of another checkpoint."""
         if checkpoint == self._which:
             return self
-        return Run(
-            self.path,
-            checkpoint=checkpoint,
-            data_path=self._data_path,
-            fallback=self._fallback,
-            dataset=self._dataset,
-        )
+        known: dict[str, Any] = {"data_path": self._data_path, "fallback": self._fallback, "dataset": self._dataset}
+        return Run(self.path, checkpoint=checkpoint, **known)
 
     def __fspath__(self) -> str:
         """The folder, so that a run serves where its path does."""
         return str(self.path)
 
     __str__ = __fspath__
+
+    def __repr__(self) -> str:
+        return f"Run({str(self.path)!r}, checkpoint={self._which!r})"
 
     def __truediv__(self, name: str) -> Path:
         warnings.warn(f"train and resume return a Run: write run.path / {name!r}", DeprecationWarning, stacklevel=2)
@@ -102,6 +94,11 @@ class Run:
     def about(self) -> DataRecord:
         """The record of the data that it began with."""
         return self.environment.data
+
+    @property
+    def dialect(self) -> data.Dialect:
+        """How the text table is written that it was trained on; of runs before this was recorded, what settings say."""
+        return self.about.written(self.config.data.dialect)
 
     @property
     def name(self) -> str:
@@ -217,11 +214,10 @@ class Run:
         What is None is as configured: importance sampling, all rows. ``Bidirectional`` measures ``limit`` rows that are
         simulated from the model. ``seed`` is that of the noise, 0 where it is None whatever the seed of the run: runs
         measured with the same noise can be compared pair by pair.
-        Values for each row go to the run's evaluation/ folder, one .npz and one .json for each measurement. Rows keep
-        their numbers under ``limit``, so that two measurements can be compared row by row. The summary has
-        `log_evidence`, `standard_error`, `elbo` ... in nats, and `data_sha256`, that of the data. Raises ValueError for
-        a split with a method that takes none, a wrong number, or data that have changed since the run was trained;
-        FileNotFoundError where they are nowhere.
+        Values for each row go to the run's evaluation/ folder, an .npz and a .json for each measurement. Rows keep
+        their numbers under ``limit``: two measurements can be compared row by row. The summary has `log_evidence`,
+        `standard_error`, `elbo` ... in nats, and `data_sha256`. Raises ValueError for a split with a method that takes
+        none, a wrong number, or data that have changed since training; FileNotFoundError where they are nowhere.
         """
         writable.check(self.path / "evaluation" / "new", what="measurement")
         settings = self.config.evaluation
@@ -248,10 +244,16 @@ class Run:
 def open_run(
     run: str | Path, *, checkpoint: str = "best", data_path: str | Path | None = None, fallback: bool = False
 ) -> Run:
-    """Open a run and load its model; the data are not read. Options are those of `Run`.
+    """Open a run and load its model; the data are not read.
 
-    Raises FileNotFoundError if there is no run, CorruptCheckpointError if a file does not match its digest or is a
-    link.
+    Args:
+        run: the run folder, as ``iwax train`` and `train` make it.
+        checkpoint: "best", by the validation bound (the last, if nothing was validated), or "last".
+        data_path: where its data are. None: they are looked for where they lay then, by name, and next to the run.
+        fallback: whether another sound checkpoint serves in place of a damaged one, with a RunFolderWarning: the best
+            that was validated, or else the newest.
+
+    Raises FileNotFoundError if there is no run, CorruptCheckpointError if a file is a link or not as it was written.
     """
     opened = Run(run, checkpoint=checkpoint, data_path=data_path, fallback=fallback)
     _ = opened.model

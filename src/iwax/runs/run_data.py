@@ -18,7 +18,7 @@ from iwax.data.rows import Rows
 from iwax.settings.config import Data
 from iwax.streams import Bits
 
-__all__ = ["DataRecord", "candidates", "find", "is_data", "portable", "values"]
+__all__ = ["DataRecord", "candidates", "find", "is_data", "portable", "record", "values"]
 
 SPARE, ENTRY = 1 << 26, 1 << 10  # bytes of any data, and of a picture apart from its values
 CELL, TEXT = 64, 4096  # bytes of a value in any format, and of a text in a column that was left out
@@ -37,6 +37,13 @@ class DataRecord(BaseModel):
     columns: tuple[Column, ...] | None = None
     path: str | None = None
     left_out: tuple[str, ...] | None = None  # of the table's columns, though no setting says so
+    delimiter: str | None = None  # of a text table, as it showed it
+    encoding: str | None = None
+
+    def written(self, dialect: data.Dialect) -> data.Dialect:
+        """The dialect with the delimiter and the encoding that the table showed."""
+        known = {"delimiter": self.delimiter, "encoding": self.encoding}
+        return replace(dialect, **{name: word for name, word in known.items() if word is not None})
 
     @property
     def features(self) -> int:
@@ -57,6 +64,26 @@ class DataRecord(BaseModel):
     def names(self) -> list[str]:
         """The names of the columns; x1, x2 ... where they have none."""
         return [column.name for column in self.columns or ()] or [f"x{j + 1}" for j in range(self.features)]
+
+
+def record(dataset: data.Dataset, settings: Data) -> DataRecord:
+    """What a run keeps of the data that it begins with; of a text table also how it is written."""
+    path, dialect = portable(settings.name), data.Dialect()
+    if path is not None and dataset.columns is not None:
+        dialect = data.written_as(Path(settings.name).expanduser(), settings.dialect)
+    return DataRecord(
+        name=dataset.name,
+        protocol=dataset.protocol,
+        kind=dataset.kind,
+        shape=dataset.shape,
+        rows={part: len(rows) for part, rows in dataset.splits().items()},
+        sha256=dataset.digest(),
+        columns=dataset.columns,
+        path=path,
+        left_out=tuple(each.name for each in dataset.left_out) or None,
+        delimiter=dialect.delimiter,
+        encoding=dialect.encoding,
+    )
 
 
 def portable(name: str) -> str | None:

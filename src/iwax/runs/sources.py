@@ -31,13 +31,14 @@ def from_sources(
     file: str | Path | None = None,
     sets: Sequence[str] = (),
     flags: Mapping[str, Any] | None = None,
+    typed: Mapping[str, str] | None = None,
 ) -> Config:
     """Join the sources of a configuration, later ones over earlier ones, and check the whole.
 
     `preset`, `recipe` and `data` are flags with names of their own; `flags` maps dotted keys to values, and
-    None there means not given. With `start` the data, the sizes, the precision and, unless another is given, the
-    preset's name are those of that run; the objective is not. Raises ValueError with one line: key, source, what
-    was needed, what was got.
+    None there means not given. `typed` says by which option a key was given, as an error calls it then. With `start`
+    the data, the sizes, the precision and, unless another is given, the preset's name are those of that run; the
+    objective is not. Raises ValueError with one line: key, source, what was needed, what was got.
 
     >>> from_sources(data="mnist", sets=["objective.k=50"], flags={"training.epochs": 3}).objective.k
     50
@@ -48,8 +49,10 @@ def from_sources(
         "--set": named_today(_parse_sets(sets), "--set"),
         "the command line": named_today({k: v for k, v in named.items() if v is not None}, "the command line"),
     }
+    options = {key: word for key, word in (typed or {}).items() if key in layers["the command line"]}
     given = {key: each for layer in layers.values() for key, each in layer.items()}
-    origin = {key: where for where, layer in layers.items() for key in layer}
+    given |= {key: (word, given[key][1]) for key, word in options.items()}
+    origin = {key: where for where, layer in layers.items() for key in layer} | dict.fromkeys(options, "")
     values = {key: value for key, (_, value) in given.items()}
     inherited = _inherited(values.get("start"))
     recorded = {"preset": inherited.pop("preset")} if "preset" in inherited else {}  # its objective is not taken over
@@ -59,11 +62,16 @@ def from_sources(
         chosen["preset"] = catalogue.default_preset(chosen["data.name"])
     for key, value in chosen.items():
         if not isinstance(value, str):
-            raise ValueError(complaint(key, origin.get(key, ""), keys()[key], value))
-    sizes = dict(catalogue.settings(chosen["preset"], recipe=chosen["recipe"], data=chosen["data.name"]))
+            raise ValueError(complaint(options.get(key, key), origin.get(key, ""), keys()[key], value))
+    try:
+        sizes = dict(catalogue.settings(chosen["preset"], recipe=chosen["recipe"], data=chosen["data.name"]))
+    except ValueError as error:
+        key, _, words = str(error).partition(": ")
+        raise ValueError(f"{options.get(key, key)}: {words}") from error
     if values.get("preset") is not None:
         recorded = {"preset": chosen["preset"]}
-        _refuse_other_sizes({**sizes, **values, **recorded}, inherited, values, origin["preset"])
+        where = options.get("preset", f"preset (from {origin['preset']})")
+        _refuse_other_sizes({**sizes, **values, **recorded}, inherited, values, where)
     if inherited:
         sizes = {key: value for key, value in sizes.items() if not key.startswith("model.")}
     below, above = named_today(sizes | inherited, "the preset"), named_today(chosen | recorded, "")
@@ -79,7 +87,7 @@ def _refuse_other_sizes(
     for key, value in inherited.items():
         if key.startswith("model.") and key in wanted and key not in given and wanted[key] != value:
             raise ValueError(
-                f"preset (from {where}): needs {key}={short(value)} as in the run {given['start']} to start at its "
+                f"{where}: needs {key}={short(value)} as in the run {given['start']} to start at its "
                 f"weights, got {short(wanted[key])} of {wanted['preset']}; leave the preset out and give bound and k"
             )
 

@@ -20,7 +20,6 @@ from iwax.runs.folder import claimed, held, write_down
 from iwax.runs.interrupt import Interrupted, Signals, watch
 from iwax.runs.reporter import Reporter
 from iwax.runs.run import Run
-from iwax.runs.run_data import DataRecord
 from iwax.runs.session import Session
 from iwax.runs.stored_model import load_model
 from iwax.settings import build, fits, naming
@@ -201,18 +200,7 @@ def _first_state(work: _Work, start: Path | None) -> State:
 
 def _write_down(folder: Sealed, work: _Work, source: Path | None, reporter: Reporter) -> None:
     """env.json and config.json, and what a reader of the log should know of both."""
-    dataset = work.dataset
-    about = DataRecord(
-        name=dataset.name,
-        protocol=dataset.protocol,
-        kind=dataset.kind,
-        shape=dataset.shape,
-        rows={part: len(rows) for part, rows in dataset.splits().items()},
-        sha256=dataset.digest(),
-        columns=dataset.columns,
-        path=run_data.portable(work.config.data.name),
-        left_out=tuple(each.name for each in dataset.left_out) or None,
-    )
+    dataset, about = work.dataset, run_data.record(work.dataset, work.config.data)
     start = None if source is None else initial.recorded(source)
     write_down(
         folder, work.config, Environment(**environment(mixed=work.plan.precision == "mixed"), data=about, start=start)

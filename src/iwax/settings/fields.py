@@ -2,6 +2,7 @@
 
 import difflib
 import json
+import re
 from types import EllipsisType
 from typing import Annotated, Any, TypeAlias, get_args
 
@@ -22,6 +23,8 @@ __all__ = [
     "short",
 ]
 
+_NULL = re.compile(r",? or null( \([^()]*\))?$")
+_LAST = re.compile(r"^((?:\w+, )*\w+), (\w+)$")  # words alone
 LARGEST_K = 10_000_000
 LARGEST_LAYER = 65_536
 LARGEST_DEPTH = 64
@@ -62,15 +65,23 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
-def complaint(key: str, where: str, needed: str, got: object) -> str:
+def complaint(key: str, where: str, needed: str, got: object, *, meant: str | None = None) -> str:
     """What a key needs and what it got, in one line, with the word that may have been meant.
+
+    An option, which cannot be given null, is not offered it.
 
     >>> complaint("objective.bound", "--set", "one of elbo, iwae", "iwea")
     'objective.bound (from --set): needs one of elbo, iwae, got "iwea"; did you mean iwae?'
+    >>> complaint("--device", "", "cpu, gpu, or null (what JAX finds)", "tpu")
+    '--device: needs cpu or gpu, got "tpu"; did you mean gpu?'
     """
     source = f" (from {where})" if where else ""
-    near = difflib.get_close_matches(got, needed.replace(",", " ").split(), n=1) if isinstance(got, str) else []
-    hint = f"; did you mean {near[0]}?" if near else ""
+    if key.startswith("--"):
+        needed = _NULL.sub("", needed)
+        needed = _LAST.sub(r"\1 or \2", needed)
+    if meant is None and isinstance(got, str):
+        meant = next(iter(difflib.get_close_matches(got, needed.replace(",", " ").split(), n=1)), None)
+    hint = f"; did you mean {meant}?" if meant else ""
     return f"{key}{source}: needs {needed}, got {short(got)}{hint}"
 
 

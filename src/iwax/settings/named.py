@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 
 from pydantic import ValidationError
 
+from iwax.data.columns import meant_kind
 from iwax.settings.config import HEADS, SECTIONS, Config
 from iwax.settings.fields import complaint, short
 from iwax.settings.former import Given, paths, tree
@@ -101,13 +102,27 @@ def _explain(error: ValidationError, found: Given, origin: Mapping[str, str]) ->
     for at in ([*place[:2], *place[3:4]], place[:3], place[:2], place[:1]):  # of a part, its kind is in the place
         if (key := ".".join(at)) in known:
             name, value = found.get(key, (key, None))
+            inside = place[len(at) :][:1]
+            if isinstance(value, Mapping) and inside and inside[0] in value:
+                return _of_one(name, origin.get(key, ""), known[key], (inside[0], value[inside[0]]))
             return complaint(name, origin.get(key, ""), known[key], value)
     message = str(first["msg"]).removeprefix("Value error, ")
     for path, (name, _) in sorted(found.items(), key=lambda item: -len(item[0])):  # a part's settings before the part
         if message.startswith(f"{path}: ") and path in origin:
-            return f"{name} (from {origin[path]}){message.removeprefix(path)}"
+            source = f" (from {origin[path]})" if origin[path] else ""
+            return f"{name}{source}{message.removeprefix(path)}"
         message = message.replace(path, name) if name != path else message
     return message
+
+
+def _of_one(name: str, where: str, needed: str, pair: tuple[str, Any]) -> str:
+    """What one of the values by name needs to be, which a description has in brackets."""
+    own, got = pair
+    words = needed.partition("(")[2].partition(")")[0] or needed
+    meant = meant_kind(got) if isinstance(got, str) else None
+    return complaint(
+        f"{name} {own}={got}" if name.startswith("--") else f"{name}.{own}", where, f"one of {words}", got, meant=meant
+    )
 
 
 def _lacking(section: str, part: str, kind: str, name: str) -> str:

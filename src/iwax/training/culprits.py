@@ -27,9 +27,10 @@ class Culprits(NamedTuple):
 
     def __str__(self) -> str:
         """In words, for a sentence that says what is not finite."""
+        of_data = "of the training data (counted from 0)"
         if self.alone:
-            return f"in {named_rows(self.alone)} of the training data, of the {len(self.batch)} in its batch"
-        return f"in the batch of {named_rows(self.batch)} of the training data, in none of them alone"
+            return f"in {named_rows(self.alone)} {of_data}, of the {len(self.batch)} in its batch"
+        return f"in the batch of {named_rows(self.batch)} {of_data}, in none of them alone"
 
 
 Find = Callable[[State, Array, Array, bool], Culprits]

@@ -15,6 +15,7 @@ from iwax.bfloat16 import has_units, no_units
 from iwax.evaluation.rows import DataPoints, check_points, host_datum, rows_at
 from iwax.gradients import AnyObjective, as_objective
 from iwax.parts import Datum
+from iwax.printed import printed
 from iwax.training.keeping import Keeper, digest
 from iwax.training.loop import train
 from iwax.training.objective import piece_of
@@ -24,6 +25,7 @@ from iwax.training.watching import Callback, ProgressLine, Watchers
 __all__ = ["Result", "fit"]
 
 
+@printed()
 class Result(NamedTuple):
     """A trained model and its history, one row an epoch: epoch, step, bound (nats) and, if it was taken, validation.
 
@@ -57,17 +59,21 @@ def fit(
     """Train a model and return the trained one, with its history; the model given is not changed.
 
     Args:
+        model: a `LatentVariableModel`, or any Equinox module that the objective takes.
         objective: what is ascended: a `gradients.Objective`, or a function of (model, key, x, beta=).
         x_train: rows [n, *event], as the likelihood takes them, or a `Datum` of rows with covariates.
-        optimizer: any optimiser of Optax.
+        optimizer: any optimiser of Optax, such as ``optax.adam(1e-3)``.
+        epochs: passes over x_train, each in an order of its own.
         key: the key of all randomness, from `jax.random.key`.
+        batch: rows per update; all of them where there are fewer.
         binarize: whether x_train has grey values 0..255, drawn as 0 or 1 at every access; x_valid has 0 and 1.
         missing: whether NaN marks missing values; the objective is then the bound on the log-density of the observed
             ones, MIWAE of Mattei and Frellsen (2019, arXiv:1812.02633).
         piece: rows whose gradient is computed at once, a divisor of the batch. None is what is fast for the
             objective's k, or the whole batch if it has no k.
         x_valid: rows on which the bound is computed, always with the same noise; the best model on them is returned.
-        patience: validations, every ``validate_every`` epochs, without a new best after which training ends.
+        validate_every: epochs between two validations.
+        patience: validations without a new best after which training ends. None: it goes on for all ``epochs``.
         callbacks: functions of an epoch's row, which end training by returning True, or `Observer` objects.
         progress: whether to print progress on stderr. None: if that is a terminal.
         checkpoint: a folder. The same call continues a fit that was stopped, to the same bits, or returns at once if

@@ -20,6 +20,7 @@ from iwax.storage.record import Record
 from iwax.training.loop import Progress
 from iwax.training.saved_state import load_state, save_state
 from iwax.training.state import State
+from iwax.writable import OF_FIT
 
 __all__ = ["Keeper", "digest"]
 
@@ -130,12 +131,12 @@ class Keeper:
 def _claim(folder: Path, about: dict[str, Any]) -> None:
     """Write what the fit is of into a new folder; refuse a folder of another fit, or of something else."""
     files = Enclosed(folder)
-    if files.kind("fit.json") is None:
+    if files.kind(OF_FIT) is None:
         if any(name[0] != "." for name in files.names()):
             raise ValueError(f"checkpoint={folder}: needed a new folder, or that of an earlier fit; got another")
-        files.replace("fit.json", strict_json.canonical(about))
+        files.replace(OF_FIT, strict_json.canonical(about))
         return
-    before = strict_json.parse(files.read("fit.json"))
+    before = strict_json.parse(files.read(OF_FIT))
     others = [name for name in about if before.get(name) != about[name]]
     if others:
         raise ValueError(

@@ -23,6 +23,7 @@ from iwax.gradients import AbstractObjective, AnyObjective, as_objective
 from iwax.parts import Datum
 from iwax.training.culprits import culprits
 from iwax.training.fault import NumericalStop, all_finite, first_fault
+from iwax.training.schedules import Schedule
 from iwax.training.state import Plan, State, Tally, steps_per_epoch
 from iwax.training.step import compile_segment, updates
 from iwax.training.windows import windows
@@ -95,7 +96,7 @@ def train(
     plan: Plan,
     valid: DataPoints | RowsOnDisk | None = None,
     observer: Observer | None = None,
-    learning_rate: optax.Schedule | None = None,
+    learning_rate: Schedule | None = None,
 ) -> State:
     """Ascend the objective on ``data`` [n, *event], or a datum, from ``state``, left as it is, to the end of the plan.
 
@@ -195,7 +196,7 @@ class _Run:
         data: DataPoints | RowsOnDisk,
         valid: DataPoints | RowsOnDisk | None,
         observer: Observer | None,
-        learning_rate: optax.Schedule | None,
+        learning_rate: Schedule | None,
     ) -> None:
         self.plan, self.windows = plan, windows(data, plan)
         self.steps = steps_per_epoch(len(data), plan.batch)

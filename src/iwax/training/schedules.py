@@ -1,11 +1,14 @@
 """Learning rates as functions of the number of updates made."""
 
 import optax
+from typing_extensions import TypeAliasType
 
-__all__ = ["burda_epochs", "burda_stages", "constant", "cosine", "late_decay"]
+__all__ = ["Schedule", "burda_epochs", "burda_stages", "constant", "cosine", "late_decay"]
+
+Schedule = TypeAliasType("Schedule", optax.Schedule)
 
 
-def constant(learning_rate: float, *, warmup: int = 0) -> optax.Schedule:
+def constant(learning_rate: float, *, warmup: int = 0) -> Schedule:
     """The same rate throughout, after a linear rise from 0 over ``warmup`` updates.
 
     >>> float(constant(0.1, warmup=10)(5))
@@ -16,7 +19,7 @@ def constant(learning_rate: float, *, warmup: int = 0) -> optax.Schedule:
     )
 
 
-def cosine(learning_rate: float, steps: int, *, warmup: int = 0) -> optax.Schedule:
+def cosine(learning_rate: float, steps: int, *, warmup: int = 0) -> Schedule:
     """``rate (1 + cos(pi t / T)) / 2`` from the rate to 0 over all updates, after a linear rise over ``warmup``.
 
     Raises ValueError where the warm-up is no shorter than the whole.
@@ -30,7 +33,7 @@ def cosine(learning_rate: float, steps: int, *, warmup: int = 0) -> optax.Schedu
     return optax.join_schedules([optax.linear_schedule(0.0, learning_rate, max(warmup, 1)), decay], [warmup])
 
 
-def late_decay(learning_rate: float, steps: int, steps_per_epoch: int, *, factor: float = 0.998) -> optax.Schedule:
+def late_decay(learning_rate: float, steps: int, steps_per_epoch: int, *, factor: float = 0.998) -> Schedule:
     """The same rate for a third of all updates, then ``factor`` times the last one with every epoch.
 
     Li, Zhu and Zhang (2016, arXiv:1602.07416), in their program: 3,000 epochs, from the 1,000th on.
@@ -44,7 +47,7 @@ def late_decay(learning_rate: float, steps: int, steps_per_epoch: int, *, factor
     return optax.join_schedules([constant, tail], [start])
 
 
-def burda_stages(learning_rate: float, steps_per_epoch: int, *, stages: int = 8) -> optax.Schedule:
+def burda_stages(learning_rate: float, steps_per_epoch: int, *, stages: int = 8) -> Schedule:
     """Stage i = 0, 1, ... of 3^i epochs at ``rate 10^(-i / (stages - 1))``.
 
     Burda, Grosse and Salakhutdinov (2016, arXiv:1509.00519): eight stages from 1e-3 to 1e-4, 3,280 epochs.

@@ -75,6 +75,32 @@ def examples(command: Any, words: tuple[str, ...] = ()) -> Iterator[tuple[str, l
         yield " ".join(words), re.findall(r"^Example: iwax (.+)$", command.help, re.MULTILINE)
 
 
+def helps(command: Any, words: tuple[str, ...] = ()) -> Iterator[tuple[str, str, str]]:
+    """Every verb by its words, its line in a list of verbs, and its help; of a group, those of its verbs too."""
+    for name in getattr(command, "commands", {}):
+        context = command.make_context("iwax", [], resilient_parsing=True)
+        _, verb, _ = command.resolve_command(context, [name])
+        listed = command.commands[name].get_short_help_str(200)
+        yield " ".join((*words, name)), listed, verb.get_help(verb.make_context(name, [], resilient_parsing=True))
+        yield from helps(verb, (*words, name))
+
+
+IMPERATIVE = re.compile(
+    r"(Check|Compare|Compute|Continue|Describe|Draw|Estimate|Fill|Find|Get|Give|Have|Infer|List|Measure|Pass|Print"
+    r"|Reproduce|Restore|Show|Train|Write)\b"
+)
+
+
+@pytest.mark.parametrize(
+    ("verb", "listed", "text"), list(helps(typer.main.get_command(app))), ids=lambda each: each[:9]
+)
+def test_help_begins_with_a_verb_and_says_a_default_once(verb, listed, text):
+    headline = next(line for line in text.splitlines()[1:] if line.strip())
+    assert IMPERATIVE.match(listed)
+    assert IMPERATIVE.match(headline.strip())
+    assert re.findall(r"\((\S+)\)\.?\s+\[default:\s+\1\]", text) == []
+
+
 @pytest.mark.parametrize(("verb", "given"), list(examples(typer.main.get_command(app))), ids=str)
 def test_the_example_of_a_verb_can_be_typed(verb, given):
     """One line of its help is a command line of that verb, short enough to stand on one line."""

@@ -12,9 +12,11 @@ from iwax import data
 from iwax.data.columns import Column
 from iwax.data.encoding import encode
 from iwax.data.schema import typed
+from iwax.data.tables import rows_of_new_table, rows_of_table
 from iwax.formats.cell import mark_missing
 from iwax.formats.dialect import Dialect
 from iwax.formats.table import read_cells, replace_cells
+from iwax.runs import export
 
 MARKS = ("", "NA", "#N/A", ".", "\\N", "<NA>", "NaT", "n.a.", "1.#QNAN", "\u2013")
 WORDS = st.text(st.sampled_from("abcüÖ 12.,;|\t\"'-"), min_size=1, max_size=5).filter(
@@ -306,3 +308,30 @@ def test_a_minus_may_be_the_sign_of_that_name():
 def test_dialects_check_themselves(options, message):
     with pytest.raises(ValueError, match=message):
         Dialect(**options)
+
+
+@pytest.mark.parametrize("between", [",", ";", "\t", "|", " "])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "latin-1"])
+def test_new_rows_are_written_as_the_table_is(tmp_path, between, encoding):
+    """And are read back from there, by the same options as the table."""
+    cells = [["größe", "sorte", "zahl"], *([f"{i}.25", ["süß", "halb süß"][i % 2], str(i % 5)] for i in range(20))]
+    table = [between.join(f'"{cell}"' if " " in cell else cell for cell in row) for row in cells]
+    path = tmp_path / "mine.csv"
+    path.write_bytes(("\n".join(table) + "\n").encode(encoding))
+    asked = Dialect(encoding="latin-1" if encoding == "latin-1" else None)
+    rows = rows_of_new_table(path, dialect=asked)
+    dialect = data.written_as(path, asked)
+    again = tmp_path / "new.csv"
+    export.write_rows(again, rows.values[::-1], rows.columns, dialect=dialect)
+    assert again.read_bytes()[:9] == path.read_bytes()[:9]  # its mark, its first name, what stands after it
+    np.testing.assert_array_equal(rows_of_table(again, rows.columns, dialect=asked).values, rows.values[::-1])
+
+
+def test_rows_of_a_table_without_names_are_written_without(tmp_path):
+    (tmp_path / "mine.csv").write_text("1.5;2\n2.5;1\n3.5;4\n")
+    asked = Dialect(header="none")
+    rows = rows_of_new_table(tmp_path / "mine.csv", dialect=asked)
+    export.write_rows(
+        tmp_path / "new.csv", rows.values, rows.columns, dialect=data.written_as(tmp_path / "mine.csv", asked)
+    )
+    assert (tmp_path / "new.csv").read_text() == (tmp_path / "mine.csv").read_text()

@@ -4,6 +4,7 @@ import base64
 import json
 import re
 import shutil
+from io import BytesIO
 from pathlib import Path
 
 import equinox as eqx
@@ -12,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from oracles import chromium
+from PIL import Image
 
 from iwax import inference, likelihoods, nn, posteriors, priors, report, runs
 from iwax.cli import main
@@ -48,7 +50,8 @@ def test_a_report_is_one_page_with_the_numbers_of_the_evaluation(run: Path, caps
     report = run / "report.html"
     page = report.read_text(encoding="utf-8")
     (values,) = (run / "evaluation").glob("test-*.npz")
-    mean = np.load(values)["log_evidence"].mean()
+    log_evidence = np.load(values)["log_evidence"]
+    mean = log_evidence.mean()
     shown = f"{mean:.2f}".replace("-", "\N{MINUS SIGN}")
     assert f'<data value="{float(mean)!r}">{shown}</data>' in page
     assert report.stat().st_size < 8_000_000
@@ -56,11 +59,28 @@ def test_a_report_is_one_page_with_the_numbers_of_the_evaluation(run: Path, caps
     assert page.count("<img ") == page.count('" alt="') > 9
     assert page.count("<svg ") == page.count('<svg class="chart" viewBox=') > 4
     assert "Left out" not in page
+    assert f"(row {log_evidence.argmin() + 1}). Rows of the test data are counted from 1." in page
     for words in ("New images", "Hidden pixels filled in", "The plane of the two latents", "iwax train -c"):
         assert words in page
     assert called("report", run) == 2
     assert "--force" in capsys.readouterr().err
     assert report.read_text(encoding="utf-8") == page
+
+
+def test_before_any_script_runs_the_explorer_shows_where_it_begins(run: Path):
+    """The picture at the posterior mean of the first row, and sliders there."""
+    page, opened = (run / "report.html").read_text(encoding="utf-8"), runs.Run(run)
+    x, key = opened.rows("test")[:2], jax.random.key(0)
+    z = inference.embed(opened.model, x, key=key)
+    (decoded, middle) = inference.decode(opened.model, np.stack([z[0], z.mean(axis=0)]), key=key)
+    for name, wanted in (("decoded", decoded), ("middle", middle), ("given", x[0]), ("last", x[1])):
+        (address,) = re.findall(rf'<canvas class="picture {name}"[^>]*url\(data:image/png;base64,([^)]+)\)', page)
+        found = np.asarray(Image.open(BytesIO(base64.b64decode(address))).convert("L"))
+        np.testing.assert_allclose(found.ravel(), 255.0 * wanted, atol=0.5 + 0.03)
+    sliders = re.findall(r'step="0.01" value="([^"]+)"><span>', page)
+    assert sorted(map(float, sliders)) == pytest.approx(sorted(z[0].tolist()), abs=1e-5)
+    label = opened.dataset().test.labels[0]
+    assert f'<select class="start"><option>test image 1 ({label})</option>' in page
 
 
 @pytest.mark.parametrize(

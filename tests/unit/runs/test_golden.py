@@ -14,6 +14,8 @@ import socket
 import warnings
 from pathlib import Path
 
+import equinox as eqx
+import jax
 import make
 import numpy as np
 import pytest
@@ -21,6 +23,7 @@ import pytest
 import iwax
 from iwax import runs
 from iwax.cli import main
+from iwax.parts import layers_of
 from iwax.runs.reporter import Silent
 from iwax.storage.enclosed import RunFolderWarning
 
@@ -29,6 +32,7 @@ RUNS = sorted(path.parent for path in GOLDEN.glob("*/*/config.json"))
 NAMES = [f"{run.parent.name}-{run.name}" for run in RUNS]
 # Of each version pictures or a table, and networks of a class of before; the others are asked by a release.
 USUAL = {"0.1.0-images", "0.2.0.dev-columns", "0.2.0.dev-gated"}
+OPENED = {name: run for run, name in zip(RUNS, NAMES, strict=True) if name.endswith(("flow", "layers"))}
 SHOWN = {"0.1.0-images"}  # in a report; that of a table is asked in test_run_of_a_table.py
 
 
@@ -64,6 +68,19 @@ def received(made: Path, folder: Path) -> Path:
     """A run folder as somebody gets it: a copy in another place, its table beside it."""
     shutil.copytree(made.parent, folder / made.parent.name)
     return folder / made.parent.name / made.name
+
+
+@pytest.mark.parametrize("made", list(OPENED.values()), ids=list(OPENED))
+def test_a_flow_and_layers_of_before_open(made):
+    """Its model is made from its settings, takes its weights, and has the layers that it says."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RunFolderWarning)  # of a version that sealed nothing
+        opened = runs.open(made)
+        weights = [np.asarray(leaf) for leaf in jax.tree.leaves(opened.model) if eqx.is_inexact_array(leaf)]
+        assert weights
+        assert all(np.isfinite(leaf).all() for leaf in weights)
+        with opened.placed():
+            assert tuple(layer.shape[-1] for layer in layers_of(opened.model.latent)) == opened.latents
 
 
 @pytest.fixture(params=asked(USUAL))

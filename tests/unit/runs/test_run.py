@@ -319,8 +319,14 @@ def test_folders_in_the_way_are_refused(tmp_path, binary):
     config = config_of(binary)
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "mine.txt").write_text("mine")
-    with pytest.raises(FileExistsError, match="not empty"):
+    with pytest.raises(FileExistsError, match=r"this one holds mine\.txt; name another folder"):
         runs.train(config, tmp_path / "full", reporter=Silent())
+    (tmp_path / "fit").mkdir()
+    (tmp_path / "fit" / "fit.json").write_text("{}")
+    with pytest.raises(FileExistsError, match=r"a checkpoint of training\.fit, which the same call"):
+        runs.train(config, tmp_path / "fit", reporter=Silent())
+    with pytest.raises(FileNotFoundError, match=r"which holds a checkpoint of training\.fit"):
+        runs.resume(tmp_path / "fit", reporter=Silent())
     assert (tmp_path / "full" / "mine.txt").read_text() == "mine"
     (tmp_path / "file").write_text("a file")
     with pytest.raises(NotADirectoryError):

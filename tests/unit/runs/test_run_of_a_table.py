@@ -219,8 +219,11 @@ def test_a_report_shows_columns_rows_and_what_fills_them(run, capsys, tmp_path):
     code, _, err = called(capsys, "report", run, "-o", tmp_path / "r.html")
     assert code == 0, err
     page = (tmp_path / "r.html").read_text(encoding="utf-8")
-    for words in ("Columns of the data and of draws", "Missing cells filled in", "Blank cells of a row", "income"):
+    told = ("Columns of the data and of draws", "Missing cells filled in", "Blank cells of a row", "income")
+    for words in (*told, "Rows of the test data are counted from 1"):
         assert words in page
+    for name in ("decoded-row", "given-row"):  # before any script runs
+        assert f'<tbody class="{name}"><tr><th scope="row">' in page
     assert 'class="n filled"' in page
     assert "Left out" not in page
 

@@ -48,7 +48,7 @@ def test_a_number_that_is_not_finite_stops_the_run_with_its_step_and_cause(where
     assert stop.value.step == list(training.permutation(5, 0, ROWS)).index(spoilt) // 2
     assert stop.value.cause == where
     assert stop.value.rows == (spoilt,)
-    assert f"in row {spoilt} of the training data, of the 2 in its batch" in str(stop.value)
+    assert f"in row {spoilt} of the training data (counted from 0), of the 2 in its batch" in str(stop.value)
     assert f"step {stop.value.step}: {where} is NaN or infinite" in str(stop.value)
     assert watcher.rows == []
     assert (model.w == 1).all()
@@ -80,7 +80,7 @@ def test_a_stop_that_no_row_makes_alone_names_the_batch():
         value = 3e38 * model.w[0] * x.values[:, 0]  # two of them are too much
         return Surrogate(value, jnp.ones(x.index.shape))
 
-    words = "in the batch of rows 0, 1, 2 of the training data, in none"
+    words = "in the batch of rows 0, 1, 2 of the training data (counted from 0), in none"
     with pytest.raises(training.NumericalStop, match=words) as stop:
         train(Weights(jnp.ones(1)), objective, np.ones((3, 1), np.float32), Plan(epochs=1, batch=3, seed=0))
     assert stop.value.rows == (0, 1, 2)

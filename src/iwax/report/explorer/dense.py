@@ -15,7 +15,7 @@ from iwax.nn import MLP, LayerNorm, Linear, MemoryMLP, StochasticLinear
 from iwax.posteriors import Encoded
 from iwax.posteriors import Gaussian as GaussianPosterior
 
-__all__ = ["Program", "decoder", "encoder", "prior"]
+__all__ = ["Program", "decoder", "encoder", "next_to_data", "prior"]
 
 Tensors = dict[str, np.ndarray]
 
@@ -32,6 +32,11 @@ class Program(NamedTuple):
         return sum(each.nbytes for each in self.tensors.values())
 
 
+def next_to_data(likelihood: Any) -> Any:
+    """p(x|z) of one layer of latents, and p(x|z_1) of several."""
+    return likelihood.likelihood if isinstance(likelihood, Chain) else likelihood
+
+
 def decoder(likelihood: Any) -> tuple[Program, dict[str, Any]]:
     """The network from z (of several layers: from z_1) to what the likelihood is made of, and how that is read.
 
@@ -39,7 +44,7 @@ def decoder(likelihood: Any) -> tuple[Program, dict[str, Any]]:
     other, and the names of the tensors ``loc`` and ``scale`` that bring x to the units of the data, where there are
     such. TypeError says what is in the way, where a likelihood is of another family or the network not dense.
     """
-    part: Any = likelihood.likelihood if isinstance(likelihood, Chain) else likelihood
+    part: Any = next_to_data(likelihood)
     scaled, part = (part, part.likelihood) if isinstance(part, Scaled) else (None, part)
     if not isinstance(part, Likelihood):
         raise TypeError(f"its likelihood is of kind {_named(part)}, which the page cannot evaluate")

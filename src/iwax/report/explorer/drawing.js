@@ -28,6 +28,7 @@ class Pictures {
   fit(canvas, across = 1, down = 1, gap = 0) {
     canvas.width = across * (this.width + gap) - gap;
     canvas.height = down * (this.height + gap) - gap;
+    canvas.removeAttribute("style"); // what the page shows before anything is drawn
   }
 }
 
@@ -42,5 +43,5 @@ function onceAFrame(work) {
 }
 
 function choices(select, entries, chosen) {
-  for (const [value, name] of entries) select.add(new Option(name, value, false, value === chosen));
+  select.replaceChildren(...entries.map(([value, name]) => new Option(name, value, false, value === chosen)));
 }

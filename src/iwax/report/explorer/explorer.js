@@ -3,16 +3,11 @@ class Explorer {
   constructor(root, model) {
     Object.assign(this, { root, model, spec: model.spec });
     this.latent = Float64Array.from(this.mean(0));
-    this.shown = this.spec.shown.map((row, i) => [String(i), this.nameOf(i)]);
+    this.shown = this.spec.names.map((name, i) => [String(i), name]);
   }
 
   find(selector) {
     return this.root.querySelector(selector);
-  }
-
-  nameOf(i) {
-    const row = this.spec.shown[i];
-    return `${this.spec.split} ${this.spec.row} ${row}` + (this.spec.labels ? ` (${this.spec.labels[row]})` : "");
   }
 
   mean(i) {
@@ -23,7 +18,8 @@ class Explorer {
   move() {
     const start = this.find(".start");
     choices(start, [...this.shown, ["zero", this.spec.normal ? "the prior's middle, z = 0" : "z = 0"]], "0");
-    this.sliders = this.spec.units.map((unit) => this.slider(unit));
+    const labels = this.find(".sliders").children;
+    this.sliders = this.spec.units.map((unit, i) => this.slider(unit, labels[i]));
     this.show = onceAFrame(() => this.showLatent());
     start.addEventListener("change", () => {
       this.latent = start.value === "zero" ? new Float64Array(this.model.latent) : Float64Array.from(this.mean(Number(start.value)));
@@ -34,15 +30,8 @@ class Explorer {
     this.showLatent();
   }
 
-  slider(unit) {
-    const [low, high] = this.spec.ranges[unit];
-    const label = document.createElement("label");
-    const input = Object.assign(document.createElement("input"), { type: "range", min: low, max: high, step: 0.01 });
-    const value = document.createElement("span");
-    const name = document.createElement("span");
-    name.textContent = `unit ${unit + 1}`;
-    label.append(name, input, value);
-    this.find(".sliders").append(label);
+  slider(unit, label) {
+    const [, input, value] = label.children;
     input.addEventListener("input", () => { this.latent[unit] = Number(input.value); this.show(); });
     return { unit, input, value };
   }

@@ -9,6 +9,7 @@ from iwax import inference
 from iwax.data import Column
 from iwax.parts import layers_of
 from iwax.report.explorer import dense
+from iwax.report.explorer.first import first_state
 from iwax.report.explorer.grid import grid
 from iwax.report.view import RunView
 from iwax.report.view.units import order, posterior_means, used_by
@@ -75,11 +76,14 @@ def _live(view: RunView, program: dense.Program, likelihood: dict[str, Any], *, 
     }
     about |= {"pictures": view.run.about.images, "bars": _BARS.format(view.split)}
     about |= {"plane": means.shape[1] == 2 and view.run.about.images, "pad": means.shape[1] > 1, "spec": spec}
+    about |= {"row_numbers": view.row_numbers, "first": first_state(view, spec, tensors)}
     return about | {"weights": base64.b64encode(encode(tensors)).decode()}
 
 
 def _shown(view: RunView, means: np.ndarray, shown: np.ndarray, draws: np.ndarray) -> dict[str, Any]:
     """What the page shows next to what it computes: names, ranges of sliders, columns."""
+    labels = None if view.labels is None else [str(label) for label in view.labels[: len(means)]]
+    of_class = [""] * len(means) if labels is None else [f" ({label})" for label in labels]
     return {
         "shape": list(view.run.shape),
         "span": list(view.span) if view.run.about.images else None,
@@ -90,7 +94,8 @@ def _shown(view: RunView, means: np.ndarray, shown: np.ndarray, draws: np.ndarra
         "units": order(view, means)[:SLIDERS].tolist(),
         "ranges": _ranges(means, draws).tolist(),
         "shown": shown.tolist(),
-        "labels": None if view.labels is None else [str(label) for label in view.labels[: len(means)]],
+        "names": [f"{view.split} {view.run.about.noun} {row + 1}{of_class[row]}" for row in shown.tolist()],
+        "labels": labels,
     }
 
 

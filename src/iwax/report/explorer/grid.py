@@ -50,8 +50,8 @@ def _along_units(view: RunView) -> Panel:
         rows.append((f"unit {unit + 1}", inference.decode(view.run.model, z, key=view.key)))
     layer = " of the layer next to the data" if above else ""
     words = (
-        f"One unit{layer} moves from low to high, the others stay at the posterior mean of row {view.whole[0]} of "
-        f"the {view.split} data. Shown is the mean of p(x|z)."
+        f"One unit{layer} moves from low to high, the others stay at the posterior mean of row {view.whole[0] + 1}. "
+        f"{view.row_numbers} Shown is the mean of p(x|z)."
     )
     return _panel(view, "Along the most used latent units", rows, words)
 
@@ -68,7 +68,8 @@ def _between(view: RunView) -> Panel | None:
 
     z = latent_of(tuple(map(line, layers_of(ends))))
     rows: Rows = [("decoded", inference.decode(view.run.model, z, key=view.key))]
-    words = f"From row {view.whole[0]} to row {view.whole[1]} on a straight line between their posterior means."
+    first, second = view.whole[:2] + 1
+    words = f"From row {first} to row {second} on a straight line between their posterior means. {view.row_numbers}"
     return _panel(view, f"Between two {view.run.about.noun}s of the data", rows, words)
 
 

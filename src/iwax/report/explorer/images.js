@@ -26,8 +26,8 @@ class ImageExplorer extends Explorer {
       this.pictures.draw(this.find(".first"), this.model.row("rows", a));
       this.pictures.draw(this.find(".last"), this.model.row("rows", b));
       this.pictures.draw(this.find(".middle"), this.model.decode(z).mean);
-      this.find(".first").setAttribute("aria-label", this.nameOf(a));
-      this.find(".last").setAttribute("aria-label", this.nameOf(b));
+      this.find(".first").setAttribute("aria-label", this.spec.names[a]);
+      this.find(".last").setAttribute("aria-label", this.spec.names[b]);
       this.find(".middle").setAttribute("aria-label", `decoded image, ${Math.round(100 * t)} % of the way`);
     });
     for (const input of [from, to, along]) input.addEventListener("input", show);

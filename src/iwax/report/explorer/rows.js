@@ -21,6 +21,7 @@ function figures(value, spread = 0) {
 class RowView {
   // With `blank` every line has a box, and blank(j, whether) is called when it is ticked.
   constructor(body, columns, blank = null) {
+    body.replaceChildren(); // what the page shows before anything is computed
     this.lines = columns.map((column, j) => this.line(body, column, j, blank));
   }
 

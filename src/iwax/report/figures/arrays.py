@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from math import prod
 
 import numpy as np
-from numpy.typing import ArrayLike
 
+from iwax._typing import ArrayLike
 from iwax.report.figures import features, images, latent
 from iwax.report.figures.canvas import Picture, drawing
 

@@ -5,8 +5,8 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
-from numpy.typing import ArrayLike
 
+from iwax._typing import ArrayLike
 from iwax.evaluation import PosteriorPlane
 from iwax.report.figures import images as pictures
 from iwax.report.figures.canvas import GROUND, INK, MUTED, PALETTE, Picture, drawing, number, quiet, sheet

@@ -50,11 +50,11 @@ def _cells(view: RunView) -> Panel | None:
     found = inference.impute(view.run.model, x, k=K, key=view.key)
     names = view.run.about.names
     marked = {(i, j + 1) for i, j in np.argwhere(found.missing[:, :MOST_COLUMNS]).tolist()}
-    rows = [[str(number), *cells] for number, cells in zip(holed, cells(view, found.values), strict=True)]
+    rows = [[str(number), *cells] for number, cells in zip(holed + 1, cells(view, found.values), strict=True)]
     words = (
         f"The first {several(len(x), 'row')} with missing cells. Marked cells were missing and hold "
         f"E[x_missing | x_observed] from k = {K} importance samples, or the most probable class; the others are as "
-        f"given.{column_note(view)}"
+        f"given. {view.row_numbers}{column_note(view)}"
     )
     return Panel(
         "Missing cells filled in", table(["row", *names[:MOST_COLUMNS]], rows, marked=marked), words, wide=True

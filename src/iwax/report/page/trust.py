@@ -64,19 +64,21 @@ def _extremes(view: RunView) -> Panel | None:
     best, worst = order[:EXTREMES], order[::-1][:EXTREMES]
     shown = {"highest log p(x)": best, "lowest log p(x)": worst}
     words = (
-        f"Highest: {number(float(values[best[0]]))} (row {numbers[best[0]]}); "
-        f"lowest: {number(float(values[worst[0]]))} (row {numbers[worst[0]]}). Rows count from 0.{compared}"
+        f"Highest: {number(float(values[best[0]]))} (row {numbers[best[0]] + 1}); "
+        f"lowest: {number(float(values[worst[0]]))} (row {numbers[worst[0]] + 1}). {view.row_numbers}{compared}"
     )
     if not view.run.about.images:
         lines = [
-            [name if i == rows[0] else "", str(numbers[i]), number(float(values[i])), *row]
+            [name if i == rows[0] else "", str(numbers[i] + 1), number(float(values[i])), *row]
             for name, rows in shown.items()
             for i, row in zip(rows[:5], cells(view, view.x[numbers[rows[:5]]]), strict=True)
         ]
         headers = ["", "row", "log p(x)", *view.run.about.names[:MOST_COLUMNS]]
         return Panel("The easiest and the hardest rows", table(headers, lines), words + column_note(view), wide=True)
     whole = np.nan_to_num(view.x.astype(np.float64), nan=float(np.mean(view.span)))
-    named = {f"{name}: rows {', '.join(map(str, numbers[rows]))}": whole[numbers[rows]] for name, rows in shown.items()}
+    named = {
+        f"{name}: rows {', '.join(map(str, numbers[rows] + 1))}": whole[numbers[rows]] for name, rows in shown.items()
+    }
     return Panel("The easiest and the hardest images", strips(view, named), words)
 
 

@@ -10,11 +10,18 @@ from iwax.report.figures.canvas import several
 from iwax.report.figures.svg import data_address
 from iwax.report.view.run_view import RunView
 
-__all__ = ["mosaic", "strips"]
+__all__ = ["mosaic", "strips", "tiled"]
 
 Array = np.ndarray
 SIDE, GUTTER = 28, 2  # pixels: an image is enlarged to about the first, by a whole number
 SHOWN = 54  # CSS pixels of an image's longer side, where there is room
+
+
+def tiled(block: Array, across: int, *, gutter: int) -> Array:
+    """[n, h, w, 3] -> one [H, W, 4] picture, ``across`` images per row, with clear gutters between."""
+    page = pictures.tile(block, across, gutter=gutter)
+    clear = pictures.tile(np.zeros_like(block), across, gutter=gutter)[..., :1]  # 0 where an image is, 255 elsewhere
+    return np.concatenate([page, 255 - clear], axis=-1)
 
 
 def mosaic(
@@ -24,11 +31,10 @@ def mosaic(
     block = pictures.pixels(images, shape, span=span)
     times = max(1, round(SIDE / max(block.shape[1:3])))
     block = block.repeat(times, axis=1).repeat(times, axis=2)
-    page = pictures.tile(block, across, gutter=gutter)
-    clear = pictures.tile(np.zeros_like(block), across, gutter=gutter)[..., 0]  # 0 where an image is, 255 elsewhere
+    page = tiled(block, across, gutter=gutter)
     width = across * SHOWN * block.shape[2] // max(block.shape[1:3])
     return Markup('<img class="tiles" src="{0}" alt="{1}" style="width:{2}px" width="{3}" height="{4}">').format(
-        data_address(np.concatenate([page, 255 - clear[..., None]], axis=-1)), alt, width, page.shape[1], page.shape[0]
+        data_address(page), alt, width, page.shape[1], page.shape[0]
     )
 
 

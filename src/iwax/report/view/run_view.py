@@ -33,6 +33,11 @@ class RunView:
         return self.measurement.summary["split"] if self.measurement else self.run.config.evaluation.split
 
     @property
+    def row_numbers(self) -> str:
+        """What the number of a row is in a page, as a sentence."""
+        return f"Rows of the {self.split} data are counted from 1."
+
+    @property
     def key(self) -> jax.Array:
         """The key of all noise in pictures."""
         return jax.random.key(SEED)
