@@ -17,9 +17,7 @@ from iwax.training import NumericalStop
 __all__ = ["finish", "train_and_finish"]
 
 
-def train_and_finish(
-    terminal: Terminal, train: Callable[[Reporter], Run | None], *, data_path: Path | None = None
-) -> None:
+def train_and_finish(terminal: Terminal, train: Callable[[Reporter], Run], *, data_path: Path | None = None) -> None:
     """Train, then `finish`. Where a number that is not finite stops the training, its best checkpoint is measured.
 
     The warning says why it stopped, and so does the exit code, 4. Raises NumericalStop where nothing was learned.
@@ -33,8 +31,7 @@ def train_and_finish(
         terminal.warn(f"{stop}; measured is the best checkpoint that there is")
         finish(Run(stop.run, data_path=data_path), terminal, stopped=str(stop))
         raise typer.Exit(NUMERICAL) from stop
-    if run is not None:  # as it is in all but the first of several processes
-        finish(run, terminal)
+    finish(run, terminal)
 
 
 def finish(run: Run, terminal: Terminal, *, stopped: str | None = None) -> None:

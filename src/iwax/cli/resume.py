@@ -46,8 +46,12 @@ def resume(
         )
     terminal: Terminal = context.obj
     with together.joined(coordinator, processes, process), parallel.over(check_devices(devices)):
-        finish.train_and_finish(
-            terminal,
-            lambda reporter: training.resume(run, data_path=data_path, reporter=reporter),
-            data_path=data_path,
-        )
+        if together.is_first():
+            finish.train_and_finish(
+                terminal,
+                lambda reporter: training.resume(run, data_path=data_path, reporter=reporter),
+                data_path=data_path,
+            )
+        else:
+            opened = runs.Run(run, data_path=data_path)
+            training.follow(opened.config, opened.dataset())

@@ -117,7 +117,10 @@ def train(
         terminal: Terminal = context.obj
         for warning in config.warnings():
             terminal.warn(warning)
-        finish.train_and_finish(terminal, lambda reporter: training.train(config, output, reporter=reporter))
+        if together.is_first():
+            finish.train_and_finish(terminal, lambda reporter: training.train(config, output, reporter=reporter))
+        else:
+            training.follow(config, config.data.load())
 
 
 def _options(flags: Iterable[str]) -> dict[str, str]:

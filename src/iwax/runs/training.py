@@ -32,17 +32,17 @@ from iwax.training import Observer, Plan, Progress, State, initial_state, saved_
 from iwax.training import train as ascend
 from iwax.training.finite import NotFiniteError
 
-__all__ = ["resume", "train"]
+__all__ = ["follow", "resume", "train"]
 
 LEFT_OUT_SHOWN = 20
 
 Stop = Callable[[], bool]
 
 
-def train(config: Config, output: Path | None = None, *, reporter: Reporter, stop: Stop | None = None) -> Run | None:
+def train(config: Config, output: Path | None = None, *, reporter: Reporter, stop: Stop | None = None) -> Run:
     """Train a model in a new run folder, exactly `output` or a fresh one below runs/, and return the run.
 
-    Of several processes that train together (`processes.joined`) the first one does; the others return None.
+    Of several processes that train together (`processes.joined`) the first one does, while the others `follow`.
 
     Everything that can be wrong with settings, data or folder is found before the first step. `stop` is called
     after every compiled segment of at most two seconds; if it returns True the run ends as if finished, and can be
@@ -51,9 +51,6 @@ def train(config: Config, output: Path | None = None, *, reporter: Reporter, sto
     checkpoint written).
     """
     fits.check(config)
-    if not processes.is_first():
-        with placed(device=config.device, precision=config.precision):
-            return _follow(_prepare(config, config.data.load()))
     with (
         claimed(output, name=naming.folder_name(config), data=config.data.name, seed=config.seed) as folder,
         placed(device=config.device, precision=config.precision),
@@ -67,9 +64,7 @@ def train(config: Config, output: Path | None = None, *, reporter: Reporter, sto
     return run
 
 
-def resume(
-    run: str | Path, *, data_path: Path | None = None, reporter: Reporter, stop: Stop | None = None
-) -> Run | None:
+def resume(run: str | Path, *, data_path: Path | None = None, reporter: Reporter, stop: Stop | None = None) -> Run:
     """Continue a run from its newest sound checkpoint: bit for bit what a run never stopped would have given.
 
     Its data are those of ``data_path``, or looked for as `open_run` does. Raises as `train`, FileNotFoundError where
@@ -77,9 +72,6 @@ def resume(
     """
     opened = Run(run, data_path=data_path)
     folder, config = opened.folder, opened.config
-    if not processes.is_first():
-        with opened.placed():
-            return _follow(_prepare(config, opened.dataset()))
     with held(folder), opened.placed():
         work = _prepare(config, opened.dataset())
         _say_versions(opened.environment, reporter)
@@ -98,6 +90,16 @@ def resume(
         folder.log(f"resumed at step {step}")
         _go(opened, work, state, reporter=reporter, stop=stop, resumed=found)
     return opened
+
+
+def follow(config: Config, dataset: data.Dataset) -> None:
+    """Train along with the first process, from its state and to its end, in each of the others; nothing is written.
+
+    Raises ValueError where their settings or data differ, LostProcessError where one of them ends before.
+    """
+    with placed(device=config.device, precision=config.precision), watch() as signals:
+        work = _prepare(config, dataset)
+        work.ascended(work.start(), _Follower(signals))
 
 
 @dataclass(frozen=True)
@@ -263,12 +265,6 @@ class _Follower:
 
     def improved(self, state: State) -> None:
         """The first process saves it."""
-
-
-def _follow(work: _Work) -> None:
-    """Train along with the first process, from its state."""
-    with watch() as signals:
-        work.ascended(work.start(), _Follower(signals))
 
 
 def _end(folder: Sealed, state: State, reporter: Reporter, signum: int) -> None:
