@@ -2,19 +2,15 @@
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import equinox as eqx
 import jax
-import optax
 
-from iwax import data, processes, streams
+from iwax import data
 from iwax.bfloat16 import no_units
-from iwax.gradients import AbstractObjective
-from iwax.model import LatentVariableModel
-from iwax.runs import initial, run_data, support
+from iwax.runs import initial, run_data
 from iwax.runs.environment import Environment, environment, placed, versions
 from iwax.runs.folder import claimed, held, write_down
 from iwax.runs.interrupt import Interrupted, Signals, watch
@@ -22,14 +18,13 @@ from iwax.runs.reporter import Reporter
 from iwax.runs.run import Run
 from iwax.runs.session import Session
 from iwax.runs.stored_model import load_model
-from iwax.settings import build, fits, naming
+from iwax.runs.work import Work, prepare
+from iwax.settings import fits, naming
 from iwax.settings.config import Config
-from iwax.settings.objective import build_objective
 from iwax.storage import checkpoint
 from iwax.storage.checkpoint import CorruptCheckpointError
 from iwax.storage.sealed import METRICS, TIMING, Sealed
-from iwax.training import Observer, Plan, Progress, State, initial_state, saved_state, steps_per_epoch
-from iwax.training import train as ascend
+from iwax.training import Progress, State, saved_state
 from iwax.training.finite import NotFiniteError
 
 __all__ = ["follow", "resume", "train"]
@@ -55,7 +50,7 @@ def train(config: Config, output: Path | None = None, *, reporter: Reporter, sto
         claimed(output, name=naming.folder_name(config), data=config.data.name, seed=config.seed) as folder,
         placed(device=config.device, precision=config.precision),
     ):
-        work = _prepare(config, config.data.load())
+        work = prepare(config, config.data.load())
         source = initial.source(config)
         state = _first_state(work, source)
         _write_down(folder, work, source, reporter)
@@ -73,7 +68,7 @@ def resume(run: str | Path, *, data_path: Path | None = None, reporter: Reporter
     opened = Run(run, data_path=data_path)
     folder, config = opened.folder, opened.config
     with held(folder), opened.placed():
-        work = _prepare(config, opened.dataset())
+        work = prepare(config, opened.dataset())
         _say_versions(opened.environment, reporter)
         folder.sweep()
         checkpoint.sweep(opened.path / "checkpoints")
@@ -98,86 +93,11 @@ def follow(config: Config, dataset: data.Dataset) -> None:
     Raises ValueError where their settings or data differ, LostProcessError where one of them ends before.
     """
     with placed(device=config.device, precision=config.precision), watch() as signals:
-        work = _prepare(config, dataset)
+        work = prepare(config, dataset)
         work.ascended(work.start(), _Follower(signals))
 
 
-@dataclass(frozen=True)
-class _Work:
-    """What a run needs besides its state: settings, data, and what is built from them."""
-
-    config: Config
-    dataset: data.Dataset
-    model: LatentVariableModel
-    objective: AbstractObjective
-    optimizer: optax.GradientTransformation
-    schedule: optax.Schedule
-
-    @property
-    def plan(self) -> Plan:
-        """Epochs, batches and pieces, and the precision that this device has."""
-        return build.build_plan(self.config, self.dataset)
-
-    @property
-    def steps(self) -> int:
-        """Steps of an epoch."""
-        return steps_per_epoch(len(self.dataset.train), self.config.training.batch)
-
-    @property
-    def epochs(self) -> str:
-        """The planned epochs in words."""
-        return f"{self.config.training.epochs} {'epoch' if self.config.training.epochs == 1 else 'epochs'}"
-
-    def start(self, model: LatentVariableModel | None = None) -> State:
-        """The state before the first step, of the untrained model or of another."""
-        control = self.objective.init()
-        return initial_state(self.model if model is None else model, self.optimizer, control=control)
-
-    def ascended(self, state: State, observer: Observer) -> State:
-        """The state at the end of the plan, or where the observer stopped it, of several processes where they are."""
-        with processes.watched("iwax resume goes on from the last checkpoint, with any number of processes"):
-            processes.same(self.config.model_dump_json(), "the settings")
-            processes.same(self.dataset.digest(), "the data")
-            state = self._ascended(processes.of_first(state), observer)
-            processes.leave()
-        return state
-
-    def _ascended(self, state: State, observer: Observer) -> State:
-        return ascend(
-            state,
-            self.objective,
-            build.values(self.config, self.dataset, "train"),
-            optimizer=self.optimizer,
-            plan=self.plan,
-            valid=build.values(self.config, self.dataset, "valid") if self.config.training.validate_every else None,
-            observer=observer,
-            learning_rate=self.schedule,
-        )
-
-
-def _prepare(config: Config, dataset: data.Dataset) -> _Work:
-    """Check and build; everything that could be refused is refused here."""
-    config = build.resolve(config, dataset)
-    support.check(config.model.likelihood, dataset, source=config.data.name)
-    if config.training.validate_every and dataset.valid is None:
-        raise ValueError(
-            f"training.validate_every needs data with a validation split, {dataset.name} has none; set it to 0"
-        )
-    dataset.split(config.evaluation.split)
-    steps = steps_per_epoch(len(dataset.train), config.training.batch)
-    key = jax.random.fold_in(jax.random.key(config.seed), streams.Run.INITIALISATION)
-    baseline = jax.random.fold_in(key, streams.Initialisation.BASELINE)
-    return _Work(
-        config,
-        dataset,
-        build.build_model(config, build.feature_statistics(config, dataset), key=key),
-        build_objective(config.objective, dataset.features, rows=len(dataset.train), key=baseline),
-        build.build_optimizer(config.training, steps_per_epoch=steps),
-        build.build_schedule(config.training, steps_per_epoch=steps),
-    )
-
-
-def _first_state(work: _Work, start: Path | None) -> State:
+def _first_state(work: Work, start: Path | None) -> State:
     if start is None:
         return work.start()
     source = start.parent.parent
@@ -200,7 +120,7 @@ def _first_state(work: _Work, start: Path | None) -> State:
     return work.start(model)
 
 
-def _write_down(folder: Sealed, work: _Work, source: Path | None, reporter: Reporter) -> None:
+def _write_down(folder: Sealed, work: Work, source: Path | None, reporter: Reporter) -> None:
     """env.json and config.json, and what a reader of the log should know of both."""
     dataset, about = work.dataset, run_data.record(work.dataset, work.config.data)
     start = None if source is None else initial.recorded(source)
@@ -277,7 +197,7 @@ def _end(folder: Sealed, state: State, reporter: Reporter, signum: int) -> None:
 
 def _go(
     run: Run,
-    work: _Work,
+    work: Work,
     state: State,
     *,
     reporter: Reporter,
@@ -311,7 +231,7 @@ def _go(
     folder.seal()
 
 
-def _say_patience(folder: Sealed, work: _Work, state: State, reporter: Reporter) -> None:
+def _say_patience(folder: Sealed, work: Work, state: State, reporter: Reporter) -> None:
     """That the training ended before its plan, where it did, and whose weights are the best."""
     steps, epochs = work.steps, work.config.training.epochs
     if int(state.step) < epochs * steps:
