@@ -121,7 +121,10 @@ def main(arguments: list[str] | None = None) -> None:
     words, switches = _hoist(words)
     _keep_to_own_fonts()
     terminal = Terminal(json="--json" in switches, quiet="--quiet" in switches, debug="--debug" in switches)
-    sys.exit(_run(_renamed(words, terminal), terminal))
+    code = _run(_renamed(words, terminal), terminal)
+    if code and (processes := sys.modules.get("iwax.processes")) is not None:
+        processes.end(code)
+    sys.exit(code)
 
 
 def _run(words: list[str], terminal: Terminal) -> int:

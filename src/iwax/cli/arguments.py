@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -11,13 +11,18 @@ __all__ = [
     "NAMES",
     "Binarize",
     "Checkpoint",
+    "Coordinator",
     "DataPath",
+    "Devices",
     "Draws",
     "Fallback",
     "Limit",
+    "Process",
+    "Processes",
     "Run",
     "Seed",
     "argument",
+    "check_devices",
     "check_seed",
     "option",
 ]
@@ -55,6 +60,12 @@ def _offered(metavar: str, kind: str | None) -> Callable[[str], list[str]] | Non
 
 
 Run = Annotated[Path, argument("RUN", "A run folder, as `iwax train` makes them.")]
+Devices = Annotated[str | None, option("--devices", "N|all", "Share the rows among N devices of this machine.")]
+Coordinator = Annotated[
+    str | None, option("--coordinator", "HOST:PORT", "Of several processes: a free port where process 0 runs.")
+]
+Processes = Annotated[int | None, option("--processes", "N", "How many train together; Slurm and Open MPI say so.")]
+Process = Annotated[int | None, option("--process", "I", "Which of them this is, from 0.")]
 Seed = Annotated[int, option("--seed", "N", "Seed of the noise, 0 to 2^32 - 1.")]
 Checkpoint = Annotated[str, option("--checkpoint", "best|last", "Which stored state.")]
 Draws = Annotated[int, option("--k", "N", "Importance samples per row.")]
@@ -68,6 +79,19 @@ Fallback = Annotated[
 Binarize = Annotated[
     str | None, option("--binarize", "threshold|sample", "Make grey values binary. Default: as the run did.")
 ]
+
+
+def check_devices(word: str | None) -> int | Literal["all"] | None:
+    """How many devices; ValueError unless it is a whole number from 1, or all.
+
+    >>> check_devices("8"), check_devices("all")
+    (8, 'all')
+    """
+    if word is None or word == "all":
+        return word
+    if not (word.isdecimal() and word.isascii() and int(word) >= 1):
+        raise ValueError(f"--devices needs to be a whole number from 1, or all, got {word!r}")
+    return int(word)
 
 
 def check_seed(seed: int) -> int:

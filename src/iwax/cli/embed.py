@@ -2,7 +2,7 @@
 
 import typer
 
-from iwax.cli.arguments import Binarize, Checkpoint, Fallback, Run, Seed, check_seed
+from iwax.cli.arguments import Binarize, Checkpoint, Devices, Fallback, Run, Seed, check_seed
 from iwax.cli.later import later
 from iwax.cli.output import Force, Output, check
 from iwax.cli.several import Address, BlockRows, Engine, Files, Several, Workers
@@ -25,6 +25,7 @@ def embed(
     seed: Seed = 0,
     checkpoint: Checkpoint = "best",
     fallback: Fallback = False,
+    devices: Devices = None,
     engine: Engine = None,
     address: Address = None,
     workers: Workers = None,
@@ -43,7 +44,7 @@ def embed(
         several.apply(terminal, lambda: blocks.Embed(check_seed(seed), binarize))
         return
     check(output, force=force)
-    with trained.opened(run, checkpoint=checkpoint, fallback=fallback) as opened:
+    with trained.opened(run, checkpoint=checkpoint, fallback=fallback, devices=devices) as opened:
         x = opened.read(files[0], binarize=binarize)
         missing = trained.warn_of_missing(terminal, x, "posterior means are given the observed values of a row")
         means = inference.embed(opened.model, x, key=trained.key_of(seed), missing=missing)

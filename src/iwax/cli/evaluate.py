@@ -4,12 +4,12 @@ from typing import Annotated
 
 import typer
 
-from iwax.cli.arguments import DataPath, Fallback, Run, check_seed, option
+from iwax.cli.arguments import DataPath, Devices, Fallback, Run, check_devices, check_seed, option
 from iwax.cli.later import later
 from iwax.cli.terminal import Terminal
 
 with later():
-    from iwax import runs
+    from iwax import parallel, runs
     from iwax.cli import reporter as progress
 
 __all__ = ["evaluate"]
@@ -53,6 +53,7 @@ def evaluate(
     checkpoint: State = None,
     data_path: DataPath = None,
     fallback: Fallback = False,
+    devices: Devices = None,
 ) -> None:
     """Estimate log p(x), with its standard error, and whether to trust it: by importance sampling, by annealing, by
     the jackknife, or, on data simulated from the model, by annealing in both directions.
@@ -63,7 +64,8 @@ def evaluate(
     """
     terminal: Terminal = context.obj
     check_seed(seed)
-    with progress.Reporter(terminal) as reporter:
-        report = runs.evaluate(**context.params, reporter=reporter)
+    given = {name: value for name, value in context.params.items() if name != "devices"}
+    with parallel.over(check_devices(devices)), progress.Reporter(terminal) as reporter:
+        report = runs.evaluate(**given, reporter=reporter)
     terminal.data(runs.closing_line(report))
     terminal.document(report)

@@ -22,6 +22,7 @@ BY_NAME = {
     "UnavailableError": STORED,
     "ChecksumError": STORED,
     "CorruptCheckpointError": STORED,
+    "LostProcessError": STORED,
     "NumericalStop": NUMERICAL,
 }
 DEVICE = ("XlaRuntimeError", "JaxRuntimeError")  # the one kind JAX has for whatever its compiler or device reports

@@ -5,7 +5,19 @@ from typing import Annotated, Any
 
 import typer
 
-from iwax.cli.arguments import Checkpoint, DataPath, Draws, Fallback, Limit, Run, Seed, argument, check_seed, option
+from iwax.cli.arguments import (
+    Checkpoint,
+    DataPath,
+    Devices,
+    Draws,
+    Fallback,
+    Limit,
+    Run,
+    Seed,
+    argument,
+    check_seed,
+    option,
+)
 from iwax.cli.later import later
 from iwax.cli.output import PICTURES, TABLES, Force, Output, check, is_picture
 from iwax.cli.several import Address, BlockRows, Engine, Several, Workers
@@ -56,6 +68,7 @@ def impute(
     seed: Seed = 0,
     checkpoint: Checkpoint = "best",
     fallback: Fallback = False,
+    devices: Devices = None,
     data_path: DataPath = None,
     engine: Engine = None,
     address: Address = None,
@@ -85,7 +98,7 @@ def impute(
     file = files[0] if files else None
     _check(file, output, errors, mask, iterations, draws)
     paths = _paths(file, output, errors, draws, force=force)
-    with trained.opened(run, checkpoint=checkpoint, data_path=data_path, fallback=fallback) as opened:
+    with trained.opened(run, checkpoint=checkpoint, data_path=data_path, fallback=fallback, devices=devices) as opened:
         x = opened.read(file, empty=True)[:limit] if file else opened.rows("test", final=False, first=limit or IMAGES)
         given = x if mask is None else np.where(masks.mask(mask, opened.shape, n=len(x), seed=seed), np.nan, x)
         missing = np.isnan(given) if given.dtype.kind == "f" else np.zeros(given.shape, bool)

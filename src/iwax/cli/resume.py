@@ -4,11 +4,13 @@ from typing import Annotated
 
 import typer
 
-from iwax.cli.arguments import DataPath, Run
+from iwax.cli.arguments import Coordinator, DataPath, Devices, Process, Processes, Run, check_devices
 from iwax.cli.later import later
 from iwax.cli.terminal import Terminal
 
 with later():
+    from iwax import parallel
+    from iwax import processes as together
     from iwax.cli import finish
     from iwax.runs import initial, training
     from iwax.runs import run as runs
@@ -19,7 +21,16 @@ __all__ = ["resume"]
 Epochs = Annotated[int | None, typer.Option("--epochs", metavar="N", hidden=True)]
 
 
-def resume(context: typer.Context, run: Run, data_path: DataPath = None, epochs: Epochs = None) -> None:
+def resume(
+    context: typer.Context,
+    run: Run,
+    data_path: DataPath = None,
+    devices: Devices = None,
+    coordinator: Coordinator = None,
+    processes: Processes = None,
+    process: Process = None,
+    epochs: Epochs = None,
+) -> None:
     """Continue a run where it stopped, bit for bit as if it had never been stopped; then measure it.
 
     It ends after the epochs it was planned for. To train for longer, begin a new run at its weights:
@@ -34,8 +45,13 @@ def resume(context: typer.Context, run: Run, data_path: DataPath = None, epochs:
             f"{initial.longer(run, epochs)}"
         )
     terminal: Terminal = context.obj
-    finish.train_and_finish(
-        terminal,
-        lambda reporter: training.resume(run, data_path=data_path, reporter=reporter),
-        data_path=data_path,
-    )
+    with together.joined(coordinator, processes, process), parallel.over(check_devices(devices)):
+        if together.is_first():
+            finish.train_and_finish(
+                terminal,
+                lambda reporter: training.resume(run, data_path=data_path, reporter=reporter),
+                data_path=data_path,
+            )
+        else:
+            opened = runs.Run(run, data_path=data_path)
+            training.follow(opened.config, opened.dataset())

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from iwax.cli.arguments import Binarize, Checkpoint, DataPath, Draws, Fallback, Run, Seed, check_seed, option
+from iwax.cli.arguments import Binarize, Checkpoint, DataPath, Devices, Draws, Fallback, Run, Seed, check_seed, option
 from iwax.cli.later import later
 from iwax.cli.output import Force, Output, check
 from iwax.cli.several import Address, BlockRows, Engine, Files, Several, Workers
@@ -43,6 +43,7 @@ def score(
     seed: Seed = 0,
     checkpoint: Checkpoint = "best",
     fallback: Fallback = False,
+    devices: Devices = None,
     data_path: DataPath = None,
     engine: Engine = None,
     address: Address = None,
@@ -71,7 +72,8 @@ def score(
         return
     check(output, force=force)
     state = {"checkpoint": checkpoint, "fallback": fallback}
-    with trained.opened(run, data_path=data_path, **state) as opened, progress.Reporter(terminal) as reporter:
+    opening = trained.opened(run, data_path=data_path, devices=devices, **state)
+    with opening as opened, progress.Reporter(terminal) as reporter:
         x, read = opened.read_each(files[0], binarize=binarize)
         other = None if background is None else backgrounds.background_model(opened, background, **state)
         known = opened.typical_rows(_REFERENCE) if typical else None

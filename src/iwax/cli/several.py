@@ -52,6 +52,7 @@ class Several:
     workers: int | None
     rows: int
     force: bool
+    devices: str | None
     state: dict[str, Any]
 
     @classmethod
@@ -60,7 +61,9 @@ class Several:
         given = context.params
         state = {name: given[name] for name in ("checkpoint", "fallback", "data_path") if name in given}
         engine = (given["engine"], given["address"], given["workers"], given["block_rows"])
-        return cls(given["run"], list(given["files"] or ()), given["output"], *engine, given["force"], state)
+        return cls(
+            given["run"], list(given["files"] or ()), given["output"], *engine, given["force"], given["devices"], state
+        )
 
     @property
     def asked(self) -> bool:
@@ -73,7 +76,8 @@ class Several:
         into = self._checked()
         files = blocks.matched(self.files)
         engine = blocks.OnRay(self.workers or 2, self.address) if self.engine == "ray" else blocks.Process()
-        with trained.opened(self.run, **self.state) as opened, progress.Reporter(terminal) as reporter:
+        opening = trained.opened(self.run, devices=self.devices, **self.state)
+        with opening as opened, progress.Reporter(terminal) as reporter:
             terminal.say(f"reading {len(files):,} files, to count their rows")
             how: dict[str, Any] = {"rows": self.rows, "engine": engine, "force": self.force, **self.state}
             found = blocks.apply(task(), opened, files, into, progress=reporter.evaluation, **how)
@@ -98,6 +102,8 @@ class Several:
             raise ValueError(f"--engine must be one of {', '.join(ENGINES)}, got {self.engine!r}")
         if self.engine != "ray" and (self.address, self.workers) != (None, None):
             raise ValueError("--address and --workers are those of Ray: needed --engine ray")
+        if self.engine == "ray" and self.devices is not None:
+            raise ValueError(f"--devices are those of one process, and not with --engine ray; got {self.devices}")
         if self.rows < 1:
             raise ValueError(f"--block-rows must be 1 or more, got {self.rows}")
         return self.output

@@ -7,12 +7,13 @@ from typing import Annotated
 import typer
 
 from iwax import writable
-from iwax.cli.arguments import argument, option
+from iwax.cli.arguments import Coordinator, Devices, Process, Processes, argument, check_devices, option
 from iwax.cli.later import later
 from iwax.cli.terminal import Terminal
 
 with later():
-    from iwax import runs
+    from iwax import parallel, runs
+    from iwax import processes as together
     from iwax.cli import finish
     from iwax.data import registry
     from iwax.runs import training
@@ -91,6 +92,10 @@ def train(
     encoding: Encoding = None,
     thousands: Thousands = None,
     device: Device = None,
+    devices: Devices = None,
+    coordinator: Coordinator = None,
+    processes: Processes = None,
+    process: Process = None,
     precision: Precision = None,
 ) -> None:
     """Train a model, measure it on the test data, and draw what it has learned.
@@ -107,11 +112,15 @@ def train(
     flags |= {"data.kinds": _kinds(kind), "data.levels": _levels(level), "data.missing": missing or None}
     flags |= _written(header, delimiter, encoding, thousands)
     chosen = {"preset": preset, "recipe": recipe, "data": data}
-    config = runs.from_sources(**chosen, file=file, sets=sets or (), flags=flags, typed=_options(flags))
-    terminal: Terminal = context.obj
-    for warning in config.warnings():
-        terminal.warn(warning)
-    finish.train_and_finish(terminal, lambda reporter: training.train(config, output, reporter=reporter))
+    with together.joined(coordinator, processes, process), parallel.over(check_devices(devices)):
+        config = runs.from_sources(**chosen, file=file, sets=sets or (), flags=flags, typed=_options(flags))
+        terminal: Terminal = context.obj
+        for warning in config.warnings():
+            terminal.warn(warning)
+        if together.is_first():
+            finish.train_and_finish(terminal, lambda reporter: training.train(config, output, reporter=reporter))
+        else:
+            training.follow(config, config.data.load())
 
 
 def _options(flags: Iterable[str]) -> dict[str, str]:

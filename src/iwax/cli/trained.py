@@ -8,7 +8,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from iwax.cli.arguments import check_seed
+from iwax import parallel
+from iwax.cli.arguments import check_devices, check_seed
 from iwax.cli.terminal import Terminal
 from iwax.runs.run import Run, open_run
 
@@ -18,10 +19,18 @@ _MORE = 10  # times as many draws are suggested
 
 
 @contextmanager
-def opened(run: Path, *, checkpoint: str, data_path: Path | None = None, fallback: bool = False) -> Iterator[Run]:
-    """Open a run and compute where, and in the precision in which, it was trained."""
+def opened(
+    run: Path,
+    *,
+    checkpoint: str,
+    data_path: Path | None = None,
+    fallback: bool = False,
+    devices: str | None = None,
+) -> Iterator[Run]:
+    """Open a run and compute where, and in the precision in which, it was trained, on so many ``devices``."""
+    several = parallel.over(check_devices(devices))
     found = open_run(run, checkpoint=checkpoint, data_path=data_path, fallback=fallback)
-    with found.placed():
+    with found.placed(), several:
         yield found
 
 

@@ -137,7 +137,7 @@ def log_evidence(
     n, columns = len(x), np.empty((6, len(x)))
     calls = ((block, call) for block in blocks(x, batch) for call in _calls(model, key, block.x, k, chunk, sampler))
     for block, of_block in itertools.groupby(_ahead(calls), key=lambda call: call[0]):
-        found = statistics((log_w for _, log_w in of_block), min(batch, n), k)
+        found = statistics((log_w for _, log_w in of_block), len(block.x), k)
         columns[:, block.first : block.stop] = found[:, : block.size]
         if progress is not None:
             progress(block.stop, n)

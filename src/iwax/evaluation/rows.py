@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from iwax import batched
+from iwax import batched, parallel
 from iwax._typing import ArrayLike
 from iwax.evaluation import tables
 from iwax.model import LatentVariableModel
@@ -117,14 +117,15 @@ def as_one_table(x: Datum) -> np.ndarray:
 
 
 def rows_at(x: Datum, index: np.ndarray, numbers: np.ndarray) -> Datum:
-    """The rows of these places, on the device, with their ``numbers``.
+    """The rows of these places, on the device, with their ``numbers``; shared out where devices get as many each.
 
     >>> rows_at(Datum(np.array([[1], [3]])), np.array([1]), np.array([7])).values.tolist()
     [[3.0]]
     """
     rows = jax.tree.map(lambda leaf: jnp.asarray(leaf[index]), x)
     values = jax.tree.map(lambda leaf: leaf.astype(float), rows.values)
-    return Datum(values, rows.observed, rows.given, jnp.asarray(numbers), rows.inputs)
+    found = Datum(values, rows.observed, rows.given, jnp.asarray(numbers), rows.inputs)
+    return found if len(index) % parallel.count() else parallel.shared(found)
 
 
 def _is_shape(node: Any) -> bool:
@@ -157,7 +158,7 @@ def prepared(
     """The model bound once for all that follows, and data points `checked`, in the support of its likelihood."""
     x = checked(model, x, rows, key, missing=missing)
     model.refuse_outside(x)
-    return batched.ready(model, key), x
+    return parallel.copied(batched.ready(model, key)), x
 
 
 def check_key(key: Any) -> None:
@@ -183,13 +184,15 @@ def at_least(least: int, numbers: Mapping[str, int]) -> None:
 def blocks(x: Any, size: int) -> Iterator[Block]:
     """The rows of a datum, or of every leaf of x, at most ``size`` at a time, all blocks of one shape.
 
-    Their numbers are the datum's ``index``, or 0, 1, ....
+    Their numbers are the datum's ``index``, or 0, 1, .... Where there are several devices (`parallel.over`) a block of
+    more than one row has ``size`` rounded up to as many for each.
 
     >>> [block.size for block in blocks(np.zeros((5, 2)), 3)]
     [3, 2]
     """
     points = x if isinstance(x, Datum) else Datum(x)
     n, size = len(points), min(size, len(points))
+    size = parallel.whole(size) if size > 1 else size
     rows = np.arange(n) if points.index is None else np.asarray(points.index)
     for first in range(0, n, size):
         index = np.minimum(np.arange(first, first + size), n - 1)

@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 from pydantic import BaseModel
 
+from iwax import parallel
 from iwax.runs.revision import commit
 from iwax.runs.run_data import DataRecord
 
@@ -78,6 +79,7 @@ def environment(command: list[str] | None = None, *, mixed: bool = False) -> dic
             "platform": getattr(device, "platform", str(device)),
             "kind": getattr(device, "device_kind", str(device)),
             "cpus": os.cpu_count(),
+            **({"count": parallel.count()} if parallel.count() > 1 else {}),
         },
         "arithmetic": arithmetic(mixed=mixed),
         "platform": {"system": platform.system(), "release": platform.release(), "machine": platform.machine()},

@@ -2,37 +2,32 @@
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import equinox as eqx
 import jax
-import optax
 
-from iwax import data, streams
+from iwax import data
 from iwax.bfloat16 import no_units
-from iwax.gradients import AbstractObjective
-from iwax.model import LatentVariableModel
-from iwax.runs import initial, run_data, support
+from iwax.runs import initial, run_data
 from iwax.runs.environment import Environment, environment, placed, versions
 from iwax.runs.folder import claimed, held, write_down
-from iwax.runs.interrupt import Interrupted, watch
+from iwax.runs.interrupt import Interrupted, Signals, watch
 from iwax.runs.reporter import Reporter
 from iwax.runs.run import Run
 from iwax.runs.session import Session
 from iwax.runs.stored_model import load_model
-from iwax.settings import build, fits, naming
+from iwax.runs.work import Work, prepare
+from iwax.settings import fits, naming
 from iwax.settings.config import Config
-from iwax.settings.objective import build_objective
 from iwax.storage import checkpoint
 from iwax.storage.checkpoint import CorruptCheckpointError
 from iwax.storage.sealed import METRICS, TIMING, Sealed
-from iwax.training import Plan, State, initial_state, saved_state, steps_per_epoch
-from iwax.training import train as ascend
+from iwax.training import Progress, State, saved_state
 from iwax.training.finite import NotFiniteError
 
-__all__ = ["resume", "train"]
+__all__ = ["follow", "resume", "train"]
 
 LEFT_OUT_SHOWN = 20
 
@@ -41,6 +36,8 @@ Stop = Callable[[], bool]
 
 def train(config: Config, output: Path | None = None, *, reporter: Reporter, stop: Stop | None = None) -> Run:
     """Train a model in a new run folder, exactly `output` or a fresh one below runs/, and return the run.
+
+    Of several processes that train together (`processes.joined`) the first one does, while the others `follow`.
 
     Everything that can be wrong with settings, data or folder is found before the first step. `stop` is called
     after every compiled segment of at most two seconds; if it returns True the run ends as if finished, and can be
@@ -53,7 +50,7 @@ def train(config: Config, output: Path | None = None, *, reporter: Reporter, sto
         claimed(output, name=naming.folder_name(config), data=config.data.name, seed=config.seed) as folder,
         placed(device=config.device, precision=config.precision),
     ):
-        work = _prepare(config, config.data.load())
+        work = prepare(config, config.data.load())
         source = initial.source(config)
         state = _first_state(work, source)
         _write_down(folder, work, source, reporter)
@@ -71,7 +68,7 @@ def resume(run: str | Path, *, data_path: Path | None = None, reporter: Reporter
     opened = Run(run, data_path=data_path)
     folder, config = opened.folder, opened.config
     with held(folder), opened.placed():
-        work = _prepare(config, opened.dataset())
+        work = prepare(config, opened.dataset())
         _say_versions(opened.environment, reporter)
         folder.sweep()
         checkpoint.sweep(opened.path / "checkpoints")
@@ -90,74 +87,17 @@ def resume(run: str | Path, *, data_path: Path | None = None, reporter: Reporter
     return opened
 
 
-@dataclass(frozen=True)
-class _Work:
-    """What a run needs besides its state: settings, data, and what is built from them."""
+def follow(config: Config, dataset: data.Dataset) -> None:
+    """Train along with the first process, from its state and to its end, in each of the others; nothing is written.
 
-    config: Config
-    dataset: data.Dataset
-    model: LatentVariableModel
-    objective: AbstractObjective
-    optimizer: optax.GradientTransformation
-    schedule: optax.Schedule
-
-    @property
-    def plan(self) -> Plan:
-        """Epochs, batches and pieces, and the precision that this device has."""
-        return build.build_plan(self.config, self.dataset)
-
-    @property
-    def steps(self) -> int:
-        """Steps of an epoch."""
-        return steps_per_epoch(len(self.dataset.train), self.config.training.batch)
-
-    @property
-    def epochs(self) -> str:
-        """The planned epochs in words."""
-        return f"{self.config.training.epochs} {'epoch' if self.config.training.epochs == 1 else 'epochs'}"
-
-    def start(self, model: LatentVariableModel | None = None) -> State:
-        """The state before the first step, of the untrained model or of another."""
-        control = self.objective.init()
-        return initial_state(self.model if model is None else model, self.optimizer, control=control)
-
-    def ascended(self, state: State, session: Session) -> State:
-        """The state at the end of the plan, or where the session stopped."""
-        return ascend(
-            state,
-            self.objective,
-            build.values(self.config, self.dataset, "train"),
-            optimizer=self.optimizer,
-            plan=self.plan,
-            valid=build.values(self.config, self.dataset, "valid") if self.config.training.validate_every else None,
-            observer=session,
-            learning_rate=self.schedule,
-        )
+    Raises ValueError where their settings or data differ, LostProcessError where one of them ends before.
+    """
+    with placed(device=config.device, precision=config.precision), watch() as signals:
+        work = prepare(config, dataset)
+        work.ascended(work.start(), _Follower(signals))
 
 
-def _prepare(config: Config, dataset: data.Dataset) -> _Work:
-    """Check and build; everything that could be refused is refused here."""
-    config = build.resolve(config, dataset)
-    support.check(config.model.likelihood, dataset, source=config.data.name)
-    if config.training.validate_every and dataset.valid is None:
-        raise ValueError(
-            f"training.validate_every needs data with a validation split, {dataset.name} has none; set it to 0"
-        )
-    dataset.split(config.evaluation.split)
-    steps = steps_per_epoch(len(dataset.train), config.training.batch)
-    key = jax.random.fold_in(jax.random.key(config.seed), streams.Run.INITIALISATION)
-    baseline = jax.random.fold_in(key, streams.Initialisation.BASELINE)
-    return _Work(
-        config,
-        dataset,
-        build.build_model(config, build.feature_statistics(config, dataset), key=key),
-        build_objective(config.objective, dataset.features, rows=len(dataset.train), key=baseline),
-        build.build_optimizer(config.training, steps_per_epoch=steps),
-        build.build_schedule(config.training, steps_per_epoch=steps),
-    )
-
-
-def _first_state(work: _Work, start: Path | None) -> State:
+def _first_state(work: Work, start: Path | None) -> State:
     if start is None:
         return work.start()
     source = start.parent.parent
@@ -180,7 +120,7 @@ def _first_state(work: _Work, start: Path | None) -> State:
     return work.start(model)
 
 
-def _write_down(folder: Sealed, work: _Work, source: Path | None, reporter: Reporter) -> None:
+def _write_down(folder: Sealed, work: Work, source: Path | None, reporter: Reporter) -> None:
     """env.json and config.json, and what a reader of the log should know of both."""
     dataset, about = work.dataset, run_data.record(work.dataset, work.config.data)
     start = None if source is None else initial.recorded(source)
@@ -229,6 +169,24 @@ def _say_versions(before: Environment, reporter: Reporter) -> None:
         reporter.warning(f"other versions than the run began with ({', '.join(changed)}): the last bits may differ")
 
 
+class _Follower:
+    """The observer of a process that is not the first: it writes nothing, and stops where a signal asks for it."""
+
+    def __init__(self, signals: Signals) -> None:
+        self.signals = signals
+
+    def segment(self, state: State, progress: Progress) -> bool:
+        """Whether a signal has arrived."""
+        self.signals.begun()
+        return self.signals() is not None
+
+    def epoch(self, state: State, row: dict[str, int | float]) -> None:
+        """The first process writes it."""
+
+    def improved(self, state: State) -> None:
+        """The first process saves it."""
+
+
 def _end(folder: Sealed, state: State, reporter: Reporter, signum: int) -> None:
     """End the process: before the first step is done nothing is to be saved, and nobody waits for the compiler."""
     message = str(Interrupted(signum, int(state.step), folder.path))
@@ -239,7 +197,7 @@ def _end(folder: Sealed, state: State, reporter: Reporter, signum: int) -> None:
 
 def _go(
     run: Run,
-    work: _Work,
+    work: Work,
     state: State,
     *,
     reporter: Reporter,
@@ -273,7 +231,7 @@ def _go(
     folder.seal()
 
 
-def _say_patience(folder: Sealed, work: _Work, state: State, reporter: Reporter) -> None:
+def _say_patience(folder: Sealed, work: Work, state: State, reporter: Reporter) -> None:
     """That the training ended before its plan, where it did, and whose weights are the best."""
     steps, epochs = work.steps, work.config.training.epochs
     if int(state.step) < epochs * steps:

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
+from iwax import parallel
 from iwax.evaluation.trust import named_rows
 from iwax.gradients import AbstractObjective
 from iwax.parts import Datum
@@ -57,7 +58,7 @@ def culprits(objective: AbstractObjective, plan: Plan, rows: int) -> Find:
             return jnp.isfinite(value), jnp.stack(slopes).all()
 
         counted = jnp.ones(plan.batch, bool) if weight is None else weight > 0
-        return (x.index, counted, *jax.lax.map(of_row, x))  # pyright: ignore[reportReturnType]
+        return parallel.copied((x.index, counted, *jax.lax.map(of_row, x)))  # pyright: ignore[reportReturnType]
 
     def find(state: State, data: Any, order: Array, gradient: bool) -> Culprits:
         index, counted, *each = (np.asarray(part) for part in finite(state, data, order))

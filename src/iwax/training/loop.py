@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from iwax import streams
+from iwax import parallel, processes, streams
 from iwax._typing import PRNGKey
 from iwax.compiler import compiler_options
 from iwax.evaluation.rows import blocks
@@ -103,34 +103,44 @@ def train(
     The result is a function of the starting state, the data and the plan: a run that was stopped and taken up again
     ends in the same bits. ``learning_rate`` is only recorded. Raises NumericalStop at a loss or gradient that is not
     finite, ValueError where there are no rows, no grey values to binarise, no validation data to validate on, or pieces
-    of a batch for an objective that looks at the whole of it.
+    of a batch for an objective that looks at the whole of it. Where several processes train together
+    (`processes.joined`) all have the same arguments but for the observer, and each the same result.
     """
-    ascended, steps = as_objective(objective), steps_per_epoch(_rows(data, plan, valid), plan.batch)
+    _check(data, plan, valid)
+    ascended = as_objective(objective)
     _refuse_pieces(ascended, plan)
-    run = _Run(ascended, optimizer, plan, state.model, data, valid, observer, learning_rate)
+    with parallel.everywhere():
+        run = _Run(ascended, optimizer, plan, state.model, data, valid, observer, learning_rate)
+        with closing(run.windows):
+            return _ascended(state, run)
+
+
+def _ascended(state: State, run: "_Run") -> State:
+    """The state at the end of a run's plan, or where its observer stopped it."""
+    plan, steps = run.plan, run.steps
     # of the types that a segment returns, or it would be compiled a second time
     state = jax.tree.map(lambda leaf: jnp.asarray(leaf, leaf.dtype) if eqx.is_array(leaf) else leaf, state)
+    state = parallel.copied(state)
     advance, clock = compile_segment(run.update, state), _Clock(plan)
-    with closing(run.windows):
-        while int(state.step) < plan.epochs * steps and not _out_of_patience(state, plan):
-            epoch, before = int(state.step) // steps, int(state.step)
-            rows, order, end = run.windows.at(before)
-            stop = min(before + clock.length, end)
-            clock.start()
-            after, finite = advance(state, rows, order, stop)
-            if not (bool(finite) and all_finite(eqx.filter(after.model, eqx.is_inexact_array))):
-                raise first_fault(run.update, run.culprits, state, (rows, order), stop)
-            state = after
-            progress = clock.progress(state, stop - before, steps)
-            if stop == (epoch + 1) * steps:
-                state = run.close_epoch(state, epoch, steps)
-            if run.observer is not None and run.observer.segment(state, progress):
-                break
+    while int(state.step) < plan.epochs * steps and not _out_of_patience(state, plan):
+        epoch, before = int(state.step) // steps, int(state.step)
+        rows, order, end = run.windows.at(before)
+        stop = processes.agreed(min(before + clock.length, end))
+        clock.start()
+        after, finite = advance(state, rows, order, stop)
+        if not (bool(finite) and all_finite(eqx.filter(after.model, eqx.is_inexact_array))):
+            raise first_fault(run.update, run.culprits, state, (rows, order), stop)
+        state = after
+        progress = clock.progress(state, stop - before, steps)
+        if stop == (epoch + 1) * steps:
+            state = run.close_epoch(state, epoch, steps)
+        if processes.anyone(run.observer is not None and run.observer.segment(state, progress)):
+            break
     return state
 
 
-def _rows(data: TrainingRows, plan: Plan, valid: TrainingRows | None) -> int:
-    """How many training rows there are, of data that can serve the plan."""
+def _check(data: TrainingRows, plan: Plan, valid: TrainingRows | None) -> None:
+    """ValueError unless the data can serve the plan."""
     if len(data) < 1:
         raise ValueError("training needs at least one row of data, got none")
     kinds = {leaf.dtype for leaf in jax.tree.leaves(data.values if isinstance(data, Datum) else data)}
@@ -138,7 +148,6 @@ def _rows(data: TrainingRows, plan: Plan, valid: TrainingRows | None) -> int:
         raise ValueError(f"binarize needs grey values 0..255 of type uint8, got {', '.join(map(str, kinds))}")
     if plan.validate_every and valid is None:
         raise ValueError("validate_every needs validation data, got none")
-    return len(data)
 
 
 def _refuse_pieces(objective: AbstractObjective, plan: Plan) -> None:
@@ -189,6 +198,7 @@ class _Run:
         learning_rate: Schedule | None,
     ) -> None:
         self.plan, self.windows = plan, windows(data, plan)
+        self.steps = steps_per_epoch(len(data), plan.batch)
         self.observer, self.learning_rate = as_observer(observer), learning_rate
         rows = len(data)
         self.update = updates(objective, optimizer, plan, rows)
@@ -231,7 +241,7 @@ def _validator(
     @partial(jax.jit, compiler_options=compiler_options())
     def bounds(arrays: Any, x: Datum) -> Any:
         x = x if isinstance(valid, Datum) else Datum.of(x.values, missing=missing, index=x.index)
-        return objective(eqx.combine(arrays, static), key, x, beta=1.0, control=start).bound
+        return parallel.copied(objective(eqx.combine(arrays, static), key, x, beta=1.0, control=start).bound)
 
     def validate(model: Any) -> float:
         points = replace(valid, index=None) if isinstance(valid, Datum) else Datum(valid)

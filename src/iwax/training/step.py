@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Int, PyTree
 
-from iwax import streams
+from iwax import parallel, streams
 from iwax._typing import PRNGKey
 from iwax.compiler import compiler_options
 from iwax.data.binarization import binarize_grey
@@ -63,7 +63,7 @@ def compile_segment(update: Update, template: State) -> Segment:
         def unfinished(carry: tuple[Any, Array]) -> Array:
             return (carry[0].step < stop) & carry[1]
 
-        return jax.lax.while_loop(unfinished, body, (arrays, jnp.array(True)))
+        return parallel.copied(jax.lax.while_loop(unfinished, body, (arrays, jnp.array(True))))
 
     compiled = jax.jit(run, compiler_options=compiler_options())
 
@@ -185,10 +185,11 @@ def _gradient(
             (value, (bound, control)), gradient = gradient_of(state.model, control, piece, weight)
         return _Ascent(gradient, value, bound, control)
 
-    pieces = 1 if plan.piece is None else plan.batch // plan.piece
-    if pieces == 1:
-        return at(state.control, x, weight)
-    cut = jax.tree.map(lambda leaf: leaf.reshape(pieces, plan.piece, *leaf.shape[1:]), (x, weight))
+    piece = _piece(plan)
+    if piece == plan.batch:
+        return at(state.control, *parallel.shared((x, weight)))
+    cut = jax.tree.map(lambda leaf: leaf.reshape(-1, piece, *leaf.shape[1:]), (x, weight))
+    cut = parallel.shared(cut, axis=1)
 
     def add(total: _Ascent, piece: tuple[Datum, Array | None]) -> tuple[_Ascent, None]:
         found = at(total.control, *piece)
@@ -198,3 +199,11 @@ def _gradient(
     shapes = jax.eval_shape(lambda: at(state.control, *jax.tree.map(lambda leaf: leaf[0], cut)))
     zero = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
     return jax.lax.scan(add, zero._replace(control=state.control), cut)[0]
+
+
+def _piece(plan: Plan) -> int:
+    """Rows whose gradient is computed at once: a piece for every device, or the whole batch."""
+    if plan.piece is None:
+        return plan.batch
+    most = min(plan.batch, plan.piece * parallel.count())
+    return max(size for size in range(plan.piece, most + 1) if plan.batch % size == 0)

@@ -16,6 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
+from iwax import parallel
 from iwax.data.bits import epoch_order
 from iwax.data.on_disk import RowsOnDisk
 from iwax.evaluation.rows import DataPoints
@@ -60,8 +61,10 @@ class _InMemory:
 
     def __init__(self, data: DataPoints, plan: Plan) -> None:
         rows = len(data)
-        self.data, self.steps = jax.tree.map(jnp.asarray, data), steps_per_epoch(rows, plan.batch)
-        self.order = lru_cache(maxsize=1)(lambda epoch: jnp.asarray(epoch_order(plan.seed, epoch, rows)))
+        self.data, self.steps = parallel.copied(jax.tree.map(jnp.asarray, data)), steps_per_epoch(rows, plan.batch)
+        self.order = lru_cache(maxsize=1)(
+            lambda epoch: parallel.copied(jnp.asarray(epoch_order(plan.seed, epoch, rows)))
+        )
 
     def at(self, step: int) -> Loaded:
         epoch = step // self.steps
@@ -136,8 +139,8 @@ class _OnDisk:
         found, numbers = next(self.read)
         epoch, first, stop = self.rows.steps_of(self.next)
         self.next += 1
-        data = Window(jnp.asarray(found), jnp.int32(first))
-        return Loaded(data, jnp.asarray(numbers), epoch * self.rows.steps + stop)
+        data, order = parallel.copied((Window(jnp.asarray(found), jnp.int32(first)), jnp.asarray(numbers)))
+        return Loaded(data, order, epoch * self.rows.steps + stop)
 
     def close(self) -> None:
         if self.read is not None:
