@@ -44,15 +44,7 @@ def from_sources(
     50
     """
     named = {"preset": preset, "recipe": recipe, "data.name": data, **(flags or {})}
-    layers = {
-        str(file): {} if file is None else _of_file(Path(file)),
-        "--set": named_today(_parse_sets(sets), "--set"),
-        "the command line": named_today({k: v for k, v in named.items() if v is not None}, "the command line"),
-    }
-    options = {key: word for key, word in (typed or {}).items() if key in layers["the command line"]}
-    given = {key: each for layer in layers.values() for key, each in layer.items()}
-    given |= {key: (word, given[key][1]) for key, word in options.items()}
-    origin = {key: where for where, layer in layers.items() for key in layer} | dict.fromkeys(options, "")
+    given, origin, options = _layered(named, file, sets, typed or {})
     values = {key: value for key, (_, value) in given.items()}
     inherited = _inherited(values.get("start"))
     recorded = {"preset": inherited.pop("preset")} if "preset" in inherited else {}  # its objective is not taken over
@@ -71,6 +63,22 @@ def from_sources(
     config = validated({**below, **given, **above}, origin)
     fits.check(config)
     return config
+
+
+def _layered(
+    named: Mapping[str, Any], file: str | Path | None, sets: Sequence[str], typed: Mapping[str, str]
+) -> tuple[dict[str, tuple[str, Any]], dict[str, str], dict[str, str]]:
+    """What was given by key, as it was typed; where it came from; and the options among it."""
+    layers = {
+        str(file): {} if file is None else _of_file(Path(file)),
+        "--set": named_today(_parse_sets(sets), "--set"),
+        "the command line": named_today({k: v for k, v in named.items() if v is not None}, "the command line"),
+    }
+    options = {key: word for key, word in typed.items() if key in layers["the command line"]}
+    given = {key: each for layer in layers.values() for key, each in layer.items()}
+    given |= {key: (word, given[key][1]) for key, word in options.items()}
+    origin = {key: where for where, layer in layers.items() for key in layer} | dict.fromkeys(options, "")
+    return given, origin, options
 
 
 def _sizes(chosen: Mapping[str, Any], options: Mapping[str, str], origin: Mapping[str, str]) -> dict[str, Any]:
