@@ -99,6 +99,7 @@ def test_a_death_ends_the_other_within_a_minute_and_two_or_one_resume(tmp_path: 
     both = [started(i, port, *TRAIN, "--epochs", "100000", "--output", str(run)) for i in (0, 1)]
     until_two_checkpoints(run, both)
     both[killed].kill()
+    both[killed].communicate()
     code, said = ended(both[1 - killed], 60)
     assert code != 0
     assert "another process of this training ended" in said or "another task died" in said  # or JAX was sooner
