@@ -4,6 +4,7 @@
 130 and 143 the signals SIGINT and SIGTERM; 1 an error of iwax itself.
 """
 
+import difflib
 import errno
 import re
 import signal
@@ -112,7 +113,8 @@ def _usage(error: Any) -> str:
     if needed is not None:
         return f"{max(error.param.opts, key=len)}: needs {needed}"
     if type(error).__name__ == "NoSuchOption":
-        near = f"; did you mean {' or '.join(error.possibilities)}?" if error.possibilities else ";"
+        nearest = difflib.get_close_matches(error.option_name, error.possibilities or (), 1)
+        near = f"; did you mean {nearest[0]}?" if nearest else ";"
         text = f"{path} has no option {error.option_name}{near}"
     return f"{text}{'' if text.endswith(('?', ';')) else ';'} '{path} --help' lists what there is"
 

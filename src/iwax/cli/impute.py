@@ -106,8 +106,7 @@ def impute(
         tables, about = _filled(terminal, opened, given, errors, trained.key_of(seed), **how)
         about |= {"left_out": opened.left_out} if file is not None and opened.left_out else {}
         about |= {} if mask is None else _compared(tables[0], x, missing)
-        own = export.Table(file, opened.about.columns, opened.config.data.dialect)
-        listed = _give(terminal, paths, own, tables, x, given, missing, opened.shape)
+        listed = _give(terminal, paths, opened, file, tables, x, given, missing)
     _say(terminal, {**about, "filled": int(missing.sum()), "files": [*map(str, paths)], "x": listed}, missing)
 
 
@@ -194,17 +193,18 @@ def _compared(filled: "np.ndarray", x: "np.ndarray", missing: "np.ndarray") -> d
 def _give(
     terminal: Terminal,
     paths: list[Path],
-    own: "export.Table",
+    opened: Any,
+    file: Path | None,
     tables: "list[np.ndarray]",
     x: "np.ndarray",
     given: "np.ndarray",
     missing: "np.ndarray",
-    shape: tuple[int, ...],
 ) -> list[list[list[float]]] | None:
     """The tables to their files, or the picture; else to stdout, and what a document has of them."""
+    own = export.Table(file, opened.about.columns, opened.config.data.dialect)
     for path, table in zip(paths, tables, strict=False):
         if is_picture(path):
-            figures.imputations(x[:SHOWN], given[:SHOWN], {"imputed": table[:SHOWN]}, shape).write(path)
+            figures.imputations(x[:SHOWN], given[:SHOWN], {"imputed": table[:SHOWN]}, opened.shape).write(path)
         else:
             own.write(path, table, missing)
     for table in [] if paths else tables:

@@ -17,6 +17,7 @@ with later():
     from iwax.cli import finish
     from iwax.data import registry
     from iwax.runs import training
+    from iwax.settings import config as settings
 
 __all__ = ["train"]
 
@@ -114,13 +115,17 @@ def train(
     chosen = {"preset": preset, "recipe": recipe, "data": data}
     with together.joined(coordinator, processes, process), parallel.over(check_devices(devices)):
         config = runs.from_sources(**chosen, file=file, sets=sets or (), flags=flags, typed=_options(flags))
-        terminal: Terminal = context.obj
-        for warning in config.warnings():
-            terminal.warn(warning)
-        if together.is_first():
-            finish.train_and_finish(terminal, lambda reporter: training.train(config, output, reporter=reporter))
-        else:
-            training.follow(config, config.data.load())
+        _trained(config, output, context.obj)
+
+
+def _trained(config: "settings.Config", output: Path | None, terminal: Terminal) -> None:
+    """Train in a new folder, measured at the end, or along with the process that does."""
+    for warning in config.warnings():
+        terminal.warn(warning)
+    if together.is_first():
+        finish.train_and_finish(terminal, lambda reporter: training.train(config, output, reporter=reporter))
+    else:
+        training.follow(config, config.data.load())
 
 
 def _options(flags: Iterable[str]) -> dict[str, str]:
