@@ -193,5 +193,7 @@ def test_missing_cells_are_said_in_words_of_the_table(ring):
     x = np.zeros((5, 2), np.float32)
     diagnosis._check_whole(x, ring, "test")
     x[3, 1] = np.nan
-    with pytest.raises(ValueError, match=r"of ring, 1 of 5 test rows have some, the first in test row 3, column 1"):
+    with pytest.raises(
+        ValueError, match=r"of ring, 1 of 5 test rows have some, the first in test row 4, column 2 \(counted from 1\)"
+    ):
         diagnosis._check_whole(x, ring, "test")

@@ -39,14 +39,14 @@ _ALIKE = {  # what a kind is called elsewhere
 }
 
 
-def meant_kind(word: str) -> str | None:
+def meant_kind(word: object) -> str | None:
     """The kind that was perhaps meant by a word that is none.
 
     >>> meant_kind("poison"), meant_kind("catgorical"), meant_kind("xyz")
     ('count', 'categorical', None)
     """
     names = {name: name for name in (*KINDS, DROP)} | _ALIKE
-    near = difflib.get_close_matches(word.lower(), names, n=1)
+    near = difflib.get_close_matches(str(word).lower(), names, n=1)
     return names[near[0]] if near else None
 
 

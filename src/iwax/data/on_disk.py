@@ -10,6 +10,7 @@ import numpy as np
 from iwax.data.bits import epoch_order
 from iwax.data.block_order import BlockOrder
 from iwax.memory_limit import in_words
+from iwax.printed import printed
 
 __all__ = ["Reading", "RowsOnDisk", "Source", "spread"]
 
@@ -51,6 +52,7 @@ class Reading(NamedTuple):
     of: Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
+@printed()
 @dataclass(frozen=True, eq=False)
 class RowsOnDisk:
     """Rows ``values`` [n, D] that are read when they are needed: those of a ``source`` with the ``numbers`` of a split.

@@ -9,10 +9,12 @@ import numpy as np
 from iwax.data.dataset import Kind
 from iwax.data.on_disk import CHUNK, RowsOnDisk, Source
 from iwax.data.rows import Rows, rows_of
+from iwax.printed import printed
 
 __all__ = ["Survey", "moments", "survey"]
 
 
+@printed()
 @dataclass(frozen=True)
 class Survey:
     """What all rows of a source are: their kind, missing cells by part, SHA-256, and columns seen in training rows."""

@@ -21,6 +21,7 @@ __all__ = ["ScoreTable", "WholeTable", "columns", "kinds_of_rows", "reference_sc
 _NUMBERS = ("log_evidence", "error", "ess", "khat", "missing", "score", "typicality", "ratio", "ratio_error")
 
 
+@printed()
 @dataclass(frozen=True)
 class WholeTable:
     """What the rows of a part need of the whole table: their place in it, and what is estimated once for all.

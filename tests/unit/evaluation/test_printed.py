@@ -4,7 +4,8 @@ import dataclasses
 import importlib
 import inspect
 import pkgutil
-from typing import get_type_hints
+from types import UnionType
+from typing import Union, get_args, get_origin, get_type_hints
 
 import numpy as np
 import pytest
@@ -25,8 +26,13 @@ def records():
             for kind in vars(module).values():
                 if inspect.isclass(kind) and kind.__module__ == module.__name__ and not kind.__name__.startswith("_"):
                     is_record = dataclasses.is_dataclass(kind) or issubclass(kind, tuple)
-                    if is_record and np.ndarray in get_type_hints(kind).values():
+                    if is_record and any(_array(hint) for hint in get_type_hints(kind).values()):
                         yield kind
+
+
+def _array(hint: object) -> bool:
+    """Whether an array is what a field holds, or may hold."""
+    return hint is np.ndarray or (get_origin(hint) in (Union, UnionType) and np.ndarray in get_args(hint))
 
 
 RESULTS = list(records())
@@ -37,7 +43,7 @@ def filled(kind: type):
     values = {}
     for name in getattr(kind, "_fields", None) or [field.name for field in dataclasses.fields(kind)]:
         wanted = get_type_hints(kind)[name]
-        values[name] = np.full(N, 0.25) if wanted is np.ndarray else filled(wanted) if wanted in RESULTS else 7
+        values[name] = np.full(N, 0.25) if _array(wanted) else filled(wanted) if wanted in RESULTS else 7
     if issubclass(kind, tuple):
         return kind(**values)
     made = object.__new__(kind)  # whose checks are not what is tested

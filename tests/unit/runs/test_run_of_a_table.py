@@ -329,11 +329,11 @@ def test_draws_are_rows_of_such_a_table(run, capsys):
     code, out, err = called(capsys, "sample", run, "-n", 5)
     assert code == 0, err
     lines = out.strip().splitlines()
-    assert lines[0] == "height,income,visits,smoker,colour,rain,rating,change"
+    assert lines[0] == "height;income;visits;smoker;colour;rain;rating;change"  # as the table is written
     assert len(lines) == 6
-    assert {line.split(",")[4] for line in lines[1:]} <= {"red", "green", "blue"}
-    assert all(line.split(",")[place].isdigit() for line in lines[1:] for place in (2, 6))
-    assert all(float(line.split(",")[5]) >= 0 and int(line.split(",")[7]) < 2**24 for line in lines[1:])
+    assert {line.split(";")[4] for line in lines[1:]} <= {"red", "green", "blue"}
+    assert all(line.split(";")[place].isdigit() for line in lines[1:] for place in (2, 6))
+    assert all(float(line.split(";")[5]) >= 0 and int(line.split(";")[7]) < 2**24 for line in lines[1:])
 
 
 @pytest.mark.parametrize(("verb", "words"), [("score", ["--k", 50]), ("embed", [])])
