@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-__all__ = ["has_units", "no_units"]
+__all__ = ["has_tensor_cores", "has_units", "no_units"]
 
 _PROCESSORS = Path("/proc/cpuinfo")
 _FLAGS = ("amx_bf16", "avx512_bf16")  # of x86: matrix units, and vector units
@@ -25,6 +25,11 @@ def has_units(device: Any = None) -> bool:
     device = jnp.zeros(()).device if device is None else device
     if device.platform == "cpu":
         return _processor_has_units(_PROCESSORS.read_text()) if sys.platform == "linux" else False
+    return has_tensor_cores(device)
+
+
+def has_tensor_cores(device: Any) -> bool:
+    """Whether an accelerator has units for rounded factors: a GPU of compute capability 8 or more, others always."""
     capability = getattr(device, "compute_capability", None)
     return capability is None or float(capability) >= _TENSOR_CORES
 

@@ -50,7 +50,7 @@ def joined(
     *,
     environment: Mapping[str, str] = os.environ,
 ) -> Iterator[None]:
-    """Join the processes that train together inside the block: process number ``process`` of so many, from 0.
+    """Join the processes that train together inside the block, as number ``process``, from 0, of ``processes``.
 
     ``coordinator`` is HOST:PORT, a free port of the machine of process 0. Slurm and Open MPI say all three, and where
     they started several processes these are joined without being asked. Raises ValueError where only some of the three

@@ -46,7 +46,7 @@ def matched(words: Sequence[str | os.PathLike[str]]) -> list[Path]:
 
 
 def blocks_of(path: Path, rows: int | None) -> list[Block]:
-    """The blocks of a file: of a .parquet, parts of so many ``rows``, unless it has no more or they are None.
+    """The blocks of a file: of a .parquet, parts of ``rows`` rows, the whole where it has no more or ``rows`` is None.
 
     A .parquet without rows, as other programs write them among many, has no block.
     """

@@ -27,7 +27,7 @@ def opened(
     fallback: bool = False,
     devices: str | None = None,
 ) -> Iterator[Run]:
-    """Open a run and compute where, and in the precision in which, it was trained, on so many ``devices``."""
+    """Open a run and compute where, and in the precision in which, it was trained, on this number of ``devices``."""
     several = parallel.over(check_devices(devices))
     found = open_run(run, checkpoint=checkpoint, data_path=data_path, fallback=fallback)
     with found.placed(), several:

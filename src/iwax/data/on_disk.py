@@ -192,7 +192,7 @@ class RowsOnDisk:
 
 
 def spread(rows: int, most: int) -> np.ndarray:
-    """The numbers of at most so many of the rows, ascending at equal distances: all where there are no more.
+    """The numbers of at most ``most`` rows, ascending at equal distances: all where there are no more.
 
     >>> spread(3, 5).tolist(), spread(10, 4).tolist()
     ([0, 1, 2], [0, 2, 5, 7])

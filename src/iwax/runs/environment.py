@@ -14,6 +14,7 @@ import jax.numpy as jnp
 from pydantic import BaseModel
 
 from iwax import parallel
+from iwax.bfloat16 import has_tensor_cores
 from iwax.runs.revision import commit
 from iwax.runs.run_data import DataRecord
 
@@ -24,7 +25,6 @@ PACKAGES = ("iwax", "jax", "jaxlib", "numpy", "equinox", "optax", "safetensors",
 # of jax_default_matmul_precision, as `jax.lax.Precision` says: products of all digits, and TF32 where a GPU has it
 _EXACT = ("highest", "float32", "F32_F32_F32")
 _TF32 = (None, "default", "high", "tensorfloat32", "TF32_TF32_F32")
-_TENSOR_CORES = 8.0  # compute capability from which a GPU has TF32
 
 
 class Start(BaseModel):
@@ -116,8 +116,7 @@ def _products(numbers: str, device: Any) -> str:
     if numbers != "float32" or getattr(device, "platform", "cpu") == "cpu" or asked in _EXACT:
         return numbers
     if device.platform in ("gpu", "cuda") and asked in _TF32:
-        capability = getattr(device, "compute_capability", None)
-        return "TF32" if capability is None or float(capability) >= _TENSOR_CORES else numbers
+        return "TF32" if has_tensor_cores(device) else numbers
     return f"{device.platform} {asked or 'default'}"  # whatever that is there
 
 

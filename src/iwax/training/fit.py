@@ -67,7 +67,7 @@ def fit(
             ``data.load(path, on_disk=True).train.values``, which are read while the device works (``iwax[disk]``) and
             give the bits that they give in memory.
         optimizer: any optimiser of Optax, such as ``optax.adam(1e-3)``.
-        epochs: passes over x_train, each in an order of its own.
+        epochs: how often every row of x_train is taken, each time in another order.
         key: the key of all randomness, from `jax.random.key`.
         batch: rows per update; all of them where there are fewer.
         binarize: whether x_train has grey values 0..255, drawn as 0 or 1 at every access; x_valid has 0 and 1.

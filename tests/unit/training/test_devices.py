@@ -25,7 +25,7 @@ model = LatentVariableModel(
     posterior=posteriors.Gaussian(nn.MLP(6, (8,), 4, key=of_posterior)),
 )
 x = (np.random.default_rng(0).random((33, 6)) < 0.3).astype(np.float32)
-holes = np.where(np.random.default_rng(1).random(x.shape) < 0.2, np.nan, x)
+incomplete = np.where(np.random.default_rng(1).random(x.shape) < 0.2, np.nan, x)
 baseline = gradients.score_function(bounds.iwae, control_variates.moving_average())
 objectives = {
     "iwae in pieces": (gradients.Objective(gradients.doubly_reparameterized(bounds.iwae), k=3), 5),
@@ -38,7 +38,7 @@ def first_gradient(objective, piece):
     state = parallel.copied(training.initial_state(model, optimizer, control=objective.init()))
     update = jax.jit(lambda s, *rest: training.updates(objective, optimizer, plan, 33)(eqx.combine(s, state), *rest)[2])
     arrays = eqx.filter(state, eqx.is_array)
-    gradient = update(arrays, *parallel.copied((jnp.asarray(holes), jnp.arange(33, dtype=jnp.int32))))
+    gradient = update(arrays, *parallel.copied((jnp.asarray(incomplete), jnp.arange(33, dtype=jnp.int32))))
     return np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(gradient)])
 
 def everything():
@@ -46,7 +46,7 @@ def everything():
     if "evaluation" in asked:
         key = jax.random.key(1)
         found["log p(x)"] = evaluation.log_evidence(model, x, k=20, key=key, batch=7).log_evidence
-        found["imputed"] = inference.impute(model, holes, k=20, key=key).values
+        found["imputed"] = inference.impute(model, incomplete, k=20, key=key).values
         found["embedded"] = inference.embed(model, x, key=key)
     return found
 
