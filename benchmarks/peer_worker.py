@@ -1,6 +1,6 @@
 """A peer's training step, run by the peers' own Python: reads one JSON line for each order, answers with one.
 
-    python peer_worker.py eager|pythae|conv|pixelcnn THREADS
+    python peer_worker.py eager|autocast|compiled|pythae|conv|pixelcnn THREADS
     {"batch": 20, "k": 5, "steps": 100}    ->    {"seconds": 0.0015}    seconds a step
 
 A first order of a (batch, k) builds the model and warms it up, untimed.
@@ -51,6 +51,23 @@ def eager(k: int) -> tuple[nn.Module, Callable[[torch.Tensor], torch.Tensor]]:
     """The hand-written model, and its loss."""
     model = Eager(k)
     return model, model
+
+
+def autocast(k: int) -> tuple[nn.Module, Callable[[torch.Tensor], torch.Tensor]]:
+    """The hand-written model, its forward pass under bfloat16 autocast, as PyTorch advises."""
+    model = Eager(k)
+
+    def loss(x: torch.Tensor) -> torch.Tensor:
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            return model(x)
+
+    return model, loss
+
+
+def compiled(k: int) -> tuple[nn.Module, Callable[[torch.Tensor], torch.Tensor]]:
+    """The hand-written model, compiled by ``torch.compile``, which needs a C++ compiler on a processor."""
+    model = Eager(k)
+    return model, torch.compile(model)
 
 
 class Reshaped(nn.Module):
@@ -154,9 +171,19 @@ def pythae(k: int) -> tuple[nn.Module, Callable[[torch.Tensor], torch.Tensor]]:
     return model, lambda x: model({"data": x}).loss
 
 
+MODELS = {
+    "eager": eager,
+    "autocast": autocast,
+    "compiled": compiled,
+    "pythae": pythae,
+    "conv": conv,
+    "pixelcnn": pixelcnn,
+}
+
+
 def training(peer: str, batch: int, k: int) -> Callable[[int], float]:
     """``seconds_a_step(steps)`` of a peer, whose training goes on from call to call."""
-    model, loss_of = {"eager": eager, "pythae": pythae, "conv": conv, "pixelcnn": pixelcnn}[peer](k)
+    model, loss_of = MODELS[peer](k)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
     batches = torch.from_numpy(binary_images(ROWS, seed=0)).float().split(batch)
     done = 0

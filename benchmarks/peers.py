@@ -17,7 +17,12 @@ from typing import IO, cast
 import pooch
 
 REQUIREMENTS = ("torch==2.13.0", "pythae==0.1.2")
-NAMES = ("eager", "pythae")
+NAMES = {
+    "eager": "eager PyTorch",
+    "autocast": "eager PyTorch, bfloat16",
+    "compiled": "torch.compile",
+    "pythae": "pythae",
+}
 
 
 def folder() -> Path:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import peers
 from machine import RESULTS
 
 README = Path(__file__).with_name("README.md")
@@ -32,27 +33,31 @@ def spread(summary: dict[str, float], digits: int = 2) -> str:
 
 
 def step(result: dict[str, Any]) -> str:
-    """A row for each cell: the step, its two ceilings, its peers."""
-    names = {"eager": "eager PyTorch", "pythae": "pythae"}
-    here = [name for name in names if f"times_{name}" in result]
-    head = ["batch", "k", "step, ms", "products, ms", "(a)", "Adam, ms", "random numbers, ms", "(b)"]
-    for name in here:
-        head += [f"{names[name]}, ms", "times"]
-    rows = []
+    """A row for each cell: the step and its ceilings; then the step in mixed precision and those of the peers."""
+    others = {"mixed": "mixed precision", **peers.NAMES}
+    here = [name for name in others if name in result["over_cells"]]
+    ceilings, compared = [], []
     for cell in result["cells"]:
         median = {name: summary["median"] for name, summary in cell["milliseconds"].items()}
-        row = [str(cell["batch"]), str(cell["k"]), f"{median['iwax']:.2f}", f"{median['products']:.2f}"]
-        row += [spread(cell["ratios"]["products"]), f"{median['adam']:.2f}", f"{median['random_numbers']:.3f}"]
-        row += [spread(cell["ratios"]["products_adam_random_numbers"])]
-        for name in here:
-            row += [f"{median[name]:.2f}", spread(cell["ratios"][name])]
-        rows.append(row)
-    lines = [table(head, rows), ""]
-    for name in here:
-        times = result[f"times_{name}"]
-        mean, least = times["geometric_mean"], times["least"]
-        lines.append(f"Against {names[name]}: geometric mean {mean:.2f} times, least {least:.2f} times.")
-    return "\n".join([*lines, "", provenance(result)])
+        ratios = cell["ratios"]
+        first = [str(cell["batch"]), str(cell["k"]), f"{median['iwax']:.2f}"]
+        row = [f"{median['products']:.2f}", spread(ratios["products"]), f"{median['adam']:.2f}"]
+        row += [f"{median['random_numbers']:.3f}", spread(ratios["products_adam_random_numbers"])]
+        ceilings.append([*first, *row])
+        compared.append(first + [column for n in here for column in (f"{median[n]:.2f}", spread(ratios[n]))])
+    head = ["batch", "k", "step, ms"]
+    parts = [table([*head, "products, ms", "(a)", "Adam, ms", "random numbers, ms", "(b)"], ceilings)]
+    if here:
+        parts.append(table(head + [column for n in here for column in (f"{others[n]}, ms", "times")], compared))
+        times = [[others[n], over_cells(result, n), over_cells(result, f"{n}_mixed")] for n in here]
+        parts.append(table(["geometric mean of times, and the least", "the step", "in mixed precision"], times))
+    return "\n\n".join([*parts, provenance(result)])
+
+
+def over_cells(result: dict[str, Any], name: str) -> str:
+    """The geometric mean of a ratio over the cells, and its least; nothing where it was not taken."""
+    each = result["over_cells"].get(name)
+    return "" if each is None else f"{each['geometric_mean']:.2f}, {each['least']:.2f}"
 
 
 def evaluation(result: dict[str, Any]) -> str:
