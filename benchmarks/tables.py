@@ -4,7 +4,9 @@ python benchmarks/tables.py
 """
 
 import json
+import math
 import re
+import statistics
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -77,6 +79,48 @@ def annealed(result: dict[str, Any]) -> str:
     row = [f"{result[name]:,}" for name in names]
     row += [f"{rate['evaluation']['median']:.1f}", f"{rate['products']['median']:.1f}", spread(result["ratio"])]
     return "\n".join([table(head, [row]), "", provenance(result)])
+
+
+GOALS = (-95, -92, -90, -89)  # nats
+
+
+def crossing(points: list[dict[str, float]], goal: float) -> float | None:
+    """The seconds at which log p(x) came to a goal, on the line between two models that were measured."""
+    last = {"seconds": 0.0, "log_evidence": -math.inf}
+    for point in points:
+        if point["log_evidence"] >= goal:
+            rise = point["log_evidence"] - last["log_evidence"]
+            part = 1.0 if math.isinf(rise) else (goal - last["log_evidence"]) / rise
+            return last["seconds"] + part * (point["seconds"] - last["seconds"])
+        last = point
+    return None
+
+
+def seconds_to(runs: list[list[dict[str, float]]], goal: float) -> str:
+    """The median over seeds of the seconds to a goal, and their range; how many came to it, where not all did."""
+    found = sorted(each for each in (crossing(points, goal) for points in runs) if each is not None)
+    if not found:
+        return "not reached"
+    some = f"{statistics.median(found):.0f} ({found[0]:.0f}-{found[-1]:.0f})" if len(found) > 1 else f"{found[0]:.0f}"
+    return some if len(found) == len(runs) else f"{some}, {len(found)} of {len(runs)} seeds"
+
+
+def race(result: dict[str, Any]) -> str:
+    """A row for each contestant: seconds to log p(x), and where it ended."""
+    head = ["contestant", "seeds", *(f"s to {goal}" for goal in GOALS), "s in all", "test log p(x) at the end, nats"]
+    rows = []
+    for name, seeds in result["points"].items():
+        runs = list(seeds.values())
+        ends = [points[-1]["log_evidence"] for points in runs]
+        seconds = statistics.median(points[-1]["seconds"] for points in runs)
+        spread = f" +/- {statistics.stdev(ends):.2f}" if len(ends) > 1 else ""
+        row = [name, str(len(runs)), *(seconds_to(runs, goal) for goal in GOALS), f"{seconds:.0f}"]
+        rows.append([*row, f"{statistics.mean(ends):.2f}{spread}"])
+    words = (
+        f"{result['epochs']} epochs; log p(x) of {result['test']:,} test images at k = {result['draws']:,}; "
+        "+/- is the standard deviation over seeds."
+    )
+    return "\n".join([table(head, rows), "", words, "", provenance(result)])
 
 
 def estimators(result: dict[str, Any]) -> str:
@@ -197,6 +241,7 @@ def on_disk(result: dict[str, Any]) -> str:
 
 RENDER: dict[str, Callable[[dict[str, Any]], str]] = {
     "step": step,
+    "race": race,
     "evaluation": evaluation,
     "annealed": annealed,
     "estimators": estimators,
