@@ -48,17 +48,25 @@ def loaded(file: str) -> LatentVariableModel:
     untrained = model(jax.random.key(0))
     with np.load(file) as arrays:
         kept = {name: jnp.asarray(arrays[name], jnp.float32) for name in arrays.files}
-    networks = {"encoder": untrained.posterior.network, "decoder": untrained.likelihood.network}
-    names = [f"{name}.{i}.{part}" for name, net in networks.items() for i in range(len(net.layers)) for part in PARTS]
+    names = [
+        f"{name}.{i}.{part}"
+        for name, net in zip(("encoder", "decoder"), networks(untrained), strict=True)
+        for i in range(len(net.layers))
+        for part in PARTS
+    ]
     if sorted(names) != sorted(kept):
         raise ValueError(f"{file}: needed {', '.join(names)}, got {', '.join(kept)}")
     return eqx.tree_at(weights, untrained, [kept[name] for name in names])
 
 
+def networks(of: Any) -> tuple[Any, Any]:
+    """Encoder and decoder of a model."""
+    return of.posterior.network, of.likelihood.network
+
+
 def weights(of: Any) -> list[Any]:
     """The weights and biases of a model, encoder first."""
-    networks = of.posterior.network, of.likelihood.network
-    return [getattr(layer, part) for net in networks for layer in net.layers for part in PARTS]
+    return [getattr(layer, part) for net in networks(of) for layer in net.layers for part in PARTS]
 
 
 def trained(name: str, seed: int, folder: Path, images: Path, options: argparse.Namespace) -> list[dict[str, Any]]:

@@ -47,7 +47,7 @@ class Clock:
             for part, array in zip(("weight", "bias"), layer, strict=True)
         }
         file = self.folder / f"epoch-{epoch}.npz"
-        np.savez(file, **arrays)
+        np.savez(file, allow_pickle=False, **arrays)
         print(json.dumps({"epoch": epoch, "seconds": begun - self.started, "file": str(file)}), flush=True)
         self.started += time.time() - begun
 
