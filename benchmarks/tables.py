@@ -197,6 +197,21 @@ def memory(result: dict[str, Any]) -> str:
     return "\n".join([table(head, rows), "", provenance(result)])
 
 
+def cost(result: dict[str, Any]) -> str:
+    """A row for each point: one quantity changed at a time."""
+    head = ["changed", "to", "step, ms", "times the base", "seconds for a million rows", "peak, MiB"]
+    rows = []
+    for name, values in result["grid"].items():
+        for value in values:
+            asked = {**result["base"], name: value}
+            point = next(each for each in result["points"] if all(each[key] == asked[key] for key in asked))
+            step = point["milliseconds"]["median"]
+            row = [name, f"{value:,}", f"{step:.2f}", spread(point["ratio"]), f"{step * 1e3 / result['batch']:.0f}"]
+            rows.append([*row, f"{point['peak_bytes'] / 2**20:,.0f}"])
+    base = ", ".join(f"{key} {value:,}" for key, value in result["base"].items())
+    return "\n".join([table(head, rows), "", f"The base: {base}; batch {result['batch']}.", "", provenance(result)])
+
+
 def large_table(result: dict[str, Any]) -> str:
     """A row for one process, and one for workers of which one was killed."""
     names = {"process": "one process", "ray": f"{result['workers']} workers of Ray, one killed"}
@@ -249,6 +264,7 @@ RENDER: dict[str, Callable[[dict[str, Any]], str]] = {
     "networks": networks,
     "convolutions": convolutions,
     "memory": memory,
+    "cost": cost,
     "large_table": large_table,
     "on_disk": on_disk,
 }
