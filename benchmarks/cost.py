@@ -100,9 +100,15 @@ def measured(point: Point, seconds: float) -> dict[str, float]:
     with parallel.over(point.devices):
         state = training.initial_state(model(point.features), optimizer)
         training.train(state, objective, rows, optimizer=optimizer, plan=plan, observer=watch)
-    unit = 1 if sys.platform == "darwin" else 1024
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-    return {"milliseconds": watch.milliseconds(), "peak_bytes": peak}
+    return {"milliseconds": watch.milliseconds(), "peak_bytes": peak_bytes()}
+
+
+def peak_bytes() -> int:
+    """The most that the memory of an accelerator has held; on a processor this process's resident peak."""
+    held = jax.devices()[0].memory_stats()
+    if held is not None:
+        return held["peak_bytes_in_use"]
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def in_a_process(point: Point, options: argparse.Namespace) -> dict[str, float]:

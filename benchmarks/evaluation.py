@@ -43,7 +43,7 @@ def main() -> None:
     """Measure, print the table, and save it where that is asked for."""
     options = parsed()
     threads = machine.use_processors(options.threads)
-    result = machine.description(threads, ["iwax", "jax", "jaxlib", "numpy"])
+    result = machine.description(threads, ["iwax", "jax", "jaxlib", "numpy"], jax.devices()[0].device_kind)
     trained, images = model(jax.random.key(0)), binary_images(options.images, seed=0)
     rows, products = fastest_piece(options.block)
     steps = round(options.images * options.k / rows)

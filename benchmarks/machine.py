@@ -36,13 +36,14 @@ def processor_name() -> str:
     return platform.processor() or platform.machine()
 
 
-def description(threads: int, packages: Sequence[str]) -> dict[str, Any]:
-    """The machine and the versions, for a results file."""
+def description(threads: int, packages: Sequence[str], device: str = "cpu") -> dict[str, Any]:
+    """The machine, the device that arrays are on and the versions, for a results file."""
     return {
         "date": time.strftime("%Y-%m-%d", time.gmtime()),
         "command": " ".join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *sys.argv[1:]]),
         "processor": processor_name(),
         "processors": os.cpu_count(),
+        "device": device,
         "threads": threads,
         "system": f"{platform.system()} {platform.machine()}",
         "versions": {"python": platform.python_version()}

@@ -194,7 +194,9 @@ def main() -> None:
     """Measure the cells asked for, print the table, and save it where that is asked for."""
     options = parsed()
     threads = machine.use_processors(options.threads)
-    result = machine.description(threads, ["iwax", "jax", "jaxlib", "equinox", "optax", "numpy"])
+    result = machine.description(
+        threads, ["iwax", "jax", "jaxlib", "equinox", "optax", "numpy"], jax.devices()[0].device_kind
+    )
     result["network"] = {"encoder": ENCODER, "decoder": DECODER}
     result["cells"], result["over_cells"] = [], {}
     with ExitStack() as stack:

@@ -26,7 +26,9 @@ def table(head: list[str], rows: list[list[str]]) -> str:
 def provenance(result: dict[str, Any]) -> str:
     """With what, on what and when a result was made."""
     versions = ", ".join(f"{name} {version}" for name, version in result["versions"].items())
-    return f"`{result['command']}`, {result['date']}: {result['processor']}, {result['threads']} threads; {versions}."
+    device = "" if result.get("device", "cpu") == "cpu" else f"{result['device']}, "
+    where = f"{device}{result['processor']}, {result['threads']} threads"
+    return f"`{result['command']}`, {result['date']}: {where}; {versions}."
 
 
 def spread(summary: dict[str, float], digits: int = 2) -> str:
