@@ -29,10 +29,10 @@ def folder(tmp_path_factory) -> Path:
     return folder
 
 
-def trained(folder: Path, name: str, file: str) -> None:
+def trained(folder: Path, name: str, file: str, seed: int = 0) -> None:
     """A run of that name on a file, unless there is one."""
     if not (folder / name).exists():
-        config = runs.from_sources(data=str(folder / file), sets=SETS, flags={"precision": 64})
+        config = runs.from_sources(data=str(folder / file), sets=SETS, flags={"precision": 64, "seed": seed})
         runs.train(config, folder / name, reporter=Silent())
 
 
@@ -54,7 +54,6 @@ def trained(folder: Path, name: str, file: str) -> None:
         pytest.param("evaluate RUN/images --method jackknife --k 3 --repeats 2", marks=slow),
         pytest.param("diagnose RUN/images --limit 8 --k 4 -o RUN/diagnosis", marks=slow),
         pytest.param("resume RUN/table", marks=slow),
-        pytest.param("compare RUN/images RUN/table", marks=slow),
         pytest.param("report RUN/images -o RUN/page.html", marks=slow),
         pytest.param("report RUN/table -o RUN/table.html", marks=slow),
     ],
@@ -71,6 +70,20 @@ def test_a_run_of_double_precision_serves_every_verb(folder: Path, words: str, c
     if "--k 30" in words:  # answers by importance weights, row by row
         assert len(found["ess"]) == len(found["khat"]) >= 5
         assert "unknown" in found
+
+
+@pytest.mark.slow
+def test_runs_of_double_precision_are_compared(folder: Path, capsys):
+    for name, seed in (("images", 0), ("other", 1)):
+        trained(folder, name, "pixels.npy", seed)
+        with pytest.raises(SystemExit):
+            main(["evaluate", str(folder / name)])
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as end:
+        main(["compare", str(folder / "images"), str(folder / "other"), "--json"])
+    captured = capsys.readouterr()
+    assert end.value.code == 0, captured.err
+    assert len(json.loads(captured.out)["runs"]) == 2
 
 
 @pytest.mark.slow

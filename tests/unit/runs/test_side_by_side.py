@@ -1,6 +1,5 @@
 """Evaluators of log p(x) side by side: measured of the same rows, saved once made, written down and printed."""
 
-import dataclasses
 import json
 import shutil
 from pathlib import Path
@@ -14,6 +13,7 @@ from iwax import evaluation, runs
 from iwax.cli import published as printed
 from iwax.cli.terminal import Terminal
 from iwax.reproduction import evaluators, published, reproduce, results, results_page
+from iwax.runs.methods.method import Task
 from iwax.runs.reporter import Silent
 from iwax.settings import build
 from iwax.streams import Run
@@ -205,9 +205,10 @@ def test_another_plan_is_another_measurement(table, again, result):
 
 def test_other_weights_are_another_measurement(again):
     (run,) = (again / "runs").iterdir()
-    trained = runs.open_run(run, checkpoint="last")
-    other = dataclasses.replace(trained, checkpoint=trained.checkpoint.with_name("step-0"))
-    one, two = (evaluators._about(each, "data", 8) for each in (trained, other))
+    trained, other = (runs.open_run(run, checkpoint="last") for _ in range(2))
+    other.checkpoint = trained.checkpoint.with_name("step-0")
+    rest = (evaluators.SPLIT, 8, evaluators.COMMON_SEED, Silent(), evaluators.STREAMS)
+    one, two = (evaluators._about(Task(each, *rest)) for each in (trained, other))
     assert one != two
     assert {name for name in one if one[name] != two[name]} == {"weights"}
 
