@@ -250,4 +250,5 @@ def _text(file: Any) -> str:
 
 
 if __name__ == "__main__":
+    sys.path[0] = str(Path(__file__).parents[1])  # calls may import the oracles, as tests do
     _serve()

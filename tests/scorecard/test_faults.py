@@ -204,8 +204,6 @@ FILL = """
 import json, os, shutil, sys
 from pathlib import Path
 from oracles import run_folders
-from oracles.forked_program import Program
-from oracles.project_tests import named, ran
 disk, left = Path({disk!r}), {left}
 for each in disk.iterdir():
     shutil.rmtree(each) if each.is_dir() else each.unlink()
@@ -225,8 +223,6 @@ import hashlib
 import json
 from pathlib import Path
 from oracles import run_folders
-from oracles.forked_program import Program
-from oracles.project_tests import named, ran
 from iwax import runs
 from iwax.runs import measurements
 from iwax.storage.sealed import Sealed

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -30,12 +30,21 @@ UNSAFE_CALLS = {
     *("eval", "exec", "compile", "__import__", "os.system", "os.popen", "os.fork", "os.startfile", "np.fromfile"),
     *("os.execv", "os.execvp", "os.posix_spawn", "os.spawnv", "pd.read_pickle", "torch.load", "builtins.eval"),
 }
+# functions that import by a name that is not written beside it, and where the name comes from
+WRITTEN_ELSEWHERE = {
+    "cli/later.py": {"__getattr__": "the import statement that it stands for", "load": "the same"},
+    "former_names.py": {"_found": "FORMER, a table of that module"},
+    "formats/parquet.py": {"arrow_of": "the line above"},
+}
 RULES = "S102,S301,S302,S307,S310,S311,S501,S506,S602,S603,S604,S605,S606,S607,S608,S609,S701,S702"
 
 
-def unsafe(tree: ast.Module) -> Iterator[int]:
+def unsafe(tree: ast.Module, file: str = "") -> Iterator[int]:
     """Lines of what runs, or could run, something that is not the package's own."""
+    reviewed = set(imports_of(tree, WRITTEN_ELSEWHERE.get(file, {})))
     for node in ast.walk(tree):
+        if node in reviewed:
+            continue
         if isinstance(node, ast.Import):
             names = {name.name.split(".")[0] for name in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -44,6 +53,16 @@ def unsafe(tree: ast.Module) -> Iterator[int]:
             names = set()
         if names & UNSAFE_MODULES or (isinstance(node, ast.Call) and unsafe_call(node)):
             yield node.lineno
+
+
+def imports_of(tree: ast.Module, names: Collection[str]) -> Iterator[ast.Call]:
+    """The calls of import_module in functions of these names, each of which has one at least."""
+    for function in ast.walk(tree):
+        if isinstance(function, ast.FunctionDef) and function.name in names:
+            calls = [node for node in ast.walk(function) if isinstance(node, ast.Call)]
+            found = [call for call in calls if ast.unparse(call.func).endswith("import_module")]
+            assert found, f"{function.name} imports nothing: take it off the list"
+            yield from found
 
 
 def unsafe_call(node: ast.Call) -> bool:
@@ -70,8 +89,11 @@ PLANTED = (
 
 @pytest.mark.scorecard("S1", "nothing in the source runs or unpickles what it reads (AST, ruff S)", "0 hits")
 def test_the_source_runs_nothing(figure):
+    def lines(path: Path) -> Iterator[int]:
+        return unsafe(ast.parse(path.read_text(encoding="utf-8")), path.relative_to(SRC).as_posix())
+
     sources = sorted(SRC.rglob("*.py"))
-    hits = [f"{path}:{line}" for path in sources for line in unsafe(ast.parse(path.read_text(encoding="utf-8")))]
+    hits = [f"{path}:{line}" for path in sources for line in lines(path)]
     ruff = shutil.which("ruff") or str(Path(sys.executable).with_name("ruff"))
     words = [ruff, "check", "--isolated", "--ignore", "S311", "--select", RULES, "--output-format", "concise", str(SRC)]
     said = subprocess.run(words, capture_output=True, text=True, check=False)

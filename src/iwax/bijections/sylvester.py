@@ -6,7 +6,6 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import jax.scipy.linalg
-import numpy as np
 from jaxtyping import Array, Float
 
 from iwax._typing import AnyArray, Scalar
@@ -55,8 +54,11 @@ class Sylvester(eqx.Module):
         if planes > features:
             raise ValueError(f"a Sylvester flow needs at most as many planes as features, {features}, got {planes}")
         q = jnp.eye(features, planes, dtype=self.b.dtype)
-        for i in range(self.normals.shape[-2]):
-            q = jax.vmap(lambda column, i=i: Householder(self.normals[i]).forward(column)[0], 1, 1)(q)
+
+        def reflected(q: Array, normal: Array) -> tuple[Array, None]:
+            return jax.vmap(lambda column: Householder(normal).forward(column)[0], 1, 1)(q), None
+
+        q, _ = jax.lax.scan(reflected, q, self.normals, unroll=min(_UNROLLED, len(self.normals)))
         return q, _triangle(self.outer), _triangle(self.inner)
 
     def search(self, y: Array) -> Array:
@@ -81,8 +83,7 @@ class Sylvester(eqx.Module):
 
 
 def _triangle(raw: AnyArray) -> Array:
-    above = jnp.where(np.tri(raw.shape[-1], dtype=bool), 0, raw)
-    return jnp.where(np.eye(raw.shape[-1], dtype=bool), _LARGEST * jnp.tanh(raw), above)
+    return jnp.where(jnp.eye(raw.shape[-1], dtype=bool), _LARGEST * jnp.tanh(raw), jnp.triu(raw, 1))
 
 
 def _solve(given: tuple[Sylvester, Any], z: Array, v: Array) -> Array:
@@ -94,4 +95,5 @@ def _solve(given: tuple[Sylvester, Any], z: Array, v: Array) -> Array:
     return v - q @ (outer @ jax.scipy.linalg.solve_triangular(small, steep * (inner @ (q.T @ v))))
 
 
+_UNROLLED = 8  # reflections traced side by side: of a network that asks for thousands all would take minutes
 _LARGEST = 0.999  # of the diagonals: a determinant of 0 cannot occur
