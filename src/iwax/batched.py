@@ -41,6 +41,7 @@ __all__ = [
 ]
 
 Output = TypeVar("Output")
+Values: TypeAlias = PyTree[Num[Array, "n ..."]]  # of n data points, events of any shape
 Hold: TypeAlias = Literal["draws", "densities"]
 Draws: TypeAlias = Int[Array, " k"] | Int[Array, "batch k"]  # numbers of draws: the same for all rows, or each its own
 
@@ -210,7 +211,7 @@ def terms_of_draws(
 
 def generate(
     model: LatentVariableModel, key: PRNGKey, n: int, *, first: int | Array = 0, given: Any = None
-) -> tuple[Latent, Float[Array, "n features"], Float[Array, "n features"]]:
+) -> tuple[Latent, Values, Values]:
     """n draws ``z ~ p(z)``, the means of ``p(x|z)``, and ``x ~ p(x|z)``, each at its own covariates [n, ...]."""
     model = bound(model, key)
     return over_draws(lambda key, given: model.generate(key, given), key, n, given, first=first)
@@ -218,7 +219,7 @@ def generate(
 
 def redraw(
     model: LatentVariableModel, key: PRNGKey, x: Datum | AnyArray, draw: Int[Array, " batch"]
-) -> tuple[Latent, Float[Array, "batch features"]]:
+) -> tuple[Latent, Values]:
     """The draw of the given number [batch] of each row, made again from its key, and the mean of ``p(x|z)`` there."""
 
     def one(key: PRNGKey, datum: Datum, i: Array) -> tuple[Latent, Array]:
@@ -230,7 +231,7 @@ def redraw(
 
 def decode(
     model: LatentVariableModel, key: PRNGKey, z: Latent, *, first: int | Array = 0, given: Any = None
-) -> Float[Array, "n features"]:
+) -> Values:
     """The means of ``p(x|z)`` at latents [n, ...], a tuple of them for a chain; row i is keyed by ``first + i``."""
     rows = jax.tree.leaves(z)[0].shape[0]
     return over_draws(lambda key, z, c: model.likelihood(z, c, key=key).mean, key, rows, z, given, first=first)

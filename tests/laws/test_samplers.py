@@ -212,7 +212,7 @@ class Noisy(parts.Likelihood):
     noise: jax.Array
 
     def __call__(self, z, given=None, *, key):
-        return distributions.Normal(z[0], self.noise)
+        return distributions.Normal(z[0], jnp.broadcast_to(self.noise, z[0].shape))
 
 
 def two_layers(p, *, upwards: bool) -> LatentVariableModel:
@@ -473,7 +473,7 @@ def test_a_filter_is_closed_block_by_block_and_its_estimate_is_unbiased():
     for lower in (iwae, elbo):
         assert (lower.mean(axis=0) < np.log(evidence) + 4.5 * lower.std(axis=0) / np.sqrt(len(lower))).all()
     objective = gradients.Objective(gradients.pathwise(bounds.iwae), 5, sampler=filtered)
-    assert objective(None, KEY, datum).bound.shape == (2,)
+    assert objective(gaussian(None), KEY, datum).bound.shape == (2,)
 
 
 def forward(x: np.ndarray, stay: float, right: float) -> np.ndarray:

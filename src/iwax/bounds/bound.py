@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import jax
 import jax.core
@@ -17,6 +17,10 @@ __all__ = ["Bound", "collapsed", "never"]
 
 Derivative: TypeAlias = Callable[[LogWeights, PRNGKey | None], LogWeights]
 Derivatives: TypeAlias = Callable[[LogWeights, PRNGKey | None], tuple[LogWeights, LogWeights]]
+if TYPE_CHECKING:
+    _Given: TypeAlias = Derivatives
+else:  # None may be given, and never stays
+    _Given = Derivatives | None
 
 _TOGETHER = 64  # draws moved at once: bounds the memory
 
@@ -81,7 +85,7 @@ class Bound:
     name: str
     kind: Literal["lower", "estimate"]
     value: Callable[[LogWeights, PRNGKey | None], PerDatum] = field(repr=False)
-    derivatives: Derivatives = field(default=None, repr=False)  # pyright: ignore[reportAssignmentType]
+    derivatives: _Given = field(default=None, repr=False)  # pyright: ignore[reportAssignmentType]
     first: Derivative | None = field(default=None, repr=False, kw_only=True)
     second: Derivative | None = field(default=None, repr=False, kw_only=True)
     least_k: int = field(default=1, repr=False)
