@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.stats
+from jax.flatten_util import ravel_pytree
 from oracles.parts import FEATURES, KEY, LATENT, POSTERIORS, hamiltonian, inputs, ladder, network, top_down, vamp_on_top
 from scipy.special import logsumexp
 
@@ -64,7 +65,7 @@ def test_the_encoder_has_its_gradient(kind: str):
     rows = np.random.default_rng(0).uniform(0.1, 0.9, size=(3, FEATURES))
     rows[0, 0], rows[1, 2] = -0.3, 1.4
     prior = priors.Vamp(jnp.asarray(rows)) if kind == "vamp" else priors.Exemplar(rows)
-    value, unflatten = jax.flatten_util.ravel_pytree((prior, encoder()))
+    value, unflatten = ravel_pytree((prior, encoder()))
     slope = jax.jit(jax.value_and_grad(lambda flat: log_prior(*unflatten(flat))))
     found = np.asarray(slope(value)[1])
     sides = [[slope(value + sign * 1e-5 * unit)[0] for sign in (1, -1)] for unit in np.eye(len(value))]
