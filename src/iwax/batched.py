@@ -229,9 +229,7 @@ def redraw(
     return over_data(one, key, x, draw)
 
 
-def decode(
-    model: LatentVariableModel, key: PRNGKey, z: Latent, *, first: int | Array = 0, given: Any = None
-) -> Values:
+def decode(model: LatentVariableModel, key: PRNGKey, z: Latent, *, first: int | Array = 0, given: Any = None) -> Values:
     """The means of ``p(x|z)`` at latents [n, ...], a tuple of them for a chain; row i is keyed by ``first + i``."""
     rows = jax.tree.leaves(z)[0].shape[0]
     return over_draws(lambda key, z, c: model.likelihood(z, c, key=key).mean, key, rows, z, given, first=first)
