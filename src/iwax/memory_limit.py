@@ -8,7 +8,7 @@ __all__ = ["VARIABLE", "MemoryLimitError", "allow", "in_words", "limit"]
 
 VARIABLE = "IWAX_MEMORY_LIMIT"
 LEAST = 1_000_000_000  # bytes that any file may decode to
-TIMES = 16  # a larger file may decode to so many times its own size
+TIMES = 16  # a larger file may decode to this many times its own size
 MOST = 16_000_000_000  # for what no file holds, such as the numbers of a model
 UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
 UNITS |= {"kib": 2**10, "mib": 2**20, "gib": 2**30, "tib": 2**40}

@@ -60,17 +60,17 @@ def test_stops_in_the_middle_of_epochs_leave_no_trace(tmp_path):
     whole = runs.train(config, tmp_path / "whole", reporter=Silent()).path
 
     class Restless(Silent):
-        """Asks for a stop at every third stretch; the first stretches of a sitting are of one step and two."""
+        """Asks for a stop at every third segment; the first segments of a sitting are of one step and two."""
 
         def __init__(self):
-            self.steps, self.stretches = [], 0
+            self.steps, self.segments = [], 0
 
         def training(self, progress):
-            self.stretches += 1
+            self.segments += 1
             self.steps.append(progress.step)
 
         def enough(self):
-            return self.stretches % 3 == 0
+            return self.segments % 3 == 0
 
     restless = Restless()
     cut = runs.train(config, tmp_path / "cut", reporter=restless, stop=restless.enough).path
@@ -112,9 +112,9 @@ def killed_at(folder, run, wait):
 
 
 def after_rows(run: Path, rows: int, more: float):
-    """Wait until so many stretches more have been recorded, and a moment longer."""
+    """Wait until `rows` more segments have been recorded, and a moment longer."""
 
-    def stretches():
+    def segments():
         file = run / "timing.jsonl"
         return file.read_bytes().count(b"\n") if file.exists() else 0
 
@@ -122,8 +122,8 @@ def after_rows(run: Path, rows: int, more: float):
         deadline, start = time.monotonic() + 120, None
         while process.poll() is None and time.monotonic() < deadline:
             # A resumed sitting cuts the record back first: count from the least that was seen.
-            start = stretches() if start is None else min(start, stretches())
-            if stretches() >= start + rows:
+            start = segments() if start is None else min(start, segments())
+            if segments() >= start + rows:
                 time.sleep(more)
                 return
             time.sleep(0.001)

@@ -61,7 +61,7 @@ def test_sandwich(figure):
     figure(nodes.passed(*(LAWS + f"test_annealed.py::test_{name}" for name in names)))
 
 
-@pytest.mark.scorecard("T4", "gradients", "unbiased ones z < 4 beside finite differences; a biased control z > 10")
+@pytest.mark.scorecard("T4", "gradients", "unbiased ones z < 4 next to finite differences; a biased control z > 10")
 def test_gradients(figure):
     off, (unbiased, biased) = arithmetic.gradient_off(), arithmetic.gradient_z(20_000)
     others = nodes.passed(

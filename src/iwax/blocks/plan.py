@@ -37,7 +37,7 @@ class Seen:
 class Part:
     """A block, what is written of it, and its places in the table, group by group: all that its values depend on.
 
-    Its file has so many ``bytes``, and ``sets`` is the digest of the sets of cells among which its rows are compared.
+    ``bytes`` is the size of its file, and ``sets`` the digest of the sets of cells among which its rows are compared.
     """
 
     file: str

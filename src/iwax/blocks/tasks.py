@@ -46,7 +46,7 @@ class Read:
 
 @dataclass(frozen=True)
 class Task(ABC):
-    """A verb and its settings. Rows are computed in ``groups``, so many of each at once (`batches`)."""
+    """A verb and its settings. Rows are computed in groups, at most ``batches[group]`` of each at once."""
 
     seed: int
     verb: ClassVar[str]

@@ -34,7 +34,7 @@ def binarized(values: np.ndarray, how: str, *, stream: Bits | None, where: str) 
 
 
 def check_range(low: float, high: float, missing: int, how: str, *, where: str) -> None:
-    """Refuse real values of this range, and so many missing cells, that cannot be made binary: ValueError."""
+    """Raise ValueError if real values of this range, or with this number of missing cells, cannot be made binary."""
     if low < 0 or high > 1:
         raise ValueError(
             f"{where}: binarize={how!r} needs real values in [0, 1], or grey ones in uint8; got {low:g} to {high:g}"

@@ -68,7 +68,7 @@ def measure_side_by_side(
 
     The differences are to annealed importance sampling, row by row. What an earlier call has measured is read from the
     run's evaluation/ folder. Returns the fields of a `Result`: log p(x) and the ELBO are those of the k draws, seconds
-    those of all passes, whenever they were made. Raises ValueError where the latents are discrete.
+    those of all measurements, whenever they were made. Raises ValueError where the latents are discrete.
     """
     task = Task(run, SPLIT, plan.rows, COMMON_SEED, reporter, STREAMS)
     with run.placed():

@@ -152,8 +152,8 @@ def _host(name: str, leaf: Any) -> np.ndarray:
     if leaf.dtype.name not in _DTYPES:
         raise ValueError(f"{name} has dtype {leaf.dtype.name}, which cannot be stored: use one of {', '.join(_DTYPES)}")
     array = np.asarray(leaf)
-    # safetensors writes the memory of a transposed view as it lies, silently wrong; and ascontiguousarray, which
-    # mends that, makes one axis of none.
+    # safetensors writes the memory of a transposed view as it lies, silently wrong; ascontiguousarray corrects that,
+    # but makes one axis of none.
     flat = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
     return flat.reshape(array.shape)
 

@@ -250,7 +250,7 @@ def test_a_signal_writes_a_checkpoint_and_is_passed_on(tmp_path, binary, signum)
     assert not (tmp_path / "run" / "run.lock").exists()
 
 
-def test_a_signal_after_the_last_stretch_is_passed_on_too(tmp_path, binary, monkeypatch):
+def test_a_signal_after_the_last_segment_is_passed_on_too(tmp_path, binary, monkeypatch):
     save = Session.save
 
     def save_and_kill(self, state):

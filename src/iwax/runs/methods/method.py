@@ -108,7 +108,7 @@ class Method(ABC):
     @property
     @abstractmethod
     def draws(self) -> int:
-        """What one row costs, in passes of a draw through the generative net."""
+        """What one row costs: how often a draw goes through the generative net."""
 
     @abstractmethod
     def measure(self, task: Task) -> Outcome:
