@@ -21,7 +21,8 @@ KEY = jax.random.key(17)
 
 @cache
 def network(inputs: int, outputs: int, seed: int, heads: int = 1) -> MLP:
-    return MLP(inputs, (4,), outputs, key=jax.random.key(seed), heads=heads)
+    with jax.ensure_compile_time_eval():  # the first to ask may be tracing, and the network outlives that
+        return MLP(inputs, (4,), outputs, key=jax.random.key(seed), heads=heads)
 
 
 def conditional(seed: int, latent: int = LATENT) -> likelihoods.Gaussian:
