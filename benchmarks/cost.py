@@ -11,7 +11,6 @@ what sharing the rows costs, not what further devices give.
 import argparse
 import json
 import os
-import resource
 import subprocess
 import sys
 import time
@@ -24,15 +23,14 @@ import network
 import numpy as np
 import optax
 import tables
+from step import model
 
-from iwax import bounds, gradients, likelihoods, parallel, posteriors, priors, training
-from iwax.model import LatentVariableModel
-from iwax.nn import MLP
+from iwax import bounds, gradients, parallel, training
 
 
 @dataclass(frozen=True)
 class Point:
-    """What is trained: so many rows of so many features, with so many draws, on so many devices."""
+    """What is trained: rows of training data, features of a row, draws, devices."""
 
     rows: int = 10_000
     features: int = network.PIXELS
@@ -49,17 +47,6 @@ GRID: dict[str, tuple[int, ...]] = {
 }
 POINTS = tuple(dict.fromkeys(replace(BASE, **{name: value}) for name, values in GRID.items() for value in values))
 BATCH = 100
-
-
-def model(features: int) -> LatentVariableModel:
-    """Burda's one-layer network for so many pixels."""
-    of_likelihood, of_posterior = jax.random.split(jax.random.key(0))
-    hidden, latent = network.HIDDEN, network.LATENT
-    return LatentVariableModel(
-        prior=priors.StandardNormal(latent),
-        likelihood=likelihoods.Bernoulli(MLP(latent, hidden, features, key=of_likelihood)),
-        posterior=posteriors.Gaussian(MLP(features, hidden, 2 * latent, key=of_posterior, heads=2)),
-    )
 
 
 class Stopwatch:
@@ -98,7 +85,7 @@ def measured(point: Point, seconds: float) -> dict[str, float]:
     piece = training.rows_per_piece(BATCH, point.k)
     plan = training.Plan(epochs=10**6, batch=BATCH, seed=0, piece=piece, segment_seconds=seconds / 8)
     with parallel.over(point.devices):
-        state = training.initial_state(model(point.features), optimizer)
+        state = training.initial_state(model(jax.random.key(0), point.features), optimizer)
         training.train(state, objective, rows, optimizer=optimizer, plan=plan, observer=watch)
     return {"milliseconds": watch.milliseconds(), "peak_bytes": peak_bytes()}
 
@@ -108,7 +95,7 @@ def peak_bytes() -> int:
     held = jax.devices()[0].memory_stats()
     if held is not None:
         return held["peak_bytes_in_use"]
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    return machine.resident_peak()
 
 
 def in_a_process(point: Point, options: argparse.Namespace) -> dict[str, float]:

@@ -4,6 +4,7 @@ import importlib.metadata
 import json
 import os
 import platform
+import resource
 import statistics
 import sys
 import time
@@ -36,14 +37,14 @@ def processor_name() -> str:
     return platform.processor() or platform.machine()
 
 
-def description(threads: int, packages: Sequence[str], device: str = "cpu") -> dict[str, Any]:
-    """The machine, the device that arrays are on and the versions, for a results file."""
+def description(threads: int, packages: Sequence[str], device: str | None = None) -> dict[str, Any]:
+    """The machine, the device that arrays are on, where it is said, and the versions, for a results file."""
     return {
         "date": time.strftime("%Y-%m-%d", time.gmtime()),
         "command": " ".join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *sys.argv[1:]]),
         "processor": processor_name(),
         "processors": os.cpu_count(),
-        "device": device,
+        **({} if device is None else {"device": device}),
         "threads": threads,
         "system": f"{platform.system()} {platform.machine()}",
         "versions": {"python": platform.python_version()}
@@ -62,6 +63,11 @@ def summary(values: Sequence[float]) -> dict[str, float]:
     """Median, quartiles and range of the rounds."""
     low, middle, high = statistics.quantiles(values, n=4, method="inclusive") if len(values) > 1 else [values[0]] * 3
     return {"median": middle, "lower": low, "upper": high, "least": min(values), "greatest": max(values)}
+
+
+def resident_peak() -> int:
+    """The most memory that this process has held, in bytes."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def ratios(numerators: Sequence[float], denominators: Sequence[float]) -> dict[str, float]:

@@ -5,7 +5,6 @@ A .npy file of 20 GB (sparse, so that it takes no disk) and a folder of 100 Parq
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -75,9 +74,8 @@ def peak(path: Path, seconds: float) -> None:
         config = runs.from_sources(data=str(path), sets=sets)
         run = runs.train(config, Path(folder, "run"), reporter=Watch(), stop=stop)
         rows = run.about.rows
-    kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     found = {"rows": rows, "before_first_step_seconds": first[0][0] - begun, "steps": first[-1][1] - first[0][1]}
-    print(json.dumps({**found, "peak_resident_gb": kilobytes * 1024 / 1e9}))
+    print(json.dumps({**found, "peak_resident_gb": machine.resident_peak() / 1e9}))
 
 
 def steps_from(rows: Any, objective: gradients.Objective, net: Any) -> interleaved.Steps:

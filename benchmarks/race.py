@@ -14,7 +14,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +39,7 @@ CONTESTANTS = {
     "pythae": ("race_peer.py", "pythae"),
 }
 PARTS = ("weight", "bias")
+HERE = ("processor", "threads", "versions")
 SETTINGS = ("epochs", "batch", "k", "test", "draws")  # that results must share to stand in one table
 
 
@@ -108,16 +108,16 @@ def draw(result: dict[str, Any]) -> Path:
     return canvas.Picture(figure, "Time to a likelihood", words).write(FIGURE)
 
 
-def before(options: argparse.Namespace) -> dict[str, Any]:
-    """What was saved with the same settings."""
+def before(asked: dict[str, Any]) -> dict[str, Any]:
+    """What was saved with the same settings, on the same processor and with the same versions."""
     path = machine.RESULTS / "race.json"
     if not path.is_file():
         return {}
     found = json.loads(path.read_text(encoding="utf-8"))
-    return found["points"] if all(found[name] == getattr(options, name) for name in SETTINGS) else {}
+    return found["points"] if all(found[name] == asked[name] for name in (*SETTINGS, *HERE)) else {}
 
 
-def parsed(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+def parsed() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--epochs", type=int, default=100)
@@ -129,7 +129,7 @@ def parsed(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--draws", type=int, default=1000, help="of an evaluation, for each image")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--save", action="store_true", help="write results/race.json, the table and the figure")
-    return parser.parse_args(arguments)
+    return parser.parse_args()
 
 
 def main() -> None:
@@ -138,7 +138,8 @@ def main() -> None:
     options.threads = machine.use_processors(options.threads)
     result = machine.description(options.threads, ["iwax", "jax", "jaxlib", "optax", "numpy"])
     result["versions"] |= peers.versions()
-    result |= {name: getattr(options, name) for name in SETTINGS} | {"points": before(options) if options.save else {}}
+    result |= {name: getattr(options, name) for name in SETTINGS}
+    result["points"] = before(result) if options.save else {}
     mnist = data.load("mnist")
     test = mnist.test.values[: options.test]
     for seed in options.seeds:

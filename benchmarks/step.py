@@ -60,7 +60,7 @@ class Course:
         return answer / self.steps
 
     def train(self, batch: int, k: int, precision: Precision) -> None:
-        """`iwax.training.train` on an epoch of so many steps, with this as its observer."""
+        """`iwax.training.train` on an epoch of ``steps`` steps, with this as its observer."""
         try:
             optimizer = optax.adam(1e-3)
             objective = gradients.Objective(gradients.pathwise(bounds.iwae), k=k)
@@ -69,7 +69,7 @@ class Course:
                 batch=batch,
                 seed=0,
                 piece=training.rows_per_piece(batch, k),
-                segment_seconds=600.0,  # its clock counts the other measurements too, which must not shorten stretches
+                segment_seconds=600.0,  # its clock counts the other measurements too, which must not shorten segments
                 precision=precision,
             )
             state = training.initial_state(model(jax.random.key(0)), optimizer)
@@ -98,13 +98,13 @@ class Course:
         """There are no validation data."""
 
 
-def model(key: jax.Array) -> LatentVariableModel:
-    """Burda's one-layer network."""
+def model(key: jax.Array, pixels: int = PIXELS) -> LatentVariableModel:
+    """Burda's one-layer network, for his pixels or another number of them."""
     of_likelihood, of_posterior = jax.random.split(key)
     return LatentVariableModel(
         prior=priors.StandardNormal(LATENT),
-        likelihood=likelihoods.Bernoulli(MLP(LATENT, HIDDEN, PIXELS, key=of_likelihood)),
-        posterior=posteriors.Gaussian(MLP(PIXELS, HIDDEN, 2 * LATENT, key=of_posterior, heads=2)),
+        likelihood=likelihoods.Bernoulli(MLP(LATENT, HIDDEN, pixels, key=of_likelihood)),
+        posterior=posteriors.Gaussian(MLP(pixels, HIDDEN, 2 * LATENT, key=of_posterior, heads=2)),
     )
 
 

@@ -69,7 +69,7 @@ def everything(asked: list[str]) -> dict[str, np.ndarray]:
 
 
 def differences(asked: list[str], counts: list[int]) -> dict[str, float]:
-    """How far each is from that of one device, relative to the largest number, on so many devices."""
+    """How far each is from that of one device, relative to the largest number, on each of these numbers of devices."""
     flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count={max(counts)}"
     words = [sys.executable, __file__, json.dumps(asked), json.dumps(counts)]
     done = subprocess.run(words, env={**os.environ, "XLA_FLAGS": flags}, capture_output=True, text=True, check=False)
