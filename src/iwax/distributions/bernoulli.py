@@ -1,19 +1,24 @@
 """Binary features."""
 
+import math
 from typing import ClassVar
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array, Float
 
-from iwax._typing import AnyArray, PRNGKey
+from iwax._typing import AnyArray, PRNGKey, Scalar
 from iwax.distributions.independent import AbstractIndependent
 from iwax.distributions.states import every
 from iwax.numerics import softplus
 from iwax.parts import Trace
 
 __all__ = ["Bernoulli"]
+
+_TOGETHER = 4  # features for which one logarithm is taken
+_CERTAIN = -1e4  # the logit of a feature that is left out: its probability of 0 is 1 to the last digit
 
 
 class Bernoulli(AbstractIndependent):
@@ -46,11 +51,17 @@ class Bernoulli(AbstractIndependent):
         """A value of zeros and ones, which has no gradient in the logits; there is no trace."""
         return jax.random.bernoulli(key, self.mean).astype(self.logits.dtype), None
 
+    def log_prob(self, value: AnyArray, trace: Trace = None, where: AnyArray | None = None) -> Scalar:
+        """``sum_j x_j m_j - softplus(m_j)``, nats; with ``where``, over the marked features alone."""
+        _refuse_beyond(value)
+        value, logits = jnp.asarray(value, self.logits.dtype), jnp.asarray(self.logits)
+        if where is not None:
+            value, logits = jnp.where(where, value, 0), jnp.where(where, logits, _CERTAIN)
+        return _total(value, logits)
+
     def each(self, value: AnyArray) -> Float[AnyArray, "*batch features"]:
         """``x_j m_j - softplus(m_j)``, nats."""
-        if not isinstance(value, Tracer) and np.any((np.asarray(value) < 0) | (np.asarray(value) > 1)):
-            beyond = np.asarray(value)[(np.asarray(value) < 0) | (np.asarray(value) > 1)]
-            raise ValueError(f"a Bernoulli distribution needs values of 0 and 1, got {beyond.flat[0]}")
+        _refuse_beyond(value)
         return value * self.logits - softplus(self.logits)
 
     def kl(self, other: "Bernoulli") -> Float[AnyArray, "*batch features"]:
@@ -61,3 +72,30 @@ class Bernoulli(AbstractIndependent):
         0.6931
         """
         return self.mean * (self.logits - other.logits) - softplus(self.logits) + softplus(other.logits)
+
+
+def _refuse_beyond(value: AnyArray) -> None:
+    if not isinstance(value, Tracer) and np.any((np.asarray(value) < 0) | (np.asarray(value) > 1)):
+        beyond = np.asarray(value)[(np.asarray(value) < 0) | (np.asarray(value) > 1)]
+        raise ValueError(f"a Bernoulli distribution needs values of 0 and 1, got {beyond.flat[0]}")
+
+
+@jax.custom_jvp
+def _total(value: Array, logits: Array) -> Array:
+    """``sum_j x_j m_j - max(m_j, 0) - log(1 + exp(-|m_j|))``: the sum's factors, at most 2, are multiplied in fours.
+
+    One logarithm of four factors, instead of four, is a third of the time of a forward pass over pixels.
+    """
+    linear, factors = value * logits - jnp.maximum(logits, 0), 1 + jnp.exp(-jnp.abs(logits))
+    share = logits.shape[-1] // _TOGETHER
+    parts = [slice(i * share, (i + 1) * share) for i in range(_TOGETHER)]
+    fours = sum(linear[..., part] for part in parts) - jnp.log(math.prod(factors[..., part] for part in parts))
+    rest = slice(_TOGETHER * share, None)
+    return jnp.sum(fours, axis=-1) + jnp.sum(linear[..., rest] - jnp.log(factors[..., rest]), axis=-1)
+
+
+@_total.defjvp
+def _total_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Array, Array]:
+    (value, logits), (moved, shifted) = primals, tangents
+    each = shifted * (value - jax.nn.sigmoid(logits)) + moved * logits
+    return _total(value, logits), jnp.sum(each, axis=-1)

@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import equinox as eqx
 import jax
@@ -12,6 +12,7 @@ import numpy as np
 
 from iwax import samplers
 from iwax._typing import ArrayLike, PRNGKey
+from iwax.compiler import forward_options
 from iwax.evaluation.pareto import Tail
 from iwax.evaluation.rows import at_least, blocks, prepared
 from iwax.evaluation.statistics import StreamingMean, standard_error
@@ -172,7 +173,6 @@ def _ahead(calls: Iterable[tuple[Of, Any]]) -> Iterator[tuple[Of, np.ndarray]]:
         yield of, np.asarray(log_w)
 
 
-@eqx.filter_jit
 def in_chunks(
     model: LatentVariableModel, key: PRNGKey, x: Datum, first: Any, chunk: int, chunks: int, sampler: samplers.Sampler
 ) -> Any:
@@ -180,7 +180,13 @@ def in_chunks(
 
     The encoder does not depend on the draw and runs once, before the loop.
     """
+    compiled = cast(Any, eqx.filter_jit)(_in_chunks, compiler_options=forward_options())
+    return compiled(model, key, x, first, chunk, chunks, sampler)
 
+
+def _in_chunks(
+    model: LatentVariableModel, key: PRNGKey, x: Datum, first: Any, chunk: int, chunks: int, sampler: samplers.Sampler
+) -> Any:
     def one(start: Any) -> Any:
         return sampler.estimates(model, key, x, k=chunk, first=start)
 
