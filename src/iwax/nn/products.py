@@ -5,6 +5,7 @@ half the time or less (Micikevicius et al. 2018, arXiv:1710.03740; that bfloat16
 et al. 2019, arXiv:1905.12322). The derivatives of a product are products again, and are rounded alike.
 """
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -26,6 +27,7 @@ _OVER = {"x w": ((1,), (0,)), "y w'": ((1,), (1,)), "x' y": ((0,), (0,))}  # axe
 
 _rounded = jax.make_user_context(default_value=False)  # part of the key of what is compiled
 _NARROW = 128  # columns below which transposing x takes a processor more time than bfloat16 saves
+_FEW = 64  # rows below which rounding the matrix does
 
 
 @contextmanager
@@ -33,7 +35,8 @@ def mixed_precision(on: bool = True) -> Iterator[None]:
     """Inside the block what is traced multiplies bfloat16 factors and adds up in float32, forward and backward.
 
     It holds for the dense networks and their derivatives, for products of one matrix with many rows in single
-    precision. Weights, what is between the products, and double precision stay as they are.
+    precision; on a processor, with 64 rows or more. Weights, what is between the products, and double precision stay as
+    they are.
 
     >>> from iwax import nn
     >>> layer = nn.Linear(3, 2, key=jax.random.key(0))
@@ -70,7 +73,9 @@ def _summed(a: Array, b: Array, form: _Form, factors: Any) -> Array:
 
 
 def _on_a_processor(a: Array, b: Array, *, form: _Form) -> Array:
-    """``x' y`` as a product of x', written out, and y: as it stands it is slower than in float32."""
+    """``x' y`` as a product of x', written out, and y: as it stands it is slower than in float32, as few rows are."""
+    if math.prod(a.shape[:-1]) < _FEW:
+        return _summed(a, b, form, jnp.float32)
     if form != "x' y":
         return _summed(a, b, form, jnp.bfloat16)
     if min(a.shape[-1], b.shape[-1]) < _NARROW:
