@@ -11,7 +11,7 @@ import numpy as np
 from iwax.data.block_order import BUFFER
 from iwax.data.columns import Column, listed
 from iwax.data.encoding import encode
-from iwax.data.rows import refuse_empty_rows
+from iwax.data.rows import labels_of, refuse_empty_rows
 from iwax.formats.dialect import Dialect
 from iwax.formats.npy import read_npz
 from iwax.formats.npy_rows import state
@@ -82,21 +82,26 @@ class BlockShards:
 
 
 class NpzShards(BlockShards):
-    """The arrays ``x`` of .npz files, or the only one of each; a file is a block."""
+    """The arrays ``x`` of .npz files, or the only one of each; a file is a block.
+
+    ``labels`` are the arrays ``y`` one after another, which stay in memory; None where no file has one.
+    """
 
     def __init__(self, paths: Sequence[Path], *, name: str) -> None:
         self.began = [state(path.stat()) for path in paths]
-        shapes = [_only(path) for path in paths]
-        first = shapes[0]
-        for path, found in zip(paths, shapes, strict=True):
-            if (found.shape[1:], found.dtype) != (first.shape[1:], first.dtype):
-                raise ValueError(
-                    f"{path}: needed rows of shape {first.shape[1:]} of {first.dtype}, as in {paths[0].name}; got "
-                    f"{found.shape[1:]} of {found.dtype}"
-                )
-            if not len(found):
+        sizes, labels, forms = [], [], []
+        for path in paths:
+            x, y = _arrays(path)
+            forms.append((x.shape[1:], x.dtype, y is not None))
+            if forms[-1] != forms[0]:
+                needed, got = (_described(*forms[i]) for i in (0, -1))
+                raise ValueError(f"{path}: needed {needed}, as in {paths[0].name}; got {got}")
+            if not len(x):
                 raise ValueError(f"{path}: needed at least one row; got none")
-        super().__init__(name, paths, [[len(found)] for found in shapes], first.shape[1:], first.dtype)
+            sizes.append([len(x)])
+            labels += [] if y is None else [y]
+        self.labels = np.concatenate(labels) if labels else None
+        super().__init__(name, paths, sizes, *forms[0][:2])
 
     def read(self, file: int, block: int) -> np.ndarray:
         """The rows of a file."""
@@ -104,15 +109,23 @@ class NpzShards(BlockShards):
             raise ValueError(
                 f"{self.paths[file]}: it has changed since it was opened; its rows are needed as they were"
             )
-        return _only(self.paths[file])
+        return _arrays(self.paths[file])[0]
 
 
-def _only(path: Path) -> np.ndarray:
-    """The array x of a .npz file, or the only one. ValueError where there are others."""
+def _arrays(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
+    """The array x of a .npz file, or the only one, and its labels y. ValueError where there are others."""
     found = read_npz(path, name=str(path))
     if len(found) == 1:
-        return next(iter(found.values()))
-    raise ValueError(f"{path}: a shard needs one array, of rows; got {', '.join(sorted(found)) or 'none'}")
+        return next(iter(found.values())), None
+    if set(found) == {"x", "y"}:
+        return found["x"], labels_of(found["y"], len(found["x"]), where=f"{path}[y]")
+    raise ValueError(
+        f"{path}: a shard needs one array, of rows, or x with labels y; got {', '.join(sorted(found)) or 'none'}"
+    )
+
+
+def _described(event: tuple[int, ...], dtype: np.dtype, labelled: bool) -> str:
+    return f"rows of shape {event} of {dtype}, {'with' if labelled else 'without'} labels y"
 
 
 class TableShards(BlockShards):

@@ -11,7 +11,7 @@ import numpy as np
 from iwax.data.bits import permutation
 from iwax.data.columns import DROP, Column, listed, summary
 from iwax.data.dataset import Dataset, Kind, Split
-from iwax.data.rows import Rows, rows_of
+from iwax.data.rows import Rows, labels_of, rows_of
 from iwax.data.tables import TABLES, Span, rows_of_new_table, rows_of_table
 from iwax.formats.dialect import AS_SHOWN, Dialect
 from iwax.formats.images import read_images
@@ -205,15 +205,8 @@ def _named_arrays(found: dict[str, np.ndarray], path: Path) -> dict[str, Rows]:
 
 
 def _labels(found: dict[str, np.ndarray], name: str, path: Path) -> np.ndarray | None:
-    labels = found.get(name.replace("x", "y", 1))
-    if labels is None:
-        return None
-    if labels.dtype.kind not in "bui" or labels.shape != found[name].shape[:1]:
-        raise ValueError(
-            f"{path}[{name.replace('x', 'y', 1)}]: needed one whole number per row, shape {found[name].shape[:1]}; "
-            f"got {labels.dtype} {labels.shape}"
-        )
-    return labels.astype(np.int32)
+    of = name.replace("x", "y", 1)
+    return labels_of(found[of], len(found[name]), where=f"{path}[{of}]") if of in found else None
 
 
 def _stored(parts: dict[str, Rows], kind: Kind) -> dict[str, Split]:

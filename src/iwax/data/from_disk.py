@@ -20,6 +20,7 @@ from iwax.data.tables import with_levels
 from iwax.formats.dialect import AS_SHOWN, Dialect
 from iwax.formats.parquet import parquet_bytes, read_parquet
 from iwax.formats.parquet_rows import ParquetRows, outline
+from iwax.formats.picture_rows import PictureRows, bytes_of_pictures
 from iwax.memory_limit import allow, limit
 
 __all__ = ["SHARDS", "in_memory", "load_from_disk", "shards", "stays_on_disk"]
@@ -50,9 +51,12 @@ def shards(path: Path) -> list[Path]:
 def stays_on_disk(path: Path) -> bool:
     """Whether the rows of a file or folder take more than half of the memory that iwax may ask for (`limit`).
 
-    That is a quarter of this machine's memory, at most 8 GB. Tables are counted as Parquet unpacks them.
+    That is a quarter of this machine's memory, at most 8 GB. Tables are counted as Parquet unpacks them, pictures as
+    if all had the first one's size.
     """
     files = [each for each in shards(path) if each.is_file()]
+    if path.is_dir() and not files:
+        return bytes_of_pictures(path) > limit() // 2
     if files and files[0].suffix.lower() == ".parquet":
         return sum(parquet_bytes(each) for each in files) > limit() // 2
     return sum(each.stat().st_size for each in files) > limit() // 2
@@ -66,29 +70,32 @@ def load_from_disk(
     columns: Sequence[Column] | None = None,
     left_out: Collection[str] = (),
 ) -> Dataset:
-    """The data set of a .npy or .parquet file, or of a folder of shards, whose rows are read when they are needed.
+    """The data set of a .npy or .parquet file, or of a folder of shards or pictures, read when rows are needed.
 
     All rows are passed over twice or thrice: for the columns of tables; for their kind, missing values and digest; and
     for the statistics with which a model starts. Kinds and ``columns`` of tables are as `load_file` takes them. Raises
     ValueError, with the place, for what rows in memory would be refused for.
     """
     files = shards(path)
-    schema = None
+    schema, labels, unused = None, None, ""
     if files and files[0].suffix.lower() == ".parquet":
         source, schema = _table(files, str(path), kinds, dialect, columns, left_out)
     elif kinds or dialect != AS_SHOWN:
         raise ValueError(f"{path}: kinds of columns and texts for missing cells are for tables; these are numbers")
     else:
-        source = _arrays(files, path)
+        source, labels, unused = _numbers(files, path)
     allow(ROW * len(source), f"{path}: the split of its {len(source):,} rows")
     parts, how = split_of(len(source), path)
     numbers = {part: _numbered(part, piece.astype(np.int32), source) for part, piece in parts.items()}
     found = survey(source, numbers, table=schema is not None)
-    splits = {part: Split(_rows(source, of, found, found.missing[part])) for part, of in numbers.items()}
+    splits = {
+        part: Split(_rows(source, of, found, found.missing[part]), None if labels is None else labels[of])
+        for part, of in numbers.items()
+    }
     refuse_unseen(found.seen, len(parts["train"]), None if schema is None else schema.columns, path)
     return Dataset(
         name=re.sub(r"[^A-Za-z0-9._-]+", "-", path.resolve().name.removesuffix(path.suffix)) or "data",
-        protocol=_protocol(path, len(files), how, found, schema, splits),
+        protocol=_protocol(path, len(files), how, found, schema, splits) + (f" {unused}." if unused else ""),
         shape=source.event,
         kind=found.kind,
         binarize_training=False,
@@ -106,11 +113,20 @@ def _rows(source: Source, numbers: np.ndarray, found: Survey, missing: int) -> R
     return RowsOnDisk.of(source, numbers, read, found.dtype, missing=missing, source_digest=found.digest)
 
 
+def _numbers(files: Sequence[Path], path: Path) -> tuple[Source, np.ndarray | None, str]:
+    """The shards or pictures of a folder, their labels, and the files of it that are no row, in words."""
+    if path.is_dir() and not files:
+        pictures = PictureRows(path)
+        return pictures, pictures.labels, pictures.left_out
+    source = _arrays(files, path)
+    return source, source.labels if isinstance(source, NpzShards) else None, ""
+
+
 def _arrays(files: Sequence[Path], path: Path) -> Source:
     if not files:
         raise ValueError(
             f"{path}: rows that stay on disk need to be a .npy or .parquet file, or a folder of {', '.join(SHARDS)} "
-            f"shards; got {path.suffix or 'another folder'}; save them so, or read them into memory with "
+            f"shards or of pictures; got {path.suffix}; save or unpack them so, or read them into memory with "
             "data.on_disk=false"
         )
     kind = NpyShards if files[0].suffix.lower() == ".npy" else NpzShards
@@ -143,7 +159,8 @@ def _protocol(
     path: Path, files: int, how: str, found: Survey, schema: Schema | None, splits: Mapping[str, Split]
 ) -> str:
     """Where the rows are from, how they are split and read, and what they are."""
-    of = f"your own folder {path.name}, {files} shards" if path.is_dir() else f"your own file {path.name}"
+    kind = f", {files} shards" if files else " of pictures"
+    of = f"your own folder {path.name}{kind}" if path.is_dir() else f"your own file {path.name}"
     empty, cells = sum(found.missing.values()), sum(split.values.size for split in splits.values())
     missing = f", {empty:,} of {cells:,} cells missing" if empty else ""
     values = f"{found.kind} values as stored" if schema is None else summary(schema.columns)

@@ -65,6 +65,17 @@ def rows_of(values: np.ndarray, labels: np.ndarray | None, *, where: str, before
     return Rows(np.ascontiguousarray(checked), values.shape[1:], kind, labels)
 
 
+def labels_of(found: np.ndarray, rows: int, *, where: str) -> np.ndarray:
+    """Labels [n] as int32. Raises ValueError unless there is one whole number for each of the rows.
+
+    >>> labels_of(np.array([True, False]), 2, where="y").tolist()
+    [1, 0]
+    """
+    if found.dtype.kind not in "bui" or found.shape != (rows,):
+        raise ValueError(f"{where}: needed one whole number per row, shape {(rows,)}; got {found.dtype} {found.shape}")
+    return found.astype(np.int32)
+
+
 def refuse_empty_rows(values: np.ndarray, lines: Sequence[int], where: str) -> None:
     """Refuse a row of which every cell is missing: ValueError with its line."""
     empty = np.isnan(values).all(axis=1) if values.dtype == np.float32 else np.zeros(len(values), bool)

@@ -9,9 +9,9 @@ and several frames.
 import io
 import struct
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 import numpy as np
 from PIL import ExifTags, Image, ImageOps
@@ -51,23 +51,37 @@ def read_images(path: Path) -> Pictures:
     stack = None
     for inside, contents, among in _folder(path, others) if path.is_dir() else _zip(path, others):
         where = f"{path}/{shown(inside)}"
-        with naming(where, WANTED, *UNREADABLE):
-            picture = Image.open(io.BytesIO(contents), formats=FORMATS)  # its header alone
-            _refuse(picture)
+        picture = header(contents, where)
         if stack is None:
             needed = len(among.names) * picture.width * picture.height * len(picture.getbands())
             allow(needed, f"{path}: its {len(among.names):,} pictures", held=among.held)
             stack = _Stack(len(among.names))
-        with naming(where, WANTED, *UNREADABLE):
-            decoded = _decoded(picture, where)
-        stack.add(decoded)
+        stack.add(decoded(picture, where))
         folders.append(str(inside.parent))
     if stack is None:
-        found = f"none, but {_counted(others)}" if others else "none"
-        raise ValueError(f"{path}: needed pictures ({', '.join(SUFFIXES)}); found {found}")
-    classes = sorted(set(folders))
-    labels = np.array([classes.index(folder) for folder in folders], np.int32) if len(classes) > 1 else None
-    return Pictures(stack.values, labels, f"{_counted(others)} left out" if others else "")
+        refuse_none(path, others)
+    return Pictures(stack.values, labels_of(folders), left_out(others))
+
+
+def refuse_none(path: Path, others: list[str]) -> NoReturn:
+    """Refuse a folder without pictures."""
+    found = f"none, but {_counted(others)}" if others else "none"
+    raise ValueError(f"{path}: needed pictures ({', '.join(SUFFIXES)}); found {found}")
+
+
+def labels_of(folders: Sequence[str]) -> np.ndarray | None:
+    """The place of each picture's folder among the sorted ones; None where all are in one.
+
+    >>> labels_of(["b", "a", "b"]).tolist()
+    [1, 0, 1]
+    """
+    classes = {folder: place for place, folder in enumerate(sorted(set(folders)))}
+    return np.array([classes[folder] for folder in folders], np.int32) if len(classes) > 1 else None
+
+
+def left_out(others: list[str]) -> str:
+    """What was not read, in words; empty where there is none."""
+    return f"{_counted(others)} left out" if others else ""
 
 
 class _Among(NamedTuple):
@@ -77,7 +91,7 @@ class _Among(NamedTuple):
     held: int
 
 
-class _Picture(NamedTuple):
+class Picture(NamedTuple):
     """One picture, where it is from, whether its file could not say that it is grey, and whether it was turned."""
 
     values: np.ndarray
@@ -86,51 +100,92 @@ class _Picture(NamedTuple):
     turned: bool
 
 
-class _Stack:
-    """Pictures put into one array of ``size``, in which they are held once.
+class Form:
+    """The one size and mode of pictures, as found so far.
 
     Palettes and WebP know no grey: theirs is one where all others are grey.
     """
 
-    def __init__(self, size: int) -> None:
-        self.size, self.filled, self.turned = size, 0, False
+    def __init__(self) -> None:
+        self.shape: tuple[int, ...] = ()
+        self.dtype = np.dtype(np.uint8)
+        self.turned = False
         self.decided = False  # whether a picture so far could say what mode it has
-        self.values = np.empty(0, np.uint8)
+        self.grey = True  # whether the three colours of all pictures so far are one
 
-    def add(self, picture: _Picture) -> None:
-        """Put the next picture in. Raises ValueError for one of another size or mode than the first."""
+    def fitted(self, picture: Picture) -> np.ndarray:
+        """The next picture in this form; colour that is grey in all so far becomes grey with the first that says so.
+
+        Raises ValueError for a picture of another size or mode than the first.
+        """
         values = picture.values
-        if not self.filled:
-            self.values = np.empty((self.size, *values.shape), values.dtype)
-        elif not self.decided and not picture.undecided and values.ndim == 2 and _is_grey(self.values[: self.filled]):
-            self.values = self.values[..., 0].copy()
-        elif self.values.ndim == 3 and picture.undecided and _is_grey(values):
+        if not self.shape:
+            self.shape, self.dtype, self.turned = values.shape, values.dtype, picture.turned
+        elif len(self.shape) == 3 and self.grey and not self.decided and not picture.undecided and values.ndim == 2:
+            self.shape = self.shape[:2]
+        values = self.read(picture)
+        self.decided = self.decided or not picture.undecided
+        self.grey = self.grey and not self.decided and _is_grey(values)
+        return values
+
+    def read(self, picture: Picture) -> np.ndarray:
+        """A picture in the form that was found. Raises ValueError for one of another size or mode."""
+        values = picture.values
+        if len(self.shape) == 2 and picture.undecided and _is_grey(values):
             values = values[..., 0]
-        if (values.shape, values.dtype) != (self.values.shape[1:], self.values.dtype):
+        if (values.shape, values.dtype) != (self.shape, self.dtype):
             turned = ", turned as its EXIF orientation says" if picture.turned or self.turned else ""
             raise ValueError(
-                f"{picture.where}: needed pictures of one size and mode, {_describe(self.values[0])} as the first; "
-                f"got {_describe(values)}{turned}; scale, crop or convert them to one size and mode first"
+                f"{picture.where}: needed pictures of one size and mode, {_describe(self.shape, self.dtype)} as the "
+                f"first; got {_describe(values.shape, values.dtype)}{turned}; scale, crop or convert them to one size "
+                "and mode first"
             )
-        self.turned = self.turned or (picture.turned and not self.filled)
-        self.decided = self.decided or not picture.undecided
+        return values
+
+
+class _Stack:
+    """Pictures put into one array of ``size``, in which they are held once."""
+
+    def __init__(self, size: int) -> None:
+        self.size, self.filled, self.form = size, 0, Form()
+        self.values = np.empty(0, np.uint8)
+
+    def add(self, picture: Picture) -> None:
+        """Put the next picture in. Raises ValueError for one of another size or mode than the first."""
+        values = self.form.fitted(picture)
+        if not self.filled:
+            self.values = np.empty((self.size, *values.shape), values.dtype)
+        elif self.values.ndim > values.ndim + 1:
+            self.values = self.values[..., 0].copy()
         self.values[self.filled] = values
         self.filled += 1
 
 
 def _is_grey(values: np.ndarray) -> bool:
-    """Whether the three colours are one in every pixel."""
+    """Whether a picture of three colours has one in every pixel."""
     return values.ndim > 2 and all(bool((values[..., i] == values[..., 0]).all()) for i in (1, 2))
 
 
-def _folder(path: Path, others: list[str]) -> Iterator[tuple[PurePosixPath, bytes, _Among]]:
+def picture_files(path: Path) -> tuple[list[tuple[PurePosixPath, Path]], list[str]]:
+    """The pictures in a folder and below, by their sorted names, and the names of other files."""
     found = {PurePosixPath(file.relative_to(path).as_posix()): file for file in path.rglob("*") if file.is_file()}
-    chosen = _chosen(found, others, path)
-    among = _Among(chosen, sum(held(found[inside]) for inside in chosen))
-    for inside in chosen:
-        if found[inside].stat().st_size > LARGEST_FILE:
-            raise ValueError(f"{found[inside]}: needed a picture of at most {LARGEST_FILE} bytes; got more")
-        yield inside, found[inside].read_bytes(), among
+    others: list[str] = []
+    return [(inside, found[inside]) for inside in _chosen(found, others, path)], others
+
+
+def contents_of(file: Path) -> bytes:
+    """The bytes of a picture. Raises ValueError where they are too many."""
+    if file.stat().st_size > LARGEST_FILE:
+        raise ValueError(f"{file}: needed a picture of at most {LARGEST_FILE} bytes; got more")
+    return file.read_bytes()
+
+
+def _folder(path: Path, others: list[str]) -> Iterator[tuple[PurePosixPath, bytes, _Among]]:
+    files, left = picture_files(path)
+    others += left
+    among = _Among([inside for inside, _ in files], sum(held(file) for _, file in files))
+    for inside, file in files:
+        yield inside, contents_of(file), among
 
 
 def _zip(path: Path, others: list[str]) -> Iterator[tuple[PurePosixPath, bytes, _Among]]:
@@ -168,11 +223,21 @@ def _counted(others: list[str]) -> str:
     return f"{len(others)} file{'s' * (len(others) > 1)} that {'are' if len(others) > 1 else 'is'} no picture ({names})"
 
 
-def _decoded(picture: Image.Image, where: str) -> _Picture:
-    # known before it is turned: what the file itself is
-    undecided = picture.mode in ("P", "PA") or picture.format == "WEBP"
-    turned = picture.getexif().get(ExifTags.Base.Orientation, 1) != 1
-    return _Picture(_shown(ImageOps.exif_transpose(picture)), where, undecided, turned)
+def header(contents: bytes, where: str) -> Image.Image:
+    """A picture of which the header alone is read. Raises ValueError for what would not be read as it is."""
+    with naming(where, WANTED, *UNREADABLE):
+        picture = Image.open(io.BytesIO(contents), formats=FORMATS)
+        _refuse(picture)
+        return picture
+
+
+def decoded(picture: Image.Image, where: str) -> Picture:
+    """The numbers of a picture whose `header` was read, turned as its EXIF orientation says."""
+    with naming(where, WANTED, *UNREADABLE):
+        # known before it is turned: what the file itself is
+        undecided = picture.mode in ("P", "PA") or picture.format == "WEBP"
+        turned = picture.getexif().get(ExifTags.Base.Orientation, 1) != 1
+        return Picture(_shown(ImageOps.exif_transpose(picture)), where, undecided, turned)
 
 
 def _refuse(picture: Image.Image) -> None:
@@ -208,6 +273,6 @@ def _shown(picture: Image.Image) -> np.ndarray:
     return np.array(flat)
 
 
-def _describe(picture: np.ndarray) -> str:
-    mode = "1" if picture.dtype == bool else "RGB" if picture.ndim == 3 else "L"
-    return f"{picture.shape[1]} x {picture.shape[0]} {MODES[mode]}"
+def _describe(shape: tuple[int, ...], dtype: np.dtype) -> str:
+    mode = "1" if dtype.kind == "b" else "RGB" if len(shape) == 3 else "L"
+    return f"{shape[1]} x {shape[0]} {MODES[mode]}"

@@ -1,13 +1,16 @@
 """Shards that are read in blocks: Parquet tables and .npz files."""
 
+import weakref
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from iwax import data
+from iwax.data.block_shards import NpzShards
 from iwax.data.on_disk import RowsOnDisk
 from iwax.data.survey import moments
+from iwax.formats.npy import read_npz
 
 pa = pytest.importorskip("pyarrow")
 pq = pytest.importorskip("pyarrow.parquet")
@@ -104,6 +107,41 @@ def test_arrays_in_npz_files(tmp_path: Path):
     assert (found.kind, found.shape) == ("grey", (2, 2))
     np.testing.assert_array_equal(in_file_order(found), x.reshape(30, 4))
     np.testing.assert_array_equal(data.load(tmp_path).test.values, np.asarray(found.test.values))
+
+
+def test_labels_in_npz_files_go_with_their_rows(tmp_path: Path):
+    x, y = RANDOM.integers(0, 256, (30, 4), np.uint8), np.arange(30)
+    x[:, 0] = y
+    for i, part in enumerate(np.split(np.arange(30), [7, 20])):
+        np.savez(tmp_path / f"{i}.npz", x=x[part], y=y[part])
+    for found in (data.load(tmp_path, on_disk=True), data.load(tmp_path)):
+        for split in found.splits().values():
+            np.testing.assert_array_equal(split.labels, np.asarray(split.values)[:, 0])
+    np.savez(tmp_path / "1.npz", x=x[7:20])
+    with pytest.raises(ValueError, match=r"1.npz: needed rows .* with labels y, as in 0.npz; got rows .* without"):
+        data.load(tmp_path, on_disk=True)
+    np.savez(tmp_path / "1.npz", x=x[7:20], y=y[:3])
+    with pytest.raises(
+        ValueError, match=r"1.npz\[y\]: needed one whole number per row, shape \(13,\); got int64 \(3,\)"
+    ):
+        data.load(tmp_path, on_disk=True)
+
+
+def test_shards_are_opened_one_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """What is kept of a file is its shape: the arrays of all of them may not fit in memory."""
+    held: list[weakref.ref[np.ndarray]] = []
+    for i in range(4):
+        np.savez(tmp_path / f"{i}.npz", x=np.full((5, 3), i, np.uint8))
+
+    def reading(path: Path, *, name: str) -> dict[str, np.ndarray]:
+        assert sum(each() is not None for each in held) <= 1  # that of the file before
+        found = read_npz(path, name=name)
+        held.extend(map(weakref.ref, found.values()))
+        return found
+
+    monkeypatch.setattr("iwax.data.block_shards.read_npz", reading)
+    NpzShards([tmp_path / f"{i}.npz" for i in range(4)], name="x")
+    assert len(held) == 4
 
 
 def test_bad_shards_are_refused_by_name(tmp_path: Path):

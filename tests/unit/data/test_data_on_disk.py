@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from iwax import data
 from iwax.data.block_order import BlockOrder
@@ -64,6 +65,50 @@ def test_grey_values_become_the_bits_of_rows_in_memory(tmp_path: Path, kind: str
     assert_the_same(
         data.load(tmp_path / "x.npy", binarize=how, on_disk=True), data.load(tmp_path / "x.npy", binarize=how)
     )
+
+
+def pictures(folder: Path, mode: str, rows: int = 21) -> Path:
+    """Pictures of a mode in two sub-folders; with "P, then L" palettes of grey before one that says that it is grey."""
+    random = np.random.default_rng(0)
+    for i in range(rows):
+        own = {"P, then L": "L" if i == rows - 1 else "P"}.get(mode, mode)
+        values = random.integers(0, 256, (4, 5, 3) if own == "RGB" else (4, 5), np.uint8)
+        picture = Image.fromarray(values).convert(own)
+        (folder / "ab"[i >= rows // 2]).mkdir(parents=True, exist_ok=True)
+        picture.save(folder / "ab"[i >= rows // 2] / f"{i:03d}.png")
+    return folder
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "RGB", "P, then L"])
+def test_a_folder_of_pictures_has_the_rows_and_labels_that_it_has_in_memory(tmp_path: Path, mode: str):
+    folder = pictures(tmp_path / "pictures", mode)
+    (folder / "notes.txt").write_text("none")
+    found, wanted = data.load(folder, on_disk=True), data.load(folder)
+    assert found.on_disk
+    assert not wanted.on_disk
+    assert_the_same(found, wanted)
+    for part, split in wanted.splits().items():
+        np.testing.assert_array_equal(found.split(part).labels, split.labels)
+    assert "1 file that is no picture (notes.txt) left out" in found.protocol
+    assert found.kind == ("binary" if mode == "1" else "grey")
+
+
+def test_pictures_that_change_or_differ_are_refused_by_their_name(tmp_path: Path):
+    folder = pictures(tmp_path / "pictures", "L")
+    found = data.load(folder, on_disk=True)
+    Image.new("L", (5, 4), 7).save(folder / "a" / "000.png")
+    with pytest.raises(ValueError, match=r"000.png: it has changed since it was opened"):
+        np.asarray(found.train.values), np.asarray(found.valid.values), np.asarray(found.test.values)
+    Image.new("L", (6, 4), 7).save(folder / "b" / "020.png")
+    with pytest.raises(ValueError, match=r"020.png: needed pictures of one size and mode, 5 x 4 grey as the first"):
+        data.load(folder, on_disk=True)
+
+
+def test_pictures_stay_on_disk_where_they_would_fill_the_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    folder = pictures(tmp_path / "pictures", "L")
+    assert not data.load(folder, on_disk=None).on_disk
+    monkeypatch.setattr("iwax.data.from_disk.limit", lambda: 800)  # 21 pictures of 20 bytes are more than half of it
+    assert data.load(folder, on_disk=None).on_disk
 
 
 def test_shards_are_one_file_in_the_order_of_their_names(tmp_path: Path):
