@@ -97,7 +97,7 @@ def test_cells_that_are_no_data(tmp_path, rows, message):
 def test_decimal_commas(tmp_path, delimiter):
     path = tmp_path / "t.csv"
     path.write_bytes(table("x;y", *(f"{i},5;{i}" for i in range(9))).replace(b";", delimiter.encode()))
-    refused("t.csv:2:1: .*decimal point; got '0,5'; write 1.5, not 1,5", data.load, path)
+    refused("t.csv:2:1: .*decimal point; got '0,5'; to read decimal commas, train with decimal=','", data.load, path)
     assert data.load(path, kinds={"x": "categorical"}).columns[0].levels[0] == "0,5"
 
 

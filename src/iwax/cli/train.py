@@ -64,6 +64,7 @@ Header = Annotated[str | None, option("--header", "first|none", "Whether a table
 Delimiter = Annotated[str | None, option("--delimiter", "TEXT", "Between a table's cells: ; , | tab, space ...")]
 Encoding = Annotated[str | None, option("--encoding", "NAME", "Of a table's text, e.g. latin-1. Default: UTF-8.")]
 Thousands = Annotated[str | None, option("--thousands", "TEXT", "Between a number's thousands: , . ' or space.")]
+Decimal = Annotated[str | None, option("--decimal", "TEXT", "Before a number's decimals: . or ,.")]
 Device = Annotated[str | None, option("--device", "cpu|gpu", "Where to compute.")]
 Precision = Annotated[
     str | None, option("--precision", "32|64|mixed", "Bits of a number, or bfloat16 products in training.")
@@ -92,6 +93,7 @@ def train(
     delimiter: Delimiter = None,
     encoding: Encoding = None,
     thousands: Thousands = None,
+    decimal: Decimal = None,
     device: Device = None,
     devices: Devices = None,
     coordinator: Coordinator = None,
@@ -111,7 +113,7 @@ def train(
     flags = {"seed": seed, "start": start, "device": device, "data.binarize": binarize, **_precision(precision)}
     flags |= {"training.epochs": epochs, "objective.k": k, "objective.bound": bound, "objective.gradient": gradient}
     flags |= {"data.kinds": _kinds(kind), "data.levels": _levels(level), "data.missing": missing or None}
-    flags |= _written(header, delimiter, encoding, thousands)
+    flags |= _written(header=header, delimiter=delimiter, encoding=encoding, thousands=thousands, decimal=decimal)
     chosen = {"preset": preset, "recipe": recipe, "data": data}
     with together.joined(coordinator, processes, process), parallel.over(check_devices(devices)):
         config = runs.from_sources(**chosen, file=file, sets=sets or (), flags=flags, typed=_options(flags))
@@ -150,11 +152,8 @@ def _have(name: str | None) -> None:
         registry.get(name or "")
 
 
-def _written(
-    header: str | None, delimiter: str | None, encoding: str | None, thousands: str | None
-) -> dict[str, str | None]:
+def _written(**found: str | None) -> dict[str, str | None]:
     """How a table is written; a space as the word for it."""
-    found = {"header": header, "delimiter": delimiter, "encoding": encoding, "thousands": thousands}
     return {f"data.{name}": "space" if value == " " else value for name, value in found.items()}
 
 

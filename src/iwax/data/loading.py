@@ -30,6 +30,7 @@ def load(
     delimiter: str | None = None,
     encoding: str | None = None,
     thousands: str | None = None,
+    decimal: str | None = None,
     perturb: float | None = None,
     columns: Sequence[Column] | None = None,
     left_out: Collection[str] = (),
@@ -47,15 +48,15 @@ def load(
     texts, and missing cells: empty, NA, N/A, NaN, null, None, ?, - and other usual marks, and the texts in ``missing``,
     but not those in ``levels`` (by column). ``kinds`` gives by name the kind of a column that should not be inferred:
     continuous, positive, count, binary, categorical, or drop. How a text table is written is recognised, or given:
-    ``header`` ("first" line or "none"), ``delimiter``, ``encoding``, ``thousands`` (`Dialect`). With ``columns``, and
-    those ``left_out``, as an earlier reading found them, nothing is inferred.
+    ``header`` ("first" line or "none"), ``delimiter``, ``encoding``, ``thousands``, ``decimal`` (`Dialect`). With
+    ``columns``, and those ``left_out``, as an earlier reading found them, nothing is inferred.
 
     ``perturb`` is the share of the values of training and validation rows that uniform ones replace, last of all, as a
     background model needs it (`perturb`).
 
-    ``on_disk`` leaves the rows of a .npy or .parquet file, or of a folder of .npy, .npz or .parquet shards, on disk,
-    to be read as they are needed; None does so where they would take more than a quarter of this machine's memory, or
-    8 GB.
+    ``on_disk`` leaves the rows of a .npy or .parquet file, or of a folder of .npy, .npz or .parquet shards or of
+    pictures, on disk, to be read as they are needed; None does so where they would take more than a quarter of this
+    machine's memory, or 8 GB.
 
     Raises ValueError (unknown name, with the nearest ones; unusable values, with their place),
     FileNotFoundError, PermissionError, UnavailableError or ChecksumError.
@@ -66,7 +67,7 @@ def load(
     """
     if binarize not in (None, "threshold", "sample"):
         raise ValueError(f"binarize must be 'threshold', 'sample' or None; got {binarize!r}")
-    dialect = Dialect(header, delimiter, encoding, thousands, missing, levels or {})
+    dialect = Dialect(header, delimiter, encoding, thousands, missing, levels or {}, decimal)
     if isinstance(name_or_path, str) and (name_or_path in names() or not _looks_like_path(name_or_path)):
         loaded = _registered(name_or_path, binarize, as_table=bool(kinds) or dialect != AS_SHOWN)
         if on_disk:

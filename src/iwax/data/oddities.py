@@ -87,7 +87,10 @@ def _refuse_separators(table: Cells, column: int, words: set[str]) -> NoReturn:
     row = next(row for row, cell in enumerate(table.columns[column]) if cell in words)
     where, got = f"{table.place(row, column)}: column {table.names[column]!r}", table.columns[column][row]
     if "decimal" in found and "thousands" not in found:
-        raise TableError(f"{where} needs numbers with a decimal point; got {cut(str(got))}; write 1.5, not 1,5")
+        raise TableError(
+            f"{where} needs numbers with a decimal point; got {cut(str(got))}; to read decimal commas, train with ",
+            Option("decimal", ","),
+        )
     grouped = next(match[1] for word in sorted(words) if (match := GROUPED.match(word)))
     thousands = Option("thousands", "space" if grouped in SPACES else "'" if grouped == "\u2019" else grouped)
     if "either" not in found or "thousands" in found:
@@ -99,7 +102,9 @@ def _refuse_separators(table: Cells, column: int, words: set[str]) -> NoReturn:
         f"{where} needs numbers; got {got!r}, which may be {str(got).replace(',', '')} or {str(got).replace(',', '.')}"
         "; if these are thousands separators, say so (",
         thousands,
-        "); if they are decimal commas, write 1.5, not 1,5",
+        "), if decimal commas, so (",
+        Option("decimal", ","),
+        ")",
     )
 
 

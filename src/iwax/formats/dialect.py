@@ -12,6 +12,7 @@ NAMED = {"tab": "\t", "space": " "}  # delimiters that are hard to type
 GROUPING = {",": ",", ".": r"\.", "'": "['\u2019]", " ": "[ \u00a0\u2009\u202f]"}
 MARKS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 HEADERS = ("first", "none")
+DECIMALS = (".", ",")
 
 
 @dataclass(frozen=True)
@@ -20,8 +21,9 @@ class Dialect:
 
     ``header`` is "first" (the first line names the columns) or "none". ``delimiter`` stands between cells: one
     character, "tab" or "space" (any number of spaces). ``encoding`` is one that Python knows, e.g. "latin-1".
-    ``thousands`` stands between groups of three digits: , . ' or "space". ``missing`` are texts that mark a missing
-    cell besides the usual ones; ``levels`` are texts, by column, that do not, though they usually would.
+    ``thousands`` stands between groups of three digits: , . ' or "space"; ``decimal`` before the decimals of a number:
+    "." or ",". ``missing`` are texts that mark a missing cell besides the usual ones; ``levels`` are texts, by column,
+    that do not, though they usually would.
 
     >>> Dialect(delimiter="tab").between, Dialect().between
     ('\\t', None)
@@ -33,6 +35,7 @@ class Dialect:
     thousands: str | None = None
     missing: Sequence[str] = ()
     levels: Mapping[str, Collection[str]] = field(default_factory=dict)
+    decimal: str | None = None
 
     def __post_init__(self) -> None:
         if self.header not in (None, *HEADERS):
@@ -42,6 +45,10 @@ class Dialect:
             raise ValueError(f"delimiter must be one character such as , ; |, or tab, or space; got {self.delimiter!r}")
         if self.thousands is not None and NAMED.get(self.thousands, self.thousands) not in GROUPING:
             raise ValueError(f"thousands must be one of , . ' or space; got {self.thousands!r}")
+        if self.decimal not in (None, *DECIMALS):
+            raise ValueError(f"decimal must be . or ,; got {self.decimal!r}")
+        if self.decimal is not None and self.decimal == self.thousands:
+            raise ValueError(f"thousands and decimal must differ; got {self.decimal!r} for both")
         if self.encoding is not None and not _known(self.encoding):
             raise ValueError(
                 f"encoding must be one that Python knows, such as latin-1 or cp1252; got {self.encoding!r}"
@@ -77,37 +84,68 @@ class Dialect:
                 ", or save the table as UTF-8",
             ) from error
 
-    def ungrouped(self, cells: list[Cell]) -> list[Cell]:
-        """A column, most of it numbers, without what stands between their thousands; other columns as they are.
+    @property
+    def plain(self) -> bool:
+        """Whether numbers are written as Python writes them: nothing between thousands, and a decimal point."""
+        return self.thousands is None and self.decimal in (None, ".")
 
-        >>> Dialect(thousands=",").ungrouped(["1,234.5", "7", None]), Dialect(thousands=",").ungrouped(["1,234", "x"])
-        (['1234.5', '7', None], ['1,234', 'x'])
+    def as_python(self, text: str) -> str:
+        """A number as Python writes it; what is none, as it is.
+
+        >>> Dialect(thousands=".", decimal=",").as_python("1.234,5"), Dialect(decimal=",").as_python("a,b")
+        ('1234.5', 'a,b')
         """
-        if self.thousands is None:
+        if self.plain or not self._foreign.fullmatch(text):
+            return text
+        return re.sub(self._between or "(?!)", "", text).replace(",", ".")
+
+    def numbers(self, cells: list[Cell]) -> list[Cell]:
+        """A column, most of it numbers, with these as Python writes them; other columns as they are.
+
+        Raises ValueError, with the text alone, where a number of such a column has a decimal point and should not.
+
+        >>> Dialect(thousands=",").numbers(["1,234.5", "7", None]), Dialect(thousands=",").numbers(["1,234", "x"])
+        (['1234.5', '7', None], ['1,234', 'x'])
+        >>> Dialect(decimal=",").numbers(["0,5", "2"])
+        ['0.5', '2']
+        """
+        if self.plain:
             return cells
-        between, grouped = self._grouped(self.thousands)
         texts = {cell for cell in cells if cell is not None}
-        read = {text: re.sub(between, "", text) for text in texts if grouped.fullmatch(text)}
-        plain = sum(number(text) is not None for text in texts - read.keys())
-        if not read or 2 * (len(read) + plain) <= len(texts):
+        read = {text: self.as_python(text) for text in texts if self._foreign.fullmatch(text)}
+        usual = {text for text in texts - read.keys() if number(text) is not None}
+        if 2 * (len(read) + len(usual)) <= len(texts):
             return cells
+        pointed = sorted(text for text in usual if "." in text) if self.decimal == "," else []
+        if pointed:
+            raise ValueError(pointed[0])
         return [None if cell is None else read.get(cell, cell) for cell in cells]
 
     def number(self, text: str) -> str:
-        """A number as it is written, with another 0 where its three decimals would be taken for a group.
+        """A number in this dialect, with another 0 where its three decimals would be taken for a group.
 
         >>> Dialect(thousands=".").number("12.345"), Dialect(thousands=",").number("12.345")
         ('12.3450', '12.345')
+        >>> Dialect(decimal=",").number("12.345")
+        '12,345'
         """
-        misread = self.thousands is not None and self._grouped(self.thousands)[1].fullmatch(text)
-        return f"{text}0" if misread else text
+        if self.decimal == ",":
+            return text.replace(".", ",")
+        return f"{text}0" if self.thousands is not None and self._foreign.fullmatch(text) else text
 
-    @staticmethod
-    def _grouped(thousands: str) -> tuple[str, re.Pattern[str]]:
-        """The form of what stands between thousands, and of a number with it."""
-        between = GROUPING[NAMED.get(thousands, thousands)]
-        point = "" if thousands == "." else r"(\.\d*)?"
-        return between, re.compile(rf"[+\-\u2212]?[1-9]\d{{0,2}}(?:{between}\d{{3}})+{point}", re.ASCII)
+    @property
+    def _between(self) -> str | None:
+        """The form of what stands between thousands."""
+        return None if self.thousands is None else GROUPING[NAMED.get(self.thousands, self.thousands)]
+
+    @property
+    def _foreign(self) -> re.Pattern[str]:
+        """The form of a number that Python would not read."""
+        forms = [r"\d*,\d+(?:[eE][+-]?\d+)?"] if self.decimal == "," else []
+        if self._between is not None:
+            point = self.decimal or ("" if self.thousands == "." else ".")
+            forms.append(rf"[1-9]\d{{0,2}}(?:{self._between}\d{{3}})+" + (rf"(?:\{point}\d*)?" if point else ""))
+        return re.compile(rf"[+\-\u2212]?(?:{'|'.join(forms)})", re.ASCII)
 
 
 AS_SHOWN = Dialect()  # all is as the table itself shows

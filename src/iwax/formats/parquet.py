@@ -276,4 +276,4 @@ def _levels(column: Any, dialect: Dialect, levels: Collection[str]) -> tuple[Lev
         if text in words and count:
             marks[text.strip()] += count
     places = np.array([*(i if cell is not None else -1 for i, cell in enumerate(read)), -1])
-    return Levels([cell or "" for cell in dialect.ungrouped(read)], places[codes]), dict(marks)
+    return Levels([cell or "" for cell in dialect.numbers(read)], places[codes]), dict(marks)

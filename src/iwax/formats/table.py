@@ -16,6 +16,7 @@ from iwax.formats.cells import Cells, check_names, check_width
 from iwax.formats.columnar import Column, Packed, joined, packed
 from iwax.formats.dialect import AS_SHOWN, Dialect
 from iwax.formats.header import has_header
+from iwax.formats.refusals import Option, TableError
 from iwax.formats.text import DELIMITERS, RARE, Parted, parted, readable
 from iwax.memory_limit import allow
 
@@ -47,7 +48,7 @@ def read_cells(contents: bytes, *, name: str, names: Collection[str] = (), diale
         columns.append(joined(pieces.popleft()))  # its pieces are gone as soon as it is there
     first = [column[0] or "" for column in columns]
     below = [column[1:] for column in columns]
-    header = has_header(first, below, where=f"{name}:{lines[0]}", dialect=dialect, names=names)
+    header = _names_columns(first, below, where=f"{name}:{lines[0]}", dialect=dialect, names=names)
     del below
     if header and len(lines) == 1:
         raise ValueError(f"{name}: needed at least one line below the header; got none")
@@ -58,7 +59,10 @@ def read_cells(contents: bytes, *, name: str, names: Collection[str] = (), diale
     read, marks = [], []
     for each in named:
         column = columns.popleft()[int(header) :]  # gone as soon as it is read
-        cells, words = _marked(column, dialect, dialect.levels.get(each, ()))
+        try:
+            cells, words = _marked(column, dialect, dialect.levels.get(each, ()))
+        except ValueError as error:
+            _refuse_point(str(error), column, lines[int(header) :], f"{name}:{{}}:{len(read) + 1}", each)
         read.append(cells)
         marks.append(words)
     return Cells(
@@ -91,7 +95,7 @@ def _packed(table: Parted, *, held: int) -> tuple[Sequence[int], list[list[Packe
 
 
 def _marked(column: Column, dialect: Dialect, levels: Collection[str]) -> tuple[Packed, dict[str, int]]:
-    """`mark_missing` of a column with counts of the words, and its numbers without what parts their thousands."""
+    """`mark_missing` of a column with counts of the words, and its numbers as Python writes them."""
     found, counts = [], Counter[str]()
     for piece in column.pieces():
         cells = [cell or "" for cell in piece]
@@ -99,7 +103,30 @@ def _marked(column: Column, dialect: Dialect, levels: Collection[str]) -> tuple[
         found.append(packed(read))
         counts.update(cell.strip() for cell in cells if cell in marks)
     whole = joined(found)
-    return whole if dialect.thousands is None else packed(dialect.ungrouped(list(whole))), dict(counts)
+    return whole if dialect.plain else packed(dialect.numbers(list(whole))), dict(counts)
+
+
+def _names_columns(
+    first: Sequence[str], below: Sequence[Column], *, where: str, dialect: Dialect, names: Collection[str]
+) -> bool:
+    """`has_header`, of numbers as Python writes them."""
+    if not dialect.plain:
+        first = [dialect.as_python(cell) for cell in first]
+        below = [
+            packed([None if cell is None else dialect.as_python(cell.strip()) for cell in column]) for column in below
+        ]
+    return has_header(first, below, where=where, dialect=dialect, names=names)
+
+
+def _refuse_point(got: str, column: Column, lines: Sequence[int], place: str, name: str) -> NoReturn:
+    """Refuse a number with a decimal point in a column of decimal commas, where it stands."""
+    row = next(row for row, cell in enumerate(column) if cell is not None and cell.strip() == got)
+    raise TableError(
+        f"{place.format(lines[row])}: column {name!r} needs numbers with a decimal comma, as decimal=',' says; got "
+        f"{got!r}; if the point stands between thousands, train with ",
+        [Option("decimal", ","), Option("thousands", ".")],
+        ", if it stands before decimals, without --decimal",
+    )
 
 
 def _refuse_ragged(table: Parted, line: int, row: Sequence[str], wanted: int) -> NoReturn:

@@ -55,6 +55,9 @@ class Data(Section):
     thousands: Literal[",", ".", "'", "space"] | None = Field(
         default=None, description="of a table, what stands between thousands (, . ' or space), or null (nothing)"
     )
+    decimal: Literal[",", "."] | None = Field(
+        default=None, description="of a table, what stands before decimals (, or .), or null (a point)"
+    )
     on_disk: bool | None = Field(
         default=None,
         description="true (rows stay on disk, read as they are needed), false (all are read into memory), or null "
@@ -71,7 +74,13 @@ class Data(Section):
     def dialect(self) -> data.Dialect:
         """How a table is written, as far as the settings say."""
         return data.Dialect(
-            self.header, self.delimiter, self.encoding, self.thousands, self.missing or (), self.levels or {}
+            self.header,
+            self.delimiter,
+            self.encoding,
+            self.thousands,
+            self.missing or (),
+            self.levels or {},
+            self.decimal,
         )
 
     def load(self, *, columns: Sequence[data.Column] | None = None, left_out: Collection[str] | None = None) -> Dataset:

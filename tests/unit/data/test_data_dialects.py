@@ -78,6 +78,52 @@ def test_thousands_read_as_the_numbers_they_are(rows, between):
     assert found.numbers(0)[0].tolist() == [float(text) for text in plain]
 
 
+@given(
+    rows=st.lists(st.tuples(st.integers(-(10**9), 10**9), st.integers(0, 99)), min_size=3),
+    between=st.sampled_from([None, ".", "'", "space"]),
+    delimiter=st.sampled_from(";\t|,"),
+)
+def test_decimal_commas_read_as_the_numbers_they_are(rows, between, delimiter):
+    mark = {None: "", "space": " "}.get(between, between)
+    cells = [f"{whole:,}".replace(",", mark) + f",{cents:02d}" for whole, cents in rows]
+    stream = io.StringIO()
+    csv.writer(stream, delimiter=delimiter).writerows([["amount", "kind"], *([cell, "x"] for cell in cells)])
+    dialect = Dialect(delimiter=delimiter, thousands=between, decimal=",")
+    found = read_cells(stream.getvalue().encode(), name="t", dialect=dialect)
+    assert found.numbers(0)[0].tolist() == [float(f"{whole}.{cents:02d}") for whole, cents in rows]
+
+
+@given(st.floats(-1e12, 1e12).map(lambda value: f"{value:.6g}"), st.sampled_from([None, ".", "'", "space"]))
+def test_a_number_is_read_as_it_was_written(text, thousands):
+    dialect = Dialect(thousands=thousands, decimal=",")
+    assert float(dialect.numbers([dialect.number(text)])[0]) == float(text)
+
+
+def test_a_table_of_decimal_commas_is_loaded_and_filled(tmp_path):
+    text = "grösse;farbe\n1,5;rot\n;blau\n-0,25;rot\n2;blau\n"
+    path = written(tmp_path, text)
+    with pytest.raises(ValueError, match=r"t.csv:2:1: column 'grösse' .* train with decimal=','"):
+        data.load(path)
+    dialect = Dialect(decimal=",")
+    loaded = data.load(path, decimal=",")
+    rows = data.read_rows(path, loaded.columns, dialect=dialect).values
+    np.testing.assert_allclose(rows[:, 0], [1.5, np.nan, -0.25, 2])
+    filled = data.filled_table(path, loaded.columns, np.nan_to_num(rows, nan=0.125), np.isnan(rows), dialect=dialect)
+    path.write_bytes(filled)
+    again = data.read_rows(path, loaded.columns, dialect=dialect).values
+    np.testing.assert_allclose(again[:, 0], [1.5, 0.125, -0.25, 2])
+    assert filled.decode().replace('"', "") == text.replace("\n;blau", "\n0,125;blau")
+
+
+def test_a_decimal_point_among_decimal_commas_is_refused_where_it_stands(tmp_path):
+    path = written(tmp_path, "a;b\n1,5;x\n1.250;y\n2,5;x\n3;y\n")
+    message = r"t.csv:3:1: column 'a' needs numbers with a decimal comma.*got '1.250'.*thousands='.'"
+    with pytest.raises(ValueError, match=message):
+        data.load(path, decimal=",")
+    loaded = data.load(path, decimal=",", thousands=".")
+    assert 1250 in np.concatenate([split.array[:, 0] for split in loaded.splits().values()])
+
+
 def test_decimals_that_are_filled_in_are_no_thousands(tmp_path):
     path, dialect = written(tmp_path, "a;b\n1.250;x\n;y\n"), Dialect(thousands=".")
     columns = (Column("a", "continuous"), Column("b", "binary", ("x", "y")))
@@ -302,6 +348,8 @@ def test_a_minus_may_be_the_sign_of_that_name():
         ({"encoding": "base64"}, "encoding must be one that Python knows"),
         ({"encoding": "latin-one"}, "encoding must be one that Python knows"),
         ({"thousands": "k"}, "thousands must be one of"),
+        ({"decimal": ";"}, "decimal must be . or ,; got ';'"),
+        ({"decimal": ",", "thousands": ","}, "thousands and decimal must differ; got ',' for both"),
         ({"levels": {"a": "NA"}}, r"levels must be lists of texts, as in levels=\{'a': \['NA'\]\}"),
     ],
 )
