@@ -10,6 +10,7 @@ from iwax.evaluation.calibration import (
     resampling_sampler,
     simulation_based_calibration,
 )
+from iwax.evaluation.classification import brier_score, expected_calibration_error
 from iwax.evaluation.convergence import Convergence, convergence_in_k
 from iwax.evaluation.evidence import Evidence, log_evidence
 from iwax.evaluation.gap import Family, inference_gap, mean_field_normal
@@ -46,8 +47,10 @@ __all__ = [
     "annealed_evidence",
     "auroc",
     "bidirectional_evidence",
+    "brier_score",
     "convergence_in_k",
     "error_of_mean",
+    "expected_calibration_error",
     "gradient_signal_to_noise",
     "importance_posterior_elbo",
     "importance_posterior_log_prob",

@@ -1,5 +1,6 @@
 """Estimates of the gradient of a bound, and what is differentiated to get them."""
 
+from iwax.gradients.classification import Classification
 from iwax.gradients.closed_form import ClosedFormKL, closed_form_kl
 from iwax.gradients.estimators import (
     Estimator,
@@ -22,6 +23,7 @@ from iwax.gradients.uncertain_weights import bayesian, with_weight_kl
 __all__ = [
     "AbstractObjective",
     "AnyObjective",
+    "Classification",
     "ClosedFormKL",
     "Estimator",
     "Objective",

@@ -8,6 +8,7 @@ from iwax.inference.embed import embed
 from iwax.inference.generate import Generated, decode, generate
 from iwax.inference.gibbs import impute_gibbs
 from iwax.inference.impute import Imputation, impute
+from iwax.inference.labels import LabelProbabilities, label_probabilities
 from iwax.inference.memory import SlotPreferences, slot_pictures, slot_preferences
 from iwax.inference.pseudo_inputs import OfPseudoInputs, generate_from_pseudo_inputs, vamp_of
 from iwax.inference.reconstruct import ResamplingWeights, reconstruct, resample, resampling_weights
@@ -17,6 +18,7 @@ __all__ = [
     "Denoised",
     "Generated",
     "Imputation",
+    "LabelProbabilities",
     "LikelihoodRatio",
     "OfPseudoInputs",
     "ResamplingWeights",
@@ -31,6 +33,7 @@ __all__ = [
     "generate_from_pseudo_inputs",
     "impute",
     "impute_gibbs",
+    "label_probabilities",
     "likelihood_ratio",
     "reconstruct",
     "resample",

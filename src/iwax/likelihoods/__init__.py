@@ -24,6 +24,7 @@ from iwax.likelihoods.named import (
 from iwax.likelihoods.nested import Chain, Nested
 from iwax.likelihoods.scaled import Scaled
 from iwax.likelihoods.self_masking import SelfMasking
+from iwax.likelihoods.unconditional import Unconditional
 
 __all__ = [
     "Autoregressive",
@@ -46,6 +47,7 @@ __all__ = [
     "Scaled",
     "SelfMasking",
     "StudentT",
+    "Unconditional",
     "ZeroInflatedLogNormal",
     "ZeroInflatedNegativeBinomial",
     "ZeroInflatedPoisson",

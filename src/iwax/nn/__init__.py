@@ -19,6 +19,7 @@ from iwax.nn.masked_conv import MaskedConv
 from iwax.nn.memory import Memory, MemoryMLP
 from iwax.nn.mlp import ACTIVATIONS, MLP, gate
 from iwax.nn.normalisation import ChannelNorm, LayerNorm
+from iwax.nn.one_hot import OneHot
 from iwax.nn.pixelcnn import PixelCNN
 from iwax.nn.products import mixed_precision, product
 from iwax.nn.published import conv_hvae_decoder, conv_hvae_encoder
@@ -46,6 +47,7 @@ __all__ = [
     "MaskedMLP",
     "Memory",
     "MemoryMLP",
+    "OneHot",
     "PixelCNN",
     "StochasticLinear",
     "conv_hvae_decoder",

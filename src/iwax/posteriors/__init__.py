@@ -3,6 +3,7 @@
 from iwax import former_names
 from iwax.posteriors.amortised import Amortised
 from iwax.posteriors.bernoulli import Bernoulli
+from iwax.posteriors.categorical import Categorical
 from iwax.posteriors.chain import Chain
 from iwax.posteriors.coupling import coupling_layers, nice, real_nvp
 from iwax.posteriors.encoded import Encoded
@@ -23,6 +24,7 @@ from iwax.posteriors.top_down import TopDown
 __all__ = [
     "Amortised",
     "Bernoulli",
+    "Categorical",
     "Chain",
     "Encoded",
     "Flow",

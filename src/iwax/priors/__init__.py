@@ -1,6 +1,7 @@
 """p(z): each is bound to its model once a step (`bind`), then called with the covariates of a data point."""
 
 from iwax.priors.bernoulli import Bernoulli
+from iwax.priors.categorical import Categorical
 from iwax.priors.chain import Chain
 from iwax.priors.exemplar import Exemplar
 from iwax.priors.fixed import Fixed
@@ -9,4 +10,14 @@ from iwax.priors.mixture import Mixture
 from iwax.priors.standard_normal import StandardNormal
 from iwax.priors.vamp import Vamp
 
-__all__ = ["Bernoulli", "Chain", "Exemplar", "Fixed", "Flow", "Mixture", "StandardNormal", "Vamp"]
+__all__ = [
+    "Bernoulli",
+    "Categorical",
+    "Chain",
+    "Exemplar",
+    "Fixed",
+    "Flow",
+    "Mixture",
+    "StandardNormal",
+    "Vamp",
+]
