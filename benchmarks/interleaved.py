@@ -31,21 +31,29 @@ def parser(what: str, name: str, batch: int) -> argparse.ArgumentParser:
 
 
 def training_steps(
-    objective: gradients.AbstractObjective, batch: int, net: LatentVariableModel | None = None, k: int = 1
+    objective: gradients.AbstractObjective,
+    batch: int,
+    net: LatentVariableModel | None = None,
+    k: int = 1,
+    data: jax.Array | None = None,
 ) -> Steps:
-    """Further steps of the real training path, of Burda's net or another, in the pieces that a run of k would take."""
-    optimizer, rows = optax.adam(1e-3), 20 * batch
+    """Further steps of the real training path, of Burda's net or another, in the pieces that a run of k would take.
+
+    On made-up images, or on these ``data``.
+    """
+    data = jnp.asarray(binary_images(20 * batch, seed=0)) if data is None else data
+    optimizer, rows = optax.adam(1e-3), len(data)
     plan = training.Plan(epochs=1, batch=batch, seed=0, piece=training.rows_per_piece(batch, k))
     control = objective.init()
     net = model(jax.random.key(0)) if net is None else net
     state = training.initial_state(net, optimizer, control=control)
     advance = training.compile_segment(training.updates(objective, optimizer, plan, rows), state)
-    images, order = jnp.asarray(binary_images(rows, seed=0)), jnp.arange(rows)
+    order = jnp.arange(rows)
     state = jax.tree.map(lambda leaf: jnp.array(leaf) if isinstance(leaf, jax.Array) else leaf, state)
 
     def run(steps: int) -> None:
         nonlocal state
-        state, finite = advance(state, images, order, int(state.step) + steps)
+        state, finite = advance(state, data, order, int(state.step) + steps)
         if not finite:
             raise FloatingPointError("a loss was not finite")
 

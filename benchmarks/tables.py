@@ -256,6 +256,17 @@ def on_disk(result: dict[str, Any]) -> str:
     return "\n".join([table(head, rows), "", provenance(result)])
 
 
+def graphs(result: dict[str, Any]) -> str:
+    """A row for each graph: a step of a graph autoencoder, relative to its products, and the peak of memory."""
+    head = ["nodes", "links", "features", "step, ms", "products, ms", "step / products", "peak GB"]
+    rows = []
+    for each in result["graphs"]:
+        median = {name: summary["median"] for name, summary in each["milliseconds"].items()}
+        times = [f"{median['step']:.1f}", f"{median['products']:.1f}", spread(each["ratio"])]
+        rows.append([*(f"{each[name]:,}" for name in head[:3]), *times, f"{each['peak_gb']:.2f}"])
+    return "\n".join([table(head, rows), "", provenance(result)])
+
+
 RENDER: dict[str, Callable[[dict[str, Any]], str]] = {
     "step": step,
     "race": race,
@@ -269,6 +280,7 @@ RENDER: dict[str, Callable[[dict[str, Any]], str]] = {
     "cost": cost,
     "large_table": large_table,
     "on_disk": on_disk,
+    "graphs": graphs,
 }
 
 

@@ -69,6 +69,8 @@ class Bits(IntEnum):
     MASK = 8  # which pixels are hidden
     PERTURBED = 10  # which values of a background model's rows are replaced
     REPLACEMENT = 11  # by what
+    HELD_OUT_LINKS = 12  # which links of a graph are validation and test links
+    ABSENT_LINKS = 13  # which pairs without a link are held out beside them
     BUFFERS = 1 << 62  # BUFFERS + 2^32 e + b: that of the rows in buffer b of epoch e, of rows that are read in blocks
     EPOCHS = 1 << 63  # EPOCHS + e: the order of the rows in epoch e of a training
 

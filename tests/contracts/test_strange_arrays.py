@@ -63,6 +63,7 @@ OF_ROWS = {
     "embed": lambda x: inference.embed(MODEL, x, key=KEY),
     "impute": lambda x: inference.impute(MODEL, x, k=2, key=KEY),
     "impute_gibbs": lambda x: inference.impute_gibbs(MODEL, x, iterations=1, key=KEY),
+    "label_probabilities": lambda x: inference.label_probabilities(MODEL, x, k=2, key=KEY),
     "likelihood_ratio": lambda x: inference.likelihood_ratio(MODEL, MODEL, x, k=2, key=KEY),
     "reconstruct": lambda x: inference.reconstruct(MODEL, x, key=KEY),
     "resample": lambda x: inference.resample(MODEL, x, k=2, key=KEY),
@@ -81,6 +82,7 @@ NAN_IS_MISSING = {"impute", "impute_gibbs", "denoise", "comparable_scores"}
 OF_OTHERS = {
     "active_units": lambda a: evaluation.active_units([a]),
     "code_length": lambda a: inference.code_length(a, (2, 2)),
+    "average_precision": lambda a: evaluation.average_precision(a, a),
     "auroc": lambda a: evaluation.auroc(a, a),
     "error_of_mean": evaluation.error_of_mean,
     "marginal_moments": lambda a: evaluation.marginal_moments(MODEL, a, key=KEY, rows=2, k=2),
@@ -104,6 +106,8 @@ ANY = NONE | {"active_units": ("three axes", "no rows"), "error_of_mean": ("thre
 WITHOUT = {
     *("bidirectional_evidence", "mean_field_normal", "posterior_sampler", "resampling_sampler", "tail_size"),
     *("simulation_based_calibration", "generate", "generate_from_pseudo_inputs", "vamp_of"),
+    *("likeliest_links", "link_probabilities", "graph_of"),  # of a graph: tests/laws/test_graphs.py
+    *("brier_score", "expected_calibration_error"),  # of probabilities: tests/laws/test_labels.py
     "score_table",  # of rows that `data.read_rows` read, and refused where they are none
 }
 

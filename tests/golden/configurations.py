@@ -244,6 +244,9 @@ def _start(config: Config) -> build.FeatureStatistics:
     if settings["model.likelihood"] == "columns":
         table = table_start(COLUMNS, None, floor=settings["model.scale_floor"] or 0.0)
         return build.FeatureStatistics(np.full(len(COLUMNS), 0.5), np.ones(len(COLUMNS)), (len(COLUMNS),), None, table)
+    if settings["model.likelihood"] == "graph":
+        graph = build.GraphStart(np.array([[0, 1], [1, 2], [2, 4]]), 5, np.ones((5, 3), np.float32), density=0.3)
+        return build.FeatureStatistics(np.zeros(3), np.ones(3), (3,), graph=graph)
     shape = {"mnist": (28, 28), "own.npy": (6,)}.get(settings["data.name"], (8, 8))
     size = int(np.prod(shape))
     rows = (np.arange(500 * size).reshape(500, size) % 7 / 6).astype(np.float32)

@@ -21,6 +21,8 @@ TINY = "--set model.latent=2 --set model.hidden=[4] --set evaluation.k=5 --epoch
 VERBS = [
     f"train x.npy --output r {TINY}",
     f"train t.csv --output t {TINY}",
+    f"train g.csv --preset graph --output g {TINY}",
+    "links g --top 2 -o l.csv",
     "resume r",
     "verify r",
     "evaluate r --k 5",
@@ -46,7 +48,8 @@ VERBS = [
 LONG = {  # to compile; what they import is imported all the same
     *("resume", "evaluate", "diagnose", "reconstruct", "embed", "impute", "denoise", "score", "bnn", "report"),
     f"train t.csv --output t {TINY}",
-    "sample r -o s.csv",
+    f"train g.csv --preset graph --output g {TINY}",
+    *("sample r -o s.csv", "links"),
 }
 
 # the same words in a new interpreter, so that imports count too
@@ -106,6 +109,7 @@ def test_no_verb_starts_a_program(tmp_path, long):
     np.save(tmp_path / "x.npy", (rng.random((60, 6)) < 0.5).astype(np.float32))
     rows = "".join(f"{a:.3f},{b:.3f}\n" for a, b in rng.normal(size=(60, 2)))
     (tmp_path / "t.csv").write_text(f"a,b\n{rows}1.0,\n")
+    (tmp_path / "g.csv").write_text("".join(f"n{i},n{j}\n" for i in range(12) for j in range(i) if (i * j) % 3 == 0))
     verbs = [words.split() for words in VERBS if long or not {words, words.split()[0]} & LONG]
     environment = {k: v for k, v in os.environ.items() if k not in ("MPLCONFIGDIR", "MPL_IGNORE_SYSTEM_FONTS")}
     environment |= {"PATH": f"{tmp_path / 'programs'}:{os.environ['PATH']}", "XDG_CACHE_HOME": str(tmp_path / "cache")}

@@ -1,7 +1,6 @@
 """A variational graph autoencoder (Kipf and Welling 2016, arXiv:1611.07308): one data point is a whole graph.
 
-The adjacency matrix is the value, and the edges that the encoder passes messages along are given. The graph is the
-karate club of Zachary (1977, Journal of Anthropological Research 33, 452): 34 members, 78 friendships.
+The adjacency matrix is the value, and the edges that the encoder passes messages along are given.
 """
 
 import jax
@@ -10,47 +9,14 @@ import numpy as np
 import optax
 import pytest
 from jax.scipy.stats import norm
+from oracles.karate import LINKS as PAIRS
+from oracles.karate import NODES, adjacency
 
 from iwax import Datum, bounds, evaluation, gradients, inference, parts, supports, training
 from iwax.model import LatentVariableModel
 
 KEY = jax.random.key(0)
-NODES, HIDDEN, LATENT = 34, 8, 2
-FRIENDS = {
-    0: (1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 12, 13, 17, 19, 21, 31),
-    1: (2, 3, 7, 13, 17, 19, 21, 30),
-    2: (3, 7, 8, 9, 13, 27, 28, 32),
-    3: (7, 12, 13),
-    4: (6, 10),
-    5: (6, 10, 16),
-    6: (16,),
-    8: (30, 32, 33),
-    9: (33,),
-    13: (33,),
-    14: (32, 33),
-    15: (32, 33),
-    18: (32, 33),
-    19: (33,),
-    20: (32, 33),
-    22: (32, 33),
-    23: (25, 27, 29, 32, 33),
-    24: (25, 27, 31),
-    25: (31,),
-    26: (29, 33),
-    27: (33,),
-    28: (31, 33),
-    29: (32, 33),
-    30: (32, 33),
-    31: (32, 33),
-    32: (33,),
-}
-PAIRS = np.array([(i, j) for i, others in FRIENDS.items() for j in others])
-
-
-def adjacency() -> np.ndarray:
-    found = np.zeros((NODES, NODES), int)
-    found[PAIRS[:, 0], PAIRS[:, 1]] = found[PAIRS[:, 1], PAIRS[:, 0]] = 1
-    return found
+HIDDEN, LATENT = 8, 2
 
 
 def graph(matrix: np.ndarray, features: np.ndarray) -> Datum:

@@ -30,6 +30,7 @@ VERBS = {  # verb x is what iwax.cli.x calls x
     "sample": "Draw new data.",
     "reconstruct": "Pass data through the model and back.",
     "embed": "Find where rows of data lie in the latent space.",
+    "links": "Find links that a graph lacks.",
     "impute": "Fill missing cells of a file, or hidden pixels.",
     "denoise": "Restore noisy binary images.",
     "score": "Compute log p(x) of each row of a file.",

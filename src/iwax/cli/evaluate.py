@@ -18,11 +18,12 @@ __all__ = ["evaluate"]
 Split = Annotated[str | None, option("--split", "test|valid|train", "Which rows.")]
 Samples = Annotated[int | None, option("--k", "N", "Samples per row (5000), or per set (32).")]
 Method = Annotated[
-    str,
+    str | None,
     option(
         "--method",
-        "importance|annealed|bidirectional|jackknife",
-        "How log p(x) is estimated; bidirectional is on data simulated from the model.",
+        "importance|annealed|bidirectional|jackknife|links",
+        "How log p(x) is estimated (importance); bidirectional is on data simulated from the model; links, of a graph, "
+        "is its usual one, and ranks held-out pairs.",
     ),
 ]
 Chains = Annotated[int | None, option("--chains", "N", "Chains per row, of annealing (16).")]
@@ -41,7 +42,7 @@ def evaluate(
     run: Run,
     split: Split = None,
     k: Samples = None,
-    method: Method = "importance",
+    method: Method = None,
     chains: Chains = None,
     temperatures: Temperatures = None,
     leapfrog: Leapfrog = None,

@@ -41,7 +41,8 @@ def finish(run: Run, terminal: Terminal, *, stopped: str | None = None) -> None:
     """
     with Reporter(terminal) as reporter:
         report = run.at(run.config.evaluation.checkpoint).evaluate(reporter=reporter)
-    terminal.say(f"measured    log p(x) = {report['log_evidence']:.4g}; drawing pictures")
+    found = f"AUC = {report['auc']:.4g}" if "auc" in report else f"log p(x) = {report['log_evidence']:.4g}"
+    terminal.say(f"measured    {found}; drawing pictures")
     for path in draw(run):
         terminal.say(f"picture     {path}")
     terminal.say(f"run folder  {run.path}")
@@ -53,6 +54,13 @@ def finish(run: Run, terminal: Terminal, *, stopped: str | None = None) -> None:
 
 def what_next(run: Run) -> list[str]:
     """The lines of commands that a trained run invites, each with what it gives."""
+    if run.about.graph is not None:
+        return _listed(
+            {
+                f"links {run.path} --top 50": "pairs that are likely linked, though the graph does not say so",
+                f"embed {run.path} -o nodes.csv": "where its nodes lie in the latent space",
+            }
+        )
     ending = "csv" if run.about.columns else "png"
     commands = {f"report {run.path}": "a page of what was learned, for any browser"}
     if run.config.model.mask:  # cells of the data are missing
@@ -62,6 +70,10 @@ def what_next(run: Run) -> list[str]:
         f"score {run.path} FILE": "log p(x) of your own rows",
         f"compare {run.path} RUN": "next to another run on the same data",
     }
+    return _listed(commands)
+
+
+def _listed(commands: dict[str, str]) -> list[str]:
     wide = max(map(len, commands))
     heads = ["what next", *[""] * (len(commands) - 1)]
     return [

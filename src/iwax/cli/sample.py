@@ -40,6 +40,8 @@ def sample(
         raise ValueError(f"-n must be from 1 to 1000000, got {n}")
     terminal: Terminal = context.obj
     with trained.opened(run, checkpoint=checkpoint, fallback=fallback) as opened:
+        if opened.about.graph is not None:
+            raise ValueError(f"run {run} is of a graph, of which no rows are drawn: iwax links gives likely links")
         drawn = inference.generate(opened.model, n, key=trained.key_of(seed))
         shape, columns, dialect = opened.shape, opened.about.columns, opened.dialect
     if output is None:

@@ -5,7 +5,10 @@ from iwax.data.columns import Column
 from iwax.data.dataset import Dataset, Split
 from iwax.data.fetch import ChecksumError, UnavailableError
 from iwax.data.files import read_rows
+from iwax.data.graph import Graph, ListedGraph, read_graph
+from iwax.data.graph_rows import as_dataset, load_graph
 from iwax.data.info import Info
+from iwax.data.link_split import HeldOut, LinkSplit, split_links
 from iwax.data.listing import listing
 from iwax.data.loading import load
 from iwax.data.perturbation import perturb
@@ -20,21 +23,29 @@ __all__ = [
     "Column",
     "Dataset",
     "Dialect",
+    "Graph",
+    "HeldOut",
     "Info",
+    "LinkSplit",
+    "ListedGraph",
     "Rows",
     "Split",
     "TableError",
     "UnavailableError",
+    "as_dataset",
     "availability",
     "filled_table",
     "get",
     "info",
     "listing",
     "load",
+    "load_graph",
     "names",
     "nearest",
     "perturb",
+    "read_graph",
     "read_rows",
+    "split_links",
     "written_as",
 ]
 

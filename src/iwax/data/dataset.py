@@ -2,17 +2,18 @@
 
 import hashlib
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
 from iwax.data.columns import Column
+from iwax.data.graph import ListedGraph
 from iwax.data.on_disk import RowsOnDisk
 from iwax.data.recognition import LeftOut
 from iwax.formats.refusals import Words
 from iwax.printed import printed
 
-Kind = Literal["binary", "grey", "real", "table"]
+Kind = Literal["binary", "grey", "real", "table", "graph"]
 
 
 @printed()
@@ -57,10 +58,11 @@ class Dataset:
     """Train, validation and test rows under one name whose ``protocol`` says how they were made.
 
     ``shape`` is the shape of one row as it was before flattening, e.g. ``(28, 28)`` or ``(28, 28, 3)``.
-    ``kind`` is what a model is given: ``"binary"`` (0 or 1), ``"grey"`` (whole numbers 0..255), ``"real"``, or
+    ``kind`` is what a model is given: ``"binary"`` (0 or 1), ``"grey"`` (whole numbers 0..255), ``"real"``,
     ``"table"``, whose ``columns`` say what each feature is, ``left_out`` which columns of the file are none, and
-    ``warnings`` what looks wrong. Values are float32, NaN where a cell is missing, in
-    real data, in tables, and in binary and grey data with missing cells; else they are uint8.
+    ``warnings`` what looks wrong, or ``"graph"``, one row of the pairs that ``graph`` lists, 1 for a link and NaN for
+    what is not known. Values are float32, NaN where a cell is missing, in
+    real data, in tables, in graphs, and in binary and grey data with missing cells; else they are uint8.
     With ``binarize_training`` the training values are grey uint8 that stand for probabilities value/255 and
     are drawn again to {0, 1} at every access (then ``kind`` is ``"binary"``). Validation and test values are
     final: they are never drawn again.
@@ -82,10 +84,13 @@ class Dataset:
     columns: tuple[Column, ...] | None = None
     left_out: tuple[LeftOut, ...] = ()
     warnings: tuple[Words, ...] = ()
+    graph: ListedGraph | None = None
 
     def __post_init__(self) -> None:
-        if self.kind not in ("binary", "grey", "real", "table"):
-            raise ValueError(f"kind must be 'binary', 'grey', 'real' or 'table'; got {self.kind!r}")
+        if self.kind not in get_args(Kind):
+            raise ValueError(f"kind must be one of {', '.join(get_args(Kind))}; got {self.kind!r}")
+        if (self.kind == "graph") != (self.graph is not None):
+            raise ValueError(f"{self.name}: data of kind 'graph', and no other, need a graph; got kind {self.kind!r}")
         names = [column.name for column in self.columns or ()]
         if len(names) != (self.features if self.kind == "table" else 0) or len(set(names)) != len(names):
             raise ValueError(
@@ -103,7 +108,7 @@ class Dataset:
             )
         drawn_later = self.binarize_training and part == "train"
         incomplete = self.kind in ("binary", "grey") and not drawn_later and split.values.dtype == np.float32
-        dtype = np.float32 if self.kind in ("real", "table") or incomplete else np.uint8
+        dtype = np.float32 if self.kind in ("real", "table", "graph") or incomplete else np.uint8
         if split.values.dtype != dtype:
             raise ValueError(
                 f"{self.name}: {part} of kind {self.kind!r} needs {np.dtype(dtype)} values; got {split.values.dtype}"
@@ -119,12 +124,12 @@ class Dataset:
                     f"{self.name}: {part} of kind 'table' needs the values of its columns, and the places of levels "
                     f"from 0; {column.name!r} needs {column.needs}; got {values[wrong, i][0]}"
                 )
-        if self.kind in ("binary", "grey"):
-            wrong = values > (1 if self.kind == "binary" else 255)
+        if self.kind in ("binary", "grey", "graph"):
+            wrong = values > (255 if self.kind == "grey" else 1)
             if values.dtype == np.float32:
                 wrong |= (values < 0) | (values != np.floor(values)) & ~np.isnan(values)
             if wrong.any():
-                needed = "values in {0, 1}" if self.kind == "binary" else "whole numbers 0..255"
+                needed = "whole numbers 0..255" if self.kind == "grey" else "values in {0, 1}"
                 raise ValueError(f"{self.name}: {part} of kind {self.kind!r} needs {needed}; got {values[wrong][0]}")
 
     @property
@@ -168,4 +173,6 @@ class Dataset:
                 state.update(np.ascontiguousarray(split.values).data)
         for column in self.columns or ():
             state.update(repr((column.name, column.kind, column.levels)).encode())
+        if self.graph is not None:
+            self.graph.update(state)
         return state.hexdigest()

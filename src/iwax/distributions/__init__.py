@@ -10,6 +10,7 @@ from iwax.distributions.continuous_bernoulli import ContinuousBernoulli
 from iwax.distributions.discretized_logistic import DiscretizedLogistic
 from iwax.distributions.feature_mixture import FeatureMixture
 from iwax.distributions.flipped_bernoulli import FlippedBernoulli
+from iwax.distributions.graph import Graph
 from iwax.distributions.hamiltonian import Hamiltonian
 from iwax.distributions.hurdle import Hurdle
 from iwax.distributions.independent import AbstractIndependent
@@ -18,6 +19,7 @@ from iwax.distributions.log_normal import LogNormal
 from iwax.distributions.mixture import Mixture
 from iwax.distributions.negative_binomial import NegativeBinomial
 from iwax.distributions.normal import Normal
+from iwax.distributions.point import Point
 from iwax.distributions.poisson import Poisson
 from iwax.distributions.scaled import Scaled
 from iwax.distributions.student_t import StudentT
@@ -35,6 +37,7 @@ __all__ = [
     "DiscretizedLogistic",
     "FeatureMixture",
     "FlippedBernoulli",
+    "Graph",
     "Hamiltonian",
     "Hurdle",
     "IntegerLogistic",
@@ -42,6 +45,7 @@ __all__ = [
     "Mixture",
     "NegativeBinomial",
     "Normal",
+    "Point",
     "Poisson",
     "Scaled",
     "StudentT",

@@ -3,6 +3,7 @@
 from iwax.evaluation.aggregate import AggregatePosterior, aggregate_posterior
 from iwax.evaluation.annealed import AnnealedEvidence, annealed_evidence
 from iwax.evaluation.auroc import Auroc, auroc
+from iwax.evaluation.average_precision import average_precision
 from iwax.evaluation.bidirectional import BidirectionalEvidence, bidirectional_evidence
 from iwax.evaluation.calibration import (
     Calibration,
@@ -46,6 +47,7 @@ __all__ = [
     "aggregate_posterior",
     "annealed_evidence",
     "auroc",
+    "average_precision",
     "bidirectional_evidence",
     "brier_score",
     "convergence_in_k",

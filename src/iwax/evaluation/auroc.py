@@ -30,7 +30,7 @@ def auroc(inliers: ArrayLike, outliers: ArrayLike) -> Auroc:
     >>> auroc([1.0, 2.0, 4.0], [0.0, 3.0])
     Auroc(value=0.6666, standard_error=0.3727)
     """
-    a, b = _scores("inliers", inliers), _scores("outliers", outliers)
+    a, b = scores_of("inliers", inliers), scores_of("outliers", outliers)
     together = rankdata(np.concatenate([a, b]))
     of_inliers = (together[: a.size] - rankdata(a)) / b.size  # the share of outliers below each inlier
     of_outliers = 1 - (together[a.size :] - rankdata(b)) / a.size
@@ -38,7 +38,8 @@ def auroc(inliers: ArrayLike, outliers: ArrayLike) -> Auroc:
     return Auroc(float(of_inliers.mean()), float(np.sqrt(variance)))
 
 
-def _scores(name: str, scores: ArrayLike) -> np.ndarray:
+def scores_of(name: str, scores: ArrayLike) -> np.ndarray:
+    """Scores [n] of at least two rows, as numbers that have a rank. Raises ValueError for others."""
     found = numeric(name, scores).astype(np.float64)
     if found.ndim != 1 or found.size < 2:
         raise ValueError(f"{name} needs scores [n] of at least two rows, got shape {found.shape}")

@@ -18,6 +18,7 @@ from iwax.gradients.functions import AnyObjective, as_objective, surrogate
 from iwax.gradients.local_reconstruction import with_local_reconstruction
 from iwax.gradients.objective import Objective
 from iwax.gradients.protocol import AbstractObjective, Penalty, Surrogate
+from iwax.gradients.tempered import Tempered
 from iwax.gradients.uncertain_weights import bayesian, with_weight_kl
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "Objective",
     "Penalty",
     "Surrogate",
+    "Tempered",
     "Weights",
     "as_objective",
     "bayesian",

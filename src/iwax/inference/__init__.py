@@ -9,6 +9,7 @@ from iwax.inference.generate import Generated, decode, generate
 from iwax.inference.gibbs import impute_gibbs
 from iwax.inference.impute import Imputation, impute
 from iwax.inference.labels import LabelProbabilities, label_probabilities
+from iwax.inference.links import LinkProbabilities, graph_of, likeliest_links, link_probabilities
 from iwax.inference.memory import SlotPreferences, slot_pictures, slot_preferences
 from iwax.inference.pseudo_inputs import OfPseudoInputs, generate_from_pseudo_inputs, vamp_of
 from iwax.inference.reconstruct import ResamplingWeights, reconstruct, resample, resampling_weights
@@ -20,6 +21,7 @@ __all__ = [
     "Imputation",
     "LabelProbabilities",
     "LikelihoodRatio",
+    "LinkProbabilities",
     "OfPseudoInputs",
     "ResamplingWeights",
     "ScoreTable",
@@ -31,10 +33,13 @@ __all__ = [
     "embed",
     "generate",
     "generate_from_pseudo_inputs",
+    "graph_of",
     "impute",
     "impute_gibbs",
     "label_probabilities",
+    "likeliest_links",
     "likelihood_ratio",
+    "link_probabilities",
     "reconstruct",
     "resample",
     "resampling_weights",

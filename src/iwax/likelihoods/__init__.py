@@ -4,6 +4,7 @@ from iwax import former_names
 from iwax.likelihoods.autoregressive import Autoregressive
 from iwax.likelihoods.columns import ColumnKind, Columns, columns_of
 from iwax.likelihoods.flipped import Flipped
+from iwax.likelihoods.graph import Graph
 from iwax.likelihoods.likelihood import Likelihood
 from iwax.likelihoods.named import (
     Bernoulli,
@@ -38,6 +39,7 @@ __all__ = [
     "DiscretizedLogisticMixture",
     "Flipped",
     "Gaussian",
+    "Graph",
     "IntegerLogistic",
     "Likelihood",
     "LogNormal",

@@ -5,11 +5,13 @@ Dense networks take any leading axes; convolutional ones take one data point, a 
 """
 
 from iwax import former_names
+from iwax.nn.constant import Constant
 from iwax.nn.conv import Conv, ConvLayer, Image
 from iwax.nn.conv_net import ConvNet
 from iwax.nn.deconv_net import DeconvNet
 from iwax.nn.feature_encoding import Encoding, FeatureEncoding
 from iwax.nn.gated_pixelcnn import GatedPixelCNN, GatedPixelLayer
+from iwax.nn.graph_convolution import GraphConvolution
 from iwax.nn.init import INITIAL_WEIGHTS, dense_weight, kernel, mean_logits
 from iwax.nn.joined import Joined
 from iwax.nn.layered import Layered, hidden_layers
@@ -20,6 +22,15 @@ from iwax.nn.memory import Memory, MemoryMLP
 from iwax.nn.mlp import ACTIVATIONS, MLP, gate
 from iwax.nn.normalisation import ChannelNorm, LayerNorm
 from iwax.nn.one_hot import OneHot
+from iwax.nn.pair_scores import (
+    AbstractPairScore,
+    Bilinear,
+    DegreeCorrected,
+    Distance,
+    InnerProduct,
+    Rates,
+    ScaledInnerProduct,
+)
 from iwax.nn.pixelcnn import PixelCNN
 from iwax.nn.products import mixed_precision, product
 from iwax.nn.published import conv_hvae_decoder, conv_hvae_encoder
@@ -29,16 +40,23 @@ __all__ = [
     "ACTIVATIONS",
     "INITIAL_WEIGHTS",
     "MLP",
+    "AbstractPairScore",
+    "Bilinear",
     "ChannelNorm",
+    "Constant",
     "Conv",
     "ConvLayer",
     "ConvNet",
     "DeconvNet",
+    "DegreeCorrected",
+    "Distance",
     "Encoding",
     "FeatureEncoding",
     "GatedPixelCNN",
     "GatedPixelLayer",
+    "GraphConvolution",
     "Image",
+    "InnerProduct",
     "Joined",
     "LayerNorm",
     "Layered",
@@ -49,6 +67,8 @@ __all__ = [
     "MemoryMLP",
     "OneHot",
     "PixelCNN",
+    "Rates",
+    "ScaledInnerProduct",
     "StochasticLinear",
     "conv_hvae_decoder",
     "conv_hvae_encoder",

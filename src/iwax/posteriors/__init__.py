@@ -17,6 +17,7 @@ from iwax.posteriors.ladder import Ladder, Rung
 from iwax.posteriors.linear_iaf import convex_linear_iaf, linear_iaf
 from iwax.posteriors.mixture import Mixture
 from iwax.posteriors.planar import planar, radial
+from iwax.posteriors.point import Point
 from iwax.posteriors.prior import Prior
 from iwax.posteriors.sylvester import sylvester
 from iwax.posteriors.top_down import TopDown
@@ -33,6 +34,7 @@ __all__ = [
     "Hamiltonian",
     "Ladder",
     "Mixture",
+    "Point",
     "Prior",
     "Rung",
     "Shared",

@@ -7,6 +7,7 @@ from iwax.priors.exemplar import Exemplar
 from iwax.priors.fixed import Fixed
 from iwax.priors.flow import Flow
 from iwax.priors.mixture import Mixture
+from iwax.priors.of_features import OfFeatures
 from iwax.priors.standard_normal import StandardNormal
 from iwax.priors.vamp import Vamp
 
@@ -18,6 +19,7 @@ __all__ = [
     "Fixed",
     "Flow",
     "Mixture",
+    "OfFeatures",
     "StandardNormal",
     "Vamp",
 ]

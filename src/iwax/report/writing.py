@@ -53,6 +53,12 @@ def write(
     if target.exists() and not overwrite:
         raise FileExistsError(f"{target} exists already; name another file, or overwrite it: overwrite=True")
     for each in runs:
+        opened = each if isinstance(each, Run) else Run(each)
+        if opened.about.graph is not None:
+            raise ValueError(
+                f"run {each} is of a graph, of which there is no page yet: its pictures are in "
+                f"{Path(each) / 'samples'}, and iwax links and iwax embed give links and nodes"
+            )
         if Sealed(Path(each)).files.kind(LOCK):
             warn(f"{each} is at work, or was stopped: write the report again when it is done")
     document = compose(runs, data_path=data_path, fallback=fallback, note=note, warn=warn).encode()

@@ -136,8 +136,7 @@ class Run:
     def model(self) -> LatentVariableModel:
         """The trained model. CorruptCheckpointError where it does not verify, or is not of this run."""
         with self.placed():
-            about = self.about
-            return load_model(self.checkpoint, self.config, shape=about.shape, columns=about.columns)
+            return load_model(self.checkpoint, self.config, **self.about.form)
 
     # -- data --------------------------------------------------------------------------------------------------------
 
@@ -197,6 +196,7 @@ class Run:
     def _read(
         self, file: str | Path, how: str | None, span: Span | None, *, empty: bool, each: bool
     ) -> tuple[np.ndarray, Rows]:
+        self.about.refuse_rows(self.path, file)
         path, table, dialect = Path(file), self.about.columns, self.config.data.dialect
         found = read_rows(path, table, dropped=self.left_out, dialect=dialect, empty=empty, each=each, span=span)
         values = run_data.values(path, found, self.about, how or self.config.data.binarize)
@@ -224,7 +224,7 @@ class Run:
         """
         writable.check(self.path / "evaluation" / "new", what="measurement")
         settings = self.config.evaluation
-        chosen = method_of(method or "importance", {} if split is None else {"split": split}, k=settings.k)
+        chosen = method_of(method, {} if split is None else {"split": split}, k=settings.k, kind=self.about.kind)
         rows = "simulated" if chosen.simulates else split or settings.split
         limit, seed = settings.limit if limit is None else limit, COMMON_SEED if seed is None else seed
         task = Task(self, rows, limit, seed, reporter)
@@ -268,7 +268,7 @@ def load(run: str | Path, *, checkpoint: str = "best", fallback: bool = False) -
 def evaluate(
     run: str | Path | Run,
     *,
-    method: str | Method = "importance",
+    method: str | Method | None = None,
     split: str | None = None,
     k: int | None = None,
     chains: int | None = None,
@@ -286,15 +286,15 @@ def evaluate(
 ) -> dict[str, Any]:
     """Measure the run in a folder, as `Run.evaluate` does, by a method or by the name of one with its settings.
 
-    `importance` takes k samples for each row; `annealed` takes `chains`, `temperatures`, `leapfrog` steps and a `start`
-    at the prior or the posterior q(z|x); `bidirectional` the same in both directions; `jackknife` the `order` of the
-    estimate from k draws and how often it is repeated and averaged (an estimate, no bound). The checkpoint is the
-    configured one where it is None. Raises ValueError for an unknown method or a setting that it does not take.
+    `importance` and, of a graph, `links` take k samples; `annealed` takes `chains`, `temperatures`, `leapfrog` steps
+    and a `start` at prior or posterior; `bidirectional` the same both ways; `jackknife` the `order` of the estimate
+    from k draws, and how often it is averaged (no bound). The checkpoint is the configured one where it is None. Raises
+    ValueError for an unknown method, or a setting that it does not take.
     """
     opened = run if isinstance(run, Run) else Run(run, data_path=data_path, fallback=fallback)
-    settings = opened.config.evaluation
     given = {"split": split, "k": k, "chains": chains, "temperatures": temperatures, "leapfrog": leapfrog}
     given |= {"start": start, "order": order, "repeats": repeats}
-    chosen = method_of(method, {name: each for name, each in given.items() if each is not None}, k=settings.k)
-    opened = opened.at(checkpoint or settings.checkpoint)
+    taken = {name: each for name, each in given.items() if each is not None}
+    chosen = method_of(method, taken, k=opened.config.evaluation.k, kind=opened.about.kind)
+    opened = opened.at(checkpoint or opened.config.evaluation.checkpoint)
     return opened.evaluate(chosen, split=split, limit=limit, seed=seed, reporter=reporter)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from math import prod
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 from pydantic import BaseModel, Field
@@ -25,6 +25,14 @@ CELL, TEXT = 64, 4096  # bytes of a value in any format, and of a text in a colu
 ABOVE = 2  # folders above a run folder that are searched: a run is made in runs/ of the folder one works in
 
 
+class GraphRecord(BaseModel):
+    """The sizes of a graph: its nodes, what is known of each, and the share of pairs that are linked in training."""
+
+    nodes: int = Field(ge=1, lt=2**31)
+    features: int = Field(ge=0, lt=2**31)
+    density: float = Field(gt=0, lt=1)
+
+
 class DataRecord(BaseModel):
     """The data that a run began with; ``path`` is where they lay, None for a registered data set."""
 
@@ -39,11 +47,25 @@ class DataRecord(BaseModel):
     left_out: tuple[str, ...] | None = None  # of the table's columns, though no setting says so
     delimiter: str | None = None  # of a text table, as it showed it
     encoding: str | None = None
+    graph: GraphRecord | None = None
 
     def written(self, dialect: data.Dialect) -> data.Dialect:
         """The dialect with the delimiter and the encoding that the table showed."""
         known = {"delimiter": self.delimiter, "encoding": self.encoding}
         return replace(dialect, **{name: word for name, word in known.items() if word is not None})
+
+    @property
+    def form(self) -> dict[str, Any]:
+        """What a model needs to know of the data before it is read back."""
+        return {"shape": self.shape, "columns": self.columns, "graph": self.graph}
+
+    def refuse_rows(self, run: Path, file: str | Path) -> None:
+        """Raise ValueError for rows of a file, of a run on a graph."""
+        if self.graph is not None:
+            raise ValueError(
+                f"run {run} is of one graph, {self.name}, and takes no rows of a file; got {file}: iwax links and iwax "
+                "embed give its links and nodes"
+            )
 
     @property
     def features(self) -> int:
@@ -57,8 +79,8 @@ class DataRecord(BaseModel):
 
     @property
     def noun(self) -> str:
-        """What a row is called: an image, or a row."""
-        return "image" if self.images else "row"
+        """What a row is called: an image, a graph, or a row."""
+        return "graph" if self.graph else "image" if self.images else "row"
 
     @property
     def names(self) -> list[str]:
@@ -83,7 +105,13 @@ def record(dataset: data.Dataset, settings: Data) -> DataRecord:
         left_out=tuple(each.name for each in dataset.left_out) or None,
         delimiter=dialect.delimiter,
         encoding=dialect.encoding,
+        graph=None if dataset.graph is None else _of_graph(dataset.graph),
     )
+
+
+def _of_graph(graph: data.ListedGraph) -> GraphRecord:
+    links = int((graph.part == 0).sum())
+    return GraphRecord(nodes=graph.nodes, features=graph.features, density=links / graph.graph.pairs)
 
 
 def portable(name: str) -> str | None:

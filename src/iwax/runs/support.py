@@ -29,8 +29,9 @@ def check(likelihood: Likelihood, dataset: Dataset, *, source: str) -> None:
     for part, split in dataset.splits().items():
         if not (dataset.binarize_training and part == "train"):
             fractions = dataset.kind == "grey" and likelihood.family is not None and likelihood.family.grey
-            if (likelihood.kind == "columns") != (dataset.kind == "table"):
-                _refuse_kind(likelihood, dataset, source)
+            for kind, of in (("columns", "table"), ("graph", "graph")):
+                if (likelihood.kind == kind) != (dataset.kind == of):
+                    _refuse_kind(likelihood, dataset, source)
             if isinstance(split.values, RowsOnDisk):
                 _check_on_disk(likelihood, dataset.kind, split.values, unit=255 if fractions else 1)
             else:
@@ -86,9 +87,10 @@ def check_values(
 
 
 def _refuse_kind(likelihood: Likelihood, dataset: Dataset, source: str) -> NoReturn:
-    table = likelihood.kind == "columns"
-    wanted = "a table with columns (.csv or .parquet)" if table else "rows of one kind of numbers"
+    needs = {"columns": "a table with columns (.csv or .parquet)", "graph": "a graph (--set data.graph=true)"}
+    wanted = needs.get(likelihood.kind or "", "rows of one kind of numbers")
     got = f"a table of {len(dataset.columns)} columns" if dataset.columns else f"{dataset.kind} rows"
+    got = "a graph" if dataset.kind == "graph" else got
     raise ValueError(
         f"{source}: model.likelihood={likelihood.kind} needs {wanted}, got {got}; leave model.likelihood out, or save "
         "the numbers as .npy"

@@ -109,7 +109,7 @@ def _first_state(work: Work, start: Path | None) -> State:
             )
     checkpoint.verify(start)
     try:
-        model = load_model(start, work.config, shape=work.dataset.shape, columns=work.dataset.columns)
+        model = load_model(start, work.config, **run_data.record(work.dataset, work.config.data).form)
     except NotFiniteError:
         raise
     except CorruptCheckpointError as error:  # it verifies, so it is whole, and of other data

@@ -14,7 +14,7 @@ from jaxtyping import Num
 
 from iwax._typing import PRNGKey
 from iwax.bfloat16 import has_units
-from iwax.data import Dataset, names
+from iwax.data import Dataset, ListedGraph, names
 from iwax.data import info as registered
 from iwax.data.binarization import binarize_once
 from iwax.data.binarization_on_disk import drawn_once
@@ -28,12 +28,13 @@ from iwax.settings.config import Config, Training
 from iwax.settings.model import LARGEST_WEIGHTS
 from iwax.settings.parts import whole
 from iwax.settings.parts.columns import table_start
-from iwax.settings.parts.networks import FeatureStatistics
+from iwax.settings.parts.networks import FeatureStatistics, GraphStart
 from iwax.streams import Bits
 from iwax.training import Plan, rows_per_piece, schedules
 
 __all__ = [
     "FeatureStatistics",
+    "GraphStart",
     "build_model",
     "build_optimizer",
     "build_plan",
@@ -45,7 +46,7 @@ __all__ = [
     "values",
 ]
 
-_LIKELIHOODS = {"real": "gaussian", "table": "columns"}  # of data that are neither binary nor grey
+_LIKELIHOODS = {"real": "gaussian", "table": "columns", "graph": "graph"}  # of data that are neither binary nor grey
 FINAL_SEED = 0  # of the one draw at which training rows binarised at every access are measured
 COPIES = 3  # of every number: itself, and two moments of Adam
 TABLE_ROWS = 100_000  # of a table on disk whose columns say where the untrained model starts
@@ -61,7 +62,7 @@ def resolve(config: Config, dataset: Dataset) -> Config:
     'bernoulli'
     """
     model = config.model.with_likelihood(_LIKELIHOODS.get(dataset.kind, "bernoulli")).model_dump()
-    if dataset.missing and model["mask"] is None:
+    if dataset.missing and model["mask"] is None and dataset.kind != "graph":
         model["mask"] = True
     named = config.data.model_dump() | {"name": canonical_name(config.data.name), "on_disk": dataset.on_disk or None}
     measured = config.evaluation.model_dump()
@@ -86,6 +87,8 @@ def feature_statistics(config: Config, dataset: Dataset) -> FeatureStatistics:
     >>> feature_statistics(Config(), data.load("digits")).mean.shape
     (64,)
     """
+    if dataset.graph is not None:
+        return _of_graph(dataset.graph, dataset.shape)
     shown = values(config, dataset, "train")
     unit = 255.0 if dataset.binarize_training else 1.0
     if isinstance(shown, RowsOnDisk):
@@ -103,6 +106,13 @@ def feature_statistics(config: Config, dataset: Dataset) -> FeatureStatistics:
         seen = shown.take(spread(len(shown), TABLE_ROWS)) if isinstance(shown, RowsOnDisk) else shown
         table = table_start(dataset.columns, seen, floor=config.model.scale_floor or 0.0, source=config.data.name)
     return FeatureStatistics(mean, scale, dataset.shape, _examples(config, shown, unit), table)
+
+
+def _of_graph(graph: ListedGraph, shape: tuple[int, ...]) -> FeatureStatistics:
+    """Pairs, nodes and the share of linked pairs in training; a row of pairs has no statistics of its own."""
+    density = max(int((graph.part == 0).sum()), 1) / max(graph.graph.pairs, 2)
+    start = GraphStart(graph.pairs, graph.nodes, graph.graph.features, density)
+    return FeatureStatistics(np.zeros(shape), np.ones(shape), shape, graph=start)
 
 
 def _examples(config: Config, shown: Any, unit: float) -> np.ndarray | None:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from os.path import commonprefix
 from types import MappingProxyType
 
-from iwax.settings.presets import LADDER, MEMORY, PRESETS, STOCHASTIC, TOMCZAK, Settings
+from iwax.settings.presets import GRAPHS, LADDER, MEMORY, PRESETS, STOCHASTIC, TOMCZAK, Settings
 
 __all__ = ["DEFAULT_PRESET", "RECIPES", "default_preset", "names", "settings"]
 
@@ -75,6 +75,13 @@ _LADDER_PAPER: Settings = {
     "training.schedule": "constant",
     "training.reduction": "mean",
 }
+_OF_GRAPHS: Settings = {
+    "training.batch": 1,
+    "training.epochs": 200,
+    "training.learning_rate": 1e-2,
+    "training.schedule": "constant",
+    "training.record": 10,
+}
 _TABLE: Settings = {"training.batch": 64, "training.epochs": 200, "training.validate_every": 4, "training.patience": 10}
 
 
@@ -82,6 +89,8 @@ def _own_recipe(preset: str, recipe: str) -> Settings:
     quick = recipe == "quick"
     if preset == "table":
         return {**RECIPES["quick"], **_PATHWISE, **_TABLE}
+    if preset in GRAPHS:  # the recipe that was printed
+        return {**RECIPES["quick"], "objective.gradient": "pathwise", **_OF_GRAPHS}
     if preset in TOMCZAK:
         normalised = {"training.normalise": True} if preset in _NORMALISED else {}
         return _PATHWISE if quick else {**_FLOW_PAPER, **normalised}
@@ -148,7 +157,8 @@ def settings(preset: str, *, recipe: str, data: str) -> Settings:
     layers = len(latent) if isinstance(latent, list) else 1
     sizes = {} if preset in _SIZED_ALIKE else _SIZES.get(data, {}).get(layers, {})
     epochs = _EPOCHS.get(data, {}) if recipe == "quick" else {}
-    floor = {"model.scale_floor": _SCALE_FLOOR} if default_preset(data) == "table" else {}
+    table = default_preset(data) == "table" and preset not in GRAPHS
+    floor = {"model.scale_floor": _SCALE_FLOOR} if table else {}
     return {**RECIPES[recipe], **_own_recipe(preset, recipe), **chosen, **sizes, **epochs, **floor}
 
 

@@ -5,6 +5,7 @@ anything is allocated. The description of a field is what its error message says
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
@@ -58,6 +59,18 @@ class Data(Section):
     decimal: Literal[",", "."] | None = Field(
         default=None, description="of a table, what stands before decimals (, or .), or null (a point)"
     )
+    graph: bool | None = Field(
+        default=None, description="true (a list of links between nodes, or an .npz of a graph), or null (rows)"
+    )
+    directed: bool | None = Field(
+        default=None, description="of a graph, true (directions of links are left out), or null (there are none)"
+    )
+    held_out: Literal["unknown", "absent"] | None = Field(
+        default=None,
+        description="of a graph, what links held out are in training: unknown, absent (as Kipf and Welling have it), "
+        "or null (unknown)",
+    )
+    split_seed: int | None = integer(None, 0, 2**32 - 1, "of a graph, which links are held out; null is 0")
     on_disk: bool | None = Field(
         default=None,
         description="true (rows stay on disk, read as they are needed), false (all are read into memory), or null "
@@ -85,8 +98,25 @@ class Data(Section):
 
     def load(self, *, columns: Sequence[data.Column] | None = None, left_out: Collection[str] | None = None) -> Dataset:
         """The data; raises as `iwax.data.load`. With the columns of a run, they are those, whatever is inferred now."""
+        if self.graph:
+            return data.load_graph(
+                Path(self.name).expanduser(),
+                directed=bool(self.directed),
+                held_out=self.held_out or "unknown",
+                seed=self.split_seed or 0,
+                dialect=self.dialect,
+            )
         options: dict[str, Any] = dict(self) | {"missing": self.missing or ()}
+        for name in ("graph", "directed", "held_out", "split_seed"):
+            options.pop(name)
         return data.load(options.pop("name"), **options, columns=columns, left_out=left_out or ())
+
+    @model_validator(mode="after")
+    def _graphs_alone(self) -> Self:
+        for name in ("directed", "held_out", "split_seed"):
+            if dict(self)[name] is not None and not self.graph:
+                raise ValueError(f"data.{name} needs data.graph=true, got {dict(self)[name]}")
+        return self
 
 
 class Training(Section):

@@ -17,7 +17,7 @@ from iwax.settings.config import Config
 from iwax.settings.model import Model
 from iwax.settings.objective import Objective, build_objective
 from iwax.settings.parts.columns import table_start
-from iwax.settings.parts.networks import FeatureStatistics
+from iwax.settings.parts.networks import FeatureStatistics, GraphStart
 from iwax.settings.parts.whole import assemble
 
 __all__ = ["check"]
@@ -47,7 +47,8 @@ def _small(model: Model) -> Model:
     for name, part in (("prior", model.prior), ("posterior", model.posterior)):
         many = {key: min(each, _FEW) for key, each in part if key in ("steps", "components")}
         few[name] = part.model_copy(update=many)
-    return model.with_likelihood("bernoulli").model_copy(update=few)
+    usual = "graph" if model.network.kind == "graph" else "bernoulli"
+    return model.with_likelihood(usual).model_copy(update=few)
 
 
 @lru_cache(maxsize=256)
@@ -89,6 +90,10 @@ def _asked(model: Model, objective: Objective) -> Iterator[None]:
 
 def _stand_in(model: Model) -> tuple[int, FeatureStatistics]:
     """How many features a row has, and what the model is made to fit."""
+    if "graph" in (model.network.kind, model.likelihood.kind):
+        pairs = np.array([[0, 1], [1, 2], [0, 3]])
+        graph = GraphStart(pairs, 4, np.ones((4, _FEW), np.float32), density=0.5)
+        return len(pairs), FeatureStatistics(np.zeros(len(pairs)), np.ones(len(pairs)), (len(pairs),), graph=graph)
     columns = (Column("a", "continuous"), Column("b", "continuous"))
     table = table_start(columns, None, floor=0.0) if model.likelihood.kind == "columns" else None
     shape = _PICTURE if table is None else (len(columns),)

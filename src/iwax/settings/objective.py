@@ -30,6 +30,13 @@ class Objective(Parted):
     )
     gradient: Gradient = Field(default=Rule(), description=kind_of(Gradient))
     backward: int | None = integer(None, 1, LARGEST_K, "draws differentiated, of the k")
+    beta: float | None = number(
+        None,
+        "weight of log p(z) - log q(z|x) in the objective, from 0 (an autoencoder) to 1000 (above 1, the beta-VAE), or "
+        "null (1: a bound)",
+        ge=0.0,
+        le=1e3,
+    )
     beta_warmup: int = integer(0, 0, 1_000_000, "epochs in which beta rises to 1")
     denominator: Literal["own", "mixture"] | None = Field(
         default=None,
@@ -148,6 +155,8 @@ def build_objective(settings: Objective, features: int, *, rows: int, key: PRNGK
     Objective(pathwise(iwae), k=5)
     """
     objective = settings.gradient.build(settings, features, key=key)
+    if settings.beta is not None:
+        objective = gradients.Tempered(objective, settings.beta)
     if settings.local_reconstruction is not None:
         weight = settings.local_reconstruction
         objective = gradients.with_local_reconstruction(objective, weight=weight, draws=settings.k)

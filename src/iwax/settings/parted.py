@@ -123,7 +123,7 @@ def parts_of(section: type[Section]) -> Mapping[str, tuple[type[Kind], ...]]:
 
     >>> from iwax.settings.model import Model
     >>> [kind.__name__ for kind in parts_of(Model)["network"]]
-    ['Dense', 'Conv', 'ConvHvae']
+    ['Dense', 'Conv', 'ConvHvae', 'Graph']
     """
     found = {name: tuple(_kinds_in(field.annotation)) for name, field in section.model_fields.items()}
     return {name: kinds for name, kinds in found.items() if kinds}

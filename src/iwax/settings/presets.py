@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
-__all__ = ["LADDER", "MEMORY", "PRESETS", "STOCHASTIC", "TOMCZAK", "Settings", "burda_name"]
+__all__ = ["GRAPHS", "LADDER", "MEMORY", "PRESETS", "STOCHASTIC", "TOMCZAK", "Settings", "burda_name"]
 
 Settings: TypeAlias = Mapping[str, Any]
 
@@ -108,6 +108,22 @@ MEMORY: Mapping[str, Settings] = {
     for name, sizes in ((f"{family}-500", _500), (f"{family}-530", _530), (f"mem-{family}", _MEMORY_OF))
 }
 
+_GRAPH: Settings = {
+    "data.graph": True,
+    "model.latent": 16,
+    "model.hidden": [32],
+    "model.network": "graph",
+    "model.likelihood": "graph",
+}
+_PRINTED_GRAPH: Settings = {
+    **_GRAPH,
+    **_ELBO,
+    "model.likelihood.score": "inner_product",
+    "model.likelihood.weight": "balanced",
+    "data.held_out": "absent",
+}
+GRAPHS = ("gae", "vgae", "graph")
+
 PRESETS: Mapping[str, Settings] = MappingProxyType(
     {
         **{
@@ -130,6 +146,10 @@ PRESETS: Mapping[str, Settings] = MappingProxyType(
         **MEMORY,
         # For tables of your own: the bound of Mattei and Frellsen (2019, arXiv:1812.02633) where cells are missing.
         "table": {"model.latent": 10, "model.hidden": [128, 128], "model.activation": "relu", **_iwae(20)},
+        # Graph autoencoders of Kipf and Welling (2016, arXiv:1611.07308), as printed; and one that is a likelihood.
+        "gae": {**_PRINTED_GRAPH, "model.posterior": "point", "objective.beta": 0.0},
+        "vgae": {**_PRINTED_GRAPH, "objective.gradient": "closed_form_kl"},
+        "graph": {**_GRAPH, "model.likelihood.score": "degree_corrected", **_iwae(5)},
         "density-network": {
             "model.latent": 2,
             "model.hidden": [100],

@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 from iwax import evaluation, inference
-from iwax.data import Column
+from iwax.data import Column, ListedGraph
 from iwax.report.figures import arrays
 from iwax.report.figures.canvas import Picture
 from iwax.report.figures.curves import curve, training
@@ -42,11 +42,14 @@ def of_run(run: Run) -> Pictures:
     """
     run = run.at("best")
     with run.placed():
-        columns = run.about.columns
-        pictures = _rows(run) if columns is None else {"columns": _columns(run, columns)}
+        columns, graph = run.about.columns, run.dataset().graph if run.about.graph is not None else None
+        if graph is not None:
+            pictures = {"nodes": _nodes(run, graph)}
+        else:
+            pictures = _rows(run) if columns is None else {"columns": _columns(run, columns)}
         if len(curve(run.metrics, "bound")[0]):
             pictures["training"] = training(run.metrics)
-        if run.latents == (2,):
+        if run.latents == (2,) and graph is None:
             pictures |= _plane(run)
         if inference.vamp_of(run.model) is not None:
             pictures |= _pseudo_inputs(run)
@@ -70,6 +73,16 @@ def _columns(run: Run, columns: Sequence[Column]) -> Picture:
     x = run.rows("test", final=False, first=MEASURED)
     drawn = inference.generate(run.model, max(len(x), LEAST_DRAWS), key=jax.random.key(SEED))
     return marginals(columns, x, drawn.sample)
+
+
+def _nodes(run: Run, graph: ListedGraph) -> Picture:
+    """The nodes in the plane of the two directions in which the means of their latents differ most."""
+    means = inference.embed(run.model, run.rows("train"), key=jax.random.key(SEED), missing=True)[0]
+    z = np.asarray(means, float).reshape(graph.nodes, -1)
+    z = z - z.mean(axis=0)
+    _, _, directions = np.linalg.svd(z, full_matrices=False)
+    plane = z @ np.pad(directions, ((0, max(2 - len(directions), 0)), (0, 0)))[:2].T
+    return arrays.latents(plane, graph.graph.labels)
 
 
 def _pseudo_inputs(run: Run) -> Pictures:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias
 
 import jax
@@ -144,8 +145,51 @@ class Autoregressive(_Likelihood):
         return likelihoods.Autoregressive(maps, make((height, width), **how, key=of_network))
 
 
+class Graph(_Likelihood):
+    """Links between nodes, independent given the latents of all nodes."""
+
+    kind: Literal["graph"] = "graph"
+    score: Literal["inner_product", "scaled", "degree_corrected", "distance", "bilinear", "rates"] = Field(
+        default="scaled",
+        description="of a pair: inner_product, scaled (with a learned scale and bias), degree_corrected, distance, "
+        "bilinear, or rates (how often nodes are linked)",
+    )
+    weight: Literal["one", "balanced"] = Field(
+        default="one",
+        description="how often a link counts: one, or balanced (as often as there are pairs without one for each, and "
+        "every node is linked to itself, as Kipf and Welling have it: no likelihood)",
+    )
+
+    @property
+    def support(self) -> supports.Support:
+        return supports.binary
+
+    def part(self, nets: Networks, *, key: PRNGKey) -> _Part:
+        """Its untrained score is about the log-odds of a link."""
+        graph = nets.graph()
+        bias = math.log(graph.density / (1 - graph.density))
+        scores: dict[str, Callable[[], nn.AbstractPairScore]] = {
+            "inner_product": nn.InnerProduct,
+            "scaled": lambda: nn.ScaledInnerProduct(bias=bias),
+            "degree_corrected": lambda: nn.DegreeCorrected(bias),
+            "distance": lambda: nn.Distance(bias + 2 * nets.sizes.latents[0]),
+            "bilinear": lambda: nn.Bilinear(nets.sizes.latents[0], key=key, bias=bias),
+            "rates": lambda: nn.Rates(nets.sizes.latents[0], rate=graph.density / nets.sizes.latents[0]),
+        }
+        ends = graph.density * graph.nodes * (graph.nodes - 1)
+        balanced = self.weight == "balanced"
+        return likelihoods.Graph(
+            scores[self.score](),
+            graph.pairs,
+            graph.nodes,
+            link="poisson" if self.score == "rates" else "logistic",
+            edge_weight=(graph.nodes**2 - ends) / ends if balanced else 1.0,
+            loops=balanced,
+        )
+
+
 Likelihood: TypeAlias = Annotated[
-    Featurewise | Gaussian | Chosen | Columns | Autoregressive, Field(discriminator="kind")
+    Featurewise | Gaussian | Chosen | Columns | Autoregressive | Graph, Field(discriminator="kind")
 ]
 
 

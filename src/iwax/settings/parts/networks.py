@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple, TypeAlias
 
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 from pydantic import AfterValidator, Field
 
 from iwax import nn
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Dense",
     "FeatureStatistics",
+    "GraphStart",
     "Network",
     "Networks",
 ]
@@ -32,13 +33,24 @@ _GATED_START = "glorot_normal"  # s = sqrt(2 / (in + out)), as in the Householde
 
 class FeatureStatistics(NamedTuple):
     """What an untrained model is made to fit: mean and standard deviation of every feature of the training data as the
-    model sees them, the shape of one row before flattening, some rows [m, features], and the columns of a table."""
+    model sees them, the shape of one row before flattening, some rows [m, features], the columns of a table, and the
+    pairs and nodes of a graph."""
 
     mean: Float[np.ndarray, " features"]
     scale: Float[np.ndarray, " features"]
     shape: tuple[int, ...] = ()
     rows: Float[np.ndarray, "rows features"] | None = None
     table: TableStart | None = None
+    graph: GraphStart | None = None
+
+
+class GraphStart(NamedTuple):
+    """The pairs that a row of a graph lists, its nodes, what is known of each, and the share of linked pairs."""
+
+    pairs: Int[np.ndarray, "pairs 2"]
+    nodes: int
+    features: Float[np.ndarray, "nodes features"] | None
+    density: float
 
 
 class _Network(Kind):
@@ -99,7 +111,25 @@ class ConvHvae(_Network):
     kind: Literal["conv_hvae"] = "conv_hvae"
 
 
-Network: TypeAlias = Annotated[Dense | Conv | ConvHvae, Field(discriminator="kind")]
+class Graph(_Network):
+    """Graph convolutions (Kipf and Welling 2017, arXiv:1609.02907): of a graph, whose decoder is the score of pairs."""
+
+    kind: Literal["graph"] = "graph"
+    features: bool = Field(
+        default=True, description="true (the encoder reads the features of nodes, where there are any) or false"
+    )
+
+    def check(self, model: Model) -> None:
+        super().check(model)
+        for part, kinds in (("posterior", ("gaussian", "point")), ("likelihood", ("graph", None))):
+            if dict(model)[part].kind not in kinds:
+                needed = " or ".join(kind for kind in kinds if kind)
+                raise ValueError(f"model.network=graph needs model.{part}={needed}, got {dict(model)[part].kind}")
+        if len(model.latents) > 1:
+            raise ValueError(f"model.network=graph needs one stochastic layer, got model.latent={list(model.latents)}")
+
+
+Network: TypeAlias = Annotated[Dense | Conv | ConvHvae | Graph, Field(discriminator="kind")]
 
 
 class Networks(NamedTuple):
@@ -107,6 +137,21 @@ class Networks(NamedTuple):
 
     sizes: Model
     start: FeatureStatistics
+
+    @property
+    def latents(self) -> tuple[int, ...]:
+        """Latent units of every stochastic layer, from the data up; of a graph those of all its nodes."""
+        nodes = 1 if self.start.graph is None else self.start.graph.nodes
+        return tuple(nodes * latent for latent in self.sizes.latents)
+
+    def graph(self) -> GraphStart:
+        """The graph that the data are. Raises ValueError where they are none."""
+        if self.start.graph is None:
+            raise ValueError(
+                f"model.network={self.sizes.network.kind} and model.likelihood={self.sizes.likelihood.kind} need a "
+                "graph, got rows; --set data.graph=true reads a list of links"
+            )
+        return self.start.graph
 
     @property
     def joint(self) -> bool:
@@ -173,6 +218,11 @@ class Networks(NamedTuple):
     def encoder(self, inputs: int, hidden: Hidden, outputs: int | None, *, key: PRNGKey, heads: int = 1) -> Any:
         """A network of the data, or of the latents below: convolutional if set, where the inputs are the data."""
         network = self.sizes.network
+        if isinstance(network, Graph):
+            of, known = self.graph(), self.graph().features if network.features else None
+            return nn.GraphConvolution(
+                of.pairs, of.nodes, hidden=hidden, out=(outputs or 0) // of.nodes, features=known, heads=heads, key=key
+            )
         if isinstance(network, Dense) or inputs != len(self.start.mean):
             return self.dense(inputs, hidden, outputs, of="encoder", key=key, heads=heads)
         if isinstance(network, ConvHvae):

@@ -74,6 +74,15 @@ class Prior(_OneLayer):
         return posteriors.Prior()
 
 
+class Point(_OneLayer):
+    """One value without a density: an autoencoder, with objective.beta=0."""
+
+    kind: Literal["point"] = "point"
+
+    def build(self, layer: Layer, *, key: PRNGKey) -> parts.Posterior:
+        return posteriors.Point(layer.encoder(layer.latent, key=key))
+
+
 class FullGaussian(_OneLayer):
     """A normal with a full covariance."""
 
@@ -175,6 +184,16 @@ _FLOWS: Mapping[str, Callable[..., parts.Posterior]] = MappingProxyType(
     }
 )
 Posterior: TypeAlias = Annotated[
-    Factorized | FullGaussian | Mixture | Maps | LinearIaf | ConvexLinearIaf | Nets | Sylvester | Hamiltonian | Prior,
+    Factorized
+    | Point
+    | FullGaussian
+    | Mixture
+    | Maps
+    | LinearIaf
+    | ConvexLinearIaf
+    | Nets
+    | Sylvester
+    | Hamiltonian
+    | Prior,
     Field(discriminator="kind"),
 ]

@@ -24,6 +24,7 @@ __all__ = ["Prior", "StandardNormal"]
 
 _STEPS = integer(4, 1, LARGEST_STEPS, "maps, one after another")
 _NETS = Field(default=(100,), description=f"hidden layers of its nets, a list of integers from 1 to {LARGEST_LAYER}")
+_LEAST_SCALE = 1e-3  # of a node's latents given its features
 _ROUND_THE_MEAN = 0.01  # the noise of pseudo-inputs that start at the data's mean, as a fraction of the data's scale
 
 
@@ -132,7 +133,24 @@ class Flow(_Prior):
         return priors.Flow(latent, bijections.Inverted(maps))
 
 
-Prior: TypeAlias = Annotated[StandardNormal | Bernoulli | Mixture | Vamp | Exemplar | Flow, Field(discriminator="kind")]
+class OfFeatures(_Prior):
+    """Normals whose mean and scale are those of a net of each node's features."""
+
+    kind: Literal["of_features"] = "of_features"
+    hidden: Widths = _NETS
+
+    def build(self, nets: Networks, latent: int, *, key: PRNGKey) -> _Part:
+        graph = nets.graph()
+        if graph.features is None:
+            raise ValueError("model.prior=of_features needs a graph whose nodes have features, got one without")
+        inputs, outputs = graph.features.shape[1], 2 * latent // graph.nodes
+        network = nets.dense(inputs, self.hidden, outputs, of=None, key=key, heads=2)
+        return priors.OfFeatures(network, jnp.asarray(graph.features), floor=_LEAST_SCALE)
+
+
+Prior: TypeAlias = Annotated[
+    StandardNormal | Bernoulli | Mixture | Vamp | Exemplar | Flow | OfFeatures, Field(discriminator="kind")
+]
 
 
 def _rows(start: FeatureStatistics, count: int, who: str) -> np.ndarray:

@@ -46,7 +46,7 @@ def _named(part: str) -> Iterator[None]:
 def _prior(nets: Networks, keys: list[PRNGKey], *, key: PRNGKey) -> Any:
     """The prior of all stochastic layers; ``keys`` has one for each conditional p(z_l | z_{l+1}), from the data up."""
     sizes = nets.sizes
-    top = sizes.prior.build(nets, sizes.latents[-1], key=key)
+    top = sizes.prior.build(nets, nets.latents[-1], key=key)
     below = zip(sizes.latents[1:], sizes.hiddens[1:], sizes.latents[:-1], keys, strict=True)
     downwards = [
         sizes.prior.below(nets, above, tuple(reversed(hidden)), latent, key=each)
@@ -73,7 +73,7 @@ def _of_rows(nets: Networks, features: int, keys: list[PRNGKey]) -> Posterior:
     inputs = (features, *sizes.latents[:-1])
     first, *upwards = (
         sizes.posterior.build(Layer(nets, below, hidden, latent), key=key)
-        for below, hidden, latent, key in zip(inputs, sizes.hiddens, sizes.latents, keys, strict=True)
+        for below, hidden, latent, key in zip(inputs, sizes.hiddens, nets.latents, keys, strict=True)
     )
     return posteriors.Chain(first, tuple(upwards)) if upwards else first
 
