@@ -19,6 +19,7 @@ from iwax.distributions.log_normal import LogNormal
 from iwax.distributions.mixture import Mixture
 from iwax.distributions.negative_binomial import NegativeBinomial
 from iwax.distributions.normal import Normal
+from iwax.distributions.ordinal import Ordinal
 from iwax.distributions.point import Point
 from iwax.distributions.poisson import Poisson
 from iwax.distributions.scaled import Scaled
@@ -45,6 +46,7 @@ __all__ = [
     "Mixture",
     "NegativeBinomial",
     "Normal",
+    "Ordinal",
     "Point",
     "Poisson",
     "Scaled",

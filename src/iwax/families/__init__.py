@@ -19,6 +19,7 @@ from iwax.families.integer_logistic import IntegerLogistic as integer_logistic
 from iwax.families.location_scale import LocationScale
 from iwax.families.log_normal import LogNormal as lognormal
 from iwax.families.negative_binomial import NegativeBinomial as negative_binomial
+from iwax.families.ordinal import Ordinal as ordinal
 from iwax.families.outputs import blocks, located, split
 from iwax.families.poisson import Poisson as poisson
 from iwax.families.start import Start
@@ -44,6 +45,7 @@ __all__ = [
     "located",
     "lognormal",
     "negative_binomial",
+    "ordinal",
     "poisson",
     "split",
     "student_t",

@@ -34,6 +34,8 @@ from iwax.nn.pair_scores import (
 from iwax.nn.pixelcnn import PixelCNN
 from iwax.nn.products import mixed_precision, product
 from iwax.nn.published import conv_hvae_decoder, conv_hvae_encoder
+from iwax.nn.rating_convolution import RatingConvolution
+from iwax.nn.rating_decoder import RatingDecoder
 from iwax.nn.stochastic_linear import StochasticLinear
 
 __all__ = [
@@ -68,6 +70,8 @@ __all__ = [
     "OneHot",
     "PixelCNN",
     "Rates",
+    "RatingConvolution",
+    "RatingDecoder",
     "ScaledInnerProduct",
     "StochasticLinear",
     "conv_hvae_decoder",
