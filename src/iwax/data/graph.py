@@ -62,14 +62,14 @@ class Graph:
         return np.bincount(self.links.ravel(), minlength=len(self.nodes))
 
     @property
-    def pairs(self) -> int:
+    def pair_count(self) -> int:
         """How many pairs of nodes there are, linked or not."""
         return len(self.nodes) * (len(self.nodes) - 1) // 2
 
     @property
     def density(self) -> float:
         """The share of pairs that are linked."""
-        return len(self.links) / max(self.pairs, 1)
+        return len(self.links) / max(self.pair_count, 1)
 
 
 @printed()

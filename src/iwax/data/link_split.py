@@ -61,10 +61,10 @@ def split_links(graph: Graph, *, seed: int, valid: float = 0.05, test: float = 0
             f"shares of links from 0, which leave some for training, are needed; got valid={valid}, test={test} of "
             f"{len(graph.links)} links"
         )
-    if graph.pairs - len(graph.links) < 2 * held:
+    if graph.pair_count - len(graph.links) < 2 * held:
         raise ValueError(
             f"{held:,} pairs without a link are to be held out, drawn at random; the graph has "
-            f"{graph.pairs - len(graph.links):,}, too few"
+            f"{graph.pair_count - len(graph.links):,}, too few"
         )
     order = permutation(seed, Bits.HELD_OUT_LINKS, len(graph.links))
     absent = _absent(graph, held, seed)

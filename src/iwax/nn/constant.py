@@ -25,11 +25,6 @@ class Constant(eqx.Module):
         self.bits = jax.lax.bitcast_convert_type(value, f"uint{8 * value.dtype.itemsize}")
 
     @property
-    def shape(self) -> tuple[int, ...]:
-        """Its shape."""
-        return self.bits.shape
-
-    @property
     def value(self) -> Array:
         """The array."""
         return jax.lax.bitcast_convert_type(self.bits, f"float{8 * self.bits.dtype.itemsize}")

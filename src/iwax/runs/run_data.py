@@ -111,7 +111,7 @@ def record(dataset: data.Dataset, settings: Data) -> DataRecord:
 
 def _of_graph(graph: data.ListedGraph) -> GraphRecord:
     links = int((graph.part == 0).sum())
-    return GraphRecord(nodes=graph.nodes, features=graph.features, density=links / graph.graph.pairs)
+    return GraphRecord(nodes=graph.nodes, features=graph.features, density=links / graph.graph.pair_count)
 
 
 def portable(name: str) -> str | None:

@@ -110,7 +110,7 @@ def feature_statistics(config: Config, dataset: Dataset) -> FeatureStatistics:
 
 def _of_graph(graph: ListedGraph, shape: tuple[int, ...]) -> FeatureStatistics:
     """Pairs, nodes and the share of linked pairs in training; a row of pairs has no statistics of its own."""
-    density = max(int((graph.part == 0).sum()), 1) / max(graph.graph.pairs, 2)
+    density = max(int((graph.part == 0).sum()), 1) / max(graph.graph.pair_count, 2)
     start = GraphStart(graph.pairs, graph.nodes, graph.graph.features, density)
     return FeatureStatistics(np.zeros(shape), np.ones(shape), shape, graph=start)
 

@@ -80,7 +80,7 @@ def test_an_opened_run_has_the_model_that_was_trained(run):
 def test_the_printed_models_train_on_features(folder, preset):
     config = runs.from_sources(preset=preset, data=str(folder / "friends.npz"), sets=TINY)
     run = runs.train(config, folder / preset, reporter=Silent())
-    assert run.model.posterior.network.features.shape == (24, 2)
+    assert run.model.posterior.network.features.value.shape == (24, 2)
     assert run.model.likelihood.loops
     assert not run.dataset().missing  # what is held out is taken for pairs without a link
     line = runs.closing_line(run.evaluate(reporter=Silent()))
@@ -91,7 +91,7 @@ def test_a_prior_of_features(folder):
     sets = [*TINY, "model.prior=of_features", "model.prior.hidden=[4]"]
     config = runs.from_sources(preset="graph", data=str(folder / "friends.npz"), sets=sets)
     run = runs.train(config, folder / "features", reporter=Silent())
-    assert run.model.prior.features.shape == (24, 2)
+    assert run.model.prior.features.value.shape == (24, 2)
     config = runs.from_sources(preset="graph", data=str(folder / "friends.csv"), sets=sets)
     with pytest.raises(ValueError, match=r"model.prior=of_features needs a graph whose nodes have features"):
         runs.train(config, folder / "none", reporter=Silent())
