@@ -128,13 +128,13 @@ def measured(system: System, split: data.LinkSplit, *, seed: int, steps: int) ->
 
 def table(numbers: dict[str, Any]) -> str:
     """Means over splits with their standard errors, in hundredths."""
-    lines = [f"{'':28}{'AUC':>14}{'AP':>14}{'bound, nats':>14}{'seconds':>9}"]
+    lines = [f"{'':28}{'AUC':>16}{'AP':>16}{'bound, nats':>14}{'seconds':>9}"]
     for name, splits in numbers["systems"].items():
         rows = list(splits.values())
         cells = [_mean([100 * row[key] for row in rows]) for key in ("auc", "ap")]
         bound = f"{np.mean([row['log_evidence'] for row in rows]):,.0f}" if "log_evidence" in rows[0] else ""
-        seconds = f"{np.mean([row['seconds'] for row in rows]):.1f}"
-        lines.append(f"{name:28}{cells[0]:>14}{cells[1]:>14}{bound:>14}{seconds:>9}")
+        seconds = f"{np.median([row['seconds'] for row in rows]):.1f}"
+        lines.append(f"{name:28}{cells[0]:>16}{cells[1]:>16}{bound:>14}{seconds:>9}")
     lines += [
         f"{one} - {other}: {_mean([100 * (a[i]['auc'] - b[i]['auc']) for i in a.keys() & b.keys()])} AUC, paired"
         for one, other in (("VGAE", "GAE"), ("VGAE*", "GAE*"))
