@@ -128,11 +128,10 @@ def _write_down(folder: Sealed, work: Work, source: Path | None, reporter: Repor
         folder, work.config, Environment(**environment(mixed=work.plan.precision == "mixed"), data=about, start=start)
     )
     size = sum(leaf.size for leaf in jax.tree.leaves(eqx.filter(work.model, eqx.is_inexact_array)))
-    text = (
-        f"{naming.display_name(work.config)} on {dataset.name}: {len(dataset.train)} training rows, {size} parameters, "
-        f"{work.epochs} of {work.steps} steps"
-    )
-    if dataset.missing:
+    rows = f"{len(dataset.train)} training rows" if about.graph is None else f"a graph of {about.graph.nodes} nodes"
+    text = f"{naming.display_name(work.config)} on {dataset.name}: {rows}, {size} parameters, "
+    text += f"{work.epochs} of {work.steps} {'step' if work.steps == 1 else 'steps'}"
+    if dataset.missing and about.graph is None:
         cells = sum(split.values.size for split in dataset.splits().values())
         text += f"; {dataset.missing:,} of {cells:,} cells are missing: the bound is that on the observed ones"
     folder.log(text)
@@ -142,7 +141,8 @@ def _write_down(folder: Sealed, work: Work, source: Path | None, reporter: Repor
     if source is not None:
         initial.announce(folder, dataset, source, reporter)
     if work.config.objective.ascends_a_lower_bound:
-        reporter.note("the bound is below log p(x) on average, in nats per row: the higher, the better")
+        per = "" if about.graph is not None else " per row"
+        reporter.note(f"the bound is below log p(x) on average, in nats{per}: the higher, the better")
     for warning in work.config.warnings():
         folder.log(f"warning: {warning}")
 
