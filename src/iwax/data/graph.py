@@ -1,7 +1,6 @@
 """A graph: nodes by name, links without direction, and what is known of each node."""
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -215,14 +214,3 @@ def _features(arrays: dict[str, np.ndarray], nodes: int, path: Path) -> np.ndarr
     if found is None or found.ndim == 0:
         return None
     return found.astype(np.float32)
-
-
-def neighbours(graph: Graph) -> Sequence[np.ndarray]:
-    """The numbers of every node's neighbours.
-
-    >>> [each.tolist() for each in neighbours(Graph("path", ("a", "b", "c"), np.array([[0, 1], [1, 2]])))]
-    [[1], [0, 2], [1]]
-    """
-    ends = np.concatenate([graph.links, graph.links[:, ::-1]])
-    ends = ends[np.lexsort((ends[:, 1], ends[:, 0]))]
-    return np.split(ends[:, 1], np.cumsum(graph.degree)[:-1])
